@@ -1,5 +1,6 @@
-//! The most important test: a server that stalls must show in the times that users felt, and not only in
-//! those of the few requests that the server held.
+//! Tests against coordinated omission, the most important of all: a server that stalls must show in
+//! the response times of all requests that came due meanwhile, not only in those few that the
+//! server was executing.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,14 +18,16 @@ use common::{postgres, report, sweep};
 use test_support::{RunningProgram, TestDirectory};
 use testbed::Postgres;
 
-/// Rate of the open loop. The requests that come due during the stop are fewer than may be in flight at once.
+/// Rate of the open loop, in requests per second. Fewer requests come due during the stop than may
+/// be in flight at once.
 const RATE_PER_S: u64 = 800;
 const SECONDS: u64 = 10;
 const STOP: Duration = Duration::from_secs(1);
 const CONNECTIONS: u64 = 8;
 
-/// Runs one step of requests for one row by its key, with the further arguments `args`. Calls `meanwhile`
-/// when the measured part begins.
+/// Runs one step of the workload `point-select` with the additional flags `args`, and calls
+/// `meanwhile` when the measured part begins. Returns the step, which must complete, and the result
+/// of `meanwhile`.
 fn run<T>(server: &Postgres, args: &str, meanwhile: impl FnOnce() -> T) -> (Step, T) {
     let place = TestDirectory::new();
     let args = format!(
@@ -40,14 +43,15 @@ fn run<T>(server: &Postgres, args: &str, meanwhile: impl FnOnce() -> T) -> (Step
     (step, result)
 }
 
-/// Returns the highest rate, in requests per second, that the connections can serve; at this rate a queue
-/// shrinks.
+/// Returns the highest rate, in requests per second, that the connections can serve. At this rate a
+/// queue shrinks that has built up.
 fn capacity_per_s(server: &Postgres) -> f64 {
     let args = format!("--users {} --warmup 300ms --duration 1s", 4 * CONNECTIONS);
     run(server, &args, || ()).0.throughput_per_s()
 }
 
-/// Runs an open loop and stops the server in the middle. Returns the step, and the length of the stop.
+/// Runs an open loop and stops the server for one second in the middle. Returns the step, and the
+/// length of the stop in nanoseconds.
 fn run_with_a_stop(server: &Postgres) -> (Step, f64) {
     let args =
         format!("--rate {RATE_PER_S} --pacing constant --warmup 500ms --duration {SECONDS}s");
@@ -83,9 +87,10 @@ fn assert_phases_add_up(select: &Operation) {
     );
 }
 
-/// Describes waits that the stop does not explain; returns `None` if there are none. A request that comes due
-/// at a time x into the stop waits for the rest of the stop and for the requests before it: stop − x·(1 −
-/// rate ÷ capacity). That is at least half of the stop up to x = ½·stop ÷ (1 − rate ÷ capacity).
+/// Describes waits that the stop of `stood_ns` nanoseconds does not explain; returns `None` if
+/// there are none. A request that comes due at a time x into the stop waits for the rest of the
+/// stop and for the requests before it: stop − x·(1 − rate ÷ capacity). That is at least half of
+/// the stop up to x = ½·stop ÷ (1 − rate ÷ capacity). `capacity` is in requests per second.
 fn slow_beyond_the_stop(select: &Operation, stood_ns: f64, capacity: f64) -> Option<String> {
     let at_once = 0.5 * stood_ns / 1e9 / SECONDS as f64;
     let expected = at_once / (1.0 - RATE_PER_S as f64 / capacity);
@@ -105,8 +110,8 @@ fn slow_beyond_the_stop(select: &Operation, stood_ns: f64, capacity: f64) -> Opt
     })
 }
 
-/// Describes long service times; returns `None` if only those few requests have one that the stop caught in
-/// the server.
+/// Describes a service time whose 99th percentile is too long; returns `None` if it is less than a
+/// tenth of that of the response time, because the stop caught only a few requests in the server.
 fn shown_in_service(select: &Operation) -> Option<String> {
     let p99 = |h: &Option<Histogram>| h.as_ref().unwrap().percentiles_ns.p99;
     let (felt, in_service) = (p99(&select.response), p99(&select.service));

@@ -1,4 +1,5 @@
-//! Tests of the evidence about a step, on a real server of any version.
+//! Tests of the evidence about a step that is read from the server, on a real server of any
+//! version.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,7 +16,7 @@ use bench_report::{Report, ServerEvidence};
 use common::{PASSWORD, Talk, postgres, report, sweep};
 use test_support::{RunningProgram, TestDirectory};
 
-/// Figures that every server from version 13 on reports to every role.
+/// Names of figures that every server from version 13 on reports to every role.
 const ALWAYS: [&str; 9] = [
     "database.commits",
     "database.cache_hit_ratio",
@@ -27,7 +28,7 @@ const ALWAYS: [&str; 9] = [
     "transactions.oldest_s",
     "deltas.span_s",
 ];
-/// Figures that servers report from a version on.
+/// Major version of the server from which on a figure is reported, and the name of the figure.
 const SINCE: [(i64, &str); 4] = [
     (14, "wal.bytes"),
     (14, "database.active_ns"),
@@ -195,14 +196,14 @@ fn who_holds_up_whom_is_told_without_anybodys_values() {
     );
 }
 
-/// Returns the CPU time of a process so far, in nanoseconds, from the kernel.
+/// Returns the CPU time that a process has used since its start, in nanoseconds, from the kernel.
 fn cpu_ns(pid: &str) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap();
     stat.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// Collecting evidence at the default rate must take at most a hundredth of a core, during a load that keeps
-/// all connections busy.
+/// Collecting evidence at the default rate must take at most a hundredth of a core of the server,
+/// during a load that keeps all connections busy.
 #[test]
 fn looking_takes_at_most_a_hundredth_of_a_core_of_the_server() {
     let server = postgres(&[]);

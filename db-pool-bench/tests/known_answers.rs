@@ -1,5 +1,6 @@
-//! Server that serves exactly k requests at once, however many connections send one: the sweep must find k,
-//! to within two of its sizes.
+//! Tests with a server that serves exactly k requests at once, however many connections send
+//! requests: the sweep must recommend an interval that contains k and at most two of the swept
+//! sizes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "common/places.rs"]
@@ -13,14 +14,14 @@ use common::{complete, postgres};
 use places::Places;
 use testbed::Postgres;
 
-/// Service time of a request: at least this, and far more than the machine needs for it.
+/// Least service time of a request.
 const SERVICE: Duration = Duration::from_millis(50);
 const FAR_MORE: u32 = 25;
 /// Number of requests that each place serves in a step.
 const ROUNDS: u32 = 30;
 
-/// Returns the time that the machine itself needs for a request at present: the time of a place with a
-/// service time of 0.
+/// Returns the mean time that this machine needs for a request at present, measured with a place
+/// whose service time is 0.
 fn turnaround(server: &Postgres) -> Duration {
     let places = Places::before(server, 1, Duration::ZERO);
     let args = "--driver deadpool --pool-sizes 1 --users 1 --workload point-select --repeats 1 \
@@ -31,7 +32,8 @@ fn turnaround(server: &Postgres) -> Duration {
     Duration::from_nanos(call.latency().unwrap().mean_ns as u64)
 }
 
-/// Sweeps `sizes` on a server with `k` places, and asserts the result.
+/// Sweeps the pool sizes `sizes` on a server with `k` places, and asserts that the recommended
+/// interval contains `k`.
 fn assert_found(k: usize, sizes: &[u64]) {
     let server = postgres(&[]);
     let service = SERVICE.max(turnaround(&server) * FAR_MORE);
@@ -65,7 +67,7 @@ fn assert_found(k: usize, sizes: &[u64]) {
     assert!(within <= 2, "{low} to {high} is too wide: {}", ran.said);
 }
 
-/// All three run at once, because a place only waits and needs no processor.
+/// All three sweeps run at once, because a place only waits and needs no processor.
 #[test]
 fn three_seven_and_sixteen_places_are_found() {
     std::thread::scope(|scope| {

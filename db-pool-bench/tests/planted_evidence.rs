@@ -1,4 +1,5 @@
-//! Tests with causes that are planted on a real server of any version: the step's evidence must name each.
+//! Tests with causes that are planted on a real server of any version: the step's evidence must
+//! name each.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,8 +19,8 @@ use common::{PASSWORD, Talk, postgres, report, sweep};
 use scripting::write;
 use test_support::{RunningProgram, TestDirectory};
 
-/// Runs `script` for some seconds with four users on the server at `url`. Calls `beside` when the step is
-/// being measured.
+/// Runs `script` for 3 s with four users on the server at `url`, and calls `beside` as soon as the
+/// step is being measured. Returns the evidence of that step.
 fn under_load(url: &str, script: &str, beside: impl FnOnce()) -> ServerEvidence {
     let place = TestDirectory::new();
     write(&place, "load.sql", script);
@@ -38,7 +39,8 @@ fn table<'e>(evidence: &'e ServerEvidence, name: &str) -> &'e [EvidenceRow] {
     rows.unwrap_or_else(|| panic!("no table {name}: {:?}", evidence.unavailable))
 }
 
-/// Returns the row whose `label` contains `text`.
+/// Returns the first row of the table `of` whose label `label` contains `text`. Panics if there is
+/// none.
 fn row<'e>(evidence: &'e ServerEvidence, of: &str, label: &str, text: &str) -> &'e EvidenceRow {
     let rows = table(evidence, of);
     let found = rows.iter().find(|row| row.labels[label].contains(text));
@@ -56,7 +58,7 @@ const STOCK: &str = "CREATE TABLE stock (id int PRIMARY KEY, n int);
     INSERT INTO stock SELECT i, 0 FROM generate_series(1, 5000) i;
     ANALYZE stock";
 
-/// An application outside the load holds a row while its client does something else.
+/// A session outside the load holds a row lock in an idle transaction.
 #[test]
 fn the_root_of_a_queue_is_told_with_its_own_state_and_age() {
     let server = postgres(&[]);
@@ -92,7 +94,7 @@ fn the_root_of_a_queue_is_told_with_its_own_state_and_age() {
     assert!(evidence.figures["transactions.oldest_age_s"] >= age.min(1.0));
 }
 
-/// No session holds the row: its transaction was prepared and left.
+/// No session holds the row lock: it belongs to a prepared transaction.
 #[test]
 fn a_prepared_transaction_is_told_as_the_root() {
     let server = postgres(&[("max_prepared_transactions", "5")]);
@@ -144,7 +146,8 @@ fn a_sleeping_statement_is_told_with_its_event() {
     assert!((mean - evidence.figures["waits.Timeout.PgSleep_mean"]).abs() < 1e-6);
 }
 
-/// CPU time must be assigned to those who used it: the load, and a report that runs at the same time.
+/// CPU time must be assigned to the sessions that used it: those of the load, and a report in the
+/// same server at the same time.
 #[test]
 fn cpu_time_is_told_by_application_and_with_it_the_time_without_a_cpu() {
     let server = postgres(&[]);
@@ -172,7 +175,8 @@ fn cpu_time_is_told_by_application_and_with_it_the_time_without_a_cpu() {
     assert!(of("watch").figures["cpu_ns"] > 0.0);
 }
 
-/// A connection for each statement leaves no process to read; the time must still be counted as the server's.
+/// Sessions that lasted for one statement leave no process to read; their CPU time must still be
+/// part of the server's.
 #[test]
 fn the_time_of_sessions_that_are_gone_is_not_lost() {
     let server = postgres(&[]);
@@ -255,7 +259,8 @@ fn subtransactions_beyond_what_a_snapshot_holds_show_in_the_small_caches() {
     assert!(subtransactions.is_some(), "{rows:?}");
 }
 
-/// Statements within a function must be listed separately, and not be counted twice in the sums.
+/// Statements within a function must have rows of their own, and must not be counted twice in the
+/// sums.
 #[test]
 fn statements_have_the_figures_that_this_version_counts() {
     let server = postgres(&[("pg_stat_statements.track", "all")]);
@@ -300,7 +305,7 @@ fn statements_have_the_figures_that_this_version_counts() {
     }
 }
 
-/// Extensions keep their version when a server is upgraded; their columns then have old names.
+/// An extension keeps its version when a server is upgraded; its columns then have old names.
 #[test]
 fn an_extension_of_an_older_version_is_read_by_the_columns_that_it_has() {
     let server = postgres(&[]);
@@ -324,7 +329,8 @@ fn an_extension_of_an_older_version_is_read_by_the_columns_that_it_has() {
     assert!(wal.contains("does not count"), "{wal}");
 }
 
-/// A schema change locks a table until after the step: the collector must not wait for it.
+/// A schema change locks a table until after the step; the collector of the evidence must not wait
+/// for that lock.
 #[test]
 fn a_table_that_is_locked_all_along_does_not_hold_up_the_watch() {
     let server = postgres(&[]);
@@ -338,7 +344,7 @@ fn a_table_that_is_locked_all_along_does_not_hold_up_the_watch() {
     assert!(evidence.figures["transactions.oldest_age_s"] > 1.0);
 }
 
-/// Other databases may have another encoding than the one that is observed.
+/// Statements in another database may have another encoding than the observed database.
 #[test]
 fn a_statement_in_another_encoding_does_not_blind_the_watch() {
     let server = postgres(&[]);

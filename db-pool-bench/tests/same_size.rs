@@ -1,5 +1,5 @@
-//! Five sweeps of one real server in a row, each in another order: their recommendations must have a size in
-//! common.
+//! Tests of repeated sweeps: five sweeps of one real server in a row, each in another random order,
+//! must recommend intervals that have a size in common.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,8 +14,9 @@ use test_support::TestDirectory;
 
 const SIZES: [u64; 3] = [2, 4, 8];
 
-/// Script whose limit is not a processor's, so that a busy machine does not change it: a transaction sleeps 9
-/// ms without a lock and holds one hot row for 3 ms. About four connections keep that row busy.
+/// Script whose limit is a row lock and not a processor, so that a busy machine does not change it:
+/// a transaction sleeps 9 ms without a lock and holds one hot row for 3 ms. About four connections
+/// keep that row busy.
 const HOT_ROW: &str = "\
 SELECT pg_sleep(0.009);
 BEGIN;
@@ -24,7 +25,8 @@ SELECT pg_sleep(0.003);
 END;
 ";
 
-/// Returns the interval that a sweep recommends; an open end is 0 or infinite.
+/// Returns the lower and upper end of the interval of pool sizes that a sweep recommends; an open
+/// lower end is 0, an open upper end is infinite.
 fn interval(url: &str, args: &str) -> (f64, f64) {
     let ran = complete(url, "sweep", args);
     assert_eq!(ran.code, 0, "{}", ran.said);
@@ -71,8 +73,8 @@ fn five_sweeps_of_one_server_share_a_size() {
     assert_share_a_size(server.url(), &SIZES, &args);
 }
 
-/// The limit of the default workload is the processors. Other programs on the machine change the result, and
-/// steps that are long enough take more time than a test may.
+/// The limit of the default workload is the processors. Other programs on the machine change the
+/// result, and steps that are long enough take more time than an ordinary test may.
 #[test]
 #[ignore = "takes minutes and wants the machine for itself: make soak"]
 fn five_sweeps_of_the_default_workload_share_a_size() {

@@ -19,7 +19,7 @@ const EXAMPLES: &str = "Examples:
   DATABASE_URL=postgres://app@db/shop plimsoll run --only db-pool-bench
   plimsoll doctor";
 
-/// Commands.
+/// Subcommands of `plimsoll`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PlimsollCommand {
     /// Run a profile: servers, recorder, benches, analysis

@@ -6,27 +6,27 @@ use bench_report::Environment;
 
 use crate::server_check::{self, ServerCheck};
 
-/// Consequence of an observation for a run.
+/// Severity of an observation: its consequence for a run. A later variant is worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Severity {
     /// The observation needs no action.
     Fine,
-    /// Some figures of a run will be doubtful, or some limits low.
+    /// A run is possible, but some of its figures will be doubtful, or some limits low.
     Doubtful,
-    /// A run is not possible.
+    /// A run of all components is not possible.
     Prevents,
 }
 
 /// Result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Check {
-    /// Subject of the check.
+    /// Subject of the check, as shown to the user, for example `memory`.
     pub(crate) what: &'static str,
-    /// Severity.
+    /// Consequence of the observation for a run.
     pub(crate) severity: Severity,
-    /// Observation in words.
+    /// Observation in words, as shown to the user.
     pub(crate) seen: String,
-    /// Remedy; empty if no action is needed.
+    /// Remedy as shown to the user; empty if no action is needed.
     pub(crate) remedy: String,
 }
 
@@ -59,7 +59,8 @@ impl Check {
     }
 }
 
-/// Servers that the user's environment names. A run starts throwaway servers for those that are absent.
+/// URLs of the user's servers, from environment variables. A run starts a throwaway server of each
+/// kind that has none.
 #[derive(Debug, Default)]
 pub(crate) struct NamedServers {
     postgres: Option<String>,
@@ -68,7 +69,8 @@ pub(crate) struct NamedServers {
 }
 
 impl NamedServers {
-    /// Reads the environment variables that `plimsoll run` reads.
+    /// Reads `DATABASE_URL`, `REDIS_URL` and `WS_URL`, as `plimsoll run` does. An empty variable
+    /// counts as absent.
     pub(crate) fn from_environment() -> Self {
         let named = |name| std::env::var(name).ok().filter(|url| !url.is_empty());
         Self {
@@ -79,7 +81,9 @@ impl NamedServers {
     }
 }
 
-/// Runs all checks. `root` is `/`; tests use a directory with files like those of `/proc`.
+/// Runs all checks and returns their results in the order in which they are shown. `root` is `/`;
+/// tests use a directory with files like those of `/proc`. Checks whose files cannot be read are
+/// left out or doubtful. Connects to the servers that `servers` names.
 pub(crate) fn examine(
     root: &Path,
     environment: &Environment,
@@ -180,7 +184,8 @@ fn ports(root: &Path) -> Option<Check> {
     })
 }
 
-/// Checks if other programs load the machine; `None` if that cannot be read.
+/// Checks that the load average of the last minute is at most 0.3 per core; `None` if the load or
+/// the number of cores cannot be read.
 fn busy(root: &Path, environment: &Environment) -> Option<Check> {
     let load: f64 = read(root, "proc/loadavg")?
         .split_whitespace()
@@ -238,7 +243,8 @@ fn server<T: AsRef<Path>>(what: &'static str, found: Result<T, testbed::TestbedE
     }
 }
 
-/// Converts the result of checking one of the user's servers.
+/// Converts the result of checking a server of the user, whose URL is in the environment variable
+/// `variable`.
 fn reached(what: &'static str, variable: &str, reached: ServerCheck) -> Check {
     match reached {
         ServerCheck::Usable(seen) => Check::fine(what, format!("{variable} {seen}")),
@@ -266,7 +272,7 @@ fn read(root: &Path, path: &str) -> Option<String> {
     std::fs::read_to_string(root.join(path)).ok()
 }
 
-/// Returns the text of `plimsoll doctor`, and true if a run is possible.
+/// Returns the text of `plimsoll doctor`, and true if no check found that a run is impossible.
 pub(crate) fn text(checks: &[Check]) -> (String, bool) {
     let mut text = String::new();
     for check in checks {

@@ -1,14 +1,16 @@
-//! Cause of a tool's failure, read from the tool's log.
+//! Cause of a tool's failure, read from the tool's log file.
 
 use std::path::Path;
 
 use bench_report::redaction;
 
-/// Length of the longest cause that is shown, in characters; the log has all of it.
+/// Length of the longest cause that is shown, in characters; the log file has all of it.
 const MAX_CHARS: usize = 800;
 
-/// Returns the cause of failure that `tool` wrote into its `log`: its error with the remedy, or else the last
-/// line. Secrets are masked, because a log may contain words of a server.
+/// Returns the cause of failure that `tool` wrote into its file `log`: the text from its last error
+/// message on, which includes the remedy, or else the last line. Secrets are masked, because a log
+/// may contain messages of a server. Long causes are shortened in the middle. A log that is empty
+/// or unreadable gives a sentence to that effect.
 pub(crate) fn from_log(log: &Path, tool: &str) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text
@@ -27,7 +29,8 @@ pub(crate) fn from_log(log: &Path, tool: &str) -> String {
     shortened(&redaction::text(&said))
 }
 
-/// Shortens a cause to its beginning and its end. The end contains the remedy.
+/// Shortens a cause of more than 800 characters to its first and last 400, because the end contains
+/// the remedy.
 fn shortened(said: &str) -> String {
     let letters: Vec<char> = said.chars().collect();
     if letters.len() <= MAX_CHARS {

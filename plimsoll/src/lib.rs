@@ -1,7 +1,8 @@
-//! Runs the benches as one suite while the machine is recorded, then shows the analyzer's findings.
+//! Suite of all benches: runs them one after the other while the machine is recorded, then shows
+//! the analyzer's findings.
 //!
-//! Each tool runs as a process of its own, as a user would run it: the suite measures exactly what the tool
-//! measures, and a tool that crashes does not affect the others.
+//! Each tool runs as a process of its own, as a user would run it: the suite measures exactly what
+//! the tool measures, and a tool that crashes does not affect the others.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod cli;
@@ -25,7 +26,8 @@ use bench_report::Environment;
 use crate::cli::{PlimsollCli, PlimsollCommand};
 use crate::doctor::NamedServers;
 
-/// Parses the command line and runs the command that it names.
+/// Parses the command line of the process and runs the command that it names. Prints results and
+/// errors, and returns the exit code for `main`. Wrong usage ends the process.
 pub fn run() -> ExitCode {
     let cli: PlimsollCli = bench_cli::parse();
     bench_cli::run("plimsoll", || match cli.command {

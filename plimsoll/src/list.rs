@@ -2,7 +2,7 @@
 
 use crate::profile;
 
-/// Every scenario of every tool, with the question that it answers.
+/// Every scenario of every tool, as tool and subcommand, with the question that it answers.
 const SCENARIOS: &[(&str, &str)] = &[
     (
         "db-pool-bench sweep",
@@ -40,7 +40,7 @@ const SCENARIOS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Returns the text of `plimsoll list`.
+/// Returns the text of `plimsoll list`: the profiles with their components, then the scenarios.
 ///
 /// # Errors
 /// Fails only if the built-in profiles cannot be parsed.

@@ -1,45 +1,46 @@
-//! Profiles: selections of benches that run together.
+//! Profiles: named selections of benches that `plimsoll run` executes one after the other.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// Text of the built-in profiles.
+/// TOML text of the built-in profiles.
 const BUILT_IN: &str = include_str!("../profiles.toml");
 
-/// One call of a bench in a profile.
+/// One execution of a bench in a profile.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct SuiteComponent {
-    /// Name of the program.
+    /// Name of the bench's program, for example `db-pool-bench`.
     pub(crate) tool: String,
-    /// Subcommand of the program.
+    /// Subcommand of the program, for example `sweep`.
     pub(crate) scenario: String,
-    /// Expected duration in seconds, by which the remaining time is shown.
+    /// Expected duration in seconds, on which the displayed remaining time is based.
     pub(crate) about_s: u64,
-    /// Flags of the call.
+    /// Flags of the execution, without the flags that every component gets.
     pub(crate) args: Vec<String>,
 }
 
 impl SuiteComponent {
-    /// Returns the expected duration.
+    /// Returns the expected duration of the execution, which need not be met.
     pub(crate) fn about(&self) -> Duration {
         Duration::from_secs(self.about_s)
     }
 
-    /// Returns the file name of its report without the extension, as in `db-pool-bench.sweep`.
+    /// Returns the file name of the component's report without the extension, as in
+    /// `db-pool-bench.sweep`.
     pub(crate) fn stem(&self) -> String {
         format!("{}.{}", self.tool, self.scenario)
     }
 }
 
-/// Selection of benches with a name.
+/// Named selection of benches.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Profile {
     /// Name of the profile.
     pub(crate) name: String,
-    /// Purpose of the profile as shown to people.
+    /// Purpose of the profile, as shown by `plimsoll list`.
     pub(crate) about: String,
-    /// Benches, in the order in which they run.
+    /// Executions of benches, in the order in which they run.
     #[serde(rename = "component")]
     pub(crate) components: Vec<SuiteComponent>,
 }
@@ -55,17 +56,17 @@ pub(crate) enum ProfileError {
     Unknown {
         /// Name that the user gave.
         asked: String,
-        /// Names of the existing profiles.
+        /// Names of the existing profiles, separated by commas.
         known: String,
     },
-    /// The profile has no such component.
+    /// The profile has no component of this name.
     #[error("profile {profile:?} has no component {asked:?}; it has: {known}")]
     NoComponent {
         /// Name of the profile.
         profile: String,
-        /// Name that the user gave.
+        /// Name of the component that the user gave.
         asked: String,
-        /// Names of the components in the profile.
+        /// Names of the components in the profile, separated by commas.
         known: String,
     },
 }
@@ -75,7 +76,7 @@ struct ProfileFile {
     profile: Vec<Profile>,
 }
 
-/// Returns all built-in profiles.
+/// Returns all built-in profiles, in the order in which they are listed.
 ///
 /// # Errors
 /// Fails only if the built-in profiles cannot be parsed, which a test rules out.
@@ -83,10 +84,11 @@ pub(crate) fn all() -> Result<Vec<Profile>, ProfileError> {
     Ok(toml::from_str::<ProfileFile>(BUILT_IN)?.profile)
 }
 
-/// Returns the profile called `name`, reduced to the components in `only`; all of them if `only` is empty.
+/// Returns the profile called `name`, reduced to the components whose program is in `only`; all of
+/// them if `only` is empty.
 ///
 /// # Errors
-/// Fails if there is no such profile, or if it has no such component.
+/// Fails if there is no such profile, or if it has no component of a program in `only`.
 pub(crate) fn find(name: &str, only: &[String]) -> Result<Profile, ProfileError> {
     let profiles = all()?;
     let names: Vec<&str> = profiles.iter().map(|p| p.name.as_str()).collect();
@@ -147,7 +149,8 @@ mod tests {
         );
     }
 
-    /// The analyzer promises nothing from less than 10 s of load at one setting.
+    /// The analyzer promises nothing from less than 10 s of load at one setting, so each setting
+    /// must be measured for that long.
     #[test]
     fn settings_are_held_long_enough_for_promises() {
         for name in ["quick", "normal"] {

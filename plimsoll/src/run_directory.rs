@@ -1,4 +1,5 @@
-//! Directory for the files of one run. It is never shared with another run, and no file in it is overwritten.
+//! Directory for the files of one run. A directory with files of another run is refused, and no
+//! file in it is overwritten.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,18 +7,18 @@ use std::path::{Path, PathBuf};
 /// Reasons why a directory cannot be used for a run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunDirectoryError {
-    /// The directory contains a file that would be overwritten, or mistaken for one of the run.
+    /// The directory contains a file that would be overwritten, or read as a part of the new run.
     #[error("{directory} already holds {file}", directory = directory.display())]
     Used {
-        /// The directory.
+        /// Path of the directory.
         directory: PathBuf,
-        /// Name of that file.
+        /// Name of that file; the alphabetically first one if there are several.
         file: String,
     },
     /// The directory cannot be created or read.
     #[error("cannot make the run's directory {directory}: {source}", directory = directory.display())]
     Unusable {
-        /// The directory.
+        /// Path of the directory.
         directory: PathBuf,
         /// Error of the operating system.
         source: io::Error,
@@ -25,7 +26,7 @@ pub(crate) enum RunDirectoryError {
 }
 
 impl RunDirectoryError {
-    /// Returns the remedy for the user.
+    /// Returns the remedy as a phrase that is shown to the user after the error.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::Used { .. } => "another --run-dir, or move those files away",
@@ -34,11 +35,12 @@ impl RunDirectoryError {
     }
 }
 
-/// Creates `directory`, or accepts an existing one without reports and raw samples. The analyzer would read
-/// reports of another run in it, and raw samples would be overwritten.
+/// Creates `directory` with its parents, or accepts an existing one without files of a run. The
+/// analyzer would read reports of another run in it, and raw samples would be overwritten.
 ///
 /// # Errors
-/// Fails if the directory already contains reports or a page, or cannot be created.
+/// Fails if the directory contains visible `.json` or `.arrows` files, `report.html` or a manifest,
+/// or if it cannot be created or read.
 pub(crate) fn claim(directory: &Path) -> Result<(), RunDirectoryError> {
     let unusable = |source| RunDirectoryError::Unusable {
         directory: directory.to_owned(),

@@ -1,5 +1,5 @@
-//! Parts of a run in its manifest. All are written before anything is started, and each again whenever its
-//! state changes.
+//! Parts of a run in its manifest, which is a directory with one file for each part. All files are
+//! written before any part is started, and each again whenever the state of its part changes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,18 +11,20 @@ use nix::sys::signal::Signal;
 
 use crate::profile::Profile;
 
-/// Name of this program in the manifest, as the starter of parts.
+/// Name of this program in the manifest, as the program that started a part.
 pub(crate) const STARTER: &str = "plimsoll";
 
-/// Parts that have not ended yet, by the file names of their reports without the extension.
+/// Parts that have not ended yet, by the file name of the report without the extension, for example
+/// `sysmon.record`.
 #[derive(Debug)]
 pub(crate) struct RunParts(BTreeMap<String, PartFile>);
 
 impl RunParts {
-    /// Writes the planned parts: the recorder and the components of the profile.
+    /// Writes the files of the planned parts into the manifest in `directory`: the recorder and the
+    /// components of `profile`.
     ///
     /// # Errors
-    /// Fails when the manifest cannot be written.
+    /// Fails if a file cannot be written.
     pub(crate) fn plan(
         profile: &Profile,
         run_id: &str,
@@ -43,8 +45,8 @@ impl RunParts {
         Ok(Self(parts))
     }
 
-    /// Records that a part is about to be started. From then on until its end, the part writes its state
-    /// itself.
+    /// Records that the part `stem` is about to be started. From then on until its end, the part
+    /// writes its state itself. Does nothing for an unknown or ended part.
     ///
     /// # Errors
     /// Fails if the manifest cannot be written.
@@ -53,7 +55,8 @@ impl RunParts {
         part.map_or(Ok(()), |part| part.set_status(PartStatus::Running))
     }
 
-    /// Records that a part ended. `status` is `None` if it had to be killed.
+    /// Records that the part `stem` ended with the exit status `status`, which is `None` if it had
+    /// to be killed by SIGKILL. Does nothing for an unknown or ended part.
     ///
     /// # Errors
     /// Fails if the manifest cannot be written.
@@ -70,7 +73,8 @@ impl RunParts {
         part.map_or(Ok(()), |mut part| part.set_status(status))
     }
 
-    /// Records that a part could not be started, with the reason.
+    /// Records that the part `stem` was not run, with the reason as shown to the user. Does nothing
+    /// for an unknown or ended part.
     ///
     /// # Errors
     /// Fails if the manifest cannot be written.
@@ -79,10 +83,10 @@ impl RunParts {
         part.map_or(Ok(()), |mut part| part.set_status(skipped(reason)))
     }
 
-    /// Records that all remaining parts were skipped because of an interrupt.
+    /// Records that all parts that have not ended were skipped because of an interrupt.
     ///
     /// # Errors
-    /// Fails if the manifest cannot be written.
+    /// Fails if the manifest cannot be written; later parts are not written then.
     pub(crate) fn skip_remaining(&mut self) -> Result<(), StoreError> {
         let reason = "the run was interrupted before it";
         let mut rest = self.0.values_mut();

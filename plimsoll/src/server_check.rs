@@ -1,5 +1,5 @@
-//! Checks of the user's servers before a run: each server must answer within a few seconds and allow what a
-//! run needs. Nothing is left on the servers.
+//! Checks of the user's servers before a run: each server must answer within a few seconds and
+//! permit what a run needs. Nothing remains on the servers.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -14,23 +14,23 @@ use url::Url;
 
 use crate::tool_process::sibling;
 
-/// Time-out of connecting to a server, and of its answer.
+/// Time-out for connecting to a server, and for each of its answers.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(2);
-/// Time-out of the bench process that checks PostgreSQL, with its start and its end.
+/// Time-out of the bench process that checks PostgreSQL, from its start to its end.
 const BENCH_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Result of checking a server.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ServerCheck {
-    /// The server answered as expected; contains the observation.
+    /// The server answered as expected; contains the observation as a phrase for the user.
     Usable(String),
-    /// The server can be reached; contains what was not tried.
+    /// The server can be reached, but some checks were not made; contains a phrase that names them.
     PartlyChecked(String),
     /// A run on the server is not possible.
     Unusable {
-        /// Reason, without secrets.
+        /// Reason as shown to the user, with secrets masked.
         reason: String,
-        /// Remedy.
+        /// Remedy as shown to the user; may be empty.
         remedy: String,
     },
 }
@@ -42,8 +42,9 @@ fn unusable(reason: impl Into<String>, remedy: impl Into<String>) -> ServerCheck
     }
 }
 
-/// Checks a PostgreSQL server by `db-pool-bench check`, so that address, password file and TLS are treated as
-/// in a run. A schema is created and removed in one transaction.
+/// Checks a PostgreSQL server by running `db-pool-bench check`, so that address, password file and
+/// TLS are treated as in a run. A schema is created and removed in one transaction. Takes at most
+/// about 6 s; every failure is in the result.
 pub(crate) fn postgres(url: &str) -> ServerCheck {
     let bench = match sibling("db-pool-bench") {
         Ok(bench) => bench,
@@ -74,8 +75,11 @@ pub(crate) fn postgres(url: &str) -> ServerCheck {
     }
 }
 
-/// Runs `command`. Returns true with its stderr if it succeeded, false with its stderr if it failed; `None`
-/// if it had to be killed after `bound`.
+/// Runs `command` to its end. Returns `true` if it succeeded, `false` if it failed, together with
+/// its text on stderr; `None` if it had to be killed after `bound`.
+///
+/// # Errors
+/// Fails if the command cannot be started or its output cannot be read.
 fn stderr_within(command: Command, bound: Duration) -> std::io::Result<Option<(bool, String)>> {
     let mut child = ChildProcess::start(command, Signal::SIGTERM)?;
     let stderr = child.take_stderr();
@@ -90,11 +94,12 @@ fn stderr_within(command: Command, bound: Duration) -> std::io::Result<Option<(b
     Ok(Some((status.success(), said)))
 }
 
-/// Name of a key that does not exist.
+/// Name of a key that exists on no server.
 const ABSENT_KEY: &str = "plimsoll:doctor";
 
-/// Checks a Redis server: logs in, reads `INFO`, and removes a key that does not exist. The removal changes
-/// nothing, and is refused if the user may not write.
+/// Checks a Redis server: logs in, reads `INFO`, and removes a key that does not exist. The removal
+/// changes nothing, and is refused if the user may not write. URLs with TLS count as unusable.
+/// Every failure is in the result.
 pub(crate) fn redis(url: &str) -> ServerCheck {
     if url.starts_with("rediss://") || url.starts_with("valkeys://") {
         let remedy = "redis:// to a server that takes plain connections";
@@ -121,7 +126,8 @@ pub(crate) fn redis(url: &str) -> ServerCheck {
     }
 }
 
-/// Converts an error of Redis to a reason with a remedy.
+/// Converts an error of the Redis server or client to an unusable server, with the reason and a
+/// remedy that fits the error.
 fn redis_refusal(error: &RedisError) -> ServerCheck {
     let said = match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{} {detail}", code.trim()),
@@ -152,7 +158,8 @@ fn redis_refusal(error: &RedisError) -> ServerCheck {
     }
 }
 
-/// Checks a WebSocket server with one connection, which is closed at once.
+/// Checks a WebSocket server with one connection and a request for an upgrade; the connection is
+/// then closed. With `wss:` only the TCP connection is tried. Every failure is in the result.
 pub(crate) fn websocket(url: &str) -> ServerCheck {
     let Ok(parsed) = Url::parse(url) else {
         return unusable("the URL cannot be read", "ws://HOST:PORT/PATH");
@@ -197,7 +204,11 @@ pub(crate) fn websocket(url: &str) -> ServerCheck {
     }
 }
 
-/// Connects to the first address of the host that accepts. One time-out applies to all attempts together.
+/// Connects over TCP to the first address of the URL's host that accepts. A time-out of 2 s applies
+/// to all attempts together.
+///
+/// # Errors
+/// Fails with the error of the last attempt, or if the host name has no address.
 fn connect(url: &Url) -> std::io::Result<TcpStream> {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let port = url.port_or_known_default().unwrap_or_default();
@@ -216,7 +227,11 @@ fn connect(url: &Url) -> std::io::Result<TcpStream> {
     Err(last)
 }
 
-/// Requests an upgrade to WebSocket, and returns the status line of the answer.
+/// Sends a request for an upgrade to WebSocket, and returns the status line of the answer, which is
+/// empty if the server closed the connection.
+///
+/// # Errors
+/// Fails with the error of the socket, also after 2 s without an answer.
 fn upgrade(stream: &mut TcpStream, url: &Url) -> std::io::Result<String> {
     stream.set_read_timeout(Some(SERVER_TIMEOUT))?;
     stream.set_write_timeout(Some(SERVER_TIMEOUT))?;
@@ -243,7 +258,8 @@ mod tests {
     use super::*;
     use std::net::TcpListener;
 
-    /// Starts a server that sends `text` to each client. Returns its port.
+    /// Starts a server that sends `text` to its first client, after the client's request. Returns
+    /// its port on 127.0.0.1.
     fn saying(text: &'static str) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -256,7 +272,7 @@ mod tests {
         port
     }
 
-    /// Returns a port on which nobody listens.
+    /// Returns a port of 127.0.0.1 on which no program listens.
     fn closed() -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().port()

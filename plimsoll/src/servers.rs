@@ -1,4 +1,4 @@
-//! Servers of a run: the user's servers if given, throwaway ones otherwise.
+//! Servers of a run: those of the user where URLs are given, throwaway ones otherwise.
 
 use testbed::token;
 use testbed::{Postgres, PostgresOptions, Redis, RedisOptions, TestbedError, WebSocketServer};
@@ -7,18 +7,19 @@ use crate::cli::RunFlags;
 use crate::profile::Profile;
 use crate::tool_process::{self, ToolError};
 
-/// Reasons why a server is missing.
+/// Reasons why a server for a run cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServersError {
-    /// A throwaway server did not start.
+    /// A throwaway server is not installed or did not start.
     #[error(transparent)]
     Testbed(#[from] TestbedError),
-    /// The program that serves as WebSocket server is missing.
+    /// The program `ws-bench`, which acts as WebSocket server, is missing.
     #[error(transparent)]
     Child(#[from] ToolError),
 }
 
-/// Addresses of all servers of a run. The throwaway ones are stopped when this value is dropped.
+/// Servers that the benches of a run use, with their URLs. Those that this program started are
+/// stopped when this value is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct RunServers {
     postgres: Option<Postgres>,
@@ -28,7 +29,8 @@ pub(crate) struct RunServers {
 }
 
 impl RunServers {
-    /// Starts the servers that `profile` needs and that `flags` do not name.
+    /// Starts the servers that the components of `profile` need and for which `flags` contain no
+    /// URL.
     ///
     /// # Errors
     /// Fails if a server is not installed or does not start.
@@ -61,14 +63,15 @@ impl RunServers {
         Ok(servers)
     }
 
-    /// Returns environment variables for the benches: the addresses, and a mark for throwaway servers.
-    /// Arguments are not used for this, because every user of the machine can read the arguments of a
-    /// process.
+    /// Returns environment variables for the benches, as name and value: the URLs of the servers,
+    /// and a mark of those that are throwaway servers. Arguments are not used for this, because
+    /// every user of the machine can read the arguments of a process.
     pub(crate) fn environment(&self) -> &[(&'static str, String)] {
         &self.urls
     }
 
-    /// Returns a phrase with the names of the throwaway servers that were started.
+    /// Returns a phrase for the user with the names of the throwaway servers that were started, or
+    /// a phrase that there are none.
     pub(crate) fn started(&self) -> String {
         let names = [
             self.postgres.as_ref().map(|_| "PostgreSQL"),
@@ -84,8 +87,11 @@ impl RunServers {
     }
 }
 
-/// Returns the address of the user's server; without one, starts a throwaway server and adds its name to
-/// `ours`.
+/// Returns the URL of the user's server if `given`. Otherwise calls `start`, which starts a
+/// throwaway server, adds its URL to `ours`, and returns it.
+///
+/// # Errors
+/// Fails with the error of `start`.
 fn given_or(
     given: Option<&String>,
     ours: &mut Vec<String>,

@@ -1,5 +1,5 @@
-//! One run: servers, recorder, benches in order, analysis. The manifest lists all parts before anything is
-//! started, and the state of each part as it changes.
+//! One run of the suite: servers, recorder, benches in order, analysis. The manifest lists all
+//! parts before any is started, and the state of each part as it changes.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -24,24 +24,26 @@ use crate::run_parts::{RunParts, STARTER};
 use crate::servers::RunServers;
 use crate::tool_process::{ToolProcess, sibling};
 
-/// Interval between two checks if a child process has ended.
+/// Interval between two checks whether a child process has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// Name of the recorder's report and log, without the extension.
+/// File name of the recorder's report and log, without the extension.
 const RECORDER: &str = "sysmon.record";
-/// Time-out for the end of an interrupted bench, which takes up to 2 s to clean up.
+/// Time-out for the end of an interrupted bench or recorder, after which it is killed; cleaning up
+/// takes up to 2 s.
 const END_TIMEOUT: Duration = Duration::from_millis(2_600);
 /// Exit code of a tool that means [`Exit::GateFailed`].
 const GATE_FAILED: i32 = 3;
-/// Approximate time that starting the servers takes, by which the remaining time is shown.
+/// Expected time that starting the servers takes, on which the displayed remaining time is based.
 const SERVERS_ESTIMATE: Duration = Duration::from_secs(4);
-/// Approximate time that the analysis takes, by which the remaining time is shown.
+/// Expected time that the analysis takes, on which the displayed remaining time is based.
 const ANALYSIS_ESTIMATE: Duration = Duration::from_secs(1);
 
-/// Runs a profile: starts the servers, runs the benches, and shows the findings.
+/// Executes `plimsoll run`: starts the servers, runs the benches of a profile, and shows the
+/// findings. Benches that fail, stop rules and interrupts are in the returned exit code.
 ///
 /// # Errors
-/// Fails if the profile is unknown, if a server or a tool cannot be started, or if the run's directory cannot
-/// be written or contains another run.
+/// Fails if the profile is unknown, if a server or the analyzer cannot be started, or if the run's
+/// directory cannot be written or contains another run.
 pub(crate) fn run(flags: &RunFlags) -> anyhow::Result<Exit> {
     let profile = profile::find(&flags.profile, &flags.only)
         .map_err(|error| bench_cli::UsageError(error.to_string()))?;
@@ -84,11 +86,11 @@ struct Suite<'a> {
     directory: PathBuf,
     interrupted: Arc<AtomicBool>,
     progress: Progress,
-    /// Expected total duration of the parts that are over.
+    /// Sum of the expected durations of the parts that are over.
     done: Duration,
-    /// Failures, one line each.
+    /// Failures of parts, as one line for the user each.
     failed: Vec<String>,
-    /// True if a guard ended a bench.
+    /// True if a stop rule ended a bench.
     guarded: bool,
 }
 
@@ -124,7 +126,8 @@ impl Suite<'_> {
         Exit::Interrupted
     }
 
-    /// Runs the benches one after another while the machine is recorded.
+    /// Runs the benches one after another while the machine is recorded. An interrupt ends the
+    /// current bench and skips the rest.
     fn measure(&mut self, servers: &RunServers) {
         let recorder = self.start_recorder();
         for component in self.profile.components.clone() {
@@ -159,7 +162,7 @@ impl Suite<'_> {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// Returns environment variables that make a tool part of this run.
+    /// Returns environment variables, as name and value, that make a tool part of this run.
     fn run_environment(&self) -> [(&'static str, String); 2] {
         [
             (RUN_ID_ENV, self.run_id.clone()),
@@ -167,8 +170,8 @@ impl Suite<'_> {
         ]
     }
 
-    /// Warns if the manifest could not be written. The run continues and loses no measurement; the analyzer
-    /// gives no verdict on an incomplete manifest.
+    /// Shows a warning if `written` is an error of writing the manifest. The run continues and
+    /// loses no measurement; the analyzer gives no verdict on an incomplete manifest.
     fn warn_unwritten(&mut self, written: Result<(), StoreError>) {
         if let Err(error) = written {
             let warning = format!("warning: the run's manifest is not up to date: {error}");
@@ -193,8 +196,9 @@ impl Suite<'_> {
         self.start(RECORDER, "sysmon", &args, &environment)
     }
 
-    /// Starts a part of the run. If it cannot be started, records that as a failure, which makes the run fail
-    /// at its end; the other parts still run.
+    /// Starts the part `stem` of the run, which executes `tool`. Returns `None` if it cannot be
+    /// started, and records that as a failure, which makes the run fail at its end; the other parts
+    /// still run.
     fn start(
         &mut self,
         stem: &str,
@@ -259,7 +263,7 @@ impl Suite<'_> {
         }
     }
 
-    /// Records a failure if a part ended with code 0 but wrote no report.
+    /// Records a failure if the part `stem`, which ended with code 0, wrote no valid report.
     fn expect_report(&mut self, stem: &str) {
         let path = self.directory.join(format!("{stem}.json"));
         if let Err(error) = store::load(&path) {
@@ -307,7 +311,11 @@ impl Suite<'_> {
         self.failed.push(note);
     }
 
-    /// Runs the analyzer on the reports of the run. An interrupt ends the analyzer.
+    /// Runs the analyzer on the reports of the run, and returns the exit code of the whole run. An
+    /// interrupt kills the analyzer.
+    ///
+    /// # Errors
+    /// Fails if the analyzer cannot be started, or if stdout cannot be written.
     fn analyze(mut self) -> anyhow::Result<Exit> {
         self.progress.phase("analyze", "");
         self.progress.finish();

@@ -1,5 +1,6 @@
-//! Child process of the suite. Its program lies beside this one. A Ctrl-C at the terminal does not reach it.
-//! Its output is read line by line, and it is ended within a time-out.
+//! Child process of the suite, whose program lies in the directory of this one. A Ctrl-C at the
+//! terminal does not reach it. Its stderr is read line by line, and it is killed if it does not end
+//! within a time-out.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -13,15 +14,16 @@ use std::time::{Duration, Instant};
 use child_process::ChildProcess;
 use nix::sys::signal::Signal;
 
-/// Interval between two checks if a child process has ended.
+/// Interval between two checks whether a child process has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
-/// Longest wait for the first line of a tool. Tools print a line as soon as they handle signals.
+/// Longest wait for a tool's first line before it is interrupted all the same. Tools print a line
+/// as soon as they handle signals.
 const FIRST_LINE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Reason why a tool could not be run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ToolError {
-    /// The program is not in the directory of this one.
+    /// The program is not in the directory of this one, where it is expected.
     #[error(
         "cannot find {tool} beside plimsoll in {directory}; build it with: cargo build --release",
         directory = directory.display()
@@ -29,7 +31,7 @@ pub(crate) enum ToolError {
     Missing {
         /// Name of the program.
         tool: String,
-        /// Directory that was searched.
+        /// Directory of this program, which was searched.
         directory: PathBuf,
     },
     /// The operating system could not start the program.
@@ -40,20 +42,20 @@ pub(crate) enum ToolError {
         /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The log of the tool cannot be written.
+    /// The log file of the tool cannot be created.
     #[error("cannot write {path}: {source}", path = path.display())]
     Log {
-        /// Path of the log.
+        /// Path of the log file.
         path: PathBuf,
         /// Error of the operating system.
         source: std::io::Error,
     },
 }
 
-/// Returns the path of a program in the directory of this one.
+/// Returns the path of the program `tool` in the directory of this program.
 ///
 /// # Errors
-/// Fails if it does not exist.
+/// Fails if there is no such file.
 pub(crate) fn sibling(tool: &str) -> Result<PathBuf, ToolError> {
     let own = std::env::current_exe().unwrap_or_default();
     let directory = own.parent().unwrap_or(Path::new(".")).to_owned();
@@ -77,11 +79,14 @@ pub(crate) struct ToolProcess {
 }
 
 impl ToolProcess {
-    /// Starts `tool`. Its output is written to `log`; its progress lines are also stored for display.
+    /// Starts `tool` with `args` and with `environment` added to the variables of this program. The
+    /// file `log`, which is overwritten, receives its stdout and its stderr; secrets are masked in
+    /// the latter, whose lines are also available from [`ToolProcess::lines`].
     ///
-    /// The tool gets a session of its own. A Ctrl-C at the terminal thus reaches it only once, through this
-    /// program; a second signal would make it leave without cleaning up. If this program is killed, the tool
-    /// receives SIGTERM, because a recorder without a duration would otherwise run for ever.
+    /// The tool gets a session of its own. A Ctrl-C at the terminal thus reaches it only once,
+    /// through this program; a second signal would make it leave without cleaning up. If this
+    /// program is killed, the tool receives SIGTERM, because a recorder without a duration would
+    /// otherwise run for ever.
     ///
     /// # Errors
     /// Fails if the tool cannot be found or started, or if its log cannot be written.
@@ -136,18 +141,19 @@ impl ToolProcess {
         })
     }
 
-    /// Returns the lines that the tool has printed since the last call.
+    /// Iterates over the lines that the tool has printed on stderr since the last call, with
+    /// secrets masked. Does not wait.
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
         self.lines.try_iter()
     }
 
-    /// Returns the exit status; `None` while the tool is running.
+    /// Returns the exit status; `None` while the tool is running, or if its state cannot be read.
     pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.exit_status().ok().flatten()
     }
 
-    /// Sends SIGINT after the tool has printed its first line. Before that, the tool may not handle signals
-    /// yet and would end without a report.
+    /// Sends SIGINT after the tool has printed its first line, for which it waits at most 500 ms.
+    /// Before that line the tool may not handle signals yet, and would end without a report.
     pub(crate) fn interrupt(&mut self) {
         let started = Instant::now();
         while !self.spoke.load(Ordering::Relaxed)
@@ -159,8 +165,8 @@ impl ToolProcess {
         self.child.signal(Signal::SIGINT);
     }
 
-    /// Waits until the tool has ended, for at most `bound`, then kills it. Returns `None` if it had to be
-    /// killed.
+    /// Waits until the tool has ended, for at most `bound`, then kills it. Returns the exit status;
+    /// `None` if it had to be killed.
     pub(crate) fn wait(&mut self, bound: Duration) -> Option<ExitStatus> {
         self.child.wait(bound)
     }

@@ -1,5 +1,5 @@
-//! Tests of workers of `db-pool-bench` that are started one by one with `--worker I/N --start-at T`, as on
-//! several hosts, with one PostgreSQL; and of the merge of their reports.
+//! Tests of workers of `db-pool-bench` that are started one by one with `--worker I/N --start-at
+//! T`, as on several hosts, with one PostgreSQL server; and of the merge of their reports.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -12,17 +12,17 @@ use common::{said, tool};
 use test_support::{Ended, RunningProgram, TestDirectory, contention};
 use testbed::{Postgres, PostgresOptions};
 
-/// Two steps with a pool of 4 at 200 requests per second: half a second of warm-up and half a second
-/// measured.
+/// Arguments of two steps with a pool of 4 at 200 requests per second: half a second of warm-up and
+/// half a second measured each.
 const SWEEP: &str = "sweep --driver deadpool --pool-sizes 4 --workload point-select --rate 200 \
                      --warmup 500ms --duration 500ms --repeats 2";
-/// Time-out that is longer than any schedule.
+/// Time after which a test stops waiting for a worker; longer than any schedule.
 const LONGEST: Duration = Duration::from_mins(5);
 const ZERO: &str = "0/db-pool-bench.sweep.json";
 const ONE: &str = "1/db-pool-bench.sweep.json";
 
-/// Returns the flags of a start time. The time until then is `patience` times the time that the preparation
-/// takes on this machine under its present load.
+/// Returns the flags `--start-at` and `--prepare-time`. The time until the start is `patience`
+/// times the time that the preparation takes on this machine under its present load.
 fn schedule(patience: f64) -> String {
     let enough = Duration::from_secs(6).mul_f64(contention() * patience);
     let starts = SystemTime::now() + enough;
@@ -35,7 +35,8 @@ fn schedule(patience: f64) -> String {
     )
 }
 
-/// Starts `worker` of a scenario, which writes its report into `directory`.
+/// Starts one worker of a scenario; `worker` is its value of `--worker`, such as `0/2`. The worker
+/// writes its report into `directory`.
 fn start(
     (place, server): (&TestDirectory, &Postgres),
     schedule: &str,
@@ -57,14 +58,16 @@ fn is_late(report: &Report) -> bool {
     warnings.any(|warning| warning.code == WarningCode::WorkerLate)
 }
 
-/// Joins these files. Returns the exit code, and all that was printed.
+/// Merges the reports in `files` into `whole.json`. Returns the exit code, and the text on stderr
+/// and stdout.
 fn merge(place: &TestDirectory, files: &[&str]) -> (Option<i32>, String) {
     let args = [&["merge", "--output", "whole.json"], files].concat();
     let output = tool(place, "bottleneck-analyzer", &args).output().unwrap();
     (output.status.code(), said(&output))
 }
 
-/// Returns the schemas of runs that exist on the server.
+/// Returns the names of the schemas of runs that exist on the server, one on each line; empty if
+/// there are none.
 fn schemas(server: &Postgres) -> String {
     let query = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'plimsoll%'";
     let mut psql = Command::new(server.bin_dir().join("psql"));
@@ -73,7 +76,8 @@ fn schemas(server: &Postgres) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Waits for the end of a program. On a busy machine its schedule may last minutes.
+/// Waits for the end of a worker, for up to five minutes, because on a busy machine its schedule
+/// may last that long. Returns how it ended.
 fn end_of(mut running: RunningProgram) -> Ended {
     let began = Instant::now();
     while running.runs() && began.elapsed() < LONGEST {

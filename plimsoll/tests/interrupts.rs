@@ -1,4 +1,5 @@
-//! Tests of interrupts at any instant: every tool must save a valid report and leave nothing behind.
+//! Tests of interrupts at random instants: every tool must save a valid report and leave nothing
+//! behind.
 //!
 //! `make test` tries ten instants, `make soak` fifty (`PLIMSOLL_SOAK=50`). The seed is printed, and
 //! `PLIMSOLL_SEED` repeats it.
@@ -20,7 +21,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use test_support::{Ended, RunningProgram, TestDirectory, contention, ending_bound};
 
-/// Tool with its arguments.
+/// Name of a tool, and its arguments.
 type Case = (&'static str, &'static [&'static str]);
 
 const CASES: &[Case] = &[
@@ -90,7 +91,7 @@ const CASES: &[Case] = &[
     ),
 ];
 
-/// Latest instant of the signal, counted from the tool's first line; the longest of these runs last a little
+/// Latest time of the signal after the tool's first line; the longest of these runs last a little
 /// longer.
 const LATEST: Duration = Duration::from_secs(5);
 
@@ -144,8 +145,9 @@ fn interrupt((name, args): Case, signal: Signal, delay: Duration) {
     assert!(left.is_empty(), "left behind {left:?}: {told}");
 }
 
-/// Asserts that every tool that the suite started has written its report. Only the last one was interrupted,
-/// unless the signal came just after it had ended.
+/// Asserts that the recorder and every bench that the suite started have written a report. Only the
+/// last bench was interrupted and has the status `wanted`, unless the signal arrived just after it
+/// had ended. `told` is the suite's output.
 fn assert_suite(reports: &[Report], wanted: Status, told: &str) {
     let began = |report: &&str| told.contains(&format!("\nphase: {report} "));
     let benches: Vec<&str> = ["db-pool-bench", "redis-bench", "ws-bench"]

@@ -1,5 +1,5 @@
-//! Tests of a run's manifest: what it contains after a crash, a kill or a missing report, and that the
-//! analyzer concludes nothing from an incomplete run.
+//! Tests of a run's manifest: its content after a crash, a kill or a missing report. The analyzer
+//! must conclude nothing from an incomplete run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -20,14 +20,15 @@ fn part(directory: &Path, name: &str) -> Part {
     found.unwrap_or_else(|| panic!("no {name} in {parts:?}"))
 }
 
-/// Returns the analyzer's text about the run, and the exit code of its gate.
+/// Runs `analyze --gate` on the directory `run`. Returns the printed text, and the exit code.
 fn judged(place: &TestDirectory) -> (String, Option<i32>) {
     let args = ["analyze", "--gate", "run"];
     let output = tool(place, "bottleneck-analyzer", &args).output().unwrap();
     (said(&output), output.status.code())
 }
 
-/// Returns the command that records while `script` runs, into the directory `run`.
+/// Returns the command that records the machine while the shell script `script` runs, and writes
+/// into the directory `run`.
 fn recorded(place: &TestDirectory, script: &str) -> Command {
     let args = ["record", "--run-dir", "run", "-q", "--", "sh", "-c", script];
     tool(place, "sysmon", &args)
@@ -154,8 +155,8 @@ fn a_bench_that_is_killed_is_seen_to_be_unfinished() {
     assert_eq!(code, Some(3));
 }
 
-/// Recording and bench write into one directory and belong to one run, whatever the working directory of the
-/// command.
+/// Recording and bench write into one directory and belong to one run, also if the command changes
+/// its working directory.
 #[test]
 fn a_bench_in_a_recording_is_part_of_its_run() {
     let redis = Redis::start(&RedisOptions::default()).unwrap();
@@ -200,7 +201,7 @@ fn a_bench_in_a_recording_is_part_of_its_run() {
     }
 }
 
-/// Both benches belong to one run, but have a schema and keys of their own. Each removes its own.
+/// Both benches belong to one run, but each has its own schema or keys, and removes only those.
 #[test]
 fn two_benches_at_once_in_a_recording_do_not_touch_each_other() {
     let redis = Redis::start(&RedisOptions::default()).unwrap();
@@ -310,7 +311,7 @@ fn the_doctor_asks_the_servers_that_are_named() {
     assert!(text.contains("nobody"), "{text}");
 }
 
-/// A server that answers but refuses writes cannot be used for a run.
+/// A server that answers but refuses writes is reported as unusable for a run.
 #[test]
 fn the_doctor_tells_what_keeps_a_run_from_writing() {
     let place = TestDirectory::new();

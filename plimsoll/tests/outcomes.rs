@@ -1,5 +1,5 @@
-//! Tests of the exit code, which tells the result of a run: tools that fail, guards that end a bench, and
-//! directories with files of another run.
+//! Tests of the suite's exit code: tools that fail, stop rules that end a bench, and directories
+//! with files of another run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -39,7 +39,8 @@ fn an_analysis_that_fails_fails_the_run_and_shows_no_page() {
     assert!(!said.contains("report.html"), "{said}");
 }
 
-/// On a server that is not a throwaway one and does not know GET, a bench stops at 10 % errors.
+/// The server does not know GET and is no throwaway one, so a stop rule ends the bench at 10 %
+/// errors.
 #[test]
 fn a_guard_that_ends_a_bench_ends_in_its_own_code() {
     let redis = Redis::start(&RedisOptions {

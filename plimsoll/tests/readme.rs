@@ -1,5 +1,5 @@
-//! Test that executes every command of the README: the make targets for newcomers exist, and each line of its
-//! shell blocks does what it says on real servers.
+//! Tests that execute every command of the README on real servers: the make targets exist, and each
+//! line of its shell blocks succeeds.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -17,7 +17,7 @@ fn root() -> PathBuf {
         .unwrap()
 }
 
-/// Returns the lines of the README's `sh` blocks, without comments.
+/// Returns the commands in the README's `sh` blocks, in order, without comments and empty lines.
 fn commands() -> Vec<String> {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let mut lines = Vec::new();
@@ -34,7 +34,8 @@ fn commands() -> Vec<String> {
     lines
 }
 
-/// Returns flags that make a command short enough for a test, without changing what it does.
+/// Returns additional flags for the program `tool` that make a command short enough for a test,
+/// without changing what it does.
 fn hurry(tool: &str) -> &'static [&'static str] {
     match tool {
         "db-pool-bench" | "redis-bench" => {

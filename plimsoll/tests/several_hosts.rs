@@ -1,5 +1,5 @@
-//! Tests of workers that are started one by one with `--worker I/N --start-at T`, as on several hosts, and of
-//! joining their reports.
+//! Tests of workers of `redis-bench` that are started one by one with `--worker I/N --start-at T`,
+//! as on several hosts, and of the merge of their reports.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -13,12 +13,13 @@ use nix::sys::signal::Signal;
 use test_support::{Ended, RunningProgram, TestDirectory, contention};
 use testbed::{Redis, RedisOptions};
 
-/// Load of 200 reads per second: half a second of warm-up and half a second that is measured.
+/// Arguments of a load of 200 reads per second: half a second of warm-up and half a second
+/// measured.
 const READS: &str =
     "pool --workload get --client pooled --rate 200 --warmup 500ms --duration 500ms";
 
-/// Instant that the workers of a test agree on, and their time for preparing each step. Both are long enough
-/// for this machine, even if it is busy.
+/// Start time that the workers of a test share, and their time for preparing each step, as values
+/// of flags. Both are long enough for this machine, even if it is busy.
 struct Schedule {
     starts: SystemTime,
     start_at: String,
@@ -37,14 +38,15 @@ impl Schedule {
         }
     }
 
-    /// Waits until `later` after the start.
+    /// Waits until the time `later` after the start; returns at once if that has passed.
     fn wait(&self, later: Duration) {
         let left = (self.starts + later).duration_since(SystemTime::now());
         std::thread::sleep(left.unwrap_or_default());
     }
 }
 
-/// Starts `worker` of a scenario, which writes its report into `directory`.
+/// Starts one worker of a scenario; `worker` is its value of `--worker`, such as `0/2`. The worker
+/// writes its report into `directory`.
 fn start(
     (place, redis): (&TestDirectory, &Redis),
     schedule: &Schedule,
@@ -63,7 +65,8 @@ fn report(place: &TestDirectory, directory: &str) -> Report {
     place.report(format!("{directory}/redis-bench.pool.json"))
 }
 
-/// Joins these files. Returns the exit code, and all that was printed.
+/// Merges the reports in `files` into `whole.json`. Returns the exit code, and the text on stderr
+/// and stdout.
 fn merge(place: &TestDirectory, files: &[&str]) -> (Option<i32>, String) {
     let args = [&["merge", "--output", "whole.json"], files].concat();
     let output = tool(place, "bottleneck-analyzer", &args).output().unwrap();
@@ -75,7 +78,8 @@ fn merge(place: &TestDirectory, files: &[&str]) -> (Option<i32>, String) {
 const ZERO: &str = "0/redis-bench.pool.json";
 const ONE: &str = "1/redis-bench.pool.json";
 
-/// Returns the response times of several reports' operations, added bucket by bucket.
+/// Returns the sum of the histograms of response times of `parts`, as pairs of a bucket's upper
+/// value in nanoseconds and its count.
 fn buckets<'a>(parts: impl IntoIterator<Item = &'a Operation>) -> Vec<(u64, u64)> {
     let mut counts = BTreeMap::new();
     for part in parts {
@@ -98,8 +102,9 @@ fn is_late(report: &Report) -> bool {
     warnings.any(|warning| warning.code == WarningCode::WorkerLate)
 }
 
-/// Runs two workers with `flags`, and a third one with another plan, into the directories `0`, `1` and
-/// `other`. Runs them again with more time if this machine made one late.
+/// Runs two workers with `flags`, and a third one with the flags `other` of another plan, into the
+/// directories `0`, `1` and `other`. Repeats the run with more time if this machine made a worker
+/// late.
 fn both_and_another(place: &TestDirectory, redis: &Redis, flags: &str, other: &str) {
     for patience in [1.0, 2.0, 4.0, 8.0] {
         let schedule = Schedule::new(patience);
@@ -160,7 +165,8 @@ fn two_workers_started_at_one_instant_make_the_load_of_one_and_their_reports_add
     wrong_reports_are_refused_with_their_reason(&place);
 }
 
-/// Tries to join reports that do not belong together; the test before has written them.
+/// Asserts that reports that do not belong together cannot be merged. The calling test has written
+/// the reports into `place`.
 fn wrong_reports_are_refused_with_their_reason(place: &TestDirectory) {
     let write = |name: &str, text: &str| std::fs::write(place.path().join(name), text).unwrap();
     let whole = std::fs::read_to_string(place.path().join(ZERO)).unwrap();

@@ -1,4 +1,4 @@
-//! Tests of the whole suite, as a newcomer runs it.
+//! Tests of the whole suite, run as a newcomer runs it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -19,7 +19,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Returns the content of every file below `directory`, as text.
+/// Returns path and content, as text, of every file below `directory`.
 fn files(directory: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap().flatten() {
@@ -125,7 +125,7 @@ fn a_component_that_fails_stops_no_other_and_shows_no_secret() {
     assert_eq!(place.left_behind(), Vec::<String>::new());
 }
 
-/// Returns true if any process shows `secret` in its arguments.
+/// Returns true if the arguments of any process of the machine contain `secret`.
 fn shown_in_process_list(secret: &str) -> bool {
     std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! Smallest loop on the same crate: tasks that share a connection SET three bytes, each under a key of its
-//! own. Nothing is recorded. Compared with `redis-bench pool --client multiplexed --workload set`, it shows
-//! what measuring costs.
+//! Smallest possible load with the same Redis client: tasks that share a connection send SET with
+//! three bytes, each to a key of its own. No latency is recorded. The difference to `redis-bench
+//! pool --client multiplexed --workload set` is the cost of measuring.
 //!
 //! `REDIS_URL=… minimal --users 50 --duration 5s` prints `operations=N seconds=S operations_per_s=R
 //! cpu_per_operation_ns=C`.
@@ -17,7 +17,7 @@ use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo as _};
 
-/// Longest time that an answer may take: that of `redis-bench`.
+/// Longest wait for an answer, the same as in `redis-bench`.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]

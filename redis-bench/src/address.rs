@@ -9,10 +9,10 @@ use redis::{Client, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionIn
 
 use crate::clients::CONNECT_TIMEOUT;
 
-/// Longest time that a blocking command of this program may take, such as `INFO`, filling or clearing keys.
+/// Time-out of a blocking command that is not measured, such as `INFO`, filling or clearing keys.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Address of a server, and the credentials for it.
+/// Address of a Redis server, and the credentials for it.
 #[derive(Debug, Clone)]
 pub(crate) struct RedisAddress {
     info: ConnectionInfo,
@@ -20,10 +20,10 @@ pub(crate) struct RedisAddress {
 }
 
 impl RedisAddress {
-    /// Parses a URL.
+    /// Parses the URL of a Redis server, without contacting it.
     ///
     /// # Errors
-    /// Fails if `url` is no address of a Redis server. The message contains no secret.
+    /// Fails if `url` is no such URL, or if it requires TLS. The message contains no secret.
     pub(crate) fn parse(url: &str) -> Result<Self, UsageError> {
         let form = "write redis://USER:PASSWORD@HOST:PORT/DATABASE, of which only the host is \
                     needed, and @, /, ? and # of user or password as %40, %2F, %3F and %23";
@@ -51,20 +51,21 @@ impl RedisAddress {
         })
     }
 
-    /// Returns the connection settings that the driver needs.
+    /// Returns the connection settings for the Redis driver, with the credentials.
     pub(crate) fn info(&self) -> &ConnectionInfo {
         &self.info
     }
 
-    /// Returns the URL with its secrets masked.
+    /// Returns the URL with its secrets masked, for messages and reports.
     pub(crate) fn masked_url(&self) -> &str {
         &self.masked_url
     }
 
-    /// Opens a blocking connection, for work that is not measured.
+    /// Opens a blocking connection and logs in, for work that is not measured. Connecting and each
+    /// command have a time-out.
     ///
     /// # Errors
-    /// Returns the error of the driver or the server.
+    /// Fails with the error of the driver or the server.
     pub(crate) fn connect(&self) -> Result<Connection, RedisError> {
         let client = Client::open(self.info.clone())?;
         let connection = client.get_connection_with_timeout(CONNECT_TIMEOUT)?;
@@ -73,7 +74,8 @@ impl RedisAddress {
         Ok(connection)
     }
 
-    /// Returns the beginning of a `redis-cli` command that connects to this server, without the password.
+    /// Returns the beginning of a `redis-cli` command that connects to this server, without the
+    /// password.
     pub(crate) fn cli(&self) -> String {
         let database = match self.info.redis_settings().db() {
             0 => String::new(),
@@ -94,7 +96,7 @@ impl RedisAddress {
         }
     }
 
-    /// Returns true if the URL has a password.
+    /// Returns true if the URL contains a password.
     pub(crate) fn has_password(&self) -> bool {
         self.info.redis_settings().password().is_some()
     }

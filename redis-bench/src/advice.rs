@@ -6,10 +6,11 @@ use statistics::{mean, minimum_detectable_difference, ratio_interval};
 
 use crate::group::ClientGroup;
 
-/// Used share of the generator's processors. Above it, the generator may have been the limit.
+/// Share of the generator's processor time, from 0 to 1, above which the generator may have limited
+/// the load.
 const GENERATOR_BOUND: f64 = 0.9;
 
-/// Figure by which two ways to connect are compared.
+/// Figure of a step by which two ways to connect are compared.
 struct Measure {
     name: &'static str,
     more_is_better: bool,
@@ -17,8 +18,8 @@ struct Measure {
     of: fn(&Step) -> Option<f64>,
 }
 
-/// Returns the figure to compare for the load of `step`. In a closed loop it is the throughput. In an open
-/// loop both ways get the same load, so it is the mean response time.
+/// Returns the figure to compare for the load of `step`. In a closed loop it is the throughput. In
+/// an open loop both ways to connect have the same throughput, so it is the mean response time.
 fn measure(step: &Step) -> Measure {
     match step.load {
         Load::Closed { .. } => Measure {
@@ -47,9 +48,11 @@ fn mean_response_ns(step: &Step) -> Option<f64> {
     (count > 0).then(|| sum / count as f64)
 }
 
-/// Recommends the better of two ways to connect, or none if the ratio of their repeats differs from 1 by no
-/// more than chance explains. Repeats with the same number are compared in pairs: they ran one after another,
-/// so a machine that gets slower over time favours neither.
+/// Recommends the better of two ways to connect, the pooled one first in `groups`. The
+/// recommendation has no value if the ratio of their repeats differs from 1 by no more than chance
+/// explains, or if an open loop has unanswered requests. `None` unless both were measured. Repeats
+/// with the same number are compared in pairs: they ran one after another, so a machine that gets
+/// slower over time favours neither.
 pub(crate) fn recommend(groups: &[ClientGroup<'_>]) -> Option<Recommendation> {
     let [pooled, shared] = groups else {
         return None;
@@ -115,7 +118,8 @@ pub(crate) fn recommend(groups: &[ClientGroup<'_>]) -> Option<Recommendation> {
     })
 }
 
-/// Pairs the figures of those repeats that both groups completed.
+/// Returns pairs of figures, of `a` and of `b`, for those repeats that both groups completed and
+/// for which both have the figure.
 fn pairs(
     a: &ClientGroup<'_>,
     b: &ClientGroup<'_>,
@@ -146,7 +150,8 @@ fn undecided(
     }
 }
 
-/// Returns a sentence if the generator may have limited the faster way to connect; else an empty text.
+/// Returns a sentence if the generator may have limited the throughput in any completed step; else
+/// an empty text.
 fn saturated(groups: &[ClientGroup<'_>]) -> &'static str {
     let busy = |step: &Step| step.generator.cpu_ratio > GENERATOR_BOUND;
     if groups.iter().any(|group| group.completed().any(busy)) {
@@ -156,7 +161,8 @@ fn saturated(groups: &[ClientGroup<'_>]) -> &'static str {
     }
 }
 
-/// Returns a sentence about the cost of the pool itself.
+/// Returns a sentence about the part of a mean call in the pool that is the checkout; an empty text
+/// if no checkouts were measured.
 fn checkout(pooled: &ClientGroup<'_>) -> String {
     let checkout = pooled.merged(|operation| operation.checkout.as_ref());
     let call = pooled.merged(|operation| operation.call.as_ref());

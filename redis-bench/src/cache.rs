@@ -1,5 +1,5 @@
-//! Scenario `cache`: reads with a skewed distribution over keys. A read that misses writes the value back,
-//! with an expiry.
+//! Scenario `cache`: reads with a skewed distribution over keys. A read that misses its key writes
+//! the value back, with an expiry.
 
 #[cfg(test)]
 mod tests;
@@ -24,14 +24,14 @@ use crate::workload::RedisWorkload;
 const OPERATIONS: &[&str] = &["get", "miss", "set"];
 /// Operation of a read that found its key.
 const GET: OperationId = OperationId::nth(0);
-/// Operation of a read that did not find its key, and the write-back: one request with two round trips. Its
-/// service time includes both.
+/// Operation of a read that did not find its key, together with the write-back: one request with
+/// two round trips. Its service time includes both.
 const MISS: OperationId = OperationId::nth(1);
 /// Operation of a write that does not follow a read.
 const SET: OperationId = OperationId::nth(2);
 
-/// Size of a value, in bytes. Above it, the buffer with the value's command is freed after each request,
-/// because every user has such a buffer.
+/// Size of a value, in bytes, above which the buffer with the value's command is freed after each
+/// request, because every user has such a buffer.
 const LONGEST_KEPT: usize = 64 << 10;
 
 /// Scenario `cache` with its flags.
@@ -97,8 +97,8 @@ impl RedisWorkload for Cache<'_> {
     }
 }
 
-/// Returns the hit ratio: reads that found their key ÷ all reads with an answer. A read whose write-back
-/// failed counts as a miss. `None` if no read was answered.
+/// Returns the hit ratio of a step, from 0 to 1: reads that found their key ÷ all reads with an
+/// answer. A read whose write-back failed counts as a miss. `None` if no read was answered.
 fn hit_ratio(step: &Step) -> Option<f64> {
     let answered = |operation: &Operation| operation.succeeded;
     let hits = step.operations.get("get").map_or(0, answered);
@@ -118,7 +118,7 @@ fn server_hit_ratio(step: &Step) -> Option<f64> {
     (hits + misses > 0.0).then(|| hits / (hits + misses))
 }
 
-/// Requests of the scenario. All users share this description.
+/// Requests of the scenario, from which the requests of each user are created.
 #[derive(Debug, Clone)]
 pub(crate) struct CacheWork {
     keyspace: Arc<RunKeys>,
@@ -155,7 +155,7 @@ impl Work for CacheWork {
 pub(crate) struct CacheTask {
     work: CacheWork,
     random: SmallRng,
-    /// Operation that was drawn last: [`GET`] or [`SET`].
+    /// Operation that was drawn last: [`GET`] or [`SET`]. A read that misses is still [`GET`] here.
     operation: OperationId,
     name: Vec<u8>,
     get: Cmd,

@@ -1,5 +1,5 @@
-//! Removal of a run's keys at its end. It is given up if the server stops answering. Keys that are left are
-//! reported with the command that removes them.
+//! Removal of a run's keys at its end. It is abandoned if the server stops answering. Keys that
+//! remain are reported with the command that removes them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,16 +13,17 @@ use crate::address::RedisAddress;
 use crate::failure;
 use crate::run_keys;
 
-/// Time without an answer of the server after which the removal is given up.
+/// Time without an answer of the server after which the removal is abandoned.
 const NO_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-/// Time for the removal after a signal. The whole run must end within 3 s of the signal.
+/// Time limit of the removal after a signal. The whole run must end within 3 s of the signal.
 const SIGNAL_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// Task that may still be writing keys of the run.
+/// Background task that may still be writing keys of the run.
 pub(crate) type KeyWriter = BlockingTask<RedisResult<bool>>;
 
-/// Removes every key under `prefix`. Waits until `writer` has ended first, because keys that it writes later
-/// would stay.
+/// Removes every key whose name begins with `prefix`. Waits until `writer` has ended first, because
+/// keys that it writes later would remain. Failures are reported through `bench`, with the command
+/// that removes the keys.
 pub(crate) fn clear(
     bench: &mut Bench,
     remote: &RedisAddress,
@@ -49,6 +50,9 @@ pub(crate) fn clear(
 }
 
 /// Waits until `writer` has ended, with or without a result.
+///
+/// # Errors
+/// Fails with the reason if the deadline passes first.
 fn await_writer(
     bench: &Bench,
     writer: &KeyWriter,
@@ -95,12 +99,12 @@ fn remove(
     }
 }
 
-/// Deadline of the removal; each answer of the server moves it.
+/// Deadline of the removal, which each answer of the server postpones.
 #[derive(Debug)]
 struct CleanupDeadline {
-    /// Number of answers so far.
+    /// Number of answers up to the last check.
     answers: u64,
-    /// Instant of the last answer, or of the start.
+    /// Instant of the first check after the last answer, or of the start.
     since: Instant,
     signalled: Option<Instant>,
 }
@@ -114,10 +118,11 @@ impl CleanupDeadline {
         }
     }
 
-    /// Checks the deadline at `now`, at which the server has given `answers` answers in total.
+    /// Checks the deadline at `now`. `answers` is the total number of answers of the server so far,
+    /// and `interrupted` is true after a signal.
     ///
     /// # Errors
-    /// Returns the reason to give up.
+    /// Fails with the reason to abandon the removal.
     fn check(&mut self, now: Instant, answers: u64, interrupted: bool) -> Result<(), String> {
         if answers != self.answers {
             (self.answers, self.since) = (answers, now);
@@ -139,8 +144,8 @@ impl CleanupDeadline {
 mod tests {
     use super::*;
 
-    /// Checks a deadline at several instants. Each is: milliseconds since the start, answers so far, true
-    /// after a signal, true if the removal must go on.
+    /// Checks a deadline at several instants. Each is: milliseconds since the start, answers so
+    /// far, true after a signal, true if the removal must continue.
     fn told(looks: &[(u64, u64, bool, bool)]) {
         let start = Instant::now();
         let mut deadline = CleanupDeadline::new(start);

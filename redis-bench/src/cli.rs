@@ -1,4 +1,4 @@
-//! Commands and flags.
+//! Commands and flags of `redis-bench`.
 
 use std::time::Duration;
 
@@ -164,7 +164,7 @@ pub(crate) struct PoolFlags {
     pub(crate) common: CommonFlags,
 }
 
-/// Command that the scenario `pool` sends over and over.
+/// Command that the scenario `pool` sends in every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PoolWorkload {
     /// `SET key value`.
@@ -174,8 +174,8 @@ pub(crate) enum PoolWorkload {
 }
 
 impl PoolWorkload {
-    /// Returns the name of the command, which is also the name of the operation and of the server's
-    /// statistics.
+    /// Returns the name of the command as the only element. It is also the name of the operation in
+    /// reports, and of the command in the server's statistics.
     pub(crate) fn operations(self) -> &'static [&'static str] {
         match self {
             Self::Set => &["set"],

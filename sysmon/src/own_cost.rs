@@ -1,10 +1,11 @@
-//! CPU time and memory that recording itself needs; every report contains them.
+//! CPU time and memory that the recording itself uses; every report contains them.
 
 use host_metrics::source::process::ProcessDirectory;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
 
-/// Measures the CPU time of sampling separately from that of the whole program.
+/// Counter of samples and of the CPU time that taking them used, without that of the rest of the
+/// program.
 #[derive(Debug, Default)]
 pub(crate) struct OwnCost {
     samples: u64,
@@ -12,7 +13,7 @@ pub(crate) struct OwnCost {
 }
 
 impl OwnCost {
-    /// Runs `sample` and adds the CPU time that it took on this thread.
+    /// Runs `sample`, adds the CPU time that it took on this thread, and returns its result.
     pub(crate) fn of_sample<T>(&mut self, sample: impl FnOnce() -> T) -> T {
         let begin_ns = thread_cpu_ns();
         let out = sample();
@@ -21,7 +22,7 @@ impl OwnCost {
         out
     }
 
-    /// Returns the number of samples taken.
+    /// Returns the number of samples taken with [`of_sample`](Self::of_sample).
     pub(crate) fn samples(&self) -> u64 {
         self.samples
     }
@@ -32,13 +33,15 @@ impl OwnCost {
         self.sampling_cpu_ns
     }
 
-    /// Returns the mean CPU time of reading, deriving and recording one sample, in nanoseconds.
+    /// Returns the mean CPU time of reading, deriving and recording one sample, in nanoseconds;
+    /// `None` before the first sample.
     pub(crate) fn cpu_per_sample_ns(&self) -> Option<u64> {
         self.sampling_cpu_ns.checked_div(self.samples)
     }
 
-    /// Returns the peak memory of this program in bytes. It is read from `/proc`, because getrusage(2) starts
-    /// from the peak of the parent process.
+    /// Returns the peak resident memory of this process in bytes; `None` if it cannot be read. It
+    /// is read from `/proc` where that exists, because the figure of getrusage(2) starts from the
+    /// peak of the parent process.
     pub(crate) fn rss_max_bytes() -> Option<u64> {
         let status = ProcessDirectory::own().status().ok();
         let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
@@ -49,8 +52,9 @@ impl OwnCost {
     }
 }
 
-/// Returns the CPU time of the command and of those of its children that it waited for, in nanoseconds. It is
-/// complete only after the recorder has waited for the command.
+/// Returns the CPU time of all child processes that have been waited for, and of their own
+/// waited-for children, in nanoseconds; `None` if it cannot be read. A command counts only after
+/// the recorder has waited for it.
 pub(crate) fn children_cpu_ns() -> Option<u64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
     let ns =

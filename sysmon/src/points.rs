@@ -1,10 +1,12 @@
-//! Points of a series while it grows. They take less than half of the memory that they take in a report.
+//! Points of a series in memory while it is recorded. They take less than half of the memory that
+//! they take in a report.
 
 use std::ops::RangeInclusive;
 
 use bench_report::Series;
 
-/// Points with the columns of a [`Series`]; NaN stands for a value that is absent.
+/// Points of a series in order of time, each with a mean, minimum and maximum; NaN stands for an
+/// absent value.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Points(Vec<Point>);
 
@@ -16,11 +18,13 @@ struct Point {
     max: f64,
 }
 
-/// Number of points for which room is reserved when it runs out: as many as there are, but within this range.
+/// Number of points for which room is reserved when it runs out: as many as there are, but within
+/// these limits.
 const ROOM: RangeInclusive<usize> = 8..=256;
 
 impl Points {
-    /// Adds a point with its mean, minimum and maximum; `None` for a point at which nothing was read.
+    /// Adds a point at `at_ns`, in nanoseconds of the monotonic clock, with its mean, minimum and
+    /// maximum in that order; `None` for a point at which nothing was read.
     pub(crate) fn push(&mut self, at_ns: u64, read: Option<(f64, f64, f64)>) {
         let (mean, min, max) = read.unwrap_or((f64::NAN, f64::NAN, f64::NAN));
         if self.0.len() == self.0.capacity() {
@@ -45,7 +49,8 @@ impl Points {
         self.0.is_empty()
     }
 
-    /// Joins each two neighbouring points into one.
+    /// Joins each two neighbouring points into one, as [`Series::roll_up`] does; a last point
+    /// without a neighbour stays.
     pub(crate) fn halve(&mut self) {
         let mut series = self.under(Series::default());
         series.roll_up(self.len().div_ceil(2));
@@ -58,7 +63,8 @@ impl Points {
         }
     }
 
-    /// Returns a series with the name and labels of `series` and these points.
+    /// Returns a series with these points, and with the name, labels and other properties of
+    /// `series`.
     pub(crate) fn under(&self, mut series: Series) -> Series {
         let read = |value: f64| (!value.is_nan()).then_some(value);
         let column = |of: fn(&Point) -> f64| self.0.iter().map(|point| read(of(point))).collect();

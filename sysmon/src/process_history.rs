@@ -11,34 +11,34 @@ use crate::metric::process;
 use crate::rolling::Rolling;
 use crate::spread::Spread;
 
-/// Follower of processes that stores the series of each.
+/// Follower of processes that stores the history of each.
 pub(crate) type ProcessFollower = Follower<ProcessHistory>;
 
-/// Returns the series of the processes that were chosen over the whole recording, those with the most CPU
-/// time first.
+/// Iterates over the series of the processes that are kept for the whole recording, those with the
+/// most CPU time first.
 pub(crate) fn process_series(follower: &ProcessFollower) -> impl Iterator<Item = Series> {
     let histories = follower.ranked_histories();
     histories.flat_map(ProcessHistory::series)
 }
 
-/// Returns true if there is a series of any process.
+/// Returns true if at least one process has a series.
 pub(crate) fn has_series(follower: &ProcessFollower) -> bool {
     follower.histories().any(|history| !history.is_empty())
 }
 
-/// Series of one process: one for each of its figures.
+/// Series of one process: one for each of its figures, such as its memory.
 #[derive(Debug, Default)]
 pub(crate) struct ProcessHistory {
     labels: Series,
     label_text: Arc<str>,
     series: Vec<(&'static str, Rolling)>,
-    /// Index of the series that the next figure probably belongs to, because figures usually come in the
-    /// order of the last tick.
+    /// Index in `series` at which the next figure is looked for first, because figures usually come
+    /// in the order of the last tick.
     next: usize,
 }
 
 impl ProcessRecorder for ProcessHistory {
-    /// Sets a label on all series.
+    /// Sets the label `key` of this process to `value`, on all its series.
     fn label(&mut self, key: &'static str, value: &str) {
         self.labels.labels.insert(key.to_owned(), value.to_owned());
         let labels = self.labels.labels.iter();
@@ -73,14 +73,15 @@ impl ProcessRecorder for ProcessHistory {
 }
 
 impl ProcessHistory {
-    /// Returns mean and extremes of `process.cpu_cores` over the whole recording; 1.0 is one core.
+    /// Returns mean and extremes of `process.cpu_cores` over the whole recording, in cores; `None`
+    /// if the figure was never recorded.
     pub(crate) fn cores(&self) -> Option<&Spread> {
         let mut series = self.series.iter();
         let cores = series.find(|(name, _)| *name == process::CPU_CORES.name());
         cores.map(|(_, rolling)| rolling.whole())
     }
 
-    /// Returns the labels as a JSON object, as raw samples have them.
+    /// Returns the labels of the process as the text of a JSON object, as raw samples contain them.
     pub(crate) fn label_text(&self) -> &Arc<str> {
         &self.label_text
     }
@@ -95,14 +96,15 @@ impl ProcessHistory {
         self.series.is_empty()
     }
 
-    /// Sets the smallest number of points of each series in a long recording.
+    /// Sets the smallest number of points that each series keeps in a long recording; a series has
+    /// up to twice as many.
     pub(crate) fn keep_points(&mut self, points: usize) {
         for (_, rolling) in &mut self.series {
             rolling.keep_points(points);
         }
     }
 
-    /// Iterates over the series that have at least one reading.
+    /// Iterates over copies of the series that have at least one reading.
     pub(crate) fn series(&self) -> impl Iterator<Item = Series> {
         let all = self.series.iter().map(|(_, rolling)| rolling.series());
         all.filter(|series| series.mean.iter().any(Option::is_some))

@@ -1,4 +1,4 @@
-//! Recording in memory: takes samples, derives figures, keeps them, and writes them into a report.
+//! Recording in memory: takes samples, derives figures, stores them, and writes them into a report.
 
 use bench_report::clock::{monotonic_ns, process_cpu_ns};
 use bench_report::{Report, Warning, WarningCode};
@@ -19,13 +19,14 @@ use crate::stream::sample::RowBuilder;
 use crate::tick_schedule::TickSchedule;
 use crate::wall_clock::WallClock;
 
-/// Headline of a report that is saved while the recording is still running.
+/// Headline of a report that is saved while the recording is still running; readers recognize it by
+/// this text.
 pub(crate) const UNFINISHED: &str = "interrupted before its end";
 
-/// Share of missed samples from which the report has a warning.
+/// Missed samples as a share of all due ones; above it, the report has a warning.
 const MISSED_RATIO: f64 = 0.01;
 
-/// Running recording.
+/// Recording in progress: its sampler, and the series recorded so far.
 #[derive(Debug)]
 pub struct LiveRecording {
     sampler: MachineSampler,
@@ -36,20 +37,22 @@ pub struct LiveRecording {
     cadence: TickSchedule,
     wall_clock: WallClock,
     growth: GrowthThreshold,
-    /// Length in nanoseconds. A shorter recording has no rates of figures that the kernel counts in clock
-    /// ticks.
+    /// Length in nanoseconds below which a recording has no rates of figures that the kernel counts
+    /// in clock ticks, so that the report has a warning.
     least_window_ns: u64,
     began_ns: u64,
     last_ns: u64,
 }
 
 impl LiveRecording {
-    /// Starts a recording, and takes its first sample, from which rates are computed.
+    /// Starts a recording, and takes its first sample, from which rates are computed. What cannot
+    /// be read becomes a warning in the report.
     pub fn begin(settings: &SamplingSettings) -> Self {
         Self::begin_into(settings, None)
     }
 
-    /// Starts a recording whose readings are also written to `raw`, if given.
+    /// Starts a recording as [`begin`](Self::begin) does. Its samples are also written to `raw`, if
+    /// given.
     pub(crate) fn begin_into(settings: &SamplingSettings, raw: Option<RawWriter>) -> Self {
         let began_ns = monotonic_ns();
         let mut recording = Self {
@@ -74,19 +77,21 @@ impl LiveRecording {
         self.cadence.due_ns()
     }
 
-    /// Returns the time of the first sample, in nanoseconds of the monotonic clock.
+    /// Returns the time at which the recording began, just before its first sample, in nanoseconds
+    /// of the monotonic clock.
     pub(crate) fn began_ns(&self) -> u64 {
         self.began_ns
     }
 
-    /// Takes the sample that is due.
+    /// Takes a sample now, and schedules the next one.
     pub fn sample(&mut self) {
         self.cadence.sampled(monotonic_ns());
         self.read();
     }
 
-    /// Takes a last sample, so that the time since the sample before is covered: the sample that is due, or
-    /// an early one. Takes none if that time is too short for a rate.
+    /// Takes a last sample, so that the time since the previous one is covered; it may be early.
+    /// Takes none if that time is too short for a rate, unless there is only one sample. Then reads
+    /// the last marks and removes their file.
     pub(crate) fn finish(&mut self) {
         let now_ns = monotonic_ns();
         let since_ns = now_ns.saturating_sub(self.last_ns);
@@ -100,23 +105,26 @@ impl LiveRecording {
         }
     }
 
-    /// Follows the process `pid`, even if it uses little.
+    /// Follows the process `pid` from the next sample on, even if it uses little CPU time and
+    /// memory. Does nothing if processes are not sampled.
     pub(crate) fn pin(&mut self, pid: u32) {
         self.sampler.pin(pid);
     }
 
-    /// Adds the figures that `gpus` reads to each further sample.
+    /// Adds the figures that `gpus` reads to each later sample.
     pub(crate) fn watch_gpus(&mut self, gpus: GpuWatch) {
         self.sampler.watch_gpus(gpus);
     }
 
-    /// Reads marks from the file in `inbox` from now on. If there is an error instead, records the reason.
+    /// Reads marks from the file in `inbox` from now on. An error is recorded as a warning of the
+    /// report.
     pub(crate) fn take_marks(&mut self, inbox: Result<Option<MarksFile>, MarksFileError>) {
         let gaps = self.sampler.gaps_mut();
         self.marks = gaps.keep("what `sysmon mark` would tell", inbox).flatten();
     }
 
-    /// Returns the reason why the recording has no reading at all; `None` if it has one.
+    /// Returns a sentence with the reason why the recording has no reading at all; `None` if it has
+    /// any.
     pub(crate) fn empty_because(&self) -> Option<String> {
         let any_process = self.follower().is_some_and(has_series);
         let any = any_process
@@ -133,24 +141,25 @@ impl LiveRecording {
         (!any).then(|| format!("nothing at all could be read{}", first()))
     }
 
-    /// Returns the reader of GPUs; `None` if GPUs are not sampled.
+    /// Returns the reader of GPUs; `None` if none was set.
     pub(crate) fn gpus(&self) -> Option<&GpuWatch> {
         self.sampler.gpus()
     }
 
-    /// Returns the writer of raw samples; `None` if they are not kept.
+    /// Returns the writer of raw samples; `None` if the recording writes none.
     pub(crate) fn raw(&self) -> Option<&RawWriter> {
         self.raw.as_ref().map(|(raw, _)| raw)
     }
 
-    /// Closes the file of raw samples; further readings are not written to it.
+    /// Closes the file of raw samples; later samples are not written to it.
     pub(crate) fn close_raw(&mut self) {
         if let Some((raw, _)) = &mut self.raw {
             raw.close();
         }
     }
 
-    /// Returns the series of the machine.
+    /// Returns the series of the machine, its devices and groups, without those of single
+    /// processes.
     pub(crate) fn series_store(&self) -> &SeriesStore {
         &self.series_store
     }
@@ -186,8 +195,8 @@ impl LiveRecording {
         });
     }
 
-    /// Replaces series, figures and warnings in `report` by those of the recording so far. Names the GPUs, or
-    /// the reason why there are none.
+    /// Replaces series, marks, figures, growth and warnings in `report` by those of the recording
+    /// so far. Adds the names of the GPUs, or the reason why there are none, to its configuration.
     pub fn fill(&self, report: &mut Report) {
         report.duration_ns = monotonic_ns().saturating_sub(report.clock.monotonic_ns);
         report.series = self.series_store.series().collect();
@@ -287,8 +296,8 @@ impl LiveRecording {
     }
 }
 
-/// Bounds the number of points of each series, so that all series together stay within
-/// [`ALL_POINTS`](crate::rolling::ALL_POINTS).
+/// Limits the number of points of each series, so that all series of the machine and of processes
+/// together stay within [`ALL_POINTS`](crate::rolling::ALL_POINTS) where possible.
 pub(crate) fn bound(series_store: &mut SeriesStore, mut follower: Option<&mut ProcessFollower>) {
     let histories = follower.iter().flat_map(|follower| follower.histories());
     let of_processes: usize = histories.map(ProcessHistory::len).sum();

@@ -1,4 +1,4 @@
-//! Text of a recording's result: one sentence, and tables of 80 columns.
+//! Text of a recording's result: one sentence, and tables at most 80 columns wide.
 
 use std::fmt::Write as _;
 
@@ -12,17 +12,19 @@ use crate::recording::LiveRecording;
 use crate::series_store::SeriesStore;
 use crate::spread::Spread;
 
-/// Largest number of processes in a table.
+/// Largest number of rows in the table of processes, and in that of growing series.
 const PROCESSES_SHOWN: usize = 8;
-/// Width of the longest name or label that is shown, in columns.
+/// Largest width of a shown process name or device label, in columns; longer ones are cut.
 const NAME_COLUMNS: usize = 24;
-/// Width of the longest GPU number and name that is shown, in columns.
+/// Largest width of a GPU's number and name as shown, in columns; longer ones are cut.
 const GPU_COLUMNS: usize = 72;
 
-/// Width of the longest name of a growing series that is shown, in columns.
+/// Largest width of the name of a growing process or group as shown, in columns; longer ones are
+/// cut.
 const GROWTH_COLUMNS: usize = 14;
 
-/// Returns a summary of the recording in one sentence.
+/// Returns a summary of the recording in one sentence, without a full stop: the use of a
+/// container's limits if it has any, otherwise CPU and memory of the machine.
 pub(crate) fn headline(report: &Report, series_store: &SeriesStore) -> String {
     let length = duration_ns(report.duration_ns);
     let spread = |name| find(series_store, name);
@@ -40,7 +42,8 @@ pub(crate) fn headline(report: &Report, series_store: &SeriesStore) -> String {
     }
 }
 
-/// Returns a summary of a container's use of its limits; `None` if it has none.
+/// Returns the use of the CPU quota and memory limit of sysmon's own control group; `None` if that
+/// group has neither.
 fn of_limit(series_store: &SeriesStore) -> Option<String> {
     let own = |wanted: &str| {
         let mut all = series_store.stats();
@@ -67,7 +70,8 @@ fn of_limit(series_store: &SeriesStore) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Returns a short text for the progress line.
+/// Returns the mean share of busy CPU so far, as text for the progress line; empty before it is
+/// known.
 pub(crate) fn glance(series_store: &SeriesStore) -> String {
     let busy = find(series_store, cpu::BUSY.name()).and_then(Spread::mean);
     busy.map_or_else(String::new, |busy| {
@@ -75,7 +79,7 @@ pub(crate) fn glance(series_store: &SeriesStore) -> String {
     })
 }
 
-/// Returns the whole result as text.
+/// Returns the whole result as text, headline, tables and warnings, with a trailing line break.
 pub(crate) fn text(report: &Report, recording: &LiveRecording) -> String {
     let mut text = format!(
         "{}\n\n{}",
@@ -102,7 +106,8 @@ pub(crate) fn text(report: &Report, recording: &LiveRecording) -> String {
     text
 }
 
-/// Returns a table of the machine's figures that have a title.
+/// Returns a table with minimum, mean and maximum of the machine's figures that have a title,
+/// without those of single cores.
 fn machine(series_store: &SeriesStore) -> Table {
     let mut table = Table::new(&["figure", "min", "mean", "max"]);
     for metric in metric::all() {
@@ -123,7 +128,7 @@ fn machine(series_store: &SeriesStore) -> Table {
     table
 }
 
-/// Formats a figure of this unit.
+/// Formats `value`, a figure of this unit, for a table.
 fn written(unit: Unit, value: f64) -> String {
     match unit {
         Unit::Ratio => ratio(value),
@@ -138,8 +143,8 @@ fn written(unit: Unit, value: f64) -> String {
     }
 }
 
-/// Returns the title of a figure, followed by its first label, which names the device; for a GPU, by its
-/// number.
+/// Returns the title of a figure after the value of its first label, which names the device: `vda
+/// read`. For a GPU the label becomes `GPU 0`; without labels the title stands alone.
 fn titled(labels: &[Label], title: &str) -> String {
     match labels.first() {
         None => title.to_owned(),
@@ -172,7 +177,7 @@ fn processes(follower: &ProcessFollower) -> Table {
     table
 }
 
-/// Returns a table of growing series, at most as many as processes are shown.
+/// Returns a table of growing series, of which it shows at most the first eight.
 pub(crate) fn growth(all: &[Growing]) -> Table {
     let mut table = Table::new(&["what grows", "of", "verdict", "a second", "in all"]);
     for growing in all.iter().take(PROCESSES_SHOWN) {
@@ -228,7 +233,7 @@ fn find<'a>(series_store: &'a SeriesStore, wanted: &str) -> Option<&'a Spread> {
         .map(|(.., spread)| spread)
 }
 
-/// Replaces control characters in a name and shortens it to `columns`.
+/// Replaces control characters in a name by `?` and cuts it to `columns` characters.
 fn shortened(name: &str, columns: usize) -> String {
     name.chars()
         .map(|c| if c.is_control() { '?' } else { c })

@@ -1,15 +1,16 @@
-//! Series of bounded length, for a recording of any length.
+//! Series of bounded length, so that a recording may have any length.
 //!
-//! At first each reading is a point of its own. When there are twice as many points as are to be kept,
-//! neighbouring points are joined, and from then on each point covers twice as many readings. Mean, extremes
-//! and number of all readings are kept separately, so that joining does not affect them.
+//! At first each reading is a point of its own. When there are twice as many points as are to be
+//! kept, each two neighbouring points are joined, and from then on each new point covers twice as
+//! many readings. Mean and extremes of all readings are stored separately, so that joining does not
+//! affect them.
 //!
 //! The point of a rate stands at the end of the time over which the rate was computed, and its weight is the
 //! length of that time. The sum of rates × lengths is therefore the growth of the counter, even if a busy
 //! machine delayed the reads.
 //!
-//! All series of a recording together have [`ALL_POINTS`]; if there are many, each keeps fewer. That bounds
-//! the memory and the length of the report.
+//! All series of a recording together have at most [`ALL_POINTS`]; if there are many series, each
+//! keeps fewer points. That bounds the memory and the length of the report.
 
 use bench_report::Series;
 use host_metrics::rate_window::FigureValue;
@@ -17,27 +18,31 @@ use host_metrics::rate_window::FigureValue;
 use crate::points::Points;
 use crate::spread::Spread;
 
-/// Smallest number of points of each series in a long recording with few series.
+/// Smallest number of points that each series keeps in a long recording with few series; it has up
+/// to twice as many.
 pub(crate) const POINTS: usize = 600;
-/// Largest number of points of all series together. It is exceeded only if there are so many series that
-/// `LEAST_POINTS` of each do not fit.
+/// Largest number of points of all series of a recording together. It is exceeded only if there are
+/// so many series that `LEAST_POINTS` of each do not fit.
 pub(crate) const ALL_POINTS: usize = 120_000;
-/// Smallest number of points of a series; with fewer it would tell nothing.
+/// Smallest number of points to which a series is ever limited; fewer would not show its course.
 const LEAST_POINTS: usize = 60;
 
-/// Returns the smallest number of points of each series in a long recording with `series` series.
+/// Returns the number of points that each series of a long recording keeps at least, if there are
+/// `series` of them. A series has up to twice as many.
 pub(crate) fn points_of_each(series: usize) -> usize {
     // A series has up to twice as many points, just before they are joined.
     (ALL_POINTS / (2 * series.max(1))).clamp(LEAST_POINTS, POINTS)
 }
 
-/// One figure over time, with mean and extremes over the whole recording.
+/// One figure over time, in a bounded number of points, with mean and extremes over the whole
+/// recording.
 #[derive(Debug, Clone)]
 pub(crate) struct Rolling {
     /// Name and labels, without points; boxed, because they are not needed at each tick.
     series: Box<Series>,
     error_max: Option<f64>,
-    /// Shortest and longest time over which a rate was computed, in nanoseconds.
+    /// Shortest and longest time over which a rate was computed, in nanoseconds; `None` before the
+    /// first rate.
     windows_ns: Option<(u64, u64)>,
     points: Points,
     points_kept: usize,
@@ -55,7 +60,8 @@ struct Pending {
 }
 
 impl Rolling {
-    /// Creates a series without points, with the name and labels of `series`.
+    /// Creates a series without points, with the name, labels and largest error of `series`, whose
+    /// points are ignored.
     pub(crate) fn new(series: Series) -> Self {
         Self {
             error_max: series.error_max,
@@ -70,8 +76,9 @@ impl Rolling {
         }
     }
 
-    /// Adds the value of the tick that ended at `at_ns`, with the same weight as any other value. `None` adds
-    /// a point without a reading; it is ignored before the first value.
+    /// Adds the value of the tick that ended at `at_ns`, in nanoseconds of the monotonic clock,
+    /// with weight 1 in the mean. `None` adds a point without a reading; it is ignored before the
+    /// first value.
     pub(crate) fn push(&mut self, at_ns: u64, value: Option<f64>) {
         self.last_ns = Some(at_ns);
         if value.is_some() || !self.is_empty() {
@@ -79,8 +86,9 @@ impl Rolling {
         }
     }
 
-    /// Adds a reading of the tick that ended at `at_ns`. A rate gets its own time and a weight. Stores the
-    /// largest error of any reading.
+    /// Adds a reading of the tick that ended at `at_ns`, in nanoseconds of the monotonic clock. A
+    /// rate is placed at the end of the time over which it was computed, and weighted with the
+    /// length of that time. The largest error of any reading is stored.
     pub(crate) fn take(&mut self, at_ns: u64, reading: FigureValue) {
         if reading.error > self.error_max.unwrap_or(0.0) {
             self.error_max = Some(reading.error);
@@ -100,7 +108,8 @@ impl Rolling {
         self.add(period.to_ns, Some((reading.value, period.ns() as f64)));
     }
 
-    /// Adds a point at `at_ns`: a value with its weight, or none.
+    /// Adds a reading at `at_ns`: a value with its weight in the mean, or `None`. It joins the
+    /// point in progress, which becomes complete when it covers enough readings.
     fn add(&mut self, at_ns: u64, value: Option<(f64, f64)>) {
         if let Some((value, weight)) = value {
             self.whole.add_weighted(value, weight);
@@ -120,12 +129,14 @@ impl Rolling {
         }
     }
 
-    /// Sets the smallest number of points in a long recording.
+    /// Sets the smallest number of points, at least 1, that this series keeps in a long recording;
+    /// it has up to twice as many.
     pub(crate) fn keep_points(&mut self, points: usize) {
         self.points_kept = points.max(1);
     }
 
-    /// Returns the end of the last tick that was added; `None` before the first.
+    /// Returns the end of the last tick that was added, in nanoseconds of the monotonic clock;
+    /// `None` before the first.
     pub(crate) fn last_ns(&self) -> Option<u64> {
         self.last_ns
     }
@@ -134,12 +145,13 @@ impl Rolling {
         self.points.is_empty() && self.pending.readings == 0
     }
 
-    /// Returns mean and extremes of all readings.
+    /// Returns mean and extremes of all readings, which do not depend on how points were joined.
     pub(crate) fn whole(&self) -> &Spread {
         &self.whole
     }
 
-    /// Returns the series so far, with the point that is not complete yet.
+    /// Returns a copy of the series so far; its last point may cover fewer readings than the
+    /// others.
     pub(crate) fn series(&self) -> Series {
         let mut points = self.points.clone();
         if self.pending.readings > 0 {
@@ -211,8 +223,9 @@ mod tests {
         assert_eq!(rolling.last_ns(), Some(3000));
     }
 
-    /// Records a counter that grows by 3 per nanosecond until 5000 and by 1 afterwards, read at `times`.
-    /// Returns the series of its rates, and the counter's total growth.
+    /// Records a counter that grows by 3 per nanosecond until the time 5000 ns and by 1 afterwards,
+    /// and is read at `times`, in nanoseconds. Returns the series of its rates, and the growth of
+    /// the counter from the first read to the last.
     fn rates_of_reads(times: impl Iterator<Item = u64>) -> (Rolling, f64) {
         let counter = |at: u64| (3 * at.min(5000) + at.saturating_sub(5000)) as f64;
         let times: Vec<u64> = times.collect();

@@ -19,13 +19,13 @@ use crate::settings::SamplingSettings;
 pub(crate) struct SampledFigures {
     /// End of the sample, in nanoseconds of the monotonic clock.
     pub(crate) at_ns: u64,
-    /// Figures of the machine, of control groups and of the followed process trees.
+    /// Figures of the machine, of control groups and of the trees of followed processes.
     pub figures: Figures,
     /// True if processes are sampled and could be listed.
     pub(crate) listed: bool,
 }
 
-/// Sampler of the machine. It keeps the state that the next sample needs.
+/// Sampler of the machine. It keeps the previous readings, from which rates are computed.
 #[derive(Debug)]
 pub(crate) struct MachineSampler {
     source: HostSource,
@@ -35,11 +35,12 @@ pub(crate) struct MachineSampler {
     gaps: Gaps,
 }
 
-/// Reader of details about processes. It records what cannot be read.
+/// Reader of details about single processes for a [`Follower`]. It records what cannot be read in
+/// `gaps`.
 pub(crate) struct DetailReader<'a> {
-    /// Readers of the machine.
+    /// Readers of the machine's kernel files.
     pub(crate) source: &'a mut HostSource,
-    /// Readings that failed, with the reasons.
+    /// Readings that failed, with the reasons; failures of this reader are added.
     pub(crate) gaps: &'a mut Gaps,
 }
 
@@ -58,7 +59,7 @@ impl ProcessLookup for DetailReader<'_> {
 }
 
 impl MachineSampler {
-    /// Creates a sampler that has not sampled yet; rates begin at its first sample.
+    /// Creates a sampler that has not sampled yet; rates begin with its second sample.
     pub(crate) fn new(settings: &SamplingSettings) -> Self {
         let mut gaps = Gaps::default();
         let SamplingSettings {
@@ -84,7 +85,8 @@ impl MachineSampler {
         }
     }
 
-    /// Takes one sample.
+    /// Reads the machine once and derives the figures for the time since the previous sample.
+    /// Readings that fail are left out and added to the gaps.
     pub(crate) fn sample(&mut self) -> SampledFigures {
         let Self {
             source,
@@ -113,14 +115,16 @@ impl MachineSampler {
         }
     }
 
-    /// Follows the process `pid`, even if it uses little.
+    /// Follows the process `pid` from the next sample on, even if it uses little CPU time and
+    /// memory. Does nothing if processes are not sampled.
     pub(crate) fn pin(&mut self, pid: u32) {
         if let Some(follower) = &mut self.follower {
             follower.pin(pid);
         }
     }
 
-    /// Sets which groups of figures are read of each process, from the next sample on.
+    /// Sets which groups of figures are read of each process, from the next sample on. Does nothing
+    /// if processes are not sampled.
     #[cfg(feature = "watch")]
     pub(crate) fn ask(&mut self, fields: ProcessFields) {
         if let Some(follower) = &mut self.follower {
@@ -128,12 +132,12 @@ impl MachineSampler {
         }
     }
 
-    /// Adds the figures that `gpus` reads to each further sample.
+    /// Adds the figures that `gpus` reads to each later sample.
     pub(crate) fn watch_gpus(&mut self, gpus: GpuWatch) {
         self.gpus = Some(gpus);
     }
 
-    /// Returns the reader of GPUs; `None` if GPUs are not sampled.
+    /// Returns the reader of GPUs; `None` if none was set.
     pub(crate) fn gpus(&self) -> Option<&GpuWatch> {
         self.gpus.as_ref()
     }
@@ -143,7 +147,8 @@ impl MachineSampler {
         self.follower.as_ref()
     }
 
-    /// Returns mutable access to the followed processes, for example to bound their points.
+    /// Returns mutable access to the followed processes, for example to limit their points; `None`
+    /// if processes are not sampled.
     pub(crate) fn follower_mut(&mut self) -> Option<&mut ProcessFollower> {
         self.follower.as_mut()
     }

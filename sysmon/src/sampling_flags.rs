@@ -9,9 +9,10 @@ use host_metrics::source::process::ProcessFields;
 use crate::follow::{FollowOptions, ProcessTarget};
 use crate::masking;
 
-/// Shortest interval: faster sampling would mostly measure itself.
+/// Shortest interval between samples; at shorter ones, sampling would mostly measure itself.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
-/// Largest number of processes that `--processes all` records; those that use the least are left out.
+/// Largest number of processes that `--processes all` records; those that use the least CPU time
+/// and memory are left out.
 pub(crate) const ALL_PROCESSES: usize = 512;
 
 /// Flags of every command that samples the machine: the interval, and the processes to follow.
@@ -58,27 +59,27 @@ pub(crate) struct SamplingFlags {
     pub(crate) sockets: bool,
 }
 
-/// Processes that are recorded individually.
+/// Choice of the processes that are recorded individually.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProcessChoice {
-    /// No process, which costs least.
+    /// No process except those of --follow, which costs least.
     None,
-    /// The processes that use the most CPU and memory.
+    /// The processes that use the most CPU time, and those that use the most memory.
     Top,
     /// All processes, up to 512.
     All,
 }
 
-/// Group of figures of a process.
+/// Group of figures that is read of each recorded process on request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FieldGroup {
-    /// CPU time of children that have ended.
+    /// CPU time of children that have exited.
     Children,
     /// Minor and major page faults.
     Faults,
     /// Number of threads.
     Threads,
-    /// Bytes read and written.
+    /// Bytes read and written, on disks and in all.
     Io,
     /// Number of open file descriptors. From Linux 6.2 on it is always read for processes that are followed
     /// or among the top.
@@ -94,7 +95,8 @@ pub(crate) enum FieldGroup {
 }
 
 impl SamplingFlags {
-    /// Returns the processes that the flags select, or the default if the flag is missing.
+    /// Returns the choice of `--processes`; without that flag, `Top`, or `None` if `--follow` is
+    /// given.
     pub(crate) fn processes(&self) -> ProcessChoice {
         self.processes.unwrap_or(if self.basic.follow.is_empty() {
             ProcessChoice::Top
@@ -103,7 +105,8 @@ impl SamplingFlags {
         })
     }
 
-    /// Returns the processes to follow and the figures to read of each; `None` if no process is sampled.
+    /// Returns the processes to follow and the figures to read of each; `None` if no process is
+    /// sampled. `command_lines` is true if command lines are recorded.
     pub(crate) fn following(&self, command_lines: bool) -> Option<FollowOptions> {
         let most = match self.processes() {
             ProcessChoice::None => 0,
@@ -125,7 +128,8 @@ impl SamplingFlags {
 }
 
 impl BasicFlags {
-    /// Returns the processes of `--follow`, and the figures to read of each.
+    /// Returns the processes of `--follow`, and the figures to read of each, with defaults for all
+    /// other options.
     pub(crate) fn following(&self) -> FollowOptions {
         FollowOptions {
             targets: self.follow.clone(),

@@ -1,5 +1,5 @@
-//! Thread that saves reports during a recording, so that a slow disk delays no samples. Building and saving
-//! reports takes at most a thousandth of the time.
+//! Thread that saves reports during a recording, so that a slow disk delays no samples. Building
+//! and saving reports takes at most about a thousandth of the time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,12 +9,13 @@ use std::thread::JoinHandle;
 use bench_report::Report;
 use bench_report::clock::monotonic_ns;
 
-/// Shortest time between two saves of a report, in nanoseconds.
+/// Shortest time from one hand-in of a report to the next, in nanoseconds.
 pub(crate) const SAVE_EVERY_NS: u64 = 5_000_000_000;
-/// Pause after a save, as a multiple of the time that building and saving the report took.
+/// Shortest time from one hand-in of a report to the next, as a multiple of the time that building
+/// and saving the last one took.
 const PAUSE_PER_SAVE: u64 = 1000;
 
-/// Handle of the thread that saves reports.
+/// Handle of the thread that saves reports, with the times from which the next save is scheduled.
 #[derive(Debug)]
 pub(crate) struct Saver {
     reports: SyncSender<Report>,
@@ -25,10 +26,11 @@ pub(crate) struct Saver {
 }
 
 impl Saver {
-    /// Starts the thread, which calls `save` with each report that it gets.
+    /// Starts the thread, which calls `save` with each report that is handed in.
     ///
     /// # Errors
-    /// If the operating system has no thread left.
+    ///
+    /// If the operating system cannot start a thread.
     pub(crate) fn start(mut save: impl FnMut(&Report) + Send + 'static) -> std::io::Result<Self> {
         // Without a buffer, a report is accepted only if the report before it was saved.
         let (reports, inbox) = sync_channel::<Report>(0);
@@ -52,8 +54,9 @@ impl Saver {
         })
     }
 
-    /// Returns true if another report is due. No pause is kept if the last report `is_lost`, for example
-    /// because its directory was removed.
+    /// Returns true if the next report is due: after [`SAVE_EVERY_NS`], and not sooner than a pause
+    /// in proportion to the cost of the last save. If `is_lost` returns true, because the saved
+    /// report no longer exists, that pause is skipped.
     pub(crate) fn is_due(&self, is_lost: impl FnOnce() -> bool) -> bool {
         let since_ns = monotonic_ns() - self.last_ns;
         if since_ns < SAVE_EVERY_NS {
@@ -63,8 +66,8 @@ impl Saver {
         since_ns >= took_ns * PAUSE_PER_SAVE || is_lost()
     }
 
-    /// Builds a report with `make` and passes it to the thread. The report is dropped if the thread is still
-    /// saving another one; a newer report follows later.
+    /// Builds a report with `make` and passes it to the thread without waiting. The report is
+    /// dropped if the thread is still saving the one before.
     pub(crate) fn hand_in(&mut self, make: impl FnOnce() -> Report) {
         let begin_ns = monotonic_ns();
         let _ = self.reports.try_send(make());
@@ -72,7 +75,8 @@ impl Saver {
         self.making_ns = self.last_ns - begin_ns;
     }
 
-    /// Waits until a save in progress has ended, so that it cannot overwrite a later one.
+    /// Waits until a save in progress has ended, so that it cannot overwrite a later one, and ends
+    /// the thread.
     pub(crate) fn finish(self) {
         drop(self.reports);
         // A thread that panicked has already printed its message; the final save is made anyway.

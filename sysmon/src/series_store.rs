@@ -8,12 +8,13 @@ use crate::figure::{Figure, Figures, Label, Labels};
 use crate::rolling::Rolling;
 use crate::spread::Spread;
 
-/// Largest number of series. On a host with thousands of virtual interfaces, only the first ones are kept.
+/// Largest number of series in a store; figures of further series are dropped. It bounds the memory
+/// on a host with thousands of virtual interfaces.
 const MOST_SERIES: usize = 1024;
 
 type SeriesKey = (&'static str, Labels);
 
-/// Series of one recording.
+/// All series of a recording except those of single processes.
 #[derive(Debug, Default)]
 pub(crate) struct SeriesStore {
     /// Series in the order in which they first appeared.
@@ -23,8 +24,9 @@ pub(crate) struct SeriesStore {
 }
 
 impl SeriesStore {
-    /// Adds the figures of the tick that ended at `at_ns`. A series without a figure gets a point without a
-    /// reading, so that all of its points cover equal times.
+    /// Adds the figures of the tick that ended at `at_ns`, in nanoseconds of the monotonic clock. A
+    /// known series without a figure gets a point without a reading, so that all of its points
+    /// cover equal times.
     pub(crate) fn take(&mut self, at_ns: u64, figures: Figures) {
         let mut next = 0;
         for figure in figures {
@@ -46,25 +48,27 @@ impl SeriesStore {
         self.series.len()
     }
 
-    /// Sets the smallest number of points of each series in a long recording.
+    /// Sets the smallest number of points that each series now in the store keeps in a long
+    /// recording; a series has up to twice as many.
     pub(crate) fn keep_points(&mut self, points: usize) {
         for (_, rolling) in &mut self.series {
             rolling.keep_points(points);
         }
     }
 
-    /// Iterates over the series in order of name and labels.
+    /// Iterates over copies of the series, in order of name and labels.
     pub(crate) fn series(&self) -> impl Iterator<Item = Series> {
         self.in_order().map(|(_, rolling)| rolling.series())
     }
 
-    /// Iterates over name, labels, and mean and extremes of each series, in order of name and labels.
+    /// Iterates over name, labels, and the mean and extremes over the whole recording, of each
+    /// series, in order of name and labels.
     pub(crate) fn stats(&self) -> impl Iterator<Item = (&'static str, &[Label], &Spread)> {
         let all = self.in_order();
         all.map(|((name, labels), rolling)| (*name, &**labels, rolling.whole()))
     }
 
-    /// Returns true if some series were left out because there were too many.
+    /// Returns true if figures were dropped because the store had the largest number of series.
     pub(crate) fn turned_away(&self) -> bool {
         self.turned_away
     }
@@ -73,8 +77,9 @@ impl SeriesStore {
         self.places.values().map(|place| &self.series[*place])
     }
 
-    /// Returns the index of the figure's series. Creates the series if it does not exist; `None` if there is
-    /// no room. Checks index `next` first, because figures usually come in the order of the last tick.
+    /// Returns the index of the figure's series in `series`. Creates the series if it does not
+    /// exist; `None` if there is no room. Checks index `next` first, because figures usually come
+    /// in the order of the last tick.
     fn place(&mut self, figure: Figure, next: usize) -> Option<usize> {
         let key = (figure.name, figure.labels);
         if self

@@ -10,17 +10,18 @@ use std::time::Instant;
 use bench_cli::signals::{EndRequests, SignalResponse, is_ignored};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
-/// Event that wakes the loop before the next sample is due.
+/// Event that wakes the loop of a recording or a live view before the next sample is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SignalEvent {
-    /// SIGINT, SIGTERM, SIGHUP, or another of the blocked signals.
+    /// SIGINT, SIGTERM, SIGHUP, or another of the blocked signals except SIGCHLD.
     Signal {
-        /// The signal.
+        /// Signal that was received.
         signal: Signal,
-        /// True if the terminal sent the signal; it has then sent it to the command as well.
+        /// True if the kernel sent the signal, as for Ctrl-C on a terminal, which the command has
+        /// then received as well. Always false on systems other than Linux.
         from_terminal: bool,
     },
-    /// A child process exited, stopped or continued.
+    /// SIGCHLD was received: a child process exited, stopped or continued.
     Child,
 }
 
@@ -45,10 +46,11 @@ impl BlockedSignals {
         Self::block_with(&[Signal::SIGHUP])
     }
 
-    /// Blocks SIGINT, SIGTERM, SIGCHLD and the signals in `more`. They are reported as
-    /// [`SignalEvent::Signal`].
+    /// Blocks SIGINT, SIGTERM, SIGCHLD and the signals in `more`, in this thread and in all threads
+    /// that it starts. All but SIGCHLD are reported as [`SignalEvent::Signal`].
     ///
     /// # Errors
+    ///
     /// If the operating system rejects the set of signals.
     pub(crate) fn block_with(more: &[Signal]) -> nix::Result<Self> {
         let blocked = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGCHLD];
@@ -60,16 +62,19 @@ impl BlockedSignals {
         })
     }
 
-    /// Returns the signal mask before these signals were blocked. It must be restored in a child process,
-    /// which would otherwise inherit the current mask and not receive the signals.
+    /// Returns the signal mask of this thread before these signals were blocked. It must be
+    /// restored in a child process, which would otherwise inherit the current mask and not receive
+    /// the signals.
     pub(crate) fn previous_mask(&self) -> SigSet {
         self.previous_mask
     }
 
-    /// Receives the signals on a thread of their own, and sends them to `events`. With `give_up`, a second
-    /// SIGINT or SIGTERM ends the process at once, unless it is a repetition of the first.
+    /// Starts a thread that receives the signals and sends them to `events`. With `give_up`, a
+    /// second SIGINT or SIGTERM ends the process at once with exit code 130, unless it is a
+    /// repetition of the first.
     ///
     /// # Errors
+    ///
     /// If the operating system has no thread or file descriptor left.
     pub(crate) fn listen<E>(self, events: Sender<E>, give_up: bool) -> std::io::Result<()>
     where
@@ -100,7 +105,7 @@ impl BlockedSignals {
     }
 }
 
-/// Reader that receives blocked signals one by one.
+/// Reader that waits for blocked signals and returns them one by one.
 struct SignalReader {
     #[cfg(target_os = "linux")]
     descriptor: nix::sys::signalfd::SignalFd,
@@ -117,8 +122,8 @@ impl SignalReader {
     }
 
     fn next(&mut self) -> nix::Result<SignalEvent> {
-        /// Value of `si_code` for a signal that the kernel itself sent, as for a terminal's Ctrl-C. A signal
-        /// sent by kill(2) has 0 (asm-generic/siginfo.h).
+        /// Value of `si_code` for a signal that the kernel itself sent, as for Ctrl-C on a
+        /// terminal. A signal sent by kill(2) has 0 (asm-generic/siginfo.h).
         const SI_KERNEL: i32 = 0x80;
         loop {
             if let Some(received) = self.descriptor.read_signal()? {

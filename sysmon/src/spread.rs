@@ -1,6 +1,6 @@
 //! Mean and extremes of readings.
 
-/// Mean, lowest and highest value of the readings so far.
+/// Weighted mean, lowest and highest value of the readings so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Spread {
     weight: f64,
@@ -10,12 +10,12 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Adds a reading.
+    /// Adds a reading with weight 1 in the mean.
     pub(crate) fn add(&mut self, value: f64) {
         self.add_weighted(value, 1.0);
     }
 
-    /// Adds a reading that has `weight` in the mean.
+    /// Adds a reading with the positive weight `weight` in the mean.
     pub(crate) fn add_weighted(&mut self, value: f64, weight: f64) {
         (self.lowest, self.highest) = if self.weight > 0.0 {
             (self.lowest.min(value), self.highest.max(value))
@@ -33,12 +33,12 @@ impl Spread {
         self.read(mean.max(self.lowest).min(self.highest))
     }
 
-    /// Returns the lowest reading.
+    /// Returns the lowest reading; `None` before the first.
     pub(crate) fn min(&self) -> Option<f64> {
         self.read(self.lowest)
     }
 
-    /// Returns the highest reading.
+    /// Returns the highest reading; `None` before the first.
     pub(crate) fn max(&self) -> Option<f64> {
         self.read(self.highest)
     }

@@ -1,4 +1,4 @@
-//! Run of `ws-bench limit`, made up for tests.
+//! Made-up report of a run of `ws-bench limit`, as input of the analyzer's tests.
 
 use bench_report::{Limit, Parameter, Report, StepEnd};
 
@@ -6,7 +6,8 @@ use super::parts::{SECOND, begin, generator, operation, step};
 use super::{Plant, START};
 
 impl Plant {
-    /// Returns a search with steps up to 8,000 connections, of which 4,000 were held.
+    /// Returns the report of a search with steps of 500 to 8,000 connections. The limit found is
+    /// 4,000 connections; the last step, with 8,000, ends by a stop rule.
     pub(crate) fn websocket(&self) -> Report {
         let from = START + 80 * SECOND;
         let mut report = begin("ws-bench", "limit", from);

@@ -1,5 +1,5 @@
-//! Smallest program that ends in each way in which a program can end. Tests start it and examine
-//! its output.
+//! Small program that uses `bench-cli` and ends in each way in which a program of this project can
+//! end. Tests start it and examine its output and exit code.
 
 use std::io;
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ use bench_report::{Report, Status};
 use clap::{Parser, Subcommand};
 
 const TOOL: &str = "a-bench";
-/// Longest time that a test waits for the program.
+/// Longest time that `wait` waits for a signal, so that the program ends even if none is sent.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Parser)]
@@ -117,7 +117,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// Logs messages of each level, most with a password, while progress is shown.
+/// Logs one message of each level and one of a library while progress is shown. Most have a
+/// password in a field, which the output must mask.
 fn log(quiet: bool) {
     let mut progress = Progress::new(quiet);
     progress.phase("measure", "");

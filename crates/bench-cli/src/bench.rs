@@ -1,5 +1,5 @@
-//! Run of a bench around its own load. It claims the report's file, follows signals, shows
-//! progress, saves the report after each step, and returns the exit code.
+//! Frame of one run of a bench, around the load that the bench makes. It claims the report's file,
+//! follows signals, shows progress, saves the report after each step, and returns the exit code.
 
 mod doubts;
 mod ending;
@@ -31,17 +31,19 @@ use crate::signals;
 
 pub use self::{doubts::ShownFigures, follower::EvidenceSource};
 
-/// Largest number of points that a series over the whole run keeps.
+/// Largest number of points that one series of the report keeps; beyond it, neighbouring points
+/// are merged.
 const SERIES_BOUND: usize = 4_000;
 
 /// One invocation of a bench, from the claim of its report's file to its exit code. If it is
 /// dropped before [`Bench::finish`], because of an error, it saves the measurements so far and
-/// marks the report `failed`.
+/// marks the report `failed`, or `interrupted` if a signal came.
 #[derive(Debug)]
 pub struct Bench {
-    /// Report so far, without the warnings of steps, which are added at each save.
+    /// Report so far. It lacks the warnings passed to [`push_step`](Self::push_step) and
+    /// [`warn`](Self::warn), which are merged into it at each save.
     pub report: Report,
-    /// Flag that SIGINT, SIGTERM and SIGHUP set.
+    /// Flag that is set when the process receives SIGINT, SIGTERM or SIGHUP; the load then ends.
     pub cancel: Cancel,
     output: Output,
     progress: Progress,
@@ -49,15 +51,18 @@ pub struct Bench {
     warnings: Vec<Warning>,
     shown: ShownFigures,
     seeks_limit: bool,
-    /// Worker processes that make the load; absent where this process makes it.
+    /// Worker processes that make the load; `None` where this process makes it.
     workers: Option<WorkerProcesses>,
     ended: bool,
 }
 
 impl Bench {
-    /// Begins a report, claims its file before any load is made, and follows signals from then on.
+    /// Begins a report, claims its file before any load is made, and from then on sets `cancel`
+    /// when SIGINT, SIGTERM or SIGHUP arrives. `config` is the configuration that the report
+    /// shows.
     ///
     /// # Errors
+    ///
     /// Fails if the report's file cannot be written, or if signal handlers cannot be installed.
     pub fn begin(
         tool: &str,
@@ -88,13 +93,13 @@ impl Bench {
         Ok(bench)
     }
 
-    /// Shows the current phase of the run.
+    /// Shows on stderr which phase the run as a whole is in, such as its start or its end.
     pub fn phase(&mut self, phase: Phase) {
         self.progress.phase(phase.name(), "");
     }
 
-    /// Sets the expected duration and number of all steps, from which the remaining time is
-    /// calculated.
+    /// Sets the expected duration and number of all steps, from which the progress calculates the
+    /// remaining time. Resets the count of steps done.
     pub fn announce(&mut self, total: Duration, steps: usize) {
         self.plan = RunProgress {
             total,
@@ -103,45 +108,49 @@ impl Bench {
         };
     }
 
-    /// Sets the expected duration and number of the remaining steps, the next one included. For
-    /// runs that decide on their steps while they run.
+    /// Sets the expected duration and number of the steps that are still to come, the next one
+    /// included. For runs that decide on their steps while they run.
     pub fn expect(&mut self, left: Duration, steps: usize) {
         self.plan.total = self.plan.done + left;
         self.plan.steps = self.plan.step + steps;
     }
 
-    /// Makes a step that a stop rule ends a result instead of a failure.
+    /// Declares that this run seeks a limit. A step that a stop rule ends then counts as a result,
+    /// so that the run ends `complete` instead of `stopped`.
     pub(crate) fn seek_limit(&mut self) {
         self.seeks_limit = true;
     }
 
-    /// Sets the latency percentiles that the bench's own table shows, so that warnings name only
-    /// those. By default these are the median and the 99th percentile over all operations and
-    /// repeats of a setting.
+    /// Sets the latency figures that the bench's own table shows. The text output then repeats
+    /// only warnings about those. By default they are the 50th and 99th percentile over all
+    /// operations and repeats of a setting.
     pub(crate) fn show_figures(&mut self, shown: ShownFigures) {
         self.shown = shown;
     }
 
-    /// Shows a line of text above the progress.
+    /// Shows a line of text on stderr, above the progress. With `--quiet` it shows nothing.
     pub fn line(&mut self, text: &str) {
         self.progress.line(text);
     }
 
-    /// Shows the progress of a step that is not run by the load engine, with the remaining time.
+    /// Shows the progress of a step that the load engine does not run. `done` and `total` are
+    /// times of the whole run, from which the remaining time is calculated.
     pub fn tick(&mut self, done: Duration, total: Duration, message: &str) {
         self.progress.tick(done, total, message);
     }
 
-    /// Returns true if a signal has requested the end of the run.
+    /// Returns true once SIGINT, SIGTERM or SIGHUP, or a call of `cancel`, has requested the end
+    /// of the run.
     pub fn interrupted(&self) -> bool {
         self.cancel.is_cancelled()
     }
 
-    /// Runs one step and adds its result to the report. Returns the position of the step in the
-    /// report.
+    /// Runs one step of `plan` in this process and adds its result to the report. Returns the
+    /// index of the step in the report's `steps`, from 0.
     ///
     /// # Errors
-    /// Fails if no load can be made at all.
+    ///
+    /// Fails if no load can be made at all, for example because the runtime cannot start.
     pub fn step<F: TargetFactory>(
         &mut self,
         plan: &StepPlan,
@@ -156,10 +165,12 @@ impl Bench {
         Ok(self.push_step(result.step, result.series, result.warnings))
     }
 
-    /// Runs a changing load, with `actors` beside it. Does not add its steps to the report: the
+    /// Runs a load that changes during one measured time, with `actors` beside it, each of which
+    /// acts on the target by itself. Does not add the steps of the result to the report: the
     /// scenario adds its own figures to each step, and then calls [`push_step`](Self::push_step).
     ///
     /// # Errors
+    ///
     /// Fails if no load can be made at all.
     pub fn traced<F: TargetFactory, A: Actor<F::Target>>(
         &mut self,
@@ -175,8 +186,9 @@ impl Bench {
         Ok(result)
     }
 
-    /// Runs one step on connections that stay open. Does not add it to the report: the scenario
-    /// judges the step, adds its own figures, and then calls [`push_step`](Self::push_step).
+    /// Runs one step on connections that stay open from step to step, `level` of them. Does not
+    /// add it to the report: the scenario judges the step, adds its own figures, and then calls
+    /// [`push_step`](Self::push_step).
     pub fn held<F: ConnectionFactory>(
         &mut self,
         load: &mut HeldLoad<F>,
@@ -192,7 +204,8 @@ impl Bench {
         held
     }
 
-    /// Returns the observer of the next step, which shows its progress and collects evidence.
+    /// Counts the next step as begun, and returns its observer, which shows the step's progress
+    /// and collects evidence about the server. `name` is the name of the step.
     fn follower<'a>(
         &'a mut self,
         name: &'a str,
@@ -209,8 +222,9 @@ impl Bench {
         }
     }
 
-    /// Adds a step with its series and warnings to the report. The warnings must name step 0, which
-    /// is replaced by the step's position. Returns the position of the step in the report.
+    /// Adds a step with its series and warnings to the report, and saves the report. The warnings
+    /// must name step 0, which is replaced by the step's index. Returns that index in the report's
+    /// `steps`, from 0.
     pub fn push_step(&mut self, step: Step, series: Vec<Series>, warnings: Vec<Warning>) -> usize {
         let index = self.report.steps.len();
         self.report.steps.push(step);
@@ -236,19 +250,21 @@ impl Bench {
         series.roll_up(SERIES_BOUND);
     }
 
-    /// Iterates over the warnings about the step at position `index` of the report.
+    /// Iterates over the warnings so far that name the step at `index` of the report's `steps`.
     pub(crate) fn warnings_about(&self, index: usize) -> impl Iterator<Item = &Warning> {
         let warnings = self.warnings.iter();
         warnings.filter(move |warning| warning.step == Some(index))
     }
 
-    /// Adds a warning about the whole run, or about steps that the warning itself names.
+    /// Adds a warning about the whole run, or about the step that it names by its index in the
+    /// report. The next save writes it, merged with other warnings of its kind.
     pub fn warn(&mut self, warning: Warning) {
         self.warnings.push(warning);
     }
 
-    /// Warns that `what`, which this run created, could not be removed, and that `command` removes
-    /// it. Shown even with `--quiet`, because the user would not look for it otherwise.
+    /// Adds a warning to the report that `what`, which this run created, could not be removed, and
+    /// that the shell command `command` removes it. Shows it on stderr even with `--quiet`,
+    /// because the user would not look for it otherwise.
     pub fn left_behind(&mut self, what: &str, command: &str) {
         let message = format!("{what} could not be removed; remove it with: {command}");
         self.progress.warning(&message);
@@ -258,8 +274,8 @@ impl Bench {
             .push(Warning::new(WarningCode::LeftBehind, message));
     }
 
-    /// Saves the report in its present state. A failed save is shown at once and does not end the
-    /// run; [`finish`](Self::finish) returns the error in the end.
+    /// Saves the report in its present state to its file. A failed save is shown on stderr at once
+    /// and does not end the run; [`finish`](Self::finish) returns the error in the end.
     pub fn save(&mut self) {
         self.write();
         if let Some(notice) = self.output.take_notice() {
@@ -278,13 +294,15 @@ impl Bench {
         self.report.warnings.truncate(certain);
     }
 
-    /// Saves the report for the last time, shows the result, and returns the exit status of the
-    /// run.
+    /// Saves the report for the last time, prints the result on stdout, and returns the exit
+    /// status of the run. `text` is the bench's table; warnings about its figures are added below
+    /// it.
     ///
     /// # Errors
+    ///
     /// Fails if the result cannot be shown, or if the report could not be saved to its file. Also
-    /// fails if there is no result, because no request was made, none succeeded, or no step could
-    /// begin.
+    /// fails if there is no result, because no request was made, none succeeded, no step could
+    /// begin, or a worker process was lost.
     pub fn finish(mut self, text: &str) -> anyhow::Result<Exit> {
         self.phase(Phase::Save);
         let told = [&*self.warnings, &*self.report.warnings].concat();

@@ -1,5 +1,5 @@
-//! Blocking work on a separate thread with a time-out, so that a server that stops answering does
-//! not keep a run from ending.
+//! Blocking work on a separate thread, awaited with a time-out, so that a server that stops
+//! answering does not keep a run from ending.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use load_engine::Cancel;
 
-/// Longest wait of one poll.
+/// Longest time that one poll waits for the result, and time between two checks of the
+/// cancellation.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Longest waits for a result.
+/// Limits of the time that a caller waits for the result of blocking work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WaitLimits {
     /// Longest wait for the result, counted from the start of the wait.
@@ -30,26 +31,26 @@ impl WaitLimits {
     }
 }
 
-/// Blocking work that runs on its own thread. Dropping the task requests the work to stop, and does
-/// not wait for its end.
+/// Blocking work that runs on its own thread. Dropping this handle sets the flag that requests the
+/// work to stop, and does not wait for its end.
 #[derive(Debug)]
 pub struct BlockingTask<T> {
     result: Receiver<T>,
     stop: Cancel,
 }
 
-/// State of the work at one poll.
+/// State of a [`BlockingTask`] at one poll.
 #[derive(Debug)]
 pub enum TaskState<T> {
     /// The work has ended with this result.
     Done(T),
     /// The work is still running.
     Running,
-    /// The thread has ended without a result.
+    /// The thread has ended without a result: the work panicked, or the result was taken before.
     Lost,
 }
 
-/// Result of a wait for work.
+/// Result of a wait for a [`BlockingTask`], or for a value from another thread.
 #[derive(Debug)]
 pub enum TaskResult<T> {
     /// The work has ended with this result.
@@ -58,12 +59,12 @@ pub enum TaskResult<T> {
     Cancelled,
     /// The time-out passed before the work ended.
     TimedOut,
-    /// The thread has ended without a result.
+    /// The thread has ended without a result: the work panicked, or the result was taken before.
     Lost,
 }
 
 impl<T: Send + 'static> BlockingTask<T> {
-    /// Starts `work`, which must end soon after the flag passed to it is set.
+    /// Starts `work` on a new thread. `work` must end soon after the flag passed to it is set.
     ///
     /// # Errors
     /// Fails if the operating system cannot create a thread.
@@ -80,7 +81,8 @@ impl<T: Send + 'static> BlockingTask<T> {
         Ok(Self { result, stop })
     }
 
-    /// Waits up to 20 ms for the result.
+    /// Waits up to 20 ms for the result, and takes it. After [`TaskState::Done`], further polls
+    /// return [`TaskState::Lost`].
     pub fn poll(&self) -> TaskState<T> {
         match self.result.recv_timeout(POLL_INTERVAL) {
             Ok(value) => TaskState::Done(value),
@@ -89,8 +91,9 @@ impl<T: Send + 'static> BlockingTask<T> {
         }
     }
 
-    /// Waits for the result, for the cancellation of the run or for the time-out, whichever comes
-    /// first. Then requests unfinished work to stop.
+    /// Waits for the result until `limits` are reached, counted from this call and from the
+    /// cancellation of the run by `cancel`. Then sets the flag that requests unfinished work to
+    /// stop, but does not wait for its end.
     pub fn wait(&self, cancel: &Cancel, limits: WaitLimits) -> TaskResult<T> {
         let result = wait_for(&self.result, cancel, limits);
         self.stop.cancel();
@@ -104,8 +107,8 @@ impl<T> Drop for BlockingTask<T> {
     }
 }
 
-/// Waits for a value from another thread, for the cancellation of the run or for the time-out,
-/// whichever comes first.
+/// Waits for a value from another thread, until `limits.timeout` has passed or the run has been
+/// cancelled by `cancel` for `limits.after_cancel`, whichever comes first.
 pub fn wait_for<T>(result: &Receiver<T>, cancel: &Cancel, limits: WaitLimits) -> TaskResult<T> {
     let started = Instant::now();
     let mut cancelled: Option<Instant> = None;

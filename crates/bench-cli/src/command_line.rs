@@ -1,5 +1,5 @@
-//! Command line of a program. It is parsed with clap in such a way that no secret is printed:
-//! errors of clap quote arguments, and its help shows the values of environment variables.
+//! Parser of a program's command line. It configures clap so that no secret is printed: errors of
+//! clap quote arguments, and its help shows the values of environment variables.
 
 use std::any::TypeId;
 use std::ffi::OsString;
@@ -12,20 +12,22 @@ use crate::flags::Counts;
 use crate::logging::{self, Verbosity};
 use crate::{generate, screen};
 
-/// Action that a command line demands.
+/// Action that a parsed command line demands.
 #[derive(Debug)]
 enum Request<C> {
     /// Run the program, and log with this verbosity.
     Run(C, Verbosity),
-    /// Print or write shell completions or manual pages of this command.
+    /// Print or write shell completions or manual pages of this command; the matches are those of
+    /// the subcommand `generate`.
     Generate(Box<Command>, ArgMatches),
 }
 
 /// Parses the command line of this process, in place of [`Parser::parse`], and starts logging.
 ///
-/// Every program with subcommands also gets the command `generate` and the flag `-v`. For help,
-/// version and `generate` the process exits with code 0. For wrong usage it exits with code 2,
-/// after an error message without secrets.
+/// Every program gets the flag `-v`, and every program with subcommands also the command
+/// `generate`. After help, version or a successful `generate` the process exits with code 0, after
+/// a failed `generate` with the code of its error. On wrong usage it exits with code 2, after an
+/// error message without secrets.
 pub fn parse<C: Parser>() -> C {
     match read(std::env::args_os()) {
         Ok(Request::Run(cli, verbosity)) => {
@@ -44,10 +46,13 @@ pub fn parse<C: Parser>() -> C {
     }
 }
 
-/// Parses the command line of another process of this program.
+/// Parses `words`, the command line of another process of the same program, with the program's
+/// name first. Does not start logging.
 ///
 /// # Errors
-/// Fails on wrong usage, and if the command line demands completions or manual pages.
+///
+/// Fails on wrong usage, and if the command line demands help, the version, completions or manual
+/// pages.
 #[cfg(feature = "load")]
 pub(crate) fn read_words<C: Parser>(
     words: impl IntoIterator<Item = OsString>,
@@ -75,7 +80,8 @@ fn read<C: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<Request<
     Ok(Request::Run(cli, verbosity))
 }
 
-/// Adds the flag `-v` and the command `generate`, which every program has.
+/// Adds the flag `-v`, which every program has, and the command `generate`, if the program has
+/// subcommands.
 fn with_shared(command: Command) -> Command {
     let command = logging::with_flag(command);
     if command.has_subcommands() {
@@ -89,8 +95,9 @@ fn careful(command: Command) -> Command {
     command.mut_args(careful_arg).mut_subcommands(careful)
 }
 
-/// Hides the value of the argument's environment variable. Lets a numeric argument take a negative
-/// value, so that its own parser refuses the value instead of clap treating it as an unknown flag.
+/// Hides the value of the argument's environment variable in the help. Lets a numeric flag take a
+/// negative value, so that the flag's own parser refuses the value instead of clap treating it as
+/// an unknown flag.
 fn careful_arg(arg: Arg) -> Arg {
     let kind = arg.get_value_parser().type_id();
     let numeric = [

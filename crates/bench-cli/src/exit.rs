@@ -1,25 +1,27 @@
-//! Exit codes, and errors for people: what was attempted, why it failed, and what to do.
+//! Exit codes of the programs, and their error messages: what was attempted, why it failed, and
+//! what to do.
 
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
 use crate::screen;
 
-/// Exit status of a program that did its work.
+/// Exit status of a program whose body returned no error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// The program has done its work: exit code 0.
     Done,
-    /// A gate that the user set, or a stop rule, failed: exit code 3.
+    /// A limit that the user set as a condition of success, or a stop rule, was broken: exit code
+    /// 3.
     GateFailed,
     /// The program was interrupted, and has saved the measurements so far: exit code 130.
     Interrupted,
-    /// Exit code of another program, passed on.
+    /// Exit code of another program that this program ran, passed on unchanged.
     Code(u8),
 }
 
 impl Exit {
-    /// Returns the exit code.
+    /// Returns the exit code of the process, from 0 to 255.
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -33,7 +35,7 @@ impl Exit {
 const COULD_NOT_RUN: u8 = 1;
 pub(crate) const WRONG_USAGE: u8 = 2;
 
-/// Error for wrong usage that clap cannot detect: exit code 2.
+/// Error for wrong usage that clap cannot detect, with its message: exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
@@ -43,7 +45,8 @@ pub struct UsageError(pub String);
 #[error("interrupted")]
 pub struct Interrupted;
 
-/// Part of an error chain that says what to do. It is shown last, on a separate line.
+/// Advice to the user, attached to an error chain as a context. It is shown last, on a separate
+/// line.
 #[derive(Debug)]
 struct RemedyText(String);
 
@@ -53,13 +56,15 @@ impl std::fmt::Display for RemedyText {
     }
 }
 
-/// Extension of results that attaches to an error what the user can do.
+/// Extension of results that attaches to an error advice on what the user can do.
 pub trait Remedy<T> {
-    /// Attaches what to do to an error. An error that already says what to do is left unchanged,
-    /// because the code closest to the fault knows best.
+    /// Attaches to an error the advice `what_to_do`, which is shown after `Try:`, such as a
+    /// command. An error that already has advice is left unchanged, because the code closest to
+    /// the fault knows best.
     ///
     /// # Errors
-    /// Returns the error that the result had.
+    ///
+    /// Returns the error of `self`, with the advice.
     fn remedy(self, what_to_do: impl Into<String>) -> anyhow::Result<T>;
 }
 
@@ -76,8 +81,10 @@ impl<T, E: Into<anyhow::Error>> Remedy<T> for Result<T, E> {
     }
 }
 
-/// Runs the body of a program and converts its result into an exit code. An error is shown as one
-/// sentence without secrets and without a backtrace, with what to do.
+/// Runs the body of a program and converts its result into an exit code. An error is shown on
+/// stderr without secrets and without a backtrace, as one sentence, and on a second line what to
+/// do, if that is known. Also replaces the process's panic hook, so that a panic is shown in the
+/// same way. `tool` is the name of the program.
 ///
 /// | Result of the body                          | Code           |
 /// |---------------------------------------------|----------------|
@@ -96,7 +103,8 @@ pub fn run(tool: &'static str, body: impl FnOnce() -> anyhow::Result<Exit>) -> E
     }
 }
 
-/// Shows an error and returns its exit code.
+/// Shows an error on stderr, after the name of the program, and returns its exit code: 130 for
+/// [`Interrupted`], 2 for [`UsageError`], else 1.
 pub(crate) fn show_error(tool: &str, error: &anyhow::Error) -> u8 {
     screen::show(&sentence(tool, error));
     code(error)
@@ -112,7 +120,7 @@ fn code(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// Returns true if the error is an `E`, or has one among its causes or contexts.
+/// Returns true if the error itself, one of its causes or one of its contexts is an `E`.
 fn holds<E: std::error::Error + Send + Sync + 'static>(error: &anyhow::Error) -> bool {
     error.chain().any(<dyn std::error::Error>::is::<E>) || error.downcast_ref::<E>().is_some()
 }
@@ -121,8 +129,9 @@ fn sentence(tool: &str, error: &anyhow::Error) -> String {
     format!("{tool}: {}", explain(error))
 }
 
-/// Returns the error chain on one line, without causes that only repeat their parent, followed by
-/// what to do.
+/// Returns the error chain on one line, its parts separated by colons, without causes that only
+/// repeat their parent. If [`Remedy::remedy`] attached advice, a second line `Try: …` follows.
+/// There is no line break at the end.
 pub fn explain(error: &anyhow::Error) -> String {
     let advice = error
         .downcast_ref::<RemedyText>()

@@ -1,4 +1,4 @@
-//! Flags that several programs share, and parsers of their values.
+//! Command-line flags that several programs share, and parsers of flag values.
 
 mod count;
 mod counts;
@@ -15,7 +15,7 @@ pub use self::{
     counts::{Counts, list_of_counts},
 };
 
-/// Flags that set the place and the form of the result.
+/// Flags that set the files and the form of a run's result, and whether progress is shown.
 #[derive(Debug, Clone, Default, Args)]
 pub struct OutputFlags {
     /// Report file [default: TOOL.SCENARIO.json in the run's directory]; in a place of its own it is
@@ -48,12 +48,12 @@ pub enum Format {
 
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 const LARGEST_BYTES: u64 = 1 << 50;
-/// Allowed rates, from one arrival in about a quarter of an hour to more than any machine can make.
-/// Within these bounds the instants of arrivals fit a clock.
+/// Allowed rates in arrivals per second, from about one in a quarter of an hour to more than any
+/// machine can make. Within these bounds the instants of arrivals fit a clock.
 const RATES_PER_S: std::ops::RangeInclusive<f64> = 1e-3..=1e8;
 
-/// Returns the parser of a flag that was renamed or removed. It refuses every value with `advice`,
-/// which names the flag to use instead.
+/// Returns the clap value parser of a flag that was renamed or removed. It refuses every value
+/// with the error `advice`, which names the flag to use instead.
 pub fn renamed<T>(
     advice: &'static str,
 ) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
@@ -91,10 +91,13 @@ pub fn duration_or_zero(text: &str) -> Result<Duration, String> {
 
 const TIME_FORM: &str = "write a time such as 500ms, 10s or 1h30m";
 
-/// Parses a size in bytes as people write it: `512`, `64KiB`, `10MB`.
+/// Parses a size in bytes as people write it: `512`, `64KiB` (1,024-fold), `10MB`
+/// (1,000,000-fold).
 ///
 /// # Errors
-/// Returns a message if the text is not a size, or is zero, negative, or more than a PiB.
+///
+/// Returns a message if the text is not a size, or is zero, negative, or more than a PiB (2^50
+/// bytes).
 pub fn size(text: &str) -> Result<u64, String> {
     let form = "write a size such as 512, 64KiB or 10MB";
     let text = text.trim();
@@ -111,7 +114,8 @@ pub fn size(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Parses arrivals per second. Accepts factors and the unit: `10k`, `2M`, `500/s`.
+/// Parses a rate in arrivals per second. Accepts the factors `k` and `M`, and the unit: `10k`,
+/// `2M`, `500/s`.
 ///
 /// # Errors
 /// Returns a message if the text is not a rate, or is below 0.001/s or above 100M/s.
@@ -130,10 +134,11 @@ pub fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Parses a share as people write it, from 1 % to 100 %: `80%` is 0.8.
+/// Parses a percentage from 1 % to 100 % into a fraction of 1: `80%` is 0.8.
 ///
 /// # Errors
-/// Returns a message if the text is not such a share.
+///
+/// Returns a message if the text lacks the `%` sign, is not a number, or is outside that range.
 pub fn percent(text: &str) -> Result<f64, String> {
     let number = text
         .trim()
@@ -193,7 +198,7 @@ mod tests {
 
     type Parser = fn(&str) -> Result<(), String>;
 
-    /// Texts that no parser may accept.
+    /// Texts that every parser of these flags must refuse.
     const NEVER: [&str; 16] = [
         "",
         " ",

@@ -10,7 +10,7 @@ use clap_complete::Shell;
 
 use crate::{Remedy as _, output};
 
-/// Name of the command.
+/// Name of the subcommand that writes shell completions and manual pages.
 pub(crate) const NAME: &str = "generate";
 const MAN: &str = "man";
 const KINDS: [(&str, Option<Shell>); 6] = [
@@ -22,7 +22,7 @@ const KINDS: [(&str, Option<Shell>); 6] = [
     (MAN, None),
 ];
 
-/// Creates the command, to be added to those of a program.
+/// Creates the subcommand `generate`, to be added to those of a program.
 pub(crate) fn command() -> Command {
     Command::new(NAME)
         .about("Print shell completions or the manual page, or write them into a directory")
@@ -42,10 +42,12 @@ pub(crate) fn command() -> Command {
         )
 }
 
-/// Prints or writes the completions or pages that `matches` of [`command`] select, for the program
-/// `whole`.
+/// Prints on stdout the shell completions or manual page that `matches`, the matches of
+/// [`command`], select, for the program `whole`. With `--to DIR` writes them as files into that
+/// directory instead, which is created if need be.
 ///
 /// # Errors
+///
 /// Fails if the output cannot be written.
 pub(crate) fn run(mut whole: Command, matches: &ArgMatches) -> anyhow::Result<()> {
     let what = matches

@@ -1,5 +1,5 @@
-//! Schedule of a run that several hosts make together. Each host calculates the same instants from
-//! the plan, because the hosts do not communicate.
+//! Schedule of a run whose load several hosts make together. Each host calculates the same
+//! instants from the same plan, because the hosts do not communicate.
 
 use std::time::Duration;
 
@@ -8,21 +8,23 @@ use load_engine::{StepPlan, WallTime, WorkerShare};
 /// Time between the end of a step's drain and the beginning of the next step's preparation.
 const SPARE: Duration = Duration::from_secs(1);
 
-/// Share of a run that one host makes, and the instants at which the steps start.
+/// One host's share of a run's load, and the times from which the start of each step is
+/// calculated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HostSchedule {
-    /// Share of the load.
+    /// Share of the load that this host makes.
     pub(crate) worker: WorkerShare,
-    /// Start of the first step, its warm-up included.
+    /// Wall-clock time at which the first step starts with its warm-up.
     pub(crate) start_at: WallTime,
-    /// Time before the start of each step, in which data are written and sessions are opened.
+    /// Time reserved before the start of each step, in which data are written and sessions are
+    /// opened.
     pub(crate) prepare: Duration,
 }
 
 impl HostSchedule {
     /// Sets in each of `plans`, listed in the order in which they run, this host's share and the
-    /// instant at which the step starts. Returns the instant at which the last step is over on
-    /// every host.
+    /// wall-clock time at which the step starts. Returns the time at which the last step is over
+    /// on every host; `start_at` if there are no plans.
     pub(crate) fn fix(&self, plans: &mut [StepPlan]) -> WallTime {
         let mut start = self.start_at;
         let mut over = start;
@@ -37,8 +39,8 @@ impl HostSchedule {
         over
     }
 
-    /// Returns the instant at which the preparation of `plan` begins. The step before it is then
-    /// over on all hosts. `None` where the plan has no fixed start.
+    /// Returns the wall-clock time at which the preparation of `plan` begins, when the step before
+    /// it is over on all hosts. `None` if `plan` has no fixed start.
     pub(crate) fn prepares_at(&self, plan: &StepPlan) -> Option<WallTime> {
         Some(plan.starts_at?.before(self.prepare))
     }

@@ -1,5 +1,5 @@
-//! Worker on a host of its own, which the user starts by hand beside the workers of the other
-//! hosts.
+//! One of several processes that make a load together from different hosts. The user starts one on
+//! each host by hand.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -18,16 +18,16 @@ use crate::rates::find_rate::FindRateFlags;
 use crate::scenario::ScenarioName;
 use crate::workers::WorkerFlags;
 
-/// Default time for the preparation before each step.
+/// Default time reserved for the preparation before each step, for `--prepare-time`.
 const PREPARE: Duration = Duration::from_secs(10);
-/// Longest time until the start; a later start is taken for a typing error.
+/// Longest allowed time from now to `--start-at`; a later start is refused as a typing error.
 const FARTHEST: Duration = Duration::from_hours(24);
-/// Time between two checks of the wall clock and of signals.
+/// Longest time between two checks of the wall clock and of signals during a wait.
 const WAIT_BEAT: Duration = Duration::from_millis(50);
-/// Entries of the configuration that may differ between workers of one load.
+/// Entries of the report's configuration that may differ between the workers of one load.
 const OWN_ENTRIES: [&str; 2] = ["url", "worker"];
 
-/// Flags of a worker on a host of its own.
+/// Flags of a process that makes one share of a load, with other processes on other hosts.
 #[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "Load from several hosts")]
 pub struct HostWorkerFlags {
@@ -50,7 +50,8 @@ pub struct HostWorkerFlags {
     pub watch_server: bool,
 }
 
-/// Share of a run that this host makes, with the schedule that all hosts share.
+/// Share of a run's load that this process makes, with the schedule that the processes on all
+/// hosts follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostWorker {
     schedule: HostSchedule,
@@ -58,11 +59,14 @@ pub struct HostWorker {
 }
 
 impl HostWorkerFlags {
-    /// Returns the worker that the flags define; `None` if this process makes the whole load. `url`
-    /// is the address of the user's server, if one is given.
+    /// Checks the flags and returns the share of the load that they define; `None` if `--worker`
+    /// is not given and this process makes the whole load. `url` is the address of the user's
+    /// server, if one is given.
     ///
     /// # Errors
-    /// Fails if the flags contradict each other or the start cannot be kept, and says what to do.
+    ///
+    /// Fails, and says what to do, if the flags contradict each other, if `--start-at` or `url` is
+    /// missing, or if the start has passed or is more than a day away.
     pub fn checked(
         &self,
         workers: WorkerFlags,
@@ -116,7 +120,7 @@ impl HostWorkerFlags {
     }
 }
 
-/// Refuses a start that has passed or is too far in the future.
+/// Returns an error if `start_at` is not after `now` or is more than a day after it.
 fn check_start(start_at: WallTime, now: WallTime) -> Result<(), UsageError> {
     let time = |time: Duration| humantime::format_duration(Duration::from_secs(time.as_secs()));
     if start_at <= now {
@@ -138,37 +142,42 @@ fn check_start(start_at: WallTime, now: WallTime) -> Result<(), UsageError> {
 }
 
 impl HostWorker {
-    /// Returns this worker's share of the load.
+    /// Returns this worker's share of the load: its index and the number of workers.
     pub fn share(&self) -> WorkerShare {
         self.schedule.worker
     }
 
-    /// Returns true if this worker prepares and removes the server's data for all workers.
+    /// Returns true if this worker creates and removes the data on the server for all workers:
+    /// worker 0.
     pub fn owns_data(&self) -> bool {
         self.share().index == 0
     }
 
-    /// Returns true if this worker watches the server.
+    /// Returns true if this worker collects evidence about the server: worker 0, and any worker
+    /// with `--watch-server`.
     pub fn watches_server(&self) -> bool {
         self.watches_server
     }
 
-    /// Returns the given seed, or one that every worker derives alike from the start.
+    /// Returns `given`, or without it a seed derived from the common start, so that it is the same
+    /// on every worker.
     pub fn seed(&self, given: Option<u64>) -> u64 {
         // At most 53 bits, so that every JSON reader keeps the number exact.
         given.unwrap_or_else(|| fnv(&self.schedule.start_at.as_nanos().to_le_bytes()) >> 11)
     }
 
-    /// Sets in each plan this worker's share and the start of the step. Returns the instant at
-    /// which the last step is over on every host.
+    /// Sets in each of `plans` this worker's share and the wall-clock time at which the step
+    /// starts. Returns the time at which the last step is over on every host.
     pub fn fix(&self, plans: &mut [StepPlan]) -> WallTime {
         self.schedule.fix(plans)
     }
 
-    /// Refuses a load that is too small to give each worker a share.
+    /// Refuses a load that is too small to give each worker a part: `whole` is the size of the
+    /// load in `what`, such as users, and `flag` is the flag that sets it.
     ///
     /// # Errors
-    /// Fails with a message that says what to do.
+    ///
+    /// Fails if `whole` is less than the number of workers; the message says what to do.
     pub fn check_share(&self, what: &str, whole: u64, flag: &str) -> Result<(), UsageError> {
         let count = self.share().count;
         if whole >= count {
@@ -180,10 +189,12 @@ impl HostWorker {
         )))
     }
 
-    /// Refuses a search for a rate, whose steps are not known before it.
+    /// Refuses a search for a rate, because it decides on its steps during the run, while workers
+    /// on several hosts need all steps fixed before.
     ///
     /// # Errors
-    /// Fails with a remedy where `search` asks for one.
+    ///
+    /// Fails if `--find-rate` is given; the message says what to do.
     pub fn check_search(&self, search: &FindRateFlags) -> Result<(), UsageError> {
         if !search.is_given() {
             return Ok(());
@@ -196,8 +207,10 @@ impl HostWorker {
         ))
     }
 
-    /// Returns the entry `worker` of the report's configuration. Its hash covers `plans`, the steps
-    /// in order, and `config`, the other entries. Workers with the same hash make one load.
+    /// Returns the entry `worker` for the report's configuration: share, start, time of
+    /// preparation, a hash, and the error of this host's clock, if known. The hash covers `plans`,
+    /// the steps in order, and `config`, the other entries. Reports with the same hash are shares
+    /// of one load.
     pub fn config(
         &self,
         name: ScenarioName,
@@ -234,8 +247,8 @@ impl HostWorker {
         worker
     }
 
-    /// Returns a line for the end of the text output, which says that the result is that of a
-    /// share.
+    /// Returns text for the end of the text output, in a line of its own: the result is that of
+    /// one share, and the named command joins the reports of all.
     pub fn told(&self) -> String {
         format!(
             "\nThis is the share of worker {}. Join the reports of all {} with: bottleneck-analyzer merge\n",
@@ -244,8 +257,9 @@ impl HostWorker {
         )
     }
 
-    /// Returns the warning that a stop rule ended this worker in the step at position `index`, so
-    /// that the rest of the run lacks its share of the load.
+    /// Returns the warning that a stop rule ended this worker's load in the step at `index` of the
+    /// report, and that the worker makes no further step. The load of the other workers then lacks
+    /// its share.
     pub fn ended_early(&self, index: usize) -> Warning {
         let message = format!(
             "a rule ended worker {} in this step and it makes no further one: the others go on without \
@@ -255,7 +269,8 @@ impl HostWorker {
         share_lost(message, index)
     }
 
-    /// Warns that a rule ended this worker's share of step `index`, and of no other.
+    /// Returns the warning that a stop rule ended this worker's share of the step at `index` of
+    /// the report. The worker goes on with the next step.
     pub fn stopped_in(&self, index: usize) -> Warning {
         let message = format!(
             "a rule ended the share of worker {} in this step: the others went on without it",
@@ -264,13 +279,15 @@ impl HostWorker {
         share_lost(message, index)
     }
 
-    /// Waits until all workers have ended the step before `plan`. Returns false if a signal came.
+    /// Waits until the time at which all workers have ended the step before `plan`; returns at
+    /// once if `plan` has no fixed start. Returns false if a signal ended the wait.
     pub fn await_preparation(&self, bench: &mut Bench, plan: &StepPlan) -> bool {
         let prepares_at = self.schedule.prepares_at(plan);
         prepares_at.is_none_or(|instant| Self::await_instant(bench, instant))
     }
 
-    /// Waits for an instant of the wall clock. Returns false if a signal came.
+    /// Waits until the wall clock reaches `instant`; a time in the past ends the wait at once.
+    /// Returns false if a signal requested the end of the run.
     pub fn await_instant(bench: &mut Bench, instant: WallTime) -> bool {
         if instant > WallTime::now() {
             bench.phase(Phase::Wait);
@@ -285,8 +302,9 @@ impl HostWorker {
     }
 }
 
-/// Returns the name of what a run makes on its server, which all workers of a load share on several
-/// hosts. The report's configuration must be known.
+/// Returns the name for the data that a run creates on its server. On several hosts all workers of
+/// a load get the same name, from the hash in the report's configuration, which must be set
+/// before; otherwise the name is the run's own.
 pub fn data_name(bench: &Bench) -> String {
     let worker = bench.report.config.get("worker");
     let hash = worker.and_then(|worker| worker.get("plan_hash")?.as_str());
@@ -294,13 +312,14 @@ pub fn data_name(bench: &Bench) -> String {
     hash.map_or_else(own, |hash| format!("hosts-{hash}"))
 }
 
-/// Warns that the figures of step `index` lack a share of the load.
+/// Returns a warning, with the text `message`, that the figures of the step at `index` of the
+/// report lack a share of the load.
 fn share_lost(message: String, index: usize) -> Warning {
     let spoilt = ["operations", "parts", "pool", "generator", "figures"];
     Warning::new(WarningCode::WorkerLost, message).about_step(index, &spoilt)
 }
 
-/// Parses the common start of several hosts.
+/// Parses the value of `--start-at`: RFC 3339 in UTC, or seconds since 1970, with fractions.
 fn start_time(text: &str) -> Result<WallTime, String> {
     let text = text.trim();
     let seconds = text.parse::<f64>().ok();
@@ -318,7 +337,8 @@ fn start_time(text: &str) -> Result<WallTime, String> {
     })
 }
 
-/// Returns the FNV-1a hash, which is the same on every host.
+/// Returns the 64-bit FNV-1a hash of `bytes`, which is the same on every host and in every
+/// version.
 fn fnv(bytes: &[u8]) -> u64 {
     let hash = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, hash)

@@ -1,4 +1,4 @@
-//! Flags that every bench has, and the step plans that they define.
+//! Flags for the load of a bench, and the step plans that they define.
 
 mod curve_flags;
 mod curve_values;
@@ -21,7 +21,7 @@ pub use self::{
     load_conflicts::LoadConflicts,
 };
 
-/// Flags that define the load.
+/// Flags that define a constant load: users or a rate, or a search for a rate.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Load")]
 pub struct LoadFlags {
@@ -118,22 +118,23 @@ pub(crate) enum RuntimeFlag {
     PerCore,
 }
 
-/// Defaults of a bench for flags that are not given.
+/// Values that a bench uses for flags that are not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Defaults {
     /// Length of a step's warm-up.
     pub warmup: Duration,
     /// Length of a step's measured part.
     pub measure: Duration,
-    /// Number of repeats of each setting.
+    /// Number of times each setting is measured.
     pub repeats: u64,
     /// Kind of tokio runtime that makes the load.
     pub runtime: RuntimeKind,
 }
 
 impl Defaults {
-    /// Adds the default value to the help of `arg`, if it is a flag whose default differs between
-    /// benches. To be used in the `mut_args` of a bench's flags.
+    /// Appends ` [default: …]` to the help of `arg`, if it is `--duration`, `--warmup`,
+    /// `--repeats` or `--runtime`, whose defaults differ between benches. For use with clap's
+    /// `mut_args`.
     #[must_use]
     pub fn told(&self, arg: clap::Arg) -> clap::Arg {
         let time = |time: Duration| humantime::format_duration(time).to_string();
@@ -153,8 +154,9 @@ impl Defaults {
 }
 
 impl LoadFlags {
-    /// Returns the load that the flags define. It is an open loop if a rate is given, else a closed
-    /// loop with the given number of users or `default_users`.
+    /// Returns the load that the flags define: an open loop with at most `in_flight_cap` requests
+    /// at a time if a rate is given, else a closed loop with the given number of users or
+    /// `default_users`.
     pub fn load(&self, default_users: u64, in_flight_cap: u64) -> LoadPlan {
         match self.rate {
             Some(rate_per_s) => LoadPlan::Open {
@@ -169,7 +171,8 @@ impl LoadFlags {
         }
     }
 
-    /// Returns the entries of the report's configuration that show these flags.
+    /// Returns the entries of the report's configuration that show the values of these flags, with
+    /// `seed` and the values of `defaults` for flags that are not given.
     pub fn config(&self, seed: u64, defaults: Defaults) -> BTreeMap<String, Value> {
         let mut config = self.step.config(seed, defaults);
         if let Some(rate) = self.rate {
@@ -182,8 +185,9 @@ impl LoadFlags {
     }
 }
 
-/// Returns the entries of the report's configuration for a think time: its mean in nanoseconds and,
-/// where lengths vary, the distribution as it was written.
+/// Returns the entries of the report's configuration for a think time, a user's pause before the
+/// next request: its mean in nanoseconds and, where lengths vary, the distribution as it was
+/// written.
 pub fn think_time_config(think_time: ThinkTime) -> impl Iterator<Item = (String, Value)> {
     let mean_ns = think_time.mean().as_nanos() as u64;
     let distribution = (!matches!(think_time, ThinkTime::Constant(_)))
@@ -193,14 +197,16 @@ pub fn think_time_config(think_time: ThinkTime) -> impl Iterator<Item = (String,
         .chain(distribution)
 }
 
-/// Returns the given seed, or draws one. Call this once and keep the value.
+/// Returns the given seed, or draws a random one of 53 bits. Call this once per run and keep the
+/// value, because each call draws anew.
 pub fn seed_or_drawn(given: Option<u64>) -> u64 {
     // At most 53 bits, so that every JSON reader keeps the number exact.
     given.unwrap_or_else(|| rand::random::<u64>() >> 11)
 }
 
 impl StepFlags {
-    /// Returns a step plan with all settings of the flags.
+    /// Returns the plan of a step with this name, load and seed, and with all settings of the
+    /// flags.
     pub fn plan(&self, name: &str, load: LoadPlan, seed: u64, defaults: Defaults) -> StepPlan {
         let mut plan = StepPlan::new(name, load, self.measure(defaults));
         plan.warmup = self.warmup(defaults);
@@ -215,22 +221,22 @@ impl StepFlags {
         plan
     }
 
-    /// Returns the length of a step's measured part.
+    /// Returns the length of a step's measured part: `--duration`, or the bench's default.
     pub fn measure(&self, defaults: Defaults) -> Duration {
         self.duration.unwrap_or(defaults.measure)
     }
 
-    /// Returns the length of a step's warm-up.
+    /// Returns the length of a step's warm-up: `--warmup`, or the bench's default.
     pub fn warmup(&self, defaults: Defaults) -> Duration {
         self.warmup.unwrap_or(defaults.warmup)
     }
 
-    /// Returns the number of repeats of each setting.
+    /// Returns the number of times each setting is measured: `--repeats`, or the bench's default.
     pub fn repeats(&self, defaults: Defaults) -> u64 {
         self.repeats.unwrap_or(defaults.repeats)
     }
 
-    /// Returns the kind of runtime that makes the load.
+    /// Returns the kind of tokio runtime that makes the load: `--runtime`, or the bench's default.
     pub fn runtime(&self, defaults: Defaults) -> RuntimeKind {
         match self.runtime {
             Some(RuntimeFlag::Shared) => RuntimeKind::Shared,
@@ -239,7 +245,8 @@ impl StepFlags {
         }
     }
 
-    /// Returns the entries of the report's configuration that show these flags.
+    /// Returns the entries of the report's configuration that show the values of these flags, with
+    /// `seed` and the values of `defaults` for flags that are not given.
     pub fn config(&self, seed: u64, defaults: Defaults) -> BTreeMap<String, Value> {
         let runtime = match self.runtime(defaults) {
             RuntimeKind::Shared => "shared",

@@ -19,7 +19,8 @@ use crate::screen;
 const VERBOSE: &str = "verbose";
 const VARIABLE: &str = "RUST_LOG";
 
-/// Crates of this project. Messages of other crates are shown only from one level higher.
+/// Crates of this project. Messages of all other crates are shown only if they are one level more
+/// severe.
 const OWN_CRATES: [&str; 19] = [
     "bench_cli",
     "bench_report",
@@ -43,7 +44,7 @@ const OWN_CRATES: [&str; 19] = [
     "a_bench",
 ];
 
-/// Levels in the order of verbosity, from the fewest messages to the most.
+/// Log levels in the order of verbosity, from the fewest messages to the most.
 const LEVELS: [LevelFilter; 5] = [
     LevelFilter::ERROR,
     LevelFilter::WARN,
@@ -67,7 +68,7 @@ pub(crate) fn with_flag(command: Command) -> Command {
     )
 }
 
-/// Verbosity of the log that the command line demands.
+/// Verbosity of the log that the command line demands with `-v` and `--quiet`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verbosity {
     verbose: u8,
@@ -75,7 +76,8 @@ pub(crate) struct Verbosity {
 }
 
 impl Verbosity {
-    /// Reads `-v` and `--quiet`, wherever they stand among the subcommands.
+    /// Reads `-v` and `--quiet` from the matches of a command, wherever they stand among its
+    /// subcommands.
     pub(crate) fn from_matches(matches: &ArgMatches) -> Self {
         let mut quiet = false;
         let mut innermost = matches;
@@ -92,8 +94,8 @@ impl Verbosity {
         }
     }
 
-    /// Returns the flag that demands the same verbosity of another program of this project; `None`
-    /// if there was no `-v`.
+    /// Returns the flag that demands the same verbosity of another program of this project, such
+    /// as `-vv`; `None` if `-v` was not given.
     fn flag(self) -> Option<String> {
         (self.verbose > 0).then(|| format!("-{}", "v".repeat(usize::from(self.verbose))))
     }
@@ -112,13 +114,14 @@ impl Verbosity {
 
 static STARTED: OnceLock<Verbosity> = OnceLock::new();
 
-/// Returns the flag `-v` as it was given to this program, for programs that it starts; `None`
-/// without it.
+/// Returns the flag `-v` as often as it was given to this program, such as `-vv`, for programs
+/// that it starts. `None` if it was not given, or before logging was started.
 pub fn verbose_flag() -> Option<String> {
     STARTED.get().and_then(|verbosity| verbosity.flag())
 }
 
-/// Starts logging to stderr. A second call changes nothing.
+/// Starts logging to stderr with this verbosity, or as `RUST_LOG` demands; an invalid `RUST_LOG`
+/// is ignored with a warning. A second call changes nothing.
 pub(crate) fn start(verbosity: Verbosity) {
     STARTED.get_or_init(|| verbosity);
     let named = std::env::var(VARIABLE).unwrap_or_default();
@@ -136,7 +139,7 @@ pub(crate) fn start(verbosity: Verbosity) {
     }
 }
 
-/// Log layer that writes each event as one line.
+/// Log layer that writes each event as one line on stderr.
 struct StderrLines;
 
 impl<S: Subscriber> Layer<S> for StderrLines {
@@ -149,7 +152,8 @@ impl<S: Subscriber> Layer<S> for StderrLines {
     }
 }
 
-/// Fields of an event: its message, its cause, and all others.
+/// Fields of a log event: its message, its cause (the field `error`), and all others as
+/// `NAME=VALUE`.
 #[derive(Debug, Default)]
 struct LineFields {
     message: String,
@@ -158,8 +162,9 @@ struct LineFields {
 }
 
 impl LineFields {
-    /// Returns the line `warning: MESSAGE (FIELD=VALUE, …): CAUSE`. Messages of the debug and trace
-    /// levels begin with their module.
+    /// Returns the line `LEVEL: MESSAGE (FIELD=VALUE, …): CAUSE`, without the parts that are empty
+    /// and without a line break. In messages of the debug and trace levels, the module `target`
+    /// stands before the message.
     fn text(&self, level: Level, target: &str) -> String {
         let (name, module) = match level {
             Level::ERROR => ("error", ""),

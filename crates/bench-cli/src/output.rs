@@ -1,5 +1,5 @@
-//! Report file and text output of a run. The file is claimed before the load, saved after every
-//! step, and the result is shown at the end.
+//! Report file and text output of a run. The report's file is claimed before the load starts,
+//! saved after every step, and the result is shown on stdout at the end.
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write as _};
@@ -14,8 +14,9 @@ use bench_report::{Report, Tool};
 use crate::flags::{Format, OutputFlags};
 use crate::{Remedy as _, screen};
 
-/// Report file, the program's part in the run's manifest, and the form of the output. If it is
-/// dropped before [`Output::ended`], because of an error, the manifest shows the part as failed.
+/// Place of the report's file, this program's entry in the run's manifest, and the form of the
+/// result. If it is dropped before [`Output::ended`], because of an error, the manifest shows the
+/// program as failed.
 #[derive(Debug)]
 pub struct Output {
     path: PathBuf,
@@ -25,22 +26,25 @@ pub struct Output {
     quiet: bool,
 }
 
-/// Outcome of the saves so far.
+/// State of the saves of the report so far.
 #[derive(Debug)]
 struct SaveState {
     place: ReportPlace,
-    /// Reason for which the report is not in its file, and the path of the replacement; absent if
-    /// the report is in its file.
+    /// Reason for which the last save did not write the report's file, with the path to which it
+    /// was saved instead; `None` if the file is up to date.
     trouble: Option<String>,
     notice: Option<String>,
 }
 
 impl Output {
-    /// Claims the report's file: `--output`, or its name in `--run-dir` or in the run's directory.
-    /// Adds to the run's manifest that this program is running.
+    /// Claims the report's file: the path `--output`, or a file named after program and scenario
+    /// in the directory `--run-dir`, in the directory that the calling program passed by
+    /// environment variable, or in a new one under `reports/`. Adds to the run's manifest that
+    /// this program is running.
     ///
     /// # Errors
-    /// Fails if either file cannot be written.
+    ///
+    /// Fails if the report's file or the manifest cannot be written.
     pub fn open(flags: &OutputFlags, report: &Report) -> anyhow::Result<Self> {
         let handed = std::env::var_os(manifest::RUN_DIR_ENV).filter(|name| !name.is_empty());
         let claimed = claim(flags, handed.as_ref(), report);
@@ -63,14 +67,16 @@ impl Output {
         })
     }
 
-    /// Writes the program's exit code into the run's manifest, once the result is complete.
+    /// Writes into the run's manifest that this program has ended with `exit_code`. To be called
+    /// once the result is complete.
     pub fn ended(&self, exit_code: u8) {
         self.set_status(PartStatus::Done {
             exit_code: exit_code.into(),
         });
     }
 
-    /// Writes into the run's manifest how the part ended. Only the first call has an effect.
+    /// Writes into the run's manifest how this program ended. Only the first call has an effect. A
+    /// failure is shown as a warning.
     fn set_status(&self, status: PartStatus) {
         let mut part = self.part.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Err(error)) = part.take().map(|mut part| part.set_status(status)) {
@@ -80,29 +86,31 @@ impl Output {
         }
     }
 
-    /// Saves the report in its present state, to another place if its file cannot be written. A
-    /// failure does not end the run: [`take_notice`](Self::take_notice) returns it at once,
-    /// [`finish`](Self::finish) at the end.
+    /// Saves the report in its present state, or to another place if its file cannot be written. A
+    /// failure does not end the run: [`take_notice`](Self::take_notice) returns it right
+    /// afterwards, [`finish`](Self::finish) at the end of the run.
     pub fn save(&self, report: &Report) {
         self.saving().save(report);
     }
 
-    /// Returns a notice about saving, once for each change: that the report had to be saved
-    /// elsewhere, and that its own file can be written again.
+    /// Returns, and forgets, the notice about a change in saving since the last call: the report
+    /// had to be saved elsewhere, its file can be written again, or its directory was removed and
+    /// created anew. `None` if nothing changed.
     pub fn take_notice(&self) -> Option<String> {
         self.saving().notice.take()
     }
 
-    /// Returns the path of the report's file.
+    /// Returns the path of the report's file, whether or not it could be written.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Prints the result on stdout, either `text` or the report, and the path of the report on
-    /// stderr.
+    /// Prints the result on stdout, either `text` or the report as JSON, and the path of the
+    /// report on stderr.
     ///
     /// # Errors
-    /// Fails if stdout cannot be written, or if the report could not be saved to its file.
+    ///
+    /// Fails if stdout cannot be written, or if the last save could not write the report's file.
     pub fn finish(&self, report: &Report, text: &str) -> anyhow::Result<()> {
         match self.format {
             Format::Text => show(text)?,
@@ -113,7 +121,7 @@ impl Output {
         self.tell_place()
     }
 
-    /// Shows the path of the report on stderr.
+    /// Shows the path of the report's file on stderr, unless `--quiet` was given.
     ///
     /// # Errors
     /// Fails if the last save could not write the report's file. The error has the reason, and the
@@ -167,15 +175,17 @@ impl SaveState {
     }
 }
 
-/// Returns the path of the report if the flags name one; `None` if a free name is to be chosen.
+/// Returns the path of the report if `--output` or `--run-dir` is given; `None` otherwise, where a
+/// free name is chosen.
 pub fn place(flags: &OutputFlags, report: &Report) -> Option<PathBuf> {
     let name = format!("{}.json", report.file_stem());
     let in_directory = flags.run_dir.as_ref().map(|directory| directory.join(name));
     flags.output.clone().or(in_directory)
 }
 
-/// Claims the report's file at the most specific place that is given. In a directory that the user
-/// did not give for this program alone, reports of other programs are not replaced.
+/// Claims the report's file at the path of `--output`, else in `--run-dir`, else in the directory
+/// `handed` by the calling program, else in `reports/RUN_ID`. In the last two cases a file that
+/// exists is not replaced; a number is added to the name.
 fn claim(
     flags: &OutputFlags,
     handed: Option<&OsString>,
@@ -188,8 +198,9 @@ fn claim(
     }
 }
 
-/// Adds the program's part to the manifest of its run. `None` for a report at a place of its own,
-/// outside a run's directory.
+/// Creates this program's entry, with the state running, in the manifest of its run. `handed` is
+/// the run's directory from the calling program, `path` the report's file. `None` if `--output` is
+/// given without a run's directory.
 fn enter(
     flags: &OutputFlags,
     handed: Option<&OsString>,
@@ -215,16 +226,18 @@ fn enter(
     PartFile::create(&directory, part).map(Some)
 }
 
-/// Prints a text for people on stdout, with secrets masked and control characters replaced.
+/// Prints text on stdout, with secrets masked and control characters other than line breaks
+/// replaced by spaces. Adds no line break.
 ///
 /// # Errors
-/// As [`print()`].
+///
+/// Fails as [`print()`] does.
 pub fn show(text: &str) -> anyhow::Result<()> {
     print(&screen::shown(text))
 }
 
-/// Prints on stdout unchanged. A reader that has closed the pipe (`head`, `less`) is no error, and
-/// does not change the exit code.
+/// Prints text on stdout unchanged, without an added line break. A reader that has closed the pipe
+/// (`head`, `less`) is no error, and does not change the exit code.
 ///
 /// # Errors
 /// Fails if stdout cannot be written for another reason.
@@ -239,7 +252,8 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Returns the description of the program that writes a report. Its commit is set when it is built.
+/// Returns the description of the program for a report. Its commit is the value of
+/// `PLIMSOLL_COMMIT` when it was compiled; `None` if that was not set.
 pub fn tool(name: &str, version: &str) -> Tool {
     let commit = option_env!("PLIMSOLL_COMMIT").filter(|commit| !commit.is_empty());
     Tool {

@@ -7,10 +7,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::screen;
 
-/// Shortest time between two plain lines.
+/// Shortest time between two lines of progress where stderr is no terminal; a new phase is shown
+/// at once.
 const LINES_APART: Duration = Duration::from_secs(1);
 
-/// Display of a run's progress.
+/// Display of a run's progress on stderr. Dropping it removes the bar.
 #[derive(Debug)]
 pub struct Progress {
     form: ProgressForm,
@@ -38,7 +39,8 @@ impl Progress {
         Self { form }
     }
 
-    /// Shows that a phase begins.
+    /// Shows that a phase of the run begins. `detail`, such as the name of the step, is shown only
+    /// in plain lines, not beside a bar.
     pub fn phase(&mut self, name: &str, detail: &str) {
         match &mut self.form {
             ProgressForm::Quiet => {}
@@ -51,7 +53,8 @@ impl Progress {
         }
     }
 
-    /// Returns true if a tick would be shown now, so that the caller need not build a text in vain.
+    /// Returns true if a call of [`tick`](Self::tick) would be shown now. A caller can ask this
+    /// before it builds the message.
     pub fn is_due(&self) -> bool {
         match &self.form {
             ProgressForm::Quiet => false,
@@ -60,7 +63,8 @@ impl Progress {
         }
     }
 
-    /// Shows that `done` of the run's `total` time has passed.
+    /// Shows that `done` of the run's `total` time has passed, with the remaining time and
+    /// `message`. A plain line is shown at most once a second.
     pub fn tick(&mut self, done: Duration, total: Duration, message: &str) {
         if !self.is_due() {
             return;
@@ -82,19 +86,20 @@ impl Progress {
         }
     }
 
-    /// Shows a line of text that stays.
+    /// Shows a line of text on stderr, above the bar, that stays there; nothing if quiet.
     pub fn line(&mut self, text: &str) {
         if !matches!(self.form, ProgressForm::Quiet) {
             screen::show(text);
         }
     }
 
-    /// Shows a warning that stays, even if quiet. For warnings that concern the result of the run.
+    /// Shows a warning on stderr that stays there, even if quiet. For warnings that concern the
+    /// result of the run.
     pub fn warning(&self, text: &str) {
         screen::show(&format!("warning: {text}"));
     }
 
-    /// Removes the bar, so that the result can be printed.
+    /// Removes the bar for good, so that the result can be printed.
     pub fn finish(&mut self) {
         if let ProgressForm::Bar(bar) = &self.form {
             bar.finish_and_clear();
@@ -109,7 +114,7 @@ impl Drop for Progress {
     }
 }
 
-/// Returns true if stderr is a terminal that can move its cursor.
+/// Returns true if stderr is a terminal that can move its cursor, that is, `TERM` is not `dumb`.
 fn live() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
@@ -125,16 +130,17 @@ fn bar() -> ProgressBar {
 }
 
 const TEMPLATE: &str = "{prefix:<8} {bar:16} {wide_msg}";
-/// Number of columns before the message in [`TEMPLATE`].
+/// Number of columns of [`TEMPLATE`] that the phase and the bar take before the message.
 const BAR_COLUMNS: usize = 26;
 
-/// Returns the number of columns of the terminal on stderr.
+/// Returns the number of columns of the terminal on stderr, or a default if it is no terminal.
 fn console_columns() -> u16 {
     console::Term::stderr().size().1
 }
 
-/// Shortens a message whose parts are separated by commas to `columns`. Drops whole parts at its
-/// end, because a truncated figure would be read as another one.
+/// Shortens a message whose parts are separated by commas to at most `columns` characters. Drops
+/// whole parts at its end, because a truncated figure would be read as another one; only the first
+/// part is truncated, with an ellipsis.
 fn fitting(message: &str, columns: usize) -> String {
     let mut kept = message;
     while kept.chars().count() > columns {

@@ -1,4 +1,4 @@
-//! Scenario of a bench, and the run of a scenario from its flags to its exit code.
+//! Scenario of a bench as a trait, and the run of a scenario from its flags to its exit code.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::bench::{Bench, ShownFigures};
 use crate::exit::explain;
 use crate::flags::OutputFlags;
 
-/// Names of a scenario in its report.
+/// Names that identify a scenario in its report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScenarioName {
     /// Name of the program, such as `redis-bench`.
@@ -26,13 +26,13 @@ pub struct ScenarioName {
 /// does everything that all scenarios share: the report and its file, progress, signals, the order
 /// of clean-up, and the exit code.
 pub trait Scenario {
-    /// Target of the scenario: a server of the user or a throwaway one, with the data that the run
+    /// Target of the load: a server of the user or a throwaway one, with the data that the run
     /// creates on it.
     type Target;
-    /// Result of the preparation that the steps need.
+    /// Result of [`Scenario::prepare`], which [`Scenario::steps`] needs.
     type Prepared;
 
-    /// Returns the names for the report.
+    /// Returns the names of program, version and scenario for the report.
     fn name(&self) -> ScenarioName;
 
     /// Checks the flags before anything is written or connected to.
@@ -43,26 +43,30 @@ pub trait Scenario {
         Ok(())
     }
 
-    /// Returns the flags and settings as entries of the report's `config`.
+    /// Returns the flags and settings of the run as entries of the report's `config`.
     fn config(&self) -> BTreeMap<String, Value>;
 
-    /// Returns the percentiles that [`Scenario::text`] shows; warnings are shown for these only.
+    /// Returns the latency figures that [`Scenario::text`] shows; the text output repeats warnings
+    /// for these only.
     fn shown_figures(&self) -> ShownFigures {
         ShownFigures::default()
     }
 
-    /// Returns true if a step that a stop rule ends is a result and no failure.
+    /// Returns true if the scenario seeks a limit, so that a step that a stop rule ends is a
+    /// result and no failure.
     fn seeks_limit(&self) -> bool {
         false
     }
 
-    /// Finds or starts the target, and creates nothing on it yet. `None` if a signal came.
+    /// Finds or starts the target, and creates nothing on it yet. `None` if a signal ended the
+    /// run.
     ///
     /// # Errors
     /// Fails if there is no target, and says what to do.
     fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<Self::Target>>;
 
-    /// Connects to the target and prepares it for the steps. `None` if a signal came.
+    /// Connects to the target and prepares it for the steps, for example by writing data. `None`
+    /// if a signal ended the run.
     ///
     /// # Errors
     /// Fails if the target does not answer or does not allow the run, and says what to do.
@@ -72,10 +76,11 @@ pub trait Scenario {
         target: &mut Self::Target,
     ) -> anyhow::Result<Option<Self::Prepared>>;
 
-    /// Runs the steps until all have ended or a signal comes.
+    /// Runs the steps and adds them to the report, until all have ended or a signal comes.
     ///
     /// # Errors
-    /// Fails if no load can be made. The steps that were measured before are kept.
+    ///
+    /// Fails if no load can be made. The steps that were measured before stay in the report.
     fn steps(
         &self,
         bench: &mut Bench,
@@ -95,16 +100,18 @@ pub trait Scenario {
         report.summary.clone()
     }
 
-    /// Returns the result as text.
+    /// Returns the result as text for stdout, with a line break at its end.
     fn text(&self, report: &Report) -> String;
 }
 
-/// Runs `scenario` from its flags to its exit code. An error after a signal is taken for its
-/// effect: the run then ends as interrupted.
+/// Runs `scenario` and returns the exit status. An error after a signal is taken for an effect of
+/// the signal: the run then ends as interrupted.
 ///
 /// # Errors
-/// Fails on wrong usage, without a target, and if the report cannot be written. A report that was
-/// begun is saved with the steps measured so far, and marked `failed`.
+///
+/// Fails on wrong usage, if the target cannot be opened or prepared, if no load can be made, if
+/// there is no result, and if the report cannot be written. A report that was begun is saved with
+/// the steps measured so far, and marked `failed`.
 pub fn run_scenario<S: Scenario>(scenario: &S, output: &OutputFlags) -> anyhow::Result<Exit> {
     scenario.check()?;
     let name = scenario.name();
@@ -130,7 +137,8 @@ pub fn run_scenario<S: Scenario>(scenario: &S, output: &OutputFlags) -> anyhow::
     bench.finish(&text)
 }
 
-/// Opens the target, prepares it and runs the steps. Cleans up in any case.
+/// Opens the target, prepares it and runs the steps. Cleans up whenever a target was opened, also
+/// after an error.
 fn load<S: Scenario>(scenario: &S, bench: &mut Bench) -> anyhow::Result<()> {
     let Some(mut target) = scenario.open(bench)? else {
         return Ok(());

@@ -1,6 +1,6 @@
-//! Only way to write to stderr. It masks secrets and replaces control characters, because messages
-//! of servers and values of flags come from outside. Lines appear above a progress bar. While a
-//! full-screen view uses the terminal, lines are held back.
+//! Only place from which this program writes to stderr. It masks secrets and replaces control
+//! characters, because messages of servers and values of flags come from outside. Lines appear
+//! above a progress bar. While a full-screen view uses the terminal, lines are held back.
 
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -9,22 +9,24 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bench_report::redaction;
 use indicatif::ProgressBar;
 
-/// Largest number of texts held back while a full-screen view is open; older ones are dropped.
+/// Largest number of texts held back while a full-screen view is open; beyond it the oldest are
+/// dropped.
 const MOST_HELD: usize = 200;
 
 static SINK: Mutex<Sink> = Mutex::new(Sink::Direct);
 
-/// Destination of lines for stderr.
+/// Way in which lines for stderr are written.
 enum Sink {
     Direct,
-    /// Lines are written above this bar, which is then drawn again.
+    /// Lines are written above this progress bar, which is then drawn again.
     AboveBar(ProgressBar),
     /// Lines are held back until the full-screen view is closed.
     Held(VecDeque<String>),
 }
 
-/// Shows text on stderr, with secrets masked and control characters replaced, above a progress bar.
-/// A closed pipe is no error.
+/// Shows text and a line break on stderr, with secrets masked and control characters replaced,
+/// above a progress bar. While a full-screen view is open, the text is held back. An error in
+/// writing is ignored.
 pub fn show(text: &str) {
     let lines = shown(text) + "\n";
     let mut sink = sink();
@@ -44,7 +46,8 @@ pub fn show(text: &str) {
     }
 }
 
-/// Shows lines above `bar` until [`release_bar`] is called.
+/// Writes lines above the progress bar `bar` until [`release_bar`] is called; no effect while
+/// lines are held back.
 pub(crate) fn draw_above(bar: &ProgressBar) {
     let mut sink = sink();
     if !matches!(*sink, Sink::Held(_)) {
@@ -52,7 +55,7 @@ pub(crate) fn draw_above(bar: &ProgressBar) {
     }
 }
 
-/// Writes lines directly again, after a bar was removed.
+/// Writes lines to stderr directly again, after a progress bar was removed.
 pub(crate) fn release_bar() {
     let mut sink = sink();
     if matches!(*sink, Sink::AboveBar(_)) {
@@ -60,13 +63,14 @@ pub(crate) fn release_bar() {
     }
 }
 
-/// Guard that holds back all lines, for programs that draw on the whole terminal. Dropping it shows
-/// the lines.
+/// Guard that holds back all lines for stderr while a program draws on the whole terminal.
+/// Dropping it writes the lines held back, at most the last 200 texts.
 #[derive(Debug)]
 #[must_use]
 pub struct HeldLines(());
 
-/// Holds back lines such as log messages, which would damage a full-screen view.
+/// Holds back lines for stderr, such as log messages, which would damage a full-screen view, until
+/// the guard is dropped.
 pub fn hold_lines() -> HeldLines {
     *sink() = Sink::Held(VecDeque::new());
     HeldLines(())
@@ -87,17 +91,17 @@ fn sink() -> MutexGuard<'static, Sink> {
 }
 
 /// Writes `lines` to stderr in one call, so that lines of processes that share a terminal do not
-/// mix.
+/// mix. An error is ignored.
 fn write(lines: &str) {
     let _ = std::io::stderr().write_all(lines.as_bytes());
 }
 
-/// Masks secrets, and replaces control characters other than line ends by a space.
+/// Masks secrets, and replaces each control character other than a line feed by a space.
 pub(crate) fn shown(text: &str) -> String {
     redaction::text(text).replace(|c: char| c.is_control() && c != '\n', " ")
 }
 
-/// Masks secrets, and replaces all control characters and line ends by a space.
+/// Masks secrets, and replaces each control character, line feeds included, by a space.
 pub(crate) fn one_line(text: &str) -> String {
     shown(text).replace('\n', " ")
 }

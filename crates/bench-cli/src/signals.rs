@@ -1,5 +1,5 @@
-//! SIGINT, SIGTERM and SIGHUP. The first signal requests an orderly end. A second SIGINT or SIGTERM
-//! ends the process at once, unless it only repeats the first.
+//! Response to SIGINT, SIGTERM and SIGHUP. The first signal requests an orderly end. A second
+//! SIGINT or SIGTERM ends the process at once, unless it only repeats the first.
 
 use std::io;
 use std::sync::mpsc::{self, SyncSender};
@@ -11,13 +11,15 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
 
-/// Time within which a second signal counts as a repetition. `timeout` signals its child and then
-/// the child's whole group, so one request may arrive twice; a user cannot press keys that fast.
+/// Time after the first signal within which another one counts as its repetition. `timeout`
+/// signals its child and then the child's whole group, so one request may arrive twice; a user
+/// cannot press keys that fast.
 const ONE_REQUEST: Duration = Duration::from_millis(50);
 
-/// Calls `callback` on a separate thread at the first signal. At a second SIGINT or SIGTERM that is
-/// no repetition ([`EndRequests`]), the process exits with code 130 at once, even if the callback
-/// is still running. Under `nohup` SIGHUP stays ignored.
+/// Installs handlers of SIGINT, SIGTERM and SIGHUP and calls `callback` once, on a separate
+/// thread, at the first of these signals. At a later SIGINT or SIGTERM that is no repetition (see
+/// [`EndRequests`]), the process exits with code 130 at once, even if the callback is still
+/// running. A SIGHUP that was ignored, as under `nohup`, stays ignored.
 ///
 /// # Errors
 /// Fails if the operating system refuses the handlers or the threads.
@@ -38,7 +40,8 @@ pub fn on_interrupt(mut callback: impl FnMut() + Send + 'static) -> io::Result<(
     Ok(())
 }
 
-/// Returns true if the process ignores `signal`, as SIGHUP under `nohup`.
+/// Returns true if this process ignores `signal`, as it does SIGHUP under `nohup`; false if that
+/// cannot be read.
 pub fn is_ignored(signal: Signal) -> bool {
     let mut action = std::mem::MaybeUninit::<nix::libc::sigaction>::uninit();
     // SAFETY: without a new action the call changes nothing, and it writes the current one to our
@@ -67,7 +70,8 @@ fn follow(mut signals: Signals, ask: &SyncSender<()>) {
     }
 }
 
-/// Signals that have requested the end of the process so far.
+/// Record of the first signal that requested the end of the process, from which the response to
+/// later ones follows.
 #[derive(Debug, Default)]
 pub struct EndRequests {
     first: Option<(i32, Instant)>,
@@ -76,7 +80,7 @@ pub struct EndRequests {
 /// Response to a signal that requests the end of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignalResponse {
-    /// Begin the orderly end, or go on with it.
+    /// Begin the orderly end of the process, or go on with it.
     Ask,
     /// Do nothing: the signal repeats the first one.
     Nothing,
@@ -113,7 +117,7 @@ impl EndRequests {
 mod tests {
     use super::*;
 
-    /// Responses to the signal `second`, 0, 49, 50 and 60,000 ms after `first`.
+    /// Returns the responses to the signal `second`, sent 0, 49, 50 and 60,000 ms after `first`.
     fn answers(first: i32, second: i32) -> [SignalResponse; 4] {
         [0, 49, 50, 60_000].map(|later_ms| {
             let now = Instant::now();

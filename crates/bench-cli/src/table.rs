@@ -1,5 +1,5 @@
-//! Tables and figures for people, without colours. A table wider than the terminal wraps its cells;
-//! in a pipe each row is one line.
+//! Tables and paragraphs of text output, without colours. A table wider than the terminal wraps
+//! its cells; in a pipe each row is one line.
 
 mod figure;
 
@@ -11,13 +11,14 @@ pub use figure::{
 
 use crate::terminal_text::{columns as text_columns, fitted, printable, right};
 
-/// Number of spaces between the columns of a table drawn by [`Table::with_names_above`].
+/// Number of spaces between the columns of a table rendered by [`Table::with_names_above`].
 const GAP: usize = 2;
 
-/// Table whose first column is aligned to the left, all others to the right.
+/// Table of text. The first column is aligned to the left, all others to the right. Its display
+/// form fits the terminal on stdout.
 #[derive(Debug)]
 pub struct Table {
-    /// Header, followed by the rows.
+    /// Header, followed by the other rows, each with its cells as printable text.
     rows: Vec<Vec<String>>,
 }
 
@@ -29,15 +30,16 @@ impl Table {
         table
     }
 
-    /// Adds a row; missing cells at its end are left blank.
+    /// Adds a row; missing cells at its end are left blank. Characters without width become
+    /// question marks.
     pub fn row<S: AsRef<str>>(&mut self, cells: &[S]) {
         let cells = cells.iter().map(|text| printable(text.as_ref()));
         self.rows.push(cells.collect());
     }
 
     /// Renders the table for a terminal of this many columns (`None` for no limit), without
-    /// breaking the names in the first column. A name that does not fit beside its figures gets its
-    /// own line above them.
+    /// breaking the names in the first column. A name that does not fit beside the cells of its
+    /// row gets its own line above them. Each line ends with a line break.
     pub fn with_names_above(&self, columns: Option<usize>) -> String {
         let count = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let wide = |i: usize| {
@@ -114,13 +116,15 @@ pub fn terminal_columns() -> Option<usize> {
     Drawn::new().width().map(usize::from)
 }
 
-/// Largest number of columns of a paragraph.
+/// Largest number of columns of a line in a paragraph.
 const COLUMNS: usize = 80;
-/// Smallest number of columns of a paragraph; a narrower terminal breaks the lines itself.
+/// Smallest number of columns to which a paragraph is wrapped; a narrower terminal breaks the
+/// lines itself.
 const LEAST_COLUMNS: usize = 20;
 
-/// Breaks `text` into lines of at most 80 columns, or fewer on a narrower terminal. Each line
-/// begins with `indent` spaces. A word longer than a line stays whole.
+/// Breaks `text` into lines of at most 80 columns, or fewer on a narrower terminal, but not below
+/// 20. Each line begins with `indent` spaces and ends with a line break. A word longer than a line
+/// stays whole.
 pub fn paragraph(text: &str, indent: usize) -> String {
     let margin = " ".repeat(indent);
     let columns = terminal_columns().unwrap_or(COLUMNS);

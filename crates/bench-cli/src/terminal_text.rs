@@ -1,9 +1,10 @@
-//! Text for the terminal: its width, and how it is shortened. Names of processes and interfaces may
-//! contain escape sequences, or characters without width that shift the rest of a line.
+//! Width of text on a terminal, and its shortening. Names of processes and interfaces may contain
+//! escape sequences, or characters without width that shift the rest of a line.
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// Replaces each character without width, such as a control character, by a question mark.
+/// Replaces each character without width, such as a control character or a combining accent, by a
+/// question mark.
 pub fn printable(text: &str) -> String {
     let seen = |c: char| c.width().is_some_and(|columns| columns > 0);
     text.chars()
@@ -11,12 +12,14 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
-/// Returns the number of terminal columns that `text` takes.
+/// Returns the number of terminal columns that `text` takes; a wide character, such as a Chinese
+/// one, takes two.
 pub fn columns(text: &str) -> usize {
     text.width()
 }
 
-/// Makes `text` printable and shortens it to at most `most` columns, with an ellipsis.
+/// Makes `text` printable and, if it takes more than `most` columns, shortens it to at most `most`
+/// columns, an ellipsis at its end included.
 pub fn shortened(text: &str, most: usize) -> String {
     // Every character left takes at least one column once it is printable, so the rest can never be
     // shown.
@@ -40,7 +43,7 @@ pub fn shortened(text: &str, most: usize) -> String {
     short
 }
 
-/// Shortens or pads `text` to exactly this number of columns.
+/// Shortens `text`, or pads it with spaces at its end, to exactly this number of columns.
 pub fn fitted(text: &str, exactly: usize) -> String {
     let mut text = shortened(text, exactly);
     let short = exactly.saturating_sub(columns(&text));
@@ -48,7 +51,7 @@ pub fn fitted(text: &str, exactly: usize) -> String {
     text
 }
 
-/// Shortens or pads `text` to exactly this number of columns, aligned to the right.
+/// Shortens `text`, or pads it with spaces at its beginning, to exactly this number of columns.
 pub fn right(text: &str, exactly: usize) -> String {
     let text = shortened(text, exactly);
     let short = exactly.saturating_sub(columns(&text));

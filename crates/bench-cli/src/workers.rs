@@ -1,4 +1,4 @@
-//! Worker processes of a bench: copies of the program that make its load together.
+//! Worker processes of a bench: copies of the program on this host that make its load together.
 
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
@@ -13,13 +13,13 @@ use crate::Exit;
 use crate::command_line::read_words;
 use crate::flags;
 
-/// Hidden subcommand that starts a worker process.
+/// Hidden subcommand that makes the program run as a worker process.
 const SUBCOMMAND: &str = "worker";
-/// Flags that define the load. Workers do not need them, because each step's plan includes the
-/// load.
+/// Flags that are removed from the command line passed to workers, each with a value. Workers do
+/// not need them, because each step's plan includes the load.
 const LOAD_FLAGS: [&str; 2] = ["--rate", "--users"];
 
-/// Flags of worker processes.
+/// Flag that sets the number of worker processes on this host.
 #[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "Load")]
 pub struct WorkerFlags {
@@ -29,11 +29,12 @@ pub struct WorkerFlags {
     pub workers: Option<u64>,
 }
 
-/// Starts `count` copies of this program as workers. They receive this program's command line
-/// through a pipe and not as arguments, and without the flags of the load: a curve's file may be a
-/// pipe, which only the parent can read. The workers are killed when this process ends.
+/// Starts `count` copies of this program as worker processes. They receive this program's command
+/// line through a pipe and not as arguments, and without the flags of the load: a curve's file may
+/// be a pipe, which only the parent can read. The workers are killed when this process ends.
 ///
 /// # Errors
+///
 /// Fails if a worker cannot be started, refuses its parent, does not answer, or has another clock.
 pub fn start(count: u64, version: &str) -> anyhow::Result<WorkerProcesses> {
     let program = std::env::current_exe().context("cannot find the program to start as worker")?;
@@ -50,7 +51,7 @@ pub fn start(count: u64, version: &str) -> anyhow::Result<WorkerProcesses> {
     Ok(workers)
 }
 
-/// Returns the arguments of a command line without the flags of the load.
+/// Returns `words`, the arguments of a command line, without [`LOAD_FLAGS`] and their values.
 fn without_load(words: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut words = words.into_iter();
     let mut kept = Vec::new();
@@ -68,10 +69,12 @@ fn without_load(words: impl IntoIterator<Item = String>) -> Vec<String> {
     kept
 }
 
-/// Makes load as a worker of the process that started this one, and takes its orders from stdin.
-/// `make` creates the scenario from the command line of that process.
+/// Runs this process as a worker of the process that started it: takes orders on stdin, makes
+/// load, and answers on stdout, until stdin is closed. `make` creates the scenario from the
+/// command line of the parent.
 ///
 /// # Errors
+///
 /// Fails if no orders arrive, or if the parent has another version.
 pub fn serve<C: Parser, S: WorkerScenario>(
     version: &str,

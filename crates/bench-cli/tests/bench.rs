@@ -1,4 +1,4 @@
-//! Tests of the state of a bench's report, however the bench ends.
+//! Tests of a bench's report after each way in which a bench can end.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ fn an_error_after_a_signal_leaves_a_report_marked_interrupted() {
     assert_eq!(store::load(&path).unwrap().status, Status::Interrupted);
 }
 
-/// Step in which one request was made and answered.
+/// Returns a step in which one request was made and succeeded.
 fn answered(name: &str) -> Step {
     let operation = Operation {
         attempted: 1,

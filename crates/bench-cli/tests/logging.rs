@@ -22,7 +22,8 @@ fn logged(words: &[&str], variable: Option<&str>) -> Ran {
     ran
 }
 
-/// Returns the levels of the test's messages that are shown, in order.
+/// Returns the level of each shown message of the test, in the order of the lines; a level occurs
+/// once for each message.
 fn levels(ran: &Ran) -> Vec<&str> {
     let planted = ran.stderr.lines().filter(|line| line.contains("planted"));
     planted

@@ -1,4 +1,4 @@
-//! Tests of result and progress as they arrive in a file, a pipe and a terminal.
+//! Tests of a program's result and progress as they arrive in a file, a pipe and a terminal.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;
@@ -136,8 +136,8 @@ fn a_terminal_that_cannot_move_its_cursor_gets_plain_lines() {
     assert!(!screen.contains('\u{1b}'), "{screen:?}");
 }
 
-/// Returns the text that a run shows on a terminal of 80 columns under `NO_COLOR`. `kind` is the
-/// value of `TERM`.
+/// Returns the text that a run shows on a terminal of 80 columns, escape sequences included, with
+/// `NO_COLOR` set. `kind` is the value of `TERM`.
 fn on_a_terminal(kind: &str) -> String {
     let size = Winsize {
         ws_row: 24,
@@ -169,8 +169,8 @@ fn on_a_terminal(kind: &str) -> String {
     seen
 }
 
-/// Splits output into rows as a terminal of 80 columns does, which wraps a full row without a line
-/// end.
+/// Splits output into the rows that a terminal of 80 columns shows, which breaks a line after each
+/// 80 characters.
 fn rows_of_80(drawn: &str) -> Vec<String> {
     drawn
         .split(['\n', '\r'])

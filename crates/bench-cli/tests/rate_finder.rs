@@ -1,4 +1,4 @@
-//! Search for a rate on a made-up target, from the first step to what the report says.
+//! Tests of the search for a rate with a made-up target, from the first step to the report.
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 use std::collections::BTreeMap;
@@ -13,7 +13,8 @@ use clap::Parser;
 use load_engine::RuntimeKind;
 use test_support::empty_step;
 
-/// Highest rate that the target carries; above it one request in ten fails.
+/// Highest rate that the made-up target serves, in arrivals per second; above it one request in
+/// ten fails.
 const CARRIED_PER_S: f64 = 700.0;
 const DEFAULTS: Defaults = Defaults {
     warmup: Duration::ZERO,
@@ -28,7 +29,8 @@ struct SearchCli {
     load: LoadFlags,
 }
 
-/// Searches with `run` and returns what the report says of the rate, and how many steps it has.
+/// Runs a search for the highest rate with less than 1 % of errors, whose steps `run` makes.
+/// Returns the found rate in the report, and the number of steps in the report.
 fn found(
     run: impl FnMut(&mut Bench, RateStep) -> anyhow::Result<Option<usize>>,
 ) -> (FoundRate, usize) {
@@ -48,7 +50,7 @@ fn found(
     (report.summary.found_rates[0].clone(), report.steps.len())
 }
 
-/// Step at a rate, as the target answers it.
+/// Returns the measured step of the made-up target at the rate of `step`.
 fn answered(step: RateStep) -> Step {
     let seconds = step.measure.as_secs_f64();
     let attempted = (step.rate_per_s * seconds) as u64;

@@ -1,5 +1,5 @@
-//! Tests of signals: the first requests an orderly end, the second ends at once, and a repetition
-//! is ignored.
+//! Tests of a program's response to signals: the first requests an orderly end, the second ends
+//! the program at once, and a repetition is ignored.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Waiting example program, which is killed when the test ends.
+/// Example program that waits for a signal. It is killed when this value is dropped.
 struct Waiting {
     child: Child,
     lines: BufReader<ChildStderr>,

@@ -119,8 +119,8 @@ fn cancelled_in_any_phase_it_ends_at_once_and_keeps_what_it_has() {
     }
 }
 
-/// Observer that takes 300 ms for its reading of the server at the end of the measured part. It
-/// then notes how many sessions were closed meanwhile.
+/// Observer that takes 300 ms at the start of the drain, as for a reading of the server. It then
+/// notes in its second field how many sessions had been closed by then.
 struct SlowReader<'a>(&'a Known, Option<u64>);
 
 impl Observer for SlowReader<'_> {
@@ -148,7 +148,7 @@ fn sessions_stay_open_until_the_server_was_read_at_the_end_of_measuring() {
     }
 }
 
-/// Observer that cancels the step once this time has passed since its first arrival.
+/// Observer that cancels the step once this duration has passed since the step's first arrival.
 struct SignalAfter(Duration, Cancel);
 
 impl Observer for SignalAfter {

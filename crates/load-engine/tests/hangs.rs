@@ -1,5 +1,5 @@
-//! Tests of targets that stop answering in the middle of a step: the end of the step, and its
-//! figures.
+//! Tests of targets that stop answering in the middle of a step: how the step ends, and the
+//! percentiles and counts that it reports.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod known;
@@ -18,7 +18,8 @@ use load_engine::{
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// Target that answers at once for half a second, and never afterwards.
+/// Creates a target that answers within a millisecond or so for the next half second, and never
+/// afterwards.
 fn hangs_soon() -> Known {
     Known {
         takes: Duration::from_millis(1),
@@ -90,7 +91,8 @@ fn percentiles_tell_of_those_that_were_never_answered() {
     assert!(!censored.unwrap().spoils(pointer));
 }
 
-/// Target with two operations; sessions of the first answer, sessions of the second hang.
+/// Target with two operations: users with even numbers make `get`, which is answered, and the
+/// others make `set`, which hangs.
 struct TwoKinds;
 
 struct Kind(usize);

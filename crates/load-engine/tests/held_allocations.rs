@@ -1,4 +1,4 @@
-//! Test that messages on a held connection allocate nothing.
+//! Test that messages on a held connection cause no memory allocation in the engine.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -18,7 +18,8 @@ thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The system's allocator, with a count of the allocations of each thread.
+/// Allocator that passes every call to the system's allocator and counts the allocations of each
+/// thread.
 struct Counting;
 
 #[global_allocator]
@@ -39,12 +40,13 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Number of messages until histograms and queues have allocated their memory, and number of
-/// messages counted after these.
+/// Number of messages before the counted ones, in which histograms and queues allocate their
+/// memory. The next `COUNTED` messages must allocate nothing.
 const FIRST: u64 = 200;
 const COUNTED: u64 = 200;
 
-/// Allocations of the only load thread, before the first and after the last counted message.
+/// Number of messages so far, and the allocation counts of the only load thread before the first
+/// and after the last counted message.
 #[derive(Debug, Default)]
 struct Counts {
     messages: AtomicU64,

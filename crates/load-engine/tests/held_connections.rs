@@ -1,4 +1,4 @@
-//! Tests of held connections against an endpoint that behaves as the test commands.
+//! Tests of held connections against an endpoint that behaves as each test sets it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod endpoint;
@@ -93,7 +93,7 @@ fn an_endpoint_that_is_full_breaks_the_step_before_it_is_held() {
     assert!(!held.result.step.operations.contains_key("connect"));
 }
 
-/// Observer that calls the function once, at the first tick of the measured part.
+/// Observer that calls the function once, at the first tick of the step.
 struct OnFirstTick<F>(Option<F>);
 
 impl<F: FnOnce()> Observer for OnFirstTick<F> {
@@ -197,7 +197,7 @@ fn a_wrong_answer_is_a_failure_of_its_own_kind() {
     assert_eq!(echo.errors, errors("wrong", 150));
 }
 
-/// Observer that cancels the step when the phase begins, or at the first tick if there is no phase.
+/// Observer that cancels the step when the given phase begins; at the first tick if it is `None`.
 struct CancelAt(Option<Phase>, Cancel);
 
 impl Observer for CancelAt {

@@ -1,4 +1,5 @@
-//! Tests of workers that are started one by one, as on several hosts, and share a load by schedule.
+//! Tests of workers that are started one by one, as on several hosts, and share one load because
+//! all start at the same wall-clock time.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod known;
@@ -11,8 +12,8 @@ use bench_report::{StepEnd, WarningCode};
 use known::{Known, KnownFactory, hit, open, run};
 use load_engine::{Cancel, StepPlan, StepResult, WallTime, run_requests};
 
-/// Plan of a step of 200 arrivals in one second, of which worker `index` of `count` makes its
-/// share. The step starts at `start_at`.
+/// Creates the plan of worker `index` (counted from 0) of `count` in a step of 200 arrivals in one
+/// second, with `threads` load threads. The step starts at the wall-clock time `start_at`.
 fn plan(index: u64, count: u64, threads: usize, start_at: WallTime) -> StepPlan {
     let mut plan = open(200.0, 64, Duration::from_secs(1));
     plan.process = format!("{index}/{count}").parse().unwrap();

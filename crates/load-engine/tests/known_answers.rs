@@ -1,4 +1,4 @@
-//! Tests of what the engine measures on targets of known behaviour.
+//! Tests of the engine's measurements on targets whose behaviour is known exactly.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod known;
@@ -130,7 +130,8 @@ fn warm_up_is_not_counted() {
     assert_eq!(hit(&result).attempted, 500);
 }
 
-/// Observer that cancels the step when a phase begins.
+/// Compares the pacer's median lateness with that of the runtime's `sleep_until`, five times; by
+/// the median of the ratios, it must be at most a fifth.
 #[test]
 fn pacing_is_far_finer_than_the_runtimes_own_timer() {
     let lateness = |rounds: u64| -> u64 {
@@ -167,8 +168,8 @@ fn pacing_is_far_finer_than_the_runtimes_own_timer() {
     );
 }
 
-/// The target serves 200 requests per second, so 300 arrivals keep it busy for half a second after
-/// their step.
+/// Loads a target that serves 200 requests per second with 300 arrivals in one second, which keep
+/// it busy for half a second after the measured part.
 #[test]
 fn an_overloaded_target_carried_what_it_could_and_not_what_it_was_offered() {
     let known = Known {

@@ -1,4 +1,4 @@
-//! Tests of traced runs. The effect of an actor shows in the segment in which the actor is active,
+//! Tests of traced runs: the effect of an actor shows in the segment in which the actor is active,
 //! and every request is in the trace, including those that were cut off.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -18,8 +18,8 @@ use load_engine::{
 const SEGMENT: Duration = Duration::from_millis(400);
 const PLACES: usize = 2;
 
-/// Plan of a run of four users in three segments of 400 ms: without holders, with them, and without
-/// again.
+/// Creates the plan of a run of four users in three segments of 400 ms. Tests add holders that are
+/// active in the second one. `rule` is its only stop rule, if any.
 fn plan(rule: Option<&str>) -> TracedPlan {
     let mut whole = closed(4, SEGMENT);
     whole.stop_rules = rule.map(|rule| rule.parse().unwrap()).into_iter().collect();
@@ -44,11 +44,11 @@ fn run(plan: &TracedPlan, known: Known, actors: Vec<Holder>) -> TracedResult {
     run_traced(plan, &factory, actors, &Cancel::new(), &mut ()).unwrap()
 }
 
-/// Actor that holds a place of the target during the second segment, and examines the target
-/// afterwards.
+/// Actor that occupies a place of the target during the second segment, and notes the number of
+/// free places after the run. It reports `fails` failures at its start.
 struct Holder {
     fails: u64,
-    /// Number of free places of the target that each holder found afterwards.
+    /// Numbers of free places of the target, one from each holder, as examined after the run.
     free: Arc<Mutex<Vec<usize>>>,
 }
 
@@ -168,8 +168,8 @@ fn an_actor_that_fails_breaks_a_rule_though_all_requests_succeed() {
     );
 }
 
-/// Observer that always reports the target as away (being restarted), and counts the segments that
-/// begin.
+/// Observer that always reports the target as absent (being restarted), so that stop rules pause,
+/// and that counts the segments which begin after the first.
 struct Away(AtomicUsize);
 
 impl Observer for Away {
@@ -215,7 +215,8 @@ fn a_run_whose_target_refuses_is_one_step_that_failed() {
     assert_eq!((only.step.name.as_str(), result.trace.len()), ("before", 0));
 }
 
-/// Plan of a run of 30 users with `requests` requests each, of a minute at most.
+/// Creates the plan of a run of 30 users who make `requests` requests each, of a minute at most.
+/// `rule` is its only stop rule, if any.
 fn counted(requests: u64, rule: Option<&str>) -> TracedPlan {
     let mut whole = closed(30, Duration::from_mins(1)).asking(requests);
     whole.stop_rules = rule.map(|rule| rule.parse().unwrap()).into_iter().collect();

@@ -1,4 +1,4 @@
-//! Run of the benchmark, from the claim of its results file to its exit code.
+//! Run of the peer benchmark, from its first writing of the results file to its exit code.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,14 +20,15 @@ use crate::results::{ContestOutcome, ContestResult, PeerResults};
 use crate::sampling::SamplingContest;
 use crate::{minimal, postgres, redis, sampling, table};
 
-/// Smallest number of pairs; an interval of fewer pairs may be narrow by chance.
+/// Smallest number of pairs of runs in a contest, unless the limit is lower; an interval of fewer
+/// pairs may be narrow by chance.
 const LEAST_PAIRS: usize = 5;
 
-/// Runs the contests that `cli` selects, and prints their table.
+/// Runs the contests that `cli` selects, saves the results after each, and prints their table to
+/// standard output. Returns the exit status of the process.
 ///
-/// # Errors
-/// Fails if signal handlers cannot be installed, or if the results cannot be saved or shown.
-/// Failures of a contest are in the results and in the exit code.
+/// Fails if signal handlers cannot be installed, a private directory cannot be made, or the results
+/// cannot be saved or shown. Failures of a contest are in the results and in the exit status.
 pub(crate) fn run(cli: &PeersCli) -> anyhow::Result<Exit> {
     let mut bench = PeerBenchmark::begin(cli)?;
     let chosen =
@@ -49,7 +50,8 @@ pub(crate) fn run(cli: &PeersCli) -> anyhow::Result<Exit> {
     Ok(bench.exit())
 }
 
-/// Throwaway servers, each started for the first contest that needs it.
+/// Servers for the contests that are thrown away afterwards; each is started for the first contest
+/// that needs it.
 #[derive(Debug, Default)]
 struct ThrowawayServers {
     postgres: Option<postgres::PostgresWorkload>,
@@ -179,8 +181,9 @@ impl PeerBenchmark {
         }
     }
 
-    /// Returns the exit status: interrupted before failed. A contest that was skipped because its
-    /// peer is missing is no failure, unless nothing else was measured.
+    /// Returns the exit status: interrupted if a signal arrived; else 1 if a contest failed or none
+    /// was measured; else success. A contest that is skipped because its peer is missing is no
+    /// failure.
     fn exit(&self) -> Exit {
         let outcomes = || self.results.contests.iter().map(|contest| &contest.outcome);
         let failed = outcomes().any(|outcome| matches!(outcome, ContestOutcome::Failed { .. }));
@@ -216,7 +219,7 @@ fn rule(cli: &PeersCli) -> PairRule {
     }
 }
 
-/// Returns the description of this machine, with the versions of the installed peers.
+/// Returns the description of this machine, with the versions of those peers that are installed.
 fn environment() -> Environment {
     let mut environment = Environment::capture();
     let programs = [
@@ -232,7 +235,8 @@ fn environment() -> Environment {
     environment
 }
 
-/// Returns a program's name, and the first line that it prints for `--version`.
+/// Returns a program's file name and the first line that it prints for `--version`; `None` if it
+/// cannot be run or prints nothing.
 fn version(program: &Path) -> Option<(String, String)> {
     let said = command(program).arg("--version").output().ok()?;
     let text = String::from_utf8_lossy(&said.stdout).into_owned();
@@ -240,7 +244,8 @@ fn version(program: &Path) -> Option<(String, String)> {
     Some((name, text.lines().next()?.trim().to_owned()))
 }
 
-/// Returns the progress line: the last pair, and the ratio so far.
+/// Returns the progress line of a contest: number, ratio and figures of the last pair, and the
+/// ratio of all pairs so far.
 fn line(plan: &ContestPlan, pairs: &[RunPair]) -> String {
     let result = ContestResult::from_pairs(plan, ContestOutcome::Measured, pairs.to_vec());
     let so_far = result.ratio.map_or(String::new(), |ratio| {

@@ -1,4 +1,4 @@
-//! Command line of the benchmark.
+//! Command line of the `peers` benchmark.
 
 use std::path::PathBuf;
 

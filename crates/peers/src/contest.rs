@@ -1,4 +1,4 @@
-//! Contest: two programs under the same load, each of which is measured on request.
+//! Contest: two programs under the same load, each of which can be measured again and again.
 
 use std::io;
 
@@ -8,37 +8,37 @@ use testbed::TestbedError;
 
 use crate::program::ProgramError;
 
-/// Side of a contest.
+/// Side of a contest between two programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// Bench of this project.
+    /// Program of this project.
     Ours,
-    /// Program with which it is compared.
+    /// Program of others with which this project's is compared.
     Peer,
 }
 
-/// Figures of one run of one side.
+/// Figures of one run of one side of a contest.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Measurement {
-    /// Successful operations per second.
+    /// Successful operations (requests or samples) per second.
     pub(crate) operations_per_s: f64,
-    /// CPU time of the generator per operation in nanoseconds. The two sides cover different
-    /// periods, see `CPU_COVERS`.
+    /// CPU time of the measured program per operation, in nanoseconds. The two sides may cover
+    /// different periods, see `CPU_COVERS`.
     pub(crate) cpu_per_operation_ns: f64,
 }
 
-/// Periods covered by the CPU times of load generators. Ours come from the bench's report, those of
-/// peers from the operating system.
+/// Text for the results: the periods covered by the CPU times of load generators. Those of this
+/// project come from the bench's report, those of peers from the operating system.
 pub(crate) const CPU_COVERS: &str = "ours in its measured part, the peer's in its whole run";
 
-/// Figure in which the two sides are compared.
+/// Figure by which the two sides of a contest are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Compared {
-    /// Operations per second, of which more is better.
+    /// Successful operations per second; more is better.
     #[default]
     Throughput,
-    /// CPU time per operation, of which less is better.
+    /// CPU time in nanoseconds per operation; less is better.
     CpuTime,
 }
 
@@ -51,7 +51,8 @@ impl Compared {
         }
     }
 
-    /// Returns true if `figure`, or a ratio of figures, is as good as `bound` or better.
+    /// Returns true if `figure`, or a ratio ours ÷ peer's of figures, is as good as `bound` or
+    /// better: at least `bound` for throughput, at most `bound` for CPU time.
     pub(crate) fn keeps_to(self, figure: f64, bound: f64) -> bool {
         match self {
             Self::Throughput => figure >= bound,
@@ -60,12 +61,12 @@ impl Compared {
     }
 }
 
-/// Two programs on one server, each of which can be run at any time.
+/// Two programs under the same load, each of which can be measured at any time.
 pub(crate) trait Contest {
-    /// Runs one side once.
+    /// Runs the program of one side once and returns its figures.
     ///
     /// # Errors
-    /// Fails if the run gives no figures.
+    /// Fails if the program cannot be run, fails, or prints no usable figures.
     fn measure(&mut self, side: Side) -> Result<Measurement, ContestError>;
 }
 
@@ -75,14 +76,14 @@ pub(crate) enum ContestError {
     /// The peer is not installed, so the contest is skipped.
     #[error("{peer} was not found in {searched}; {remedy}")]
     NoPeer {
-        /// Name of the peer.
+        /// Name of the missing peer.
         peer: &'static str,
-        /// Places that were searched.
+        /// Places that were searched, in words.
         searched: &'static str,
-        /// Package to install.
+        /// Advice: the package to install.
         remedy: &'static str,
     },
-    /// A program of this project is not in the directory where it is built.
+    /// A program of this project is not in the directory of the running program.
     #[error("{program} was not found in {directory}; build it with: make bench")]
     NotBuilt {
         /// Name of the program.
@@ -90,7 +91,7 @@ pub(crate) enum ContestError {
         /// Directory that was searched.
         directory: String,
     },
-    /// A program did not run to its end.
+    /// A program could not be run, failed, timed out, or was interrupted.
     #[error(transparent)]
     Child(#[from] ProgramError),
     /// The idle processes to be sampled could not be started.
@@ -99,21 +100,22 @@ pub(crate) enum ContestError {
     /// The throwaway server is missing or did not start.
     #[error(transparent)]
     Testbed(#[from] TestbedError),
-    /// The bench left no readable report.
+    /// The report of the bench cannot be read, or its old one not removed.
     #[error(transparent)]
     Report(#[from] StoreError),
-    /// A program ran to its end, but its output gives no rate.
+    /// A program ran to its end, but its output contains no usable figures.
     #[error("cannot tell what {program} measured: {reason}")]
     Unreadable {
         /// Name of the program.
         program: &'static str,
-        /// Fault in its output.
+        /// Fault in the output, in words that follow a colon.
         reason: String,
     },
 }
 
 impl ContestError {
-    /// Returns a function for `map_err` that adds the name of the program with the faulty output.
+    /// Returns a function for `map_err` that turns a description of faulty output into
+    /// [`ContestError::Unreadable`] with the name of `program`.
     pub(crate) fn unreadable(program: &'static str) -> impl FnOnce(String) -> Self {
         move |reason| Self::Unreadable { program, reason }
     }

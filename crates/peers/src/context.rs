@@ -1,5 +1,5 @@
-//! Context of a run: the runner of programs, the places of this project's programs, and the length
-//! of each run.
+//! Context of a benchmark: the runner of programs, the paths of this project's programs, and the
+//! length of each run.
 
 use std::ffi::OsString;
 use std::io;
@@ -17,20 +17,21 @@ use crate::program::ProgramRunner;
 pub(crate) struct RunContext {
     /// Runner of the programs.
     pub(crate) runner: ProgramRunner,
-    /// Seconds that each run measures.
+    /// Length of the measured part of each run, in seconds.
     pub(crate) seconds: u64,
 }
 
 impl RunContext {
-    /// Returns the time-out of a run, including the time around its measured part.
+    /// Returns the time-out of one run: twice its measured seconds, and 30 s for its start and end.
     pub(crate) fn bound(&self) -> Duration {
         Duration::from_secs(self.seconds * 2 + 30)
     }
 
-    /// Returns the path for a bench's report, after removing the report of an earlier run.
+    /// Returns the path for the report of a bench, after removing the report of an earlier run
+    /// there.
     ///
     /// # Errors
-    /// Fails if the old report cannot be removed, because it could be taken for a new one.
+    /// Fails if the earlier report cannot be removed, because it could be taken for the new one.
     pub(crate) fn new_report_path(&self) -> Result<PathBuf, ContestError> {
         let path = self.runner.file("report.json");
         match std::fs::remove_file(&path) {
@@ -41,8 +42,8 @@ impl RunContext {
         }
     }
 
-    /// Returns the arguments for all benches of this project: one short step, with its report in
-    /// `report`.
+    /// Returns the common arguments for all benches of this project: one repeat of `seconds` after
+    /// half a second of warm-up, with a JSON report in the file `report`.
     pub(crate) fn bench_args(&self, report: &Path) -> Vec<OsString> {
         let duration = format!("{}s", self.seconds);
         let mut args: Vec<OsString> = ["--repeats", "1", "--warmup", "500ms", "--duration"]
@@ -54,10 +55,11 @@ impl RunContext {
     }
 }
 
-/// Returns the path of a program that was built with this one, in the same directory.
+/// Returns the path of a program of this project, which is built into the directory of the running
+/// program. `program` may contain a subdirectory.
 ///
 /// # Errors
-/// [`ContestError::NotBuilt`] if it is not there.
+/// [`ContestError::NotBuilt`] if there is no such file.
 pub(crate) fn sibling(program: &'static str) -> Result<PathBuf, ContestError> {
     let own = std::env::current_exe().unwrap_or_default();
     let directory = own.parent().unwrap_or(Path::new("."));
@@ -71,12 +73,12 @@ pub(crate) fn sibling(program: &'static str) -> Result<PathBuf, ContestError> {
     })
 }
 
-/// Reads the figures of a bench of this project from its report, which must have a single, complete
-/// step.
+/// Reads throughput and CPU time of a run from the JSON report at `path`, which the bench `program`
+/// wrote.
 ///
 /// # Errors
-/// Fails if the report cannot be read, does not have exactly one complete step, or contains
-/// failures.
+/// Fails if the report cannot be read, does not have exactly one step, or that step is incomplete,
+/// contains failures, or has no operations.
 pub(crate) fn measurement_of_report(
     program: &'static str,
     path: &Path,

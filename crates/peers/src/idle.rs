@@ -1,4 +1,4 @@
-//! Sleeping processes, with which the cost of sampling many processes is measured.
+//! Sleeping processes, for measuring the cost of sampling many processes.
 
 use std::io;
 use std::process::{Child, Command, Stdio};
@@ -7,15 +7,16 @@ use nix::sys::signal::Signal;
 
 use child_process::spawn;
 
-/// Time in seconds after which an idle process ends by itself.
+/// Time in seconds after which an idle process ends by itself, as an argument of `sleep`.
 const LONGEST: &str = "3600";
 
-/// Sleeping processes. They end when the value is dropped, and when this process is killed.
+/// Sleeping child processes. They are killed when this value is dropped, and when this process
+/// dies.
 #[derive(Debug, Default)]
 pub(crate) struct IdleProcesses(Vec<Child>);
 
 impl IdleProcesses {
-    /// Starts `count` processes.
+    /// Starts `count` processes that sleep for an hour.
     ///
     /// # Errors
     /// Fails if the operating system does not start all of them; those that were started are ended.

@@ -1,4 +1,4 @@
-//! Smallest loops, which are built as examples beside the benches.
+//! Minimal load loops: example programs of this project that are compared with its benches.
 
 use std::path::PathBuf;
 
@@ -6,12 +6,14 @@ use crate::contest::{ContestError, Measurement};
 use crate::context::sibling;
 use crate::program::ProgramOutput;
 
-/// Program that loads a Redis over one shared connection.
+/// Program, relative to the directory of built programs, that loads a Redis server over one shared
+/// connection.
 pub(crate) const REDIS: &str = "examples/minimal";
-/// Program that loads a PostgreSQL over a pool.
+/// Program, relative to the directory of built programs, that loads a PostgreSQL server over a
+/// pool.
 pub(crate) const POOL: &str = "examples/minimal_pool";
 
-/// Returns the path of `program`.
+/// Returns the path of `program`, one of [`REDIS`] and [`POOL`].
 ///
 /// # Errors
 /// Fails if the program is not built.
@@ -19,11 +21,11 @@ pub(crate) fn find(program: &'static str) -> Result<PathBuf, ContestError> {
     sibling(program)
 }
 
-/// Reads the figures of a run of `program` from its output. The CPU time is that of the whole
-/// process.
+/// Reads throughput and CPU time of a run of `program`: operations and seconds from its output, and
+/// the CPU time of the whole process, its start included.
 ///
 /// # Errors
-/// Fails if the output does not contain them.
+/// Fails if the output lacks operations or seconds, or one of them is 0.
 pub(crate) fn measurement(
     program: &'static str,
     finished: &ProgramOutput,
@@ -36,11 +38,11 @@ pub(crate) fn measurement(
     })
 }
 
-/// Reads the figures of a run of `program` from its output, including the CPU time that it prints,
-/// which excludes its start.
+/// Reads throughput and CPU time of a run of `program` from its output. The CPU time is the one
+/// that it prints as `cpu_per_operation_ns`, which excludes its start.
 ///
 /// # Errors
-/// Fails if the output does not contain them.
+/// Fails if the output lacks one of the three numbers, or one of them is 0.
 pub(crate) fn own_measurement(
     program: &'static str,
     finished: &ProgramOutput,
@@ -63,10 +65,10 @@ pub(crate) fn own_measurement(
     }
 }
 
-/// Parses `operations=N seconds=S` and returns both numbers.
+/// Finds `operations=N` and `seconds=S` among the words of `text` and returns both numbers.
 ///
 /// # Errors
-/// Returns a message that says what is missing.
+/// Returns a message if one of them is missing, no number, or not above 0.
 pub(crate) fn parse(text: &str) -> Result<(u64, f64), String> {
     let operations = value(text, "operations").and_then(|text| text.parse().ok());
     let seconds = value(text, "seconds").and_then(|text| text.parse().ok());

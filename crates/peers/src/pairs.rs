@@ -1,5 +1,5 @@
 //! Pairs of runs, ours and the peer's in alternating order, until the 95 % confidence interval of
-//! their ratio of throughput or CPU time is narrow enough, or the largest number of pairs has run.
+//! their ratio is narrow enough, or the largest number of pairs has run.
 //!
 //! Absolute rates drift from minute to minute with the state of the machine. Two consecutive runs
 //! are affected alike, so their ratio is stable. Each side comes first in every second pair, so
@@ -10,31 +10,31 @@ use statistics::{Estimate, ratio_interval};
 
 use crate::contest::{Compared, Contest, ContestError, Measurement, Side};
 
-/// Confidence of an interval.
+/// Confidence of the intervals of ratios, as a share of 1.
 pub(crate) const CONFIDENCE: f64 = 0.95;
 
-/// One run of each side, close together in time.
+/// One run of each side of a contest, one directly after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RunPair {
-    /// True if the run of ours was the first of the two.
+    /// True if our program ran before the peer.
     pub(crate) ours_first: bool,
-    /// Run of our bench.
+    /// Figures of the run of our program.
     pub(crate) ours: Measurement,
-    /// Run of the peer.
+    /// Figures of the run of the peer.
     pub(crate) peer: Measurement,
 }
 
-/// Rule for the number of pairs.
+/// Rule for the number of pairs in a contest.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PairRule {
-    /// Half-width of the ratio's interval that ends the series: once the interval is that narrow,
-    /// no further pairs are run.
+    /// Smallest number of pairs; until then the width of the interval does not matter.
     pub(crate) least: usize,
-    /// Largest number of pairs.
+    /// Largest number of pairs, after which the contest ends however wide the interval is.
     pub(crate) most: usize,
-    /// Half-width of the interval at which no further pairs are run.
+    /// Half-width of the ratio's 95 % confidence interval at which the contest ends: an absolute
+    /// difference of ratios, or a share of the ratio if `relative`.
     pub(crate) half_width: f64,
-    /// True if the half-width is a share of the ratio, for ratios that are far from one.
+    /// True if `half_width` is a share of the ratio, for ratios that are far from 1.
     pub(crate) relative: bool,
     /// Figure that the ratio compares.
     pub(crate) compared: Compared,
@@ -51,8 +51,8 @@ impl PairRule {
     }
 }
 
-/// Estimates the ratio of the compared figure, ours ÷ the peer's, with its interval; `None` for
-/// fewer than two pairs.
+/// Estimates the ratio, ours ÷ the peer's, of the figure `compared`, with its 95 % confidence
+/// interval; `None` for fewer than two pairs.
 pub(crate) fn estimate(pairs: &[RunPair], compared: Compared) -> Option<Estimate> {
     let figures: Vec<(f64, f64)> = pairs
         .iter()
@@ -66,10 +66,11 @@ pub(crate) fn estimate(pairs: &[RunPair], compared: Compared) -> Option<Estimate
     ratio_interval(&figures, CONFIDENCE)
 }
 
-/// Runs pairs until `rule` is met, and calls `seen` with all pairs after each one.
+/// Runs pairs and appends them to `pairs` until `rule` is met; calls `seen` with all pairs after
+/// each one. Our program runs first in the first pair, the peer in the second, and so on.
 ///
 /// # Errors
-/// Returns the first error of a run; `pairs` keeps the pairs that were complete before.
+/// Returns the first error of a run; `pairs` then has the pairs that were complete before.
 pub(crate) fn alternate(
     contest: &mut dyn Contest,
     rule: &PairRule,
@@ -111,8 +112,9 @@ mod tests {
         compared: Compared::Throughput,
     };
 
-    /// Machine whose speed drifts by a twentieth with every run. Ours is `ratio` times as fast as
-    /// its peer, varying by `scatter` from run to run.
+    /// Contest on a machine whose speed grows by a twentieth with every run. Our throughput is
+    /// `ratio` times that of the peer, more or less by the share `scatter`. Run number `fails_at`
+    /// (from 0) fails.
     struct Planted {
         ratio: f64,
         scatter: f64,

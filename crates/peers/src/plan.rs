@@ -1,4 +1,4 @@
-//! All contests: programs, loads, and expected ratios.
+//! Table of all contests: programs, loads, and expected ratios.
 
 use crate::contest::Compared;
 use crate::sampling::{self, PeerSampler, SampleScope};
@@ -6,51 +6,53 @@ use crate::sampling::{self, PeerSampler, SampleScope};
 /// Plan of one contest: its programs, its load, and the expected ratio.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ContestPlan {
-    /// Name of the contest, as in `--only`.
+    /// Name of the contest, as given to `--only`.
     pub(crate) name: &'static str,
-    /// Name of our bench.
+    /// Name of this project's program, as shown in the results.
     pub(crate) ours: &'static str,
-    /// Name of the program with which it is compared.
+    /// Name of the peer program, as shown in the results.
     pub(crate) peer: &'static str,
     /// Figure that the ratio compares.
     pub(crate) compared: Compared,
-    /// Smallest expected ratio of operations per second, or largest of CPU times, ours ÷ the
-    /// peer's; absent if the ratio is only shown.
+    /// Expected ratio ours ÷ the peer's: the smallest of throughputs, or the largest of CPU times;
+    /// `None` if the ratio is only shown.
     pub(crate) expected_ratio: Option<f64>,
-    /// Largest CPU time in nanoseconds that one of our operations may take; absent if there is no
+    /// Largest CPU time in nanoseconds that one of our operations may take; `None` if there is no
     /// bound.
     pub(crate) most_cpu_ns: Option<f64>,
-    /// Kind of operation that both sides perform, with its driver and users.
+    /// Operations that both sides perform, with their settings.
     pub(crate) load: ContestLoad,
 }
 
-/// Load of a contest, the same on both sides.
+/// Load of a contest, the same for both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ContestLoad {
-    /// Prepared point selects by users who each have a connection, compared with pgbench.
+    /// Prepared point selects by users who each have a connection of their own; the peer is
+    /// pgbench.
     PointSelect {
-        /// Name of the driver, as in `--driver`.
+        /// Name of our bench's driver, as given to `--driver`.
         driver: &'static str,
-        /// Number of users, connections and clients.
+        /// Number of users of our bench and of clients of pgbench, each with one connection.
         users: u32,
     },
-    /// Prepared point selects through a pool with as many connections as users, compared with the
-    /// smallest loop on the same pool.
+    /// Prepared point selects through a pool with as many connections as users; the peer is the
+    /// minimal loop on the same pool.
     Pooled {
-        /// Name of the driver, as in `--driver`.
+        /// Name of our bench's driver, as given to `--driver`.
         driver: &'static str,
-        /// Number of users and of connections.
+        /// Number of users, and of the pool's connections.
         users: u32,
     },
-    /// SETs of three bytes, compared with the smallest loop on the same library.
+    /// Redis SETs of three bytes over one shared connection; the peer is the minimal loop on the
+    /// same client library.
     MinimalSet,
-    /// SETs of three bytes, compared with Redis' own benchmark.
+    /// Redis SETs of three bytes; the peer is Redis' own `redis-benchmark`.
     BenchmarkSet,
-    /// Samples of the machine, compared with another program that takes them.
+    /// Samples of the machine's metrics; the peer is another program that takes them.
     Sample {
-        /// Data that each sample reads.
+        /// Metrics that each sample reads.
         scope: SampleScope,
-        /// Program with which ours is compared.
+        /// Program with which our sampler is compared.
         peer: PeerSampler,
     },
 }

@@ -1,5 +1,5 @@
-//! `db-pool-bench` without a pool compared with `pgbench`, and with a pool compared with the
-//! smallest loop on the same pool: each pair on the same server with the same statement.
+//! Contests on PostgreSQL: `db-pool-bench` without a pool against `pgbench`, and with a pool
+//! against the minimal loop on the same pool, each on the same server with the same statement.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,14 +12,14 @@ use crate::context::{RunContext, measurement_of_report, sibling};
 use crate::minimal;
 use crate::program::{command, find};
 
-/// Name of our bench.
+/// Name of this project's bench of PostgreSQL pools.
 pub(crate) const OURS: &str = "db-pool-bench";
 const PEER: &str = "pgbench";
-/// Scale of pgbench's tables: a million accounts, about 150 MB with the index.
+/// Scale factor of pgbench's tables: a million accounts, about 150 MB with the index.
 const SCALE: &str = "10";
 const FILL_BOUND: Duration = Duration::from_mins(3);
 
-/// Throwaway PostgreSQL with pgbench's tables.
+/// PostgreSQL server with pgbench's tables, which is removed when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct PostgresWorkload {
     server: Postgres,
@@ -30,11 +30,12 @@ pub(crate) struct PostgresWorkload {
 }
 
 impl PostgresWorkload {
-    /// Starts the server and fills it, so that all data are in memory and nothing remains to be
-    /// written.
+    /// Starts the server and creates pgbench's tables. The server's settings keep all data in
+    /// memory and let no background writing disturb the runs.
     ///
     /// # Errors
-    /// Fails if a program or the server is missing, or if filling fails.
+    /// Fails if a program or the server is missing, the server does not start, or filling fails or
+    /// takes more than three minutes.
     pub(crate) fn prepare(context: &RunContext) -> Result<Self, ContestError> {
         let peer = peer_program()?;
         let ours = sibling(OURS)?;
@@ -54,7 +55,8 @@ impl PostgresWorkload {
         Ok(workload)
     }
 
-    /// Creates the contest of `driver`, which has no pool, with pgbench at this number of users.
+    /// Creates the contest of our bench with `driver`, which has no pool, against pgbench; both
+    /// with `users` connections.
     pub(crate) fn beside_pgbench<'a>(
         &'a self,
         context: &'a RunContext,
@@ -64,8 +66,8 @@ impl PostgresWorkload {
         self.point_select(context, driver, users, PostgresPeer::Pgbench)
     }
 
-    /// Creates the contest of `driver`, which has a pool, with the smallest loop on the same pool,
-    /// `program`.
+    /// Creates the contest of our bench with the pool `driver` against the minimal loop on the same
+    /// pool, at path `program`; both with `users` connections.
     pub(crate) fn beside_minimal<'a>(
         &'a self,
         context: &'a RunContext,
@@ -92,7 +94,7 @@ impl PostgresWorkload {
         }
     }
 
-    /// Returns a pgbench command for this server. The password is in the environment, because a
+    /// Creates a pgbench command for this server. The password is in the environment, because a
     /// process list shows arguments.
     fn pgbench(&self) -> Command {
         let mut pgbench = command(&self.peer);
@@ -137,7 +139,7 @@ enum PostgresPeer {
     Minimal(PathBuf),
 }
 
-/// Contest of prepared point selects, with the same number of users on either side.
+/// Contest of prepared point selects, with the same number of users on both sides.
 #[derive(Debug)]
 pub(crate) struct PointSelectContest<'a> {
     workload: &'a PostgresWorkload,
@@ -198,7 +200,7 @@ impl PointSelectContest<'_> {
     }
 }
 
-/// Figures that pgbench prints about its run.
+/// Numbers that pgbench prints about its run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PgbenchFigures {
     /// Number of successful transactions.
@@ -207,10 +209,10 @@ pub(crate) struct PgbenchFigures {
     pub(crate) operations_per_s: f64,
 }
 
-/// Parses the output of pgbench, of versions 10 to 18.
+/// Parses the output of a run of pgbench, of versions 10 to 18.
 ///
 /// # Errors
-/// Returns a message that says what is missing, or that transactions failed.
+/// Returns a message if a number is missing or 0, or if transactions failed.
 pub(crate) fn parse_pgbench(text: &str) -> Result<PgbenchFigures, String> {
     let value = |label: &str| {
         text.lines()
@@ -244,10 +246,11 @@ fn leading_number(text: &str) -> Option<f64> {
     text.split_whitespace().next()?.parse().ok()
 }
 
-/// Returns the path of pgbench, preferably of the server's version from the same directory.
+/// Returns the path of pgbench, preferably from the directory of the server's programs, so that it
+/// has the server's version.
 ///
 /// # Errors
-/// Fails if it is not installed.
+/// Fails if pgbench or the server's programs are not installed.
 pub(crate) fn peer_program() -> Result<PathBuf, ContestError> {
     // The server's directory is searched first: the program in `PATH` may be a script that searches
     // for pgbench.

@@ -1,5 +1,4 @@
-//! Programs that run one at a time, with a time-out, ended by a signal, with their CPU time
-//! measured.
+//! Runner of external programs, one at a time, with a time-out and a measurement of their CPU time.
 
 use std::env;
 use std::fs::{self, File};
@@ -18,11 +17,12 @@ use nix::sys::signal::Signal;
 use nix::sys::time::TimeValLike as _;
 use tempfile::TempDir;
 
-/// Time between two checks for the program's exit, long enough to cost it nothing.
+/// Time between two checks for the program's exit, long enough to disturb no measurement.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// Time that an interrupted program has to clean up before it is killed.
+/// Time that a program has to clean up after SIGINT before it is killed.
 const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Environment variables that are passed to the programs; none of them changes their behaviour.
+/// Environment variables that are passed to the programs: paths and the time zone. All others are
+/// removed, because they could change a program's behaviour.
 const ENVIRONMENT: [&str; 6] = [
     "PATH",
     "HOME",
@@ -31,13 +31,14 @@ const ENVIRONMENT: [&str; 6] = [
     "LD_LIBRARY_PATH",
     "DYLD_LIBRARY_PATH",
 ];
-/// Number of lines of a failed program's output that an error quotes.
+/// Number of lines, from the end of a failed program's output, that an error quotes.
 const MOST_LINES: usize = 3;
 
-/// Reason for which a program gave no result.
+/// Reason for which a program that was to run gave no result.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProgramError {
-    /// The operating system could not start the program, or not wait for it.
+    /// The operating system could not start the program, not wait for it, or not read its output or
+    /// CPU time.
     #[error("cannot run {program}: {source}", program = program.display())]
     Start {
         /// Path of the program.
@@ -45,14 +46,14 @@ pub(crate) enum ProgramError {
         /// Error of the operating system.
         source: io::Error,
     },
-    /// The program exited with an error.
+    /// The program exited with a status other than 0.
     #[error("{program} failed ({status}): {said}", program = program.display())]
     Failed {
         /// Path of the program.
         program: PathBuf,
         /// Exit code of the program, or the signal that ended it.
         status: ExitStatus,
-        /// Last lines of its output.
+        /// Last three lines of its stderr, or of its stdout if that is empty, separated by `; `.
         said: String,
     },
     /// The program did not end in time, and was killed.
@@ -60,10 +61,10 @@ pub(crate) enum ProgramError {
     TooLong {
         /// Path of the program.
         program: PathBuf,
-        /// Time-out.
+        /// Longest time that it was allowed to run.
         bound: Duration,
     },
-    /// A signal requested the end of this process, so the program was interrupted.
+    /// A signal requested the end of this process, so the program was interrupted or not started.
     #[error("interrupted")]
     Interrupted,
 }
@@ -71,15 +72,15 @@ pub(crate) enum ProgramError {
 /// Result of a program that succeeded.
 #[derive(Debug)]
 pub(crate) struct ProgramOutput {
-    /// Output on stdout.
+    /// Whole text that the program wrote to stdout.
     pub(crate) stdout: String,
     /// CPU time in nanoseconds, user and system, of the process and of the children that it waited
     /// for.
     pub(crate) cpu_ns: u64,
 }
 
-/// Runner of programs, one at a time. The CPU time of a program is the growth of that of all
-/// children.
+/// Runner of programs, one at a time. The CPU time of a program is calculated from the growth of
+/// the CPU time of all children of this process, so no others may end during a run.
 #[derive(Debug)]
 pub(crate) struct ProgramRunner {
     interrupted: Arc<AtomicBool>,
@@ -88,7 +89,7 @@ pub(crate) struct ProgramRunner {
 
 impl ProgramRunner {
     /// Creates a runner with a private directory, which is removed when the runner is dropped. Once
-    /// `interrupted` is set, a running program is interrupted and no other one is started.
+    /// `interrupted` is set, a running program is interrupted and no further one is started.
     ///
     /// # Errors
     /// Fails if the directory cannot be created.
@@ -102,7 +103,7 @@ impl ProgramRunner {
         })
     }
 
-    /// Returns the path of a file in the private directory.
+    /// Returns the path of the file `name` in the private directory, whether or not it exists.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.scratch.path().join(name)
     }
@@ -112,11 +113,11 @@ impl ProgramRunner {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// Runs `command` to its end, at most for `bound`.
+    /// Runs `command` to its end, for at most `bound`, and returns its output and CPU time.
     ///
     /// # Errors
-    /// Fails if the program cannot start, fails or takes too long, or if a signal requested the end
-    /// of this process.
+    /// Fails if the program cannot be started, exits with an error or takes longer than `bound` (it
+    /// is then killed), or if a signal requested the end of this process.
     pub(crate) fn run(
         &self,
         mut command: Command,
@@ -185,8 +186,8 @@ impl ProgramRunner {
     }
 }
 
-/// Creates a command whose environment has only the paths of programs and libraries, and a locale
-/// for English output.
+/// Creates a command that runs `program` with an environment of only the paths of programs and
+/// libraries, the time zone, and a locale for English output.
 pub(crate) fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     let kept = ENVIRONMENT
@@ -196,7 +197,8 @@ pub(crate) fn command(program: &Path) -> Command {
     command
 }
 
-/// Returns the first of `names` that is a program in one of the directories, or else in `PATH`.
+/// Returns the path of the first of `names` that is an executable file in one of `directories` or
+/// in `PATH`, searched in this order; `None` if there is none.
 pub(crate) fn find(names: &[&str], directories: &[&Path]) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let places: Vec<PathBuf> = directories
@@ -215,7 +217,8 @@ fn is_program(path: &Path) -> bool {
         .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }
 
-/// Reads the CPU time in nanoseconds, user and system, of all children that were waited for.
+/// Returns the CPU time in nanoseconds, user and system, of all ended children of this process that
+/// were waited for.
 fn children_cpu_ns() -> io::Result<u64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let microseconds =

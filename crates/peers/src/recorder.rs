@@ -1,31 +1,32 @@
-//! Cost of recording for the load generator itself.
+//! Cost of recording requests for the load generator itself, as a share of a core.
 
 use load_engine::recording_cost_ns;
 use serde::{Deserialize, Serialize};
 
 use crate::verdict::BoundVerdict;
 
-/// Largest share of a core that recording should take at the measured rate.
+/// Largest expected share of one core, from 0 to 1, that recording takes at the measured rate.
 pub(crate) const EXPECTED_CORE_RATIO: f64 = 0.02;
 
-/// Cost of recording at the highest rate that was measured.
+/// Cost of recording requests at the highest rate of the bench that was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RecorderCost {
-    /// Time in nanoseconds per record of the most expensive kind: a success with every phase.
+    /// Time in nanoseconds that recording one request takes, for the most expensive kind: a success
+    /// with every timestamp.
     pub(crate) ns_per_record: f64,
-    /// Highest rate of `db-pool-bench` in these contests, in operations per second.
+    /// Highest median throughput of `db-pool-bench` in these contests, in operations per second.
     pub(crate) operations_per_s: f64,
-    /// Product of both, as a share of one core.
+    /// Product of both as a share of one core, from 0; 1 is a whole core.
     pub(crate) core_ratio: f64,
-    /// Share below which the cost is as expected.
+    /// Share of one core below which the cost is as expected.
     pub(crate) expected_ratio: f64,
-    /// Verdict on the share.
+    /// Verdict on `core_ratio`: as expected if it is below `expected_ratio`.
     pub(crate) verdict: BoundVerdict,
 }
 
 impl RecorderCost {
-    /// Measures the cost of a record, and calculates the share at `operations_per_s`. `None` if it
-    /// cannot be measured.
+    /// Measures the cost of recording one request, and calculates the share of a core at
+    /// `operations_per_s`. `None` if the cost cannot be measured.
     pub(crate) fn measure(operations_per_s: f64) -> Option<Self> {
         Some(Self::at(recording_cost_ns()?, operations_per_s))
     }

@@ -1,5 +1,5 @@
-//! `redis-bench` over shared connections, compared with the smallest loop on the same library and
-//! with Redis' own benchmark.
+//! Contests on Redis: `redis-bench` over shared connections against the minimal loop on the same
+//! library, and against Redis' own benchmark.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,14 +14,14 @@ use crate::program::{ProgramOutput, command, find};
 const OURS: &str = "redis-bench";
 const BENCHMARK: &str = "redis-benchmark";
 const BENCHMARKS: [&str; 2] = [BENCHMARK, "valkey-benchmark"];
-/// Number of users of ours, and of tasks or connections of the peer.
+/// Number of users of our bench, and of tasks or connections of the peer.
 const USERS: &str = "50";
 const VALUE_BYTES: &str = "3";
-/// Number of requests in the first run of redis-benchmark, which accepts a number of requests but
-/// no duration.
+/// Number of requests in a first run of redis-benchmark, which takes a number of requests but no
+/// duration. The number for the measured runs is calculated from its rate.
 const CALIBRATION: u64 = 50_000;
 
-/// Throwaway Redis server.
+/// Redis server that is removed when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct RedisWorkload {
     server: Redis,
@@ -30,10 +30,10 @@ pub(crate) struct RedisWorkload {
 }
 
 impl RedisWorkload {
-    /// Starts the server.
+    /// Starts the server, which is empty.
     ///
     /// # Errors
-    /// Fails if our bench or the server is missing.
+    /// Fails if our bench or the server is missing, or the server does not start.
     pub(crate) fn prepare() -> Result<Self, ContestError> {
         let ours = sibling(OURS)?;
         let server = Redis::start(&RedisOptions::default())?;
@@ -45,7 +45,7 @@ impl RedisWorkload {
         })
     }
 
-    /// Creates the contest with the smallest loop, `program`.
+    /// Creates the contest of our bench against the minimal loop at path `program`.
     pub(crate) fn beside_minimal<'a>(
         &'a self,
         context: &'a RunContext,
@@ -54,10 +54,11 @@ impl RedisWorkload {
         self.contest(context, RedisPeer::Minimal(program))
     }
 
-    /// Creates the contest with Redis' own benchmark, `program`.
+    /// Creates the contest of our bench against Redis' own benchmark at path `program`. Runs the
+    /// latter once, to calculate the number of requests for the length of a run.
     ///
     /// # Errors
-    /// Fails if the calibration run fails.
+    /// Fails if that first run fails or prints no rate.
     pub(crate) fn beside_benchmark<'a>(
         &'a self,
         context: &'a RunContext,
@@ -84,7 +85,8 @@ impl RedisWorkload {
         command
     }
 
-    /// Runs redis-benchmark with `requests` requests. Returns its rate per second, and its output.
+    /// Runs redis-benchmark with `requests` requests. Returns its rate in requests per second, and
+    /// its output.
     fn benchmark(
         &self,
         context: &RunContext,
@@ -109,7 +111,7 @@ enum RedisPeer {
     Benchmark { program: PathBuf, requests: u64 },
 }
 
-/// Contest of SETs of three bytes by fifty users on either side.
+/// Contest of SETs of three bytes, by fifty users on both sides.
 #[derive(Debug)]
 pub(crate) struct SetContest<'a> {
     workload: &'a RedisWorkload,
@@ -161,10 +163,10 @@ impl SetContest<'_> {
 }
 
 /// Parses the requests per second of the test `SET` from the output of `redis-benchmark --csv`,
-/// with a header line or, up to version 6.0, without.
+/// with a header line (from version 6.2 on) or without.
 ///
 /// # Errors
-/// Returns a message that says what is missing.
+/// Returns a message if the output has no rate of `SET` above 0.
 pub(crate) fn parse_benchmark(text: &str) -> Result<f64, String> {
     let cells = |line: &str| -> Vec<String> {
         line.trim()
@@ -187,10 +189,10 @@ pub(crate) fn parse_benchmark(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "it prints no rate of SET".to_owned())
 }
 
-/// Returns the path of Redis' own benchmark, or Valkey's.
+/// Returns the path of `redis-benchmark`, or else `valkey-benchmark`, in `PATH`.
 ///
 /// # Errors
-/// Fails if it is not installed.
+/// Fails if neither is installed.
 pub(crate) fn benchmark_program() -> Result<PathBuf, ContestError> {
     find(&BENCHMARKS, &[]).ok_or(ContestError::NoPeer {
         peer: BENCHMARK,

@@ -1,4 +1,5 @@
-//! Results file. It keeps every pair, so that all figures can be calculated again.
+//! Results file of the peer benchmark. It contains every pair of runs, so that all figures can be
+//! calculated again.
 
 use std::time::SystemTime;
 
@@ -13,31 +14,32 @@ use crate::plan::ContestPlan;
 use crate::recorder::RecorderCost;
 use crate::verdict::BoundVerdict;
 
-/// Name and version of the file's format.
+/// Name and version of the results file's format.
 pub(crate) const SCHEMA: &str = "plimsoll.peers/1";
 
-/// All contests of one run.
+/// Results of all contests of one run of the benchmark.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PeerResults {
-    /// Name and version of the file's format.
+    /// Name and version of the file's format, [`SCHEMA`].
     pub(crate) schema: String,
-    /// Program that measured.
+    /// Program and version that wrote the file.
     pub(crate) tool: Tool,
-    /// Start of the run, RFC 3339 in UTC.
+    /// Start of the run as a time in RFC 3339, in UTC, with milliseconds.
     pub(crate) started_at: String,
-    /// Machine, with the versions of the peers.
+    /// Machine on which the benchmark ran, with the versions of the peers.
     pub(crate) environment: Environment,
-    /// Settings of the measurement.
+    /// Settings of the run, the same for all contests.
     pub(crate) settings: ResultSettings,
-    /// Result of each contest that was begun.
+    /// Result of each contest that was begun, in the order in which they ran.
     pub(crate) contests: Vec<ContestResult>,
-    /// Cost of recording; absent until a contest of `db-pool-bench` was measured.
+    /// Cost of recording requests; `None` until a contest of `db-pool-bench` was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) recorder: Option<RecorderCost>,
 }
 
 impl PeerResults {
-    /// Creates the empty results of a run that begins now.
+    /// Creates the results, without a contest, of a run that begins now. `seconds` is the measured
+    /// time of each run of a program.
     pub(crate) fn begin(seconds: u64, rule: &PairRule, environment: Environment) -> Self {
         Self {
             schema: SCHEMA.to_owned(),
@@ -57,8 +59,8 @@ impl PeerResults {
         }
     }
 
-    /// Returns the highest median rate of `program`, in operations per second; `None` if no contest
-    /// measured it.
+    /// Returns the highest of the medians of throughput that the contests measured for our program
+    /// `program`, in operations per second; `None` if no contest did.
     pub(crate) fn highest_rate_of(&self, program: &str) -> Option<f64> {
         let ours = self
             .contests
@@ -69,24 +71,25 @@ impl PeerResults {
     }
 }
 
-/// Settings of the measurement.
+/// Settings of a run of the benchmark, the same for all contests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ResultSettings {
-    /// Seconds that each run measured.
+    /// Length of the measured part of each run, in seconds.
     pub(crate) seconds: u64,
-    /// Smallest number of pairs.
+    /// Smallest number of pairs of runs in a contest.
     pub(crate) least_pairs: usize,
-    /// Largest number of pairs.
+    /// Largest number of pairs of runs in a contest.
     pub(crate) most_pairs: usize,
-    /// Half-width of the ratio's interval at which a contest ends.
+    /// Half-width of the ratio's confidence interval at which a contest ends: absolute, or a share
+    /// of the ratio in contests without an expected ratio.
     pub(crate) half_width_ratio: f64,
-    /// Confidence of that interval.
+    /// Confidence of that interval, as a share of 1.
     pub(crate) confidence_ratio: f64,
-    /// Periods covered by the CPU times of both sides.
+    /// Text that names the periods covered by the CPU times of the two sides.
     pub(crate) cpu_covers: String,
 }
 
-/// Outcome of a contest.
+/// Way in which a contest ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "snake_case")]
 pub(crate) enum ContestOutcome {
@@ -95,88 +98,89 @@ pub(crate) enum ContestOutcome {
     Measured,
     /// The contest was skipped because its peer is missing.
     Skipped {
-        /// Missing program, with the package to install.
+        /// Sentence that names the missing program and the package to install.
         reason: String,
     },
-    /// The contest could not be run, or not to its end.
+    /// The contest could not be run, or not to its end; pairs measured before are kept.
     Failed {
         /// Error that ended the contest.
         reason: String,
     },
-    /// A signal ended the contest.
+    /// A signal ended the contest; pairs measured before are kept.
     Interrupted,
 }
 
 /// Result of one contest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ContestResult {
-    /// Name of the contest.
+    /// Name of the contest, as given to `--only`.
     pub(crate) name: String,
-    /// Name of our bench.
+    /// Name of this project's program.
     pub(crate) ours: String,
-    /// Name of the program with which it was compared.
+    /// Name of the peer program.
     pub(crate) peer: String,
     /// Outcome of the contest.
     pub(crate) outcome: ContestOutcome,
-    /// Figure that the ratio compares.
+    /// Figure by which the two sides are compared.
     #[serde(default)]
     pub(crate) compared: Compared,
-    /// Expected ratio: the smallest for throughput, the largest for CPU time. Absent if the ratio
-    /// is only shown.
+    /// Expected ratio ours ÷ the peer's: the smallest for throughput, the largest for CPU time.
+    /// `None` if the ratio is only shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expected_ratio: Option<f64>,
-    /// Ratio of the compared figure; absent for fewer than two pairs.
+    /// Ratio of the compared figure, ours ÷ the peer's; `None` for fewer than two pairs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ratio: Option<Ratio>,
-    /// Verdict on the ratio; absent without a ratio or a bound.
+    /// Verdict on the ratio; `None` if there is no ratio or no expected one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) verdict: Option<BoundVerdict>,
-    /// Largest CPU time in nanoseconds that one of our operations may take; absent if there is no
+    /// Largest CPU time in nanoseconds that one of our operations may take; `None` if there is no
     /// bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) most_cpu_per_operation_ns: Option<f64>,
-    /// Verdict on the median of our CPU time; absent without a pair or a bound.
+    /// Verdict on the median of our CPU time per operation; `None` if there is no pair or no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cpu_verdict: Option<BoundVerdict>,
-    /// Medians over the pairs; absent without a pair.
+    /// Medians over the pairs of each side's figures; `None` if there is no pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) medians: Option<Medians>,
-    /// Pairs, in the order in which they were run.
+    /// Pairs of runs, in the order in which they were run.
     pub(crate) pairs: Vec<RunPair>,
 }
 
-/// Ratio of the compared figure, ours ÷ the peer's: the geometric mean over the pairs.
+/// Ratio of the compared figure, ours ÷ the peer's, with its confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ratio {
-    /// Geometric mean.
+    /// Geometric mean of the ratios of all pairs.
     #[serde(rename = "mean_ratio")]
     pub(crate) mean: f64,
-    /// Half of the width of its confidence interval.
+    /// Half of the width of the confidence interval, as an absolute difference of ratios.
     #[serde(rename = "half_width_ratio")]
     pub(crate) half_width: f64,
-    /// Lower end of the interval.
+    /// Lower end of the confidence interval of the mean.
     #[serde(rename = "low_ratio")]
     pub(crate) low: f64,
-    /// Upper end of the interval.
+    /// Upper end of the confidence interval of the mean.
     #[serde(rename = "high_ratio")]
     pub(crate) high: f64,
 }
 
-/// Medians over the pairs.
+/// Median of each figure over the pairs of a contest.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Medians {
-    /// Our operations per second.
+    /// Median of our successful operations per second.
     pub(crate) ours_operations_per_s: f64,
-    /// The peer's operations per second.
+    /// Median of the peer's successful operations per second.
     pub(crate) peer_operations_per_s: f64,
-    /// Our CPU time per operation, in nanoseconds.
+    /// Median of our CPU time per operation, in nanoseconds.
     pub(crate) ours_cpu_per_operation_ns: f64,
-    /// The peer's CPU time per operation, in nanoseconds.
+    /// Median of the peer's CPU time per operation, in nanoseconds.
     pub(crate) peer_cpu_per_operation_ns: f64,
 }
 
 impl ContestResult {
-    /// Calculates ratio, verdicts and medians from `pairs`.
+    /// Creates the result of the contest `plan`: calculates ratio, verdicts and medians from
+    /// `pairs`.
     pub(crate) fn from_pairs(
         plan: &ContestPlan,
         outcome: ContestOutcome,

@@ -1,11 +1,13 @@
-//! `sysmon record` compared with other programs that sample the machine, by CPU time per sample.
+//! Contests of `sysmon record` against other programs that sample the machine, by CPU time per
+//! sample.
 //!
 //! Both sides sample at the same interval, the same number of times. The cost of starting and
-//! ending is excluded. For programs that cannot report it, the difference between a run of several
-//! samples and a run of a single one is used; this includes everything that belongs to a sample,
-//! such as its line of output or its point in the report. The loops report the time of their
-//! samples themselves. None of the other programs stores its samples, so ours does not store raw
-//! samples either; their cost is measured in a contest of ours with itself.
+//! ending is excluded. For `sysmon` and pidstat, which do not report it, the difference between a
+//! run of several samples and a run of a single one is used; this includes everything that belongs
+//! to a sample, such as its line of output or its point in the report. The loops on psutil and
+//! sysinfo report the CPU time of their samples themselves. None of the other programs stores its
+//! samples, so ours does not store raw samples either; their cost is measured in a contest of ours
+//! with itself.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -19,40 +21,42 @@ use crate::idle::IdleProcesses;
 use crate::minimal;
 use crate::program::{command, find};
 
-/// Name of our recorder.
+/// Name of this project's recorder of machines.
 pub(crate) const OURS: &str = "sysmon";
 const PIDSTAT: &str = "pidstat";
 const PSUTIL: &str = "psutil";
 const SYSINFO: &str = "sysinfo";
 const WITHOUT_RAW: &str = "sysmon --no-raw";
-/// Smallest loop on sysinfo.
+/// Minimal sampling loop on the library sysinfo, relative to the directory of built programs.
 const SYSINFO_LOOP: &str = "examples/sample_sysinfo";
 const PSUTIL_LOOP: &str = include_str!("sample_psutil.py");
-/// Names of Python; Debian's own is first, because Debian's psutil is for it.
+/// Python interpreters to try, in this order. Debian's own is first, because Debian's package of
+/// psutil is for it.
 const PYTHON_PROGRAMS: [&str; 2] = ["/usr/bin/python3", "python3"];
-/// Smallest number of intervals in a run; with fewer, the difference of two runs would be that of
-/// their starts.
+/// Smallest number of sampling intervals in a run. With fewer, the difference of two runs would be
+/// that of their starts.
 const LEAST_INTERVALS: u64 = 3;
-/// Largest number of differences that are summed. Starting takes longer than a few samples and
-/// varies, so differences are summed until they are large enough.
+/// Largest number of differences between a long and a short run that are summed. Starting a program
+/// takes longer than a few samples and varies, so differences are summed until they are above 0.
 const MOST_DIFFERENCES: u32 = 4;
-/// Number of processes that are sampled, if the machine does not have as many anyway.
+/// Number of processes on the machine during samples of processes. Idle ones are started if there
+/// are fewer.
 const PROCESSES: usize = 500;
 
-/// Data that a sample reads.
+/// Metrics that a sample reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SampleScope {
-    /// The machine without processes.
+    /// Metrics of the machine, without its processes.
     Host,
-    /// The machine, and CPU time and memory of five hundred processes.
+    /// Metrics of the machine, and CPU time and memory of about five hundred processes.
     Processes,
-    /// The machine, and CPU time, memory, I/O, scheduler wait, threads and descriptors of five
-    /// hundred processes, as far as each program reads them.
+    /// Metrics of the machine, and CPU time, memory, I/O, scheduler wait, threads and descriptors
+    /// of about five hundred processes, as far as each program reads them.
     Everything,
 }
 
 impl SampleScope {
-    /// Returns the largest CPU time in nanoseconds that a sample of ours may take.
+    /// Returns the largest CPU time in nanoseconds that one sample of `sysmon` may take.
     pub(crate) const fn most_cpu_ns(self) -> f64 {
         match self {
             Self::Host => 0.4e6,
@@ -81,7 +85,7 @@ impl SampleScope {
         }
     }
 
-    /// Returns the name of the scope as the loops accept it.
+    /// Returns the name of the scope, which is an argument of the loops on psutil and sysinfo.
     fn word(self) -> &'static str {
         match self {
             Self::Host => "host",
@@ -91,21 +95,21 @@ impl SampleScope {
     }
 }
 
-/// Program with which ours is compared.
+/// Program with which our recorder is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PeerSampler {
-    /// pidstat of sysstat, whose shortest interval is a second.
+    /// pidstat of the package sysstat, whose shortest interval is a second.
     Pidstat,
-    /// Loop in Python on psutil.
+    /// Loop in Python on the library psutil.
     Psutil,
-    /// Smallest loop on sysinfo.
+    /// Minimal loop on the library sysinfo.
     Sysinfo,
-    /// Our recorder without raw samples, compared with itself with them.
+    /// Our recorder without raw samples, with which our recorder with raw samples is compared.
     WithoutRaw,
 }
 
 impl PeerSampler {
-    /// Returns the name of the program.
+    /// Returns the name of the program, as shown in the results.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Pidstat => PIDSTAT,
@@ -132,7 +136,7 @@ impl PeerSampler {
     }
 }
 
-/// Contest of our recorder with another program that samples the machine.
+/// Contest of our recorder against another program that samples the machine.
 #[derive(Debug)]
 pub(crate) struct SamplingContest<'a> {
     context: &'a RunContext,
@@ -145,10 +149,10 @@ pub(crate) struct SamplingContest<'a> {
 
 impl<'a> SamplingContest<'a> {
     /// Finds both programs. If processes are sampled, starts idle ones until the machine has
-    /// `PROCESSES`.
+    /// `PROCESSES`; they end when the contest is dropped.
     ///
     /// # Errors
-    /// Fails if a program is missing, or if a process does not start.
+    /// Fails if a program is missing, or if an idle process cannot be started.
     pub(crate) fn prepare(
         context: &'a RunContext,
         scope: SampleScope,
@@ -172,14 +176,15 @@ impl<'a> SamplingContest<'a> {
         })
     }
 
-    /// Returns the number of samples that a run takes after the first one.
+    /// Returns the number of samples that a long run takes more than a short one.
     fn count(&self) -> u64 {
         let intervals = self.context.seconds * 1000 / self.peer.interval().as_millis() as u64;
         intervals.max(LEAST_INTERVALS)
     }
 
-    /// Runs a recording of `intervals`. Returns its number of samples, and the CPU time of the
-    /// whole program.
+    /// Runs our recorder for `intervals` sampling intervals, without raw samples unless they are to
+    /// be measured. Returns the number of samples that it took, and the CPU time of the whole
+    /// program in nanoseconds.
     fn record(&self, side: Side, intervals: u64) -> Result<SampledRun, ContestError> {
         let report = self.context.new_report_path()?;
         let interval = self.peer.interval();
@@ -284,12 +289,12 @@ impl Contest for SamplingContest<'_> {
     }
 }
 
-/// Counts the lines of `pidstat` that begin a table.
+/// Counts the lines in pidstat's output that begin a table.
 fn headings(text: &str) -> u64 {
     text.lines().filter(|line| line.contains(" PID ")).count() as u64
 }
 
-/// Counts the processes of the machine.
+/// Returns the number of processes of the machine; 0 where there is no `/proc`.
 fn processes() -> usize {
     let is_process = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -298,10 +303,10 @@ fn processes() -> usize {
         .count()
 }
 
-/// Returns the path of sysstat's pidstat.
+/// Returns the path of pidstat in `PATH`.
 ///
 /// # Errors
-/// Fails if it is not installed.
+/// Fails if pidstat is not installed.
 pub(crate) fn pidstat_program() -> Result<PathBuf, ContestError> {
     find(&[PIDSTAT], &[]).ok_or(ContestError::NoPeer {
         peer: PIDSTAT,
@@ -310,7 +315,8 @@ pub(crate) fn pidstat_program() -> Result<PathBuf, ContestError> {
     })
 }
 
-/// Returns the path of a Python that has psutil.
+/// Returns the path of the first Python interpreter of `PYTHON_PROGRAMS` that can import psutil.
+/// Fails if there is none.
 fn python_with_psutil() -> Result<PathBuf, ContestError> {
     let has_psutil = |python: &PathBuf| {
         let tried = command(python).args(["-c", "import psutil"]).output();

@@ -1,4 +1,4 @@
-//! Results as text for people.
+//! Results of the peer benchmark as text for people.
 
 use bench_cli::table::{Table, duration_ns, rate, ratio as share};
 
@@ -7,7 +7,8 @@ use crate::recorder::RecorderCost;
 use crate::results::{ContestOutcome, ContestResult, PeerResults, Ratio};
 use crate::verdict::BoundVerdict;
 
-/// Returns the tables of results, the verdicts, the contests that were not measured, and a legend.
+/// Formats the results: tables, verdicts, the contests that were not measured to their end, and a
+/// legend. Lines have up to 80 columns and the text ends with a line break.
 pub(crate) fn text(results: &PeerResults) -> String {
     let tables: String = [Compared::Throughput, Compared::CpuTime]
         .into_iter()
@@ -27,7 +28,8 @@ fn unfinished(contest: &ContestResult) -> Option<String> {
     Some(format!("{}: {why}\n", contest.name))
 }
 
-/// Returns the table of the contests with this compared figure; `None` if there are none.
+/// Returns the table of the contests whose sides are compared by `compared`, followed by a blank
+/// line; `None` if there are none.
 fn table_of(results: &PeerResults, compared: Compared) -> Option<String> {
     let mut table = match compared {
         Compared::Throughput => Table::new(&[
@@ -54,7 +56,8 @@ fn legend(confidence_ratio: f64) -> String {
     )
 }
 
-/// Formats a compared figure.
+/// Formats a figure by its kind: a throughput per second such as `76.0 k/s`, or a CPU time given in
+/// nanoseconds such as `9.00 µs`.
 pub(crate) fn figure(compared: Compared, figure: f64) -> String {
     match compared {
         Compared::Throughput => rate(figure),
@@ -62,7 +65,7 @@ pub(crate) fn figure(compared: Compared, figure: f64) -> String {
     }
 }
 
-/// Returns the line about the cost of recording and its bound.
+/// Returns the line about the cost of recording requests, its bound and the verdict.
 fn recorder(cost: &RecorderCost) -> String {
     let verdict = word(cost.verdict);
     format!(
@@ -74,7 +77,7 @@ fn recorder(cost: &RecorderCost) -> String {
     )
 }
 
-/// Formats a ratio with its half-width, such as `0.93 ± 0.02`.
+/// Formats a ratio with the half-width of its interval, such as `0.930 ± 0.020`.
 pub(crate) fn ratio(ratio: &Ratio) -> String {
     format!("{:.3} ± {:.3}", ratio.mean, ratio.half_width)
 }
@@ -105,7 +108,8 @@ fn word(verdict: BoundVerdict) -> &'static str {
     }
 }
 
-/// Returns the line about the CPU time of one operation of ours and its bound.
+/// Returns the line about the CPU time of one operation of our program, its bound and the verdict;
+/// `None` if there is no bound or no pair.
 fn expected_cpu(contest: &ContestResult) -> Option<String> {
     let most = duration_ns(contest.most_cpu_per_operation_ns? as u64);
     let verdict = word(contest.cpu_verdict?);
@@ -116,7 +120,8 @@ fn expected_cpu(contest: &ContestResult) -> Option<String> {
     ))
 }
 
-/// Returns the bound of the ratio, with the verdict on it.
+/// Returns the expected ratio with the verdict on it, to be appended to the contest's line; `None`
+/// if no ratio is expected.
 fn expected(contest: &ContestResult) -> Option<String> {
     let bound = contest.expected_ratio?;
     let verdict = contest
@@ -134,7 +139,7 @@ fn expected(contest: &ContestResult) -> Option<String> {
     Some(format!(", expected {at_best} {bound}{verdict}{doubt}"))
 }
 
-/// Returns the reason for which a contest is incomplete; `None` if it is complete.
+/// Returns the reason for which a contest was not measured to its end; `None` if it was.
 pub(crate) fn why_unfinished(contest: &ContestResult) -> Option<String> {
     match &contest.outcome {
         ContestOutcome::Measured => None,

@@ -1,8 +1,8 @@
-//! Verdicts on figures that have a bound.
+//! Verdicts on figures that have an expected bound.
 
 use serde::{Deserialize, Serialize};
 
-/// Result of comparing a figure with its bound.
+/// Result of comparing a figure with its expected bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum BoundVerdict {
@@ -13,7 +13,8 @@ pub(crate) enum BoundVerdict {
 }
 
 impl BoundVerdict {
-    /// Returns the verdict on a figure that is at its bound or better (`good`), or worse.
+    /// Returns [`BoundVerdict::AsExpected`] if `good`, which says that a figure is at its bound or
+    /// better, else [`BoundVerdict::FallsShort`].
     pub(crate) fn from_good(good: bool) -> Self {
         if good {
             Self::AsExpected

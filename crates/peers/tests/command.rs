@@ -1,5 +1,5 @@
-//! Tests of the command on a real Redis and a real PostgreSQL, with the benches and smallest loops
-//! that are built beside it.
+//! Tests of the `peers` command on a real Redis and a real PostgreSQL, with this project's benches
+//! and minimal loops, which are built beside it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -33,7 +33,7 @@ fn results(path: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// Returns how a contest ended.
+/// Returns the word in the results file for the way in which a contest ended.
 fn outcome(contest: &Value) -> &str {
     contest["outcome"]["how"].as_str().unwrap()
 }
@@ -42,7 +42,7 @@ fn pairs(contest: &Value) -> &[Value] {
     contest["pairs"].as_array().unwrap()
 }
 
-/// Asserts that both sides of every pair have a rate and a CPU time.
+/// Asserts that both sides of every pair have a throughput and a CPU time above 0.
 fn assert_measured(contest: &Value) {
     for measurement in pairs(contest)
         .iter()
@@ -54,7 +54,7 @@ fn assert_measured(contest: &Value) {
     }
 }
 
-/// Returns the living processes that `parent` has started.
+/// Returns the process ids of the living children of the process `parent`.
 fn children(parent: u32) -> Vec<u32> {
     let parent = parent.to_string();
     let is_child = |pid: &u32| {
@@ -110,8 +110,8 @@ fn a_pool_stands_beside_the_smallest_loop_and_recording_has_its_price() {
     assert!(table.contains("recorder: "), "{table}");
 }
 
-/// Runs a contest. Returns true if it was measured; if its peer is not installed it must be skipped
-/// with that reason.
+/// Runs the sampling contest `name` and asserts that it has figures and leaves no idle processes.
+/// Returns false if it was skipped because its peer is not installed.
 fn is_measured(name: &str) -> bool {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("bench.json");
@@ -143,8 +143,8 @@ fn processes() -> usize {
     fs::read_dir("/proc").unwrap().count()
 }
 
-/// The contests run one after the other, because each counts the processes that it leaves and
-/// others start hundreds.
+/// Runs three sampling contests one after the other, because each counts the processes that it
+/// leaves and others start hundreds.
 #[test]
 fn samples_of_the_recorder_stand_beside_sysinfo_psutil_and_pidstat() {
     assert!(is_measured("sample-host-sysinfo"));

@@ -7,7 +7,7 @@ use std::io::{Write as _, stdout};
 use anyhow::{Context as _, Result};
 use pg_connect::{Address, error_chain};
 
-/// TLS version and cipher of this connection.
+/// Query for the TLS version and cipher of this connection, which returns no row without TLS.
 const TLS: &str =
     "SELECT version || ' ' || cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl";
 

@@ -1,4 +1,4 @@
-//! Address of a server, with its login and the way to reach it.
+//! Address of a PostgreSQL server, with the login and the ways to reach the server.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -19,11 +19,11 @@ use crate::route::Route;
 use crate::tls::TlsSettings;
 use crate::tls_stream::RustlsConnector;
 
-/// Address of a PostgreSQL server, with the login.
+/// Address of a PostgreSQL server, with user, password and database.
 ///
 /// The address may name several servers, or allow connections with or without TLS. The first
-/// connection decides, and all later ones follow, so that all drivers reach the same server in the
-/// same way.
+/// connection that succeeds decides on one of these ways, and all later ones use it, so that all
+/// drivers reach the same server in the same way.
 #[derive(Clone)]
 pub struct Address {
     pub(crate) login: Login,
@@ -42,17 +42,18 @@ impl std::fmt::Debug for Address {
 
 impl Address {
     /// Parses `postgres://user:password@host:port,host:port/database?name=value`, or the equivalent
-    /// `host=… port=… user=…`. Missing parts are taken from the `PG*` variables of this process,
-    /// the password file and `~/.postgresql`, as in libpq.
+    /// `host=… port=… user=…`. Parts that are missing are taken from the `PG*` variables of this
+    /// process, the password file and `~/.postgresql`, as in libpq. Connects to nothing.
     ///
     /// # Errors
     /// Fails if the text has neither form or names no host, if it has parameters that not every
-    /// driver supports, or if certificates cannot be read.
+    /// driver supports or a value that is not valid, or if certificates cannot be read. The error
+    /// shows no password.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         Self::parse_with(text, &EnvironmentVariables::of_process())
     }
 
-    /// Parses an address as [`Address::parse`] does, with other environment variables than those of
+    /// Parses an address as [`Address::parse`] does, with `environment` instead of the variables of
     /// this process.
     ///
     /// # Errors
@@ -105,34 +106,33 @@ impl Address {
         &self.route.candidate().endpoint
     }
 
-    /// Returns the host (or the directory of its Unix socket) and the port. They are those of the
-    /// server that the first connection has selected, or of the first one in the address before
-    /// that.
+    /// Returns the host (or the directory of its Unix socket) and the port: those of the server
+    /// that the first connection has selected, or before that of the first one in the address.
     pub fn host_and_port(&self) -> (&str, u16) {
         let Endpoint { host, port } = self.endpoint();
         (host, *port)
     }
 
-    /// Returns the settings for tokio-postgres and drivers based on it, for use with
-    /// [`Address::tls`].
+    /// Returns the settings for tokio-postgres and drivers based on it, with `application` as the
+    /// name of the application. To be used with the connector of [`Address::tls`].
     pub fn config(&self, application: &str) -> Config {
         self.login.config(self.route.candidate(), application)
     }
 
-    /// Returns the TLS connector for [`Address::config`].
+    /// Returns the TLS connector that belongs to [`Address::config`].
     pub fn tls(&self) -> RustlsConnector {
         self.tls.connector()
     }
 
-    /// Returns true if a login that is not bound to the TLS channel is refused:
-    /// `channel_binding=require`.
+    /// Returns true if the address has `channel_binding=require`, so that a login which is not
+    /// bound to the TLS channel is refused.
     pub fn requires_channel_binding(&self) -> bool {
         self.login.requires_channel_binding()
     }
 
-    /// Opens a connection, whose input and output a task on the current tokio runtime handles. The
-    /// first connection tries the servers in turn, and selects the one that all later connections
-    /// use.
+    /// Opens a connection, with `application` as the name of the application. A task on the current
+    /// tokio runtime handles its input and output. The first connection tries the servers in turn,
+    /// and selects the one that all later connections use.
     ///
     /// # Errors
     /// Fails with the error of the last server that was tried.
@@ -140,7 +140,8 @@ impl Address {
         self.connect_with(application, |_| ()).await
     }
 
-    /// Opens a connection as [`Address::connect`] does, with settings that `adjust` has changed.
+    /// Opens a connection as [`Address::connect`] does, with settings that `adjust` may change. It
+    /// is called for each server that is tried.
     ///
     /// # Errors
     /// Fails as [`Address::connect`] does.
@@ -157,7 +158,8 @@ impl Address {
         self.route.connect(&self.tls, config).await
     }
 
-    /// Resolves the first TCP address of the host.
+    /// Resolves the host, that of [`Address::host_and_port`], and returns its first TCP address.
+    /// Blocks meanwhile.
     ///
     /// # Errors
     /// Fails if the name cannot be resolved, or if the server is reached by a Unix socket.
@@ -171,20 +173,22 @@ impl Address {
         found.next().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Returns the position, among the ways to reach the server (each host, with or without TLS),
-    /// of the way that all connections use. `None` until the first connection has selected it.
+    /// Returns the position, counted from 0 among the ways to reach the server (each host, with or
+    /// without TLS), of the way that all connections use. `None` until the first connection has
+    /// selected it.
     pub fn settled_way(&self) -> Option<usize> {
         self.route.settled()
     }
 
-    /// Selects the way at position `number`, which another process with the same address has
-    /// selected. Has no effect if a way is already selected.
+    /// Selects the way at position `number`, which [`Address::settled_way`] returned in another
+    /// process with the same address. Has no effect if a way is already selected, or there is no
+    /// such position.
     pub fn settle_way(&self, number: usize) {
         self.route.settle(number);
     }
 
-    /// Returns an address with the same login that leads to `proxy`. With TLS, the name in the
-    /// certificate is no longer checked, because the host is the proxy.
+    /// Returns an address with the same login that leads to `proxy` instead of the server. With
+    /// TLS, the name in the certificate is not checked, because the host is the proxy.
     #[must_use]
     pub fn through(&self, proxy: SocketAddr) -> Self {
         let endpoint = Endpoint {
@@ -205,13 +209,13 @@ impl Address {
         }
     }
 
-    /// Returns the address without its password.
+    /// Returns the address as a URL without the password, for display.
     pub fn redacted(&self) -> &str {
         &self.redacted
     }
 
-    /// Returns the reason for which the password file was not read, although it exists; this may
-    /// explain a failed login. `None` if it was read or does not exist.
+    /// Returns the reason for which an existing password file was not read, which may explain a
+    /// failed login. `None` if it was read, does not exist, or was not needed.
     pub fn password_file_note(&self) -> Option<&str> {
         self.password_file_note.as_deref()
     }
@@ -221,13 +225,14 @@ impl Address {
         self.login.user()
     }
 
-    /// Returns the name of the database.
+    /// Returns the name of the database to connect to.
     pub fn database(&self) -> &str {
         self.login.database()
     }
 }
 
-/// Reads the password file that `parameters` name, or the one in the home directory.
+/// Reads the password file that `parameters` name, else `.pgpass` in the home directory. Returns an
+/// empty one if there is none.
 fn password_file(
     parameters: &ConnectionParameters,
     environment: &EnvironmentVariables<'_>,
@@ -243,7 +248,7 @@ mod tests {
 
     use super::*;
 
-    /// Parses `url` without environment variables.
+    /// Parses `url` as in a process without environment variables.
     fn alone(url: &str) -> Result<Address, AddressError> {
         Address::parse_with(url, &EnvironmentVariables::new(&|_| None))
     }

@@ -24,7 +24,8 @@ fn compiled(text: &str) -> Result<(Program, Variables), ScriptError> {
     Ok((scripts.programs.remove(0), scripts.variables.client(0)))
 }
 
-/// Evaluates `expression`.
+/// Evaluates `expression` with random seed 1. Fails with the message if it does not parse or cannot
+/// be evaluated.
 fn value(expression: &str) -> Result<ScriptValue, String> {
     let script = format!("\\set x {expression}\nSELECT 1;");
     let (program, variables) = compiled(&script).map_err(|error| error.to_string())?;
@@ -36,7 +37,8 @@ fn value(expression: &str) -> Result<ScriptValue, String> {
     evaluated.map_err(|fault| fault.to_string())
 }
 
-/// Returns the indices of the statements that are executed, in order.
+/// Executes the script `text` once and returns the indices of the statements that it reaches, in
+/// order. Panics if the script fails.
 fn path(text: &str) -> Vec<usize> {
     let (program, mut variables) = compiled(text).unwrap();
     let (mut random, mut next) = (SmallRng::seed_from_u64(1), 0);
@@ -281,7 +283,8 @@ proptest! {
         let _ = compiled(&text);
     }
 
-    /// Verifies the same for text that resembles a script.
+    /// Verifies that text made of fragments of scripts gives a program or an error, and that no
+    /// expression of the program panics.
     #[test]
     fn no_script_brings_the_reader_down(words in prop::collection::vec(
         prop::sample::select(vec![
@@ -300,7 +303,8 @@ proptest! {
         }
     }
 
-    /// Verifies that sums and products of small numbers equal those of Rust.
+    /// Verifies that sums, products, quotients and remainders of small integers equal those of
+    /// Rust.
     #[test]
     fn arithmetic_agrees_with_the_machine(a in -1000_i64..1000, b in -1000_i64..1000, c in 1_i64..1000) {
         let text = format!("{a} + {b} * {c} - {a} / {c} % {c}");

@@ -5,25 +5,27 @@ pub(crate) fn usable(samples: &[f64], least: usize) -> Option<&[f64]> {
     (samples.len() >= least && samples.iter().all(|value| value.is_finite())).then_some(samples)
 }
 
-/// Returns `value`; `None` if a calculation overflowed, so that it is not finite.
+/// Returns `value` if it is finite; `None` for an infinity or NaN, which an overflow gives.
 pub(crate) fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// Returns a sorted copy of finite samples.
+/// Returns a copy of the samples, which must be finite, in ascending order.
 pub(crate) fn sorted(samples: &[f64]) -> Vec<f64> {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted
 }
 
-/// Calculates the arithmetic mean; `None` without samples, or if one is not finite.
+/// Calculates the arithmetic mean; `None` without samples, if one is not finite, or if the sum
+/// overflows.
 pub fn mean(samples: &[f64]) -> Option<f64> {
     let samples = usable(samples, 1)?;
     finite(samples.iter().sum::<f64>() / samples.len() as f64)
 }
 
-/// Calculates the sample variance, Σ(x − x̄)² / (n − 1); `None` for fewer than two samples.
+/// Calculates the sample variance, Σ(x − x̄)² / (n − 1); `None` for fewer than two samples, or if
+/// one is not finite or the sum overflows.
 pub(crate) fn variance(samples: &[f64]) -> Option<f64> {
     let samples = usable(samples, 2)?;
     let mean = mean(samples)?;
@@ -31,24 +33,27 @@ pub(crate) fn variance(samples: &[f64]) -> Option<f64> {
     finite(squares / (samples.len() - 1) as f64)
 }
 
-/// Calculates the sample standard deviation (divisor n − 1); `None` for fewer than two samples.
+/// Calculates the sample standard deviation (divisor n − 1), in the unit of the samples; `None` as
+/// for [`variance`].
 pub(crate) fn stdev(samples: &[f64]) -> Option<f64> {
     variance(samples).map(f64::sqrt)
 }
 
-/// Calculates the median: the middle sample, or the mean of the middle two. `None` without samples.
+/// Calculates the median of samples in any order: the middle one, or the mean of the middle two.
+/// `None` without samples, or if one is not finite.
 pub fn median(samples: &[f64]) -> Option<f64> {
     percentile(samples, 0.5)
 }
 
 /// Calculates quantile `q` (0 to 1) of samples in any order, as [`percentile_sorted`] defines it.
-/// `None` without samples.
+/// `None` without samples, if one is not finite, or for a `q` outside 0 to 1.
 pub(crate) fn percentile(samples: &[f64], q: f64) -> Option<f64> {
     percentile_sorted(&sorted(usable(samples, 1)?), q)
 }
 
 /// Calculates quantile `q` (0 to 1) of samples in ascending order, interpolated linearly between
-/// order statistics. `None` without samples, or if the samples are not in ascending order.
+/// order statistics. `None` without samples, if they are not in ascending order or not finite, or
+/// for a `q` outside 0 to 1.
 ///
 /// Source: Hyndman & Fan, *Sample Quantiles in Statistical Packages*, The American Statistician
 /// 50(4), 1996, definition 7.

@@ -3,12 +3,12 @@
 use crate::describe::{finite, mean, stdev, usable};
 use crate::student;
 
-/// Closed range of values.
+/// Range of values with both ends included, within which a true value is expected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ConfidenceInterval {
-    /// Lower end.
+    /// Lower end of the interval.
     pub low: f64,
-    /// Upper end, never below `low`.
+    /// Upper end of the interval, never below `low`.
     pub high: f64,
 }
 
@@ -23,23 +23,23 @@ impl ConfidenceInterval {
         (self.low..=self.high).contains(&value)
     }
 
-    /// Returns the difference between the ends.
+    /// Returns the difference between the upper and the lower end.
     pub(crate) fn width(&self) -> f64 {
         self.high - self.low
     }
 }
 
-/// Estimate of a mean or a mean ratio, with the interval that contains the true value with
-/// `confidence`.
+/// Estimate of a mean, or of the geometric mean of ratios, with the interval that contains the true
+/// value with probability `confidence`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
     /// Estimated value, which lies in the interval.
     pub mean: f64,
-    /// Range in which the true value lies with `confidence`.
+    /// Range in which the true value lies with probability `confidence`.
     pub interval: ConfidenceInterval,
-    /// Confidence from 0 to 1, as requested.
+    /// Probability, from 0 to 1, for which the caller requested the interval.
     pub confidence: f64,
-    /// Number of samples, or pairs, behind the estimate.
+    /// Number of samples, or of pairs for a ratio, from which the estimate is calculated.
     pub count: usize,
 }
 
@@ -50,7 +50,8 @@ impl Estimate {
     }
 }
 
-/// Estimates the mean with its interval, x̄ ± t·s/√n; `None` for fewer than two samples.
+/// Estimates the mean with its Student interval, x̄ ± t·s/√n. `None` for fewer than two samples, if
+/// one is not finite, or for a confidence that is not strictly between 0 and 1.
 ///
 /// Source: Student, *The Probable Error of a Mean*, Biometrika 6(1), 1908; for repeats of a
 /// benchmark: Kalibera & Jones, *Rigorous Benchmarking in Reasonable Time*, ISMM 2013, §6.
@@ -69,8 +70,8 @@ pub fn mean_interval(samples: &[f64], confidence: f64) -> Option<Estimate> {
     })
 }
 
-/// Estimates the mean ratio a/b of alternating pairs `(a, b)`, each above zero; `None` for fewer
-/// than two pairs.
+/// Estimates the mean ratio a/b of alternating pairs `(a, b)`. `None` for fewer than two pairs, if
+/// a number is not finite and above zero, or for a confidence that is not strictly between 0 and 1.
 ///
 /// The interval is Student's on ln(a/b), converted back by exp. A ratio and its inverse are thus
 /// treated alike, and disturbances that affect both sides of a pair cancel. The mean is geometric.

@@ -8,12 +8,12 @@ use crate::detectable::minimum_detectable_difference;
 use crate::interval::{mean_interval, ratio_interval};
 use crate::knee::{KneeOptions, KneeSetting, find};
 
-/// Any floats: NaN, infinities, subnormals.
+/// Generates up to 23 arbitrary floats, NaN, infinities and subnormals included.
 fn anything() -> impl Strategy<Value = Vec<f64>> {
     vec(any::<f64>(), 0..24)
 }
 
-/// Numbers as measurements give them, with ties.
+/// Generates 2 to 39 positive numbers as measurements give them, with ties among them.
 fn measured() -> impl Strategy<Value = Vec<f64>> {
     vec(
         prop_oneof![0.001..1e9_f64, (1..5_u32).prop_map(f64::from)],

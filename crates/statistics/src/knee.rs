@@ -47,80 +47,85 @@ use crate::student;
 /// Setting of the swept parameter, with the results of its repeats.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct KneeSetting<'a> {
-    /// Value of the parameter, such as a number of connections or users.
+    /// Value of the swept parameter, such as a number of connections or users; it must rise from
+    /// setting to setting.
     pub value: f64,
-    /// Throughput of each repeat; above zero if the setting is admissible. The n-th repeats of all
-    /// settings form one round (a block). In an interrupted sweep some settings may have one repeat
-    /// fewer.
+    /// Throughput of each repeat, in any unit that all settings share; above zero if the setting is
+    /// admissible. The n-th repeats of all settings form one round (a block). In an interrupted
+    /// sweep some settings may have one repeat fewer.
     pub repeats: &'a [f64],
-    /// True if the setting kept the objectives, including the one on errors.
+    /// True if the setting met the objectives of the sweep, including the one on errors. Only such
+    /// settings can be the knee.
     pub admissible: bool,
 }
 
-/// Result of the search. All indices refer to the given settings, and `low ≤ chosen ≤ high`.
+/// Knee of a sweep, as [`find`] returns it. All indices refer to the given settings, and `low ≤
+/// chosen ≤ high`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Knee {
-    /// Index of the admissible setting with the highest throughput.
+    /// Index of the admissible setting with the highest mean throughput.
     pub best: usize,
-    /// Index of the smallest admissible setting that is not significantly worse than the best.
+    /// Index of the knee: the smallest admissible setting, from `low` on, whose loss of throughput
+    /// is not significantly above the tolerance.
     pub chosen: usize,
-    /// Index of the smallest setting that may be the knee.
+    /// Index of the smallest setting that may be the true knee.
     pub low: usize,
-    /// Index of the largest setting that may be the knee.
+    /// Index of the largest setting that may be the true knee.
     pub high: usize,
-    /// Reason for the choice, with the figures, as a clause.
+    /// Reason for the choice, with the figures, as a clause without a full stop.
     pub reason: String,
-    /// End of the sweep at which the chosen setting is, so that the knee is not bracketed; `None`
-    /// if it is at none.
+    /// End of the measured settings at which the chosen one is, so that the knee is not bracketed;
+    /// `None` if settings were measured on both sides of it.
     pub edge: Option<Edge>,
 }
 
-/// Reason for which no knee can be found.
+/// Reason for which [`find`] finds no knee.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KneeError {
-    /// No setting was given, or none has a repeat.
+    /// No setting was given, or no setting has a repeat.
     #[error("no setting was measured")]
     NothingMeasured,
-    /// Settings were measured, but none kept the objectives.
+    /// Settings were measured, but none met the objectives.
     #[error("none of the {measured} settings measured kept the objectives")]
     NoneAdmissible {
         /// Number of settings that have repeats.
         measured: usize,
     },
-    /// The values do not rise from setting to setting.
+    /// A value is not above that of the setting before it, or is not finite.
     #[error("setting {index} ({value}) is not above the one before it")]
     NotAscending {
-        /// Position of the setting, from 0.
+        /// Index of the setting among the given ones, from 0.
         index: usize,
-        /// Value of the setting.
+        /// Value of the parameter at this setting.
         value: f64,
     },
     /// A throughput of an admissible setting is not a finite number above zero.
     #[error("repeat {repeat} of setting {index} has a throughput of {throughput}")]
     InvalidThroughput {
-        /// Position of the setting, from 0.
+        /// Index of the setting among the given ones, from 0.
         index: usize,
-        /// Number of the repeat, from 0.
+        /// Index of the repeat within the setting, from 0.
         repeat: usize,
-        /// Throughput that was given.
+        /// Throughput that was given for this repeat.
         throughput: f64,
     },
     /// The tolerance is not from 0 to below 1, or α is not strictly between 0 and 1.
     #[error("a tolerance of {tolerance} with an alpha of {alpha} is no test")]
     InvalidOptions {
-        /// Tolerance that was given.
+        /// Tolerance that was given, as a share of throughput.
         tolerance: f64,
-        /// Level α that was given.
+        /// Level α that was given, a probability.
         alpha: f64,
     },
 }
 
-/// Finds the knee of a sweep whose settings are in ascending order.
+/// Finds the knee of a sweep: the smallest setting above which a larger one gains no throughput
+/// worth having. Settings must be in ascending order of value.
 ///
-/// Settings that are not admissible, or have no repeat, take no part. Only rounds in which every
-/// other setting has a repeat count. With a single round no test is possible: the choice rests on
-/// the figures as they are, and the interval is all that was swept.
+/// Settings that are not admissible, or have no repeat, take no part. Only as many rounds count as
+/// the shortest of the remaining settings has repeats. With a single round no test is possible: the
+/// choice rests on the figures as they are, and the interval spans all settings that take part.
 ///
 /// ```
 /// use statistics::knee::{KneeOptions, KneeSetting, find};
@@ -160,7 +165,8 @@ pub fn find(settings: &[KneeSetting], options: KneeOptions) -> Result<Knee, Knee
     })
 }
 
-/// Returns the indices of the settings that can be chosen.
+/// Returns the indices, among `settings`, of those that are admissible and have a repeat. Fails as
+/// [`find`] does.
 fn candidates(settings: &[KneeSetting], options: KneeOptions) -> Result<Vec<usize>, KneeError> {
     let KneeOptions { tolerance, alpha } = options;
     if !(0.0..1.0).contains(&tolerance) || !student::is_share(alpha) {
@@ -198,8 +204,8 @@ fn candidates(settings: &[KneeSetting], options: KneeOptions) -> Result<Vec<usiz
     }
 }
 
-/// Returns the end of the sweep at which `chosen` is. A neighbour that broke the objectives also
-/// brackets a setting.
+/// Returns the end of the measured settings at which the one at index `chosen` is; `None` if
+/// settings were measured on both sides of it, admissible or not.
 fn edge(settings: &[KneeSetting], chosen: usize) -> Option<Edge> {
     let measured = |setting: &KneeSetting| !setting.repeats.is_empty();
     let below = settings[..chosen].iter().any(measured);

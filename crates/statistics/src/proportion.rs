@@ -1,17 +1,18 @@
-//! Bounds of a proportion, from the number of its occurrences.
+//! Upper bound of a proportion, from the number of its occurrences.
 
 use statrs::distribution::{Beta, ContinuousCDF};
 
 use crate::describe::finite;
 use crate::student::is_share;
 
-/// Number of halvings of the interval from 0 to 1, which reach the precision of a double.
+/// Number of halvings of the interval from 0 to 1, after which it is as narrow as a double can
+/// represent.
 const HALVINGS: u32 = 60;
 
-/// Calculates the largest proportion that `seen` occurrences in `n` trials do not contradict at
-/// this one-sided `confidence`. This is the upper bound of Clopper and Pearson, which is valid for
-/// every `seen`; for 0 it is 1 − (1 − confidence)^(1/n). `None` without trials, with more
-/// occurrences than trials, and for a confidence that is not strictly between 0 and 1.
+/// Calculates the largest proportion, 0 to 1, that `seen` occurrences in `n` trials do not
+/// contradict at this one-sided `confidence`. This is the upper bound of Clopper and Pearson, which
+/// is valid for every `seen`; for 0 it is 1 − (1 − confidence)^(1/n). `None` without trials, with
+/// more occurrences than trials, and for a confidence that is not strictly between 0 and 1.
 ///
 /// Source: Clopper & Pearson, *The Use of Confidence or Fiducial Limits Illustrated in the Case of
 /// the Binomial*, Biometrika 26(4), 1934.

@@ -1,61 +1,65 @@
-//! Time after a disturbance until a target answers as fast as before.
+//! Time from the end of a disturbance until a target answers as fast as before.
 
-/// Share of requests that are slower than their own 99th percentile.
+/// Share of requests that are expected to be slower than the 99th percentile of all.
 const EXPECTED: f64 = 0.01;
-/// Smallest number of requests before the disturbance whose 99th percentile can serve as the base.
+/// Smallest number of requests before the disturbance from which a 99th percentile can be taken as
+/// the reference for late requests.
 pub const FEWEST_BEFORE: u64 = 1_000;
-/// Factor above the 99th percentile from before the disturbance at which a request is late.
+/// Multiple of the 99th percentile from before the disturbance above which a request is late.
 pub const TOLERANCE: f64 = 1.1;
 
-/// Size of windows of requests, and the number of good windows that mean recovery.
+/// Size of the windows in which requests are judged, and the number of good windows in a row that
+/// mean recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecoveryWindows {
-    /// Smallest number of requests in a window.
+    /// Smallest number of requests in a window; it is extended until it has as many.
     pub requests: u64,
-    /// Shortest window, in nanoseconds.
+    /// Shortest length of a window, in nanoseconds.
     pub shortest_ns: u64,
-    /// Number of consecutive windows that must hold.
+    /// Number of consecutive windows that must have no more late requests than chance allows.
     pub in_a_row: usize,
 }
 
-/// Number of requests that began in a stretch of time.
+/// Number of requests that began in a short stretch of time, and of the late ones among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Begun {
-    /// Start of the stretch, in nanoseconds.
+    /// Start of the stretch, in nanoseconds, on the same clock as the end of the disturbance.
     pub start_ns: u64,
-    /// End of the stretch, in nanoseconds.
+    /// End of the stretch, in nanoseconds, on the same clock as `start_ns`.
     pub end_ns: u64,
     /// Number of requests that began in the stretch.
     pub requests: u64,
-    /// Number of those requests that took longer than [`TOLERANCE`] × the 99th percentile from
-    /// before, answered or not.
+    /// Number of those requests that took longer than [`TOLERANCE`] times the 99th percentile from
+    /// before the disturbance, answered or not.
     pub late: u64,
 }
 
 /// Outcome of the search for a recovery from a disturbance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recovery {
-    /// Latency was back.
+    /// Latency was back, and enough windows confirmed it.
     After {
-        /// Time from the end of the disturbance, in nanoseconds.
+        /// Time from the end of the disturbance to the start of the first confirming window, in
+        /// nanoseconds.
         after_ns: u64,
-        /// Number of later windows in which latency was too high again.
+        /// Number of windows after the confirming ones in which latency was too high again.
         relapses: u64,
     },
-    /// Latency was not back while it was measured.
+    /// Latency was too high until measuring ended.
     NotBack,
     /// Latency seemed to be back, but measuring ended before enough windows could confirm it.
     Unconfirmed {
-        /// Time from the end of the disturbance, in nanoseconds.
+        /// Time from the end of the disturbance to the start of the unconfirmed windows, in
+        /// nanoseconds.
         after_ns: u64,
     },
-    /// There are too few requests, or too little time, to judge.
+    /// Too few requests, or too little time, were measured after the disturbance to judge.
     TooFew,
 }
 
 impl Recovery {
-    /// Returns the time from the end of the disturbance until latency was back; `None` if it was
-    /// not back, or if that is unknown.
+    /// Returns the time from the end of the disturbance until latency was back, in nanoseconds;
+    /// `None` for all variants but [`Recovery::After`], also for an unconfirmed recovery.
     pub fn after_ns(self) -> Option<u64> {
         match self {
             Self::After { after_ns, .. } => Some(after_ns),
@@ -65,8 +69,8 @@ impl Recovery {
 }
 
 impl Begun {
-    /// Returns true if no more requests are late than chance allows: 1 % plus two standard
-    /// deviations of the binomial distribution.
+    /// Returns true if no more requests of the stretch or window are late than chance allows: 1 %
+    /// plus two standard deviations of the binomial distribution. True without requests.
     fn holds(&self) -> bool {
         let requests = self.requests as f64;
         let spread = (EXPECTED * (1.0 - EXPECTED) * requests).sqrt();
@@ -88,13 +92,15 @@ impl Begun {
     }
 }
 
-/// Finds the time at which latency was back within 10 % of the 99th percentile from before.
+/// Finds the time after a disturbance at which latency was back within 10 % of the 99th percentile
+/// from before it.
 ///
-/// `stretches` are in order and adjacent; those that begin before `disturbed_until_ns` are ignored.
-/// They are joined to windows by the instant at which requests *began*, so that a request that is
-/// never answered counts at its beginning. The recovery is the start of the first sequence of
-/// enough consecutive windows that all hold. After a window that does not hold, the next one begins
-/// at the end of its last late stretch.
+/// `stretches` are in order and adjacent; those that begin before `disturbed_until_ns`, the end of
+/// the disturbance on the same clock, are ignored. They are joined to windows by the instant at
+/// which requests *began*, so that a request that is never answered counts at its beginning. The
+/// recovery is the start of the first sequence of [`RecoveryWindows::in_a_row`] consecutive windows
+/// in which no more requests are late than chance allows. After a window with too many, the next
+/// one begins at the end of its last stretch with too many.
 pub fn recovery(
     stretches: &[Begun],
     disturbed_until_ns: u64,
@@ -124,15 +130,15 @@ pub fn recovery(
     }
 }
 
-/// Outcome of a sequence of consecutive windows. A window holds if no more of its requests are late
-/// than chance allows.
+/// Outcome of the check of a sequence of consecutive windows. A window holds if no more of its
+/// requests are late than chance allows.
 enum Row {
-    /// All windows hold; together they take this many stretches.
+    /// All windows hold; together they consist of the first `length` stretches.
     Holds { length: usize },
-    /// A window does not hold. The next sequence begins `next` stretches after the start of this
-    /// one.
+    /// A window does not hold. The next sequence must begin `next` stretches after the start of
+    /// this one.
     Broken { next: usize },
-    /// There are too few stretches to complete the sequence; the first `held` windows hold.
+    /// Too few stretches are left to complete the sequence; its first `held` windows hold.
     TooShort { held: usize },
 }
 
@@ -155,8 +161,8 @@ fn row(stretches: &[Begun], windows: &RecoveryWindows) -> Row {
     Row::Holds { length }
 }
 
-/// Joins the first stretches to a window that is large enough to judge. Returns the window, and the
-/// number of its stretches.
+/// Joins the first stretches to the shortest window that is large enough to judge. Returns the
+/// window and the number of its stretches; `None` if all stretches together are not enough.
 fn window(stretches: &[Begun], windows: &RecoveryWindows) -> Option<(Begun, usize)> {
     let mut open: Option<Begun> = None;
     for (n, stretch) in stretches.iter().enumerate() {
@@ -169,7 +175,8 @@ fn window(stretches: &[Begun], windows: &RecoveryWindows) -> Option<(Begun, usiz
     None
 }
 
-/// Counts the windows that do not hold. Ignores stretches at the end that are too few for a window.
+/// Divides the stretches into consecutive windows and counts those that do not hold. Ignores
+/// stretches at the end that are too few for a window.
 fn relapses(mut stretches: &[Begun], windows: &RecoveryWindows) -> u64 {
     let mut count = 0;
     while let Some((window, length)) = window(stretches, windows) {
@@ -208,8 +215,8 @@ mod tests {
         Recovery::After { after_ns, relapses }
     }
 
-    /// Creates stretches of 100 ms with `requests` each; `late` gives the number of late ones of
-    /// each stretch.
+    /// Creates `count` adjacent stretches of 100 ms from time 0 with `requests` each; `late`
+    /// returns the number of late ones for the index of a stretch.
     fn stretches(requests: u64, late: impl Fn(u64) -> u64, count: u64) -> Vec<Begun> {
         (0..count)
             .map(|k| Begun {

@@ -1,17 +1,17 @@
-//! Quantiles of Student's t, with checks: the library's functions panic on bad input, and lose
-//! precision for many degrees of freedom.
+//! Quantiles of Student's t, with checks of the arguments: the library's functions panic on bad
+//! input, and lose precision for many degrees of freedom.
 
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 use crate::describe::finite;
 
-/// Number of degrees of freedom from which the expansion about the normal quantile is used. It is
-/// then exact to ten digits, while the library's iteration stops early (1.83 instead of 1.96 at
-/// 10⁷).
+/// Number of degrees of freedom from which the expansion about the normal quantile is used. The
+/// expansion is then exact to ten digits, while the library's iteration stops early (1.83 instead
+/// of 1.96 at 10⁷).
 const EXPAND_FROM: f64 = 1_000.0;
 
-/// Smallest tail probability for which a quantile is calculated. For smaller ones the library's
-/// iteration loses precision, and finally panics.
+/// Smallest probability in either tail for which a quantile is calculated. For smaller ones the
+/// library's iteration loses precision, and finally panics.
 pub(crate) const LEAST_TAIL: f64 = 1e-7;
 
 /// Returns true if `share` is strictly between 0 and 1, as a confidence, an α or a power must be.
@@ -19,8 +19,9 @@ pub(crate) fn is_share(share: f64) -> bool {
     share > 0.0 && share < 1.0
 }
 
-/// Returns the value that Student's t with `freedom` degrees of freedom does not exceed with
-/// `probability`. `None` for probabilities closer than 10⁻⁷ to 0 or 1.
+/// Returns the quantile: the value that Student's t with `freedom` degrees of freedom does not
+/// exceed with `probability`. `None` for probabilities closer than 10⁻⁷ to 0 or 1, NaN, and degrees
+/// of freedom that are not above zero.
 pub(crate) fn quantile(probability: f64, freedom: f64) -> Option<f64> {
     if !(LEAST_TAIL..=1.0 - LEAST_TAIL).contains(&probability) {
         return None;
@@ -35,7 +36,8 @@ pub(crate) fn quantile(probability: f64, freedom: f64) -> Option<f64> {
     )
 }
 
-/// Calculates the quantile as a series in 1/ν about the normal one.
+/// Calculates the quantile for many degrees of freedom ν, as a series in 1/ν about the normal
+/// quantile.
 ///
 /// Source: Abramowitz & Stegun, *Handbook of Mathematical Functions*, 1964, 26.7.5.
 fn expanded(probability: f64, freedom: f64) -> Option<f64> {
@@ -46,8 +48,9 @@ fn expanded(probability: f64, freedom: f64) -> Option<f64> {
     finite(z + (first + (second + third / freedom) / freedom) / freedom)
 }
 
-/// Returns the half-width of a two-sided interval of this `confidence`, as a number of standard
-/// errors.
+/// Returns the half-width of a two-sided interval of this `confidence` (0 to 1) as a number of
+/// standard errors, at `freedom` degrees of freedom. `None` for a confidence not strictly between 0
+/// and 1, or closer than 2·10⁻⁷ to 1.
 pub(crate) fn two_sided(confidence: f64, freedom: f64) -> Option<f64> {
     if !is_share(confidence) {
         return None;

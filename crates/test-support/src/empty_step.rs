@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 
 use bench_report::{Generator, Load, Step, StepEnd, Window};
 
-/// Creates a completed step of one user, without results. A test adds the parts that it needs:
-/// `Step { operations, ..empty_step("pool of 8") }`.
+/// Creates a completed step named `name` with one user in a closed load, a window of zero length
+/// and no results. A test adds the parts that it needs: `Step { operations, ..empty_step("pool of
+/// 8") }`.
 pub fn empty_step(name: &str) -> Step {
     Step {
         name: name.to_owned(),

@@ -1,7 +1,7 @@
-//! Parts that tests share: a directory in which a tool runs alone, the running tool, and the
-//! slowdown of this machine by other programs.
+//! Helpers that tests of several crates share: a directory in which a tool runs alone, the running
+//! tool, and the slowdown of this machine by other programs.
 //!
-//! For tests only: any failure here fails the test.
+//! For tests only: any failure here panics and so fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod empty_step;
@@ -19,12 +19,13 @@ pub use empty_step::empty_step;
 pub use running_program::{Ended, RunningProgram};
 pub use test_directory::TestDirectory;
 
-/// Time-out of all waits; only a failing test reaches it.
+/// Time-out of all waits, one minute; only a failing test reaches it.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
-/// Longest time from a signal to the exit of a tool on an otherwise idle machine.
+/// Longest time from a signal to the exit of a tool on an otherwise idle machine, 3 s.
 const ENDS_WITHIN: Duration = Duration::from_secs(3);
 
-/// Waits until `condition` holds; fails the test with `what` if it does not within [`TIMEOUT`].
+/// Calls `condition` every 10 ms until it returns true. Panics with `what`, the name of the event,
+/// if it does not within [`TIMEOUT`].
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
@@ -36,16 +37,17 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Returns the warning about data that a run could not remove; `None` if it left nothing.
+/// Returns the text of the report's warning about data that a run could not remove; `None` if there
+/// is no such warning.
 pub fn left_behind(report: &Report) -> Option<&str> {
     let mut warnings = report.warnings.iter();
     let left = warnings.find(|warning| warning.code == WarningCode::LeftBehind);
     left.map(|left| left.message.as_str())
 }
 
-/// Copies a program that is to be started.
+/// Copies the executable file `from` to `to`, to be started from there. Panics if that fails.
 ///
-/// Another process makes the copy. If this process had the copy open for writing, a thread that
+/// A separate process makes the copy. If this process had the copy open for writing, a thread that
 /// starts a program at that instant would pass on the open file, and the copy could not be started
 /// ('Text file busy') until that program has begun.
 pub fn copy_program(from: &Path, to: &Path) {
@@ -53,8 +55,9 @@ pub fn copy_program(from: &Path, to: &Path) {
     assert!(copied.unwrap().success(), "no copy of {}", from.display());
 }
 
-/// Measures the factor by which a thread is slower now than on an idle machine, because other
-/// programs use the processors.
+/// Measures by what factor a thread runs slower now than on an idle machine, because other programs
+/// use the processors. Computes for 30 ms and divides the elapsed time by the thread's CPU time; at
+/// least 1.
 pub fn contention() -> f64 {
     let used = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
     let (wall, before) = (Instant::now(), used());
@@ -66,8 +69,8 @@ pub fn contention() -> f64 {
     (wall.elapsed().as_secs_f64() / spent).max(1.0)
 }
 
-/// Returns the time that a tool may take to end after a signal: 3 s, longer while other programs
-/// use the processors.
+/// Returns the time that a tool may take to end after a signal: 3 s times [`contention`], which
+/// takes 30 ms to measure.
 pub fn ending_bound() -> Duration {
     ENDS_WITHIN.mul_f64(contention())
 }

@@ -10,7 +10,8 @@ use nix::unistd::Pid;
 
 use crate::{TIMEOUT, ending_bound, eventually};
 
-/// Running tool whose stderr is read. It does not outlive a failing test.
+/// Running tool whose stdout and stderr are captured. Dropping the value kills the tool, so that it
+/// does not outlive a failing test.
 #[derive(Debug)]
 pub struct RunningProgram {
     child: Child,
@@ -19,20 +20,20 @@ pub struct RunningProgram {
     said: String,
 }
 
-/// End of a tool.
+/// Exit of a tool, as [`RunningProgram::end`] returns it.
 #[derive(Debug)]
 pub struct Ended {
     /// Exit code; `None` if a signal killed the tool.
     pub code: Option<i32>,
-    /// Time from the beginning of the wait to the tool's end.
+    /// Time from the call of [`RunningProgram::end`] to the tool's exit.
     pub took: Duration,
-    /// Everything on stderr, followed by everything on stdout.
+    /// Whole text of stderr, followed by the whole text of stdout.
     pub said: String,
 }
 
 impl Ended {
-    /// Asserts that the tool ended in order after a signal: in time, and with the exit code for it.
-    /// `when` names the signal in failures.
+    /// Asserts that the tool handled an interruption by a signal: it exited within
+    /// [`ending_bound`], with code 130 and without a panic. `when` names the signal in failures.
     pub fn assert_interrupted(&self, when: &str) {
         let Self { code, took, said } = self;
         assert_eq!(*code, Some(130), "{when}: {said}");
@@ -42,7 +43,7 @@ impl Ended {
 }
 
 impl RunningProgram {
-    /// Starts `command`.
+    /// Starts `command` with its stdout and stderr captured. Panics if it cannot be started.
     pub fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
@@ -75,7 +76,7 @@ impl RunningProgram {
         self.child.id()
     }
 
-    /// Returns the process ids of its children, in rising order.
+    /// Returns the process ids of the tool's children (not of their children), in ascending order.
     pub fn children(&self) -> Vec<i32> {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id()));
         let tasks = tasks.into_iter().flatten().flatten();
@@ -87,8 +88,8 @@ impl RunningProgram {
         children
     }
 
-    /// Reads the tool's stderr until a line begins with `wanted`, and returns that line. Fails the
-    /// test if none comes.
+    /// Reads the tool's stderr until a line begins with `wanted`, and returns that line with its
+    /// line break. Panics if the tool exits, or writes no line for [`TIMEOUT`].
     pub fn wait_for(&mut self, wanted: &str) -> String {
         loop {
             let line = self.stderr.recv_timeout(TIMEOUT).unwrap_or_else(|error| {
@@ -105,8 +106,8 @@ impl RunningProgram {
         }
     }
 
-    /// Reads the tool's stderr until a line begins with `wanted`, and returns that line; `None` if
-    /// none does within `bound`.
+    /// Reads the tool's stderr until a line begins with `wanted`, and returns that line with its
+    /// line break; `None` if no such line appears within `bound` or before the tool exits.
     pub fn wait_for_within(&mut self, wanted: &str, bound: Duration) -> Option<String> {
         let started = Instant::now();
         loop {
@@ -119,17 +120,18 @@ impl RunningProgram {
         }
     }
 
-    /// Returns true if the tool has not ended yet.
+    /// Returns true if the tool has not exited yet.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Sends `signal` to the tool.
+    /// Sends `signal` to the tool's process. Panics if that fails.
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
     }
 
-    /// Waits for the tool's end.
+    /// Waits for the tool's exit and returns it with the whole output. Panics if the tool runs for
+    /// longer than [`TIMEOUT`].
     pub fn end(mut self) -> Ended {
         let started = Instant::now();
         eventually("the tool ends", || !self.runs());

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use bench_report::Report;
 
-/// Environment variables that would make a tool use a server of the developer, or join a run.
+/// Environment variables that would make a tool use a server of the developer. Those that begin
+/// with one of `PREFIXES` would too, or would make it part of another run.
 const VARIABLES: [&str; 3] = ["DATABASE_URL", "REDIS_URL", "WS_URL"];
 const PREFIXES: [&str; 2] = ["PG", "PLIMSOLL_"];
 
-/// Working directory of one test, with a directory for temporary files. The latter is accessible to
-/// other users, because servers may run as one.
+/// Temporary working directory of one test, with the subdirectory `tmp` for the tools' temporary
+/// files. All users can write to `tmp`, because servers may run as another user. Dropped, it is
+/// removed.
 #[derive(Debug)]
 pub struct TestDirectory(tempfile::TempDir);
 
@@ -23,7 +25,7 @@ impl Default for TestDirectory {
 }
 
 impl TestDirectory {
-    /// Creates an empty directory.
+    /// Creates an empty directory below `/tmp`. Panics if that fails.
     pub fn new() -> Self {
         let place = Self(
             tempfile::Builder::new()
@@ -40,18 +42,20 @@ impl TestDirectory {
         place
     }
 
-    /// Returns the working directory.
+    /// Returns the path of the working directory.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Returns the directory for the tools' temporary files.
+    /// Returns the path of the directory for the tools' temporary files, to which their `TMPDIR` is
+    /// set.
     pub fn tmp(&self) -> PathBuf {
         self.path().join("tmp")
     }
 
-    /// Returns a command that runs `program` in the directory, without the caller's variables that
-    /// name servers.
+    /// Creates a command that runs `program` with `args` in the directory, with empty stdin, and
+    /// without the caller's environment variables that begin with `PG` or `PLIMSOLL_` or name a
+    /// server.
     pub fn command(&self, program: impl AsRef<OsStr>, args: &[&str]) -> Command {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars() {
@@ -70,13 +74,14 @@ impl TestDirectory {
         command
     }
 
-    /// Reads the report in this file of the directory, which must be valid.
+    /// Reads the report in the file of this name in the directory. Panics if the report is missing
+    /// or not valid.
     pub fn report(&self, file: impl AsRef<Path>) -> Report {
         bench_report::store::load(&self.path().join(file)).unwrap()
     }
 
-    /// Lists processes that run in this directory (without zombies), and files that they left in
-    /// [`tmp`].
+    /// Lists the files and directories in [`tmp`] and the processes (without zombies) that work in
+    /// this directory, each as a line of text. Empty if a tool left nothing behind.
     ///
     /// [`tmp`]: Self::tmp
     pub fn left_behind(&self) -> Vec<String> {
@@ -101,7 +106,7 @@ impl TestDirectory {
         left
     }
 
-    /// Waits until nothing is left, or `bound` has passed, and lists what is left.
+    /// Waits until [`Self::left_behind`] is empty or `bound` has passed, and returns its last list.
     pub fn left_behind_after(&self, bound: Duration) -> Vec<String> {
         let started = Instant::now();
         loop {

@@ -1,15 +1,16 @@
-//! Passwords, and addresses that contain them.
+//! Passwords of throwaway servers, and their escaping in addresses.
 
 use std::fmt::Write as _;
 
 use crate::TestbedError;
 
-/// Draws a password of 128 random bits.
+/// Returns a password of 128 random bits, as 32 hexadecimal digits.
 pub(crate) fn random_password() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
 
-/// Refuses a text of several lines, because servers read passwords from files line by line.
+/// Checks that `text`, a password or setting of `server`, is one line, because servers read their
+/// files line by line. Fails with [`TestbedError::Start`] if it contains a line break or NUL.
 pub(crate) fn one_line(server: &'static str, text: &str) -> Result<(), TestbedError> {
     if text.contains(['\n', '\r', '\0']) {
         let reason = "passwords and settings must be one line each".to_owned();
@@ -22,8 +23,8 @@ pub(crate) fn one_line(server: &'static str, text: &str) -> Result<(), TestbedEr
     Ok(())
 }
 
-/// Escapes `text` for the user information of an address: all characters but the unreserved ones of
-/// RFC 3986.
+/// Escapes `text` for the user information of an address: each byte of a character other than the
+/// unreserved ones of RFC 3986 becomes `%` and two hexadecimal digits.
 pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for byte in text.bytes() {

@@ -11,42 +11,43 @@ pub enum TestbedError {
     /// The server is not installed in any of the places that are searched.
     #[error("{server} was not found in {searched}. {remedy}")]
     Missing {
-        /// Name of the server, as people know it.
+        /// Name of the server, such as `PostgreSQL`.
         server: &'static str,
-        /// Places that were searched.
+        /// Places that were searched, as text for the message.
         searched: String,
-        /// Packages to install, by package manager, and the environment variable that names a
-        /// location.
+        /// Advice: packages to install, by package manager, and the environment variable that can
+        /// name the location of an installed server.
         remedy: &'static str,
     },
-    /// The server, or a program that prepares it, ended before it was ready.
+    /// The server or a program that prepares it failed or exited before it was ready, or refused
+    /// its options.
     #[error("{server} did not start: {reason}{}", quoted(log))]
     Start {
-        /// Name of the server or program.
+        /// Name of the server or of the program that prepares it.
         server: &'static str,
-        /// Description of the event.
+        /// Description of the failure, such as the exit status.
         reason: String,
-        /// Last lines of the log; empty if there are none.
+        /// Last lines of the server's log; empty if it has none.
         log: String,
     },
-    /// The server did not answer, or did not end, in time.
+    /// The server did not answer, or a program that prepares it did not exit, in time.
     #[error("{server} did not {what} within {waited:?}{}", quoted(log))]
     Timeout {
-        /// Name of the server or program.
+        /// Name of the server or of the program that prepares it.
         server: &'static str,
-        /// Event that was waited for, as an infinitive.
+        /// Event that did not happen in time, as an infinitive, such as `answer`.
         what: &'static str,
-        /// Length of the wait.
+        /// Time for which the event was awaited.
         waited: Duration,
-        /// Last lines of the log; empty if there are none.
+        /// Last lines of the server's log; empty if it has none.
         log: String,
     },
-    /// The operating system refused an action.
+    /// The operating system refused an action on a file, a program or the network.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// Action, as an infinitive.
+        /// Action that was refused, as an infinitive, such as `write`.
         action: &'static str,
-        /// Path on which the action was attempted.
+        /// Path on which the action was attempted; for an action on the network, an address.
         path: PathBuf,
         /// Error of the operating system.
         source: io::Error,
@@ -54,7 +55,8 @@ pub enum TestbedError {
 }
 
 impl TestbedError {
-    /// Returns a function for `map_err` that adds the action and its path.
+    /// Returns a function for `map_err` that turns an I/O error into [`TestbedError::Io`] with this
+    /// action (an infinitive) and its path.
     pub(crate) fn io(
         action: &'static str,
         path: impl Into<PathBuf>,

@@ -1,4 +1,4 @@
-//! Search for the servers that are installed on this machine.
+//! Search for the server programs that are installed on this machine.
 
 use std::cmp::Reverse;
 use std::env;
@@ -16,29 +16,33 @@ const REDIS_REMEDY: &str = "Install it (apt-get install redis-server · dnf inst
     valkey · apk add redis · brew install redis), or set PLIMSOLL_REDIS_BIN to the executable";
 const HOMEBREW: [&str; 3] = ["/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew"];
 
-/// Returns the directory that contains `postgres` and `initdb`.
+/// Finds PostgreSQL and returns the directory that contains `postgres` and `initdb`.
 ///
-/// Searches `PLIMSOLL_POSTGRES_BIN` (if set, the only place), `PATH`, `/usr/lib/postgresql/*/bin`
-/// and `/usr/pgsql-*/bin` (newest version first), and Homebrew.
+/// Searches the directory in the environment variable `PLIMSOLL_POSTGRES_BIN`; only if it is not
+/// set, `PATH`, then `/usr/lib/postgresql/*/bin` and `/usr/pgsql-*/bin` (the highest version
+/// first), then Homebrew.
 ///
 /// # Errors
-/// [`TestbedError::Missing`] names the package to install.
+/// Fails with [`TestbedError::Missing`], which names the packages to install, if PostgreSQL is in
+/// none of these places.
 pub fn find_postgres() -> Result<PathBuf, TestbedError> {
     ProgramSearch::of_this_process(POSTGRES_VARIABLE).postgres()
 }
 
-/// Returns the executable of Redis or Valkey.
+/// Finds Redis or Valkey and returns the path of its server's executable.
 ///
-/// Searches `PLIMSOLL_REDIS_BIN` (the executable or its directory; if set, the only place), `PATH`
-/// and Homebrew.
+/// Searches the environment variable `PLIMSOLL_REDIS_BIN` (the executable or its directory); only
+/// if it is not set, `PATH`, then Homebrew.
 ///
 /// # Errors
-/// [`TestbedError::Missing`] names the package to install.
+/// Fails with [`TestbedError::Missing`], which names the packages to install, if neither is in
+/// these places.
 pub fn find_redis() -> Result<PathBuf, TestbedError> {
     ProgramSearch::of_this_process(REDIS_VARIABLE).redis()
 }
 
-/// Places to search. They are fields so that a test can replace the environment.
+/// Places to search for a server: the location that the user chose, if any, `PATH`, and the root of
+/// the file system. They are fields so that a test can replace the environment.
 struct ProgramSearch {
     chosen: Option<PathBuf>,
     path: OsString,
@@ -88,8 +92,8 @@ impl ProgramSearch {
         })
     }
 
-    /// Iterates over the directories in which packages install PostgreSQL, in each place the newest
-    /// version first.
+    /// Iterates over the directories in which packages install PostgreSQL's programs: Debian's, Red
+    /// Hat's and Homebrew's, in each place the highest version first.
     fn packaged(&self) -> impl Iterator<Item = PathBuf> {
         let debian = newest_first(&self.below("/usr/lib/postgresql"), "");
         let red_hat = newest_first(&self.below("/usr"), "pgsql-");
@@ -114,8 +118,8 @@ impl ProgramSearch {
     }
 }
 
-/// Returns the subdirectories of `parent` whose names are `prefix` and a version, the highest
-/// version first.
+/// Returns the subdirectories of `parent` whose names consist of `prefix` and a version such as
+/// `15` or `9.6`, the highest version first. Empty if `parent` cannot be read.
 fn newest_first(parent: &Path, prefix: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
     let mut versions: Vec<_> = entries
@@ -130,9 +134,9 @@ fn newest_first(parent: &Path, prefix: &str) -> Vec<PathBuf> {
     versions.into_iter().map(|(_, path)| path).collect()
 }
 
-/// Returns the directory with all programs of PostgreSQL: the one into which `directory`'s
-/// `postgres` links, or `directory` itself. `PATH` often contains links to only some of a version's
-/// programs.
+/// Returns a directory with both `postgres` and `initdb`: the one that contains the target of
+/// `directory`'s link `postgres`, else `directory` itself; `None` if neither has both. `PATH` often
+/// contains links to only some of a version's programs.
 fn whole_postgres(directory: &Path) -> Option<PathBuf> {
     let linked = directory.join("postgres").canonicalize().ok()?;
     [linked.parent(), Some(directory)]

@@ -1,5 +1,5 @@
-//! Guardian: a separate process that ends the server and removes its files if this process is
-//! killed.
+//! Guardian: a separate process that ends a throwaway server and removes its files if this process
+//! is killed.
 //!
 //! A killed process runs no destructors. The guardian is a shell in its own session. It reads a
 //! pipe whose other end only this process has. When this process dies, in whatever way, the
@@ -19,13 +19,13 @@ use nix::sys::signal::Signal;
 use crate::server_user::ServerUser;
 use child_process::spawn;
 
-/// Script of the guardian. Its arguments are the private directory, the server's working directory
-/// within it, and the name of the signal that ends the server.
+/// Script of the guardian, a shell. Its arguments are the private directory, the server's working
+/// directory within it, and the name of the signal that ends the server, without `SIG`.
 ///
-/// It ignores SIGPIPE, because this process may die before the guardian reports that it is ready.
-/// Each process is stopped before its shared memory is recorded (as `shared_memory` does), because
-/// a process that dies by the signal may not release that memory. The process receives the signal
-/// once it is continued.
+/// The script ignores SIGPIPE, because this process may die before the guardian reports that it is
+/// ready. Each process is stopped before its shared memory is recorded (as `shared_memory` does),
+/// because a process that dies by the signal may not release that memory. The process receives the
+/// signal once it is continued.
 #[cfg(target_os = "linux")]
 const SCRIPT: &str = r#"directory=$1 work=$2 signal=$3 files= segments=
 trap '' PIPE
@@ -54,7 +54,8 @@ rm -rf "$directory" $files
 for segment in $segments; do ipcrm -m $segment; done
 "#;
 
-/// Script for systems without `/proc`. The server is the process whose pid was sent.
+/// Script of the guardian for systems without `/proc`. The server is the process whose pid was
+/// sent, with its children.
 #[cfg(not(target_os = "linux"))]
 const SCRIPT: &str = r#"directory=$1 work=$2 signal=$3 server=
 trap '' PIPE
@@ -79,7 +80,7 @@ fi
 rm -rf "$directory"
 "#;
 
-/// Process that cleans up if this process dies.
+/// Process that ends the server and removes its files if this process dies.
 #[derive(Debug)]
 pub(crate) struct Guardian {
     shell: Child,
@@ -87,9 +88,10 @@ pub(crate) struct Guardian {
 }
 
 impl Guardian {
-    /// Creates `directory` and `work` within it, and guards them and all processes that work there.
-    /// The guardian itself creates them, so that they belong to its user and are never without a
-    /// guard.
+    /// Starts a guardian as `user`, which creates `directory` and `work` within it, and guards both
+    /// and all processes that work there. `signal` is the one that ends the server. The guardian
+    /// itself creates the directories, so that they belong to its user and are never without a
+    /// guard. Fails if it cannot be started or a directory exists.
     pub(crate) fn start(
         directory: &Path,
         work: &Path,
@@ -126,14 +128,16 @@ impl Guardian {
         Err(io::Error::other(answer.trim_end().to_owned()))
     }
 
-    /// Sends the server's pid to the guardian.
+    /// Sends the pid of the server's main process to the guardian; needed on systems without
+    /// `/proc`. Fails if the guardian has died.
     pub(crate) fn watch(&mut self, pid: u32) -> io::Result<()> {
         self.pipe
             .as_mut()
             .map_or(Ok(()), |pipe| writeln!(pipe, "server {pid}"))
     }
 
-    /// Ends the guardian after everything was cleaned up.
+    /// Ends the guardian without any further cleaning, and waits for its exit. Called once the
+    /// server's files are removed.
     pub(crate) fn dismiss(&mut self) {
         if let Some(mut pipe) = self.pipe.take() {
             // If the guardian was killed, it need not be notified.

@@ -25,22 +25,26 @@ const SERVER_KIND: ServerKind = ServerKind {
     ],
 };
 const PREPARE_TIMEOUT: Duration = Duration::from_mins(1);
-/// Environment variables that are passed to PostgreSQL; none of them changes its behaviour.
+/// Environment variables of this process that are passed on to PostgreSQL's programs; none of them
+/// changes the server's settings.
 const ENVIRONMENT: [&str; 4] = ["PATH", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 const STATEMENTS: &str = "pg_stat_statements";
-/// First version with `min_dynamic_shared_memory`.
+/// First major version of PostgreSQL with the setting `min_dynamic_shared_memory`.
 const FIRST_WITH_SHARED_RESERVE: u32 = 14;
 
-/// Options of a throwaway PostgreSQL.
+/// Options of a throwaway PostgreSQL server.
 #[derive(Clone, Debug)]
 pub struct PostgresOptions {
-    /// Setting `max_connections`; 100 by default.
+    /// Setting `max_connections` of the server; 100 by default.
     pub max_connections: u32,
-    /// Further settings, as in `postgresql.conf`, unquoted. They override the crate's own.
+    /// Names and values of further settings, as in `postgresql.conf` but unquoted. They override
+    /// those that the testbed itself makes. A line break is refused.
     pub settings: Vec<(String, String)>,
-    /// Password of the user `plimsoll`, checked by SCRAM; a random one by default.
+    /// Password of the user `plimsoll`, which the server checks by SCRAM; `None`, the default, for
+    /// a random one.
     pub password: Option<String>,
-    /// True if commits are flushed to disk, as on a production server; false is faster.
+    /// True, the default, if commits are flushed to disk, as on a production server; false turns
+    /// `fsync` and `full_page_writes` off, which is faster.
     pub fsync: bool,
 }
 
@@ -57,8 +61,9 @@ impl Default for PostgresOptions {
 
 /// Throwaway PostgreSQL server with a database `plimsoll`, owned by the superuser `plimsoll`.
 ///
-/// It listens on TCP at 127.0.0.1 and measures I/O times. If `pg_stat_statements` is installed, it
-/// counts statements and has the extension. Dropping the value ends the server.
+/// The server listens on TCP at 127.0.0.1 and records I/O times. If `pg_stat_statements` is
+/// installed, it is loaded and the database has the extension. Dropping the value ends the server
+/// and removes its files.
 #[derive(Debug)]
 pub struct Postgres {
     url: String,
@@ -69,10 +74,12 @@ pub struct Postgres {
 serve!(Postgres);
 
 impl Postgres {
-    /// Starts a PostgreSQL server, which takes a second or two.
+    /// Starts a PostgreSQL server on a free port, and returns once it accepts connections, after a
+    /// second or two.
     ///
     /// # Errors
-    /// [`TestbedError::Missing`] if none is installed. Other errors say what failed, with the log.
+    /// Fails with [`TestbedError::Missing`] if PostgreSQL is not installed. Other errors say what
+    /// failed, with the end of the server's log.
     pub fn start(options: &PostgresOptions) -> Result<Self, TestbedError> {
         let bin_dir = find_postgres()?;
         let password = options.password.clone().unwrap_or_else(random_password);
@@ -87,11 +94,12 @@ impl Postgres {
         })
     }
 
-    /// Stops the server as a service manager does (it ends all sessions at once, and keeps
-    /// committed data), and starts it again at the same address. Connections are refused meanwhile.
+    /// Stops the server as a service manager does (all sessions end at once, committed data is
+    /// kept), and starts it again at the same address. Connections are refused in between. Returns
+    /// once it accepts connections again.
     ///
     /// # Errors
-    /// Fails as [`Postgres::start`] does. The server can then no longer be used.
+    /// Fails as [`Postgres::start`] does. The server then cannot be used any more.
     pub fn restart(&mut self) -> Result<(), TestbedError> {
         let port = self.port();
         let Self {
@@ -103,8 +111,8 @@ impl Postgres {
         )
     }
 
-    /// Returns the directory of PostgreSQL's programs. It contains `pgbench` and `psql` if they are
-    /// installed.
+    /// Returns the directory of PostgreSQL's programs. It contains `pgbench` and `psql` only if
+    /// they are installed.
     pub fn bin_dir(&self) -> &Path {
         &self.bin_dir
     }
@@ -130,8 +138,8 @@ fn start(
     })
 }
 
-/// Creates the data directory with `initdb`. Nothing is flushed to disk, because a crash before the
-/// start loses nothing of value.
+/// Creates the data directory with `initdb`, with the superuser `plimsoll` and this password.
+/// Nothing is flushed to disk, because a crash before the start loses nothing of value.
 fn initialise(
     directory: &ServerDirectory,
     bin_dir: &Path,
@@ -204,7 +212,7 @@ fn configuration(
     Ok(text)
 }
 
-/// Reads the version of the data directory, such as 15.
+/// Reads the major version of the data directory, such as 15, from its file `PG_VERSION`.
 fn major_version(directory: &ServerDirectory) -> Result<u32, TestbedError> {
     let file = directory.work().join("PG_VERSION");
     let text = fs::read_to_string(&file).map_err(TestbedError::io("read", &file))?;
@@ -218,7 +226,8 @@ fn configure(directory: &ServerDirectory, configuration: &str) -> Result<(), Tes
         .map(drop)
 }
 
-/// Creates the database before the server listens, so that no client sees it incomplete.
+/// Creates the database `plimsoll`, and with `statements` the extension `pg_stat_statements`, in
+/// single-user mode before the server listens, so that no client sees it incomplete.
 fn populate(
     directory: &ServerDirectory,
     bin_dir: &Path,
@@ -269,8 +278,8 @@ fn main_process(directory: &ServerDirectory, bin_dir: &Path) -> Result<Command, 
     Ok(command)
 }
 
-/// Returns true if the process accepts connections. Like `pg_ctl`, reads `postmaster.pid`: the
-/// process id from its first line, the state from its eighth.
+/// Returns true if the server with main process `pid` accepts connections. Like `pg_ctl`, reads
+/// `postmaster.pid`: the process id from its first line, the state from its eighth.
 fn is_ready(directory: &ServerDirectory, pid: u32) -> bool {
     let state = fs::read_to_string(directory.work().join("postmaster.pid")).unwrap_or_default();
     let line = |n| state.lines().nth(n).map(str::trim);

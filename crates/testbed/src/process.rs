@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Line of the system's process table.
+/// Process in the system's process table: its pid, its parent's pid, and its state as one letter
+/// (`Z` for a zombie).
 #[derive(Clone, Copy, Debug)]
 struct ProcessEntry {
     pid: u32,
@@ -15,7 +16,8 @@ struct ProcessEntry {
 }
 
 impl ProcessEntry {
-    /// Parses `pid (name) state parent …`, where the name may contain anything.
+    /// Parses the content of `/proc/PID/stat`, `pid (name) state parent …`, where the name may
+    /// contain anything; `None` if it is truncated.
     #[cfg(target_os = "linux")]
     fn parse(stat: &str) -> Option<Self> {
         let pid = stat.split(' ').next()?.parse().ok()?;
@@ -28,7 +30,7 @@ impl ProcessEntry {
         })
     }
 
-    /// Parses `pid parent state`.
+    /// Parses a line `pid parent state` of `ps`; `None` if it is malformed.
     #[cfg(not(target_os = "linux"))]
     fn parse(line: &str) -> Option<Self> {
         let mut fields = line.split_ascii_whitespace();
@@ -80,17 +82,18 @@ fn living() -> Vec<ProcessEntry> {
     entries
 }
 
-/// Waits until none of these processes exists. A process that exits still exists for a moment after
-/// it has left its working directory, when [`server_processes`] no longer finds it.
+/// Waits until none of the processes with these pids is alive, at most for `timeout`; zombies count
+/// as gone. A process that exits is still alive for a moment after it has left its working
+/// directory, when [`server_processes`] no longer finds it.
 pub(crate) fn wait_until_gone(processes: &[u32], timeout: Duration) {
     wait_until(timeout, || {
         !living().iter().any(|entry| processes.contains(&entry.pid))
     });
 }
 
-/// Returns the living processes of a server, its main process first: `main`, all of its
-/// descendants, and (on Linux) all processes that work in `directory`, which includes children
-/// whose parent has died.
+/// Returns the pids of the living processes of a server, zombies excluded: `main` first, its
+/// descendants, and (on Linux) all processes that work in `directory` with theirs, which include
+/// children whose parent has died.
 pub(crate) fn server_processes(main: Option<u32>, directory: &Path) -> Vec<u32> {
     let living = living();
     let (mut members, others): (Vec<u32>, Vec<u32>) = living
@@ -110,7 +113,8 @@ pub(crate) fn server_processes(main: Option<u32>, directory: &Path) -> Vec<u32> 
     members
 }
 
-/// Sends a signal; it is no error if the process has exited meanwhile.
+/// Sends a signal to the process. Does nothing if it has exited; logs a warning if the signal is
+/// refused.
 pub(crate) fn signal(pid: u32, signal: Signal) {
     if let Err(error) = kill(Pid::from_raw(pid.cast_signed()), signal)
         && error != nix::errno::Errno::ESRCH
@@ -119,7 +123,8 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
     }
 }
 
-/// Stops `pid` and waits until it is stopped. It then starts no further children.
+/// Stops the process (SIGSTOP) and waits until it is stopped, at most 200 ms. It then starts no
+/// further children.
 pub(crate) fn stop(pid: u32) {
     signal(pid, Signal::SIGSTOP);
     wait_until(Duration::from_millis(200), || {
@@ -129,7 +134,8 @@ pub(crate) fn stop(pid: u32) {
     });
 }
 
-/// Waits until `condition` holds, at most `timeout`. Returns true if it holds.
+/// Calls `condition` every 5 ms until it returns true, at most for `timeout` but at least once.
+/// Returns true if the condition was met, false after the time-out.
 pub(crate) fn wait_until(timeout: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + timeout;
     loop {

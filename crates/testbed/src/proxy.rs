@@ -16,27 +16,28 @@ use tokio::time::{Instant, sleep_until};
 use crate::TestbedError;
 
 const CHUNK_BYTES: usize = 64 * 1024;
-/// Largest number of bytes in flight in one direction: a gigabyte per second at 64 ms.
+/// Largest number of bytes in flight in one direction of a connection, 64 MiB: enough for a
+/// gigabyte per second at a delay of 64 ms.
 const ON_THE_WAY_BYTES: usize = 64 * 1024 * 1024;
 
-/// Faults that the proxy applies to connections. The default is none.
+/// Faults that the proxy applies to connections. The default is no fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// Delay of every byte, in each direction, rounded up to whole milliseconds. Bytes continue to
-    /// flow meanwhile, so throughput is unaffected.
+    /// Time by which every byte is delayed, in each direction, rounded up to whole milliseconds.
+    /// Later bytes are read meanwhile, so a delay does not limit throughput.
     pub delay: Duration,
-    /// True to accept new connections and reset them at once.
+    /// True to accept new connections and reset them at once; existing ones continue.
     pub refuse: bool,
-    /// True to forward nothing, and to keep new connections from reaching the target, until this is
-    /// false again.
+    /// True to forward nothing on existing connections, and to keep new ones waiting before the
+    /// target, until this is false again.
     pub stall: bool,
-    /// Number of bytes, in both directions together, after which a connection is reset; absent for
-    /// no limit.
+    /// Number of bytes, in both directions of one connection together, after which that connection
+    /// is reset; `None` for no limit.
     pub cut_after_bytes: Option<u64>,
 }
 
-/// Proxy on a free port of 127.0.0.1, with its own thread. Dropping the value ends the proxy and
-/// its connections.
+/// TCP proxy on a free port of 127.0.0.1, which runs on a thread of its own. Dropping the value
+/// ends the proxy and its connections.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -47,10 +48,12 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts to forward to `target`.
+    /// Starts a proxy that forwards connections to `target`, with these faults until [`Proxy::set`]
+    /// changes them.
     ///
     /// # Errors
-    /// [`TestbedError::Io`] if there is no free port, or no thread can be created.
+    /// Fails with [`TestbedError::Io`] if there is no free port, or no thread can be created. An
+    /// unreachable target is no error: the proxy then resets each connection.
     pub fn start(target: SocketAddr, faults: Faults) -> Result<Self, TestbedError> {
         let (sender, receiver) = watch::channel(faults);
         let (stop, stopped) = oneshot::channel();
@@ -93,20 +96,21 @@ impl Proxy {
         })
     }
 
-    /// Returns the address to connect to instead of the target's.
+    /// Returns the address of the proxy, to which clients connect instead of the target's.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Returns the number of round trips so far, over all connections: how often a client sent data
-    /// first, or after data of the server. This works for any protocol, even an encrypted one. A
-    /// client that sends several requests without waiting for answers makes a single round trip.
+    /// Returns the number of round trips since the start, summed over all connections: how often a
+    /// client sent data first, or after data of the server. This works for any protocol, even an
+    /// encrypted one. A client that sends several requests without waiting for answers makes a
+    /// single round trip.
     pub fn round_trips(&self) -> u64 {
         self.round_trips.load(Ordering::Relaxed)
     }
 
-    /// Sets the faults of all connections, existing and new. Bytes in flight keep the delay with
-    /// which they were sent.
+    /// Replaces the faults of all connections, existing and new. Bytes already in flight keep the
+    /// delay with which they were read.
     pub fn set(&self, faults: Faults) {
         self.faults.send_replace(faults);
     }
@@ -135,7 +139,8 @@ async fn serve(
     }
 }
 
-/// Side of a connection that sent data last, from which round trips are counted.
+/// Side of one connection that may begin a round trip: `clients` is true if the next data of the
+/// client counts as a new one.
 struct Turns {
     clients: AtomicBool,
     round_trips: Arc<AtomicU64>,
@@ -160,7 +165,8 @@ impl Turns {
     }
 }
 
-/// Forwards one connection until both directions are closed. Resets both ends if either breaks.
+/// Forwards one connection in both directions until both are closed. Resets both ends if either
+/// breaks or the limit of bytes is reached.
 async fn carry(
     mut client: TcpStream,
     target: SocketAddr,
@@ -190,19 +196,23 @@ async fn carry(
     }
 }
 
-/// Makes closing the connection reset it, so that the peer sees a broken connection.
+/// Makes closing the connection reset it, so that the peer sees a broken connection, not an orderly
+/// end.
 fn reset(stream: &TcpStream) {
     let _ = stream.set_zero_linger();
 }
 
-/// Bytes in flight, the instant at which they must arrive, and their share of the buffer.
+/// Bytes in flight, the instant at which they are to be delivered, and their share of the buffer of
+/// one direction, which dropping the chunk frees.
 struct Chunk {
     bytes: Vec<u8>,
     due: Instant,
     _room: OwnedSemaphorePermit,
 }
 
-/// Forwards one direction until its sender closes it.
+/// Forwards one direction of a connection until its sender closes it; calls `spoken` whenever data
+/// is read. `forwarded` counts the delivered bytes of both directions. Fails if the connection
+/// breaks or reaches the limit of bytes.
 async fn forward(
     from: ReadHalf<'_>,
     to: WriteHalf<'_>,
@@ -266,7 +276,7 @@ async fn deliver(
     to.shutdown().await
 }
 
-/// Waits until the connection is not stalled.
+/// Waits until faults no longer stall the connection. Fails if the proxy has ended.
 async fn flowing(faults: &mut watch::Receiver<Faults>) -> io::Result<()> {
     let waited = faults.wait_for(|faults| !faults.stall).await;
     waited

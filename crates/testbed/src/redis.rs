@@ -21,16 +21,18 @@ const SERVER_KIND: ServerKind = ServerKind {
 };
 const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Options of a throwaway Redis.
+/// Options of a throwaway Redis server.
 #[derive(Clone, Debug, Default)]
 pub struct RedisOptions {
-    /// Further settings, as in `redis.conf`. They override the crate's own.
+    /// Names and values of further settings, written as in `redis.conf`. They override those that
+    /// the testbed itself makes. A line break is refused.
     pub settings: Vec<(String, String)>,
-    /// Password of the default user; none by default.
+    /// Password of the default user; `None`, the default, for no password.
     pub password: Option<String>,
 }
 
-/// Throwaway Redis server that stores nothing on disk. Dropping the value ends the server.
+/// Throwaway Redis (or Valkey) server that stores nothing on disk. Dropping the value ends the
+/// server and removes its files.
 #[derive(Debug)]
 pub struct Redis {
     url: String,
@@ -40,10 +42,11 @@ pub struct Redis {
 serve!(Redis);
 
 impl Redis {
-    /// Starts a Redis server.
+    /// Starts a Redis or Valkey server on a free port of 127.0.0.1, and returns once it answers.
     ///
     /// # Errors
-    /// [`TestbedError::Missing`] if none is installed. Other errors say what failed, with the log.
+    /// Fails with [`TestbedError::Missing`] if neither is installed. Other errors say what failed,
+    /// with the end of the server's log.
     pub fn start(options: &RedisOptions) -> Result<Self, TestbedError> {
         let program = find_redis()?;
         let server = on_free_port(|port| start(&program, options, port))?;
@@ -95,8 +98,9 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Returns the pid of the server on the port, which is a different one if another program took the
-/// port.
+/// Returns the pid that the server on this port of 127.0.0.1 reports, which is not the one we
+/// started if another program took the port. Fails if none answers within 500 ms or the password is
+/// wrong.
 fn process_that_answers(port: u16, password: Option<&str>) -> io::Result<u32> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, PROBE_TIMEOUT)?;

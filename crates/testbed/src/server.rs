@@ -1,4 +1,4 @@
-//! Starting, pausing and ending throwaway servers of every kind.
+//! Start, pause and end of throwaway servers of every kind.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -18,18 +18,19 @@ const END_TIMEOUT: Duration = Duration::from_secs(1);
 const PORT_ATTEMPTS: usize = 5;
 const PORT_TAKEN: &str = "Address already in use";
 
-/// Kind of server: its name, and the signals that stop it.
+/// Kind of server: its name for errors, and the signals that end it.
 #[derive(Debug)]
 pub(crate) struct ServerKind {
     pub(crate) name: &'static str,
-    /// Signal for the main process when this process dies; it must end all of the server's
-    /// processes at once.
+    /// Signal that the server's main process receives when this process dies; it must end all of
+    /// the server's processes at once.
     pub(crate) orphaned: Signal,
-    /// Signals that stop the server, each with the time to wait for its effect; SIGKILL follows.
+    /// Signals that stop the server's main process in order, each with the longest time to wait for
+    /// its effect; SIGKILL for all processes follows if none has one.
     pub(crate) stop_signals: &'static [(Signal, Duration)],
 }
 
-/// Running server. Dropping the value ends it.
+/// Running server with its directory. Dropping the value ends the server and removes the directory.
 #[derive(Debug)]
 pub(crate) struct RunningServer {
     kind: &'static ServerKind,
@@ -41,7 +42,8 @@ pub(crate) struct RunningServer {
 }
 
 impl RunningServer {
-    /// Starts `command`, and calls `ready` until it returns the server's port.
+    /// Starts `command`, the server's main process, and calls `ready` with the directory and its
+    /// pid until it returns the server's port. Fails if the process exits first, or after 20 s.
     pub(crate) fn start(
         kind: &'static ServerKind,
         mut directory: ServerDirectory,
@@ -66,8 +68,9 @@ impl RunningServer {
         Ok(server)
     }
 
-    /// Ends the processes as [`RunningServer::end`] does, and starts the command that `command`
-    /// returns in their place.
+    /// Ends the server's processes as [`RunningServer::end`] does, but keeps the directory, and
+    /// starts the command that `command` returns in their place. `ready` is as for
+    /// [`RunningServer::start`].
     pub(crate) fn restart(
         &mut self,
         command: impl Fn(&ServerDirectory) -> Result<Command, TestbedError>,
@@ -125,8 +128,8 @@ impl RunningServer {
         self.directory.path()
     }
 
-    /// Returns the living processes. The main process is left out once it was reaped, because its
-    /// pid may be reused.
+    /// Returns the pids of the server's living processes, the main one first. The main process is
+    /// left out once it was reaped, because its pid may be reused.
     pub(crate) fn processes(&self) -> Vec<u32> {
         server_processes((!self.reaped).then(|| self.pid()), &self.directory.work())
     }
@@ -142,8 +145,8 @@ impl RunningServer {
         self.signal_all(Signal::SIGCONT);
     }
 
-    /// Kills all processes. The main process is stopped meanwhile, so that it starts no further
-    /// processes.
+    /// Kills all processes of the server (SIGKILL), waits for their end and removes their shared
+    /// memory. The main process is stopped first, so that it starts no further processes.
     pub(crate) fn kill(&mut self) {
         if !self.reaped {
             stop(self.pid());
@@ -160,7 +163,8 @@ impl RunningServer {
         self.shared_memory.remove();
     }
 
-    /// Requests the server to end, makes sure that it has, and removes everything that it left.
+    /// Stops the server by its signals in order, kills what still runs, and removes its shared
+    /// memory and directory. Fails if the directory cannot be removed.
     pub(crate) fn end(&mut self) -> Result<(), TestbedError> {
         self.end_processes();
         self.directory.clear()
@@ -198,7 +202,8 @@ impl Drop for RunningServer {
     }
 }
 
-/// Starts a server on a free port, and on another one if a different program takes the port first.
+/// Calls `start` with a free port of 127.0.0.1; if another program took the port meanwhile, again
+/// with another one, up to five times in all. Other errors of `start` are returned at once.
 pub(crate) fn on_free_port<T>(
     start: impl Fn(u16) -> Result<T, TestbedError>,
 ) -> Result<T, TestbedError> {
@@ -222,56 +227,59 @@ fn free_port() -> Result<u16, TestbedError> {
         .map_err(TestbedError::io("find a free port on", "127.0.0.1"))
 }
 
-/// Defines the methods that every server has, which call those of its `RunningServer`.
+/// Defines the public methods that every throwaway server has, which call those of its field
+/// `server`.
 macro_rules! serve {
     ($server:ty) => {
         impl $server {
-            /// Returns the address to connect to, with the password if there is one.
+            /// Returns the URL of the server to connect to, with the password if there is one.
             pub fn url(&self) -> &str {
                 &self.url
             }
 
-            /// Returns the port on 127.0.0.1.
+            /// Returns the TCP port of the server on 127.0.0.1.
             pub fn port(&self) -> u16 {
                 self.server.port()
             }
 
-            /// Returns the pid of the main process.
+            /// Returns the pid of the server's main process, also once it has ended.
             pub fn pid(&self) -> u32 {
                 self.server.pid()
             }
 
-            /// Returns the private directory, which is removed when the server ends.
+            /// Returns the private directory of the server, which is removed when the server ends.
             pub fn directory(&self) -> &std::path::Path {
                 self.server.directory()
             }
 
-            /// Returns the living processes: the main process first, followed by all of its
-            /// descendants.
+            /// Returns the pids of the server's living processes: the main process first, followed
+            /// by all others that belong to it. Empty once all have ended.
             pub fn processes(&self) -> Vec<u32> {
                 self.server.processes()
             }
 
-            /// Stops all processes (SIGSTOP): connections stay open, but nothing is answered.
+            /// Stops all processes of the server (SIGSTOP): connections stay open, but nothing is
+            /// answered until [`Self::resume`].
             pub fn pause(&self) {
                 self.server.pause();
             }
 
-            /// Continues all processes (SIGCONT).
+            /// Continues all processes of the server (SIGCONT).
             pub fn resume(&self) {
                 self.server.resume();
             }
 
-            /// Kills all processes (SIGKILL) and waits until they have ended.
+            /// Kills all processes of the server (SIGKILL) and waits until they have ended. The
+            /// directory stays.
             pub fn kill(&mut self) {
                 self.server.kill();
             }
 
-            /// Ends the server and removes its directory, as dropping it does, and says whether
-            /// that worked.
+            /// Ends the server and removes its directory, as dropping the value does, but reports a
+            /// failure.
             ///
             /// # Errors
-            /// [`TestbedError::Io`](crate::TestbedError::Io) when the directory is still there.
+            /// [`TestbedError::Io`](crate::TestbedError::Io) if the directory cannot be removed.
             pub fn stop(mut self) -> Result<(), crate::TestbedError> {
                 self.server.end()
             }

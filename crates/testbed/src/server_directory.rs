@@ -17,8 +17,8 @@ use child_process::spawn;
 
 const LOG_TAIL_BYTES: usize = 2048;
 
-/// Private directory. It is removed when the value is dropped, or by its guardian if this process
-/// is killed.
+/// Private directory of one server. It is removed when the value is dropped, or by its guardian if
+/// this process is killed.
 #[derive(Debug)]
 pub(crate) struct ServerDirectory {
     path: PathBuf,
@@ -28,8 +28,9 @@ pub(crate) struct ServerDirectory {
 }
 
 impl ServerDirectory {
-    /// Creates the directory (mode 0700, owned by `user`). `stop_signal` is the signal that ends
-    /// the server.
+    /// Creates the directory (mode 0700, owned by `user`) at a random path below the one for
+    /// temporary files, and starts its guardian. `stop_signal` is the signal with which the
+    /// guardian would end the server.
     pub(crate) fn create(user: ServerUser, stop_signal: Signal) -> Result<Self, TestbedError> {
         let base = base_directory(user);
         let base = base
@@ -46,7 +47,7 @@ impl ServerDirectory {
         })
     }
 
-    /// Returns the path of the directory.
+    /// Returns the path of the private directory.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -56,20 +57,22 @@ impl ServerDirectory {
         self.path.join("data")
     }
 
-    /// Reads the output of the server and of the programs that prepared it.
+    /// Reads the whole output, stdout and stderr, of the server and of the programs that prepared
+    /// it. Empty if it cannot be read.
     pub(crate) fn log(&self) -> String {
         let bytes = fs::read(self.log_path()).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Reads the last lines of the log, for an error.
+    /// Reads the last 2048 bytes of the log, for an error message.
     pub(crate) fn log_tail(&self) -> String {
         let log = self.log();
         let start = log.ceil_char_boundary(log.len().saturating_sub(LOG_TAIL_BYTES));
         log[start..].trim_end().to_owned()
     }
 
-    /// Writes a file that only the server's user can read.
+    /// Appends `contents` to the file `name` of the directory, which only the server's user can
+    /// read, and returns its path. Creates the file if there is none.
     pub(crate) fn write(&self, name: &str, contents: &str) -> Result<PathBuf, TestbedError> {
         let path = self.path.join(name);
         self.append_to(&path)
@@ -78,7 +81,8 @@ impl ServerDirectory {
         Ok(path)
     }
 
-    /// Creates a command that runs as the server's user in its directory and writes to its log.
+    /// Creates a command that runs `program` as the server's user in the working directory, with
+    /// empty stdin, and appends its output to the log. Fails if the log cannot be opened.
     pub(crate) fn command(&self, program: &Path) -> Result<Command, TestbedError> {
         let path = self.log_path();
         let log = self
@@ -95,8 +99,9 @@ impl ServerDirectory {
         Ok(command)
     }
 
-    /// Runs a program that prepares the server to its end. When we die it is the guardian who
-    /// ends it: killed at once, PostgreSQL would not give its shared memory back.
+    /// Runs a program that prepares the server, and waits for its exit. Fails if its status is not
+    /// 0 or it runs for longer than `timeout`. If this process dies meanwhile, the guardian ends
+    /// the program: a program that is killed at once would not release PostgreSQL's shared memory.
     pub(crate) fn run(
         &self,
         name: &'static str,
@@ -130,7 +135,8 @@ impl ServerDirectory {
         }
     }
 
-    /// Creates the error of a server or program that exited before it was ready.
+    /// Creates the error of a server or program that failed before it was ready, with the end of
+    /// the log.
     pub(crate) fn failed(&self, server: &'static str, reason: String) -> TestbedError {
         TestbedError::Start {
             server,
@@ -139,15 +145,15 @@ impl ServerDirectory {
         }
     }
 
-    /// Sends the pid of the server's main process to the guardian.
+    /// Sends the pid of the server's main process to the guardian. Fails if the guardian has died.
     pub(crate) fn watch(&mut self, pid: u32) -> Result<(), TestbedError> {
         self.guardian
             .watch(pid)
             .map_err(TestbedError::io("instruct the guardian of", &self.path))
     }
 
-    /// Removes the directory and ends the guardian; if the directory stays, so does the
-    /// guardian, to try again when we are gone. The second call has nothing to do.
+    /// Removes the directory and ends the guardian. If the directory cannot be removed, fails and
+    /// keeps the guardian, which tries again when this process ends. Does nothing after a success.
     pub(crate) fn clear(&mut self) -> Result<(), TestbedError> {
         if self.cleared {
             return Ok(());
@@ -181,8 +187,8 @@ impl Drop for ServerDirectory {
     }
 }
 
-/// Returns the directory for temporary files; `/tmp` if the server's user could not enter that
-/// directory, or not remove its own files there.
+/// Returns the usual directory for temporary files; `/tmp` if `user` is another one that could not
+/// enter that directory or create files there.
 fn base_directory(user: ServerUser) -> PathBuf {
     let usual = std::env::temp_dir();
     let lets_others = |place: &Path, bits| {

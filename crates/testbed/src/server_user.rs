@@ -1,4 +1,4 @@
-//! User under which a server runs, because PostgreSQL refuses to run as root.
+//! User under which a server runs: not root, because PostgreSQL refuses to run as root.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -10,11 +10,11 @@ use nix::unistd::{Gid, Uid, User, chown, geteuid};
 /// User to whom a server, its files and its guardian belong.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ServerUser {
-    /// User of this process.
+    /// User of this process, whichever it is.
     Ours,
-    /// User without privileges, because this process runs as root.
+    /// Other user, without privileges, because this process runs as root.
     Other {
-        /// User id.
+        /// Id of the user.
         user: Uid,
         /// Id of the user's main group, the only group that it keeps.
         group: Gid,
@@ -22,7 +22,8 @@ pub(crate) enum ServerUser {
 }
 
 impl ServerUser {
-    /// Returns the user of this process; for root, the user `postgres`, or else `nobody`.
+    /// Returns the user of this process; if that is root, the user `postgres`, or else `nobody`.
+    /// Fails if neither exists.
     pub(crate) fn unprivileged() -> io::Result<Self> {
         if !geteuid().is_root() {
             return Ok(Self::Ours);
@@ -40,7 +41,8 @@ impl ServerUser {
         ))
     }
 
-    /// Changes the owner of a file or directory to this user.
+    /// Changes the owner of a file or directory to this user; does nothing for
+    /// [`ServerUser::Ours`].
     pub(crate) fn chown(self, path: &Path) -> io::Result<()> {
         match self {
             Self::Ours => Ok(()),
@@ -48,7 +50,8 @@ impl ServerUser {
         }
     }
 
-    /// Makes the command run as this user; the standard library drops root's other groups.
+    /// Makes the command run as this user, in its main group alone; does nothing for
+    /// [`ServerUser::Ours`]. The standard library drops root's other groups.
     pub(crate) fn apply_to(self, command: &mut Command) {
         if let Self::Other { user, group } = self {
             command.uid(user.as_raw()).gid(group.as_raw());

@@ -1,4 +1,4 @@
-//! Shared memory that outlives the processes that created it.
+//! Removal of shared memory that outlives the processes that created it.
 //!
 //! PostgreSQL releases its shared memory when it ends in order. If it is killed it cannot: a System
 //! V segment and some files in `/dev/shm` would remain until the machine restarts. Its mappings are
@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-/// Shared memory of a server's processes that the kernel keeps after they have ended.
+/// Shared memory of a server's processes that the kernel keeps after they have ended: ids of System
+/// V segments, and files in `/dev/shm`.
 #[derive(Debug, Default)]
 pub(crate) struct SharedMemory {
     segments: BTreeSet<i32>,
@@ -16,8 +17,8 @@ pub(crate) struct SharedMemory {
 }
 
 impl SharedMemory {
-    /// Reads the memory maps of the processes. Finds nothing on systems other than Linux, or
-    /// without permission.
+    /// Reads the memory maps of the processes with these pids, and adds their shared memory to the
+    /// known one. Finds nothing on systems other than Linux, or without permission.
     pub(crate) fn look_into(&mut self, processes: &[u32]) {
         for pid in processes {
             let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
@@ -25,8 +26,8 @@ impl SharedMemory {
         }
     }
 
-    /// Parses `range permissions offset device inode path`. The inode of a System V segment is its
-    /// id.
+    /// Adds the shared memory of one line of `/proc/PID/maps`, `range permissions offset device
+    /// inode path`; ignores other memory. The inode of a System V segment is its id.
     fn note(&mut self, line: &str) {
         let mut fields = line.split_ascii_whitespace();
         let (Some(inode), Some(path)) = (fields.nth(4), fields.next()) else {
@@ -39,7 +40,8 @@ impl SharedMemory {
         }
     }
 
-    /// Removes the shared memory. The processes must have ended.
+    /// Removes all known shared memory from the system; what no longer exists is ignored. The
+    /// processes must have ended.
     pub(crate) fn remove(&self) {
         for file in &self.files {
             let _ = fs::remove_file(file);

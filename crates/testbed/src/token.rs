@@ -1,4 +1,4 @@
-//! Token that marks throwaway servers for a bench.
+//! Mark of throwaway servers, which a bench checks before it disturbs a server.
 //!
 //! Some actions on a throwaway server (pausing it, filling it, resetting its statistics) must never
 //! be performed on a server of the user. A program that starts throwaway servers passes their
@@ -6,13 +6,14 @@
 
 use url::Url;
 
-/// Environment variable that passes the mark to child processes.
+/// Environment variable that passes the mark of [`mark`] to child processes.
 pub const ENV: &str = "PLIMSOLL_THROWAWAY";
 
 const TOKEN_DIGITS: usize = 32;
 
-/// Returns the value of [`ENV`] that marks these servers as throwaway ones: a random token, `@`,
-/// and the servers' hosts and ports, separated by commas. It contains no passwords.
+/// Returns the value of the environment variable [`ENV`] that marks the servers at these URLs as
+/// throwaway ones: a random token, `@`, and the servers' hosts and ports, separated by commas. It
+/// contains no passwords. URLs without a host or port are left out.
 pub fn mark<Address: AsRef<str>>(urls: impl IntoIterator<Item = Address>) -> String {
     let servers: Vec<_> = urls
         .into_iter()
@@ -21,8 +22,9 @@ pub fn mark<Address: AsRef<str>>(urls: impl IntoIterator<Item = Address>) -> Str
     format!("{:032x}@{}", rand::random::<u128>(), servers.join(","))
 }
 
-/// Returns true if `value` (of [`ENV`]) marks the server at `url` as a throwaway one. Host and port
-/// are compared as written; in case of doubt, a server belongs to the user.
+/// Returns true if `value`, that of the environment variable [`ENV`], marks the server at `url` as
+/// a throwaway one. Host and port are compared as written, a missing port being the usual one; a
+/// malformed value or URL gives false, so that in doubt a server belongs to the user.
 pub fn is_ours(value: &str, url: &str) -> bool {
     let Some((token, servers)) = value.split_once('@') else {
         return false;

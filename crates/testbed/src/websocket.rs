@@ -18,7 +18,8 @@ const SERVER_KIND: ServerKind = ServerKind {
 };
 const READY: &str = "listening on ";
 
-/// Throwaway WebSocket echo server. Dropping the value ends the server.
+/// Throwaway WebSocket echo server, a process of the tool `ws-bench`. Dropping the value ends the
+/// server and removes its files.
 #[derive(Debug)]
 pub struct WebSocketServer {
     url: String,
@@ -28,11 +29,12 @@ pub struct WebSocketServer {
 serve!(WebSocketServer);
 
 impl WebSocketServer {
-    /// Runs `binary serve --listen 127.0.0.1:0 args…` and waits for its line `listening on
-    /// ws://127.0.0.1:PORT/`.
+    /// Runs `binary serve --listen 127.0.0.1:0 args…` and waits until it prints the line `listening
+    /// on ws://127.0.0.1:PORT/`.
     ///
     /// # Errors
-    /// [`TestbedError::Io`] when there is no such binary; others say what failed, with its output.
+    /// Fails with [`TestbedError::Io`] if there is no such binary. Other errors say what failed,
+    /// with the end of the program's output.
     pub fn start(binary: &Path, args: &[String]) -> Result<Self, TestbedError> {
         let program = binary
             .canonicalize()
@@ -52,7 +54,8 @@ impl WebSocketServer {
     }
 }
 
-/// Returns the port in the first complete line that announces one.
+/// Returns the port in the first complete line `listening on URL` of the log; `None` if there is
+/// none yet.
 fn announced_port(log: &str) -> Option<u16> {
     let lines = log
         .split_inclusive('\n')

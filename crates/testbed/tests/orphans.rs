@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use common::{eventually, example, is_kept, lives, shared_memory};
 
-/// Example program, started in its own temporary directory, which contains everything that it
-/// creates.
+/// Starts the example program `servers` with this argument and its stdout captured. `place` is its
+/// directory for temporary files, which contains everything that it creates.
 fn start(argument: &str, place: &Path) -> Child {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(place, fs::Permissions::from_mode(0o1777)).unwrap();
@@ -91,8 +91,8 @@ fn a_killed_parent_takes_its_paused_servers_along() {
     servers_go_with_their_parent("paused");
 }
 
-/// The program is killed at instants from its first moment to well after the start: while the
-/// directory is created, while the database is prepared, while the server starts.
+/// Verifies this for a program that is killed at instants from its first moment to well after the
+/// start: while the directory is created, the database is prepared, the server starts.
 #[test]
 fn a_parent_killed_while_its_servers_start_leaves_nothing_either() {
     for instant_ms in [5, 20, 50, 100, 200, 400, 800, 1200] {

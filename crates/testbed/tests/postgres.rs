@@ -1,4 +1,5 @@
-//! Tests that a throwaway PostgreSQL is a real one, obeys its guard, and leaves nothing behind.
+//! Tests that a throwaway PostgreSQL server works, that its value controls it, and that it leaves
+//! nothing behind.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -22,7 +23,7 @@ fn quick() -> PostgresOptions {
     }
 }
 
-/// Sends one query on a new connection.
+/// Sends one query on a new connection and returns the first column, a text, of its only row.
 fn ask(url: &str, query: &str) -> Result<String, tokio_postgres::Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -184,8 +185,9 @@ fn kill_ends_every_process_and_its_shared_memory() {
     assert!(!directory.exists());
 }
 
-/// A file of shared memory that one session creates and others use could not be found once all
-/// sessions that mapped it have ended.
+/// Verifies that shared memory of parallel sessions is part of the main process's memory. A file
+/// that one session creates and others use could not be found once all sessions that mapped it have
+/// ended.
 #[test]
 fn what_sessions_share_lies_where_the_main_process_has_it_too() {
     let postgres = Postgres::start(&quick()).unwrap();
@@ -282,7 +284,7 @@ fn a_terminals_interrupt_does_not_reach_it() {
     assert_ne!(session(postgres.pid()), session(std::process::id()));
 }
 
-/// Reads all command lines repeatedly while a server starts.
+/// Verifies the command lines of all processes, read repeatedly while a server starts.
 #[test]
 fn no_command_line_ever_shows_the_password() {
     let password = format!("hush-{}", std::process::id());

@@ -1,4 +1,4 @@
-//! Tests that the proxy applies exactly the faults that it is told to.
+//! Tests that the proxy applies exactly the faults that are set.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -12,7 +12,8 @@ use testbed::{Faults, Proxy};
 
 use common::{TIMEOUT, assert_pause_holds_the_answer_back, connect};
 
-/// Server that sends back all that it receives, for the length of a test.
+/// Starts a server that sends back all that it receives, and returns its address. It runs until the
+/// test program ends.
 fn echo_server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -77,7 +78,8 @@ fn a_delay_is_paid_in_each_direction() {
     assert!(started.elapsed() >= 2 * delay, "{:?}", started.elapsed());
 }
 
-/// If a delay limited throughput, `pings` messages would take `pings` delays.
+/// Verifies that a delay does not limit throughput: otherwise `pings` messages would take `pings`
+/// delays.
 #[test]
 fn bytes_keep_flowing_while_others_are_delayed() {
     let (delay, pings) = (Duration::from_millis(100), 100);

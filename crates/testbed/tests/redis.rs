@@ -1,4 +1,5 @@
-//! Tests that a throwaway Redis is a real one, obeys its guard, and leaves nothing behind.
+//! Tests that a throwaway Redis server works, that its value controls it, and that it leaves
+//! nothing behind.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -15,7 +16,7 @@ fn redis() -> Redis {
     Redis::start(&RedisOptions::default()).unwrap()
 }
 
-/// Sends an inline command and returns the first line of the answer.
+/// Sends an inline command and returns the first line of the answer, without its line break.
 fn ask(stream: &mut TcpStream, command: &str) -> String {
     write!(stream, "{command}\r\n").unwrap();
     let mut answer = String::new();

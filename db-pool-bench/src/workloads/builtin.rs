@@ -25,7 +25,9 @@ pub(crate) enum Builtin {
     Report,
 }
 
-/// Built-in script: label, operation, weight and text. `{accounts}` and the like are replaced by table names.
+/// Built-in script: its label, the operation that its executions count for, its weight relative to
+/// the other scripts of the workload, and its text in pgbench's language. `{accounts}`,
+/// `{history}`, `{tellers}` and `{branches}` in the text are replaced by names of tables.
 type BuiltinScript = (&'static str, &'static str, u32, &'static str);
 
 const READ: &str = "\\set aid random(1, :rows)
@@ -63,11 +65,12 @@ SELECT bid, count(*), sum(abalance), min(abalance), max(abalance)
 FROM {accounts} WHERE aid BETWEEN :first AND :first + 9999 GROUP BY bid;
 ";
 
-/// Names of the tables' placeholders in scripts.
+/// Placeholders for the tables' names in the texts of built-in scripts, without their braces.
 const TABLES: [&str; 4] = ["accounts", "history", "tellers", "branches"];
 
 impl Builtin {
-    /// Returns the name as written on the command line.
+    /// Returns the name of this built-in workload as written on the command line, for example
+    /// `read-heavy`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::PointSelect => "point-select",
@@ -80,20 +83,23 @@ impl Builtin {
         }
     }
 
-    /// Returns a short description.
+    /// Returns the one-line description of this built-in workload from the help text, without a
+    /// trailing full stop.
     pub(crate) fn summary(self) -> String {
         let value = self.to_possible_value();
         let help = value.as_ref().and_then(|value| value.get_help());
         help.map(ToString::to_string).unwrap_or_default()
     }
 
-    /// Returns true if the workload reads or writes tables.
+    /// Returns true if the workload reads or writes pgbench's tables: every built-in workload
+    /// except `checkout-only`.
     pub(crate) fn needs_tables(self) -> bool {
         self != Self::CheckoutOnly
     }
 
-    /// Compiles the workload for `tables` and `protocol`. `seed` is the seed of the hash functions in
-    /// scripts.
+    /// Compiles the workload for `tables` and `protocol`; no server is contacted. `seed` is the
+    /// seed of the hash functions in scripts. The variables `:rows` and `:scale` have the values of
+    /// `tables`.
     ///
     /// # Errors
     /// Never fails for the built-in scripts.
@@ -110,8 +116,9 @@ impl Builtin {
         WorkloadDraft::new(entries, &constants, seed, protocol)
     }
 
-    /// Returns the scripts of the workload. `table` returns the name of the table for `accounts` and the
-    /// like.
+    /// Returns the scripts of the workload, uncompiled, with table names filled in. `table` maps
+    /// `accounts`, `history`, `tellers` and `branches` to the name that statements use for that
+    /// table.
     pub(crate) fn entries(self, table: impl Fn(&str) -> String) -> Vec<ScriptEntry> {
         let entry = |(label, operation, weight, text): &BuiltinScript| {
             let mut text = (*text).to_owned();

@@ -1,4 +1,4 @@
-//! Flags of the workload, and parsers of their values.
+//! Command-line flags that select the workload, and parsers of their values.
 
 use std::path::PathBuf;
 
@@ -9,9 +9,10 @@ use super::Builtin;
 use crate::protocol::Protocol;
 use pgbench_script::ScriptValue;
 
-/// Largest weight of a script in a mix.
+/// Largest weight that `--script FILE@WEIGHT` accepts; the smallest is 1.
 const HEAVIEST: u32 = 1_000_000;
-/// Largest scale: keys of accounts are `int4`, and each step of the scale has 100,000 of them.
+/// Largest value of `--scale`: keys of accounts are `int4`, and each step of the scale has 100,000
+/// of them.
 const LARGEST_SCALE: u64 = 21_474;
 
 /// Workload that the requests execute.
@@ -56,7 +57,8 @@ pub(crate) struct WorkloadFlags {
 pub(crate) struct ScriptFlag {
     /// Path of the script.
     pub(crate) file: PathBuf,
-    /// Weight of the script, relative to the other scripts.
+    /// Weight of the script, from 1 to 1,000,000, relative to the other scripts; 1 if the flag
+    /// gives none.
     pub(crate) weight: u32,
 }
 

@@ -1,5 +1,5 @@
-//! Schemas of this program: created for one run and dropped after it, or kept until a command drops them.
-//! Nothing else is ever dropped.
+//! Schemas that this program creates in the user's database: for one run, which drops its schema at
+//! the end, or until a command drops them. No other schema is ever dropped.
 
 use std::time::Duration;
 
@@ -11,28 +11,28 @@ use pg_evidence::Client;
 
 use super::tables::{ROWS_PER_SCALE, Tables};
 
-/// Prefix of the names of this program's schemas.
+/// Prefix that the names of all schemas of this program have.
 pub(crate) const PREFIX: &str = "plimsoll_";
 /// Default name of the schema that `workload init` creates.
 pub(crate) const LASTING: &str = "plimsoll_workload";
-/// Beginning of the comment that the database stores with each of this program's schemas.
+/// Beginning of the comment (`COMMENT ON SCHEMA`) that marks a schema as created by this program.
 const MARK: &str = "made by plimsoll";
 /// Length of the longest name that PostgreSQL does not truncate, in bytes.
 const LONGEST: usize = 63;
-/// Interval between two checks that the run's server sessions are gone.
+/// Interval between two checks whether the terminated sessions of the run have ended.
 const LOOK: Duration = Duration::from_millis(10);
 const LOOKS: usize = 50;
-/// Interval between two checks whether another host has created the schema.
+/// Interval between two queries whether another host has created the run's schema.
 const AWAITED_EVERY: Duration = Duration::from_millis(200);
 
-/// Owner of the schema with a name, on a server.
+/// Existence and origin of the schema with a given name on a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SchemaState {
     /// There is no such schema.
     Absent,
-    /// The schema exists, and this program created it.
+    /// The schema exists, and its comment says that this program created it.
     Ours,
-    /// The schema exists, and this program did not create it.
+    /// The schema exists without the comment of this program, which therefore must not drop it.
     Foreign,
 }
 
@@ -40,16 +40,17 @@ pub(crate) enum SchemaState {
 #[derive(Debug, thiserror::Error)]
 #[error("{source}")]
 pub(crate) struct NotMade {
-    /// Error of the server.
+    /// Error of the server or of the connection to it.
     pub(crate) source: Error,
-    /// True if no part of the schema exists, so that there is nothing to drop.
+    /// True if it is certain that no part of the schema exists, so that there is nothing to drop.
     pub(crate) undone: bool,
 }
 
 impl NotMade {
-    /// Creates the failure of the transaction that creates a schema. If the server reports an error, it has
-    /// rolled the transaction back. This is not certain if the session ended, which may have happened during
-    /// the commit.
+    /// Creates the failure from the error of the transaction that creates a schema. If the server
+    /// reports an error of severity ERROR, it has rolled the transaction back, and `undone` is
+    /// true. After a lost connection or a fatal error `undone` is false, because the commit may
+    /// have taken effect.
     fn from_transaction(source: Error) -> Self {
         let told = source.as_db_error();
         let undone = told.is_some_and(|told| told.parsed_severity() == Some(Severity::Error));
@@ -57,15 +58,17 @@ impl NotMade {
     }
 }
 
-/// Schema that this program creates, identified by its name.
+/// Schema that this program creates, identified by its name. The schema need not exist on the
+/// server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Schema {
     name: String,
 }
 
 impl Schema {
-    /// Returns the schema of the run `run_id`. Its name has only lower-case letters, digits and `_`, so that
-    /// it never needs quotes.
+    /// Returns the schema of the run `run_id`, named `plimsoll_` plus the id in lower case.
+    /// Characters other than ASCII letters and digits become `_`, so that the name never needs
+    /// quotes. Does not contact the server.
     pub(crate) fn for_run(run_id: &str) -> Self {
         let plain = |c: char| {
             if c.is_ascii_alphanumeric() {
@@ -79,15 +82,18 @@ impl Schema {
         }
     }
 
-    /// Returns the schema's name, which is also the application name of the run's connections.
+    /// Returns the schema's name. The run's connections have the same name as their application
+    /// name.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns a schema that outlives runs, as `workload init` creates it.
+    /// Returns the schema `name`, which outlives runs and is created by `workload init`. Does not
+    /// contact the server.
     ///
     /// # Errors
-    /// Fails with a sentence if `name` would need quotes, or lacks the prefix.
+    /// Fails with a sentence for the user if `name` would need quotes, lacks the prefix [`PREFIX`],
+    /// or is longer than 63 bytes.
     pub(crate) fn lasting(name: &str) -> Result<Self, String> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if name.starts_with(PREFIX) && name.chars().all(plain) && name.len() <= LONGEST {
@@ -99,10 +105,10 @@ impl Schema {
         ))
     }
 
-    /// Asks the server if the schema exists, and if this program created it.
+    /// Queries whether the schema exists and whether this program created it.
     ///
     /// # Errors
-    /// Fails with the server's error.
+    /// Fails with the error of the server or of the connection.
     pub(crate) async fn state(&self, client: &Client) -> Result<SchemaState, Error> {
         let question = "SELECT /* plimsoll */ coalesce(obj_description(oid, 'pg_namespace'), '')
                         FROM pg_namespace WHERE nspname::text = $1";
@@ -114,11 +120,12 @@ impl Schema {
         })
     }
 
-    /// Waits until the schema exists and was created by this program. Returns false if that is not the case
-    /// at the instant `until`.
+    /// Waits until the schema exists and was created by this program, and then returns true.
+    /// Returns false if that is not the case at the instant `until`. The server is queried every
+    /// 200 ms, and at least once.
     ///
     /// # Errors
-    /// Fails with the server's error.
+    /// Fails with the error of the server or of the connection.
     pub(crate) async fn await_made(&self, client: &Client, until: WallTime) -> Result<bool, Error> {
         loop {
             let is_late = WallTime::now() >= until;
@@ -132,10 +139,12 @@ impl Schema {
         }
     }
 
-    /// Creates the schema with tables like those of `pgbench -i`, with `scale` × 100,000 accounts.
+    /// Creates the schema with tables like those of `pgbench -i`, filled with `scale` × 100,000
+    /// accounts, then vacuums and analyzes the tables.
     ///
     /// # Errors
-    /// Fails with the server's error. The error tells if [`Schema::remove`] must still be called.
+    /// Fails with the server's error. [`Schema::remove`] must still be called unless the error's
+    /// `undone` is true.
     pub(crate) async fn create(&self, client: &Client, scale: u64) -> Result<Tables, NotMade> {
         let name = &self.name;
         let rows = scale.saturating_mul(ROWS_PER_SCALE);
@@ -166,29 +175,33 @@ impl Schema {
         Ok(Tables::own(name, scale))
     }
 
-    /// Creates the schema and drops it, in one transaction.
+    /// Creates the schema without tables and drops it again, in one transaction, to check the
+    /// permission to create it.
     ///
     /// # Errors
-    /// Fails with the server's error; nothing is left on the server then either.
+    /// Fails with the server's error; in that case, too, nothing is left on the server.
     pub(crate) async fn try_out(&self, client: &Client) -> Result<(), Error> {
         let name = &self.name;
         let both = format!("CREATE SCHEMA {name}; DROP SCHEMA {name}");
         client.in_transaction("", &both).await
     }
 
-    /// Ends the sessions of this run that are still at work, then drops the schema.
+    /// Terminates those sessions of this run that are not idle, then drops the schema with its
+    /// tables if it exists. Waits for the end of the sessions for at most half a second.
     ///
     /// # Errors
-    /// Fails with the server's error, for example if another session holds a lock on the tables.
+    /// Fails with the server's error, for example if another session holds a lock on the tables for
+    /// more than 1 s.
     pub(crate) async fn remove(&self, client: &Client) -> Result<(), Error> {
         self.end_connections(client).await?;
         self.drop(client).await
     }
 
-    /// Drops the schema without ending any session.
+    /// Drops the schema with its tables, if it exists, without ending any session.
     ///
     /// # Errors
-    /// Fails with the server's error, for example if another session holds a lock on the tables.
+    /// Fails with the server's error, for example if another session holds a lock on the tables for
+    /// more than 1 s.
     pub(crate) async fn drop(&self, client: &Client) -> Result<(), Error> {
         let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.name);
         client
@@ -196,8 +209,10 @@ impl Schema {
             .await
     }
 
-    /// Ends those sessions of the run that are at work, because they hold locks, or may create again what was
-    /// dropped. Idle sessions hold nothing. They may belong to a pooler that keeps this application name.
+    /// Terminates those sessions of the run that are not idle, because they hold locks, or may
+    /// create again what was dropped, and waits for at most half a second until they have ended.
+    /// Idle sessions hold no locks, and may belong to a pooler that keeps this application name.
+    /// Does not fail if sessions remain.
     async fn end_connections(&self, client: &Client) -> Result<(), Error> {
         let ours = "FROM pg_stat_activity
                     WHERE starts_with(application_name, $1) AND pid <> pg_backend_pid()
@@ -216,9 +231,13 @@ impl Schema {
     }
 }
 
-/// Vacuums and analyzes `table`, so that the first reader need not write hint bits, and plans rest on
-/// statistics. VACUUM cannot run in a transaction, so a time-out of the role cannot be switched off for it.
-/// If the time-out ends VACUUM, ANALYZE and a full read of the table have the same effect.
+/// Vacuums and analyzes `table`, so that the first reader need not write hint bits, and plans rest
+/// on statistics. VACUUM cannot run in a transaction, so a statement or lock time-out of the role
+/// stays in force for it. If such a time-out ends VACUUM, ANALYZE and a full read of the table
+/// replace it.
+///
+/// # Errors
+/// Fails with any other error of VACUUM, or with the error of the replacement.
 async fn vacuum_and_analyze(client: &Client, table: &str) -> Result<(), Error> {
     let vacuum = format!("VACUUM (ANALYZE) {table}");
     match client.batch_execute(&vacuum).await {

@@ -2,20 +2,22 @@
 
 use pgbench_script::{ScriptSource, ScriptValue};
 
-/// Text of one script of a mix.
+/// One script of a mix, before it is compiled: its text, its names and its weight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ScriptEntry {
     /// Source text of the script.
     pub(crate) source: ScriptSource,
-    /// Prefix for the names of its statements.
+    /// Name of the script; prefix of the names that reports give its statements.
     pub(crate) label: String,
-    /// Name of the operation that executions of the script count for; several scripts may share one.
+    /// Name of the operation that executions of the script are counted under in reports; several
+    /// scripts may share one.
     pub(crate) operation: String,
     /// Weight of the script, relative to the other scripts.
     pub(crate) weight: u32,
 }
 
-/// Scripts and variables that a workload was compiled from.
+/// Scripts, predefined variables and seed of the hash functions, from which a workload was
+/// compiled.
 #[derive(Debug, Clone)]
 pub(super) struct CompiledFrom {
     pub(super) entries: Vec<ScriptEntry>,

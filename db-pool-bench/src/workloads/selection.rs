@@ -1,4 +1,4 @@
-//! Workload that the user chose, checked before any server is contacted.
+//! Workload that the user chose by flags, compiled once to check it before any server is contacted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -16,10 +16,12 @@ use crate::protocol::Protocol;
 use pg_evidence::Client;
 use pgbench_script::{ScriptSource, ScriptValue};
 
-/// Largest size of a script, in bytes. A larger file is probably given by mistake and is not read.
+/// Largest size of a script file, in bytes. A larger file is probably given by mistake, and is an
+/// error.
 const LARGEST_SCRIPT: u64 = 1 << 20;
 
-/// Workload that the user chose. It was compiled once to check it.
+/// Workload that the user chose by flags. Its scripts compile without errors; no server has
+/// verified them.
 #[derive(Debug)]
 pub(crate) struct WorkloadSelection {
     kind: SelectedWorkload,
@@ -27,11 +29,14 @@ pub(crate) struct WorkloadSelection {
     max_tries: u64,
     protocol: Protocol,
     seed: u64,
-    /// Size of the created tables, and the value of `:scale` in scripts.
+    /// Size of the tables that the run creates, in steps of 100,000 accounts; also the value of
+    /// `:scale` in scripts.
     pub(crate) scale: u64,
-    /// Name of the only table, from which the workload reads; absent unless the user gives one.
+    /// Name of the existing accounts table that the workload reads (`--table`), as the user wrote
+    /// it; `None` without that flag.
     pub(crate) table: Option<String>,
-    /// Schema with tables that outlive the run; absent unless the user gives one.
+    /// Schema with tables that `workload init` created (`--schema`), which the run does not drop;
+    /// `None` without that flag.
     pub(crate) schema: Option<Schema>,
 }
 
@@ -42,11 +47,12 @@ enum SelectedWorkload {
 }
 
 impl WorkloadSelection {
-    /// Reads and checks the workload that `flags` describe. `seed` is the seed of the hash functions in
-    /// scripts.
+    /// Reads and checks the workload that `flags` describe, by compiling it without a server.
+    /// `seed` is the seed of the hash functions in scripts.
     ///
     /// # Errors
-    /// Fails if flags contradict each other, if a script cannot be read, or if a script has an error.
+    /// Fails if `--table` is combined with another workload than `point-select`, if the name in
+    /// `--schema` is not allowed, or if a script cannot be read or has an error.
     pub(crate) fn new(flags: &WorkloadFlags, seed: u64) -> anyhow::Result<Self> {
         let read_only = flags.workload == Builtin::PointSelect;
         if let Some(table) = flags.table.as_ref().filter(|_| !read_only) {
@@ -79,7 +85,8 @@ impl WorkloadSelection {
         Ok(selection)
     }
 
-    /// Returns the name of the built-in workload, or the names of the scripts.
+    /// Returns the name of the built-in workload, or the label of the user's only script. Several
+    /// scripts are listed as `label@weight`, separated by spaces.
     pub(crate) fn name(&self) -> String {
         match &self.kind {
             SelectedWorkload::Builtin(builtin) => builtin.name().to_owned(),
@@ -96,7 +103,8 @@ impl WorkloadSelection {
         }
     }
 
-    /// Returns the text of all scripts of the workload.
+    /// Returns the text of all scripts of the user, separated by NUL characters; an empty string
+    /// for a built-in workload.
     pub(crate) fn texts(&self) -> String {
         match &self.kind {
             SelectedWorkload::Builtin(_) => String::new(),
@@ -107,12 +115,15 @@ impl WorkloadSelection {
         }
     }
 
-    /// Returns true if statements are prepared on each connection and stay there for later requests.
+    /// Returns true if the protocol is `prepared`: statements are prepared on each connection and
+    /// remain there for later requests.
     pub(crate) fn prepares_statements(&self) -> bool {
         self.protocol == Protocol::Prepared
     }
 
-    /// Returns true if tables must be created. Scripts on the user's server use the tables that exist there.
+    /// Returns true if the run must create the tables itself. A built-in workload with tables needs
+    /// them unless the user names a table or a schema. Scripts of the user need them only on a
+    /// `throwaway` server; elsewhere they use the tables that exist.
     pub(crate) fn needs_new_tables(&self, throwaway: bool) -> bool {
         let named = self.table.is_some() || self.schema.is_some();
         match self.kind {
@@ -121,7 +132,10 @@ impl WorkloadSelection {
         }
     }
 
-    /// Compiles the workload for `tables`.
+    /// Compiles the workload for `tables` without a server.
+    ///
+    /// # Errors
+    /// Fails with the error in a script and its place.
     fn draft(&self, tables: &Tables) -> Result<WorkloadDraft, pgbench_script::ScriptError> {
         match &self.kind {
             SelectedWorkload::Builtin(builtin) => builtin.draft(tables, self.seed, self.protocol),
@@ -134,11 +148,13 @@ impl WorkloadSelection {
         }
     }
 
-    /// Compiles the workload for `tables`, and lets the server of `client` verify each statement. With
-    /// `own_schema`, scripts find their tables in that schema.
+    /// Compiles the workload for `tables`, and has the server of `client` verify each statement. If
+    /// `own_schema` is given, scripts of the user find their tables in that schema, then in
+    /// `public`.
     ///
     /// # Errors
-    /// Fails with the statement that the server refuses and its place in the script.
+    /// Fails with the error in a script, with the statement that the server refuses and its place
+    /// in the script, or if the server does not answer.
     pub(crate) async fn compile_on(
         &self,
         client: &Client,
@@ -159,7 +175,9 @@ impl WorkloadSelection {
         Ok(workload)
     }
 
-    /// Returns the workload as entries of the report's `config`.
+    /// Returns the entries of the report's `config` that describe the workload, by their key:
+    /// `workload`, `max_tries`, `table`, `schema` or `scale`, the scripts, and the protocol if it
+    /// is not the default.
     pub(crate) fn config(&self) -> BTreeMap<String, Json> {
         let mut config = BTreeMap::from([
             ("workload".to_owned(), json!(self.name())),
@@ -183,7 +201,11 @@ impl WorkloadSelection {
     }
 }
 
-/// Reads the scripts. Each is named after its file; if names repeat, a number is added.
+/// Reads the script files, in the order of `flags`. Each script is named after its file without the
+/// extension; a repeated name gets `-2`, `-3` … appended.
+///
+/// # Errors
+/// Fails with a usage error if a file cannot be read, is larger than 1 MiB, or is not UTF-8.
 pub(crate) fn entries(flags: &[ScriptFlag]) -> anyhow::Result<Vec<ScriptEntry>> {
     let mut labels = BTreeSet::new();
     let mut entries = Vec::with_capacity(flags.len());

@@ -1,4 +1,4 @@
-//! Tables that a workload reads and writes.
+//! Names and sizes of the pgbench tables that a workload reads and writes.
 
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -8,14 +8,16 @@ use pg_evidence::Client;
 /// Number of rows in `pgbench_accounts` for each step of the scale, as `pgbench -i` creates them.
 pub(super) const ROWS_PER_SCALE: u64 = 100_000;
 
-/// Tables as `pgbench -i` creates them.
+/// Names and sizes of tables as `pgbench -i` creates them. Their existence on a server is not
+/// implied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tables {
-    /// Names of the tables, in quotes if they need them.
+    /// Names of the tables, quoted where needed.
     place: TableNames,
-    /// Largest key of the accounts table; the smallest is 1.
+    /// Largest key `aid` of the accounts table; the smallest is 1.
     pub(crate) rows: i64,
-    /// Number of branches.
+    /// Scale of the tables: number of branches, or accounts divided by 100,000. At least 1 if read
+    /// from an accounts table.
     pub(crate) scale: i64,
 }
 
@@ -29,10 +31,10 @@ enum TableNames {
     Unqualified,
 }
 
-/// Reasons why a table cannot be described.
+/// Reasons why a table on the server cannot be described.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TablesError {
-    /// There is no such table, or it has no `aid` and `abalance`.
+    /// The table does not exist, or lacks integer columns `aid` and `abalance`.
     #[error("{table} is no table as pgbench makes it ({source})")]
     NoTable {
         /// Name of the table, as the user gave it.
@@ -40,10 +42,11 @@ pub(crate) enum TablesError {
         /// Error of the server.
         source: Error,
     },
-    /// The table is empty.
+    /// The table with this name, as the user gave it, has no rows.
     #[error("{0} is empty")]
     Empty(String),
-    /// The server did not answer the query about the table.
+    /// The query about the table failed for another reason, for example a lost connection or a
+    /// missing permission.
     #[error("cannot look into {table}")]
     Server {
         /// Name of the table, as the user gave it.
@@ -54,7 +57,8 @@ pub(crate) enum TablesError {
 }
 
 impl Tables {
-    /// Returns the tables that this program creates in `schema`, whose name needs no quotes.
+    /// Returns the tables that this program creates in `schema`, whose name needs no quotes, with
+    /// `scale` × 100,000 accounts. Does not contact the server.
     pub(crate) fn own(schema: &str, scale: u64) -> Self {
         Self {
             place: TableNames::Schema(schema.to_owned()),
@@ -62,7 +66,8 @@ impl Tables {
         }
     }
 
-    /// Returns tables for which only the scale is known.
+    /// Returns tables of which only the scale is known, with `scale` × 100,000 accounts. Their
+    /// names carry no schema. Does not contact the server.
     pub(crate) fn at_scale(scale: u64) -> Self {
         Self {
             place: TableNames::Unqualified,
@@ -71,10 +76,11 @@ impl Tables {
         }
     }
 
-    /// Describes the tables that `workload init` created in `schema`. The number of branches gives the scale.
+    /// Describes the tables that this program created in `schema`. The number of branches, which is
+    /// counted on the server, gives the scale.
     ///
     /// # Errors
-    /// Fails if the tables do not exist, or the server does not answer.
+    /// Fails if the table of branches does not exist, or if the query fails.
     pub(crate) async fn in_schema(client: &Client, schema: &str) -> Result<Self, TablesError> {
         let branches = quoted(&format!("{schema}.pgbench_branches"));
         let scale = ask(
@@ -86,11 +92,11 @@ impl Tables {
         Ok(Self::own(schema, scale.unwrap_or(0).cast_unsigned()))
     }
 
-    /// Describes the accounts table `table` that `pgbench -i` created, for a workload that only reads it.
-    /// Queries its largest key.
+    /// Describes the accounts table `table` that `pgbench -i` created, for a workload that only
+    /// reads it. Queries its largest key, on which the scale is based.
     ///
     /// # Errors
-    /// Fails if there is no such table, if it is empty, or if the server does not answer.
+    /// Fails if there is no such table, if it is empty, or if the query fails.
     pub(crate) async fn from_pgbench(client: &Client, table: &str) -> Result<Self, TablesError> {
         let name = quoted(table);
         let question =
@@ -104,7 +110,8 @@ impl Tables {
         })
     }
 
-    /// Returns the name for use in statements of the table `accounts`, `history`, `tellers` or `branches`.
+    /// Returns the name of a table for use in statements, quoted or with its schema where needed.
+    /// `table` is `accounts`, `history`, `tellers` or `branches`.
     pub(crate) fn name(&self, table: &str) -> String {
         match &self.place {
             TableNames::Schema(schema) => format!("{schema}.pgbench_{table}"),
@@ -114,7 +121,12 @@ impl Tables {
     }
 }
 
-/// Executes the query `question`. Returns the number in its only row; `None` if that is NULL.
+/// Executes the query `question` and returns the integer in the first column of its only row;
+/// `None` if that is NULL. `table` is the name for the error.
+///
+/// # Errors
+/// Fails with `NoTable` if the table, schema or a column is missing or of another type, else with
+/// `Server`.
 async fn ask(client: &Client, table: &str, question: &str) -> Result<Option<i64>, TablesError> {
     let asked = client.query_one(question, &[]).await;
     asked.and_then(|row| row.try_get(0)).map_err(|source| {
@@ -132,7 +144,8 @@ async fn ask(client: &Client, table: &str, question: &str) -> Result<Option<i64>
     })
 }
 
-/// Returns the name `schema.table` with each part in quotes, so that it cannot be anything else than a name.
+/// Returns the name `table` or `schema.table` with each part in double quotes, so that the server
+/// reads it as a name and nothing else. Each dot separates two parts.
 pub(crate) fn quoted(table: &str) -> String {
     let parts = table
         .split('.')

@@ -1,4 +1,5 @@
-//! User of a workload: chooses scripts, and executes them on a connection.
+//! Simulated user of a workload: chooses scripts by their weights, and executes them on a
+//! connection.
 
 use std::sync::Arc;
 
@@ -13,50 +14,50 @@ use pgbench_script::{
     Action, BoundValue, Diagnostic, StatementResult, TransactionEffect, Variables,
 };
 
-/// Kinds of failures that are retried: serialization failures and deadlocks.
+/// Kinds of failures after which a script is retried: serialization failures and deadlocks.
 const RETRIED: [&str; 2] = ["sqlstate.40001", "sqlstate.40P01"];
-/// Kind of failure for an error in a script.
+/// Kind of failure that stands for an error in a script, found while it is executed.
 const SCRIPT: &str = "script";
 
 /// Connection on which the statements of [`SqlWorkload::prepared`] were prepared.
 pub(crate) trait WorkloadConnection: Send {
-    /// Executes the statement with index `statement` in [`SqlWorkload::statements`], with `values` bound, and
-    /// discards its rows.
+    /// Executes the statement with index `statement` in [`SqlWorkload::statements`], with `values`
+    /// bound to its parameters in order, and discards its rows.
     fn execute(
         &mut self,
         statement: usize,
         values: &[BoundValue],
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Sends `sql`, which is one statement or several, as a simple query. Adds the results to `answers`, if
-    /// given.
+    /// Sends `sql`, which is one statement or several, as a simple query. Appends the result of
+    /// each statement to `answers`, if given; discards the results otherwise.
     fn send(
         &mut self,
         sql: &str,
         answers: Option<&mut Vec<StatementResult>>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Records that a transaction begins or ends. A connection that is dropped inside a transaction must not
-    /// be given to another user.
+    /// Records that a transaction begins (`open` is true) or has ended (false). A connection that
+    /// is dropped inside a transaction must not be given to another user.
     fn in_transaction(&mut self, open: bool);
 }
 
-/// State of one user: random numbers, variables, and the chosen script.
+/// State of one simulated user: random numbers, script variables, and the chosen script.
 #[derive(Debug)]
 pub(crate) struct User {
     workload: Arc<SqlWorkload>,
     script: usize,
     random: SmallRng,
     variables: Variables,
-    /// Bound values of the last statement; kept only to reuse the allocation.
+    /// Bound values of the last executed statement; kept only to reuse the allocation.
     values: Vec<BoundValue>,
-    /// Text of the last statement; kept only to reuse the allocation.
+    /// Text of the last executed statement; kept only to reuse the allocation.
     sql: String,
     parts: Vec<Part>,
     before: RetryState,
 }
 
-/// State of a user at the beginning of a script, to which a retry returns.
+/// State of a user before the first try of a script, which a retry restores.
 #[derive(Debug)]
 struct RetryState {
     random: SmallRng,
@@ -64,7 +65,8 @@ struct RetryState {
 }
 
 impl User {
-    /// Creates the user with the number `user`. Equal seeds give equal requests.
+    /// Creates the user with the number `user`, counted from 0. Equal arguments give an equal
+    /// sequence of scripts and values.
     pub(crate) fn new(workload: &Arc<SqlWorkload>, seed: u64, user: UserId) -> Self {
         let seed = seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let random = SmallRng::seed_from_u64(seed);
@@ -84,7 +86,8 @@ impl User {
         }
     }
 
-    /// Chooses the next script and returns the index of its operation.
+    /// Chooses the next script at random by weight, and returns the operation that its execution
+    /// counts for. Clears the recorded statements of the last execution.
     pub(crate) fn choose(&mut self) -> OperationId {
         self.parts.clear();
         let SqlWorkload {
@@ -103,13 +106,15 @@ impl User {
         scripts[self.script].operation
     }
 
-    /// Returns the statements of the last execution; the statements of all its tries are included.
+    /// Returns the recorded statements since the last [`User::choose`], in order; those of all
+    /// tries are included. Scripts of a single statement record none.
     pub(crate) fn parts(&self) -> &[Part] {
         &self.parts
     }
 
-    /// Executes the chosen script. Retries it after a serialization failure or deadlock, with the same random
-    /// numbers and variables as in the first try.
+    /// Executes the chosen script. Repeats it after a serialization failure or deadlock, with the
+    /// same random numbers and variables as in the first try, up to `max_tries` tries in all. A
+    /// failure is in the outcome.
     pub(crate) async fn execute_script(
         &mut self,
         connection: &mut impl WorkloadConnection,
@@ -143,7 +148,12 @@ impl User {
         }
     }
 
-    /// Executes the script once. Rolls back a transaction that is still open at the end.
+    /// Executes the script once, without retries. Rolls back a transaction that is still open at
+    /// the end.
+    ///
+    /// # Errors
+    /// Fails with the first failure of a statement or of the script, also if the script ends inside
+    /// a transaction.
     async fn execute_once(
         &mut self,
         connection: &mut impl WorkloadConnection,
@@ -196,7 +206,12 @@ impl User {
         }
     }
 
-    /// Executes the statement with `index`. Sets `open` while a transaction is open.
+    /// Executes the statement with `index` in [`SqlWorkload::statements`]. Sets `open` to true if
+    /// the statement begins a transaction, and to false if it ends one.
+    ///
+    /// # Errors
+    /// Fails with the server's or connection's failure, or if a variable is missing or has no valid
+    /// value.
     async fn execute_statement(
         &mut self,
         connection: &mut impl WorkloadConnection,
@@ -257,7 +272,11 @@ impl User {
     }
 }
 
-/// Writes the values of the variables that `statement` uses into `values`.
+/// Replaces `values` by the values of the variables that `statement` uses, in the order of its
+/// parameters.
+///
+/// # Errors
+/// Fails if a variable is not set, or if its value does not fit the parameter's type.
 fn bind(
     script: &CompiledScript,
     statement: &Prepared,

@@ -18,30 +18,34 @@ use pgbench_script::{
     ScriptSource, ScriptStatement, ScriptValue, TransactionEffect, VariableTable, compile,
 };
 
-/// Largest number of statements in transactions that a report names; further ones are merged into one.
+/// Largest number of names of separately recorded statements in a report; the last name merges all
+/// further statements.
 const MOST_PARTS: usize = 32;
 const OTHER_PARTS: &str = "other statements";
-/// Longest name of a statement in reports, in characters.
+/// Longest name of a statement in reports, in characters, without the script's label and line;
+/// longer names are cut.
 const LONGEST_NAME: usize = 48;
 
-/// Workload that all users of a step execute.
+/// Compiled workload that all users of a step execute.
 #[derive(Debug)]
 pub(crate) struct SqlWorkload {
-    /// Largest number of tries of a script after serialization failures or deadlocks.
+    /// Largest number of executions of a script for one request, the first one included; repeats
+    /// follow only serialization failures and deadlocks.
     pub(crate) max_tries: u64,
-    /// Query protocol.
+    /// Query protocol in which statements are sent.
     pub(crate) protocol: Protocol,
-    /// Search path for scripts whose tables this program created; absent for other scripts.
+    /// Value of `search_path` for user scripts whose tables this program created; `None` for other
+    /// workloads.
     pub(crate) search_path: Option<String>,
     pub(super) scripts: Vec<CompiledScript>,
     pub(super) total_weight: u32,
     pub(super) statements: Vec<Prepared>,
-    /// Index of the statement ROLLBACK.
+    /// Index of the statement ROLLBACK in `statements`; it is the last one.
     pub(super) rollback: usize,
     pub(super) variables: VariableTable,
     operations: OperationTable,
     parts: Vec<String>,
-    /// Scripts and variables from which the workload was compiled.
+    /// Scripts, variables and seed from which the workload was compiled.
     pub(super) source: CompiledFrom,
 }
 
@@ -53,32 +57,37 @@ pub(super) struct CompiledScript {
     pub(super) weight: u32,
     /// Commands of the script. The text of its statements is in [`SqlWorkload::statements`].
     pub(super) program: Program,
-    /// Index of the script's first statement among the statements of all scripts.
+    /// Index of the script's first statement in [`SqlWorkload::statements`].
     pub(super) first_statement: usize,
 }
 
-/// Statement in the form in which it is sent.
+/// Statement of a script in the form in which it is sent; not necessarily prepared on the server.
 #[derive(Debug, Clone)]
 pub(crate) struct Prepared {
-    /// Text with `$1`, `$2` … for the parameters; with `:name` if values are written into the text.
+    /// Text of the statement, with `$1`, `$2` … for the parameters; with `:name` under the simple
+    /// protocol, which writes values into the text.
     pub(crate) sql: Arc<str>,
     /// Short text that identifies the statement in failures.
     pub(crate) fingerprint: Arc<str>,
-    /// Parameters of the statement, each with its variable slot, its type, and its position in the script.
+    /// Parameters of the statement in order, each with its variable slot, its type, and its
+    /// position in the script.
     pub(super) parameters: Vec<(usize, ParameterType, Position)>,
-    /// Ranges of the text that are replaced by values, each with the variable slot of its value.
+    /// Byte ranges of the text that are replaced by values, each with the variable slot of its
+    /// value.
     pub(super) substitutions: Vec<(Range<usize>, usize)>,
-    /// Variables that are set from the statement's rows; absent if none are.
+    /// Assignment of variables from the statement's rows (`\gset`, `\aset`); `None` if there is
+    /// none.
     pub(super) capture: Option<Capture>,
     pub(super) effect: TransactionEffect,
     /// True if the text consists of several statements that are sent together.
     pub(super) joined: bool,
-    /// Index into [`SqlWorkload::parts`]; absent if the statement is not recorded separately.
+    /// Index of the statement's name in [`SqlWorkload::parts`]; `None` if the statement is not
+    /// recorded separately.
     pub(super) part: Option<usize>,
 }
 
 impl Prepared {
-    /// Iterates over the types of the statement's parameters, in order.
+    /// Iterates over the types of the statement's parameters, in the order of `$1`, `$2` ….
     pub(crate) fn kinds(&self) -> impl Iterator<Item = ParameterType> {
         self.parameters.iter().map(|(_, kind, _)| *kind)
     }
@@ -87,23 +96,23 @@ impl Prepared {
 /// Reasons why a workload cannot run on a server.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WorkloadError {
-    /// A script has an error.
+    /// A script has an error; the server was not needed to find it.
     #[error(transparent)]
     Script(#[from] ScriptError),
     /// The server refuses a statement.
     #[error("{error}")]
     Refused {
-        /// Error of the server with the statement and its place.
+        /// Message of the server with the statement's file and place.
         error: ScriptError,
-        /// The same error, by kind.
+        /// Same refusal as a failure with its kind (`sqlstate.…`), from which a remedy is chosen.
         failure: Box<Failure>,
     },
-    /// The server did not answer.
+    /// The server did not answer, or the connection failed.
     #[error("cannot have the server look at the statements of the workload: {0}")]
     Server(Box<Failure>),
 }
 
-/// Compiled mix whose parameters have no types yet; the server must infer them.
+/// Compiled mix whose parameters have no types yet; a server must infer them.
 #[derive(Debug)]
 pub(crate) struct WorkloadDraft {
     protocol: Protocol,
@@ -113,11 +122,12 @@ pub(crate) struct WorkloadDraft {
 }
 
 impl WorkloadDraft {
-    /// Compiles `entries`, whose weights must be above zero, for `protocol`. `constants` are predefined
-    /// variables.
+    /// Compiles `entries`, whose weights must be above zero, for `protocol`. `constants` are
+    /// predefined variables, of which a later one replaces an earlier one of the same name. `seed`
+    /// is the seed of the hash functions in scripts.
     ///
     /// # Errors
-    /// Fails with the error in a script and its place.
+    /// Fails with the first error in a script and its place.
     pub(crate) fn new(
         entries: Vec<ScriptEntry>,
         constants: &[(String, ScriptValue)],
@@ -141,7 +151,8 @@ impl WorkloadDraft {
         })
     }
 
-    /// Iterates over all statements, each with the file that contains it.
+    /// Iterates over the statements of all scripts, in order, each with the path of the file that
+    /// contains it.
     pub(crate) fn statements(&self) -> impl Iterator<Item = (&str, &ScriptStatement)> {
         let scripts = self.source.entries.iter().zip(&self.programs);
         scripts.flat_map(|(entry, program)| {
@@ -150,19 +161,23 @@ impl WorkloadDraft {
         })
     }
 
-    /// Lets the server verify each statement, which changes nothing there. Statements with values in their
-    /// text are complete only when they are sent, and are not verified.
+    /// Has the server infer the parameter types of each statement, which executes nothing, and
+    /// returns the finished workload. Under the simple protocol, whose statements are complete only
+    /// when they are sent, nothing is verified.
     ///
     /// # Errors
-    /// Fails with the statement that the server refuses and its place in the script.
+    /// Fails with the statement that the server refuses and its place in the script, if a parameter
+    /// has an unsupported type, or if the server does not answer.
     pub(crate) async fn verify(self, client: &Client) -> Result<SqlWorkload, WorkloadError> {
         self.verify_with(client, "").await
     }
 
-    /// Executes `settings` on the server, then lets it verify each statement.
+    /// Works as [`WorkloadDraft::verify`], but executes the SQL text `settings` on the server
+    /// first.
     ///
     /// # Errors
-    /// Fails with the statement that the server refuses and its place in the script.
+    /// Fails with the statement that the server refuses and its place in the script, if a parameter
+    /// has an unsupported type, or if the server does not answer.
     pub(super) async fn verify_with(
         self,
         client: &Client,
@@ -191,12 +206,14 @@ impl WorkloadDraft {
         Ok(kinds)
     }
 
-    /// Finishes a workload whose statements have no parameters, without a server.
+    /// Finishes the workload without a server. Parameters of its statements, if any, are dropped,
+    /// so the statements must have none.
     pub(crate) fn without_parameters(self) -> SqlWorkload {
         self.finish(Vec::new())
     }
 
-    /// Completes the workload with the parameter types of each statement, in order.
+    /// Finishes the workload. `kinds` are the parameter types of each statement, in the order of
+    /// [`WorkloadDraft::statements`]; missing entries count as no parameters.
     pub(super) fn finish(self, kinds: Vec<Vec<ParameterType>>) -> SqlWorkload {
         let mut kinds = kinds.into_iter();
         let (mut operations, mut parts) = (Vec::<String>::new(), Vec::new());
@@ -254,7 +271,8 @@ impl WorkloadDraft {
     }
 }
 
-/// Returns the name for reports of a statement that begins with `words`.
+/// Returns the name for reports of a statement that begins with `words`: the words without the
+/// schema of this run, cut to 48 characters; `statement` if there are no words.
 fn statement_name(words: &[String]) -> String {
     if words.is_empty() {
         return "statement".to_owned();
@@ -263,7 +281,8 @@ fn statement_name(words: &[String]) -> String {
     words.join(" ").chars().take(LONGEST_NAME).collect()
 }
 
-/// Returns `word` without the name of this run's schema, which differs from run to run.
+/// Returns `word` without a leading schema name of this program (`plimsoll_…`), which differs from
+/// run to run.
 fn without_run(word: &str) -> &str {
     match word.rsplit_once('.') {
         Some((schema, table)) if schema.starts_with("plimsoll_") => table,
@@ -271,8 +290,8 @@ fn without_run(word: &str) -> &str {
     }
 }
 
-/// Returns the index of `name` in `parts`, adding it if needed. The length of `parts` is bounded by
-/// [`MOST_PARTS`].
+/// Returns the index of `name` in `parts`, appending it if needed. After `MOST_PARTS - 1` entries
+/// every further name is replaced by one common name, so `parts` never exceeds [`MOST_PARTS`].
 fn part(parts: &mut Vec<String>, name: String) -> usize {
     let name = if parts.len() < MOST_PARTS - 1 {
         name
@@ -347,22 +366,26 @@ fn refused(file: &str, statement: &ScriptStatement, error: &WireError) -> Worklo
 }
 
 impl SqlWorkload {
-    /// Returns the operations that the scripts count for.
+    /// Returns the table of the operations that the scripts count for, in the order of their first
+    /// script.
     pub(crate) fn operations(&self) -> OperationTable {
         self.operations.clone()
     }
 
-    /// Returns the names of those statements that are recorded separately within an operation.
+    /// Returns the names of the statements that are recorded separately within an operation;
+    /// [`Prepared::part`] is an index into them.
     pub(crate) fn parts(&self) -> Vec<String> {
         self.parts.clone()
     }
 
-    /// Returns all statements. Connections execute them by their index.
+    /// Returns the statements of all scripts in order, and ROLLBACK as the last one. Connections
+    /// execute them by their index.
     pub(crate) fn statements(&self) -> &[Prepared] {
         &self.statements
     }
 
-    /// Returns the statements that each connection must prepare before it is used.
+    /// Returns the statements that each connection must prepare before it is used: all of them
+    /// under the protocol `prepared`, else none.
     pub(crate) fn prepared(&self) -> &[Prepared] {
         match self.protocol {
             Protocol::Prepared => &self.statements,

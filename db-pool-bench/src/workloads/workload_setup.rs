@@ -20,30 +20,34 @@ const READ_ONLY: &str = "sqlstate.25006";
 /// Failure kind of a missing table.
 const NO_TABLE: &str = "sqlstate.42P01";
 
-/// Preparation of a workload on a server, with the connection and the schema that it uses.
+/// Preparation of a workload on a server: creates or finds the tables, and has the server verify
+/// the statements.
 #[derive(Debug)]
 pub(crate) struct WorkloadSetup<'a> {
     /// Runtime that executes the work on the server.
     pub(crate) control: &'a ControlRuntime,
     /// Address of the server.
     pub(crate) address: &'a Address,
-    /// Connection for the preparation; it is not part of the load.
+    /// Connection for the preparation, which is not part of the load.
     pub(crate) client: &'a Client,
-    /// Schema of the run.
+    /// Schema that the run creates for its tables if the workload needs new ones.
     pub(crate) schema: &'a Schema,
-    /// True if the server is a throwaway one.
+    /// True if the server was started for this run and is discarded afterwards.
     pub(crate) throwaway: bool,
-    /// Instant until which another host must have created the schema; absent if this run creates it.
+    /// Instant until which worker 0 on another host must have created the schema; `None` if this
+    /// run creates it.
     pub(crate) made_by_other_until: Option<WallTime>,
-    /// True as soon as the run's schema may exist and must be dropped.
+    /// True as soon as the run's schema may exist, so that the caller must drop it.
     pub(crate) schema_begun: bool,
 }
 
 impl WorkloadSetup<'_> {
-    /// Prepares the workload of `selection` for any driver. `None` if a signal is received.
+    /// Creates or finds the tables of `selection` and returns the verified workload, which suits
+    /// any driver; `None` if a signal interrupts the preparation. May set `schema_begun`.
     ///
     /// # Errors
-    /// Fails if its tables are missing or cannot be created, or if the server refuses a statement.
+    /// Fails with a remedy if its tables are missing or cannot be created, or if the server refuses
+    /// a statement.
     pub(crate) fn prepare(
         &mut self,
         selection: &WorkloadSelection,
@@ -100,10 +104,11 @@ impl WorkloadSetup<'_> {
         made.or_else(|error| self.not_made(&error.source))
     }
 
-    /// Creates the run's schema and drops it at once.
+    /// Checks that the run's schema can be created: creates it and drops it in one transaction. A
+    /// signal ends the check without an error.
     ///
     /// # Errors
-    /// Fails with the obstacle to creating it.
+    /// Fails with the obstacle to creating the schema, and a remedy.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let tried = self.control.run(self.schema.try_out(self.client))?;
         let tried = tried.unwrap_or(Ok(()));
@@ -119,7 +124,8 @@ impl WorkloadSetup<'_> {
         remedy::cannot(&what, &failure, Purpose::Making, self.address)
     }
 
-    /// Returns the reason why transactions cannot write on this server.
+    /// Returns the reason why transactions cannot write on this server, as a phrase for a message.
+    /// Names both possible reasons if the server does not say whether it is a standby.
     fn why_read_only(&self) -> &'static str {
         let asked = "SELECT /* plimsoll */ pg_is_in_recovery()";
         let answer = self.control.run(self.client.query_one(asked, &[]));
@@ -131,7 +137,8 @@ impl WorkloadSetup<'_> {
         }
     }
 
-    /// Returns the error about a table that could not be described, with a remedy.
+    /// Always returns an error: the given one about a table that could not be described, with a
+    /// remedy. `where_absent` is the remedy for a table that is missing or empty.
     fn unread<T>(&self, error: TablesError, where_absent: &str) -> anyhow::Result<T> {
         let remedy = match &error {
             TablesError::Server { source, .. } => {
@@ -142,7 +149,12 @@ impl WorkloadSetup<'_> {
         Err(error).remedy(remedy)
     }
 
-    /// Waits for the tables that worker 0 creates for all hosts, at most until `until`.
+    /// Waits for the tables that worker 0 creates for all hosts, at most until `until`. `None` if a
+    /// signal is received.
+    ///
+    /// # Errors
+    /// Fails with a remedy if the schema does not exist at that instant, or if the server does not
+    /// answer.
     fn made_by_other(&self, until: WallTime) -> anyhow::Result<Option<Tables>> {
         let name = self.schema.name();
         let awaited = self
@@ -173,7 +185,12 @@ impl WorkloadSetup<'_> {
         }
     }
 
-    /// Finds the tables that `workload init` created in `schema`. `None` if a signal is received.
+    /// Describes the tables that `workload init` created in `schema`. `None` if a signal is
+    /// received.
+    ///
+    /// # Errors
+    /// Fails with a remedy if there is no such schema, if this program did not create it, or if its
+    /// tables cannot be described.
     fn lasting(&self, schema: &Schema) -> anyhow::Result<Option<Tables>> {
         let name = schema.name();
         let state = self.control.run(schema.state(self.client))?.transpose();

@@ -9,7 +9,9 @@ use super::script_entry::ScriptEntry;
 use super::workload::{SqlWorkload, WorkloadDraft};
 use crate::protocol::Protocol;
 
-/// Scripts and settings of a workload, with the types of its parameters.
+/// Serializable form of a compiled workload: scripts, predefined variables, seed, protocol, number
+/// of tries, search path, and the parameter types that a server inferred. Another process compiles
+/// it without a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WorkloadText {
     scripts: Vec<ScriptText>,
@@ -18,11 +20,12 @@ pub(crate) struct WorkloadText {
     protocol: Protocol,
     max_tries: u64,
     search_path: Option<String>,
-    /// Object ids of the types of each statement's parameters.
+    /// Parameter types of each statement, as object ids of PostgreSQL, in the order of the
+    /// statements over all scripts.
     parameters: Vec<Vec<u32>>,
 }
 
-/// One script of a mix.
+/// Serializable form of one script of a mix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct ScriptText {
     file: String,
@@ -32,7 +35,8 @@ struct ScriptText {
     weight: u32,
 }
 
-/// Value of a predefined variable, exact to the last bit.
+/// Value of a predefined variable; a floating-point number is stored as its bits, so that it stays
+/// exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum ConstantText {
@@ -43,7 +47,7 @@ enum ConstantText {
 }
 
 impl WorkloadText {
-    /// Returns the text of `workload`.
+    /// Returns the serializable form of `workload`.
     pub(crate) fn new(workload: &SqlWorkload) -> Self {
         let source = &workload.source;
         let constants = source.constants.iter();
@@ -64,10 +68,11 @@ impl WorkloadText {
         }
     }
 
-    /// Compiles the workload.
+    /// Compiles the same workload again, without a server.
     ///
     /// # Errors
-    /// Fails if [`WorkloadText::new`] did not create this text.
+    /// Fails if a script does not compile, which cannot happen for a text from
+    /// [`WorkloadText::new`].
     pub(crate) fn compile(self) -> Result<SqlWorkload, ScriptError> {
         let entries = self.scripts.into_iter().map(ScriptText::entry).collect();
         let constants: Vec<(String, ScriptValue)> = self

@@ -8,7 +8,8 @@ use std::process::Command;
 use crate::common::{PASSWORD, REPORT, Talk, postgres, sweep};
 use test_support::TestDirectory;
 
-/// Returns the exit code, and the text on stderr.
+/// Runs `command` with `--quiet`. Returns the exit code and the text on stderr. Panics if stdout is
+/// not empty, or if stderr contains a trace of a panic or the password.
 fn refused(place: &TestDirectory, command: &mut Command) -> (i32, String) {
     let output = command.arg("--quiet").output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
@@ -29,7 +30,8 @@ fn refused(place: &TestDirectory, command: &mut Command) -> (i32, String) {
     (output.status.code().unwrap(), said)
 }
 
-/// Returns exit code and stderr of a short sweep at `url`.
+/// Returns the exit code and the text on stderr of a short sweep at the address `url`, which must
+/// print no result.
 fn refused_at(url: &str) -> (i32, String) {
     refused_with(url, "")
 }

@@ -8,7 +8,7 @@ use crate::common::{postgres, report, sweep};
 
 const DRIVERS: [&str; 2] = ["deadpool", "sqlx"];
 
-/// Returns the only step of a sweep with `args`.
+/// Runs a sweep at `url` with `args`, which must succeed, and returns the first step of its report.
 fn step(url: &str, args: &str) -> Step {
     let place = TestDirectory::new();
     let common = "--workload checkout-only --repeats 1 --warmup 0 --duration 500ms";

@@ -47,7 +47,8 @@ fn the_login_may_come_from_variables_or_a_password_file_that_nobody_else_can_rea
     );
 }
 
-/// psql uses libpq: a password that psql finds must be found here as well.
+/// A password that psql, as a user of libpq, finds in a password file must be found by this program
+/// as well.
 #[test]
 fn a_password_file_says_what_it_says_to_psql() {
     let server = postgres(&[]);
@@ -107,7 +108,8 @@ fn a_variable_that_no_driver_can_follow_is_refused_instead_of_meeting_another_se
     }
 }
 
-/// Clients of a firewall, or of a server that hangs, get a connection but no answer.
+/// A host that accepts connections but never answers, like a firewall or a server that hangs, is
+/// given up after the connect time-out.
 #[test]
 fn a_host_that_lets_in_and_says_nothing_is_given_up_in_time() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -143,7 +145,8 @@ fn a_socket_is_reached_by_its_directory() {
     );
 }
 
-/// psql uses libpq: an address that psql understands must be understood here, by every driver.
+/// An address that psql, as a user of libpq, understands must be understood by every driver of this
+/// program.
 #[test]
 fn a_string_of_keywords_or_a_list_of_hosts_reaches_the_server_that_psql_reaches() {
     let server = postgres(&[]);

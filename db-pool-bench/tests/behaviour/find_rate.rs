@@ -7,10 +7,12 @@ use test_support::TestDirectory;
 use crate::common::{complete, postgres};
 use crate::scripting::write;
 
-/// A rate counts as carried if 97 % of it was served.
+/// Highest rate that the search may find, in requests per second: two connections at 10 ms per
+/// request, divided by 0.97, because a rate counts as held if 97 % of it was served.
 const MOST_PER_S: f64 = 2.0 / 0.010 / 0.97;
 
-/// Searches with a script that sleeps. Returns the report, and the text that was printed.
+/// Runs `scenario` as a search with a script that sleeps for 10 ms, which must complete. Returns
+/// the report, and the text that was printed on stdout and stderr.
 fn search(scenario: &str, args: &str) -> (Report, String) {
     let server = postgres(&[]);
     let scripts = TestDirectory::new();

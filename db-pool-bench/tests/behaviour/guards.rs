@@ -9,7 +9,8 @@ use testbed::Postgres;
 
 const SHORT: &str = "--driver deadpool --repeats 1 --warmup 0 --duration 200ms";
 
-/// Returns the reason why the step with a pool of `size` was left out.
+/// Returns the reason why the step with a pool of `size` connections failed. Panics unless it
+/// failed and the report warns of too low a limit.
 fn refusal(report: &Report, size: f64) -> &str {
     let step = report
         .steps
@@ -93,7 +94,8 @@ fn a_step_ends_when_others_need_the_connections() {
     Talk::to(server.url()).assert_nothing_is_left();
 }
 
-/// Returns the last step, which a rule ended, with the rule and its reason.
+/// Returns the last step, which a stop rule ended early, with the name of the rule and the reason.
+/// Panics if no rule ended it.
 fn stopped(report: &Report) -> (&Step, &str, &str) {
     let last = report.steps.last().unwrap();
     let StepEnd::Stopped { rule, reason } = &last.end else {
@@ -102,7 +104,8 @@ fn stopped(report: &Report) -> (&Step, &str, &str) {
     (last, rule, reason)
 }
 
-/// Long runs, which only a guard can end within the test's time.
+/// Scenarios and flags of runs of 20 s or more, which only a stop rule can end within the test's
+/// time.
 const COURSES: [(&str, &str); 2] = [
     (
         "exhaust",
@@ -138,7 +141,8 @@ fn a_course_ends_when_others_need_the_connections() {
     }
 }
 
-/// Runs a scenario with a script of which half of the requests fail on the server.
+/// Runs `scenario` on the server at `url` with a script of which half of the requests fail on the
+/// server with a division by zero.
 fn with_a_failing_script(url: &str, scenario: &str, args: &str) -> Ran {
     let place = TestDirectory::new();
     let script = place.path().join("half.sql");
@@ -216,12 +220,14 @@ fn a_server_without_a_free_connection_is_told_from_one_that_is_down() {
     drop(others);
 }
 
-/// Way in which a server stops and comes back.
+/// Way in which a server goes away under load and comes back.
 #[derive(Debug, Clone, Copy)]
 enum Loss {
-    /// The server is restarted: it ends every session in order, and refuses connections meanwhile.
+    /// The server is restarted: it closes every session in order, and refuses connections
+    /// meanwhile.
     Restart,
-    /// A backend crashes and the server ends all others: it recovers, and then accepts clients again.
+    /// A backend is killed, and the server ends all others: it recovers, and then accepts clients
+    /// again.
     Crash,
 }
 

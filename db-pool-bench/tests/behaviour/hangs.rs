@@ -16,8 +16,8 @@ const FROZEN: Faults = Faults {
     cut_after_bytes: None,
 };
 
-/// Runs `scenario` on a server that answers for a second of the load and then stops. Returns how the run
-/// ended, and its report.
+/// Runs `scenario` on a server that answers for one second after the output line `begins`, and then
+/// hangs until the run saves its report. Returns how the run ended, and its report.
 fn frozen(scenario: &str, args: &str, begins: &str) -> (Ended, Report) {
     let server = postgres(&[]);
     let (proxy, url) = behind_a_proxy(&server);
@@ -188,7 +188,8 @@ fn what_lifecycle_cuts_off_is_censored_and_not_forgotten() {
     assert!(censored > 0);
 }
 
-/// Runs `sql` as the script of a short sweep. With `ours` the server counts as a throwaway one.
+/// Runs `sql` as the script of a short sweep. If `ours` is true, the server counts as a throwaway
+/// one.
 fn scripted(server: &Postgres, sql: &str, args: &str, ours: bool) -> Ran {
     let place = TestDirectory::new();
     write(&place, "a.sql", sql);

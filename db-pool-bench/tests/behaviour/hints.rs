@@ -14,7 +14,8 @@ use crate::common::{PASSWORD, Talk, bench, postgres, report, sweep};
 const SHORT: &str = "--driver direct --pool-sizes 1 --users 1 --repeats 1 --warmup 0 \
                      --duration 200ms --workload point-select";
 
-/// Returns the message of a sweep of `url` that cannot run; it must not contain the password.
+/// Returns the text on stderr of a sweep of `url`. Panics unless the sweep ends with exit code 1
+/// and the text contains no password.
 fn said(url: &str) -> String {
     let output = sweep(&TestDirectory::new(), SHORT)
         .env("DATABASE_URL", url)
@@ -27,7 +28,8 @@ fn said(url: &str) -> String {
     said
 }
 
-/// Returns the address of `server` for another user and database, with the password that all users share.
+/// Returns the URL of `server` for the given user and database, with the password that all users of
+/// the test share.
 fn of(server: &Postgres, user: &str, database: &str) -> String {
     format!(
         "postgres://{user}:{PASSWORD}@127.0.0.1:{}/{database}",
@@ -35,7 +37,8 @@ fn of(server: &Postgres, user: &str, database: &str) -> String {
     )
 }
 
-/// Asserts that the message names the cause and contains the remedy that fits only this cause.
+/// Asserts that the message of a sweep of `url` contains `cause`, and that the advice after `Try: `
+/// contains `remedy`.
 fn assert_told(url: &str, cause: &str, remedy: &str) {
     let said = said(url);
     assert!(said.contains(cause), "{cause}: {said}");
@@ -43,7 +46,7 @@ fn assert_told(url: &str, cause: &str, remedy: &str) {
     assert!(given.contains(remedy), "{cause}: {said}");
 }
 
-/// User, database, words of the message about the cause, and words of its remedy.
+/// Refused logins: user, database, words of the message about the cause, and words of its remedy.
 const REFUSALS: [(&str, &str, &str, &str); 13] = [
     (
         "rejected",

@@ -1,4 +1,5 @@
-//! Tests of a signal in any phase: the report must be valid, and nothing may be left behind.
+//! Tests of a signal in any phase of a run: the report must be valid, and nothing may remain on the
+//! server.
 
 use std::process::Command;
 
@@ -14,11 +15,12 @@ fn on(url: &str, place: &TestDirectory, args: &str) -> Command {
     command
 }
 
-/// Query that tells if a run has read its tables.
+/// Query that returns `yes` if a run has read its accounts table by an index, else `no`.
 const AT_WORK: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_stat_user_tables
     WHERE relname = 'pgbench_accounts' AND idx_scan > 0) THEN 'yes' ELSE 'no' END";
 
-/// Waits for `line`, sends `signal`, and asserts that the run ends in order, with a report.
+/// Starts `command`, waits for the output `line`, sends `signal`, and asserts that the run ends
+/// with the exit code of an interruption and a report of that status, which it returns.
 fn interrupt(place: &TestDirectory, command: &mut Command, line: &str, signal: Signal) -> Report {
     let mut running = RunningProgram::start(command);
     running.wait_for(line);
@@ -67,8 +69,8 @@ fn in_every_phase_of_a_run_on_the_users_server_it_ends_in_order() {
     }
 }
 
-/// Starts a run whose tables cannot be dropped while a reader holds a lock on them. Returns the run, the name
-/// of its schema, and the reader.
+/// Starts a run whose tables cannot be dropped while a reader holds a lock on them. Returns the
+/// run, the name of its schema, and the connection of the reader, whose transaction is open.
 fn held_up(server: &Postgres, place: &TestDirectory) -> (RunningProgram, String, Talk) {
     let args = "--driver direct --pool-sizes 1 --warmup 0 --duration 300ms --repeats 1";
     let mut running = RunningProgram::start(&mut on(server.url(), place, args));

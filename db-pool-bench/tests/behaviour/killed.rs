@@ -6,7 +6,7 @@ use crate::common::{postgres, report, sweep};
 use bench_report::{Status, StepEnd};
 use test_support::{Ended, RunningProgram, TestDirectory, left_behind};
 
-/// Kinds of failures that mean that the server is gone.
+/// Kinds of failures that show that the server is gone.
 const GONE: [&str; 7] = [
     "refused",
     "reset",

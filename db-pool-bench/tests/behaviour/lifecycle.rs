@@ -127,16 +127,17 @@ fn connections_that_never_come_back_are_counted_and_named() {
     Talk::to(server.url()).assert_nothing_is_left();
 }
 
-/// Treatment of a connection that is one too many.
+/// Treatment of a connection beyond the largest number that the proxy accepts.
 enum Surplus {
-    /// It is closed, as a full pooler does.
+    /// The connection is closed at once, as a full pooler does.
     Closed,
-    /// It never gets an answer.
+    /// The connection is accepted, but never gets an answer.
     Unanswered,
 }
 
-/// Starts a proxy before `server` that accepts at most `most` connections at once. Returns the URL of the
-/// server behind the proxy, which ends with the test.
+/// Starts a proxy before `server` that forwards at most `most` connections at once; `surplus` is
+/// the treatment of further ones. Returns the URL of the server behind the proxy, whose threads
+/// live as long as the test process.
 fn lets_in(server: &Postgres, most: usize, surplus: Surplus) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (port, target) = (listener.local_addr().unwrap().port(), server.port());

@@ -1,4 +1,4 @@
-//! Tests of observing a server under a load that somebody else makes.
+//! Tests of `observe`: reading a server under a load that another program creates.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use test_support::{RunningProgram, TestDirectory};
 
 const REPORT: &str = "run/db-pool-bench.observe.json";
-/// Value that nothing else contains.
+/// Secret value in the statements of the planted sessions, which the report must not contain.
 const VALUE: &str = "Zq7secretqZ";
 
 fn observe(place: &TestDirectory, args: &str) -> Command {
@@ -24,7 +24,9 @@ fn table<'a>(report: &'a Report, name: &str) -> &'a [EvidenceRow] {
     tables.get(name).map_or(&[], Vec::as_slice)
 }
 
-/// Plants a shop that leaves a transaction open, and a job that waits for its row.
+/// Creates a table, and two sessions on it: `shop` leaves a transaction open that has changed a
+/// row, and `job` waits for the lock on that row for about 4 s. Returns the thread that commits and
+/// ends both.
 fn planted(url: &str) -> std::thread::JoinHandle<()> {
     let shop = Talk::to(url);
     shop.execute(

@@ -1,6 +1,7 @@
-//! Tests of sweeps through PgBouncer. Session mode works with every version. In transaction mode, the
-//! protocols `simple` and `extended` work with every version. Prepared statements work from version 1.21 on;
-//! older versions give an error with the reason.
+//! Tests of sweeps through PgBouncer. In session mode every version of PgBouncer works. In
+//! transaction mode the protocols `simple` and `extended` work with every version, and prepared
+//! statements from version 1.21 on; with older versions the sweep ends with an error that states
+//! the reason.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
@@ -12,7 +13,8 @@ use test_support::TestDirectory;
 use testbed::Postgres;
 
 const REASON: &str = "from version 1.21 on";
-/// Script whose sums show that transactions were kept completely or not at all.
+/// Script that adds an amount to one table and logs it in another, in one transaction: equal sums
+/// in both tables show that no transaction took effect in part.
 const PAY: &str = "\\set amount random(1, 100)
     BEGIN;
     UPDATE sums SET amount = amount + :amount WHERE who = :client_id;
@@ -25,8 +27,9 @@ const TABLES: &str = "CREATE TABLE paid (who int, amount int);
 const DIFFERENCE: &str =
     "SELECT ((SELECT sum(amount) FROM sums) - (SELECT sum(amount) FROM paid))::text";
 
-/// Runs a sweep of these drivers. Returns its exit code, and all its output with the errors and reasons in
-/// the report.
+/// Runs a sweep through the pooler at `url` with the given drivers and flags of the workload.
+/// Returns its exit code, and the text on stderr followed by the end and the failures of each step
+/// in the report. With exit code 0, steps must have requests and no failures.
 fn swept(url: &str, drivers: &str, workload: &str) -> (i32, String) {
     let place = TestDirectory::new();
     fs::write(place.path().join("pay.sql"), PAY).unwrap();
@@ -52,7 +55,8 @@ fn swept(url: &str, drivers: &str, workload: &str) -> (i32, String) {
     (output.status.code().unwrap(), told)
 }
 
-/// Server with the tables of the script, and what to run before it.
+/// Server with the tables of the script, the PgBouncer to start before it, and a directory with
+/// PgBouncer's files.
 struct Pooled {
     pgbouncer: PgBouncer,
     server: Postgres,
@@ -61,7 +65,7 @@ struct Pooled {
 }
 
 impl Pooled {
-    /// Returns `None` if PgBouncer is not installed.
+    /// Starts the server and creates the tables. Returns `None` if PgBouncer is not installed.
     fn new() -> Option<Self> {
         let pgbouncer = PgBouncer::installed()?;
         let server = postgres(&[]);
@@ -80,7 +84,8 @@ impl Pooled {
             .start(self.place.path(), &self.server, settings)
     }
 
-    /// Sweeps the built-in workload and the script, through PgBouncer.
+    /// Starts PgBouncer with `settings` and sweeps through it with all drivers: first the built-in
+    /// workload, then the script. Returns the exit code and the output of each sweep.
     fn both_swept(&self, settings: &str) -> [(i32, String); 2] {
         let bouncer = self.start(settings);
         ["", "--script pay.sql"].map(|workload| swept(&bouncer.url, ALL, workload))
@@ -126,8 +131,9 @@ fn in_session_mode_every_driver_works_with_scripts_and_over_tls() {
     talk.assert_nothing_is_left();
 }
 
-/// A pooler without support for prepared statements must be recognized before the load begins, however it
-/// distributes its sessions: under load, a statement's name may be that of another client's statement.
+/// A pooler without support for prepared statements must be recognized before the load begins, in
+/// whichever order it assigns its sessions: under load, a statement's name may be that of another
+/// client's statement.
 #[test]
 fn in_transaction_mode_it_works_or_says_why_not_by_the_version() {
     let Some(pooled) = Pooled::new() else { return };
@@ -159,7 +165,8 @@ fn in_transaction_mode_it_works_or_says_why_not_by_the_version() {
     pooled.talk.assert_nothing_is_left();
 }
 
-/// Returns two connections, each within a transaction on a server session of its own.
+/// Returns two connections to the pooler, each inside a transaction, so that each has another
+/// server session.
 fn both_sessions(url: &str) -> [Talk; 2] {
     let both = [Talk::to(url), Talk::to(url)];
     for session in &both {
@@ -168,11 +175,12 @@ fn both_sessions(url: &str) -> [Talk; 2] {
     both
 }
 
-/// Names that drivers give to prepared statements. Tests leave statements of these names on the
-/// pooler's sessions, as another client of the same driver would.
+/// Names that drivers give to prepared statements. Tests leave statements with these names on the
+/// pooler's server sessions, as another client of the same driver would.
 const NAMES: [&str; 5] = ["s0", "s1", "s2", "sqlx_s_1", "w0"];
 
-/// Prepares statements called [`NAMES`] on both sessions of a pooler, each with another text.
+/// Prepares one statement for each of [`NAMES`] on both server sessions of the pooler; the text
+/// differs from that of any statement of the load.
 fn plant_names(url: &str) {
     let both = both_sessions(url);
     for session in &both {
@@ -183,8 +191,8 @@ fn plant_names(url: &str) {
     }
 }
 
-/// With prepared statements a driver may find statements that others left, and the load may fail. The schema
-/// that was created for it must still be removed.
+/// With prepared statements a driver may meet statements that another client left, and the load may
+/// fail. The schema that was created for the load must still be dropped.
 #[test]
 fn a_sweep_that_meets_the_names_of_others_leaves_no_schema() {
     let Some(pooled) = Pooled::new() else { return };
@@ -196,7 +204,8 @@ fn a_sweep_that_meets_the_names_of_others_leaves_no_schema() {
     }
 }
 
-/// Protocols that leave no statement on a session work with every version of the pooler.
+/// Protocols that leave no statement on a server session work with every version of the pooler, and
+/// also where other clients left statements.
 #[test]
 fn as_text_or_parsed_anew_statements_work_in_transaction_mode_and_leave_nothing() {
     let Some(pooled) = Pooled::new() else { return };

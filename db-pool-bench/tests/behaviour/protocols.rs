@@ -1,4 +1,5 @@
-//! The three ways of sending statements, held against `pgbench --protocol` on the same scripts.
+//! Tests of the three query protocols: each driver must leave the same rows as `pgbench --protocol`
+//! with the same script.
 
 use test_support::TestDirectory;
 
@@ -6,12 +7,12 @@ use crate::common::{Talk, postgres};
 use crate::scripting::{pgbench, refused, run, write};
 
 const DRIVERS: [&str; 4] = ["wire", "direct", "deadpool", "sqlx"];
-/// Rows that are compared, and transactions of pgbench that give as many.
+/// Query of the compared rows; pgbench runs as many transactions as give these 40 rows.
 const COMPARED: &str = "SELECT n || ': ' || t FROM log WHERE id <= 40 ORDER BY id";
 const TABLE: &str = "DROP TABLE IF EXISTS log;
     CREATE TABLE log (id serial PRIMARY KEY, n numeric, t text)";
 
-/// Script that every protocol takes, in capitals as people write them.
+/// Script that runs under every protocol; commands are in capitals in part, as people write them.
 const PLAIN: &str = "\\SET n 3
     \\Set half 0.5
     BEGIN;
@@ -26,7 +27,7 @@ const PLAIN: &str = "\\SET n 3
     \\ENDIF
     INSERT INTO log (n, t) VALUES (:n::int, E'it''s \\'' || :n::text);";
 
-/// Script that only the simple protocol takes.
+/// Script that runs only under the simple protocol.
 const TEXTUAL: &str = "\\set n -3
     BEGIN \\; INSERT INTO log (n, t) VALUES (:n, ':n of it') \\; END;
     SELECT count(*) AS rows, 'it is' AS word, NULL AS none FROM log WHERE n = :n \\GSET p_

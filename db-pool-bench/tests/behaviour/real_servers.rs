@@ -1,5 +1,5 @@
-//! Every scenario on servers as they are: TLS with verify-full, SCRAM and a role without
-//! `pg_monitor`; none of its connections free; restarted in the middle.
+//! Tests of every scenario on servers in realistic states: with TLS verified in full, SCRAM and a
+//! role without `pg_monitor`; with no connection free; restarted during the run.
 
 use crate::certificates::{Certificates, tls_server};
 use crate::common::{PASSWORD, Talk, bench, complete, postgres};
@@ -8,7 +8,7 @@ use pg_evidence::failure::is_server_gone;
 use test_support::{Ended, RunningProgram, TestDirectory, eventually};
 use testbed::Postgres;
 
-/// Scenarios, and what makes them short.
+/// Scenarios, each with flags that make its run short.
 const SCENARIOS: [(&str, &str); 5] = [
     (
         "sweep",
@@ -37,7 +37,7 @@ fn succeeded(report: &Report) -> u64 {
     operations.map(|operation| operation.succeeded).sum()
 }
 
-/// The login is bound to the channel, so it is SCRAM, and it is TLS.
+/// The connection requires channel binding, which proves that the login uses SCRAM over TLS.
 #[test]
 fn by_scram_over_verified_tls_a_role_without_pg_monitor_can_do_everything() {
     let place = TestDirectory::new();
@@ -100,7 +100,8 @@ fn a_server_without_a_free_connection_is_told_as_such_by_every_scenario() {
     }
 }
 
-/// Long enough for a restart, and for what comes after it.
+/// Scenarios with flags that make the run long enough for a restart of the server and for requests
+/// after it.
 const LONGER: [(&str, &str); 2] = [
     (
         "scale",
@@ -109,8 +110,8 @@ const LONGER: [(&str, &str); 2] = [
     ("observe", "--duration 5s"),
 ];
 
-/// As a user has it who wants to see what a restart does: the server is not a throwaway one, and so
-/// the rules that protect it hold.
+/// The server does not count as a throwaway one, as for a user who examines the effect of a
+/// restart, so the rules that protect a server are in force.
 #[test]
 fn a_restart_in_the_course_of_a_pool_is_a_gap_after_which_its_connections_are_established_again() {
     let mut server = postgres(&[]);
@@ -162,7 +163,8 @@ fn a_restart_in_the_course_of_a_pool_is_a_gap_after_which_its_connections_are_es
     Talk::to(server.url()).assert_nothing_is_left();
 }
 
-/// Returns true if the time without a server is a doubt about `what` of some step.
+/// Returns true if the report warns that the server was away, and that warning puts a value of some
+/// step in doubt whose JSON pointer ends with `what`.
 fn casts_doubt(report: &Report, what: &str) -> bool {
     let mut doubts = report.warnings.iter();
     let doubt = doubts.find(|warning| warning.code == WarningCode::TargetAway);

@@ -1,4 +1,5 @@
-//! Scripts on real servers: pgbench's own run unchanged, in every scenario, and come to its values.
+//! Tests of scripts on real servers: pgbench's built-in scripts run unchanged in every scenario,
+//! and scripts compute the same values as under pgbench.
 
 use crate::common::{Talk, complete, postgres, report, sweep};
 use crate::scripting::{figure, pgbench, run, shipped, with_pgbench_tables, write};
@@ -7,7 +8,8 @@ use test_support::TestDirectory;
 
 const DRIVERS: [&str; 4] = ["wire", "direct", "deadpool", "sqlx"];
 
-/// Each script is an operation, and each statement of a transaction is a part of one.
+/// Asserts that `step` completed, that each script is an operation with successes and no errors,
+/// and that each statement of a transaction is a part with its own times.
 fn assert_statements_are_told_apart(step: &Step) {
     assert_eq!(step.end, StepEnd::Completed);
     assert_eq!(

@@ -1,4 +1,5 @@
-//! Scripts that fail while they run: conflicts are tried again, faults are counted with their place.
+//! Tests of scripts that fail while they run: conflicts are retried, and errors in a script are
+//! counted with their place.
 
 use crate::common::{REPORT, Talk, postgres, report, sweep};
 use crate::scripting::{figure, run, run_to, succeeded, write};
@@ -143,7 +144,8 @@ fn a_fault_while_a_script_runs_is_counted_with_its_place_and_leaves_no_transacti
     }
 }
 
-/// Script, kind, message, statement, and what the detail tells.
+/// Expected failures: script, kind of failure, message of the server, statement without its values,
+/// and texts that the detail contains.
 const TOLD: [(&str, &str, &str, &str, &[&str]); 3] = [
     (
         "zero.sql",
@@ -168,8 +170,8 @@ const TOLD: [(&str, &str, &str, &str, &[&str]); 3] = [
     ),
 ];
 
-/// A division by zero, a key that is there already and a deadlock, on every driver: each sample has
-/// the server's own message, what it adds, and the statement without its values.
+/// Provokes a division by zero, a duplicate key and a deadlock, with every driver. Each sample of a
+/// failure must contain the server's message and detail and the statement, without values of rows.
 #[test]
 fn a_failure_tells_the_servers_words_and_the_statement_and_no_data_of_rows() {
     let server = postgres(&[("deadlock_timeout", "10ms")]);

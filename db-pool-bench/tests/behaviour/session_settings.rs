@@ -1,4 +1,4 @@
-//! Sessions begin with the settings with which psql, which is libpq, begins its own.
+//! Tests that sessions begin with the same settings as those of psql, which uses libpq.
 
 use std::fs;
 use std::process::Output;
@@ -10,7 +10,8 @@ use crate::common::{PASSWORD, postgres, report, sweep};
 
 const ALL: &str = "wire,direct,deadpool,sqlx";
 
-/// A setting as psql finds it with these variables; `None` where it gets no session.
+/// Returns the value that psql shows for `setting` when it connects with these environment
+/// variables; `None` if psql fails, for example because it gets no session.
 fn of_psql(server: &Postgres, setting: &str, variables: &[(&str, &str)]) -> Option<String> {
     let place = TestDirectory::new();
     let show = format!("SELECT current_setting('{setting}')");
@@ -26,8 +27,9 @@ fn of_psql(server: &Postgres, setting: &str, variables: &[(&str, &str)]) -> Opti
     output.status.success().then(|| told.trim_end().to_owned())
 }
 
-/// Has each of `drivers` ask for a division by zero wherever `setting` is not `value`: how many
-/// requests succeeded, how many failed, or why no run came about.
+/// Runs a sweep with `drivers` whose request divides by zero unless `setting` has `value`. Returns
+/// the numbers of requests that succeeded and failed, for each step; or the text on stderr if the
+/// program cannot run and ends with exit code 1.
 fn asked(
     server: &Postgres,
     drivers: &str,

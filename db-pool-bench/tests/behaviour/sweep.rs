@@ -1,10 +1,11 @@
-//! Whole sweeps through the binary, on real servers.
+//! Tests of complete sweeps with the program, on real servers.
 
 use crate::common::{Talk, postgres};
 use bench_report::{Report, Status, Step, StepEnd, WarningCode};
 use load_engine::shuffled_steps;
 
-/// Runs to the end; report, exit code, and all that was printed.
+/// Runs a sweep on the server at `url` to its end. Returns the report, the exit code, and the text
+/// on stdout and stderr.
 fn complete(url: &str, args: &str) -> (Report, i32, String) {
     let ran = crate::common::complete(url, "sweep", args);
     (ran.report, ran.code, ran.said)
@@ -20,7 +21,8 @@ fn size(step: &Step) -> f64 {
         .unwrap()
 }
 
-/// Operations, phases, the server's side and the pool are there and fit together.
+/// Asserts that `step` completed without errors, and that its figures of operations, phases, server
+/// and pool are present and consistent.
 fn assert_step_is_whole(step: &Step) {
     assert_eq!(step.end, StepEnd::Completed, "{}", step.name);
     assert_eq!(

@@ -1,4 +1,5 @@
-//! TLS in every mode, on every variant: certificates made here, SCRAM with channel binding, scripts.
+//! Tests of TLS with every `sslmode` and every driver: with certificates that the tests create,
+//! SCRAM with channel binding, and scripts.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,7 +11,7 @@ use test_support::TestDirectory;
 
 const ALL: &str = "wire,direct,deadpool,sqlx";
 
-/// The server takes nothing but TLS over TCP, so each driver that gets in speaks it.
+/// The server accepts only TLS over TCP, so each driver that connects uses TLS.
 #[test]
 fn every_driver_speaks_tls_as_sslmode_asks_for_it() {
     let place = TestDirectory::new();

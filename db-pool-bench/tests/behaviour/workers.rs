@@ -1,4 +1,4 @@
-//! Tests of load that several processes of the program make on a real server.
+//! Tests of a load that several processes of the program create together on a real server.
 
 use crate::common::{PASSWORD, Talk, bench, postgres, report};
 use crate::scripting::write;
@@ -8,11 +8,11 @@ use nix::unistd::Pid;
 use test_support::{Ended, RunningProgram, TestDirectory, ending_bound, eventually};
 use testbed::Postgres;
 
-/// Inserts of one row each: 250 in 1.25 s, 50 of them in the warm-up.
+/// Flags of a step with 200 requests per second: 250 requests in 1.25 s, 50 of them in the warm-up.
 const INSERTS: &str = "--rate 200 --warmup 250ms --duration 1s --repeats 1 --seed 7";
 
-/// Starts a server with a table that counts requests. Returns it with the directory and the name of the
-/// script that makes such a request.
+/// Starts a server with a table of requests. Returns the server, the directory of a script that
+/// inserts one row for each request, and the flags that select that script.
 fn counted() -> (Postgres, TestDirectory, String) {
     let server = postgres(&[]);
     Talk::to(server.url()).execute("CREATE TABLE hits (user_number int8)");
@@ -27,7 +27,8 @@ fn counted() -> (Postgres, TestDirectory, String) {
     (server, scripts, args)
 }
 
-/// Runs `scenario` to its end. Returns the exit code and all printed text.
+/// Runs `scenario` to its end on the server at `url`. Returns the exit code, `None` after a signal,
+/// and all printed text, which must not contain the password.
 fn ended(place: &TestDirectory, url: &str, scenario: &str, args: &str) -> (Option<i32>, String) {
     let mut command = bench(place, scenario, args);
     let Ended { code, said, .. } = RunningProgram::start(command.env("DATABASE_URL", url)).end();

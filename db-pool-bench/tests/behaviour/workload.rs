@@ -1,10 +1,12 @@
-//! Tests of the command `workload` on real servers: tables that stay, scripts that are checked, and a mix
-//! that is proposed.
+//! Tests of the command `workload` on real servers: it creates lasting tables, checks scripts, and
+//! proposes a mix.
 
 use crate::common::{PASSWORD, Talk, complete, postgres, report, sweep};
 use test_support::TestDirectory;
 
-/// Returns what `db-pool-bench workload` printed on stdout and stderr, with its exit code.
+/// Runs `db-pool-bench workload` with `args`, on the server at `url` if given. Returns the exit
+/// code, and the text on stdout followed by that on stderr, which must contain no password and no
+/// trace of a panic.
 fn workload(place: &TestDirectory, url: Option<&str>, args: &[&str]) -> (i32, String) {
     let mut command = place.command(env!("CARGO_BIN_EXE_db-pool-bench"), &["workload"]);
     command.args(args);

@@ -1,4 +1,4 @@
-//! PgBouncer before a throwaway server, with the same logins.
+//! PgBouncer in front of a throwaway server, with the user `plimsoll` and its password.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -12,20 +12,21 @@ use testbed::Postgres;
 
 use crate::common::PASSWORD;
 
-/// Environment variable that names another program than the installed one.
+/// Environment variable with the path of the PgBouncer to use instead of the installed one.
 const PROGRAM: &str = "PLIMSOLL_PGBOUNCER";
 const PROGRAMS: [&str; 2] = ["pgbouncer", "/usr/sbin/pgbouncer"];
-/// The first version that keeps prepared statements in transaction mode.
+/// First version, major and minor number, that supports prepared statements in transaction mode.
 const FIRST_WITH_PREPARED: (u32, u32) = (1, 21);
 
-/// Installed PgBouncer, with its version.
+/// Installed PgBouncer with its version; not yet running.
 pub(crate) struct PgBouncer {
     program: String,
     version: (u32, u32),
 }
 
 impl PgBouncer {
-    /// Returns the installed PgBouncer; `None` if there is none, which `make test` reports.
+    /// Returns the installed PgBouncer; `None` if there is none and `PLIMSOLL_WITHOUT_PGBOUNCER` is
+    /// set. Panics if there is none and that variable is not set.
     pub(crate) fn installed() -> Option<Self> {
         let named = std::env::var(PROGRAM).ok();
         let usual = PROGRAMS.map(str::to_owned);
@@ -47,12 +48,13 @@ impl PgBouncer {
         None
     }
 
-    /// Returns true if this version keeps prepared statements in transaction mode.
+    /// Returns true if this version of PgBouncer supports prepared statements in transaction mode.
     pub(crate) fn keeps_statements(&self) -> bool {
         self.version >= FIRST_WITH_PREPARED
     }
 
-    /// Starts PgBouncer in `place`, before `server`; `settings` are further lines of its configuration.
+    /// Starts PgBouncer before `server`, with its files in `place`. `settings` are lines that are
+    /// added to its configuration.
     pub(crate) fn start(&self, place: &Path, server: &Postgres, settings: &str) -> Bouncer {
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -103,7 +105,7 @@ impl PgBouncer {
     }
 }
 
-/// Running PgBouncer, which is stopped at the end of the test.
+/// Running PgBouncer, which is killed when this value is dropped.
 pub(crate) struct Bouncer {
     child: Child,
     pub(crate) url: String,

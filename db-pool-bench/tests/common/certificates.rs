@@ -1,4 +1,4 @@
-//! Server that supports TLS, with certificates that are made here.
+//! Server that requires TLS, and the certificates for it, which the tests create.
 #![allow(dead_code)] // Each test file uses its part.
 
 use std::fs;
@@ -10,7 +10,8 @@ use testbed::Postgres;
 
 use crate::common::{Talk, postgres};
 
-/// Certificate authority and the certificates that it issued, as files.
+/// Files of a certificate authority, and certificates with their private keys that it issued: for a
+/// server as PEM texts, for a client as paths.
 pub(crate) struct Certificates {
     pub(crate) authority: PathBuf,
     pub(crate) server: (String, String),
@@ -18,7 +19,8 @@ pub(crate) struct Certificates {
 }
 
 impl Certificates {
-    /// Creates certificates for a server called `localhost`, and for a client that logs in as `app`.
+    /// Creates an authority in `directory`, a certificate for a server called `localhost`, and one
+    /// for a client that logs in as `app`. Files are readable by the owner only.
     pub(crate) fn made_in(directory: &Path) -> Self {
         let write = |name: &str, text: String| {
             let file = directory.join(name);
@@ -50,7 +52,8 @@ impl Certificates {
     }
 }
 
-/// Starts a server that requires TLS over TCP; the user `app` must show a certificate.
+/// Starts a server that requires TLS over TCP. The user `app` logs in with a client certificate,
+/// all others with a password.
 pub(crate) fn tls_server(certificates: &Certificates) -> Postgres {
     let server = postgres(&[]);
     let data = server.directory().join("data");

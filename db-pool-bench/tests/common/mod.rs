@@ -1,4 +1,5 @@
-//! Common parts of the tests: a real server, the program, and checks that neither has left anything behind.
+//! Helpers of the tests: a real server, the program, and checks that nothing of a run remains on
+//! the server.
 #![allow(dead_code)] // Each test file uses its part.
 
 use std::collections::BTreeMap;
@@ -12,9 +13,10 @@ mod server;
 #[allow(unused_imports)] // Each test file uses its part.
 pub(crate) use server::{PASSWORD, Talk, postgres};
 
-/// Path at which [`sweep`] writes its report.
+/// Path at which a command from [`sweep`] writes its report, relative to the directory of the test.
 pub(crate) const REPORT: &str = "run/db-pool-bench.sweep.json";
-/// Returns the command `db-pool-bench SCENARIO` with the words of `args`, to be run in `place`.
+/// Returns the command `db-pool-bench SCENARIO` with the flags in `args`, which are separated by
+/// white space, to be run in `place`. Reports go to `run`.
 pub(crate) fn bench(place: &TestDirectory, scenario: &str, args: &str) -> Command {
     let mut command = place.command(
         env!("CARGO_BIN_EXE_db-pool-bench"),
@@ -24,20 +26,22 @@ pub(crate) fn bench(place: &TestDirectory, scenario: &str, args: &str) -> Comman
     command
 }
 
-/// Returns the command `db-pool-bench sweep` with the words of `args`, to be run in `place`.
+/// Returns the command `db-pool-bench sweep` with the flags in `args`, which are separated by white
+/// space, to be run in `place`.
 pub(crate) fn sweep(place: &TestDirectory, args: &str) -> Command {
     bench(place, "sweep", args)
 }
 
-/// Result of a scenario that was completed.
+/// Result of a scenario that ran to its end.
 pub(crate) struct Ran {
     pub(crate) report: Report,
     pub(crate) code: i32,
-    /// All text that the program printed, on both streams.
+    /// Text on stdout, followed by the text on stderr.
     pub(crate) said: String,
 }
 
-/// Runs `scenario` to its end on the server at `url`. Asserts that the password is shown nowhere.
+/// Runs `scenario` to its end on the server at `url`. Panics if there is no report, or if the
+/// password is in the report or the printed text.
 pub(crate) fn complete(url: &str, scenario: &str, args: &str) -> Ran {
     let place = TestDirectory::new();
     let output = bench(&place, scenario, args)
@@ -57,7 +61,8 @@ pub(crate) fn complete(url: &str, scenario: &str, args: &str) -> Ran {
     }
 }
 
-/// Returns the shares of the users' time in `step`, by part. Asserts that they add up, if there are any.
+/// Returns the shares of the users' time in `step`, from 0 to 1, by the name of the part; empty if
+/// the step has none. Panics if the shares do not add up to 1.
 pub(crate) fn time_parts(step: &Step) -> BTreeMap<&str, f64> {
     let figures = step.figures.iter();
     let parts: BTreeMap<&str, f64> = figures
@@ -71,7 +76,7 @@ pub(crate) fn time_parts(step: &Step) -> BTreeMap<&str, f64> {
     parts
 }
 
-/// Reads the report that [`sweep`] wrote.
+/// Reads the report that a command from [`sweep`] wrote in `place`.
 pub(crate) fn report(place: &TestDirectory) -> Report {
     place.report(REPORT)
 }

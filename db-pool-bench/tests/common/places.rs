@@ -1,5 +1,5 @@
-//! Server that serves exactly k requests at once. A proxy before a real server serves each request for a
-//! known time, however many connections send one.
+//! Proxy before a real server that serves exactly `count` requests at once, each for a known time,
+//! however many connections send requests.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,28 +13,32 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// Names of the bench's own connections, which watch and prepare. They take no place.
+/// Suffixes of the application names of the bench's own connections, which observe and prepare.
+/// Their requests take no place.
 const NOT_LOAD: [&[u8]; 2] = [b".watch", b".control"];
-/// Message by which a connection asks for TLS before it logs in.
+/// Message with which a client requests TLS before it logs in.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
-/// First byte of a request: it begins by binding a prepared statement.
+/// First byte of a request of the load: type of the message that binds a prepared statement.
 const BIND: u8 = b'B';
-/// Last bytes of an answer, `ReadyForQuery`: a type and the length; the state follows.
+/// Beginning of the last message of an answer, `ReadyForQuery`: its type and its length. One byte
+/// with the transaction state follows.
 const READY: [u8; 5] = [b'Z', 0, 0, 0, 5];
 
-/// Proxy, which ends when this value is dropped.
+/// Running proxy with a limited number of places; it ends when this value is dropped.
 pub(crate) struct Places {
     pub(crate) url: String,
     _runtime: Runtime,
 }
 
 impl Places {
-    /// Starts a proxy with `count` places before `server`. A request takes a place for about `service`.
+    /// Starts a proxy with `count` places before `server`. Each request occupies a place for about
+    /// `service`.
     ///
-    /// The answer is sent after half of that time. For the other half the connection and the place stay busy,
-    /// and the connection's next request arrives. As many connections as places thus keep every place busy,
-    /// however long answers and requests are on their way. If a place were free as soon as the answer is
-    /// sent, it would be idle for that long, and more than `count` connections would serve more.
+    /// The answer is sent after half of that time. For the other half the connection and the place
+    /// stay busy, and the connection's next request arrives. As many connections as places thus
+    /// keep every place busy, however long answers and requests are on their way. If a place were
+    /// free as soon as the answer is sent, it would be idle for that long, and more than `count`
+    /// connections would serve more.
     pub(crate) fn before(server: &Postgres, count: usize, service: Duration) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -66,9 +70,9 @@ impl Places {
     }
 }
 
-/// Returns a service time that differs from `service` by up to a tenth, and equals it on average. If all
-/// places became free at once, they would serve in step for ever, and a step would count a whole round more
-/// or less.
+/// Returns the service time of the request with the number `n`. It differs from `service` by up to
+/// a tenth, and equals it on average. If all places became free at once, they would serve in step
+/// for ever, and a step would count a whole round more or less.
 fn uneven(service: Duration, n: u64) -> Duration {
     let golden_ratio = 0.618_033_988_749_895;
     service.mul_f64(0.9 + 0.2 * (n as f64 * golden_ratio).fract())
@@ -120,7 +124,11 @@ async fn carry(
     }
 }
 
-/// Reads everything that the server sends until it is ready for the next request.
+/// Reads everything that the server sends up to the end of `ReadyForQuery` or of the stream, and
+/// returns it.
+///
+/// # Errors
+/// Fails with the error of the socket.
 async fn answer(server: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let (mut answer, mut told) = (Vec::new(), vec![0; 16_384]);
     loop {

@@ -1,4 +1,4 @@
-//! Short sweep of a server, by the address and the environment variables with which it is reached.
+//! Short sweep of a server that is reached by a given address and environment variables.
 
 use std::fs;
 
@@ -10,8 +10,9 @@ use crate::common::{PASSWORD, REPORT, report, sweep};
 const SHORT: &str =
     "--pool-sizes 2 --users 2 --repeats 1 --warmup 0 --duration 200ms --workload read-heavy";
 
-/// Runs a short sweep at `url` with these drivers and variables. Returns its report, or its message if it
-/// fails.
+/// Runs a short sweep at `url` with these drivers and environment variables. Returns its report, or
+/// the text on stderr if the exit code is not 0. Panics if the password is shown, or if a step has
+/// no success or an error.
 pub(crate) fn tried(
     url: &str,
     drivers: &str,

@@ -1,4 +1,5 @@
-//! Scripts in a directory of their own, which the program runs on a server.
+//! Helpers for tests with scripts: files in a directory of the test, pgbench, and runs of the
+//! program.
 #![allow(dead_code)] // Each test file uses its part.
 
 use std::process::Command;
@@ -9,7 +10,8 @@ use testbed::Postgres;
 
 use crate::common::{PASSWORD, Talk, postgres, report, sweep};
 
-/// Runs a program of the installed PostgreSQL, which must succeed. Returns its output.
+/// Runs pgbench of the installed PostgreSQL with `args`; it must succeed. Returns the text on
+/// stdout and on stderr.
 pub(crate) fn pgbench(server: &Postgres, args: &[&str]) -> (String, String) {
     let output = Command::new(server.bin_dir().join("pgbench"))
         .args(args)
@@ -22,14 +24,16 @@ pub(crate) fn pgbench(server: &Postgres, args: &[&str]) -> (String, String) {
     (out, err)
 }
 
-/// Starts a server with the tables of `pgbench -i`.
+/// Starts a server with the tables of `pgbench -i` in its database. `scale` is the number of
+/// branches.
 pub(crate) fn with_pgbench_tables(scale: &str) -> Postgres {
     let server = postgres(&[]);
     pgbench(&server, &["-i", "-q", "-s", scale, server.url()]);
     server
 }
 
-/// Returns a script that pgbench has built in, as pgbench prints it.
+/// Returns the text that `pgbench --show-script` prints for the built-in script `name`, on both
+/// streams.
 pub(crate) fn shipped(server: &Postgres, name: &str) -> String {
     let show = format!("--show-script={name}");
     let (out, err) = pgbench(server, &[&show]);
@@ -40,7 +44,8 @@ pub(crate) fn run(place: &TestDirectory, server: &Postgres, args: &str) -> (Repo
     run_to(0, place, server, args)
 }
 
-/// Runs the program to its end. Asserts this exit code.
+/// Runs a sweep with `args` to its end and asserts the exit code `code`. Returns the report, and
+/// the text on stdout and stderr.
 pub(crate) fn run_to(
     code: i32,
     place: &TestDirectory,
@@ -57,7 +62,7 @@ pub(crate) fn run_to(
     (report(place), said)
 }
 
-/// Returns the exit code, and the text on stderr about the error in a script.
+/// Runs a sweep whose script has an error. Returns the exit code, and the text on stderr.
 pub(crate) fn refused(place: &TestDirectory, server: &Postgres, args: &str) -> (i32, String) {
     let output = sweep(place, args)
         .args(["--quiet"])

@@ -1,4 +1,4 @@
-//! A real server, and a connection to it in addition to those of the bench.
+//! Throwaway server, and a connection of the test to it beside those of the bench.
 #![allow(dead_code)] // Each test file uses its part.
 
 use pg_connect::Address;
@@ -6,7 +6,7 @@ use pg_evidence::Client;
 use test_support::eventually;
 use testbed::{Postgres, PostgresOptions};
 
-/// Password that no other text contains.
+/// Password of the server's user; no other text of the tests contains it.
 pub(crate) const PASSWORD: &str = "Zq7hunter2qZ";
 
 pub(crate) fn postgres(settings: &[(&str, &str)]) -> Postgres {
@@ -22,7 +22,7 @@ pub(crate) fn postgres(settings: &[(&str, &str)]) -> Postgres {
     .unwrap()
 }
 
-/// Connection to the server in addition to those of the bench.
+/// Connection of the test to the server, beside those of the bench, with blocking calls.
 pub(crate) struct Talk {
     runtime: tokio::runtime::Runtime,
     client: Client,
@@ -47,7 +47,7 @@ impl Talk {
             .unwrap();
     }
 
-    /// Runs `sql`, which the server must refuse, and returns its error message.
+    /// Executes `sql`, which the server must refuse, and returns the server's error message.
     pub(crate) fn refusal(&self, sql: &str) -> String {
         let refused = self.runtime.block_on(self.client.batch_execute(sql));
         let error = refused.expect_err("the server refuses it");
@@ -62,19 +62,21 @@ impl Talk {
         rows.iter().map(|row| row.get(0)).collect()
     }
 
-    /// Returns the schemas of runs that exist on the server.
+    /// Returns the names of the schemas of runs that exist on the server.
     pub(crate) fn schemas(&self) -> Vec<String> {
         self.names("SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'plimsoll%'")
     }
 
-    /// Returns the connections of runs that are open on the server.
+    /// Returns the application names of the connections of runs that are open on the server, one
+    /// for each connection.
     pub(crate) fn connections(&self) -> Vec<String> {
         self.names(
             "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'plimsoll%'",
         )
     }
 
-    /// Asserts that nothing of a run is left. Backends that were just told to end may take a moment.
+    /// Asserts that the server has no schema of a run, and waits until the last connection of a run
+    /// is closed, because terminated backends may take a moment.
     pub(crate) fn assert_nothing_is_left(&self) {
         assert_eq!(self.schemas(), [""; 0]);
         eventually("its connections are gone", || self.connections().is_empty());

@@ -1,5 +1,4 @@
-//! Common parts of the suite's tests: the programs, an isolated directory, and a search for what was left
-//! behind.
+//! Helpers of the suite's tests: the programs, an isolated directory, and reports.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -15,7 +14,7 @@ use std::process::{Command, Output};
 
 use test_support::{TestDirectory, copy_program};
 
-/// Shortest run of the suite.
+/// Arguments of the shortest run of the suite, which writes into the directory `run`.
 pub(crate) const RUN: [&str; 7] = [
     "run",
     "--profile",
@@ -26,7 +25,7 @@ pub(crate) const RUN: [&str; 7] = [
     "run",
 ];
 
-/// Programs that the suite starts.
+/// Names of the programs that the suite starts.
 const TOOLS: [&str; 5] = [
     "db-pool-bench",
     "redis-bench",
@@ -35,7 +34,7 @@ const TOOLS: [&str; 5] = [
     "bottleneck-analyzer",
 ];
 
-/// Returns the path of one of the suite's programs.
+/// Returns the path of one of the built programs. Panics if it was not built.
 pub(crate) fn binary(name: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_BIN_EXE_plimsoll")).parent().unwrap();
     let path = directory.join(name);
@@ -47,19 +46,19 @@ pub(crate) fn binary(name: &str) -> PathBuf {
     path
 }
 
-/// Returns the command that runs one of the suite's tools in `place`.
+/// Returns the command that runs the program `name` with `args` in `place`.
 pub(crate) fn tool(place: &TestDirectory, name: &str, args: &[&str]) -> Command {
     place.command(binary(name), args)
 }
 
-/// Returns all that a tool printed.
+/// Returns the text that a tool printed: stderr, then stdout.
 pub(crate) fn said(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     text(&output.stderr) + &text(&output.stdout)
 }
 
-/// Installs the suite in `place`, with a shell script instead of the tool `replaced`; without that tool if
-/// there is no script.
+/// Installs the suite in `place`, with the shell script `script` instead of the tool `replaced`;
+/// without that tool if there is no script. Returns the path of `plimsoll`.
 pub(crate) fn suite_with(place: &TestDirectory, replaced: &str, script: Option<&str>) -> PathBuf {
     let bin = place.path().join("bin");
     fs::create_dir(&bin).unwrap();
@@ -77,12 +76,13 @@ pub(crate) fn suite_with(place: &TestDirectory, replaced: &str, script: Option<&
     plimsoll
 }
 
-/// Reads the report called `stem` in `directory`.
+/// Reads the report `stem.json` in `directory`. Panics if there is no valid report.
 pub(crate) fn report(directory: &Path, stem: &str) -> bench_report::Report {
     bench_report::store::load(&directory.join(format!("{stem}.json"))).unwrap()
 }
 
-/// Reads all reports in `directory`, which must be valid; empty if there is no directory.
+/// Reads all reports in `directory`, in no particular order; empty if there is no such directory.
+/// Panics if a report is invalid.
 pub(crate) fn reports(directory: &Path) -> Vec<bench_report::Report> {
     let Ok(entries) = std::fs::read_dir(directory) else {
         return Vec::new();

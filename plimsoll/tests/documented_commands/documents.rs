@@ -1,16 +1,16 @@
-//! Shell commands in the Markdown documents.
+//! Shell commands in the code blocks of the Markdown documents.
 
 use std::path::{Path, PathBuf};
 
 use crate::shell_command::{ShellCommand, joined};
 
-/// Returns the root of the repository.
+/// Returns the root directory of the repository.
 pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.join("..").canonicalize().unwrap()
 }
 
-/// Code block of a document.
+/// Code block of a Markdown document, with the language that the block declares.
 struct Block {
     document: String,
     language: String,
@@ -18,7 +18,8 @@ struct Block {
 }
 
 impl Block {
-    /// Returns the lines that a user types: those with a prompt, or all lines if none has a prompt.
+    /// Returns the lines that a user types, without the prompt `$ `: those with a prompt, or all
+    /// lines if none has a prompt. Empty for languages other than shell and console.
     fn typed(&self) -> Vec<String> {
         if !["sh", "console", ""].contains(&&*self.language) {
             return Vec::new();
@@ -35,7 +36,7 @@ impl Block {
     }
 }
 
-/// Returns the commands of all documents.
+/// Returns the commands of all documents that run one of the programs, document by document.
 pub(crate) fn commands() -> Vec<ShellCommand> {
     let read = |block: &Block| -> Vec<ShellCommand> {
         let lines = block.typed();
@@ -47,7 +48,8 @@ pub(crate) fn commands() -> Vec<ShellCommand> {
     blocks().iter().flat_map(read).collect()
 }
 
-/// Returns the `make` targets in the documents, each with the document that has it.
+/// Returns the arguments of the `make` commands in the documents, each after the path of its
+/// document.
 pub(crate) fn make_targets() -> Vec<(String, String)> {
     let mut targets = Vec::new();
     for block in blocks() {

@@ -6,10 +6,10 @@ use crate::PROGRAMS;
 use crate::common;
 use crate::shell_command::{ShellCommand, joined};
 
-/// Commands that no help text lists, but whose own help has examples.
+/// Program and command for each command that no help text lists, but whose own help has examples.
 const HIDDEN: [(&str, &str); 1] = [("db-pool-bench", "check")];
 
-/// Returns the examples of all programs and of all their commands.
+/// Returns the examples in the help texts of all programs and of all their subcommands.
 pub(crate) fn examples() -> Vec<ShellCommand> {
     let place = TestDirectory::new();
     let mut all = Vec::new();
@@ -22,7 +22,8 @@ pub(crate) fn examples() -> Vec<ShellCommand> {
     all
 }
 
-/// Adds the examples of one command, and of the commands below it.
+/// Adds to `all` the examples in the help of the command `path` of `program`, and of its
+/// subcommands. `path` is unchanged at the end.
 fn collect(
     place: &TestDirectory,
     program: &str,
@@ -50,7 +51,7 @@ fn collect(
     }
 }
 
-/// Returns the commands that a help text lists.
+/// Returns the names of the subcommands that a help text lists, except `help`.
 fn commands(help: &str) -> Vec<String> {
     let Some((_, list)) = help.split_once("\nCommands:\n") else {
         return Vec::new();

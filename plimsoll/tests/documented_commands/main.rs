@@ -1,6 +1,6 @@
-//! Every command that a help text or a document shows is typed as it stands there, on a machine whose
-//! servers are away: flags that contradict each other, or that no longer exist, are refused before a
-//! server is looked for, so that a command may fail for the missing server and for nothing else.
+//! Tests that run every command in help texts and documents exactly as printed there, on a machine
+//! without servers. Flags that contradict each other, or that no longer exist, are refused before a
+//! server is contacted, so a command may fail only because its server is missing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../common/mod.rs"]
@@ -15,7 +15,7 @@ use std::sync::Mutex;
 
 use shell_command::ShellCommand;
 
-/// The programs of the toolkit.
+/// Names of the programs of the toolkit.
 const PROGRAMS: [&str; 6] = [
     "db-pool-bench",
     "redis-bench",
@@ -24,10 +24,10 @@ const PROGRAMS: [&str; 6] = [
     "bottleneck-analyzer",
     "plimsoll",
 ];
-/// Commands that run at a time: most of their time is a process that starts.
+/// Number of commands that run at the same time; most of their time is the start of a process.
 const LANES: usize = 4;
 
-/// Runs `commands` and fails with all those that were refused.
+/// Runs `commands`, several at a time. Panics with a list of all those that were refused.
 fn assert_accepted(commands: Vec<ShellCommand>) {
     let left = Mutex::new(commands.into_iter());
     let refused = Mutex::new(Vec::new());

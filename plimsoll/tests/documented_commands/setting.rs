@@ -1,4 +1,5 @@
-//! The place in which a command is typed: the files that it names are there, its servers are not.
+//! Directory in which a documented command is run: the files that commands name exist, the servers
+//! do not.
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
@@ -16,32 +17,37 @@ use crate::common::binary;
 use crate::documents::root;
 use crate::shell_command::ShellCommand;
 
-/// Words with which a program that runs until Ctrl-C says that it is at work.
+/// Texts with which a program that runs until Ctrl-C reports that it is working.
 const AT_WORK: [&str; 4] = [
     "listening on ",
     "recording into ",
     "phase: record",
     "serving http",
 ];
-/// Words of a failure that is the machine's: no server, not this address, or another program at it.
+/// Texts in failures that the machine causes: no server at an address, an address that cannot be
+/// used, or another program listening there.
 const AWAY: [&str; 3] = [
     "refused",
     "annot assign requested address",
     "already in use",
 ];
-/// Words of a refusal to draw where there is no terminal.
+/// Text of the error about a command that draws but whose stdout is no terminal.
 const NO_TERMINAL: &str = "stdout is no terminal";
-/// Directory of the reports that commands name.
+/// Path of the reports that commands name, relative to the directory.
 const NIGHTLY: &str = "reports/nightly";
-/// Scripts that commands name; the last one wants `--define tenants=…`.
+/// Names and texts of the scripts that commands name; the last one needs `--define tenants=…`.
 const SCRIPTS: [(&str, &str); 3] = [
     ("browse.sql", "SELECT 1;\n"),
     ("buy.sql", "SELECT 2;\n"),
     ("checkout.sql", "\\set n random(1, :tenants)\nSELECT :n;\n"),
 ];
 
-/// Runs a command until it ends, or until it says that it is at work: then it is asked to end.
-/// Returns what was said where it was refused.
+/// Runs a command until it ends; a program that reports that it is working is interrupted by
+/// SIGINT.
+///
+/// # Errors
+/// Fails with the exit code and the printed text if the command was refused, which includes a
+/// panic. A missing server, a missing terminal and a gate that fails are no refusals.
 pub(crate) fn run(command: &ShellCommand) -> Result<(), String> {
     let place = TestDirectory::new();
     let mut script = command.script();
@@ -88,7 +94,8 @@ pub(crate) fn run(command: &ShellCommand) -> Result<(), String> {
     Err(format!("exit code {code:?}: {said}"))
 }
 
-/// Returns a shell that runs `script` in `place`, where no server answers.
+/// Returns a shell command that runs `script` in `place`, with environment variables of servers
+/// that do not answer, and `T` as a time one minute from now in Unix seconds.
 fn shell(place: &TestDirectory, script: &str) -> Command {
     let programs = binary("plimsoll").parent().unwrap().display().to_string();
     let path = std::env::var("PATH").unwrap_or_default();
@@ -105,8 +112,9 @@ fn shell(place: &TestDirectory, script: &str) -> Command {
     command
 }
 
-/// Waits for the end of a process, which is asked to end once it is at work. Returns its exit code and
-/// whether it was asked.
+/// Waits for the end of `child`, which receives SIGINT as soon as `is_at_work` returns true, and is
+/// killed after a time-out. Returns its exit code, `None` without one, and whether it received
+/// SIGINT.
 fn end(mut child: Child, is_at_work: impl Fn() -> bool) -> (Option<i32>, bool) {
     let (started, mut asked) = (Instant::now(), false);
     loop {
@@ -126,7 +134,7 @@ fn end(mut child: Child, is_at_work: impl Fn() -> bool) -> (Option<i32>, bool) {
     }
 }
 
-/// Starts a recording that takes marks.
+/// Starts a recording in the background that accepts marks, and waits until it does.
 fn record(place: &TestDirectory) -> RunningProgram {
     let args = ["record", "--processes", "none", "--run-dir", NIGHTLY];
     let recorder = RunningProgram::start(&mut place.command(binary("sysmon"), &args));
@@ -135,7 +143,7 @@ fn record(place: &TestDirectory) -> RunningProgram {
     recorder
 }
 
-/// Puts the files that commands name into `place`.
+/// Creates the files that commands name in `place`.
 fn furnish(place: &TestDirectory) {
     let at = |name: &str| place.path().join(name);
     symlink(root().join("examples"), at("examples")).unwrap();
@@ -166,7 +174,8 @@ fn furnish(place: &TestDirectory) {
     }
 }
 
-/// Recording around a command, with its raw samples both in one file and in several.
+/// Directory of a recording of a command that runs for 0.3 s, with its raw samples both in one file
+/// and in several. It is created at the first use.
 static RECORDING: LazyLock<TestDirectory> = LazyLock::new(|| {
     let place = TestDirectory::new();
     for (directory, flags) in [("in-several", "--rotate-age 1s"), (".", "--quiet")] {
@@ -183,7 +192,8 @@ static RECORDING: LazyLock<TestDirectory> = LazyLock::new(|| {
     place
 });
 
-/// Writes the report of one of two workers on hosts of their own.
+/// Writes into `directory`, which must not exist, a report as of the given worker of two workers on
+/// different hosts, made from a report in `smoke`.
 fn share_of(smoke: &Path, worker: u64, directory: &Path) {
     let name = "redis-bench.cache.json";
     let text = fs::read_to_string(smoke.join(name)).unwrap();
@@ -200,7 +210,7 @@ fn copy_all(from: &Path, to: &Path) {
     }
 }
 
-/// Returns true if a file holds raw samples.
+/// Returns true if `file` contains raw samples, by its extension.
 fn is_raw(file: &Path) -> bool {
     file.extension().is_some_and(|e| e == "arrows")
 }

@@ -1,20 +1,21 @@
-//! Commands as somebody types them.
+//! Commands as a user types them into a shell.
 
 use std::fmt;
 
 use crate::PROGRAMS;
 
-/// Address at which nothing listens.
+/// Address, host and port, at which no program listens.
 const NOBODY: &str = "127.0.0.1:1";
 
-/// Command of one of the programs, as a shell takes it.
+/// Command line of one of the programs, as printed in a document or help text.
 #[derive(Debug, Clone)]
 pub(crate) struct ShellCommand {
-    /// Document or help text that shows it.
+    /// Document or help text that contains the command.
     pub(crate) place: String,
-    /// Program that it runs.
+    /// Name of the program that the command runs.
     pub(crate) program: &'static str,
-    /// Program and arguments, after variables that are set for it.
+    /// Text of the command: the program and its arguments, after assignments of environment
+    /// variables if there are any.
     pub(crate) line: String,
 }
 
@@ -25,9 +26,10 @@ impl fmt::Display for ShellCommand {
 }
 
 impl ShellCommand {
-    /// Reads a line that runs one of the programs, be it on another host or in a process
-    /// substitution; `None` where it runs something else. What stands beside it in a help text, and
-    /// what its output is piped into, is left out.
+    /// Reads a line that runs one of the programs, also over `ssh -t db` or in a process
+    /// substitution. The explanation beside it in a help text, a comment, and a pipe for its output
+    /// are left out. `None` if the line runs another program, or has no subcommand after the
+    /// program.
     pub(crate) fn read(place: &str, line: &str) -> Option<Self> {
         let line = line.trim();
         let line = line.strip_prefix("ssh -t db ").unwrap_or(line);
@@ -51,8 +53,8 @@ impl ShellCommand {
         })
     }
 
-    /// Returns the line for a shell, with nobody at the addresses that it names, and a start at the
-    /// instant `$T`.
+    /// Returns the command for a shell, with addresses in URLs replaced by one at which no program
+    /// listens, and the value of `--start-at` by the variable `$T`.
     pub(crate) fn script(&self) -> String {
         let words = self.line.split(' ').map(without_server);
         let mut words: Vec<String> = words.collect();
@@ -70,7 +72,8 @@ fn is_assignment(word: &str) -> bool {
     name.is_some_and(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
 }
 
-/// Returns the word with the address in a server's URL replaced by one at which nothing listens.
+/// Returns the word with host and port in a server's URL replaced by an address at which no program
+/// listens; the user name remains. A word without such a URL is returned unchanged.
 fn without_server(word: &str) -> String {
     for scheme in ["postgres://", "redis://", "ws://"] {
         let Some((before, rest)) = word.split_once(scheme) else {
@@ -86,7 +89,8 @@ fn without_server(word: &str) -> String {
     word.to_owned()
 }
 
-/// Joins lines that end with a backslash with the one after.
+/// Returns the text with each line that ends with a backslash joined to the next line, and without
+/// that backslash.
 pub(crate) fn joined(text: &str) -> String {
     let mut whole = String::new();
     for line in text.lines() {

@@ -1,31 +1,33 @@
-//! Checks that every scenario with load must pass.
+//! Checks of the reports that every scenario with load must pass.
 
 use std::time::Duration;
 
 use bench_report::{Histogram, Operation, Report, Series, Step, StepEnd};
 
-/// Bound of the stop rule in the long runs: the largest p99.
+/// Bound of the stop rule in the long runs, as a 99th percentile of latency.
 pub(crate) const RULE_BOUND: Duration = Duration::from_secs(1);
 pub(crate) const RULE: &str = "p99>1s";
-/// Time in which a rule must notice that its bound is broken.
+/// Time after the rule's bound has passed in which the rule must notice the frozen server.
 pub(crate) const RULE_NOTICES_WITHIN: Duration = Duration::from_secs(2);
-/// Reports of one scenario.
+/// Reports of one scenario that the checks examine.
 pub(crate) struct Observed {
-    /// Report of a run that ended by itself.
+    /// Report of a run of about a second that ended by itself.
     pub(crate) brief: Report,
-    /// Report of a run whose server was frozen at `frozen_ns` of the monotonic clock.
+    /// Report of a run whose server was frozen at `frozen_ns`, in nanoseconds of the monotonic
+    /// clock.
     pub(crate) hung: Report,
     pub(crate) frozen_ns: u64,
 }
 
 impl Observed {
-    /// Iterates over the steps of the brief run in which requests were made.
+    /// Iterates over the steps of the brief run that have operations.
     fn loaded_steps(&self) -> impl Iterator<Item = &Step> {
         let steps = self.brief.steps.iter();
         steps.filter(|step| !step.operations.is_empty())
     }
 
-    /// Returns the step in which the server was frozen.
+    /// Returns the first step that ended after the server was frozen; an error with a sentence if
+    /// there is none.
     fn hung_step(&self) -> Result<&Step, String> {
         let frozen = |step: &&Step| step.window.end_ns > self.frozen_ns;
         let step = self.hung.steps.iter().find(frozen);
@@ -51,7 +53,8 @@ fn ensure(holds: bool, what: impl Fn() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what()) }
 }
 
-/// Returns the counts of each operation: attempted = succeeded + failed + censored.
+/// Returns the counts of each operation of `step` as text: attempted = succeeded + failed +
+/// censored.
 fn counts_of(step: &Step) -> String {
     let counts = |(name, operation): (&String, &Operation)| {
         let Operation {
@@ -67,7 +70,8 @@ fn counts_of(step: &Step) -> String {
     counts.join(", ")
 }
 
-/// Checks that there are steps with load, and that the instants of their windows are in order.
+/// Checks that there are steps with load, that the instants of their windows are in order, and that
+/// they completed.
 fn check_steps(observed: &Observed) -> Result<(), String> {
     ensure(observed.loaded_steps().count() > 0, || {
         "no step with load".to_owned()
@@ -85,8 +89,8 @@ fn check_steps(observed: &Observed) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that the generator reports its threads, its CPU time, the busiest thread, and the CPU time per
-/// arrival.
+/// Checks that the generator reports its number of threads, its CPU time, the share of the busiest
+/// thread on Linux, and the CPU time per operation, and that all are above zero.
 fn check_cpu(observed: &Observed) -> Result<(), String> {
     for step in observed.loaded_steps() {
         let generator = &step.generator;
@@ -102,7 +106,8 @@ fn check_cpu(observed: &Observed) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that the generator measured its heartbeat, which is always late by some nanoseconds.
+/// Checks that the generator measured its heartbeat: its worst stall is above zero, because a
+/// heartbeat is always late by some nanoseconds.
 fn check_stall(observed: &Observed) -> Result<(), String> {
     for step in observed.loaded_steps() {
         let stall_ns = step.generator.worst_stall_ns;
@@ -142,8 +147,9 @@ fn covered(observed: &Observed, names: &[&str]) -> Result<(), String> {
     ensure(unread.is_none(), || format!("nothing read: {unread:?}"))
 }
 
-/// Returns the longest part of the step, from its first arrival to the end of measuring, in which no point of
-/// a series ends.
+/// Returns the longest interval, in nanoseconds, in which no point of a series ends, between the
+/// start of the step and the end of its measured part. `at_ns` are the ends of the points on the
+/// clock of the step's window, in any order.
 fn longest_gap_ns(step: &Step, mut at_ns: Vec<u64>) -> u64 {
     let window = step.window;
     at_ns.retain(|at| (window.start_ns..=window.end_ns).contains(at));
@@ -153,7 +159,8 @@ fn longest_gap_ns(step: &Step, mut at_ns: Vec<u64>) -> u64 {
     gaps.max().unwrap_or(0)
 }
 
-/// Checks that each arrival succeeded, failed or was censored, and is in one histogram of each phase.
+/// Checks that each attempted request succeeded, failed or was censored, and that the histograms of
+/// the phases contain exactly the successes.
 fn check_counts(observed: &Observed) -> Result<(), String> {
     for step in observed.loaded_steps() {
         for operation in step.operations.values() {
@@ -172,9 +179,10 @@ fn check_counts(observed: &Observed) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that call = checkout + service, and that response = pacing lag + backlog + call if nothing failed.
-/// The pacing lag is recorded for all arrivals, the other phases for successes. Histograms have three digits
-/// of each value, so means are exact to a thousandth.
+/// Checks that mean call = checkout + service, and that mean response = pacing lag + backlog + call
+/// if nothing failed, to half a percent. The pacing lag is recorded for all arrivals, the other
+/// phases for successes. Histograms have three digits of each value, so means are exact to a
+/// thousandth.
 fn check_phases(observed: &Observed) -> Result<(), String> {
     for step in observed.loaded_steps() {
         for (name, operation) in &step.operations {
@@ -204,7 +212,8 @@ fn check_phases(observed: &Observed) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that requests in flight when the run gave up the frozen server are counted as censored.
+/// Checks that requests in flight when the run abandoned the frozen server are counted as censored,
+/// each with its age.
 fn check_censoring(observed: &Observed) -> Result<(), String> {
     let step = observed.hung_step()?;
     ensure(step.censored() > 0, || {
@@ -220,7 +229,8 @@ fn check_censoring(observed: &Observed) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that the rule ended the step within its bound and 2 s after the freeze, and not earlier.
+/// Checks that the stop rule ended the measured part after the freeze, and no later than its bound
+/// and 2 s after it.
 fn check_stop_rule(observed: &Observed) -> Result<(), String> {
     let step = observed.hung_step()?;
     let StepEnd::Stopped { rule, .. } = &step.end else {

@@ -1,9 +1,9 @@
-//! Tests that every scenario with load keeps the same promises: complete figures of the generator, figures
-//! over the time of each step, counts and phases that add up, unanswered requests counted as censored, and a
-//! stop rule that ends a step whose server hangs.
+//! Tests that every scenario with load keeps the same promises: complete figures of the generator,
+//! figures over the time of each step, counts and phases that add up, unanswered requests counted
+//! as censored, and a stop rule that ends a step whose server hangs.
 //!
-//! Nothing depends on the speed of the machine: each run makes a light load, and bounds allow for the
-//! generator's own stalls, which it reports.
+//! Nothing depends on the speed of the machine: each run creates a light load, and bounds allow for
+//! the generator's own stalls, which it reports.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod checks;
@@ -22,12 +22,13 @@ use scenarios::{KNOWN_GAPS, SCENARIOS, Scenario, WITHOUT_LOAD};
 use test_support::{RunningProgram, TestDirectory};
 use testbed::{Postgres, PostgresOptions, Redis, RedisOptions, WebSocketServer};
 
-/// Longest drain of a step, with some time to end the step.
+/// Longest time from the end of a step's load to the end of the step, in which requests in flight
+/// may finish.
 const DRAIN: Duration = Duration::from_secs(8);
-/// Time under load before the server is frozen.
+/// Time from the first request to the freeze of the server.
 const BEFORE_THE_FREEZE: Duration = Duration::from_millis(500);
 
-/// Throwaway server of any kind.
+/// Throwaway server of the kind that a bench needs.
 enum Server {
     Postgres(Postgres),
     Redis(Redis),
@@ -48,7 +49,7 @@ impl Server {
         }
     }
 
-    /// Returns the environment variable for the server's address, and the address.
+    /// Returns the name of the environment variable for the server's URL, and the URL.
     fn address(&self) -> (&'static str, &str) {
         match self {
             Self::Postgres(server) => ("DATABASE_URL", server.url()),
@@ -74,7 +75,8 @@ impl Server {
     }
 }
 
-/// Starts the scenario on `server`; its report is written to `report.json`.
+/// Starts the scenario on `server` with the additional flags `further`; it writes its report to
+/// `report.json` in `place`.
 fn start(
     place: &TestDirectory,
     scenario: &Scenario,
@@ -130,7 +132,8 @@ fn observe(scenario: &Scenario) -> Observed {
     }
 }
 
-/// Returns the checks that fail, and the known gaps that no longer fail.
+/// Returns a sentence for each check that fails and is no known gap, and for each known gap whose
+/// check passes.
 fn complaints(scenario: &Scenario, observed: &Observed) -> Vec<String> {
     let full_name = scenario.full_name();
     let complaint = |(name, check): &(&str, Check)| {
@@ -168,8 +171,8 @@ fn every_scenario_keeps_the_promises_of_all() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
-/// Every subcommand either makes load and has a row above, or makes none. `plimsoll list` must name the
-/// former, and known gaps must be of scenarios and checks that exist.
+/// Every subcommand either creates load and is in `SCENARIOS`, or creates none. `plimsoll list`
+/// must name the former, and known gaps must be of scenarios and checks that exist.
 #[test]
 fn every_scenario_has_a_row() {
     let place = TestDirectory::new();

@@ -1,16 +1,16 @@
-//! Scenarios with load, and the checks that they do not pass yet.
+//! Scenarios with load and their flags, and the checks that they do not pass yet.
 
-/// Scenario with load.
+/// Scenario with load: the program, the subcommand, and flags for the test.
 pub(crate) struct Scenario {
     pub(crate) bench: &'static str,
     pub(crate) name: &'static str,
     /// Flags of a load so light that no request fails on a server that answers.
     pub(crate) flags: &'static str,
-    /// Flags of a run that ends by itself after about a second.
+    /// Additional flags of a run that ends by itself after about a second.
     pub(crate) brief: &'static str,
-    /// Flags of a run that lasts longer than the test observes it.
+    /// Additional flags of a run that lasts longer than the test observes it.
     pub(crate) long: &'static str,
-    /// Beginning of the progress line that is printed just before requests are made.
+    /// Beginning of the progress line that is printed just before the first request.
     pub(crate) under_load: &'static str,
 }
 
@@ -82,7 +82,7 @@ pub(crate) const SCENARIOS: [Scenario; 7] = [
     },
 ];
 
-/// Subcommands that make no load.
+/// Subcommands that create no load, each after its program.
 pub(crate) const WITHOUT_LOAD: [&str; 7] = [
     "db-pool-bench generate",
     "db-pool-bench observe",
@@ -93,5 +93,5 @@ pub(crate) const WITHOUT_LOAD: [&str; 7] = [
     "help",
 ];
 
-/// Checks that do not pass yet: scenario, check, and the missing assertion.
+/// Known failures of checks: scenario, name of the check, and the promise that is not kept.
 pub(crate) const KNOWN_GAPS: [(&str, &str, &str); 0] = [];

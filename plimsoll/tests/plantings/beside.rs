@@ -1,5 +1,5 @@
-//! Disturbances of the load: other applications, other programs, stops and quotas. Each ends when its value
-//! is dropped.
+//! Disturbances that run beside the load: other applications, other programs, stops and CPU quotas.
+//! Each ends when its value is dropped.
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
@@ -16,7 +16,8 @@ use testbed::Postgres;
 use crate::planting::Beside;
 use crate::stage::{client, psql};
 
-/// Something that was started or created, and is ended or removed when this value is dropped.
+/// Process group or control group of a disturbance. Dropping this value kills the processes, or
+/// removes the control group.
 pub(crate) enum Guest {
     Group(Child),
     Quota(PathBuf),
@@ -36,7 +37,11 @@ impl Drop for Guest {
     }
 }
 
-/// Starts the disturbance. Stops and standbys also need [`tend`].
+/// Starts the disturbance `beside` on `server`, with its files in `place`. Stops, which start
+/// nothing here, and interruptions of a standby are caused by [`tend`].
+///
+/// # Errors
+/// Fails with a sentence if the machine does not permit the disturbance.
 pub(crate) fn start(
     beside: &Beside,
     server: &Postgres,
@@ -64,7 +69,8 @@ pub(crate) fn start(
     }
 }
 
-/// Stops and continues processes at intervals, until `over` is set.
+/// Stops and continues the server or the standby at the intervals of `beside`, until `over` is set.
+/// Returns at once for other disturbances.
 pub(crate) fn tend(beside: &Beside, server: &Postgres, guests: &[Guest], over: &AtomicBool) {
     let pause = |ms| std::thread::sleep(Duration::from_millis(ms));
     match *beside {
@@ -136,7 +142,8 @@ fn sessions(
     guest
 }
 
-/// Starts copies of the shell under another name, each with a script.
+/// Starts `count` processes of the shell under the program name `name`, each with the script that
+/// `script` returns for its number from 0 on.
 fn programs(
     place: &TestDirectory,
     name: &str,
@@ -155,7 +162,8 @@ fn programs(
     (0..count).map(start).collect()
 }
 
-/// Starts a receiver of the write-ahead log, which has acknowledged it before the load begins.
+/// Starts `pg_receivewal` as a synchronous standby of `server`, and waits until the server counts
+/// it as synchronous.
 fn receiver(server: &Postgres, place: &TestDirectory) -> Guest {
     let directory = place.path().join("received");
     fs::create_dir(&directory).unwrap();
@@ -170,7 +178,11 @@ fn receiver(server: &Postgres, place: &TestDirectory) -> Guest {
     guest
 }
 
-/// Creates a control group with all of the server's processes in it.
+/// Creates a control group that limits its processes to `cores` CPU cores, and moves all of the
+/// server's processes into it.
+///
+/// # Errors
+/// Fails with a sentence if the machine does not permit control groups.
 fn quota(server: &Postgres, cores: f64) -> Result<Guest, String> {
     let root = Path::new("/sys/fs/cgroup");
     let (version_1, period_us) = (root.join("cpu"), 100_000.0);
@@ -200,7 +212,8 @@ fn quota(server: &Postgres, cores: f64) -> Result<Guest, String> {
         .ok_or_else(|| "the server's processes stay out of the control group".to_owned())
 }
 
-/// Moves the remaining processes out of the group, and removes it.
+/// Moves the remaining processes of the control group to its parent, and removes it. Gives up after
+/// about 5 s.
 fn leave(group: &Path) {
     let Some(above) = group.parent() else { return };
     for _ in 0..100 {

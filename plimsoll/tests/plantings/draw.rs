@@ -1,16 +1,18 @@
-//! Draw of ten kinds from the three lists, by a seed that was committed before anything was run.
+//! Random draw of ten plantings from three lists, with a seed that was committed before the first
+//! run.
 
 use crate::planting::Planting;
 use crate::{machine, sqlstates, wait_events};
 
-/// Seed of the draw: the year of the act that Samuel Plimsoll achieved.
+/// Seed of the draw: 1876, the year of the shipping act for which Samuel Plimsoll campaigned.
 pub(crate) const SEED: u64 = 1876;
-/// Number of kinds drawn from the list of wait events.
+/// Number of plantings that are drawn from the list of wait events.
 const WAIT_EVENTS: usize = 4;
 const SQLSTATES: usize = 3;
 const MACHINE: usize = 3;
 
-/// Returns the kinds that are planted, which are always the same.
+/// Returns the drawn plantings, which are the same at every call: four of wait events, then three
+/// of SQLSTATEs and three of the machine.
 pub(crate) fn drawn() -> Vec<Planting> {
     let mut random = SplitMix(SEED);
     let mut all = take(wait_events::ALL, WAIT_EVENTS, &mut random);
@@ -19,7 +21,8 @@ pub(crate) fn drawn() -> Vec<Planting> {
     all
 }
 
-/// Draws `count` entries of `list`, each at most once.
+/// Draws `count` entries of `list`, each at most once, in random order. `list` must have at least
+/// `count` entries.
 fn take(list: &[Planting], count: usize, random: &mut SplitMix) -> Vec<Planting> {
     let mut left: Vec<Planting> = list.to_vec();
     let mut taken = Vec::new();
@@ -30,8 +33,8 @@ fn take(list: &[Planting], count: usize, random: &mut SplitMix) -> Vec<Planting>
     taken
 }
 
-/// Random number generator: Steele, Lea and Flood, *Fast splittable pseudorandom number generators*, OOPSLA
-/// 2014.
+/// SplitMix64 generator of random numbers: Steele, Lea and Flood, *Fast splittable pseudorandom
+/// number generators*, OOPSLA 2014.
 struct SplitMix(u64);
 
 impl SplitMix {

@@ -1,4 +1,5 @@
-//! Runs below the knee in which nothing is planted: the analyzer must report no problem.
+//! Runs without a planted cause at a load that the server carries with ease: the analyzer must
+//! report no problem.
 
 use serde_json::Value;
 use test_support::TestDirectory;
@@ -6,7 +7,7 @@ use test_support::TestDirectory;
 use crate::common::tool;
 use crate::stage::{assess, end, record};
 
-/// Healthy loads: the tool and its arguments.
+/// Healthy loads: the name of the tool and its arguments, separated by spaces.
 pub(crate) const RUNS: [(&str, &str); 10] = [
     (
         "db-pool-bench",
@@ -47,7 +48,9 @@ pub(crate) const RUNS: [(&str, &str); 10] = [
     ),
 ];
 
-/// Returns the problems of one run, and the gates that were not judged; empty if the run is as it should be.
+/// Runs the healthy load `words` with the tool `tool_name` while the machine is recorded, and
+/// analyzes the run. Returns its problems, and the gates that were not judged; empty if the run is
+/// as expected.
 pub(crate) fn complaints(tool_name: &str, words: &str) -> Vec<String> {
     let place = TestDirectory::new();
     let recorder = record(&place);

@@ -1,26 +1,27 @@
-//! Judgement whether the first finding is the one that was declared.
+//! Judgement whether the first finding of a run is the declared one.
 
 use serde_json::Value;
 
 use crate::planting::Planting;
 
-/// First finding that is more than information.
+/// First finding of a run whose kind is not information.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
     pub(crate) rule: String,
-    /// Thing that it names, its title and its sentences.
+    /// Thing that the finding names, its title and its detail, separated by ` | `.
     text: String,
     pub(crate) impact: Option<f64>,
 }
 
-/// Result of one run with a planting.
+/// Result of one run with a planted cause. `found` is an error with the reason if the run failed.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
     pub(crate) found: Result<Option<Found>, String>,
     pub(crate) is_right: bool,
 }
 
-/// Returns the first finding of an assessment that is more than information.
+/// Returns the first finding of an assessment, in JSON, whose kind is not information; `None` if
+/// there is none.
 pub(crate) fn first(assessment: &Value) -> Option<Found> {
     let findings = assessment["findings"].as_array()?;
     let finding = findings.iter().find(|f| f["kind"] != "information")?;
@@ -32,7 +33,8 @@ pub(crate) fn first(assessment: &Value) -> Option<Found> {
     })
 }
 
-/// Compares what a run found with what was declared.
+/// Judges whether the first finding of a run is the declared one: its rule, the things that its
+/// text names, and an impact within the tolerance. An error in `assessment` is a wrong result.
 pub(crate) fn judge(planting: &Planting, assessment: Result<Value, String>) -> Outcome {
     let found = assessment.map(|assessment| first(&assessment));
     let is_right = matches!(&found, Ok(Some(found)) if fits(planting, found));
@@ -51,7 +53,8 @@ fn fits(planting: &Planting, found: &Found) -> bool {
 }
 
 impl Outcome {
-    /// Returns the result as a cell of the table in the documentation.
+    /// Returns the result as a cell of the Markdown table in the documentation: right or not, the
+    /// rule, and the impact in percent.
     pub(crate) fn cell(&self) -> String {
         let mark = if self.is_right { "yes" } else { "**no**" };
         match &self.found {
@@ -69,7 +72,7 @@ impl Outcome {
         }
     }
 
-    /// Returns the result with all that was said, for debugging.
+    /// Returns the cell, followed by the text of the finding, for the output of the test.
     pub(crate) fn told(&self) -> String {
         let text = self.found.as_ref().ok().and_then(Option::as_ref);
         format!("{} {}", self.cell(), text.map_or("", |found| &found.text))

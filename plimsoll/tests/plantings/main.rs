@@ -1,5 +1,6 @@
-//! Tests with ten kinds of cause that a committed seed draws and that are planted on throwaway servers; each
-//! is declared before its first run. Also ten healthy runs. `make prove` runs the long ones.
+//! Tests of the analyzer with ten kinds of cause that are drawn with a committed seed and planted
+//! on throwaway servers; the expected finding of each was declared before its first run. Also tests
+//! with ten healthy runs. `make prove` runs the long tests.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,9 +24,9 @@ mod wait_events;
 
 use std::collections::BTreeSet;
 
-/// Number of runs of each kind.
+/// Number of runs of each planted cause.
 const RUNS: usize = 3;
-/// Share of the runs that must name the right cause first.
+/// Share of all runs, from 0 to 1, whose first finding must be the declared one.
 const LEAST_RIGHT: f64 = 0.8;
 
 #[test]
@@ -49,7 +50,7 @@ fn the_draw_is_ten_different_kinds_from_large_lists_as_the_documentation_declare
     }
 }
 
-/// `PLIMSOLL_PLANTING` selects, from the whole lists, the kinds whose names contain these words.
+/// `PLIMSOLL_PLANTING` selects, from the whole lists, the plantings whose names contain its value.
 #[test]
 #[ignore = "takes a quarter of an hour: make prove"]
 fn what_is_planted_is_named_first_and_rightly() {

@@ -1,31 +1,34 @@
-//! Cause that is planted, and what the analyzer must say about it; declared before its first run.
+//! Cause that a test plants, and the finding that the analyzer must report first; each was declared
+//! before its first run.
 
-/// Kind of cause, with its declaration and the way to plant it.
+/// Planted cause: the expected finding, and how the cause is created.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Planting {
-    /// Name that PostgreSQL, the SQL standard or the machine gives it.
+    /// Name that PostgreSQL, the SQL standard or the machine gives the cause, for example
+    /// `Lock:tuple`.
     pub(crate) name: &'static str,
     pub(crate) declared: Declared,
-    /// Settings of the throwaway server.
+    /// Settings of the throwaway server, as name and value.
     pub(crate) server: &'static [(&'static str, &'static str)],
-    /// SQL that is executed before the load.
+    /// SQL that is executed once before the load.
     pub(crate) setup: &'static str,
-    /// Script of each user, in pgbench's language.
+    /// Script that each user of the load repeats, in pgbench's language.
     pub(crate) script: &'static str,
     pub(crate) load: Load,
     pub(crate) beside: &'static [Beside],
 }
 
-/// Finding that must come first among all that are more than information.
+/// Declared finding, which must come first among all findings whose kind is not information.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Declared {
-    /// Rule of the finding, with which its id begins.
+    /// Name of the rule that reports the finding; the finding's id begins with it.
     pub(crate) finding: &'static str,
-    /// Words that the finding must contain, all of them.
+    /// Texts that the finding must contain, all of them, in upper or lower case.
     pub(crate) things: &'static [&'static str],
-    /// Impact of the finding, as a share of the response time, the capacity or the requests.
+    /// Expected impact of the finding, from 0 to 1, as a share of the response time, the capacity
+    /// or the requests.
     pub(crate) impact: f64,
-    /// Largest difference between the measured impact and `impact`.
+    /// Largest permitted difference between the measured impact and `impact`.
     pub(crate) tolerance: f64,
 }
 
@@ -34,14 +37,16 @@ pub(crate) struct Declared {
 pub(crate) struct Load {
     pub(crate) users: u32,
     pub(crate) pool: u32,
-    /// Arrivals per second; if absent, users wait for their answers in a closed loop.
+    /// Arrivals per second in an open loop; `None` for a closed loop, in which users wait for their
+    /// answers.
     pub(crate) rate: Option<u32>,
     pub(crate) driver: &'static str,
-    /// Delay in each direction between the load and the server.
+    /// Delay of data between the load and the server in each direction, with its unit, as
+    /// `--network-delay` takes it.
     pub(crate) network_delay: &'static str,
 }
 
-/// Eight users on a pool with a connection for each.
+/// Load of eight users in a closed loop on a pool with a connection for each.
 pub(crate) const EIGHT: Load = Load {
     users: 8,
     pool: 8,
@@ -50,30 +55,32 @@ pub(crate) const EIGHT: Load = Load {
     network_delay: "0",
 };
 
-/// Disturbance at the same time as the load.
+/// Disturbance that runs at the same time as the load.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Beside {
-    /// Sessions of an application of this name, which execute a pgbench script again and again.
+    /// Sessions of an application with this name, each of which repeats a pgbench script.
     Sessions {
         application: &'static str,
         clients: u32,
         script: &'static str,
     },
-    /// Processes of this name that each keep a CPU busy.
+    /// Processes with this program name that each keep one CPU busy.
     Burners { name: &'static str, count: u32 },
-    /// Processes of this name that write files to the disk and wait for each write.
+    /// Processes with this program name that write files to the disk and wait until each is stored.
     Writers { name: &'static str, count: u32 },
-    /// The server's processes are in a control group that may use this number of cores.
+    /// CPU quota: the server's processes are in a control group that may use this number of cores.
     Quota { cores: f64 },
-    /// All of the server's processes are stopped for `stopped_ms` of every `every_ms`.
+    /// Stops of the server: all of its processes are stopped for the last `stopped_ms` milliseconds
+    /// of every `every_ms`.
     Stops { every_ms: u64, stopped_ms: u64 },
-    /// The synchronous standby is a receiver of the write-ahead log that is stopped for `stopped_ms` of every
-    /// `every_ms`.
+    /// Synchronous standby, a receiver of the write-ahead log, that is stopped for the last
+    /// `stopped_ms` milliseconds of every `every_ms`.
     Standby { every_ms: u64, stopped_ms: u64 },
 }
 
 impl Planting {
-    /// Creates a planting on a server without parallel queries, with eight users and no disturbance.
+    /// Creates a planting on a server without parallel queries, with eight users in a closed loop
+    /// and no disturbance.
     pub(crate) const fn plain(
         name: &'static str,
         (finding, things): (&'static str, &'static [&'static str]),
@@ -97,7 +104,8 @@ impl Planting {
         }
     }
 
-    /// Returns the declaration as a row of the table in the documentation.
+    /// Returns the declaration as a row of the Markdown table in the documentation, with impact and
+    /// tolerance in percent.
     pub(crate) fn row(&self) -> String {
         let Declared {
             finding,

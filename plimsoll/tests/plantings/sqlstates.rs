@@ -2,10 +2,10 @@
 
 use crate::planting::{Beside, Declared, EIGHT, Load, Planting};
 
-/// Share of the calls that fail, by the number that the script draws.
+/// Share of the calls that fail; the scripts draw one of five numbers at random.
 const ONE_IN_FIVE: f64 = 0.2;
 
-/// Load at a rate that a throwaway server easily carries.
+/// Load of 100 arrivals per second in an open loop, which a throwaway server carries with ease.
 const RATED: Load = Load {
     rate: Some(100),
     ..EIGHT

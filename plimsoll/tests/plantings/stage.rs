@@ -1,5 +1,5 @@
-//! Run with a planting: a throwaway server, the disturbance, the recorder, the load, and the analyzer's
-//! assessment.
+//! One run with a planted cause: a throwaway server, the disturbance, the recorder, the load, and
+//! the analyzer's assessment.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -16,10 +16,14 @@ use crate::planting::{Load, Planting};
 
 /// Password of the throwaway servers, which listen only on this machine.
 const PASSWORD: &str = "planted";
-/// Longer than a hundred samples take, even if they are slow.
+/// Duration of the load; it suffices for a hundred samples of the server, even if they are slow.
 const DURATION: &str = "12s";
 
-/// Runs a planting for the `nth` time. Returns the assessment, or the reason why it could not be planted.
+/// Runs a planting for the `nth` time; `nth` is the seed of the load. Returns the analyzer's
+/// assessment, in JSON.
+///
+/// # Errors
+/// Fails with the reason if the cause could not be planted, or if there is no assessment.
 pub(crate) fn run(planting: &Planting, nth: usize) -> Result<Value, String> {
     let settings = planting.server.iter();
     let server = Postgres::start(&PostgresOptions {
@@ -55,7 +59,8 @@ pub(crate) fn run(planting: &Planting, nth: usize) -> Result<Value, String> {
     })
 }
 
-/// Returns the command of a program of the installed PostgreSQL that connects to `server`.
+/// Returns the command of a program of the installed PostgreSQL with the environment variables for
+/// a connection to `server`.
 pub(crate) fn client(server: &Postgres, place: &TestDirectory, program: &str) -> Command {
     let mut command = place.command(server.bin_dir().join(program), &[]);
     command
@@ -69,7 +74,10 @@ pub(crate) fn client(server: &Postgres, place: &TestDirectory, program: &str) ->
     command
 }
 
-/// Executes `sql`, all of which must succeed.
+/// Executes the statements in `sql` in order, and stops at the first error.
+///
+/// # Errors
+/// Fails with the text on stderr if a statement fails.
 pub(crate) fn psql(server: &Postgres, place: &TestDirectory, sql: &str) -> Result<(), String> {
     let script = place.path().join("sql");
     std::fs::write(&script, sql).map_err(|error| error.to_string())?;
@@ -82,7 +90,8 @@ pub(crate) fn psql(server: &Postgres, place: &TestDirectory, sql: &str) -> Resul
     output.status.success().then_some(()).ok_or(said)
 }
 
-/// Starts the recorder of the machine, which writes into the run's directory.
+/// Starts the recorder of the machine, which writes into the directory `run` of `place`, and waits
+/// 700 ms for its first sample.
 pub(crate) fn record(place: &TestDirectory) -> RunningProgram {
     let args = ["record", "--run-dir", "run", "--interval", "500ms"];
     let recorder = RunningProgram::start(&mut tool(place, "sysmon", &args));
@@ -91,7 +100,7 @@ pub(crate) fn record(place: &TestDirectory) -> RunningProgram {
     recorder
 }
 
-/// Ends the recorder, which then saves its recording.
+/// Ends the recorder by SIGINT and waits until it has saved its recording.
 pub(crate) fn end(recorder: RunningProgram) {
     recorder.signal(Signal::SIGINT);
     let ended = recorder.end();
@@ -119,7 +128,11 @@ fn load(place: &TestDirectory, server: &Postgres, load: &Load, nth: usize) -> Ou
     bench.env("DATABASE_URL", server.url()).output().unwrap()
 }
 
-/// Returns the assessment of the run in `place`. The run's files are kept under `name`.
+/// Analyzes the run in `place` and returns the assessment, in JSON. A copy of the run's files is
+/// kept under `name`.
+///
+/// # Errors
+/// Fails with a sentence if the analyzer writes no valid assessment.
 pub(crate) fn assess(place: &TestDirectory, name: &str) -> Result<Value, String> {
     let args = ["analyze", "run", "--no-html", "--quiet"];
     let output = tool(place, "bottleneck-analyzer", &args).output().unwrap();
@@ -130,7 +143,8 @@ pub(crate) fn assess(place: &TestDirectory, name: &str) -> Result<Value, String>
     serde_json::from_str(&text).map_err(|error| error.to_string())
 }
 
-/// Copies the run to a directory that is kept, for debugging.
+/// Copies the files of the run to a directory under `name` in Cargo's temporary directory, for
+/// debugging. An older copy is replaced.
 fn keep(place: &TestDirectory, name: &str) {
     let is_plain = |c: char| c.is_ascii_alphanumeric();
     let name: String = name

@@ -1,13 +1,13 @@
 //! Plantings of wait events of PostgreSQL on a throwaway server.
 //!
-//! Left out are events of single pages and partitions (`LWLock:BufferContent`, `LockManager`, `ProcArray`,
-//! the small caches), which become the largest part only on many cores; reads of the disk
-//! (`IO:DataFileRead`), which the system's cache serves here; and events of parallel workers, which are no
-//! problem.
+//! Left out are events of single pages and partitions (`LWLock:BufferContent`, `LockManager`,
+//! `ProcArray`, the small caches), which become the largest part only on many cores; reads of the
+//! disk (`IO:DataFileRead`), which the operating system serves from its cache here; and events of
+//! parallel workers, which are no problem.
 
 use crate::planting::{Beside, Declared, EIGHT, Load, Planting};
 
-/// Tables that several plantings use.
+/// SQL that creates the table `stock`, which several plantings use, with 10,000 rows.
 const STOCK: &str = "CREATE TABLE stock (id int PRIMARY KEY, n int, note text);
     INSERT INTO stock SELECT i, 0, repeat('x', 50) FROM generate_series(1, 10000) i;
     VACUUM ANALYZE stock;";
@@ -43,7 +43,7 @@ const fn declared(
     }
 }
 
-/// Of eight users who take turns, one is served and seven wait.
+/// Impact when eight users take turns: one is served, and seven wait.
 const SEVEN_OF_EIGHT: f64 = 0.85;
 
 pub(crate) const ALL: &[Planting] = &[

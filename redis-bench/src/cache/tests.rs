@@ -1,4 +1,4 @@
-//! Tests that compare the figures of `cache` with the counts of a real Redis.
+//! Tests that compare the figures of `cache` with the counts of a real Redis server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ fn fill(redis: &Redis, keys: &RunKeys) {
     );
 }
 
-/// Parses flags of `redis-bench cache`, as on the command line.
+/// Parses the flags of `redis-bench cache` in `args`, as on the command line.
 fn cache_flags(args: &[&str]) -> CacheFlags {
     let args = ["redis-bench", "cache"].iter().chain(args);
     match RedisBenchCli::parse_from(args).command {
@@ -54,7 +54,8 @@ fn cache_flags(args: &[&str]) -> CacheFlags {
     }
 }
 
-/// Runs one step of a closed loop with 8 users, on keys that were just filled.
+/// Runs one step of a closed loop with 8 users and the length `measure`, on keys that were just
+/// filled, and returns the step.
 fn step(redis: &Redis, client: ClientKind, measure: Duration, args: &[&str]) -> Step {
     let flags = cache_flags(args);
     let cache = Cache(&flags);
@@ -96,8 +97,8 @@ fn count(redis: &Redis, name: &str) -> u64 {
     info(redis).number(name).unwrap() as u64
 }
 
-/// Without a warm-up every request of the step is measured, and no other client reads: bench and server must
-/// have the same counts.
+/// Without a warm-up every request of the step is measured, and no other client reads, so bench and
+/// server must have the same counts.
 #[test]
 fn hits_and_misses_are_the_servers_own_and_misses_are_written_back() {
     for client in CLIENTS {

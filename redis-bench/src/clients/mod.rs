@@ -1,5 +1,5 @@
-//! Ways to connect. Each is a [`TargetFactory`](load_engine::TargetFactory) over the same [`Work`]. A
-//! scenario decides which requests are made, a client decides how they are sent.
+//! Ways to connect to Redis. Each is a [`TargetFactory`](load_engine::TargetFactory) over the same
+//! [`Work`]. A scenario decides which requests are made, a client decides how they are sent.
 
 mod multiplexed;
 mod pooled;
@@ -19,26 +19,26 @@ use crate::failure;
 pub(crate) use multiplexed::Multiplexed;
 pub(crate) use pooled::Pooled;
 
-/// Longest time to wait for an answer. The driver's default of 500 ms would turn a stall into errors, and cut
-/// off the tail of the latencies.
+/// Longest wait for an answer. The driver's default of 500 ms would turn a stall into errors, and
+/// cut off the longest latencies.
 pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Time limit for one attempt to open a connection.
+/// Time-out of one attempt to open a connection.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Pause of a user after a connection broke. It keeps the server from being flooded with attempts to connect,
-/// and the generator from looping without waiting. It is part of no latency.
+/// Pause of a user after a connection broke. It prevents a flood of attempts to connect, and a loop
+/// of the generator without waiting. It is part of no latency.
 const PAUSE_AFTER_BREAK: Duration = Duration::from_millis(10);
 
-/// Way to connect.
+/// Way to connect, as chosen by `--client`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 pub(crate) enum ClientKind {
-    /// deadpool-redis: each request takes a connection from a pool and returns it.
+    /// Pool of deadpool-redis: each request takes a connection from the pool and returns it.
     Pooled,
-    /// All requests share a few connections; their commands are interleaved.
+    /// Shared connections: the commands of all users are interleaved on a few connections.
     Multiplexed,
 }
 
 impl ClientKind {
-    /// Returns the name on the command line and in reports.
+    /// Returns the name of the way to connect, as on the command line and in reports.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pooled => "pooled",
@@ -46,7 +46,7 @@ impl ClientKind {
         }
     }
 
-    /// Returns the name of the step parameter with the number of connections.
+    /// Returns the name of the step parameter that contains the number of connections.
     pub(crate) fn parameter(self) -> &'static str {
         match self {
             Self::Pooled => "pool_size",
@@ -57,23 +57,25 @@ impl ClientKind {
 
 /// Requests to the server, independent of the way to connect.
 pub(crate) trait Work: Send + Sync + 'static {
-    /// Requests of one user.
+    /// Type of the requests of one user.
     type Task: Task;
 
-    /// Returns the table of operations, of which each request is one.
+    /// Returns the table of operations that requests count for.
     fn operations(&self) -> OperationTable;
 
-    /// Creates the requests of `user`.
+    /// Creates the sequence of requests of `user`.
     fn task(&self, user: UserId) -> Self::Task;
 }
 
-/// Requests of one user, with buffers that are reused from request to request.
+/// Sequence of requests of one user, with buffers that are reused from request to request.
 pub(crate) trait Task: Send + 'static {
-    /// Draws the next request. Returns its operation, as far as it is known before the answer.
+    /// Draws the next request. Returns its operation as known before the answer; a read may turn
+    /// out to be a miss.
     fn draw(&mut self) -> OperationId;
 
-    /// Executes the request that was drawn, on a connection whose answers no other user reads meanwhile. If
-    /// the request turns into another operation, it reports that to `timestamps` before it continues.
+    /// Executes the request that was drawn, on a connection whose answers reach this user only. If
+    /// the request turns into another operation, it reports that to `timestamps` before it
+    /// continues.
     fn perform(
         &mut self,
         connection: &mut MultiplexedConnection,
@@ -81,26 +83,26 @@ pub(crate) trait Task: Send + 'static {
     ) -> impl Future<Output = RequestResult> + Send;
 }
 
-/// Result of a request.
+/// Result of one request.
 #[derive(Debug)]
 pub(crate) struct RequestResult {
-    /// Index into [`Work::operations`].
+    /// Operation that the request counts for, an index into [`Work::operations`].
     pub(crate) operation: OperationId,
     /// Name of the last command that was sent, as in `GET`.
     pub(crate) command: &'static str,
-    /// Error of the request, if it failed.
+    /// Error of the driver or the server, if the request failed.
     pub(crate) result: Result<(), RedisError>,
 }
 
-/// Returns the settings of every asynchronous connection: explicit time-outs, and no retries.
+/// Returns the settings of a pool's connections: explicit time-outs for connecting and for answers.
 fn connection_config() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
         .set_response_timeout(Some(RESPONSE_TIMEOUT))
 }
 
-/// Creates the outcome of a failed request. If the connection is `broken`, the user pauses first; the pause
-/// is not timed.
+/// Creates the outcome of a failed request, and ends its timing. If the connection is `broken`, the
+/// user then pauses for 10 ms, which is part of no latency.
 async fn failed(
     operation: OperationId,
     failure: load_engine::Failure,
@@ -114,7 +116,8 @@ async fn failed(
     Outcome::failed(operation, failure)
 }
 
-/// Converts the result of a request to an outcome.
+/// Converts the result of a request to its outcome. After an error that breaks the connection, the
+/// user pauses for 10 ms, which is part of no latency.
 async fn outcome(done: RequestResult, timestamps: &mut Timestamps) -> Outcome {
     match done.result {
         Ok(()) => Outcome::success(done.operation),
@@ -126,10 +129,10 @@ async fn outcome(done: RequestResult, timestamps: &mut Timestamps) -> Outcome {
     }
 }
 
-/// Returns the ways to connect that are to be measured, in order and without duplicates.
+/// Returns the ways to connect in `kinds`, in the order of [`ClientKind`] and without duplicates.
 ///
 /// # Errors
-/// Fails if there is none.
+/// Fails if `kinds` is empty.
 pub(crate) fn selected(kinds: &[ClientKind]) -> Result<Vec<ClientKind>, UsageError> {
     let mut kinds = kinds.to_vec();
     kinds.sort_unstable();

@@ -1,5 +1,5 @@
-//! Client whose users share a few connections. Their commands are interleaved. No user waits for a free
-//! connection, and no round trip is spent on checking one.
+//! Client whose users share a few connections, on which their commands are interleaved. No user
+//! waits for a free connection, and no round trip is spent on checking one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,11 +18,11 @@ use super::timeout_stream::TimeoutStream;
 use super::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Task, Work, failed, outcome};
 use crate::failure;
 
-/// Time after a failed attempt to connect in which no further attempt is made: other users get the same
-/// error.
+/// Time after a failed attempt to connect in which no further attempt is made; users that need the
+/// connection get the same error.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Factory that opens each worker's share of the connections.
+/// Factory that opens each worker's share of the shared connections.
 #[derive(Debug)]
 pub(crate) struct Multiplexed<W> {
     server: ConnectionInfo,
@@ -31,7 +31,8 @@ pub(crate) struct Multiplexed<W> {
 }
 
 impl<W: Work> Multiplexed<W> {
-    /// Creates a factory for `connections` connections to `server`, over all workers.
+    /// Creates a factory for `connections` connections to `server`, which are divided among all
+    /// workers. Each worker opens at least one.
     pub(crate) fn new(server: ConnectionInfo, connections: u64, work: W) -> Self {
         Self {
             server,
@@ -64,7 +65,8 @@ impl<W: Work> TargetFactory for Multiplexed<W> {
     }
 }
 
-/// Connection that several users share. When it breaks, it is replaced once for all of them.
+/// Connection that several users share. When it breaks, the first of them opens a replacement for
+/// all.
 #[derive(Debug)]
 struct SharedConnection {
     server: ConnectionInfo,
@@ -76,7 +78,8 @@ struct CurrentConnection {
     connection: MultiplexedConnection,
     /// Number of times that the connection was replaced.
     generation: u64,
-    /// Time and reason of the last failed attempt to replace the connection.
+    /// Instant and reason of the last failed attempt to replace the connection; `None` after a
+    /// success or without an attempt.
     last_error: Option<(Instant, RedisError)>,
 }
 
@@ -91,8 +94,12 @@ impl SharedConnection {
         Ok(Self { server, current })
     }
 
-    /// Returns the connection that replaces the one with number `generation`, with its own number. Opens it,
-    /// unless another user has already done so.
+    /// Returns the connection that replaces the one with number `generation`, and its own number.
+    /// Opens it, unless another user has already done so.
+    ///
+    /// # Errors
+    /// Fails with the error of the attempt to connect, or with the same error again within 100 ms
+    /// of it.
     async fn replacement(
         &self,
         generation: u64,
@@ -140,9 +147,12 @@ async fn open_connection(server: &ConnectionInfo) -> Result<MultiplexedConnectio
         .unwrap_or_else(|late| Err(std::io::Error::from(late).into()))
 }
 
-/// Logs in on a new stream and starts the driver's task, which runs until the last user drops the connection.
-/// The stream has the time-out for answers. When it expires, the request that waited longest fails with a
-/// time-out, and those behind it with a closed connection.
+/// Logs in on a new stream and starts the driver's task, which runs until the last user drops the
+/// connection. The stream has the time-out for answers. When it expires, the request that waited
+/// longest fails with a time-out, and those behind it with a closed connection.
+///
+/// # Errors
+/// Fails with the error of the server or the stream.
 async fn log_in<S>(server: &ConnectionInfo, stream: S) -> Result<MultiplexedConnection, RedisError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -156,7 +166,7 @@ where
     Ok(connection)
 }
 
-/// Connections of one worker.
+/// Shared connections of one worker, among which its users are divided.
 #[derive(Debug)]
 pub(crate) struct MultiplexedTarget<W> {
     connections: Vec<Arc<SharedConnection>>,
@@ -185,7 +195,7 @@ impl<W: Work> Target for MultiplexedTarget<W> {
     }
 }
 
-/// User of a shared connection.
+/// One user of a shared connection.
 #[derive(Debug)]
 pub(crate) struct MultiplexedSession<T> {
     shared: Arc<SharedConnection>,

@@ -18,7 +18,8 @@ use redis::{ConnectionInfo, RedisError};
 use super::{RESPONSE_TIMEOUT, Task, Work, connection_config, failed, outcome};
 use crate::failure;
 
-/// Manager of deadpool-redis that reports when checking a connection and when connecting begins.
+/// Connection manager of deadpool-redis that also reports to the checkout's timing when a check of
+/// a connection begins and when connecting begins.
 #[derive(Debug)]
 struct TimedManager(Manager);
 
@@ -43,7 +44,7 @@ impl managed::Manager for TimedManager {
 
 type RedisPool = managed::Pool<TimedManager>;
 
-/// Factory that creates one pool for each worker, with the worker's share of the size.
+/// Factory that creates one pool for each worker, with the worker's share of the connections.
 #[derive(Debug)]
 pub(crate) struct Pooled<W> {
     server: ConnectionInfo,
@@ -52,7 +53,8 @@ pub(crate) struct Pooled<W> {
 }
 
 impl<W: Work> Pooled<W> {
-    /// Creates a factory for a pool of `size` connections to `server`, over all workers.
+    /// Creates a factory for pools with `size` connections to `server` in total over all workers.
+    /// Each worker's pool has at least one.
     pub(crate) fn new(server: ConnectionInfo, size: u64, work: W) -> Self {
         Self {
             server,
@@ -91,7 +93,10 @@ impl<W: Work> TargetFactory for Pooled<W> {
     }
 }
 
-/// Opens all connections of the pool, so that no request has to open one.
+/// Opens all connections of the pool before the load, so that no request has to open one.
+///
+/// # Errors
+/// Fails with the first failure to open a connection.
 async fn fill(pool: &RedisPool) -> Result<(), Failure> {
     let mut held = Vec::new();
     for _ in 0..pool.status().max_size {
@@ -104,7 +109,7 @@ async fn fill(pool: &RedisPool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Pool of one worker.
+/// Pool of connections of one worker.
 #[derive(Debug)]
 pub(crate) struct PooledTarget<W> {
     pool: RedisPool,
@@ -136,7 +141,7 @@ impl<W: Work> Target for PooledTarget<W> {
     }
 }
 
-/// User of a pool.
+/// One user of a pool.
 #[derive(Debug)]
 pub(crate) struct PooledSession<T> {
     pool: RedisPool,

@@ -1,7 +1,7 @@
 //! Stream with a time-out for answers.
 //!
-//! The driver would start a timer for each request. Answers come in the order of the requests, so a single
-//! timer for the connection has the same effect, and costs a request nothing.
+//! The driver would start a timer for each request. Answers arrive in the order of the requests, so
+//! a single timer for the connection has the same effect, and costs a request nothing.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,12 +11,14 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// Stream that fails with a time-out if nothing is received within `timeout` after sending.
+/// Stream whose reads fail with a time-out if no byte is received for the time `timeout` after one
+/// was sent.
 #[derive(Debug)]
 pub(super) struct TimeoutStream<S> {
     stream: S,
     timeout: Duration,
-    /// Instant since which an answer is outstanding; `None` if none is.
+    /// Instant of the first byte that was sent after the last byte was received; `None` if nothing
+    /// was sent since.
     waiting_since: Option<Instant>,
     /// Timer that expires at or before the instant of the time-out.
     alarm: Pin<Box<Sleep>>,

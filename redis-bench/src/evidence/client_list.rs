@@ -1,19 +1,22 @@
-//! Clients of `CLIENT LIST` that cost the server more than their commands do. The cost of that command grows
-//! with the number of clients, so it is sent only at the beginning and the end of a step.
+//! Clients in `CLIENT LIST` that cost the server more than their commands do. The cost of reading
+//! that list grows with the number of clients, so it is read only at the beginning and the end of a
+//! step.
 
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
 use redis::{Connection, RedisResult};
 
-/// Number of clients. With more, the list is not requested, because it would block the server.
+/// Largest number of connected clients with which the list is read; with more, reading it would
+/// block the server.
 const CLIENTS_MAX: f64 = 5_000.0;
-/// Bytes of unread answers from which on a client is reported as a slow reader.
+/// Size of unread answers, in bytes, from which on a client is reported as a slow reader.
 const OUTPUT_TOLD_BYTES: f64 = 65_536.0;
 /// Largest number of clients of one kind that get a row of their own.
 const NAMED: usize = 3;
 
-/// Entry of `CLIENT LIST` about a client that is reported.
+/// Reported client: its kind, name, host, last command, and the bytes of answers that it has not
+/// read.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ClientEntry {
     kind: &'static str,
@@ -23,11 +26,12 @@ pub(super) struct ClientEntry {
     output_bytes: f64,
 }
 
-/// Reads the clients that follow every command, wait for messages, or do not read their answers. `connected`
-/// is the number of clients.
+/// Reads `CLIENT LIST` and returns the clients that follow every command, wait for messages, are
+/// replicas, or do not read their answers. `connected` is the number of connected clients, if
+/// known.
 ///
 /// # Errors
-/// Returns the reason why they were not read.
+/// Fails with the reason why the list was not read: more than 5,000 clients, or the server's error.
 pub(super) fn read(
     connection: &mut Connection,
     connected: Option<f64>,
@@ -46,7 +50,8 @@ fn parse(listed: &str) -> Vec<ClientEntry> {
     listed.lines().filter_map(parse_line).collect()
 }
 
-/// Parses one line of the list; `None` for a client that only sends commands and waits for answers.
+/// Parses one line of the list; `None` for a client that only sends commands and reads their
+/// answers.
 fn parse_line(line: &str) -> Option<ClientEntry> {
     let fields: BTreeMap<&str, &str> = line
         .split_ascii_whitespace()
@@ -77,8 +82,9 @@ fn parse_line(line: &str) -> Option<ClientEntry> {
     })
 }
 
-/// Returns rows for the largest clients of each kind, and a row with the sum of the others of that kind. Uses
-/// the reading with more clients: `before` or `after` the step.
+/// Returns rows for the largest clients of each kind, by their unread bytes, and a row with the sum
+/// of the remaining ones of that kind. Uses the reading with more clients: `before` or `after` the
+/// step, the latter if equal.
 pub(super) fn rows(before: &[ClientEntry], after: &[ClientEntry]) -> Vec<EvidenceRow> {
     let mut kinds: BTreeMap<&str, Vec<&ClientEntry>> = BTreeMap::new();
     let most = if after.len() >= before.len() {

@@ -1,5 +1,5 @@
-//! Cost of each command to the server during a step, with its sender: the load, the pool, this program's own
-//! polls, or others.
+//! Cost of each command to the server during a step, with its origin: the load, the pool, this
+//! program's own polls, or others.
 
 use bench_report::{EvidenceRow, ServerEvidence};
 
@@ -10,12 +10,14 @@ use crate::info::{CommandUse, Info};
 const POOL: [&str; 2] = ["ping", "unwatch"];
 /// Commands that clients send when they connect.
 const CONNECTING: [&str; 5] = ["hello", "auth", "select", "client|setinfo", "client"];
-/// The only command that this program itself sends between the two readings. Other commands that are not of
-/// the load come from other clients.
+/// Only command that this program itself sends between the two readings. All other commands that
+/// are not part of the load come from other clients.
 const INFO: &str = "info";
 
-/// Adds figures and a table about the commands between the readings `before` and `after`. `load` names the
-/// commands that the load consists of. `polls` is the number of `INFO` calls that this program made.
+/// Adds figures and a table about the commands between the readings `before` and `after` to
+/// `evidence`. `histograms` are those of the two readings, if the server has them. `load` contains
+/// the commands that the load consists of. `polls` is the number of `INFO` calls that this program
+/// made.
 pub(super) fn add(
     evidence: &mut ServerEvidence,
     (before, after): (&Info, &Info),
@@ -46,8 +48,8 @@ pub(super) fn add(
     }
 }
 
-/// Returns the growth of the counts. Counts that became smaller were reset in between, so the growth is
-/// counted from 0.
+/// Returns the growth of a command's counts from `was` to `now`. If the number of calls became
+/// smaller, the counts were reset in between, and `now` is returned.
 fn since(was: CommandUse, now: CommandUse) -> CommandUse {
     if now.calls < was.calls {
         return now;
@@ -61,8 +63,9 @@ fn since(was: CommandUse, now: CommandUse) -> CommandUse {
     }
 }
 
-/// Splits the calls of `INFO` into this program's polls and the calls of other clients; other commands stay
-/// whole.
+/// Splits the use of `INFO` into this program's `polls` calls, with the label `bench`, and the
+/// calls of other clients, with the label `others`. Other commands stay whole and have no label.
+/// Parts without calls are left out.
 fn split(
     name: &str,
     used: CommandUse,

@@ -1,11 +1,11 @@
-//! Growth of the counters of `INFO` over a step, and values of gauges at its end. A field that the server
-//! does not have is left out.
+//! Growth of the counters of `INFO` over a step, and values of gauges at its end. A field that the
+//! server does not have gives no figure.
 
 use bench_report::ServerEvidence;
 
 use crate::info::Info;
 
-/// Counters: a field of `INFO`, and the figure that tells its growth.
+/// Counters: a field of `INFO`, and the name of the figure with its growth over a step.
 const COUNTERS: [(&str, &str); 28] = [
     ("keyspace_hits", "keyspace_hits"),
     ("keyspace_misses", "keyspace_misses"),
@@ -48,7 +48,7 @@ const COUNTERS: [(&str, &str); 28] = [
     ("used_active_time_main_thread", "main_thread_active_s"),
 ];
 
-/// Gauges: a field of `INFO`, and the figure that tells its value at the end.
+/// Gauges: a field of `INFO`, and the name of the figure with its value at the end of a step.
 const GAUGES: [(&str, &str); 11] = [
     ("used_memory", "used_memory_bytes"),
     ("used_memory_rss", "rss_bytes"),
@@ -63,7 +63,8 @@ const GAUGES: [(&str, &str); 11] = [
     ("connected_slaves", "replicas"),
 ];
 
-/// Returns the growth of the counters from `before` to `after`, and the gauges of `after`.
+/// Returns the growth of the counters from `before` to `after`, the gauges of `after`, and the
+/// growth of the errors by their code. A counter that became smaller was reset and is left out.
 pub(super) fn difference(before: &Info, after: &Info) -> ServerEvidence {
     let mut evidence = ServerEvidence::default();
     let grown = |name: &str| Some(after.number(name)? - before.number(name)?);
@@ -146,7 +147,8 @@ mod tests {
         );
     }
 
-    /// Excerpts of answers of servers of several versions.
+    /// Excerpts of `INFO` of several versions: each version must give its own figures and no
+    /// others.
     #[test]
     fn each_version_is_read_for_what_it_tells() {
         let older = "total_forks:1\nexpire_cycle_cpu_milliseconds:4\naof_delayed_fsync:0\n";

@@ -1,17 +1,19 @@
-//! Durations of calls by command, from `LATENCY HISTOGRAM` (since version 7.0). The server counts them from
-//! its start on. A step is the difference between two readings, and nothing is reset.
+//! Durations of calls by command, from `LATENCY HISTOGRAM` (since version 7.0). The server counts
+//! them from its start on. The calls of a step are the difference between two readings, and nothing
+//! is reset.
 
 use std::collections::BTreeMap;
 
 use redis::{Connection, FromRedisValue as _, RedisResult, Value};
 
-/// For each command, pairs of a bound in microseconds and the number of calls that took no longer.
+/// Cumulative histograms by command: pairs of a bound in microseconds and the number of calls that
+/// took no longer than it, in ascending order.
 pub(super) type Histograms = BTreeMap<String, Vec<(f64, f64)>>;
 
-/// Reads the histograms of all commands.
+/// Reads the histograms of all commands, counted since the start of the server or its last reset.
 ///
 /// # Errors
-/// Returns the error of the server. Servers before version 7.0 always return one.
+/// Fails with the error of the server. Servers before version 7.0 always return one.
 pub(super) fn read(connection: &mut Connection) -> RedisResult<Histograms> {
     let answer: Value = redis::cmd("LATENCY").arg("HISTOGRAM").query(connection)?;
     Ok(pairs(answer)
@@ -32,7 +34,8 @@ fn cumulative(bounds: Value) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Returns pairs of a name and a value, which RESP2 sends as a flat list and RESP3 as a map.
+/// Returns pairs of a name and a value, which RESP2 sends as a flat list and RESP3 as a map. Empty
+/// for other values; pairs whose name is no text are left out.
 fn pairs(value: Value) -> Vec<(String, Value)> {
     let named = |name: Value, value: Value| Some((String::from_redis_value(name).ok()?, value));
     match value {
@@ -48,19 +51,19 @@ fn pairs(value: Value) -> Vec<(String, Value)> {
     }
 }
 
-/// Distribution of the calls of one command between two readings.
+/// Distribution of the durations of one command's calls between two readings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct CallSpread {
-    /// Upper bound on the duration of the longest call, in microseconds.
+    /// Upper bound of the duration of the longest call, in microseconds.
     pub(super) longest_us: f64,
-    /// Sum of the squares of the calls' durations, in square microseconds.
+    /// Estimated sum of the squares of the calls' durations, in square microseconds.
     pub(super) squares_us2: f64,
 }
 
-/// Computes the spread of the calls between the readings `before` and `after`, which took `usec` microseconds
-/// in total. `None` if there were none. Each bound is twice the one before, so the duration of a call is
-/// known within a factor of two. The durations are scaled so that they add up to the total that the server
-/// counted exactly.
+/// Estimates the distribution of the calls between the readings `before` and `after`, which took
+/// `usec` microseconds in total. `None` if there were no calls. Each bound is twice the one before,
+/// so the duration of a call is known within a factor of two. The durations are scaled so that they
+/// add up to the total that the server counted exactly.
 pub(super) fn spread(before: &[(f64, f64)], after: &[(f64, f64)], usec: f64) -> Option<CallSpread> {
     let earlier = |bound: f64| {
         let below = before.iter().take_while(|(b, _)| *b <= bound);

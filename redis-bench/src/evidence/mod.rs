@@ -1,6 +1,6 @@
-//! Evidence about the server in a step: answers to `INFO` and other commands, read before and after the step.
-//! The reader has a thread and a connection of its own, so that a server that stops answering does not block
-//! the run. Nothing on the server is reset or set.
+//! Evidence about the Redis server in a step: answers to `INFO` and other commands, read before,
+//! during and after the step. The reader has a thread and a connection of its own, so that a server
+//! that stops answering does not block the run. Nothing on the server is reset or set.
 
 mod client_list;
 mod commands;
@@ -25,7 +25,7 @@ use self::reading::{ServerReading, between};
 use crate::address::RedisAddress;
 use crate::failure;
 
-/// Time between two polls within a step.
+/// Interval between two polls of the server within a step.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 enum SamplerCommand {
@@ -33,19 +33,20 @@ enum SamplerCommand {
     End,
 }
 
-/// Sampler of the server, one step after another.
+/// Reader of evidence about the server, one step after another, on a thread of its own.
 #[derive(Debug)]
 pub(crate) struct ServerSampler {
     orders: Sender<SamplerCommand>,
     results: Receiver<(u64, ServerEvidence)>,
-    /// Serial number of the step that is being measured, or was measured last.
+    /// Serial number of the step that is being measured, or was measured last; 0 before the first
+    /// step.
     serial: u64,
     pending: bool,
 }
 
 impl ServerSampler {
-    /// Starts a sampler of the server at `remote`. `commands` are the commands of the load. The sampler ends
-    /// when this value is dropped.
+    /// Starts the thread that reads the server at `remote`, which connects when a step begins.
+    /// `commands` are the commands of the load. The thread ends after this value is dropped.
     ///
     /// # Errors
     /// Fails if the operating system starts no thread.
@@ -69,8 +70,9 @@ impl ServerSampler {
         })
     }
 
-    /// Waits for the evidence of the last step, for at most `bound`. `None` if no step was measured since the
-    /// last call.
+    /// Waits for the evidence of the last step, for at most `bound`. `None` if no step was measured
+    /// since the last call. If the server does not answer in time, the evidence states that
+    /// instead.
     pub(crate) fn collect(&mut self, bound: Duration) -> Option<ServerEvidence> {
         if !std::mem::take(&mut self.pending) {
             return None;
@@ -109,7 +111,7 @@ impl EvidenceSource for ServerSampler {
     }
 }
 
-/// Readings so far of the step that is being measured.
+/// Readings of the step that is being measured, up to now.
 struct StepSampling {
     serial: u64,
     before: Result<ServerReading, RedisError>,
@@ -157,8 +159,11 @@ fn follow(
     }
 }
 
-/// Calls `read` with the connection, or with a new one if there is none. A connection on which `read` fails
-/// is dropped.
+/// Calls `read` with the connection, or with a new one from `connect` if there is none. A
+/// connection on which `read` fails is dropped.
+///
+/// # Errors
+/// Fails with the error of `connect` or of `read`.
 fn with<T>(
     connection: &mut Option<Connection>,
     connect: &dyn Fn() -> RedisResult<Connection>,

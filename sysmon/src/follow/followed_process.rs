@@ -63,11 +63,13 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
     }
 
     /// Returns the command line with secrets masked; `None` if command lines are not recorded.
+    #[cfg(feature = "watch")]
     pub(crate) fn command(&self) -> Option<&str> {
         self.command.as_deref()
     }
 
     /// Returns the label of the target to whose tree the process belongs.
+    #[cfg(feature = "watch")]
     pub(crate) fn target(&self) -> Option<&str> {
         self.target.as_deref()
     }

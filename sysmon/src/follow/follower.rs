@@ -5,7 +5,9 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use host_metrics::rate_window::{FigureValue, tick_window_ns};
-use host_metrics::source::process::{ProcessFields, ProcessId, ProcessSample};
+#[cfg(feature = "watch")]
+use host_metrics::source::process::ProcessFields;
+use host_metrics::source::process::{ProcessId, ProcessSample};
 
 use super::cpu_tracker::CpuTracker;
 use super::followed_process::FollowedProcess;
@@ -63,6 +65,7 @@ impl<H: ProcessRecorder> Follower<H> {
     }
 
     /// Sets the figures that are read from the next tick on.
+    #[cfg(feature = "watch")]
     pub(crate) fn set_fields(&mut self, fields: ProcessFields) {
         self.options.fields = fields;
     }

@@ -21,12 +21,17 @@ mod tests;
 mod tree_totals;
 
 pub(crate) use fault_counters::FaultCounters;
+#[cfg(feature = "watch")]
 pub(crate) use followed_process::FollowedProcess;
-pub(crate) use follower::{Follower, MOST_MEMBERS};
+pub(crate) use follower::Follower;
+#[cfg(feature = "export")]
+pub(crate) use follower::MOST_MEMBERS;
 pub(crate) use lookup::ProcessLookup;
 pub(crate) use options::FollowOptions;
 pub(crate) use process_recorder::ProcessRecorder;
+#[cfg(feature = "export")]
 pub(crate) use selection::{ProcessUse, StartTracker, select_top};
 pub(crate) use target::ProcessTarget;
+#[cfg(feature = "export")]
 pub(crate) use target_trees::TargetTrees;
 pub(crate) use tree_totals::TreeTotals;

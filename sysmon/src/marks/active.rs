@@ -1,4 +1,4 @@
-//! Running recordings, as another process finds and marks them.
+//! Recordings in progress: how another process finds them and adds marks to them.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write as _;
@@ -9,31 +9,34 @@ use bench_report::Mark;
 
 use super::{ENDING, MOST_MARKS, path_for, read};
 
-/// Reason why a mark was not added to a recording.
+/// Reason why a mark could not be added to a recording.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AddMarkError {
-    /// The mark cannot be written.
+    /// The line of the mark cannot be encoded or written.
     #[error("cannot mark the recording into {report}: {source}", report = report.display())]
     Write {
-        /// Report of the recording.
+        /// Path of the recording's report.
         report: PathBuf,
         /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The recording already has the largest number of marks.
+    /// The recording already has [`MOST_MARKS`] marks. Contains the path of its report.
     #[error("the recording into {report} has {MOST_MARKS} marks, and takes no more", report = .0.display())]
     Full(PathBuf),
-    /// The recording ended while the mark was written.
+    /// The recording ended while the mark was written, so its report may lack the mark. Contains
+    /// the path of the report.
     #[error("the recording into {report} has just ended; the mark may be missing from it", report = .0.display())]
     Ended(PathBuf),
 }
 
-/// Running recording.
+/// Recording in progress, with its file of marks open so that marks can be added.
 #[derive(Debug)]
 pub(crate) struct ActiveRecording {
-    /// Process id of the recorder, as seen from this process.
+    /// Process id of the recorder. It is as the recorder itself sees it if the recording was found
+    /// by [`find`](Self::find), and as this process sees it if by [`active_recordings`].
     pub(crate) pid: u32,
-    /// Path of the recording's report, as the recorder knows it.
+    /// Path of the recording's report: as given to [`find`](Self::find), or as the recorder has it
+    /// in its own mount namespace.
     pub(crate) report: PathBuf,
     own_pid: u32,
     file: File,
@@ -41,10 +44,13 @@ pub(crate) struct ActiveRecording {
 }
 
 impl ActiveRecording {
-    /// Opens the recording that writes `report`; `None` if none is running.
+    /// Opens the recording that writes `report`. `None` if the report has no valid file of marks
+    /// beside it, or if no recorder holds the lock of that file.
     ///
     /// # Errors
-    /// If there is a file of marks that this user may not write to.
+    ///
+    /// If the file of marks exists, but cannot be opened for reading and writing or cannot be
+    /// locked.
     pub(crate) fn find(report: &Path) -> std::io::Result<Option<Self>> {
         match Self::open(&path_for(report), report) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -52,8 +58,9 @@ impl ActiveRecording {
         }
     }
 
-    /// Opens the file of marks at `place`. `None` if it is no file of marks, or if no recorder holds its
-    /// lock.
+    /// Opens the file of marks at `place`; `report` is only stored in the result. `None` if the
+    /// file is no file of marks, or if no recorder holds its lock. Fails if it cannot be opened for
+    /// reading and writing.
     fn open(place: &Path, report: &Path) -> std::io::Result<Option<Self>> {
         if !place.metadata()?.is_file() {
             return Ok(None);
@@ -74,11 +81,12 @@ impl ActiveRecording {
         }))
     }
 
-    /// Adds a mark to the recording.
+    /// Appends a mark to the recording's file of marks.
     ///
     /// # Errors
-    /// If the mark cannot be written, if the recording has the largest number of marks, or if it has just
-    /// ended.
+    ///
+    /// If the mark cannot be written, if the recording already has [`MOST_MARKS`] marks, or if it
+    /// ended meanwhile, in which case its report may lack the mark.
     pub(crate) fn add(&mut self, mark: &Mark) -> Result<(), AddMarkError> {
         let report = || self.report.clone();
         if self.marks >= MOST_MARKS {
@@ -133,8 +141,9 @@ fn number(path: &Path) -> Option<u32> {
     path.file_name()?.to_str()?.parse().ok()
 }
 
-/// Iterates over the recordings whose file of marks the process has open. Processes of other users, and
-/// processes that exit meanwhile, have none.
+/// Iterates over the recordings whose file of marks the process `pid` has open; `descriptors` is
+/// its directory `/proc/PID/fd`. Yields nothing if that directory cannot be read, as for a process
+/// of another user or one that has exited.
 fn of_process(pid: u32, descriptors: &Path) -> impl Iterator<Item = ActiveRecording> {
     let entries = std::fs::read_dir(descriptors).into_iter().flatten();
     entries.flatten().filter_map(move |entry| {

@@ -1,4 +1,4 @@
-//! File of marks as the recorder writes and reads it.
+//! File of marks, as the recorder creates, locks and reads it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write as _;
@@ -13,32 +13,35 @@ use nix::unistd::geteuid;
 
 use super::{LARGEST_FILE, LONGEST_LINE, MOST_MARKS, MarksHeader, SCHEMA, parse, path_for, read};
 
-/// Number of attempts to get the lock. `sysmon mark` holds it for an instant while it looks for a recorder,
-/// so a failed attempt is repeated.
+/// Number of attempts to lock the file of marks. `sysmon mark` holds the lock for an instant while
+/// it looks for a recorder, so a failed attempt is repeated.
 const LOCK_TRIES: u32 = 10;
-/// Pause between two attempts to get the lock.
+/// Pause between two attempts to lock the file of marks.
 const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
-/// Reason why a recording cannot accept marks.
+/// Reason why a recorder cannot use its file of marks, so that the recording accepts no marks.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MarksFileError {
-    /// The file cannot be created or written.
+    /// The file of marks cannot be created, locked or written.
     #[error("cannot keep {path}: {source}", path = path.display())]
     Write {
-        /// File that cannot be created or written.
+        /// Path of the file of marks.
         path: PathBuf,
         /// Error of the operating system.
         source: std::io::Error,
     },
-    /// A file of that name exists, but belongs to another user or is not a file of marks.
+    /// A file of that name exists, but belongs to another user, is a link or has several links, or
+    /// is not a file of marks. Contains its path.
     #[error("{path} is somebody else's, or no file of marks", path = .0.display())]
     Foreign(PathBuf),
-    /// Another recorder writes the same report and holds the lock.
+    /// Another recorder writes the same report and holds the lock of the file of marks, whose path
+    /// this contains.
     #[error("another recording into the same report is under way ({path} is locked)", path = .0.display())]
     Taken(PathBuf),
 }
 
-/// Marks read so far, and the locked file from which further ones are read.
+/// File of marks of a running recording, open and locked, and the marks read from it so far.
+/// Dropping it removes the file.
 #[derive(Debug)]
 pub(crate) struct MarksFile {
     file: File,
@@ -51,12 +54,14 @@ pub(crate) struct MarksFile {
 }
 
 impl MarksFile {
-    /// Opens the file of marks beside `report` and locks it. `None` if the report is not a regular file, such
-    /// as `/dev/null`. Removes content that a killed recording left in the file.
+    /// Creates or opens the file of marks beside `report`, locks it and removes what a killed
+    /// recording left in it. `None` if the report does not exist or is not a regular file, such as
+    /// `/dev/null`.
     ///
     /// # Errors
-    /// If the file cannot be created, belongs to another user, is no file of marks, or is locked by another
-    /// recorder.
+    ///
+    /// If the file cannot be created, belongs to another user, is no file of marks, or is locked by
+    /// another recorder.
     pub(crate) fn open(report: &Path) -> Result<Option<Self>, MarksFileError> {
         if !report.is_file() {
             return Ok(None);
@@ -100,7 +105,9 @@ impl MarksFile {
         }))
     }
 
-    /// Reads the lines that were added since the last call. If there are none, this takes one system call.
+    /// Reads the lines that were added since the last call, in one system call if there are none.
+    /// Skips invalid lines and marks beyond [`MOST_MARKS`], and moves times outside the recording
+    /// to its limits. A failed read is ignored.
     pub(crate) fn read_new(&mut self) {
         let mut chunk = [0; LONGEST_LINE];
         while self.marks.len() < MOST_MARKS && self.offset < LARGEST_FILE {
@@ -121,8 +128,9 @@ impl MarksFile {
         }
     }
 
-    /// Creates the file again if it was removed while the report exists, so that `sysmon mark` still finds
-    /// the recording. If it was not removed, this takes one system call.
+    /// Creates the file again if it was removed while the report exists, so that `sysmon mark`
+    /// still finds the recording; a failure is ignored. If the file was not removed, this takes one
+    /// system call.
     pub(crate) fn restore(&mut self) {
         let removed = self.file.metadata().is_ok_and(|file| file.nlink() == 0);
         if !self.open || !removed {
@@ -142,8 +150,8 @@ impl MarksFile {
         self.open = false;
     }
 
-    /// Removes the file, then reads the lines that were added until then. A later writer notices that the
-    /// file is gone.
+    /// Removes the file, then reads the lines that were added until then. A process that adds a
+    /// mark later notices that the file is gone. Further calls do nothing.
     pub(crate) fn close(&mut self) {
         if std::mem::take(&mut self.open) {
             let _ = std::fs::remove_file(&self.path);
@@ -151,14 +159,14 @@ impl MarksFile {
         }
     }
 
-    /// Returns the marks in order of time.
+    /// Returns a copy of the marks read so far, in order of time.
     pub(crate) fn marks(&self) -> Vec<Mark> {
         let mut marks = self.marks.clone();
         marks.sort_by_key(|mark| mark.at_ns);
         marks
     }
 
-    /// Returns true if the recording has the largest number of marks, so that later ones may be missing.
+    /// Returns true if the recording has [`MOST_MARKS`] marks, so that later ones may be missing.
     pub(crate) fn is_full(&self) -> bool {
         self.marks.len() >= MOST_MARKS
     }

@@ -21,12 +21,12 @@ use serde::{Deserialize, Serialize};
 pub(crate) use active::{ActiveRecording, active_recordings};
 pub(crate) use marks_file::{MarksFile, MarksFileError};
 
-/// Largest number of marks in one recording.
+/// Largest number of marks in one recording; further ones are rejected.
 pub(crate) const MOST_MARKS: usize = 1000;
 
 const SCHEMA: &str = "plimsoll.marks/1";
 const ENDING: &str = ".marks";
-/// Bound on the length of a line, in bytes; the longest one is shorter.
+/// Bound on the length of one line of a file of marks, in bytes; every valid line is shorter.
 const LONGEST_LINE: usize = 4096;
 const LARGEST_FILE: u64 = (MOST_MARKS * LONGEST_LINE) as u64;
 
@@ -37,14 +37,17 @@ struct MarksHeader {
     pid: u32,
 }
 
-/// Returns the path of the file of marks for the recording that writes `report`.
+/// Returns the path of the file of marks that belongs to `report`: that path with `.marks`
+/// appended.
 pub(crate) fn path_for(report: &Path) -> PathBuf {
     let mut path = report.as_os_str().to_owned();
     path.push(ENDING);
     PathBuf::from(path)
 }
 
-/// Returns the marks that a killed recording did not save in its report; empty if there is no file of marks.
+/// Returns the marks in the file of marks beside `report`, in the order in which they were written;
+/// a killed recording may not have saved them in its report. Empty if there is no valid file of
+/// marks.
 pub(crate) fn unsaved(report: &Path) -> Vec<Mark> {
     let Ok(file) = File::open(path_for(report)) else {
         return Vec::new();
@@ -55,7 +58,8 @@ pub(crate) fn unsaved(report: &Path) -> Vec<Mark> {
     marks
 }
 
-/// Reads header and marks of a file; `None` if it is no file of marks.
+/// Reads the header and at most [`MOST_MARKS`] marks of a file of marks, without invalid lines.
+/// `None` if it is not a regular file or its header is not that of a file of marks.
 fn read(file: &File) -> Option<(MarksHeader, Vec<Mark>)> {
     if !file.metadata().ok()?.is_file() {
         return None;
@@ -70,7 +74,7 @@ fn read(file: &File) -> Option<(MarksHeader, Vec<Mark>)> {
     Some((header, marks.take(MOST_MARKS).collect()))
 }
 
-/// Parses one line; `None` if it is no mark, or has an invalid name.
+/// Parses one line of a file of marks; `None` if it is no mark, or its name is invalid.
 fn parse(line: &[u8]) -> Option<Mark> {
     let mark: Mark = serde_json::from_slice(line).ok()?;
     Mark::new(mark.at_ns, &mark.name).ok()

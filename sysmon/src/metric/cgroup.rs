@@ -7,7 +7,7 @@ use host_metrics::source::cgroup::{
 use super::definition::metrics;
 
 metrics! {
-    /// CPU time of a group.
+    /// Metrics of the CPU time of a control group.
     CPU: CgroupCpu {
         CPU_CORES = time_counter("cgroup.cpu_cores", Some("sysmon_cgroup_cpu_seconds"),
             "CPU time of the group.", |c| Some(c.used_ns));
@@ -17,7 +17,7 @@ metrics! {
 }
 
 metrics! {
-    /// Throttling by the group's CPU quota.
+    /// Metrics of the throttling of a control group by its CPU quota.
     THROTTLING: Throttling {
         PERIODS = counter("cgroup.cpu.periods", Some("sysmon_cgroup_cpu_periods"),
             "Periods of the quota in which the group wanted to run.", |t| Some(t.periods));
@@ -32,7 +32,7 @@ metrics! {
 }
 
 metrics! {
-    /// Memory of a group.
+    /// Metrics of the memory of a control group.
     MEMORY: CgroupMemory {
         MEMORY_USED = level("cgroup.memory.used_bytes", Some("sysmon_cgroup_memory_used_bytes"),
             "Memory charged to the group, page cache included.", |m| Some(m.used_bytes));
@@ -46,7 +46,7 @@ metrics! {
 }
 
 metrics! {
-    /// Events at the group's memory limit.
+    /// Metrics that count events at the memory limit of a control group.
     EVENTS: MemoryEvents {
         LIMIT_HITS = growth("cgroup.memory.limit_hits", Some("sysmon_cgroup_memory_limit_hits"),
             "Times that the group reached its memory limit.",
@@ -58,7 +58,7 @@ metrics! {
 }
 
 metrics! {
-    /// Limits of a group.
+    /// Metrics of the CPU quota and the memory limit of a control group.
     LIMITS: CgroupSample {
         QUOTA_CORES = gauge("cgroup.cpu.quota_cores", Some("sysmon_cgroup_cpu_quota_cores"),
             "CPU quota of the group in cores; absent without a quota.", |g| g.quota_cores);
@@ -69,7 +69,7 @@ metrics! {
 }
 
 metrics! {
-    /// Transfers of a group.
+    /// Metrics of the disk transfers of a control group, in bytes per second.
     IO: CgroupIo {
         IO_READ = rate("cgroup.io.read_bytes_per_s", Some("sysmon_cgroup_read_bytes"),
             "Bytes read from disks.", |io| Some(io.read_bytes));

@@ -7,7 +7,8 @@ use super::definition::metrics;
 const FAMILY: Option<&str> = Some("sysmon_cpu_seconds");
 
 metrics! {
-    /// Busy CPU time, of the machine or a core.
+    /// Metric of the busy CPU time of the machine or a core, for systems that do not report the
+    /// states of which it consists.
     BUSY_TIME: CpuTimes {
         BUSY = time_counter("cpu.busy_ratio", FAMILY,
             "CPU time by state; guest time is not in user or nice as well.",
@@ -16,7 +17,8 @@ metrics! {
 }
 
 metrics! {
-    /// CPU time in each of the states that make up busy time; each is rounded to a tick separately.
+    /// Metrics of the CPU time, of the machine or a core, in each state that belongs to busy time;
+    /// the kernel rounds each to a tick separately.
     BUSY_STATES: CpuTimes {
         USER = time_counter("cpu.user_ratio", FAMILY,
             "CPU time by state; guest time is not in user or nice as well.",
@@ -40,7 +42,8 @@ metrics! {
 }
 
 metrics! {
-    /// CPU time in the other states. The shares of these and of the busy states add up to one.
+    /// Metrics of the CPU time, of the machine or a core, in the states that do not belong to busy
+    /// time. The shares of these and of [`BUSY_STATES`] add up to one.
     OTHER_STATES: CpuTimes {
         IOWAIT = time_counter("cpu.iowait_ratio", FAMILY,
             "CPU time by state; guest time is not in user or nice as well.",
@@ -54,13 +57,14 @@ metrics! {
     }
 }
 
-/// Returns the busy time if the system does not report the states that make it up.
+/// Returns the busy time in nanoseconds if the system does not report the states of which it
+/// consists; otherwise `None`, because the states are exported instead.
 fn busy_alone(times: &CpuTimes) -> Option<u64> {
     times.user_ns.is_none().then_some(times.busy_ns)
 }
 
 metrics! {
-    /// Tasks, and the work of the scheduler.
+    /// Metrics of runnable and blocked tasks, context switches and forks of the whole machine.
     TASKS: CpuSample {
         RUNNABLE = level("load.runnable", Some("sysmon_tasks_runnable"),
             "Tasks running or ready to run.", |c| c.runnable).titled("tasks runnable");

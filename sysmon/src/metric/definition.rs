@@ -5,80 +5,104 @@ use host_metrics::rate_window::{FigureValue, RateWindow};
 use super::unit::Unit;
 use crate::figure::Figures;
 
-/// Names and description of a metric.
+/// Names, description and display options of a metric.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MetricInfo {
-    /// Name of the recorded series; its end states the unit.
+    /// Name under which the metric is recorded as a series; its ending states the unit, such as
+    /// `_bytes`.
     pub name: &'static str,
-    /// Name of the exported Prometheus family, without `_total`; absent if the metric is only
+    /// Name of the exported Prometheus family, without `_total`; `None` if the metric is only
     /// recorded.
+    #[cfg_attr(
+        not(feature = "export"),
+        expect(dead_code, reason = "only the exporter reads it")
+    )]
     pub exported: Option<&'static str>,
-    /// Additional label of the exported samples, if several metrics share a family.
+    /// Name and value of a label that distinguishes the exported samples of this metric from those
+    /// of other metrics in the same family; `None` if no other metric shares the family.
     pub label: Option<(&'static str, &'static str)>,
     /// Description in one sentence.
+    #[cfg_attr(
+        not(feature = "export"),
+        expect(dead_code, reason = "only the exporter reads it")
+    )]
     pub help: &'static str,
-    /// Title in the result table of a recording; absent if the table does not list the metric.
+    /// Title in the result table of a recording; `None` if the table does not list the metric.
     pub title: Option<&'static str>,
-    /// True if the result leaves the metric out when it was always zero.
+    /// True if the result table leaves the metric out when it was zero throughout the recording.
     pub hidden_if_zero: bool,
-    /// True if the metric should level off, so that a recording warns if it keeps growing.
+    /// True if the metric should level off in a healthy program, so that a recording warns if it
+    /// keeps growing.
     pub should_level_off: bool,
 }
 
 impl MetricInfo {
-    /// Returns the unit that the end of the name states.
+    /// Returns the unit that the ending of the name states; [`Unit::Count`] if it states none.
     pub(crate) fn unit(&self) -> Unit {
         Unit::of(self.name)
     }
 }
 
-/// Kind of an exported metric.
+/// Kind of an exported metric, as Prometheus distinguishes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg(feature = "export")]
 pub(crate) enum MetricKind {
-    /// Value that only grows, except after restarts.
+    /// Value that only grows, except that it may restart from zero.
     Counter,
     /// Value that rises and falls.
     Gauge,
 }
 
-/// Metric of a sample `S`: its names, and how it is read and derived.
+/// Metric that is read from samples of type `S`: its names, and how it is read and derived.
 #[derive(Debug)]
 pub(crate) struct Metric<S: 'static> {
-    /// Names and description.
+    /// Names, description and display options.
     pub info: MetricInfo,
     method: Method<S>,
 }
 
-/// Function that reads an optional count from a sample.
+/// Function that reads a count from a sample; `None` if the sample does not have it.
 type ReadCount<S> = fn(&S) -> Option<u64>;
 
-/// Way in which a metric is read from samples and derived.
+/// Way in which a metric is read from samples, and how the recorded figure is derived from it.
 #[derive(Debug)]
 enum Method<S: 'static> {
-    /// Gauge.
+    /// Value of a single sample, recorded as it is.
     Gauge(fn(&S) -> Option<f64>),
-    /// Gauge with whole numbers.
+    /// Whole number of a single sample, recorded as it is.
     Level(ReadCount<S>),
-    /// Counter of events, whose growth per second is recorded.
+    /// Counter of events; its growth per second between two samples is recorded.
     Rate(ReadCount<S>),
-    /// Counter of rare events, whose growth since the previous sample is recorded.
+    /// Counter of rare events; its growth since the previous sample is recorded, not a rate.
     Growth(ReadCount<S>),
-    /// Counter of nanoseconds in steps of `quantum_ns`, whose mean growth per time is recorded.
+    /// Counter of nanoseconds that advances in steps of `quantum_ns`; its growth divided by the
+    /// time that passed is recorded.
     Time {
         ns: ReadCount<S>,
         quantum_ns: u64,
-        /// True if the counter cannot grow faster than time passes.
+        /// True if the counter cannot grow faster than time passes, so that the figure is a share
+        /// of at most 1.
         is_share: bool,
     },
-    /// Mean nanoseconds per event that ended since the previous sample. The total time is exported.
+    /// Mean nanoseconds per event that ended since the previous sample. The total time in seconds
+    /// is exported.
     TimePerEvent {
         ns: ReadCount<S>,
         events: ReadCount<S>,
         quantum_ns: u64,
     },
-    /// Counter whose recorded figure has its own derivation. It counts nanoseconds if `is_time`.
-    Counter { read: ReadCount<S>, is_time: bool },
-    /// Figure that is calculated from others.
+    /// Counter from which code outside this table derives the recorded figure. It counts
+    /// nanoseconds if `is_time`, otherwise events.
+    Counter {
+        read: ReadCount<S>,
+        #[cfg_attr(
+            not(feature = "export"),
+            expect(dead_code, reason = "only the exporter reads it")
+        )]
+        is_time: bool,
+    },
+    /// Figure that code outside this table calculates from other figures; nothing is read from a
+    /// sample.
     Computed,
 }
 
@@ -230,12 +254,13 @@ impl<S> Metric<S> {
         self
     }
 
-    /// Returns the name of its series.
+    /// Returns the name of the series in which the metric is recorded.
     pub(crate) const fn name(&self) -> &'static str {
         self.info.name
     }
 
-    /// Returns the kind of the exported metric.
+    /// Returns the kind of the exported metric; a computed figure is a gauge.
+    #[cfg(feature = "export")]
     pub(crate) fn kind(&self) -> MetricKind {
         match self.method {
             Method::Gauge(_) | Method::Level(_) | Method::Computed => MetricKind::Gauge,
@@ -243,7 +268,8 @@ impl<S> Metric<S> {
         }
     }
 
-    /// Reads the kernel's counter; `None` for a gauge.
+    /// Reads the kernel's counter from a sample, in events or nanoseconds. `None` if the sample
+    /// does not have it, or if the metric is a gauge or computed.
     pub(crate) fn count(&self, sample: &S) -> Option<u64> {
         match &self.method {
             Method::Rate(read) | Method::Growth(read) | Method::Counter { read, .. } => {
@@ -254,7 +280,9 @@ impl<S> Metric<S> {
         }
     }
 
-    /// Reads the value to export: a gauge, a count, or a time in seconds.
+    /// Reads the value to export: a gauge, a count, or a time in seconds. `None` if the sample does
+    /// not have it, or if the metric is computed.
+    #[cfg(feature = "export")]
     pub(crate) fn exported_value(&self, sample: &S) -> Option<f64> {
         match &self.method {
             Method::Gauge(_) | Method::Level(_) | Method::Computed => self.gauge_value(sample),
@@ -262,7 +290,9 @@ impl<S> Metric<S> {
         }
     }
 
-    /// Converts a counter to its exported unit: nanoseconds to seconds; counts are unchanged.
+    /// Converts the value of a counter to its exported unit: nanoseconds become seconds, and counts
+    /// of events stay as they are.
+    #[cfg(feature = "export")]
     pub(crate) fn exported_count(&self, count: u64) -> f64 {
         match self.method {
             Method::Time { .. }
@@ -272,7 +302,8 @@ impl<S> Metric<S> {
         }
     }
 
-    /// Reads a gauge; `None` for a metric that needs an earlier sample.
+    /// Reads the value of a gauge. `None` if the sample does not have it, or if the metric is a
+    /// counter or computed.
     pub(crate) fn gauge_value(&self, sample: &S) -> Option<f64> {
         match &self.method {
             Method::Gauge(read) => read(sample),
@@ -281,8 +312,9 @@ impl<S> Metric<S> {
         }
     }
 
-    /// Derives the figure of the time between two samples. `None` for a gauge, or if a counter fell
-    /// or is absent.
+    /// Derives the figure for the time between the samples `old` and `new`. `None` if a counter
+    /// fell or is absent, if no event ended whose mean time is wanted, or if the metric is a gauge
+    /// or is derived by other code.
     pub(crate) fn derive(&self, old: &S, new: &S, window: RateWindow) -> Option<FigureValue> {
         match &self.method {
             Method::Rate(read) => window.per_s(read(old), read(new)),
@@ -318,10 +350,11 @@ impl<S> Metric<S> {
     }
 }
 
-/// Labels of a sample, such as `device = vda`.
+/// Label names and values of a sample, such as `device = vda`.
 type SampleLabels<'a> = &'a [(&'static str, &'a str)];
 
-/// Adds the gauges of a sample.
+/// Adds the value of each gauge among `metrics` to `out`, with `labels`. Counters, and gauges that
+/// the sample does not have, add nothing.
 pub(crate) fn put_gauges<S>(
     metrics: &[&Metric<S>],
     sample: &S,
@@ -333,7 +366,8 @@ pub(crate) fn put_gauges<S>(
     }
 }
 
-/// Adds the figures that are derived from two samples.
+/// Adds the figure that each of `metrics` derives from the samples `old` and `new`, with `labels`.
+/// Gauges, and metrics that other code derives, add nothing.
 pub(crate) fn put_rates<S>(
     metrics: &[&Metric<S>],
     (old, new): (&S, &S),
@@ -346,8 +380,8 @@ pub(crate) fn put_rates<S>(
     }
 }
 
-/// Defines the table of the metrics of one type of sample: a static for each row, and a list of all
-/// rows.
+/// Defines the metrics of one type of sample: a static for each row, documented by its description,
+/// and a slice of references to all of them in the order of the rows.
 macro_rules! metrics {
     (
         $(#[$table_doc:meta])*

@@ -4,7 +4,7 @@ use host_metrics::source::disk::DiskCounters;
 
 use super::definition::metrics;
 
-/// Resolution of the kernel's counters of time, in nanoseconds.
+/// Resolution of the kernel's counters of disk time, in nanoseconds.
 const TIME_QUANTUM_NS: u64 = 1_000_000;
 
 metrics! {

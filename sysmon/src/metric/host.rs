@@ -5,7 +5,7 @@ use host_metrics::source::load::{HandleSample, LoadSample};
 use super::definition::metrics;
 
 metrics! {
-    /// Load averages and the number of tasks.
+    /// Metrics of the load averages, and of the number of threads on the machine.
     LOAD: LoadSample {
         LOAD_1M = gauge("load.average_1m", Some("sysmon_load1"),
             "Load average over one minute.", |l| Some(l.one));
@@ -19,7 +19,7 @@ metrics! {
 }
 
 metrics! {
-    /// Open files of all processes.
+    /// Metrics of the files that all processes of the machine have open, and of their limit.
     HANDLES: HandleSample {
         FILES_OPEN = level("handles.open", Some("sysmon_file_handles_open"),
             "Open files of all processes.",
@@ -30,7 +30,7 @@ metrics! {
 }
 
 metrics! {
-    /// Temperature of a sensor, in degrees Celsius.
+    /// Metric of the temperature of one sensor; the sample is that temperature in degrees Celsius.
     TEMPERATURES: f64 {
         TEMPERATURE = gauge("temperature.celsius", Some("sysmon_temperature_celsius"),
             "Temperature by sensor.", |celsius| Some(*celsius)).titled("temperature");
@@ -38,7 +38,7 @@ metrics! {
 }
 
 metrics! {
-    /// Clock of a core, in hertz.
+    /// Metric of the clock of one core; the sample is its frequency in hertz.
     CLOCKS: f64 {
         CORE_CLOCK = gauge("cpu.clock_hertz", Some("sysmon_cpu_clock_hertz"),
             "Clock of a core.", |hertz| Some(*hertz));

@@ -5,7 +5,7 @@ use host_metrics::source::memory::{MemorySample, PagingSample};
 use super::definition::metrics;
 
 metrics! {
-    /// Memory in use.
+    /// Metrics of the machine's memory, swap excepted.
     IN_USE: MemorySample {
         TOTAL = level("memory.total_bytes", Some("sysmon_memory_total_bytes"),
             "Memory that the kernel manages.", |m| Some(m.total_bytes));
@@ -48,7 +48,8 @@ fn used_ratio(memory: &MemorySample) -> Option<f64> {
 }
 
 metrics! {
-    /// Page faults and kills. A kill is too rare for a rate.
+    /// Metrics of major page faults, and of processes killed because memory ran out. Kills are too
+    /// rare for a rate, so they are recorded as counts.
     FAULTS: PagingSample {
         MAJOR_FAULTS = rate("memory.major_faults_per_s", Some("sysmon_major_faults"),
             "Page faults that waited for a disk.",
@@ -60,7 +61,7 @@ metrics! {
 }
 
 metrics! {
-    /// Swap in use.
+    /// Metric of the swap in use on the machine.
     SWAP: MemorySample {
         SWAP_USED = level("swap.used_bytes", Some("sysmon_swap_used_bytes"),
             "Swap in use.", |m| m.swap_used_bytes).titled("swap used").hidden_if_zero();
@@ -68,7 +69,7 @@ metrics! {
 }
 
 metrics! {
-    /// Transfers from and to swap.
+    /// Metrics of the transfers from and to swap, in bytes per second.
     SWAPPING: PagingSample {
         SWAPPED_IN = rate("swap.in_bytes_per_s", Some("sysmon_swap_in_bytes"),
             "Bytes read back from swap.", |p| p.swapped_in_bytes).titled("swap in").hidden_if_zero();

@@ -1,4 +1,4 @@
-//! The table of metrics: each is one row with its names, description and way of reading it.
+//! Table of metrics: each row has the names and the description of a metric, and how it is read.
 //!
 //! A recorder, an exporter and displays all read these rows. A row is recorded as a series under
 //! `name`, and exported as a Prometheus family under `exported`: what the kernel counts is a rate
@@ -18,7 +18,9 @@ pub(crate) mod pressure;
 pub(crate) mod process;
 mod unit;
 
-pub(crate) use definition::{Metric, MetricInfo, MetricKind};
+#[cfg(feature = "export")]
+pub(crate) use definition::MetricKind;
+pub(crate) use definition::{Metric, MetricInfo};
 pub(crate) use definition::{put_gauges, put_rates};
 pub(crate) use unit::Unit;
 
@@ -26,7 +28,8 @@ fn infos<S>(metrics: &'static [&'static Metric<S>]) -> impl Iterator<Item = &'st
     metrics.iter().map(|metric| &metric.info)
 }
 
-/// Iterates over every metric, in the order in which one looks for the cause of a problem.
+/// Iterates over all metrics, in the order in which one looks for the cause of a problem: the
+/// machine, its devices, control groups, then process trees, sensors, GPUs and single processes.
 pub(crate) fn all() -> impl Iterator<Item = &'static MetricInfo> {
     let machine = infos(cpu::BUSY_TIME)
         .chain(infos(cpu::BUSY_STATES))
@@ -66,7 +69,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static MetricInfo> {
     machine.chain(devices).chain(groups).chain(rest)
 }
 
-/// Returns the metric that is recorded as `name`.
+/// Returns the metric that is recorded as `name`; `None` if there is none.
 pub(crate) fn find(name: &str) -> Option<&'static MetricInfo> {
     all().find(|info| info.name == name)
 }

@@ -26,7 +26,7 @@ metrics! {
 }
 
 metrics! {
-    /// Segments and connections of TCP.
+    /// Metrics of the segments and established connections of TCP on the whole machine.
     TCP: TcpSample {
         RETRANSMITS = rate("tcp.retransmits_per_s", Some("sysmon_tcp_retransmitted_segments"),
             "Segments sent again.",
@@ -40,7 +40,7 @@ metrics! {
 }
 
 metrics! {
-    /// Connections that listening sockets rejected.
+    /// Metrics of the connections that listening TCP sockets rejected, on the whole machine.
     LISTEN: ListenSample {
         LISTEN_OVERFLOWS = rate("tcp.listen_overflows_per_s", Some("sysmon_tcp_listen_overflows"),
             "Connections refused because a listening socket's queue was full.",
@@ -51,7 +51,7 @@ metrics! {
 }
 
 metrics! {
-    /// TCP sockets.
+    /// Metrics of the number of TCP sockets in use, in time-wait, and without a process.
     SOCKETS: SocketSample {
         SOCKETS_IN_USE = level("tcp.sockets_in_use", Some("sysmon_tcp_sockets_used"),
             "TCP sockets in use.", |s| Some(s.in_use)).should_level_off();
@@ -64,7 +64,7 @@ metrics! {
 }
 
 metrics! {
-    /// Number of TCP sockets in one state.
+    /// Metric of the number of TCP sockets in one state; the sample is that number.
     SOCKETS_BY_STATE: u64 {
         SOCKETS_IN_STATE = level("tcp.sockets", Some("sysmon_tcp_sockets"),
             "TCP sockets by state.", |count| Some(*count)).titled("TCP sockets").hidden_if_zero();

@@ -1,4 +1,4 @@
-//! Metrics of pressure (PSI): time in which tasks waited for a resource.
+//! Metrics of pressure stall information (PSI): time in which tasks waited for a resource.
 
 #[cfg(feature = "export")]
 use host_metrics::source::Timed;
@@ -8,7 +8,8 @@ use host_metrics::source::pressure::PressureStall;
 
 use super::definition::{Metric, metrics};
 
-/// Resolution of the kernel's counters of stalled time, in nanoseconds.
+/// Resolution of the kernel's counters of the time that tasks waited for a resource, in
+/// nanoseconds.
 const QUANTUM_NS: u64 = 1000;
 
 const SOME: Option<&str> = Some("sysmon_pressure_some_seconds");
@@ -26,8 +27,8 @@ fn full(stall: &PressureStall) -> Option<u64> {
 }
 
 metrics! {
-    /// Pressure on the machine's CPUs. Not all tasks can wait for a CPU at the same time, so the
-    /// share `full` is not recorded.
+    /// Metrics of the pressure on the machine's CPUs. The table records only the share of time in
+    /// which some task waited: not all tasks can wait for a CPU at the same time.
     CPU: PressureStall {
         CPU_SOME = share("pressure.cpu.some_ratio", SOME,
             "Time in which some task waited for the resource.",
@@ -39,7 +40,8 @@ metrics! {
 }
 
 metrics! {
-    /// Pressure on the machine's memory.
+    /// Metrics of the pressure on the machine's memory: shares of time in which some, and in which
+    /// all, tasks waited for memory.
     MEMORY: PressureStall {
         MEMORY_SOME = share("pressure.memory.some_ratio", SOME,
             "Time in which some task waited for the resource.",
@@ -51,7 +53,8 @@ metrics! {
 }
 
 metrics! {
-    /// Pressure on the machine's disks.
+    /// Metrics of the pressure on the machine's disks: shares of time in which some, and in which
+    /// all, tasks waited for I/O.
     IO: PressureStall {
         IO_SOME = share("pressure.io.some_ratio", SOME,
             "Time in which some task waited for the resource.",
@@ -63,7 +66,8 @@ metrics! {
 }
 
 metrics! {
-    /// Pressure on the CPUs of a control group.
+    /// Metrics of the pressure on the CPUs of a control group: shares of time in which some, and in
+    /// which all, of its tasks waited for a CPU.
     CGROUP_CPU: PressureStall {
         CGROUP_CPU_SOME = share("cgroup.pressure.cpu.some_ratio", GROUP_SOME,
             "Time in which some task of the group waited for the resource.",
@@ -75,8 +79,8 @@ metrics! {
 }
 
 metrics! {
-    /// Pressure on the memory of a control group: share of the time in which some, and in which
-    /// all, of its tasks waited for memory.
+    /// Metrics of the pressure on the memory of a control group: shares of time in which some, and
+    /// in which all, of its tasks waited for memory.
     CGROUP_MEMORY: PressureStall {
         CGROUP_MEMORY_SOME = share("cgroup.pressure.memory.some_ratio", GROUP_SOME,
             "Time in which some task of the group waited for the resource.",
@@ -88,7 +92,8 @@ metrics! {
 }
 
 metrics! {
-    /// Pressure on the disks of a control group.
+    /// Metrics of the pressure on the disks of a control group: shares of time in which some, and
+    /// in which all, of its tasks waited for I/O.
     CGROUP_IO: PressureStall {
         CGROUP_IO_SOME = share("cgroup.pressure.io.some_ratio", GROUP_SOME,
             "Time in which some task of the group waited for the resource.",
@@ -99,19 +104,21 @@ metrics! {
     }
 }
 
-/// Tables of the pressure metrics of a machine or group, by resource.
+/// Name of each resource with its table of pressure metrics, for the machine or a control group; in
+/// the order CPU, memory, I/O.
 pub(crate) type PressureTables = [(&'static str, &'static [&'static Metric<PressureStall>]); 3];
 
-/// Returns the resources of a sample in the order of the tables: CPU, memory, I/O.
+/// Returns the readings of a sample in the order of the tables: CPU, memory, I/O. `None` where the
+/// pressure could not be read.
 #[cfg(feature = "export")]
 pub(crate) fn resources(sample: &PressureSample) -> [Option<&Timed<PressureStall>>; 3] {
     [&sample.cpu, &sample.memory, &sample.io].map(Option::as_ref)
 }
 
-/// Pressure on the machine.
+/// Pressure metrics of the machine, by resource.
 pub(crate) static MACHINE: PressureTables = [("cpu", CPU), ("memory", MEMORY), ("io", IO)];
 
-/// Pressure on a control group.
+/// Pressure metrics of a control group, by resource.
 pub(crate) static CGROUP: PressureTables = [
     ("cpu", CGROUP_CPU),
     ("memory", CGROUP_MEMORY),

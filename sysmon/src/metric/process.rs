@@ -5,11 +5,11 @@ use host_metrics::source::process::{ProcessDetail, ProcessIo, ProcessSample, Sch
 use super::definition::metrics;
 use crate::follow::{FaultCounters, TreeTotals};
 
-/// Resolution of the kernel's counter of waiting, in nanoseconds.
+/// Resolution of the kernel's counter of the time that threads waited for a CPU, in nanoseconds.
 const WAIT_QUANTUM_NS: u64 = 1;
 
 metrics! {
-    /// Metrics that are recorded of every process.
+    /// Metrics that are recorded of every selected process: CPU time and resident memory.
     ALWAYS: ProcessSample {
         CPU_CORES = time_counter("process.cpu_cores", Some("sysmon_process_cpu_seconds"),
             "CPU time, its threads included.", |p| Some(p.cpu_ns));
@@ -19,7 +19,7 @@ metrics! {
 }
 
 metrics! {
-    /// Children that have exited.
+    /// Metric of the CPU time of a process's children that have exited.
     CHILDREN: ProcessSample {
         CHILDREN_CPU_CORES = time_counter(
             "process.children_cpu_cores", Some("sysmon_process_children_cpu_seconds"),
@@ -28,7 +28,7 @@ metrics! {
 }
 
 metrics! {
-    /// Threads.
+    /// Metric of the number of threads of a process.
     THREADS: ProcessSample {
         THREAD_COUNT = level("process.threads", Some("sysmon_process_threads"),
             "Threads.", |p| p.threads).should_level_off();
@@ -36,7 +36,7 @@ metrics! {
 }
 
 metrics! {
-    /// Page faults.
+    /// Metrics of the page faults of a process.
     FAULTS: FaultCounters {
         MINOR_FAULTS = rate("process.minor_faults_per_s", Some("sysmon_process_minor_faults"),
             "Page faults without a disk.", |f| f.minor);
@@ -46,7 +46,7 @@ metrics! {
 }
 
 metrics! {
-    /// Bytes read and written.
+    /// Metrics of the bytes that a process reads and writes, per second.
     IO: ProcessIo {
         DISK_READ = rate("process.disk_read_bytes_per_s", Some("sysmon_process_disk_read_bytes"),
             "Bytes from disks.", |io| Some(io.disk_read_bytes));
@@ -63,7 +63,8 @@ metrics! {
 }
 
 metrics! {
-    /// Time that threads waited for a CPU, and context switches.
+    /// Metrics of the time that the threads of a process waited for a CPU, and of their context
+    /// switches.
     SCHEDULER: SchedulerWait {
         WAITING_THREADS = time("process.waiting_threads", Some("sysmon_process_waiting_seconds"),
             "Time its threads were ready to run and had no CPU, since they were first seen.",
@@ -76,7 +77,8 @@ metrics! {
 }
 
 metrics! {
-    /// Gauges that need additional reads.
+    /// Metrics of a process that need additional reads: open file descriptors, swap, and
+    /// proportional memory (PSS).
     DETAIL: ProcessDetail {
         DESCRIPTORS = level("process.descriptors", Some("sysmon_process_descriptors"),
             "Open file descriptors.", |d| d.descriptors).should_level_off();
@@ -89,7 +91,7 @@ metrics! {
 }
 
 metrics! {
-    /// Sums over a followed process and its descendants.
+    /// Metrics of sums over a followed process and its descendants.
     TREE: TreeTotals {
         TREE_PROCESSES = level("tree.processes", Some("sysmon_tree_processes"),
             "Processes of the tree.", |t| Some(t.processes)).titled("processes");

@@ -1,9 +1,9 @@
-//! Units of metrics, by the ending of their names.
+//! Units of metrics, which the endings of their names state.
 
-/// Unit of a metric.
+/// Unit in which the figures of a metric are recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// Share, 0 to 1.
+    /// Share of a whole, usually 0 to 1.
     Ratio,
     /// Bytes.
     Bytes,
@@ -19,13 +19,13 @@ pub(crate) enum Unit {
     Celsius,
     /// Watts.
     Watts,
-    /// CPU time per time: the mean number of cores used.
+    /// CPU seconds per second: the mean number of cores used.
     Cores,
-    /// Number of things.
+    /// Number of things, or any other figure without a unit.
     Count,
 }
 
-/// Units by the ending of a name; longer endings first.
+/// Endings of metric names with their units; an ending that contains another comes before it.
 const ENDINGS: [(&str, Unit); 9] = [
     ("bytes_per_s", Unit::BytesPerSecond),
     ("per_s", Unit::PerSecond),
@@ -39,7 +39,8 @@ const ENDINGS: [(&str, Unit); 9] = [
 ];
 
 impl Unit {
-    /// Returns the unit of the metric `name`.
+    /// Returns the unit that the ending of the metric's name states; [`Unit::Count`] if it states
+    /// none.
     pub(crate) fn of(name: &str) -> Self {
         let found = ENDINGS
             .iter()
@@ -47,7 +48,8 @@ impl Unit {
         found.map_or(Self::Count, |(_, unit)| *unit)
     }
 
-    /// Returns the name without its unit, such as `memory.used`.
+    /// Returns the metric's name without its unit: `memory.used` for `memory.used_bytes`. A name
+    /// that consists of its unit, or states none, is returned whole.
     pub(crate) fn stem(name: &str) -> &str {
         let mut endings = ENDINGS.iter();
         endings
@@ -56,7 +58,7 @@ impl Unit {
             .unwrap_or(name)
     }
 
-    /// Returns the symbol of the unit in which figures are recorded.
+    /// Returns the symbol of the unit, such as `B/s`.
     pub(crate) fn symbol(self) -> &'static str {
         match self {
             Self::Ratio => "ratio",
@@ -73,8 +75,8 @@ impl Unit {
     }
 }
 
-/// Returns `name` without `_` and `ending`, or the whole name if `ending` is its last part after a
-/// dot. `None` if the name does not end in this unit.
+/// Returns `name` without `_` and `ending`, or the whole name if `ending` is all of it or all of
+/// its part after the last dot. `None` if the name does not end in this unit.
 fn split<'a>(name: &'a str, ending: &str) -> Option<&'a str> {
     let stem = name.strip_suffix(ending)?;
     match stem.strip_suffix('_') {

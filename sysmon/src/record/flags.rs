@@ -28,7 +28,7 @@ Examples:
 /// Flags of `sysmon record`.
 #[derive(Debug, Args)]
 pub(crate) struct RecordFlags {
-    /// Flags of what is sampled.
+    /// Flags that select what is sampled.
     #[command(flatten)]
     pub(crate) sampling: SamplingFlags,
 
@@ -46,11 +46,11 @@ pub(crate) struct RecordFlags {
     #[arg(long, value_name = "SIZE|SHARE")]
     pub(crate) growth: Option<GrowthThreshold>,
 
-    /// Flags of raw samples.
+    /// Flags that control raw samples.
     #[command(flatten)]
     pub(crate) raw: RawFlags,
 
-    /// Flags of the output.
+    /// Flags of the report and its display.
     #[command(flatten)]
     pub(crate) output: OutputFlags,
 

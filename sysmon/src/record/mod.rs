@@ -28,10 +28,13 @@ use crate::signals::BlockedSignals;
 use flags::RecordFlags;
 use session::{RecordSession, RecordingEnd, with_remedy};
 
-/// Records this machine as the flags say, then saves and shows the report.
+/// Records this machine as the flags say, then saves and shows the report. The exit code is the
+/// command's if one was run.
 ///
 /// # Errors
-/// If the report cannot be written, if the command cannot be run, or if signals cannot be received.
+///
+/// If the report cannot be written or shown, if another recording already writes it, if nothing
+/// could be read, if the command cannot be run, or if signals cannot be received.
 pub(crate) fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
     with_remedy(command::look_for(&flags.command))?;
     let blocked = BlockedSignals::block().context("cannot hold back signals")?;
@@ -87,7 +90,8 @@ pub(crate) fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// Fails if another recording already writes the same report: both would write into the same files.
+/// Fails if another recording already writes `report`, because both would write into the same
+/// files.
 fn refuse_second(report: &Path) -> anyhow::Result<()> {
     // If the report cannot be opened, the attempt to create it will fail with a better message.
     let Ok(Some(other)) = ActiveRecording::find(report) else {
@@ -107,8 +111,8 @@ fn not_empty(recording: &LiveRecording) -> anyhow::Result<()> {
         .remedy("ls /proc, which has to be mounted and readable here")
 }
 
-/// Returns the exit code for a failure of the recorder itself, if a command was to be run; its code would
-/// otherwise be returned.
+/// Returns the exit code for a failure of the recorder itself, in place of the command's. `None` if
+/// `recorded` is no error, or if no command was to be run.
 pub(crate) fn own_failure(recorded: &anyhow::Result<Exit>, flags: &RecordFlags) -> Option<u8> {
     let error = recorded.as_ref().err()?;
     let of_command = error.downcast_ref::<CommandError>();
@@ -184,9 +188,11 @@ fn conclude(end: RecordingEnd, flags: &RecordFlags, report: &mut Report) -> Exit
     exit
 }
 
-/// Shows the result. If a command was run, text goes to stderr, because stdout is the command's.
+/// Shows the result. If a command was run, the text goes to stderr, because stdout is the
+/// command's, unless the output format is JSON.
 ///
 /// # Errors
+///
 /// If the result cannot be shown, or if the report no longer exists at its path.
 fn show(
     output: &Output,

@@ -36,13 +36,13 @@ pub(super) enum RecordingEnd {
     },
 }
 
-/// Adds the remedy to a failure to run the command.
+/// Adds the advice that belongs to a failure to run the command; `Ok` is passed on.
 pub(super) fn with_remedy<T>(tried: Result<T, CommandError>) -> anyhow::Result<T> {
     let remedy = tried.as_ref().err().map(CommandError::remedy);
     tried.remedy(remedy.unwrap_or_default())
 }
 
-/// State of a running recording.
+/// State of a running recording, with what its loop waits for.
 pub(super) struct RecordSession {
     pub(super) recording: LiveRecording,
     pub(super) saver: Saver,
@@ -55,7 +55,8 @@ pub(super) struct RecordSession {
 }
 
 impl RecordSession {
-    /// Starts a recording into `output` with its first sample.
+    /// Starts a recording into `output`, and takes its first sample. Fails if a thread cannot be
+    /// started, or if the file of raw samples cannot be created.
     pub(super) fn begin(
         flags: &RecordFlags,
         report: &Report,
@@ -107,8 +108,9 @@ impl RecordSession {
         })
     }
 
-    /// Takes samples until the recording ends. Starts the command, if there is one, with `mask` as its
-    /// blocked signals.
+    /// Takes samples until the recording ends, and returns the reason for its end. Starts the
+    /// command of `flags`, if there is one, with `mask` as its blocked signals. Fails if the
+    /// command cannot be run or waited for, or if the source of signals is gone.
     pub(super) fn run(
         &mut self,
         flags: &RecordFlags,
@@ -158,8 +160,8 @@ impl RecordSession {
         }
     }
 
-    /// Waits until the next sample is due, the recording ends, or an event arrives. Returns the event, if one
-    /// arrived.
+    /// Waits until the next sample is due, the recording ends, or an event arrives. Returns the
+    /// event; `None` if none arrived. Fails if the source of signals is gone.
     fn next_event(&self) -> anyhow::Result<Option<SignalEvent>> {
         let due_ns = self.recording.due_ns();
         let wake_ns = self.end_ns.map_or(due_ns, |end_ns| end_ns.min(due_ns));
@@ -199,8 +201,8 @@ impl RecordSession {
         }
     }
 
-    /// Prints a line when raw samples can no longer be written, when they can again, and each time that their
-    /// file had to be created again.
+    /// Prints a line when raw samples can no longer be written, when they can be written again, and
+    /// each time that their file was created again after its removal.
     fn tell_trouble(&mut self) {
         let raw = self.recording.raw();
         let restored = raw.map_or(0, RawWriter::restored);

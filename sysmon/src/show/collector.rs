@@ -1,4 +1,4 @@
-//! Collection of the samples of a raw recording, by series, and of its gaps.
+//! Collection of the samples of a raw recording by series, and of the gaps between its samples.
 
 use std::collections::HashMap;
 
@@ -7,11 +7,11 @@ use bench_report::Series;
 use super::{Pattern, SeriesSummary, SummaryRow};
 use crate::stream::{self, RawHeader, RawPoint};
 
-/// Time in nanoseconds beyond two intervals. If no sample arrives for longer, that is a gap; single samples
-/// may be late.
+/// Allowance in nanoseconds on top of two intervals: a longer time without a sample is a gap,
+/// because single samples may be late.
 const LATE_NS: u64 = 1_000_000_000;
 
-/// Samples by series, and the number of ticks.
+/// Samples of a raw recording by series, with the number of its ticks and the gaps between them.
 pub(super) struct SampleCollector {
     ticks: u64,
     began_ns: u64,
@@ -25,14 +25,15 @@ pub(super) struct SampleCollector {
     all: Vec<SeriesSamples>,
 }
 
-/// Time without samples, in nanoseconds of the monotonic clock.
+/// Period without samples, longer than a late sample explains; times are in nanoseconds of the
+/// monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Gap {
     /// Time of the last sample before the gap, or start of the recording.
     pub(super) from_ns: u64,
     /// Time of the first sample after the gap.
     pub(super) to_ns: u64,
-    /// Number of ticks before the gap.
+    /// Number of ticks of the recording before the gap.
     ticks: u64,
 }
 
@@ -44,7 +45,8 @@ struct SeriesSamples {
 }
 
 impl SampleCollector {
-    /// Creates a collector for the recording with this header.
+    /// Creates a collector without samples for the recording with this header. Points are kept if
+    /// `keep_points`; summaries are always made.
     pub(super) fn new(header: &RawHeader, keep_points: bool) -> Self {
         Self {
             ticks: 0,
@@ -58,7 +60,8 @@ impl SampleCollector {
         }
     }
 
-    /// Adds a row if its series is wanted. Rows must come in order of time.
+    /// Adds a row if its series matches `wanted`; other rows still count as ticks. Rows must come
+    /// in order of time.
     pub(super) fn add(&mut self, row: &stream::RawRow<'_>, wanted: &Pattern) {
         self.tick(row.point.at_ns);
         if let Some(place) = self.place(row, wanted) {
@@ -74,17 +77,19 @@ impl SampleCollector {
         }
     }
 
-    /// Returns the time from the start of the recording to its last sample, in nanoseconds.
+    /// Returns the time from the start of the recording to its last sample, in nanoseconds; 0
+    /// without samples.
     pub(super) fn duration_ns(&self) -> u64 {
         self.last_ns.saturating_sub(self.began_ns)
     }
 
-    /// Returns the times without samples.
+    /// Returns the gaps between samples, in order of time.
     pub(super) fn gaps(&self) -> &[Gap] {
         &self.gaps
     }
 
-    /// Counts a tick if `at_ns` differs from the last row: the rows of one tick follow each other.
+    /// Counts a tick, and notes a gap before it, if `at_ns` differs from the time of the last row:
+    /// the rows of one tick follow each other.
     fn tick(&mut self, at_ns: u64) {
         if self.ticks > 0 && at_ns == self.last_ns {
             return;
@@ -101,7 +106,8 @@ impl SampleCollector {
         self.last_ns = at_ns;
     }
 
-    /// Returns the index of the row's series; `None` if the series is not wanted.
+    /// Returns the index of the row's series in `all`, which is created if it is new; `None` if the
+    /// series does not match `wanted`.
     fn place(&mut self, row: &stream::RawRow<'_>, wanted: &Pattern) -> Option<usize> {
         let (name, labels) = (row.series, row.labels);
         if let Some(known) = self.places.get(name).and_then(|of| of.get(labels)) {
@@ -125,8 +131,8 @@ impl SampleCollector {
         place
     }
 
-    /// Returns a summary of each series, in order of name and labels, and the series with their points if
-    /// these were kept.
+    /// Returns a summary of each series, in order of name and labels, and the series with their
+    /// points in the same order; the latter are empty unless points are kept.
     pub(super) fn finish(mut self) -> (Vec<SummaryRow>, Vec<Series>) {
         self.all.sort_by(|a, b| {
             (&a.series.name, &a.series.labels).cmp(&(&b.series.name, &b.series.labels))
@@ -156,7 +162,8 @@ impl SampleCollector {
 }
 
 impl SeriesSamples {
-    /// Stores a point. A gap since the sample before becomes a point without a reading.
+    /// Stores a point. If `last_gap` lies after the sample before, adds a point without a reading
+    /// one interval after that gap's start.
     fn keep(&mut self, point: RawPoint, last_gap: Option<&Gap>, interval_ns: u64) {
         let since = last_gap.filter(|gap| gap.ticks >= self.last_tick && !self.values.is_empty());
         if let Some(gap) = since {

@@ -1,4 +1,4 @@
-//! Comparison of two recordings.
+//! Comparison of two recordings, series by series.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,14 +6,14 @@ use serde::Serialize;
 
 use super::{SeriesSummary, SummaryRow};
 
-/// Series that is in both recordings, or in one of them.
+/// Series of two recordings that are compared; it may be missing in one of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct SeriesPair {
     /// Name of the series.
     pub(crate) name: String,
-    /// Labels of the series; if it is in both recordings, those that are equal in both.
+    /// Labels of the series; if both recordings have it, only the labels that are equal in both.
     pub(crate) labels: BTreeMap<String, String>,
-    /// Unit of the figures.
+    /// Symbol of the unit of the figures, such as `B`.
     pub(crate) unit: &'static str,
     /// Figures in the first recording; `null` if it does not have the series.
     pub(crate) first: Option<SeriesSummary>,
@@ -21,7 +21,7 @@ pub(crate) struct SeriesPair {
     pub(crate) second: Option<SeriesSummary>,
     /// Figures of the second recording − figures of the first; `null` unless both have the series.
     pub(crate) difference: Option<Differences>,
-    /// Figures of the second recording ÷ figures of the first. A figure is absent if the first one is zero.
+    /// Figures of the second recording ÷ figures of the first; `null` unless both have the series.
     pub(crate) ratio: Option<Ratios>,
 }
 
@@ -40,8 +40,8 @@ pub(crate) struct Differences {
     pub(crate) max: f64,
 }
 
-/// Ratios of the figures of a series: second recording ÷ first recording. A ratio is absent if the first
-/// figure is zero.
+/// Ratios of the figures of a series: second recording ÷ first recording. A ratio is `None` if the
+/// first figure is zero, or if the quotient is not finite.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Ratios {
     /// Ratio of the means.
@@ -56,14 +56,15 @@ pub(crate) struct Ratios {
     pub(crate) max: Option<f64>,
 }
 
-/// Labels of a process that usually differ between two runs: its process id, and its command line, which may
-/// contain ports and paths.
+/// Names of the labels of a process that usually differ between two runs: its process id, and its
+/// command line, which may contain ports and paths.
 const BY_CHANCE: [&str; 2] = ["pid", "command"];
 
 type PairKey<'a> = (&'a str, Vec<(&'a str, &'a str)>);
 
-/// Pairs the series of both recordings, in order of name and labels. Process ids differ between recordings,
-/// so a process is paired by its name if each recording has only one of that name.
+/// Pairs the series of both recordings, in order of name and labels; a series of one recording
+/// alone has a pair without a partner. Series pair if all labels are equal, or if they differ only
+/// in process id and command line and each recording has only one such series.
 pub(crate) fn pairs(first: &[SummaryRow], second: &[SummaryRow]) -> Vec<SeriesPair> {
     let (lone_first, lone_second) = (lone(first), lone(second));
     let exact: HashMap<PairKey, &SummaryRow> = second.iter().map(|row| (exact(row), row)).collect();
@@ -103,7 +104,8 @@ fn loose(row: &SummaryRow) -> PairKey<'_> {
     (name, labels)
 }
 
-/// Returns the rows whose name and stable labels no other row has.
+/// Returns the rows that are alone with their name and their labels other than process id and
+/// command line, by this key.
 fn lone(rows: &[SummaryRow]) -> HashMap<PairKey<'_>, &SummaryRow> {
     let mut found: HashMap<PairKey, Option<&SummaryRow>> = HashMap::new();
     for row in rows {
@@ -117,7 +119,8 @@ fn lone(rows: &[SummaryRow]) -> HashMap<PairKey<'_>, &SummaryRow> {
 }
 
 impl SeriesPair {
-    /// Creates a pair from one or two rows; at least one must be given.
+    /// Creates a pair from the rows of the first and of the second recording. Without either it has
+    /// an empty name.
     fn new(first: Option<&SummaryRow>, second: Option<&SummaryRow>) -> Self {
         let one = first.or(second);
         let mut labels = one.map(|row| row.labels.clone()).unwrap_or_default();

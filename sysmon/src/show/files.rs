@@ -1,26 +1,27 @@
-//! Files of one raw recording: a single file, or the parts of a rotated recording.
+//! Files of a raw recording: a single file, or the parts of a rotated recording.
 
 use std::path::{Path, PathBuf};
 
 use crate::stream::{RawReader, StreamError, paths};
 
-/// Files of one recording, in order of time.
+/// Files of one raw recording, in order of their part numbers, which is that of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RecordingFiles {
-    /// Path of the only file, or a pattern that matches all of them.
+    /// Path of the only file, or a pattern such as `x.*.arrows` that matches all of them.
     pub(super) path: PathBuf,
     /// Id of the run that made the recording.
     pub(super) run_id: String,
-    /// Path of the report of the same run.
+    /// Path that the report of the same run has or had; it may not exist.
     pub(super) report: PathBuf,
     /// Files with their part numbers; at least one.
     pub(super) files: Vec<(u64, PathBuf)>,
 }
 
 impl RecordingFiles {
-    /// Opens the file at `path` without other parts.
+    /// Opens the file at `path` as a recording of its own, without other parts.
     ///
     /// # Errors
+    ///
     /// If it cannot be read, or contains no raw samples.
     pub(super) fn alone(path: &Path) -> Result<Self, StreamError> {
         let reader = RawReader::open(path)?;
@@ -32,10 +33,12 @@ impl RecordingFiles {
         })
     }
 
-    /// Finds the recording that the file at `path` belongs to: the files beside it with the same base name
-    /// and the same run.
+    /// Finds the recording that the file at `path` belongs to: all files beside it with the same
+    /// base name and the same run. If there are none, or if they do not include its part number,
+    /// the result is this file alone.
     ///
     /// # Errors
+    ///
     /// As [`RecordingFiles::alone`].
     pub(super) fn around(path: &Path) -> Result<Self, StreamError> {
         let named = Self::alone(path)?;
@@ -50,8 +53,8 @@ impl RecordingFiles {
         Ok(whole.unwrap_or(named))
     }
 
-    /// Finds the recordings whose raw samples have the name of `report`. Files that cannot be read are left
-    /// out.
+    /// Finds the recordings whose raw samples have the base name of `report`, one for each run id.
+    /// Files that cannot be read are left out.
     pub(super) fn of_report(report: &Path) -> Vec<Self> {
         let files = paths::files(report).unwrap_or_default();
         let found = files.iter().filter_map(|file| Self::alone(file).ok());
@@ -74,8 +77,8 @@ impl RecordingFiles {
         all
     }
 
-    /// Finds the recordings that match `path`: a file name without a part number (`x.arrows`), or a pattern
-    /// (`x.*.arrows`).
+    /// Finds the recordings that match `path`: a file name without a part number (`x.arrows`), or a
+    /// pattern (`x.*.arrows`). Empty if the name has another extension or nothing matches.
     pub(super) fn named_like(path: &Path) -> Vec<Self> {
         if path.extension().is_none_or(|end| end != paths::EXTENSION) {
             return Vec::new();
@@ -91,7 +94,8 @@ impl RecordingFiles {
         Self::of_report(Path::new(&name))
     }
 
-    /// Finds the recordings with raw samples in a directory.
+    /// Finds the recordings with raw samples in a directory, in order of the paths of their
+    /// reports; empty if the directory cannot be read.
     pub(super) fn in_directory(directory: &Path) -> Vec<Self> {
         let entries = std::fs::read_dir(directory).into_iter().flatten();
         let paths = entries.flatten().map(|entry| entry.path());
@@ -103,7 +107,8 @@ impl RecordingFiles {
     }
 }
 
-/// Returns the path of the report that raw samples belong to: `x.json` for `x.arrows` and `x.000002.arrows`.
+/// Returns the path of the report that raw samples belong to: `x.json` for `x.arrows` and for
+/// `x.000002.arrows`, unless `x.000002.json` exists.
 fn report_of(path: &Path) -> PathBuf {
     let whole = path.with_extension("json");
     if whole.exists() {

@@ -1,4 +1,4 @@
-//! Recording that was read from its report or from its raw samples.
+//! Recording as read from its report or from its raw samples.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,50 +17,53 @@ use crate::stream::paths;
 /// Content of a recording, independent of the kind of file that it was read from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct LoadedRecording {
-    /// Path of the file.
+    /// Path of the file that it was read from, or a pattern for several files.
     pub(crate) path: PathBuf,
-    /// Id of the run.
+    /// Id of the run that made the recording.
     pub(crate) run_id: String,
     /// Wall clock at the start, in RFC 3339 and UTC.
     pub(crate) started_at: String,
-    /// Instant of `started_at` on the host's monotonic clock.
+    /// Time of `started_at` on the host's monotonic clock.
     pub(crate) clock: ClockAnchor,
     /// Time from the start to the last sample, in nanoseconds.
     pub(crate) duration_ns: u64,
-    /// Result in one sentence; absent if the file has none.
+    /// Result in one sentence; `None` if the file has none, or only that of an unfinished
+    /// recording.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) headline: Option<String>,
     /// Notes about completeness, such as an early end with its reason.
     pub(crate) notes: Vec<String>,
     /// Selected series, each summarized in a few figures.
     pub(crate) series: Vec<SummaryRow>,
-    /// Selected series over time; empty unless points were requested.
+    /// Selected series with their points; empty unless points were requested.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) points: Vec<Series>,
-    /// Series that grew although they should level off, as the recorder found.
+    /// Selected series that grew although they should level off, as the recorder judged them.
     pub(crate) growth: Vec<Growing>,
-    /// Named instants of the recording.
+    /// Named instants that were marked in the recording, in order of time.
     pub(crate) marks: Vec<Mark>,
-    /// Warnings about the figures.
+    /// Messages of the recorder's warnings about the figures.
     pub(crate) warnings: Vec<String>,
 }
 
-/// Summary of one series in a few figures.
+/// Row of a summary: one series and its figures over the whole recording.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct SummaryRow {
     /// Name of the series.
     pub(crate) name: String,
     /// Labels that distinguish the series from others of the same name.
     pub(crate) labels: BTreeMap<String, String>,
-    /// Unit of the figures.
+    /// Symbol of the unit of the figures, such as `B`.
     pub(crate) unit: &'static str,
-    /// Summary figures.
+    /// Mean, percentiles and extremes of the series.
     #[serde(flatten)]
     pub(crate) summary: SeriesSummary,
 }
 
 impl LoadedRecording {
-    /// Converts a report that was read from `path`. Keeps the points of the series if `points` is set.
+    /// Converts a report that was read from `path`. Only series that match `wanted` are included,
+    /// with their points if `points` is set. Adds the marks that an interrupted recording did not
+    /// save.
     pub(crate) fn of_report(path: &Path, report: Report, wanted: &Pattern, points: bool) -> Self {
         let interval_ns = interval_ns(&report);
         let note = note(path, &report);
@@ -100,13 +103,15 @@ impl LoadedRecording {
         }
     }
 
-    /// Returns the seconds from the start of the recording to an instant of the monotonic clock.
+    /// Returns the seconds from the start of the recording to `at_ns`, in nanoseconds of the
+    /// monotonic clock; 0 for an earlier time.
     pub(crate) fn seconds(&self, at_ns: u64) -> f64 {
         at_ns.saturating_sub(self.clock.monotonic_ns) as f64 / 1e9
     }
 
-    /// Returns the wall clock at an instant of the monotonic clock, as if the wall clock had not been set
-    /// since the start.
+    /// Returns the wall clock at `at_ns`, in nanoseconds of the monotonic clock, as RFC 3339 in UTC
+    /// with milliseconds; the wall clock is taken not to have been set since the start. `None` if
+    /// the start is not valid or the time is past the year 9999.
     pub(crate) fn wall_clock(&self, at_ns: u64) -> Option<String> {
         let start: SystemTime = humantime::parse_rfc3339(&self.started_at).ok()?;
         let since = Duration::from_nanos(at_ns.saturating_sub(self.clock.monotonic_ns));
@@ -116,8 +121,8 @@ impl LoadedRecording {
         (at < end).then(|| humantime::format_rfc3339_millis(at).to_string())
     }
 
-    /// Returns a sentence about the points from which percentiles are computed, because these depend on the
-    /// length of the recording.
+    /// Returns a sentence about the points from which percentiles are computed: single samples, or
+    /// means of several. In a report this depends on the length of the recording.
     pub(crate) fn basis(&self) -> String {
         let of = |row: &SummaryRow| row.summary.samples_per_point;
         let least = self.series.iter().map(of).min().unwrap_or(1);
@@ -140,7 +145,7 @@ impl LoadedRecording {
 }
 
 impl SummaryRow {
-    /// Creates the row of a series with this name and these labels.
+    /// Creates the row of a series with this name, from which the unit follows, and these labels.
     pub(crate) fn new(
         name: &str,
         labels: &BTreeMap<String, String>,
@@ -155,8 +160,8 @@ impl SummaryRow {
     }
 }
 
-/// Returns the mean interval between samples, in nanoseconds; the configured one if the report does not tell
-/// the number of samples.
+/// Returns the mean interval between samples, in nanoseconds. If the report does not contain the
+/// number of samples, it is the configured interval; `None` if that is missing too.
 fn interval_ns(report: &Report) -> Option<u64> {
     let samples = report.summary.figures.get("samples");
     let intervals = samples.map(|samples| samples - 1.0).filter(|n| *n >= 1.0);
@@ -181,7 +186,8 @@ fn note(path: &Path, report: &Report) -> Option<String> {
     }
 }
 
-/// Returns a note about the raw samples beside the report; `None` if there are none.
+/// Returns a sentence that names the files of raw samples beside the report; `None` if there are
+/// none.
 fn raw_beside(report: &Path) -> Option<String> {
     let files = paths::files(report).ok()?;
     let (first, more) = files.split_first()?;

@@ -18,17 +18,19 @@ const OURS: &str = "sysmon";
 const CHECK_THE_PATH: &str = "check the path; recordings are kept under reports/ unless --output or --run-dir says otherwise";
 const NEWER: &str = "the sysmon of the version that wrote it, or a newer one";
 
-/// File or files that a recording is read from.
+/// Report or raw samples from which one recording is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RecordingSource {
     Report(PathBuf),
     Raw(RecordingFiles),
 }
 
-/// Finds the recordings that `paths` name. Each path is a report, a directory with a recording, or raw
-/// samples. Parts of one recording are joined, unless `alone` is set.
+/// Finds the recordings that `paths` name, in that order. Each path is a report, a directory with a
+/// recording, or raw samples. A file of raw samples stands for all files of its recording, which is
+/// found only once, unless `alone` is set.
 ///
 /// # Errors
+///
 /// If a path leads to no recording, or to several; each error has a remedy.
 pub(super) fn find(paths: &[PathBuf], alone: bool) -> anyhow::Result<Vec<RecordingSource>> {
     let mut found = Vec::new();
@@ -42,10 +44,12 @@ pub(super) fn find(paths: &[PathBuf], alone: bool) -> anyhow::Result<Vec<Recordi
     Ok(found)
 }
 
-/// Reads a recording. Keeps the points of its series if `points` is set.
+/// Reads a recording with those series that match `wanted`. Keeps the points of the series if
+/// `points` is set.
 ///
 /// # Errors
-/// If it cannot be read, with a remedy.
+///
+/// If it cannot be read; the error has a remedy.
 pub(super) fn load(
     place: &RecordingSource,
     wanted: &Pattern,
@@ -88,10 +92,12 @@ fn of_samples<T>(read: Result<T, StreamError>) -> anyhow::Result<T> {
     })
 }
 
-/// Returns the only recording in `found`; `None` if there is none.
+/// Returns the only recording in `found`, which are those that the path `named` matches; `None` if
+/// there is none.
 ///
 /// # Errors
-/// If there are several.
+///
+/// If there are several; the error lists their first files.
 fn only(mut found: Vec<RecordingFiles>, named: &Path) -> anyhow::Result<Option<RecordingFiles>> {
     if found.len() < 2 {
         return Ok(found.pop());
@@ -145,10 +151,12 @@ fn remedy(error: &StoreError) -> &'static str {
     }
 }
 
-/// Finds the only recording in a directory: its report, or its raw samples if there is no report.
+/// Finds the only recording in a directory: the report with the usual name, the only other report
+/// of sysmon, or the only raw samples if there is no report.
 ///
 /// # Errors
-/// If there are several, or none.
+///
+/// If there are several, or none, or if the directory cannot be listed.
 fn in_directory(directory: &Path) -> anyhow::Result<RecordingSource> {
     let usual = directory.join(USUAL_NAME);
     if usual.is_file() {

@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::{LoadedRecording, SeriesPair, SeriesSummary};
 use crate::metric::Unit;
 
-/// Returns one recording as CSV, with a line for each series.
+/// Returns one recording as CSV: a heading, and a line with the summary of each series.
 ///
 /// # Errors
+///
 /// If a field cannot be encoded; no such case is known.
 pub(super) fn csv_of_one(recorded: &LoadedRecording) -> anyhow::Result<String> {
     let mut csv = Csv::new(&["series", "labels", "unit"], &[&summary_columns("")])?;
@@ -23,9 +24,11 @@ pub(super) fn csv_of_one(recorded: &LoadedRecording) -> anyhow::Result<String> {
     csv.text()
 }
 
-/// Returns two recordings as CSV, with a line for each series. Absent figures are empty fields.
+/// Returns two recordings as CSV: a heading, and a line for each pair of series with both
+/// summaries, difference and ratio. Absent figures are empty fields.
 ///
 /// # Errors
+///
 /// As [`csv_of_one`].
 pub(super) fn csv_of_two(pairs: &[SeriesPair]) -> anyhow::Result<String> {
     let compared = [
@@ -59,9 +62,11 @@ pub(super) fn csv_of_two(pairs: &[SeriesPair]) -> anyhow::Result<String> {
     csv.text()
 }
 
-/// Returns series over time as CSV, with a line for each point.
+/// Returns the points of the series of a recording as CSV: a heading, and a line for each point
+/// with its time, mean, minimum and maximum. Absent figures are empty fields.
 ///
 /// # Errors
+///
 /// As [`csv_of_one`].
 pub(super) fn csv_of_points(recorded: &LoadedRecording) -> anyhow::Result<String> {
     let figures = ["mean", "min", "max"].map(str::to_owned);
@@ -87,24 +92,27 @@ pub(super) fn csv_of_points(recorded: &LoadedRecording) -> anyhow::Result<String
     csv.text()
 }
 
-/// Returns one recording as JSON.
+/// Returns one recording as indented JSON with a trailing line break.
 ///
 /// # Errors
+///
 /// If it cannot be encoded as JSON; no such case is known.
 pub(super) fn json_of_one(recorded: &LoadedRecording) -> anyhow::Result<String> {
     json(recorded)
 }
 
-/// Returns two recordings and their comparison as JSON.
+/// Returns two recordings and the comparison of their series as indented JSON with a trailing line
+/// break.
 ///
 /// # Errors
+///
 /// As [`json_of_one`].
 pub(super) fn json_of_two(
     first: &LoadedRecording,
     second: &LoadedRecording,
     pairs: &[SeriesPair],
 ) -> anyhow::Result<String> {
-    /// Both recordings without their series, which are in the pairs.
+    /// Both recordings without their series, which are in the pairs of `series`.
     #[derive(Serialize)]
     struct Two<'a> {
         first: &'a LoadedRecording,
@@ -166,7 +174,7 @@ fn labels(labels: &std::collections::BTreeMap<String, String>) -> String {
         .to_owned()
 }
 
-/// Writer of comma-separated values (RFC 4180).
+/// Writer that collects comma-separated values (RFC 4180) in memory.
 struct Csv(csv::Writer<Vec<u8>>);
 
 impl Csv {

@@ -78,19 +78,21 @@ pub(crate) enum ShowFormat {
     Json,
 }
 
-/// Output of one call of `sysmon show`.
+/// Output of one call of `sysmon show`, before it is printed.
 #[derive(Debug, PartialEq, Eq)]
 enum Rendered {
-    /// Text for people, which is coloured on a terminal.
+    /// Text for people, which is coloured if it is printed on a terminal.
     Text(String),
     /// CSV or JSON, which is printed as it is.
     Data(String),
 }
 
-/// Shows the recordings that the flags name.
+/// Shows the recordings that the flags name, on stdout.
 ///
 /// # Errors
-/// When a recording cannot be read, or none of its series is selected.
+///
+/// If a recording cannot be found or read, if none of its series is selected, if more than two are
+/// named, or if stdout cannot be written.
 pub(crate) fn show(flags: &ShowFlags) -> anyhow::Result<Exit> {
     match rendered(flags, terminal_columns())? {
         Rendered::Text(text) => output::show(&text)?,
@@ -99,7 +101,8 @@ pub(crate) fn show(flags: &ShowFlags) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Renders the recordings that the flags name, for a terminal of this width.
+/// Renders the recordings that the flags name, for a terminal `columns` wide; `None` if the width
+/// is unknown. Fails as [`show`] does, except for writing.
 fn rendered(flags: &ShowFlags, columns: Option<usize>) -> anyhow::Result<Rendered> {
     let wanted = Pattern::new(&flags.series);
     let load = |place| locate::load(place, &wanted, flags.points);
@@ -155,7 +158,8 @@ fn render_two(
     })
 }
 
-/// Fails if no series is selected: an empty table would look as if nothing had been recorded.
+/// Fails if none of the recordings has a selected series with a reading: an empty table would look
+/// as if nothing had been recorded.
 fn some_series(recordings: &[&LoadedRecording], wanted: &Pattern) -> anyhow::Result<()> {
     if recordings.iter().any(|shown| !shown.series.is_empty()) {
         return Ok(());

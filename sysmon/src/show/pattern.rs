@@ -1,27 +1,28 @@
-//! Selection of the series that are shown.
+//! Pattern that selects the series that are shown.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use regex::Regex;
 
-/// Regular expressions, of which a series must match at least one. Without any, every series matches.
+/// Regular expressions of which a series must match at least one. If there are none, every series
+/// matches.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pattern(Vec<Regex>);
 
 impl Pattern {
-    /// Creates a pattern of these expressions.
+    /// Creates a pattern of these expressions; without any, it selects every series.
     pub(crate) fn new(expressions: &[Regex]) -> Self {
         Self(expressions.to_vec())
     }
 
-    /// Returns true if every series is shown.
+    /// Returns true if the pattern has no expressions, so that it selects every series.
     pub(crate) fn is_all(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Returns true if the series with this name and these labels is selected. Expressions are matched with a
-    /// single text, such as `process.rss_bytes name=postgres pid=4711`.
+    /// Returns true if the series with this name and these labels is selected. Expressions search
+    /// in one text of both, such as `process.rss_bytes name=postgres pid=4711`.
     pub(crate) fn matches(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
         self.is_all() || {
             let text = full_name(name, labels);
@@ -30,7 +31,8 @@ impl Pattern {
     }
 }
 
-/// Returns name and labels of a series as a single text.
+/// Returns name and labels of a series as one text, such as `process.rss_bytes name=postgres
+/// pid=4711`.
 pub(super) fn full_name(name: &str, labels: &BTreeMap<String, String>) -> String {
     labels.iter().fold(name.to_owned(), |mut text, (key, of)| {
         let _ = write!(text, " {key}={of}");
@@ -41,7 +43,8 @@ pub(super) fn full_name(name: &str, labels: &BTreeMap<String, String>) -> String
 /// Parses a regular expression from the command line.
 ///
 /// # Errors
-/// A sentence if it is invalid.
+///
+/// If it is invalid; the message shows it and gives examples.
 pub(super) fn expression(text: &str) -> Result<Regex, String> {
     Regex::new(text).map_err(|_| {
         format!(

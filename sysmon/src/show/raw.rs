@@ -1,4 +1,4 @@
-//! Loading of a recording from its raw samples.
+//! Loading of a recording from its files of raw samples.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -24,11 +24,14 @@ pub(super) fn is_raw(path: &Path) -> bool {
     path.extension().is_some_and(|end| end == paths::EXTENSION) || begins()
 }
 
-/// Loads the wanted series from raw samples, batch by batch. Growth, marks and warnings are read from the
-/// report beside them, if that is of the same run.
+/// Loads the series that match `wanted` from raw samples, batch by batch; their points are kept if
+/// `points` is set. Growth, marks and warnings are read from the report beside them, if that is of
+/// the same run.
 ///
 /// # Errors
-/// If a file cannot be read, or contains no raw samples. A file that was cut short is no error.
+///
+/// If a file cannot be read, or contains no raw samples. A file that was cut short is no error; a
+/// note describes it.
 pub(super) fn load(
     parts: &RecordingFiles,
     wanted: &Pattern,
@@ -77,8 +80,8 @@ pub(super) fn load(
     })
 }
 
-/// Returns a note about the files that are joined, or about a single part that is shown alone; `None` for a
-/// recording with one file.
+/// Returns a note about the files that are joined, or about a later part that is shown alone;
+/// `None` if the only file is the first part.
 fn joined(parts: &RecordingFiles) -> Option<String> {
     let name = |file: &Path| file.file_name().unwrap_or_default().display().to_string();
     match parts.files.as_slice() {
@@ -93,7 +96,8 @@ fn joined(parts: &RecordingFiles) -> Option<String> {
     }
 }
 
-/// Returns a note about a part that was not closed properly although further parts follow.
+/// Returns a note about a part that was not closed properly although further parts follow; `None`
+/// if it was closed.
 fn cut(reader: &RawReader) -> Option<String> {
     let part = reader.header().part;
     match reader.ending() {
@@ -105,7 +109,8 @@ fn cut(reader: &RawReader) -> Option<String> {
     }
 }
 
-/// Returns a note about the times without samples; `None` if there are none.
+/// Returns a note about the number and length of the gaps between samples; `None` if there are
+/// none.
 fn gaps(header: &RawHeader, gaps: &[Gap]) -> Option<String> {
     let (first, more) = gaps.split_first()?;
     let length = |gap: &Gap| gap.to_ns - gap.from_ns;

@@ -1,10 +1,10 @@
-//! Multiples of units, chosen so that figures need few digits.
+//! Multiples of units, chosen so that figures are written with few digits.
 
 use bench_cli::table::three_digits;
 
 use crate::metric::Unit;
 
-/// Multiples of a unit, each with its symbol, in ascending order.
+/// Multiples of a unit in ascending order, each with its size in that unit and its symbol.
 type Sizes = &'static [(f64, &'static str)];
 
 const BINARY: Sizes = &[
@@ -25,7 +25,8 @@ const TIME: Sizes = &[(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s")];
 const CLOCK: Sizes = &[(1.0, "Hz"), (1e6, "MHz"), (1e9, "GHz")];
 const NUMBER: Sizes = &[(1.0, ""), (1e6, "M"), (1e9, "G")];
 
-/// Returns the multiple of the unit in which figures up to `largest` need few digits.
+/// Returns the multiple of `unit` in which a figure as large as `largest`, given in `unit` itself,
+/// needs few digits.
 pub(super) fn scale(unit: Unit, largest: f64) -> Scale {
     let sizes = match unit {
         Unit::Ratio => return Scale::new(0.01, "%"),
@@ -43,11 +44,11 @@ pub(super) fn scale(unit: Unit, largest: f64) -> Scale {
     Scale::new(size, symbol)
 }
 
-/// Multiple of a unit.
+/// Multiple of a unit in which figures are written.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scale {
     size: f64,
-    /// Symbol, as in `MiB/s`; empty for counts.
+    /// Symbol of the multiple, as in `MiB/s`; empty for counts below a million.
     pub(crate) symbol: &'static str,
 }
 
@@ -56,8 +57,8 @@ impl Scale {
         Self { size, symbol }
     }
 
-    /// Formats a value with three significant digits. Zero is written as `0`, and whole counts without
-    /// decimals.
+    /// Formats `value`, given in the unit itself, as a multiple with about three significant digits
+    /// and without the symbol. Zero is written as `0`, and whole counts without decimals.
     pub(crate) fn write(self, value: f64) -> String {
         let counted = self.symbol.is_empty() && value.fract() == 0.0;
         if value == 0.0 || counted {
@@ -66,7 +67,7 @@ impl Scale {
         three_digits(value / self.size)
     }
 
-    /// Formats a value with its sign.
+    /// Formats `value` as [`write`](Self::write) does, with its sign; zero has `+`.
     pub(crate) fn write_signed(self, value: f64) -> String {
         let sign = if value < 0.0 { "-" } else { "+" };
         format!("{sign}{}", self.write(value.abs()))

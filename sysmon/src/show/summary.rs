@@ -1,4 +1,4 @@
-//! Summary figures of a whole series.
+//! Summary figures of a whole series: extremes, mean and percentiles.
 
 use bench_report::Series;
 use serde::Serialize;
@@ -6,8 +6,8 @@ use statistics::{median, percentile_sorted};
 
 use crate::rolling::POINTS;
 
-/// Number of points. A series with fewer was never rolled up, because rolling up leaves at least twice as
-/// many.
+/// Number of points below which a series whose extremes equal its means is taken not to be rolled
+/// up: rolling up leaves at least twice as many in a recording with few series.
 const FEWER_THAN_ROLLED_UP: usize = POINTS / 2;
 
 /// Extremes, mean and percentiles of one series, in the unit of the series.
@@ -15,11 +15,12 @@ const FEWER_THAN_ROLLED_UP: usize = POINTS / 2;
 pub(crate) struct SeriesSummary {
     /// Number of points with a reading, from which the percentiles are computed.
     pub(crate) points: u64,
-    /// Number of samples of which a point is the mean; 1 if each point is one sample.
+    /// Number of samples of which a point is the mean, a power of two; 1 if each point is one
+    /// sample.
     pub(crate) samples_per_point: u64,
-    /// Points without a reading ÷ all points.
+    /// Share of points, or of ticks for raw samples, without a reading; 0 to 1.
     pub(crate) missing_ratio: f64,
-    /// Lowest sample, even if points are means.
+    /// Lowest sample, even if the points are means of several samples.
     pub(crate) min: f64,
     /// Mean of all samples.
     pub(crate) mean: f64,
@@ -29,13 +30,14 @@ pub(crate) struct SeriesSummary {
     pub(crate) p95: f64,
     /// 99th percentile of the points.
     pub(crate) p99: f64,
-    /// Highest sample, even if points are means.
+    /// Highest sample, even if the points are means of several samples.
     pub(crate) max: f64,
 }
 
 impl SeriesSummary {
-    /// Summarizes a series. Each point stands for the samples since the point before, one every
-    /// `interval_ns`. `None` if no point has a reading.
+    /// Summarizes a series of a report from its points. `interval_ns` is the time between samples,
+    /// in nanoseconds, from which the number of samples of a point follows; `None` if it is
+    /// unknown. Returns `None` if no point has a reading.
     pub(crate) fn of_points(series: &Series, interval_ns: Option<u64>) -> Option<Self> {
         let samples_per_point = samples_per_point(series, interval_ns);
         let mut means: Vec<f64> = series.mean.iter().flatten().copied().collect();
@@ -62,7 +64,8 @@ impl SeriesSummary {
         })
     }
 
-    /// Summarizes samples that were taken in the course of `ticks` ticks. `None` if there are none.
+    /// Summarizes raw samples, of which one was expected in each of `ticks` ticks. Samples that are
+    /// not finite are ignored; `None` if no other remains.
     pub(crate) fn of_samples(mut samples: Vec<f64>, ticks: u64) -> Option<Self> {
         samples.retain(|sample| sample.is_finite());
         samples.sort_by(f64::total_cmp);
@@ -74,7 +77,8 @@ impl SeriesSummary {
         })
     }
 
-    /// Computes percentiles of points in ascending order; the mean is set by the caller.
+    /// Computes extremes and percentiles of values in ascending order; the caller sets the mean and
+    /// the missing share, which are 0. `None` if there are no values.
     fn percentiles(sorted: &[f64]) -> Option<Self> {
         let percentile = |q| percentile_sorted(sorted, q);
         Some(Self {
@@ -91,9 +95,9 @@ impl SeriesSummary {
     }
 }
 
-/// Returns the number of samples that a point stands for. Each roll-up doubles it; the median distance
-/// between two points tells how often that happened. On a busy machine samples are late, so a little more
-/// than one interval is still one sample.
+/// Returns the number of samples that a point stands for, a power of two, estimated from the median
+/// distance between two points: each roll-up doubles it. On a busy machine samples are late, so a
+/// little more than one interval is still one sample.
 fn samples_per_point(series: &Series, interval_ns: Option<u64>) -> u64 {
     let single = series.mean == series.max && series.mean == series.min;
     if single && series.len() < FEWER_THAN_ROLLED_UP {
@@ -109,7 +113,8 @@ fn samples_per_point(series: &Series, interval_ns: Option<u64>) -> u64 {
     1 << doubled.max(u32::from(!single))
 }
 
-/// Returns the weight of the last point, as a share of the weight of the others.
+/// Returns the number of samples in the last point as a share of those in the others, at most 1; 1
+/// if it is unknown.
 fn weight_of_last(at_ns: &[u64], interval_ns: Option<u64>, samples_per_point: u64) -> f64 {
     let ([.., before, last], Some(interval)) = (at_ns, interval_ns) else {
         return 1.0;

@@ -19,7 +19,7 @@ use crate::stream::{RawHeader, RawWriter, Rotation, paths};
 const SECOND: u64 = 1_000_000_000;
 const START: u64 = 1_000 * SECOND;
 
-/// Directory with recordings.
+/// Temporary directory that a test's recordings are in.
 struct Home(TempDir);
 
 impl Home {
@@ -31,8 +31,8 @@ impl Home {
         self.0.path().join("sysmon.record.json")
     }
 
-    /// Returns the output of `sysmon show` with the arguments `words`. Names of files are relative to the
-    /// directory.
+    /// Returns the output of `sysmon show` with the arguments `words`, or its error. Names of files
+    /// are relative to the directory. Panics if the arguments cannot be parsed.
     fn try_show(&self, words: &[&str]) -> anyhow::Result<String> {
         let cli = SysmonCli::try_parse_from([&["sysmon", "show"], words].concat());
         let SysmonCommand::Show(flags) = cli.unwrap().action else {
@@ -51,7 +51,8 @@ impl Home {
         self.try_show(words).unwrap()
     }
 
-    /// Returns the error message for the arguments `words`, which are wrong usage.
+    /// Returns the error message of `sysmon show` with the arguments `words`. Panics unless it
+    /// fails with a usage error.
     fn refused(&self, words: &[&str]) -> String {
         let error = self.try_show(words).unwrap_err();
         assert!(error.downcast_ref::<UsageError>().is_some(), "{error:?}");
@@ -71,8 +72,8 @@ fn header(run_id: &str) -> RawHeader {
     RawHeader::new(&report, SECOND)
 }
 
-/// Writes samples of 45 seconds in five files of ten seconds each: a load whose value is the number of the
-/// second, and memory that was first read in the 15th second.
+/// Records a run of 45 seconds in five files, each of ten seconds except for the last: a load whose
+/// value is the number of the second, and memory that was first read in the 15th second.
 fn record(home: &Home, run_id: &str) {
     let rotation = Rotation {
         age_ns: Some(10 * SECOND),
@@ -106,7 +107,8 @@ fn json(home: &Home, args: &[&str]) -> Value {
     serde_json::from_str(&home.show(&args)).unwrap()
 }
 
-/// Returns one series with its figures.
+/// Returns the series `name` with its figures from the JSON of a recording. Panics if there is
+/// none.
 fn series<'a>(json: &'a Value, name: &str) -> &'a Value {
     let mut all = json["series"].as_array().unwrap().iter();
     all.find(|series| series["name"] == name).unwrap()

@@ -10,15 +10,18 @@ use super::{LoadedRecording, SeriesPair, SeriesSummary, SummaryRow};
 use crate::metric::Unit;
 use crate::render;
 
-/// Text shown if a recording does not have the series, or if the figure has no meaning.
+/// Text shown for a figure if the recording does not have the series, or the point has no reading.
 const ABSENT: &str = "absent";
 const NO_RATIO: &str = "-";
-/// Labels that are shown with their key, because the value alone is not clear: `core=3` instead of `3`.
+/// Labels that are shown with their name, because the value alone is not clear: `core=3` instead of
+/// `3`.
 const NUMBERED: [&str; 2] = ["core", "gpu"];
-/// Indentation of wrapped lines, in columns.
+/// Indentation of the lines below a heading, in columns.
 const INDENT: usize = 2;
 
-/// Returns one recording as text: a line for each series, then growth, marks and warnings.
+/// Returns one recording as text: a table with a line for each series, then growth, marks and
+/// warnings. Series of single cores are left out unless `all` is set. `columns` is the width of the
+/// terminal, if known.
 pub(super) fn one(recorded: &LoadedRecording, all: bool, columns: Option<usize>) -> String {
     let mut text = head(recorded);
     text += &paragraph(&recorded.basis(), 0);
@@ -32,6 +35,8 @@ pub(super) fn one(recorded: &LoadedRecording, all: bool, columns: Option<usize>)
 }
 
 /// Returns two recordings as text, with means and 99th percentiles of each series side by side.
+/// Series of single cores are left out unless `all` is set. `columns` is the width of the terminal,
+/// if known.
 pub(super) fn two(
     first: &LoadedRecording,
     second: &LoadedRecording,
@@ -53,7 +58,8 @@ pub(super) fn two(
     text + &around(second, "B: ")
 }
 
-/// Returns each series over time as text.
+/// Returns the points of each series as text, one table for each series. `columns` is the width of
+/// the terminal, if known.
 pub(super) fn points(recorded: &LoadedRecording, columns: Option<usize>) -> String {
     let mut text = head(recorded);
     for series in &recorded.points {
@@ -143,7 +149,8 @@ fn comparison(pairs: &[&SeriesPair]) -> Table {
     sheet
 }
 
-/// Returns a table with a line for each point, and a line for each mark between two points.
+/// Returns a table with a line for each point of `series`, and a line for each mark before the
+/// first point that follows it. Marks after the last point are missing.
 fn over_time(recorded: &LoadedRecording, series: &Series) -> Table {
     let most = series
         .max
@@ -186,7 +193,8 @@ fn over_time(recorded: &LoadedRecording, series: &Series) -> Table {
     sheet
 }
 
-/// Returns the title of a series: `cpu.busy core=0`, `disk.read vda`, `process.rss postgres (4711)`.
+/// Returns the title of a series, its name without unit and its labels: `cpu.busy core=0`,
+/// `disk.read vda`, `process.rss postgres (4711)`.
 fn title(name: &str, labels: &BTreeMap<String, String>) -> String {
     let mut title = Unit::stem(name).to_owned();
     for (key, of) in labels {
@@ -212,7 +220,8 @@ fn left_out_note(count: usize) -> String {
     }
 }
 
-/// Returns growth, marks and warnings of a recording; each heading has the prefix `whose`.
+/// Returns growth, marks and warnings of a recording as text, empty if it has none; each heading
+/// has the prefix `whose`.
 fn around(recorded: &LoadedRecording, whose: &str) -> String {
     let mut text = String::new();
     if !recorded.growth.is_empty() {

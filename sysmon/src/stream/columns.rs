@@ -11,10 +11,11 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 use super::sample::RawSample;
 
-/// Length of a dictionary. A longer one is compacted if less than half of its entries are in use.
+/// Length up to which a dictionary is never compacted. A longer one is compacted if less than half
+/// of its entries are in use.
 const LEAST_CLEARED: usize = 64;
 
-/// Rows that were not written yet, and the dictionaries of their file.
+/// Rows that were not written yet, column by column, and the dictionaries of their file.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
     at_ns: Vec<i64>,
@@ -25,7 +26,7 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Adds the readings of one tick.
+    /// Adds a row for each reading of one tick.
     pub(super) fn add(&mut self, sample: &RawSample) {
         let at_ns = i64::try_from(sample.at_ns).unwrap_or(i64::MAX);
         for row in &sample.rows {
@@ -38,17 +39,18 @@ impl Columns {
         }
     }
 
-    /// Returns the number of rows.
+    /// Returns the number of rows that were not written yet.
     pub(super) fn len(&self) -> usize {
         self.at_ns.len()
     }
 
-    /// Returns true if there is no row.
+    /// Returns true if there is no row that was not written yet.
     pub(super) fn is_empty(&self) -> bool {
         self.at_ns.is_empty()
     }
 
-    /// Removes all rows and returns them as a batch; keeps the allocated memory.
+    /// Removes all rows and returns them as a batch with the columns of `schema`; keeps the
+    /// allocated memory. Fails if the columns do not fit the schema.
     pub(super) fn take(&mut self, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
         let columns: Vec<ArrayRef> = vec![
             Arc::new(Int64Array::from_iter_values(self.at_ns.drain(..))),
@@ -61,13 +63,14 @@ impl Columns {
     }
 }
 
-/// Dictionary-encoded column of texts.
+/// Dictionary-encoded column of texts: a key for each row, and the text of each key.
 #[derive(Debug, Default)]
 struct TextColumn {
     keys: Vec<i32>,
     places: HashMap<Arc<str>, i32>,
     entries: Vec<Arc<str>>,
-    /// Text that was added last, with its key; all rows of a process have the same labels.
+    /// Label text that was added last, with its key; consecutive rows of a process share their
+    /// labels. `None` before the first and after the dictionary was compacted.
     recent: Option<(Arc<str>, i32)>,
     written: Option<ArrayRef>,
 }
@@ -103,7 +106,8 @@ impl TextColumn {
         place
     }
 
-    /// Returns the column. It shares its dictionary with the last column if no text was added.
+    /// Removes all keys and returns them as a column. It shares its dictionary with the column
+    /// before if no new text was added since then.
     fn take(&mut self) -> Result<DictionaryArray<Int32Type>, ArrowError> {
         if self.written.is_none() {
             self.clear_unused();

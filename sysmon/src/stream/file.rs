@@ -1,4 +1,4 @@
-//! Writes one file of raw samples.
+//! Writer of one file of raw samples.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write};
@@ -16,11 +16,11 @@ use super::error::LEFT_FREE_BYTES;
 use super::sample::RawSample;
 use super::{RawHeader, StreamError};
 
-/// Free space in bytes that must be available before another file is begun on a disk that was full. With
-/// less, it would soon be full again.
+/// Free space in bytes that must be available before another file is begun on a disk that was full.
+/// With less, the disk would soon be full again.
 const FREE_AGAIN_BYTES: u64 = 2 * LEFT_FREE_BYTES;
 
-/// Amount of raw samples on disk.
+/// Amount of raw samples that was written to disk: bytes, rows, and samples, which are ticks.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Written {
     pub(super) bytes: u64,
@@ -31,7 +31,7 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// Returns the sum of this amount and that of a later file.
+    /// Returns the sum of this amount and that of a later file; `until_ns` is the later time.
     pub(super) fn and(self, later: Self) -> Self {
         Self {
             bytes: self.bytes + later.bytes,
@@ -42,7 +42,8 @@ impl Written {
     }
 }
 
-/// File that is being written. Each batch is written in one call.
+/// File of raw samples that is being written, and rows that wait in memory. Each batch is written
+/// in one call.
 pub(super) struct SampleFile {
     path: PathBuf,
     file: File,
@@ -56,7 +57,8 @@ pub(super) struct SampleFile {
 }
 
 impl SampleFile {
-    /// Creates or truncates the file and writes its header.
+    /// Creates or truncates the file at `path`, creates its directory if necessary, and writes the
+    /// header. Fails if the file cannot be written.
     pub(super) fn create(path: &Path, header: &RawHeader) -> Result<Self, StreamError> {
         let schema: SchemaRef = Arc::new(header.schema());
         // LZ4 makes the file about a fifth of the size, takes only microseconds, and is supported by every
@@ -85,30 +87,30 @@ impl SampleFile {
         Ok(made)
     }
 
-    /// Returns the amount that was written to this file.
+    /// Returns the amount that was written to this file so far.
     pub(super) fn written(&self) -> Written {
         self.written
     }
 
-    /// Returns how many times another program removed the file, so that it was written again.
+    /// Returns the number of times that the file was written again because it was removed or moved.
     pub(super) fn restored(&self) -> u64 {
         self.restored
     }
 
-    /// Returns the number of rows that were not written yet.
+    /// Returns the number of rows that wait in memory to be written.
     pub(super) fn waiting_rows(&self) -> usize {
         self.columns.len()
     }
 
-    /// Buffers the readings of one tick in memory.
+    /// Adds the readings of one tick to the rows that wait in memory.
     pub(super) fn add(&mut self, sample: &RawSample) {
         self.columns.add(sample);
         self.waiting_samples += 1;
         self.waiting_until_ns = sample.at_ns;
     }
 
-    /// Writes the buffered readings. After an error the file is closed after its last complete batch, and
-    /// nothing more is written to it.
+    /// Writes the rows that wait in memory as a batch; does nothing if there are none. After an
+    /// error the file is closed after its last complete batch, and takes no more rows.
     pub(super) fn flush(&mut self) -> Result<(), StreamError> {
         if self.columns.is_empty() {
             return Ok(());
@@ -120,7 +122,8 @@ impl SampleFile {
         written
     }
 
-    /// Writes the buffered readings and closes the stream.
+    /// Writes the rows that wait in memory, and the marker that closes the stream. Fails if either
+    /// cannot be written.
     pub(super) fn close(&mut self) -> Result<(), StreamError> {
         self.flush()?;
         self.encoder.finish().map_err(StreamError::Encode)?;
@@ -155,8 +158,9 @@ impl SampleFile {
         })
     }
 
-    /// Writes the file again if it, or its directory, was removed or moved. While it is open its content can
-    /// still be read, but it would not be beside the report.
+    /// Writes the content to a new file at the same path if the file, or its directory, was removed
+    /// or moved. The open file could still be read, but it would not be beside the report. Fails if
+    /// the disk has no room, or if another file has the path.
     fn restore(&mut self) -> Result<(), StreamError> {
         if !self.is_gone() {
             return Ok(());
@@ -169,7 +173,7 @@ impl SampleFile {
         })
     }
 
-    /// Returns true if the file was removed, or if no file has its path.
+    /// Returns true if the file was removed, or if no file exists at its path, as after a move.
     fn is_gone(&self) -> bool {
         let found = std::fs::symlink_metadata(&self.path);
         let removed = self.file.metadata().is_ok_and(|file| file.nlink() == 0);
@@ -201,8 +205,8 @@ impl SampleFile {
     }
 }
 
-/// Creates the file, and its directory, for reading and writing. If the file exists, it is truncated with
-/// `may_replace`; otherwise this fails.
+/// Creates the file at `path`, and its directory, and opens it for reading and writing. An existing
+/// file is truncated if `may_replace` is set; otherwise this fails.
 fn make(path: &Path, may_replace: bool) -> io::Result<File> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
@@ -217,7 +221,8 @@ fn make(path: &Path, may_replace: bool) -> io::Result<File> {
     options.open(path)
 }
 
-/// Checks that the disk of `path` has free space again.
+/// Fails with [`StreamError::NearlyFull`] if the disk of `path` has less than [`FREE_AGAIN_BYTES`]
+/// of free space; passes if the free space is unknown.
 pub(super) fn check_room_again(path: &Path) -> Result<(), StreamError> {
     let directory = path
         .parent()

@@ -11,12 +11,12 @@ use clap::{ArgGroup, Args};
 
 use super::{RawHeader, RawWriter, Rotation, paths};
 
-/// Smallest size of a file, in bytes. A smaller one would be closed before it contains much more than its
-/// header.
+/// Smallest size at which a new file may be begun, in bytes. A smaller file would be closed before
+/// it contains much more than its header.
 const LEAST_BYTES: u64 = 16 * 1024;
 const LEAST_AGE: Duration = Duration::from_secs(1);
 
-/// Flags that select whether raw samples are kept, and in which files.
+/// Flags that select whether raw samples are written, and in which files.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Raw samples")]
 #[command(group(ArgGroup::new("rotate").args(["rotate_size", "rotate_age"]).multiple(true)))]
@@ -39,7 +39,8 @@ pub(crate) struct RawFlags {
 }
 
 impl RawFlags {
-    /// Returns the size and age at which another file is begun, and the number of files to keep.
+    /// Returns the size and age at which a file is closed and the next one begun, and the number of
+    /// files to keep, as the flags set them.
     pub(crate) fn rotation(&self) -> Rotation {
         Rotation {
             size_bytes: self.rotate_size,
@@ -48,9 +49,11 @@ impl RawFlags {
         }
     }
 
-    /// Creates the first file beside the report at `path`. `None` if no raw samples are wanted.
+    /// Creates the first file beside the report at `path`, and starts the thread that writes it;
+    /// `interval` is the time between samples. `None` if no raw samples are wanted.
     ///
     /// # Errors
+    ///
     /// If the file cannot be created, or if the operating system has no thread left.
     pub(crate) fn start(
         &self,
@@ -70,8 +73,8 @@ impl RawFlags {
         Ok(Some(writer))
     }
 
-    /// Returns the name of the file beside the report at `path`, or the pattern of the files' names; `None`
-    /// if no raw samples are wanted.
+    /// Returns the name of the file of raw samples beside the report at `path`, or a pattern such
+    /// as `x.*.arrows` if there may be several; `None` if no raw samples are wanted.
     pub(crate) fn names(&self, path: &Path) -> Option<String> {
         let files = if self.rotation().is_any() {
             paths::pattern(path)

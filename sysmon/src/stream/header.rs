@@ -1,12 +1,12 @@
-//! Metadata of a file of raw samples.
+//! Metadata of a file of raw samples, and its columns.
 
 use arrow_schema::{DataType, Field, Metadata, Schema};
 use bench_report::Report;
 use bench_report::clock::ClockAnchor;
 
-/// Version of the schema in files that this program writes.
+/// Version of the schema of raw samples that this program writes, and the only one that it reads.
 pub(super) const SCHEMA: &str = "plimsoll.samples/1";
-/// Metadata key by which a file of raw samples is recognized.
+/// Metadata key whose value is the schema, by which a file of raw samples is recognized.
 pub(super) const SCHEMA_KEY: &str = "schema";
 
 /// Metadata of one file of raw samples. All files of a recording have the same metadata, except for `part`.
@@ -16,20 +16,22 @@ pub(crate) struct RawHeader {
     pub run_id: String,
     /// Name and version of the program that wrote the file.
     pub tool: String,
-    /// Host name of the machine; absent if it has none.
+    /// Host name of the machine; `None` if it cannot be determined.
     pub host: Option<String>,
     /// Wall clock at the start of the recording, in RFC 3339 and UTC.
     pub started_at: String,
-    /// Instant of `started_at` on the host's monotonic clock, with the boot that this clock counts from.
+    /// Time of `started_at` on the host's monotonic clock, with the id of the boot from which this
+    /// clock counts.
     pub clock: ClockAnchor,
-    /// Time between samples, in nanoseconds.
+    /// Configured time between samples, in nanoseconds.
     pub interval_ns: u64,
     /// Number of the file within its recording, counted from 1.
     pub part: u64,
 }
 
 impl RawHeader {
-    /// Creates the metadata for the first file of the recording that `report` describes.
+    /// Creates the metadata for the first file of the recording that `report` describes;
+    /// `interval_ns` is the time between samples.
     pub(crate) fn new(report: &Report, interval_ns: u64) -> Self {
         Self {
             run_id: report.run_id.clone(),
@@ -42,7 +44,7 @@ impl RawHeader {
         }
     }
 
-    /// Returns the Arrow schema with this metadata.
+    /// Returns the Arrow schema: the columns of raw samples with this metadata.
     pub(super) fn schema(&self) -> Schema {
         Schema::new_with_metadata(columns(), self.metadata())
     }
@@ -67,10 +69,11 @@ impl RawHeader {
         all.into_iter().chain(optional).collect()
     }
 
-    /// Parses the metadata of a file.
+    /// Parses the metadata of a file, without its schema version.
     ///
     /// # Errors
-    /// The name of a key that is missing or invalid.
+    ///
+    /// If a key is missing or invalid; the message names it.
     pub(super) fn of(metadata: &Metadata) -> Result<Self, String> {
         let optional = |key: &str| metadata.get(key).cloned();
         let text = |key: &str| optional(key).ok_or_else(|| format!("it has no {key:?}"));
@@ -93,7 +96,7 @@ impl RawHeader {
     }
 }
 
-/// Returns the columns of a file, in order.
+/// Returns the columns of a file of raw samples, in order.
 pub(super) fn columns() -> Vec<Field> {
     let dictionary = || DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
     vec![

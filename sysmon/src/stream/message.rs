@@ -7,18 +7,20 @@ use arrow_ipc::{Message, MessageHeader, RecordBatch, root_as_message};
 
 use super::ending::Ending;
 
-/// First bytes of a message. If a length of 0 follows them, the stream is closed.
+/// First bytes of each message in an Arrow stream. If a length of 0 follows them, the stream is
+/// closed.
 const MARK: [u8; 4] = [0xff; 4];
 /// Largest header of a message that is accepted, in bytes: far larger than any that is written.
 const MOST_HEADER_BYTES: usize = 1 << 20;
-/// Largest accepted body of a message, in bytes. Messages that this program writes are far smaller.
+/// Largest accepted body of a message, and largest accepted decompressed column, in bytes. Messages
+/// that this program writes are far smaller.
 const MOST_BODY_BYTES: usize = 1 << 28;
 /// Largest accepted number of rows in a batch. Batches that this program writes are far smaller.
 const MOST_ROWS: i64 = 1 << 24;
 /// Value that a compressed column has instead of its uncompressed length if it is stored uncompressed.
 const NOT_COMPRESSED: i64 = -1;
 
-/// Next message of a stream, or the end of the stream.
+/// Result of reading from a stream: its next message, or the end of the stream.
 pub(super) enum NextMessage {
     /// Complete message: first bytes, length, header and body.
     Message(Vec<u8>),
@@ -26,10 +28,12 @@ pub(super) enum NextMessage {
     Ending(Ending),
 }
 
-/// Reads the next message.
+/// Reads the next message from `from` and checks that it can be decoded safely.
 ///
 /// # Errors
-/// If the file cannot be read. The end of the file is no error.
+///
+/// If the file cannot be read. An end, an incomplete or an invalid message is no error, but an
+/// [`Ending`].
 pub(super) fn next(from: &mut impl Read) -> io::Result<NextMessage> {
     let mut bytes = Vec::new();
     match read_up_to(from, &mut bytes, MARK.len() + 4)? {
@@ -82,7 +86,8 @@ enum ReadAmount {
     Nothing,
 }
 
-/// Reads `count` more bytes, or fewer if the file ends before.
+/// Reads `count` bytes from `from` and appends them to `into`, or fewer if the file ends before.
+/// Returns whether all, a part or none could be read.
 fn read_up_to(from: &mut impl Read, into: &mut Vec<u8>, count: usize) -> io::Result<ReadAmount> {
     match from.take(count as u64).read_to_end(into)? {
         taken if taken == count => Ok(ReadAmount::All),
@@ -130,7 +135,8 @@ fn is_sound_batch(batch: RecordBatch<'_>, body: &[u8]) -> bool {
         })
 }
 
-/// Returns the length of a column after decompression, in bytes; `None` if it is invalid.
+/// Returns the length of a buffer of a column after decompression, in bytes, as the buffer states
+/// it; `None` if that length is invalid or too large.
 fn plain_length(bytes: &[u8], compressed: bool) -> Option<usize> {
     if !compressed || bytes.is_empty() {
         return Some(bytes.len());

@@ -8,30 +8,36 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Extension of the files.
+/// Extension of the names of files of raw samples.
 pub(crate) const EXTENSION: &str = "arrows";
-/// Number of digits of a part's number. Names of hourly files sort correctly for a hundred years.
+/// Least number of digits of a part's number in a file name. Names of hourly files sort correctly
+/// for a hundred years.
 const DIGITS: usize = 6;
 
-/// Returns the path of the only file of a recording without rotation, from the path of its report.
+/// Returns the path of the only file of a recording without rotation, from the path of its report:
+/// `x.arrows` for `x.json`.
 pub(crate) fn single(report: &Path) -> PathBuf {
     with_suffix(report, EXTENSION)
 }
 
-/// Returns the path of the file with this number in a rotated recording.
+/// Returns the path of the file with the number `number` in a rotated recording, from the path of
+/// its report: `x.000007.arrows` for `x.json`.
 pub(crate) fn part(report: &Path, number: u64) -> PathBuf {
     with_suffix(report, &format!("{number:0DIGITS$}.{EXTENSION}"))
 }
 
-/// Returns a shell pattern that matches the paths of all files of a rotated recording.
+/// Returns a shell pattern that matches the paths of all files of a rotated recording, from the
+/// path of its report: `x.*.arrows` for `x.json`.
 pub(crate) fn pattern(report: &Path) -> PathBuf {
     with_suffix(report, &format!("*.{EXTENSION}"))
 }
 
-/// Lists the files of raw samples with the name of `report`, the oldest first. They may belong to several
-/// recordings; files of the same recording have the same run id in their headers.
+/// Lists the files of raw samples that are named after `report`: the one without a number, then the
+/// others by number. They may belong to several recordings; files of the same recording have the
+/// same run id in their headers.
 ///
 /// # Errors
+///
 /// If the directory cannot be listed.
 pub(crate) fn files(report: &Path) -> io::Result<Vec<PathBuf>> {
     let single = Some(single(report)).filter(|file| file.exists());
@@ -42,9 +48,11 @@ pub(crate) fn files(report: &Path) -> io::Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// Returns the number for the next part.
+/// Returns the number for the next file that is named after `report`: one more than the largest
+/// existing number, or 1.
 ///
 /// # Errors
+///
 /// If the directory cannot be listed.
 pub(super) fn next_part(report: &Path) -> io::Result<u64> {
     let last = parts(report)?.last().map_or(0, |(number, _)| *number);
@@ -74,8 +82,8 @@ fn parts(report: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
-/// Replaces the ending `.json` of the report's name by the suffix. Appends the suffix to any other name, so
-/// that two reports never get the same path.
+/// Returns the path of `report` with `.` and `suffix` in place of the ending `.json`. For a name
+/// with another ending it appends them, so that two reports never get the same path.
 fn with_suffix(report: &Path, suffix: &str) -> PathBuf {
     let stem = if report.extension().is_some_and(|end| end == "json") {
         report.file_stem()

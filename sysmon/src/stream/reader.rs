@@ -18,18 +18,19 @@ use super::ending::Ending;
 use super::header::{self, RawHeader};
 use super::message::{self, NextMessage};
 
-/// One reading.
+/// One reading of a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct RawPoint {
-    /// End of the tick of the reading, in nanoseconds of the monotonic clock.
+    /// End of the tick in which the value was read, in nanoseconds of the monotonic clock.
     pub at_ns: u64,
     /// Value of the reading.
     pub value: f64,
-    /// Largest error of the value; absent if the value is exact.
+    /// Largest error of the value, in its unit; `None` if the value is exact.
     pub error: Option<f64>,
 }
 
-/// Reader of a file, batch by batch. A batch has at most a second of the recording.
+/// Reader of a file of raw samples, batch by batch. A batch usually covers less than a second of
+/// the recording.
 #[derive(Debug)]
 pub(crate) struct RawReader {
     path: PathBuf,
@@ -43,7 +44,8 @@ impl RawReader {
     /// Opens a file of raw samples and reads its header.
     ///
     /// # Errors
-    /// If the file cannot be read, contains no raw samples, or has another version.
+    ///
+    /// If the file cannot be read, contains no raw samples, or has another version of the schema.
     pub(crate) fn open(path: &Path) -> Result<Self, StreamError> {
         let unreadable = |source| StreamError::Read {
             path: path.to_owned(),
@@ -90,8 +92,9 @@ impl RawReader {
     /// Reads the next batch; `None` after the last complete one.
     ///
     /// # Errors
-    /// If the file cannot be read. A file that was cut short or damaged is no error: its batches end there,
-    /// and [`ending`](Self::ending) tells that.
+    ///
+    /// If the file cannot be read. A file that was cut short or damaged is no error: its batches
+    /// end there, and [`ending`](Self::ending) returns the reason.
     pub(crate) fn next_batch(&mut self) -> Result<Option<Batch>, StreamError> {
         while self.ending.is_none() {
             let next = message::next(&mut self.file).map_err(|source| StreamError::Read {
@@ -131,7 +134,8 @@ impl Iterator for RawReader {
     }
 }
 
-/// Checks that the file has the columns of this version.
+/// Checks that a file has the schema version and the columns that this program reads; fails
+/// otherwise.
 fn check(path: &Path, schema: &Schema) -> Result<(), StreamError> {
     let no_samples = |reason| StreamError::NotSamples {
         path: path.to_owned(),
@@ -158,7 +162,7 @@ fn check(path: &Path, schema: &Schema) -> Result<(), StreamError> {
     Ok(())
 }
 
-/// Batch of rows in order of time.
+/// Batch of rows of a file of raw samples, in order of time.
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
     at_ns: Int64Array,
@@ -168,19 +172,19 @@ pub(crate) struct Batch {
     errors: Float64Array,
 }
 
-/// Reading together with its series.
+/// Row of a batch: one reading, with the name and labels of its series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct RawRow<'a> {
     /// Name of the series.
     pub series: &'a str,
-    /// Labels of the series as a JSON object.
+    /// Labels of the series as the text of a JSON object.
     pub labels: &'a str,
-    /// Time and value of the reading.
+    /// Time, value and error of the reading.
     pub point: RawPoint,
 }
 
 impl RawRow<'_> {
-    /// Parses the labels.
+    /// Parses the labels; empty if they are not a JSON object of texts.
     pub(crate) fn labels(&self) -> BTreeMap<String, String> {
         // Labels that this program did not write are ignored.
         serde_json::from_str(self.labels).unwrap_or_default()
@@ -219,7 +223,7 @@ impl Batch {
         self.at_ns.len()
     }
 
-    /// Iterates over the rows of the batch.
+    /// Iterates over the rows of the batch, in order of time.
     pub(crate) fn rows(&self) -> impl Iterator<Item = RawRow<'_>> {
         let names = self.series.values().as_string::<i32>();
         let labels = self.labels.values().as_string::<i32>();

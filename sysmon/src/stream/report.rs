@@ -1,4 +1,4 @@
-//! Figures and warnings of a report about its raw samples.
+//! Figures and warnings in a report about its raw samples.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use bench_report::{Report, Warning, WarningCode};
 use super::RawWriter;
 
 impl RawWriter {
-    /// Returns the reason why no raw samples are being written, for now or for the rest of the recording,
-    /// with a remedy. `None` if they are being written.
+    /// Returns a sentence with the reason why no raw samples are being written, for now or for the
+    /// rest of the recording, and with a remedy. `None` if they are being written.
     pub(crate) fn trouble(&self) -> Option<String> {
         if let Some(outage) = self.outages().current {
             let (once, remedy) = if outage.is_full {
@@ -35,8 +35,8 @@ impl RawWriter {
         ))
     }
 
-    /// Returns a sentence about the time in which no raw samples could be written; `None` if all were
-    /// written.
+    /// Returns a sentence about the time in which no raw samples could be written and the samples
+    /// lost then; `None` if there was no outage.
     pub(crate) fn lost(&self) -> Option<String> {
         let outages = self.outages();
         let seconds = Duration::from_nanos(outages.total_ns()).as_secs_f64();
@@ -52,7 +52,8 @@ impl RawWriter {
         ))
     }
 
-    /// Adds figures and warnings about the raw samples to `report`.
+    /// Adds to `report` the figures about its raw samples, and warnings about outages, lost samples
+    /// and files that could not be closed or removed.
     pub(crate) fn fill(&self, report: &mut Report) {
         let summary = &mut report.summary;
         summary.figure("raw.rows", self.written_rows() as f64);

@@ -8,25 +8,27 @@ use super::file::{SampleFile, Written, check_room_again};
 use super::sample::RawSample;
 use super::{RawHeader, StreamError, paths};
 
-/// Size and age at which a file is closed and the next one begun. Without both, the recording has one file.
+/// Size and age at which a file is closed and the next one begun, and the number of files to keep.
+/// Without size and age, the recording has one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Rotation {
-    /// Size in bytes at which a file is closed.
+    /// Size in bytes at which a file is closed; `None` for no limit.
     pub size_bytes: Option<u64>,
-    /// Age of a file's first sample at which the file is closed, in nanoseconds.
+    /// Time from a file's first sample to the sample before which the file is closed, in
+    /// nanoseconds; `None` for no limit.
     pub age_ns: Option<u64>,
-    /// Number of files that are kept, the current one included; all are kept if absent.
+    /// Number of files that are kept, the current one included; `None` to keep all.
     pub keep: Option<usize>,
 }
 
 impl Rotation {
-    /// Returns true if the recording may have more than one file.
+    /// Returns true if a size or an age is set, so that files have numbered names.
     pub(super) fn is_any(self) -> bool {
         self.size_bytes.is_some() || self.age_ns.is_some()
     }
 }
 
-/// First part whose file name has a number, and that number.
+/// First part of a recording whose file has a number in its name, and that number.
 #[derive(Clone, Copy)]
 struct Numbered {
     part: u64,
@@ -43,7 +45,7 @@ impl Numbered {
     }
 }
 
-/// Files that a recording has created. Other files are never removed.
+/// Files that a recording has created, the last of which is open. Other files are never removed.
 pub(super) struct Files {
     report: PathBuf,
     header: RawHeader,
@@ -58,7 +60,8 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Creates the first file, beside `report`.
+    /// Creates the first file, beside `report`; it has a number in its name if `rotation` has a
+    /// size or an age. Fails if the directory cannot be listed, or if the file cannot be written.
     pub(super) fn create(
         report: &Path,
         header: RawHeader,
@@ -83,7 +86,8 @@ impl Files {
         })
     }
 
-    /// Buffers the readings of one tick. Begins the next file first, if that is due.
+    /// Adds the readings of one tick to the rows that wait in memory. Closes the current file and
+    /// begins the next one before, if that is due; fails if that is not possible.
     pub(super) fn add(&mut self, sample: &RawSample) -> Result<(), StreamError> {
         if self.is_over(sample.at_ns) {
             self.turn()?;
@@ -93,27 +97,28 @@ impl Files {
         Ok(())
     }
 
-    /// Writes the buffered readings.
+    /// Writes the rows that wait in memory to the current file. Fails if that is not possible.
     pub(super) fn flush(&mut self) -> Result<(), StreamError> {
         self.current.flush()
     }
 
-    /// Returns the number of rows that were not written yet.
+    /// Returns the number of rows that wait in memory to be written.
     pub(super) fn waiting_rows(&self) -> usize {
         self.current.waiting_rows()
     }
 
-    /// Returns the amount that was written to all files.
+    /// Returns the amount that was written to all files, removed ones included.
     pub(super) fn written(&self) -> Written {
         self.closed.and(self.current.written())
     }
 
-    /// Returns how many times a file was removed while it was being written, so that it was written again.
+    /// Returns the number of times that a file was written again because it was removed or moved
+    /// while it was open.
     pub(super) fn restored(&self) -> u64 {
         self.restored_before + self.current.restored()
     }
 
-    /// Returns true if another file may be begun later, after this error.
+    /// Returns true if the error `after` may pass, so that another file can be begun later.
     pub(super) fn can_resume(after: &StreamError) -> bool {
         matches!(
             after,
@@ -121,9 +126,9 @@ impl Files {
         )
     }
 
-    /// Begins the next file with this tick, if the disk has free space again. If that fails, no older file is
-    /// removed to make space. A recording without rotation continues in numbered files, after the existing
-    /// ones.
+    /// Begins the next file with this tick, if the disk has enough free space again. If that fails,
+    /// the error is returned and no older file is removed to make space. A recording without
+    /// rotation continues in numbered files, after the existing ones.
     pub(super) fn resume(&mut self, sample: &RawSample) -> Result<(), StreamError> {
         // A file without rows is replaced by a new one.
         let unused = self.current.written().rows == 0;
@@ -146,12 +151,14 @@ impl Files {
         Ok(())
     }
 
-    /// Returns the error of a file that could not be removed, and forgets it.
+    /// Returns the last error of an old file that could not be removed, and forgets it; `None` if
+    /// there is none.
     pub(super) fn take_unremoved(&mut self) -> Option<StreamError> {
         self.unremoved.take()
     }
 
-    /// Writes the buffered readings and closes the last file.
+    /// Writes the rows that wait in memory and closes the current file. Fails if it cannot be
+    /// written.
     pub(super) fn close(&mut self) -> Result<(), StreamError> {
         self.current.close()
     }

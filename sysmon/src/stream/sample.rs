@@ -10,30 +10,31 @@ use crate::follow::Follower;
 use crate::label_text::label_text;
 use crate::process_history::ProcessFollower;
 
-/// Largest number of label sets whose text is cached; a machine has fewer.
+/// Largest number of label sets whose text is cached. If there are more, the cache is cleared; a
+/// machine has fewer.
 const MOST_REMEMBERED: usize = 4096;
 
-/// Readings of one tick.
+/// Readings of one tick, as rows of raw samples.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct RawSample {
     /// End of the tick, in nanoseconds of the monotonic clock.
     pub at_ns: u64,
-    /// A row for each reading.
+    /// Row for each reading.
     pub rows: Vec<SampleRow>,
 }
 
-/// One reading of a tick.
+/// One reading of a tick, with its series.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SampleRow {
     /// Name of the series.
     pub series: &'static str,
-    /// Labels of the series as a JSON object.
+    /// Labels of the series as the text of a JSON object.
     pub labels: Arc<str>,
     /// Value of the reading with its error.
     pub reading: FigureValue,
 }
 
-/// Builder that makes rows of raw samples from derived figures.
+/// Builder that makes rows of raw samples from derived figures, with a cache of label texts.
 #[derive(Debug, Default)]
 pub(crate) struct RowBuilder {
     label_texts: HashMap<Labels, Arc<str>>,
@@ -41,8 +42,9 @@ pub(crate) struct RowBuilder {
 }
 
 impl RowBuilder {
-    /// Builds the rows of the tick that ended at `at_ns`: those of the machine, and those of the followed
-    /// processes that are still running.
+    /// Builds the rows of the tick that ended at `at_ns`, in nanoseconds of the monotonic clock:
+    /// those of the machine's `figures`, and those of the followed processes that are still
+    /// running.
     pub(crate) fn sample(
         &mut self,
         at_ns: u64,
@@ -71,7 +73,8 @@ impl RowBuilder {
         RawSample { at_ns, rows }
     }
 
-    /// Returns the text of a set of labels; each set is encoded only once.
+    /// Returns a set of labels as the text of a JSON object; cached, so that each set is rarely
+    /// encoded twice.
     fn label_text(&mut self, labels: &Labels) -> Arc<str> {
         if let Some(text) = self.label_texts.get(labels) {
             return Arc::clone(text);

@@ -15,7 +15,7 @@ pub(crate) struct RawSeries {
     pub(crate) name: String,
     /// Labels that distinguish the series from others of the same name.
     pub(crate) labels: BTreeMap<String, String>,
-    /// Readings of the series.
+    /// Readings of the series, in order of time.
     pub(crate) points: Vec<RawPoint>,
 }
 
@@ -26,15 +26,18 @@ pub(crate) struct RawRecording {
     pub(crate) header: RawHeader,
     /// Series in order of name and labels.
     pub(crate) series: Vec<RawSeries>,
-    /// How the file ends.
+    /// End of the file: closed, cut short or damaged.
     pub(crate) ending: Ending,
 }
 
-/// Reads a whole file into memory, which takes 32 bytes for each reading. `RawReader` takes less.
+/// Reads a whole file of raw samples into memory, which takes 32 bytes for each reading.
+/// `RawReader` takes less.
 ///
-/// A file without its end is read as far as possible; [`RawRecording::ending`] tells that.
+/// A file that was cut short or damaged is read as far as possible; [`RawRecording::ending`]
+/// contains the reason.
 ///
 /// # Errors
+///
 /// If the file cannot be read, or contains no raw samples.
 pub(crate) fn read(path: &Path) -> Result<RawRecording, StreamError> {
     let mut reader = RawReader::open(path)?;

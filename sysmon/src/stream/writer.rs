@@ -1,5 +1,5 @@
-//! Writer of raw samples on a thread of its own: sampling never waits for the disk, however slow it is. If
-//! the queue is full, samples are dropped and counted.
+//! Writer of raw samples on a thread of its own, so that sampling never waits for the disk. If the
+//! queue of the thread is full, samples are dropped and counted.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,20 +14,22 @@ use super::rotation::{Files, Rotation};
 use super::sample::RawSample;
 use super::{RawHeader, StreamError};
 
-/// Longest time in nanoseconds that readings wait in memory, so that several ticks share a batch. They are
-/// lost if the program is killed.
+/// Longest time in nanoseconds that readings wait in memory, so that several ticks share a batch.
+/// They are lost if the program is killed.
 const HOLD_NS: u64 = 500_000_000;
-/// Number of rows at which a batch is written. A batch has at most this number and the rows of one further
-/// tick.
+/// Number of rows at which a batch is written. A batch has at most this number of rows, and in
+/// addition those of one tick.
 const BATCH_ROWS: usize = 16_384;
-/// Largest number of rows that wait for the disk; they take about 3 MB.
+/// Largest number of rows in the queue of the thread, which take about 3 MB; further ones are
+/// dropped.
 const MOST_WAITING_ROWS: usize = 65_536;
-/// Time-out at the end of a recording, for a disk that does not answer.
+/// Longest wait at the end of a recording for the thread to write its queue to a slow disk.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
-/// Time between two attempts to write to a disk that was full, in nanoseconds.
+/// Time in nanoseconds after a failed write, and after each further attempt, before writing is
+/// attempted again.
 const RETRY_NS: u64 = 2_000_000_000;
 
-/// State that the thread and the sampler share.
+/// State that the writing thread and its handle share.
 #[derive(Debug, Default)]
 struct WriterState {
     waiting_rows: AtomicUsize,
@@ -45,7 +47,7 @@ impl WriterState {
     }
 }
 
-/// Handle of the thread that writes raw samples.
+/// Handle of the thread that writes raw samples, with the number of samples that were dropped.
 #[derive(Debug)]
 pub(crate) struct RawWriter {
     samples: Option<Sender<RawSample>>,
@@ -56,9 +58,10 @@ pub(crate) struct RawWriter {
 }
 
 impl RawWriter {
-    /// Creates the first file beside `report` and starts the thread.
+    /// Creates the first file beside `report` and starts the thread that writes it.
     ///
     /// # Errors
+    ///
     /// If the file cannot be created, or if the operating system has no thread left.
     pub(crate) fn start(
         report: &Path,
@@ -120,24 +123,25 @@ impl RawWriter {
         }
     }
 
-    /// Waits until the thread has written its queue and closed its file. Gives up after some time if the disk
-    /// does not answer.
+    /// Waits until the thread has written its queue and closed its file. Gives up after ten seconds
+    /// if the disk does not answer. Samples that are handed in afterwards are dropped.
     pub(crate) fn close(&mut self) {
         self.samples = None;
         self.closed = self.ended.recv_timeout(CLOSE_WITHIN) != Err(RecvTimeoutError::Timeout);
     }
 
-    /// Returns the number of ticks whose readings were dropped.
+    /// Returns the number of ticks whose readings were dropped, because the queue was full or the
+    /// thread had ended.
     pub(crate) fn dropped_samples(&self) -> u64 {
         self.dropped_samples
     }
 
-    /// Returns the times in which the disk accepted no samples.
+    /// Returns a copy of the periods in which the disk accepted no samples.
     pub(crate) fn outages(&self) -> Outages {
         self.shared.outages().clone()
     }
 
-    /// Returns the number of rows on disk.
+    /// Returns the number of rows written to disk, over all files, removed ones included.
     pub(crate) fn written_rows(&self) -> u64 {
         self.shared.written_rows.load(Ordering::Relaxed)
     }
@@ -147,7 +151,8 @@ impl RawWriter {
         self.shared.written_bytes.load(Ordering::Relaxed)
     }
 
-    /// Returns how many times a file was removed while it was being written, so that it was written again.
+    /// Returns the number of times that a file was written again because it was removed or moved
+    /// while it was open.
     pub(crate) fn restored(&self) -> u64 {
         self.shared.restored.load(Ordering::Relaxed)
     }
@@ -157,12 +162,12 @@ impl RawWriter {
         self.shared.failure.get()
     }
 
-    /// Returns the error of an old file that could not be removed; `None` if there is none.
+    /// Returns the first error of an old file that could not be removed; `None` if there is none.
     pub(crate) fn unremoved(&self) -> Option<&StreamError> {
         self.shared.unremoved.get()
     }
 
-    /// Returns true if the disk did not answer when the file was to be closed.
+    /// Returns true if the disk did not answer in time when the file was to be closed.
     pub(crate) fn left_open(&self) -> bool {
         self.samples.is_none() && !self.closed
     }
@@ -177,7 +182,8 @@ struct WriterThread {
 }
 
 impl WriterThread {
-    /// Writes samples until the recording ends. Waits for free space if the disk is full.
+    /// Writes samples until the recording ends. Drops samples while the disk is full or unwritable,
+    /// and then continues. Fails on an error that cannot pass.
     fn run(&mut self) -> Result<(), StreamError> {
         loop {
             let written = self.write();
@@ -195,7 +201,8 @@ impl WriterThread {
         }
     }
 
-    /// Drops ticks until one can be written to disk again. Returns false if the recording ends before that.
+    /// Drops ticks until one can be written to disk again, and then returns true. Returns false if
+    /// the recording ends before that.
     fn wait_for_room(&mut self) -> bool {
         let mut again_ns = monotonic_ns() + RETRY_NS;
         loop {

@@ -9,7 +9,8 @@ use super::tree::put;
 use crate::follow::FollowOptions;
 use crate::masking::target;
 
-/// Returns all readings of a group's figure, in order.
+/// Returns the readings of the figure `name` of the control group `group`, in order of time, `None`
+/// at points without one; empty if the report lacks the series.
 fn all(report: &Report, name: &str, group: &str) -> Vec<Option<f64>> {
     let mut all = report.series.iter();
     let found = all.find(|s| s.name == name && s.labels["cgroup"] == group);

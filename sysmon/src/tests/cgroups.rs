@@ -44,7 +44,8 @@ pub(super) fn gaps(report: &Report) -> Vec<&str> {
         .collect()
 }
 
-/// Writes a container as its own processes see it: the group is the root of the mounted tree.
+/// Writes the files of the version 2 control group `group` under `root`, without limits, and puts
+/// the recorder into it.
 pub(super) fn version_two(root: &Path, group: &str) {
     let own = |file: &str| format!("sys/fs/cgroup/{group}/{file}");
     put(root, "sys/fs/cgroup/cgroup.controllers", "cpu io memory\n");
@@ -64,12 +65,13 @@ pub(super) fn version_two(root: &Path, group: &str) {
     }
 }
 
-/// Records with control groups that are searched at each sample: one sample after each change.
+/// Records with the control groups `named`, which are searched at each sample: one sample at the
+/// beginning, and one after each of `changes` to the tree `root`. Returns the report.
 pub(super) fn after_each(root: &Path, named: &[&str], changes: &[&dyn Fn(&Path)]) -> Report {
     following(root, None, named, changes)
 }
 
-/// Does the same, and follows processes.
+/// Records as [`after_each`] does, and follows processes as `follow` says.
 pub(super) fn following(
     root: &Path,
     follow: Option<FollowOptions>,
@@ -301,7 +303,8 @@ fn cut_odd_and_missing_files_take_no_others_along() {
     }
 }
 
-/// Writes the tree of systemd's `hybrid` mode: version 1 for the CPU, together with version 2.
+/// Writes the tree of systemd's `hybrid` mode under `root`: the group `/job` is in version 1 for
+/// the CPU, and in version 2 for the other controllers.
 fn both_versions(root: &Path) {
     let membership = "2:cpu,cpuacct:/job\n1:name=systemd:/job\n0::/job\n";
     put(root, "proc/self/cgroup", membership);

@@ -1,6 +1,7 @@
-//! Files of the kernel on a healthy made-up machine.
+//! Content of the kernel's files on a healthy made-up machine.
 
-/// Every file that is read, on a healthy machine.
+/// Paths, relative to the root, and contents of the files that a sampler reads on a healthy
+/// machine, without control groups.
 pub(crate) const FILES: &[(&str, &str)] = &[
     (
         "proc/stat",
@@ -70,13 +71,13 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Content of `proc/stat` at the second sample.
+/// Content of `proc/stat` at the second sample, later than that in [`FILES`].
 pub(crate) const LATER_STAT: &str = "cpu  40 10 20 190 9 2 3 4 4 2\ncpu0 35 10 15 150 9 2 3 4 4 2\n\
                           cpu1 9 9 9 9 9 9 9 9 9 10\nctxt 150\nprocesses 9\nprocs_running 1\n";
 
 const PRESSURE: &str = "some avg10=0.00 total=10\nfull avg10=0.00 total=5\n";
 
-/// Control group of the machine, in version 2.
+/// Paths and contents of the files of the control group `/a` in version 2, which has limits.
 pub(crate) const VERSION_TWO: &[(&str, &str)] = &[
     ("proc/self/cgroup", "0::/a\n"),
     ("sys/fs/cgroup/cgroup.controllers", "cpu io memory\n"),
@@ -95,7 +96,7 @@ pub(crate) const VERSION_TWO: &[(&str, &str)] = &[
     ("sys/fs/cgroup/a/io.pressure", PRESSURE),
 ];
 
-/// Control group of the machine, in version 1.
+/// Paths and contents of the files of the control group `/a` in version 1, which has limits.
 pub(crate) const VERSION_ONE: &[(&str, &str)] = &[
     (
         "proc/self/cgroup",

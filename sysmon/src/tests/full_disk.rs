@@ -92,7 +92,8 @@ fn record_on_a_full_disk() {
     assert!(std::fs::metadata(&file).unwrap().len() <= MOST_BYTES);
 }
 
-/// Returns a tick with rows that compression cannot make smaller.
+/// Returns the sample of the tick that ended at `second`, with `rows` rows that compression cannot
+/// make smaller.
 fn tick(second: u64, rows: u64) -> RawSample {
     let row = |i: u64| SampleRow {
         series: "x",
@@ -186,8 +187,8 @@ fn goes_on_in_another_file(rotation: Rotation, names: &[&str; 2]) {
     told_and_counted(&raw, first - 1);
 }
 
-/// Asserts that the outage lasts from the last second that was written before to the first that was written
-/// after.
+/// Asserts that there was one outage of `seconds` seconds, from the last second that was written
+/// before it to the first that was written after it, and that the report says so.
 fn told_and_counted(raw: &RawWriter, seconds: u64) {
     let outages = raw.outages();
     assert_eq!((outages.count, outages.lost_samples), (1, seconds - 1));

@@ -1,16 +1,17 @@
-//! Warnings about the figures that a bench shows. The report's warnings name all figures that may
-//! be distorted. The text output repeats only warnings about figures in its own table, so that they
-//! are noticed.
+//! Warnings about the figures that a bench's table shows. The report's warnings name all figures
+//! that may be distorted. The text output repeats only warnings about figures in its own table, so
+//! that they are noticed.
 
 use bench_report::{Report, Step, Summary, Warning, WarningCode};
 use load_engine::is_thin_percentile;
 
 use super::merged_warnings;
 
-/// Latency figures that a bench's table shows.
+/// Selection of the latency figures that a bench's table shows.
 #[derive(Debug, Clone, Copy)]
 pub struct ShownFigures {
-    /// Percentiles by their names in the report, and `max_ns` for the longest latency.
+    /// Percentiles by their names in the report, such as `p99` and `p999`; also `mean_ns` for the
+    /// mean and `max_ns` for the longest latency.
     pub percentiles: &'static [&'static str],
     /// True if each percentile is calculated over all operations and repeats of a setting together.
     pub merged: bool,
@@ -26,10 +27,11 @@ impl Default for ShownFigures {
 }
 
 impl ShownFigures {
-    /// Returns the warnings about figures in the table as text, with their steps, the gravest
-    /// first. `warnings` concern single steps; the same warning about several steps is merged into
-    /// one. Leaves out steps that a search tried on the way to its result, because the table of the
-    /// search shows a verdict on each of them.
+    /// Returns the paragraph below the table: a heading and the warnings about figures in the
+    /// table, each with the name of its step, the gravest first. Empty if there are none. Warnings
+    /// of the same kind about several steps are merged into one. Leaves out steps that a search
+    /// tried on the way to its result, because the table of the search shows a verdict on each of
+    /// them.
     pub(crate) fn doubts(&self, report: &Report, warnings: &[Warning]) -> String {
         let is_on_the_way = |warning: &Warning| {
             let step = warning.step;
@@ -64,8 +66,9 @@ impl ShownFigures {
         format!("\nDoubtful:\n{}", lines.concat())
     }
 
-    /// Returns true if the figure at `pointer` in the report, or a figure within it, is in the
-    /// table.
+    /// Returns true if the table shows the figure at `pointer`, a JSON pointer into the report, or
+    /// a figure within it. A percentile with too few samples in one step counts as not shown if
+    /// all repeats of the setting together have enough.
     fn has(&self, report: &Report, code: WarningCode, pointer: &str) -> bool {
         let mut parts = pointer.rsplit('/');
         let last = parts.next().unwrap_or_default();
@@ -81,9 +84,9 @@ impl ShownFigures {
     }
 }
 
-/// Merges warnings of the same kind. Warnings about steps that a search tried on the way to its
-/// result are merged separately, because such a step may be overloaded and says nothing about the
-/// result.
+/// Merges warnings of the same kind into the worst of them. Warnings about steps that a search
+/// tried on the way to its result are merged separately and come last, because such a step may be
+/// overloaded and says nothing about the result.
 pub(crate) fn merge_warnings(summary: &Summary, warnings: Vec<Warning>) -> Vec<Warning> {
     let is_on_the_way = |warning: &Warning| {
         warning
@@ -96,8 +99,8 @@ pub(crate) fn merge_warnings(summary: &Summary, warnings: Vec<Warning>) -> Vec<W
     merged
 }
 
-/// Returns the number of samples of all repeats of the setting to which the step in `pointer`
-/// belongs.
+/// Returns the number of requests with a latency in all steps with the same parameters as the step
+/// that `pointer` names. `None` if `pointer` is not within `/steps/` or the step does not exist.
 fn samples(report: &Report, pointer: &str) -> Option<u64> {
     let index = pointer.strip_prefix("/steps/")?.split('/').next()?;
     let setting = &report.steps.get(index.parse::<usize>().ok()?)?.parameters;

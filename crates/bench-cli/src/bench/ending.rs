@@ -1,10 +1,10 @@
-//! Status of a finished run, judged by its steps.
+//! Status with which a run ends, judged by its steps.
 
 use std::collections::BTreeMap;
 
 use bench_report::{Load, Report, Status, Step, StepEnd};
 
-/// Error of a run without any result; the exit code is 1.
+/// Error of a run that ends without any result. The program then exits with code 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoResult {
     #[error("none of {attempted} requests succeeded; {}", worst.as_ref().map_or_else(
@@ -13,7 +13,8 @@ pub(crate) enum NoResult {
     ))]
     NothingSucceeded {
         attempted: u64,
-        /// Most frequent failure; absent if nothing failed.
+        /// Most frequent kind of failed request; `None` if no request failed and all were
+        /// unanswered.
         worst: Option<Worst>,
     },
     #[error("no step could begin: {reason}")]
@@ -25,13 +26,14 @@ pub(crate) enum NoResult {
         |worst| format!("; of the sessions that requests need, {worst}")
     ))]
     NothingAttempted {
-        /// Most frequent failure to open a session; absent where none failed.
+        /// Most frequent kind of failure to open a session; `None` if no session failed to open.
         sessions: Option<Worst>,
     },
 }
 
 impl NoResult {
-    /// Returns what to do about it, where that is known.
+    /// Returns advice on what to change; `None` unless no request was attempted and no session
+    /// failed to open.
     pub(crate) fn remedy(&self) -> Option<&'static str> {
         let Self::NothingAttempted { sessions: None } = self else {
             return None;
@@ -40,12 +42,13 @@ impl NoResult {
     }
 }
 
-/// Most frequent kind of failure.
+/// Most frequent kind of failure, with its number of occurrences.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Worst {
     kind: String,
     count: u64,
-    /// Message of the server for one of these failures.
+    /// Message of the server for one of these failures; `None` if the report kept no sample of
+    /// this kind.
     message: Option<String>,
 }
 
@@ -59,10 +62,10 @@ impl std::fmt::Display for Worst {
     }
 }
 
-/// Returns the status of a run that was not interrupted. A step that a stop rule ended makes it
-/// `Stopped`, even without a result, because the rule explains that; if the run seeks a limit, it
-/// does not. A run without a result is `Failed`. A run with some steps that could not begin is
-/// `Complete`: a sweep that reaches a limit has found it.
+/// Returns the status of a run that was not interrupted. `Stopped` if a stop rule ended a step,
+/// even if there is no result, unless the run seeks a limit (`seeks_limit`). Otherwise `Failed` if
+/// there is no result, else `Complete`. Steps that could not begin do not prevent `Complete`: a
+/// sweep that reaches a limit has found it.
 pub(crate) fn status(report: &Report, seeks_limit: bool) -> Status {
     let stopped = |step: &Step| matches!(step.end, StepEnd::Stopped { .. });
     if !seeks_limit && report.steps.iter().any(stopped) {
@@ -74,7 +77,8 @@ pub(crate) fn status(report: &Report, seeks_limit: bool) -> Status {
     }
 }
 
-/// Returns the reason for which the run has no result; `None` if it has one.
+/// Returns the reason for which the run has no result; `None` if at least one request succeeded,
+/// or if all its steps only watched a server.
 pub(crate) fn no_result(report: &Report) -> Option<NoResult> {
     let mut reasons = report.steps.iter().map(|step| match &step.end {
         StepEnd::Failed { reason } => Some(reason),
@@ -109,13 +113,14 @@ pub(crate) fn no_result(report: &Report) -> Option<NoResult> {
     }
 }
 
-/// Returns true if this program made the load of `step`. A server that is only watched has a load of
-/// its own, and none of it is a result of ours.
+/// Returns true unless `step` is a closed loop of 0 users. Such a step only watches a server under
+/// a load that other programs make, so it has no requests of its own.
 fn is_loaded(step: &Step) -> bool {
     !matches!(step.load, Load::Closed { users: 0, .. })
 }
 
-/// Returns the most frequent failure among counts by kind.
+/// Sums the `errors`, counts by kind of failure, over all maps and returns the kind with the
+/// largest sum; `None` if no failure is counted.
 fn worst<'a>(
     report: &Report,
     errors: impl Iterator<Item = &'a BTreeMap<String, u64>>,
@@ -141,8 +146,9 @@ mod tests {
 
     use super::*;
 
-    /// Report of a run of one step with this end, these numbers of errors by kind, and these
-    /// numbers of successful and censored requests.
+    /// Returns the report of a run of one step that ended with `end`. The step has `succeeded`
+    /// successful requests, `errors` failed ones by kind, and `censored` requests without an
+    /// answer.
     fn run(end: StepEnd, succeeded: u64, errors: &[(&str, u64)], censored: u64) -> Report {
         let tool = Tool {
             name: "a-bench".to_owned(),

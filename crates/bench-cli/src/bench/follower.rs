@@ -1,4 +1,4 @@
-//! Observer of a step that shows its progress and collects evidence of the server.
+//! Observer of a step that shows its progress and collects evidence about the server.
 
 use std::time::Duration;
 
@@ -7,36 +7,39 @@ use load_engine::{BrokenRule, Observer, Phase, Tick};
 
 use crate::progress::Progress;
 
-/// Source of evidence about the server during a step.
+/// Source of evidence about the server, such as its own statistics, during a step.
 ///
 /// The controller's thread makes all calls, so they must return at once. A source that samples a
-/// server must do so on its own thread and connection, so that a stopped server does not block the
-/// controller.
+/// server must do so on its own thread and connection, so that a server that does not answer
+/// cannot block the controller.
 pub trait EvidenceSource {
-    /// Called when the measured part begins.
+    /// Called when the measured part of a step begins, after its warm-up.
     fn measure_begins(&mut self) {}
 
-    /// Called when the measured part has ended; returns the evidence of that part.
+    /// Called when the measured part of a step, or of one segment of it, has ended. Returns the
+    /// evidence about that part; `None` if there is none.
     fn measure_ends(&mut self) -> Option<ServerEvidence> {
         None
     }
 
-    /// Returns a broken rule about the server, which ends the step; `None` if none is broken.
+    /// Called repeatedly during a step. Returns a stop rule about the server that is broken, on
+    /// which the controller ends the step; `None` if none is broken.
     fn broken_rule(&mut self) -> Option<BrokenRule> {
         None
     }
 
-    /// Returns true while the server is away, for example during a restart; `None` if the source
-    /// does not watch for that.
+    /// Called repeatedly during a step. Returns true while the server is unavailable, for example
+    /// during a restart; `None` if the source does not watch for that.
     fn absence(&mut self) -> Option<bool> {
         None
     }
 }
 
-/// Implementation for runs without evidence.
+/// Source for runs that collect no evidence about a server.
 impl EvidenceSource for () {}
 
-/// Progress of the whole run, from which the remaining time is calculated.
+/// Position of the run in its planned time and steps, from which the progress calculates the
+/// remaining time.
 #[derive(Debug, Default)]
 pub(crate) struct RunProgress {
     pub(crate) total: Duration,
@@ -45,8 +48,8 @@ pub(crate) struct RunProgress {
     pub(crate) step: usize,
 }
 
-/// Observer that shows a step's progress, and calls its source of evidence when the measured part
-/// begins and ends.
+/// Observer of one step that shows its progress on stderr, and calls its source of evidence when
+/// the measured part begins and ends.
 pub(crate) struct StepFollower<'a> {
     pub(crate) progress: &'a mut Progress,
     pub(crate) plan: &'a RunProgress,
@@ -67,7 +70,8 @@ impl Observer for StepFollower<'_> {
         }
     }
 
-    /// Discards the evidence that is returned here: the source itself keeps that of each segment.
+    /// Called when the next segment of a changing load begins. Ends the evidence of the last
+    /// segment and discards what is returned: the source itself keeps it.
     fn segment_begins(&mut self) {
         self.evidence.measure_ends();
         self.evidence.measure_begins();

@@ -1,12 +1,14 @@
-//! Warnings of all steps, one of each kind.
+//! Merge of the warnings of several steps into one warning of each kind.
 
 use bench_report::Warning;
 
-/// Ends of the pointers to figures of the far tail, which few users act on.
+/// Ends of the JSON pointers to latency figures of the far tail, from the 99.9th percentile up,
+/// which few users act on.
 const FAR_TAIL: [&str; 3] = ["/p999", "/p9999", "/max_ns"];
 
-/// Merges the warnings of a whole run into one of each kind: the worst of its kind, with the
-/// pointers of all.
+/// Merges warnings with the same code into one: the worst of them, with the pointers of all to
+/// distorted figures. Its message then says of how many it is the worst. Keeps the order in which
+/// the codes first occur.
 pub(crate) fn merge(warnings: Vec<Warning>) -> Vec<Warning> {
     let mut merged: Vec<(Warning, usize)> = Vec::new();
     for warning in warnings {
@@ -39,9 +41,9 @@ pub(crate) fn merge(warnings: Vec<Warning>) -> Vec<Warning> {
     merged.into_iter().map(tell).collect()
 }
 
-/// Returns the sort key by which the worst warning of its kind is the largest. The first part is
-/// true if the warning concerns more than the far tail; the second is the ratio of its value to its
-/// bound.
+/// Returns the sort key that is largest for the worst of several warnings with the same code. The
+/// first part is true if the warning concerns figures other than the far tail; the second is the
+/// ratio of its value to its bound.
 fn weight(warning: &Warning) -> (bool, f64) {
     let far = |pointer: &String| FAR_TAIL.iter().any(|label| pointer.ends_with(label));
     (!warning.spoils.iter().all(far), warning.excess())

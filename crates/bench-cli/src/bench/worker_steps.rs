@@ -1,4 +1,4 @@
-//! Steps whose load worker processes make.
+//! Steps of a bench whose load is made by worker processes instead of the bench's own process.
 
 use anyhow::Context as _;
 use load_engine::{
@@ -9,24 +9,26 @@ use serde::Serialize;
 use super::Bench;
 use super::follower::EvidenceSource;
 
-/// Error for a call that needs worker processes, if none were set.
+/// Error of a call that needs worker processes, if [`Bench::lead`] has not set any.
 const NO_WORKERS: &str = "there are no worker processes";
 
 impl Bench {
     /// Sets the worker processes that make the load of all steps run by
-    /// [`step_on_workers`](Self::step_on_workers).
+    /// [`step_on_workers`](Self::step_on_workers) and [`held_on_workers`](Self::held_on_workers).
     pub fn lead(&mut self, workers: WorkerProcesses) {
         self.workers = Some(workers);
     }
 
-    /// Returns true if worker processes make the load.
+    /// Returns true if worker processes make the load, instead of this process.
     pub fn has_workers(&self) -> bool {
         self.workers.is_some()
     }
 
-    /// Verifies that no worker process was lost. After a loss no further step can be made.
+    /// Verifies that no worker process was lost, for example because it crashed. After a loss no
+    /// further step can be run. Succeeds if there are no worker processes.
     ///
     /// # Errors
+    ///
     /// Returns a sentence that names the lost worker.
     pub fn check_workers(&self) -> anyhow::Result<()> {
         match self.workers.as_ref().and_then(WorkerProcesses::lost) {
@@ -35,12 +37,13 @@ impl Bench {
         }
     }
 
-    /// Runs one step on the worker processes and adds its result to the report. Returns the
-    /// position of the step in the report. `target` is the description from which each worker
-    /// creates the step's target.
+    /// Runs one step on the worker processes and adds its result to the report. Returns the index
+    /// of the step in the report's `steps`, from 0. `target` is the description from which each
+    /// worker creates the step's target.
     ///
     /// # Errors
-    /// Fails if no load can be made at all.
+    ///
+    /// Fails if there are no worker processes, or if no load can be made at all.
     pub fn step_on_workers(
         &mut self,
         plan: &StepPlan,
@@ -59,12 +62,13 @@ impl Bench {
         Ok(self.push_step(result.step, result.series, result.warnings))
     }
 
-    /// Runs one step on connections that the worker processes hold, as [`held`](Self::held) does on
-    /// connections of this process. Does not add the step to the report. `target` is the
+    /// Runs one step on connections that the worker processes keep open, as [`held`](Self::held)
+    /// does on connections of this process. Does not add the step to the report. `target` is the
     /// description from which each worker connects.
     ///
     /// # Errors
-    /// Fails if no load can be made at all.
+    ///
+    /// Fails if there are no worker processes, or if no load can be made at all.
     pub fn held_on_workers(
         &mut self,
         plan: &StepPlan,
@@ -85,11 +89,12 @@ impl Bench {
         Ok(held)
     }
 
-    /// Makes the worker processes close connections until they hold `most` in total. Returns the
-    /// number that are open then. A signal that ends the run also ends the wait.
+    /// Makes the worker processes close connections until they have at most `most` open in total.
+    /// Returns the number that are open then. A signal that ends the run also ends the wait.
     ///
     /// # Errors
-    /// Fails if a worker is lost.
+    ///
+    /// Fails if there are no worker processes, or if one of them is lost.
     pub fn close_on_workers(&mut self, most: u64) -> anyhow::Result<u64> {
         let cancel = self.cancel.clone();
         let workers = self.workers.as_mut().context(NO_WORKERS)?;
@@ -98,8 +103,8 @@ impl Bench {
         Ok(open)
     }
 
-    /// Returns the ids of the processes that make the load: of the workers if there are any, else
-    /// of this process.
+    /// Returns the operating-system ids of the processes that make the load: of the workers if
+    /// there are any, else of this process.
     pub fn load_processes(&self) -> Vec<u32> {
         let workers = self.workers.as_ref().map(WorkerProcesses::pids);
         workers.unwrap_or_else(|| vec![std::process::id()])

@@ -1,13 +1,15 @@
-//! Counts, as flags are given them.
+//! Parser of a whole number as the value of a flag.
 
-/// Largest count.
+/// Largest count that a flag accepts.
 const LARGEST: u64 = 1_000_000_000;
 
-/// Parses a count of at least one. Accepts factors: `10k`, `2M`.
+/// Parses a whole number of at least 1. Accepts the factors `k` (1,000) and `M` (1,000,000):
+/// `10k`, `2M`.
 ///
 /// # Errors
-/// Returns a message if the text is not a count, or is zero, negative, or more than a thousand
-/// million.
+///
+/// Returns a message if the text is not a whole number, or is zero, negative, or more than
+/// 1,000,000,000.
 pub fn count(text: &str) -> Result<u64, String> {
     let form = "write a whole number of 1 or more, such as 8 or 10k";
     let text = text.trim();
@@ -27,8 +29,8 @@ pub fn count(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Splits a number into its digits and its factor: `10k` has the factor 1,000, `2M` the factor
-/// 1,000,000.
+/// Splits a number into the text before its suffix and the factor that the suffix stands for: `k`
+/// or `K` is 1,000, `M` is 1,000,000, none is 1. Does not check that the text is a number.
 pub(crate) fn scaled(text: &str) -> (&str, u64) {
     if let Some(digits) = text.strip_suffix(['k', 'K']) {
         (digits, 1_000)
@@ -39,7 +41,8 @@ pub(crate) fn scaled(text: &str) -> (&str, u64) {
     }
 }
 
-/// Returns true for a number with a minus sign, be it a hyphen or the mathematical sign.
+/// Returns true if the text begins with a minus sign, either a hyphen or U+2212, and then a digit
+/// or a point.
 pub(crate) fn is_negative(text: &str) -> bool {
     text.strip_prefix(['-', '\u{2212}'])
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '.'))

@@ -1,30 +1,32 @@
-//! Lists and ranges of counts, in which a single argument gives all settings of a sweep.
+//! Parser of lists and ranges of whole numbers, with which one flag gives all settings of a sweep.
 
 use super::count::count;
 
-/// Largest number of settings; more are taken for a typing error.
+/// Largest number of counts that one flag gives; more are refused as a typing error.
 const MOST: usize = 1_000;
 const FORM: &str = "write counts such as 2,4,8, or ranges such as 2..8, 2..64*2 or 2..32+6";
 
-/// Counts that [`list_of_counts`] parsed. This type is needed because clap takes a plain `Vec` for
-/// a flag that can be repeated.
+/// Counts that [`list_of_counts`] parsed, ascending and without repeats. This type is needed
+/// because clap treats a plain `Vec` as the value of a flag that can be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts(pub Vec<u64>);
 
 impl Counts {
-    /// Returns the largest count; 1 for an empty list, which no flag gives.
+    /// Returns the largest count; 1 for an empty list, which [`list_of_counts`] never returns.
     pub fn largest(&self) -> u64 {
         self.0.last().copied().unwrap_or(1)
     }
 }
 
 /// Parses a list of counts and ranges, and returns the counts ascending and without repeats. Forms
-/// are `2,4,8`, `2..8` (steps of one), `2..64*2` (a factor) and `2..32+6` (steps of six). Both ends
-/// of a range are included, even if the steps would miss the end: `10..100*2` is 10, 20, 40, 80,
-/// 100.
+/// are `2,4,8`, `2..8` (steps of one), `2..64*2` (a factor) and `2..32+6` (steps of six). Both
+/// ends of a range are included, even if the steps would miss the end: `10..100*2` is 10, 20, 40,
+/// 80, 100.
 ///
 /// # Errors
-/// Returns a message if a part is not a count or range, or if there are more than 1,000 counts.
+///
+/// Returns a message if a part is not a count or range, if a range runs backwards or has the
+/// factor 1, or if there are more than 1,000 counts, repeats included.
 pub fn list_of_counts(text: &str) -> Result<Counts, String> {
     let mut counts = Vec::new();
     for part in text.split(',') {

@@ -1,4 +1,4 @@
-//! Flags of scenarios whose load may change during a step.
+//! Flags that define the load of scenarios whose load may change during a step.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::load::{Defaults, LoadConflicts, PacingFlag, StepFlags};
 use crate::rates::find_rate::{FindRateFlags, tell_open_loop};
 use crate::rates::rate_finder::RateStep;
 
-/// Description of curves for the end of a scenario's help.
+/// Explanation of the forms of curves, shown at the end of a scenario's help.
 pub const CURVES_HELP: &str = "\
 Curves, for --rate and --users; results are told by segment:
   ramp:10..200/5m      from 10 to 200 in five minutes
@@ -60,9 +60,11 @@ pub struct CurveLoadFlags {
 }
 
 impl CurveLoadFlags {
-    /// Refuses flags that contradict each other, and a curve that does not fit the step.
+    /// Refuses `--spawn-rate` together with `--rate`, and a curve that does not fit the length of
+    /// the measured part.
     ///
     /// # Errors
+    ///
     /// Fails with a message that says what to change.
     pub fn check(&self, defaults: Defaults) -> Result<(), UsageError> {
         let refuse = |why: &str| Err(UsageError(why.to_owned()));
@@ -81,7 +83,7 @@ impl CurveLoadFlags {
         }
     }
 
-    /// Returns the curve of the load; `None` if the load is constant.
+    /// Returns the curve of the rate or of the users; `None` if the load is constant.
     pub fn curve(&self) -> Option<&LoadCurve> {
         let given = self.rate.as_ref().or(self.users.as_ref());
         given.filter(|curve| curve.constant().is_none())
@@ -95,11 +97,13 @@ impl CurveLoadFlags {
         given.unwrap_or(defaults.measure)
     }
 
-    /// Returns the step plan that the flags define. It is an open loop if a rate is given, else a
-    /// closed loop with the given or the default number of users.
+    /// Returns the step plan that the flags define. It is an open loop with at most
+    /// `in_flight_cap` requests at a time if a rate is given, else a closed loop with the given
+    /// number of users or `default_users`.
     ///
     /// # Errors
-    /// Fails if the curve does not fit the step.
+    ///
+    /// Fails if the curve does not fit the length of the measured part.
     pub fn plan(
         &self,
         name: &str,
@@ -130,7 +134,9 @@ impl CurveLoadFlags {
         })
     }
 
-    /// Returns the plan of a step of a search for a rate.
+    /// Returns the plan of one step of a search for a rate, at the rate and with the number of
+    /// `step`. `setting` is the setting for which the search is made, such as `pool of 8`, and
+    /// part of the step's name.
     pub fn plan_at(
         &self,
         step: RateStep,
@@ -145,7 +151,8 @@ impl CurveLoadFlags {
         step.shape(plan)
     }
 
-    /// Returns an open loop of this rate.
+    /// Returns an open loop of this rate in arrivals per second, with at most `in_flight_cap`
+    /// requests at a time.
     pub(crate) fn open(&self, rate_per_s: f64, in_flight_cap: u64) -> LoadPlan {
         LoadPlan::Open {
             rate_per_s,
@@ -154,7 +161,8 @@ impl CurveLoadFlags {
         }
     }
 
-    /// Returns the entries of the report's configuration that show these flags.
+    /// Returns the entries of the report's configuration that show the values of these flags, with
+    /// `seed` and the values of `defaults` for flags that are not given.
     pub fn config(&self, seed: u64, defaults: Defaults) -> BTreeMap<String, Value> {
         let mut config = self.step.config(seed, defaults);
         let measure_ns = self.measure(defaults).as_nanos() as u64;

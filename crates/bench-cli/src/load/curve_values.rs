@@ -1,25 +1,29 @@
-//! Values of `--rate` and `--users`: a number, or a curve where the load may change during a step.
+//! Parsers of the values of `--rate` and `--users`: a number, or a curve where the load may change
+//! during a step.
 
 use load_engine::LoadCurve;
 
 use crate::flags;
 
-/// Names of the forms of curves, which stand before the colon.
+/// Names of the forms of curves, as written before the colon.
 const FORMS: [&str; 5] = ["ramp", "stairs", "spike", "sine", "file"];
-/// Highest value of a curve of arrivals per second or users.
+/// Highest allowed value of a curve, in arrivals per second or in users.
 const HIGHEST: f64 = 1e8;
-/// Lowest peak of a curve of arrivals per second; a constant rate has the same limit.
+/// Lowest allowed peak of a curve of arrivals per second; a constant rate has the same lower
+/// limit.
 const LOWEST_PEAK: f64 = 0.001;
-/// Continuation of the error about a text that is not a number, where a curve is allowed.
+/// End of the error about a text that is not a number, where a curve is allowed as well.
 const OR_A_CURVE: &str = "or a curve: ramp:10..200/5m, stairs:10,50,100/1m, spike:20,200/30s, sine:100,50/1m, file:F.csv";
-/// Continuation of the error about a curve where the load must be constant.
+/// End of the error about a curve where the load must be constant.
 const HELD: &str = "is a curve, and this scenario holds one setting at a time, so that its steps can \
                     be compared; give a number. Curves are for scenarios whose load may change: \
                     redis-bench cache and pool";
 
-/// Parses arrivals per second: a number, or a curve.
+/// Parses the value of `--rate` in arrivals per second: a number, or a curve with a peak between
+/// 0.001 and 100M.
 ///
 /// # Errors
+///
 /// Returns a message that says what to write.
 pub(crate) fn rate_or_curve(text: &str) -> Result<LoadCurve, String> {
     if !is_curve(text) {
@@ -41,9 +45,10 @@ pub(crate) fn rate_or_curve(text: &str) -> Result<LoadCurve, String> {
     }
 }
 
-/// Parses users: a whole number, or a curve.
+/// Parses the value of `--users`: a whole number, or a curve with a peak between 1 and 100M.
 ///
 /// # Errors
+///
 /// Returns a message that says what to write.
 pub(crate) fn users_or_curve(text: &str) -> Result<LoadCurve, String> {
     if !is_curve(text) {
@@ -60,27 +65,33 @@ pub(crate) fn users_or_curve(text: &str) -> Result<LoadCurve, String> {
     }
 }
 
-/// Parses a count for scenarios with constant load. Refuses a curve with that reason.
+/// Parses a count as [`flags::count`] does, for scenarios with a constant load. Refuses a curve
+/// with a message that says so.
 ///
 /// # Errors
+///
 /// Returns a message that says what to write.
 pub fn held_count(text: &str) -> Result<u64, String> {
     refuse_curve(text)?;
     flags::count(text)
 }
 
-/// Parses arrivals per second for scenarios with constant load. Refuses a curve with that reason.
+/// Parses arrivals per second as [`flags::rate`] does, for scenarios with a constant load. Refuses
+/// a curve with a message that says so.
 ///
 /// # Errors
+///
 /// Returns a message that says what to write.
 pub fn held_rate(text: &str) -> Result<f64, String> {
     refuse_curve(text)?;
     flags::rate(text)
 }
 
-/// Parses a list of counts for scenarios with constant load. Refuses a curve with that reason.
+/// Parses a list of counts as [`flags::list_of_counts`] does, for scenarios with a constant load.
+/// Refuses a curve with a message that says so.
 ///
 /// # Errors
+///
 /// Returns a message that says what to write.
 pub fn held_counts(text: &str) -> Result<flags::Counts, String> {
     refuse_curve(text)?;

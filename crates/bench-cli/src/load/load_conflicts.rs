@@ -1,15 +1,17 @@
-//! Refusal of flags that define different loads.
+//! Refusal of flags that define different loads and therefore exclude each other.
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 
-/// Load flags that exclude each other: `--rate` and `--users`, and `--find-rate` and each flag that
-/// sets a load. Flattened into a command, it refuses them together, with the reason. It adds no flag.
+/// Check of the load flags that exclude each other: `--rate` and `--users`, and `--find-rate` and
+/// each flag that sets a load. Flattened into a command, it makes clap's parsing fail with the
+/// reason if such flags are given together. It adds no flag.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadConflicts;
 
-/// Flags that cannot be combined with `--find-rate`: their ids, names and reasons.
+/// Flags that cannot be combined with `--find-rate`: each as its clap id, its name and the reason,
+/// which continues a sentence after the name.
 const LOADS: [(&str, &str, &str); 5] = [
     ("rate", "--rate", "sets one"),
     (

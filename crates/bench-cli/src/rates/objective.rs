@@ -8,29 +8,30 @@ use std::time::Duration;
 use bench_report::Latency;
 use bench_report::histogram::Percentiles;
 
-/// Bound on latency or errors.
+/// Bound on the latency or the errors of a step, such as `p99<20ms` or `errors<1%`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Objective {
-    /// Bound on a percentile of response time (of call time in a closed loop).
+    /// Upper bound on a percentile of response time, which counts from the instant a request was
+    /// due. In a closed loop it is the percentile of call time.
     Latency {
         /// Name of the percentile, such as `p99`.
         name: &'static str,
-        /// Quantile, 0..1.
+        /// Quantile of the percentile, as a fraction from 0 to 1: 0.99 for `p99`.
         quantile: f64,
-        /// Bound below which the percentile must stay.
+        /// Time that the percentile must stay below.
         below: Duration,
     },
-    /// Bound on the share of failures among finished requests.
+    /// Upper bound on failed requests as a share of all finished requests.
     Errors {
-        /// Bound below which the share must stay, 0..1.
+        /// Share that the failures must stay below, as a fraction from 0 to 1.
         below: f64,
     },
 }
 
 impl Objective {
-    /// Returns true if these figures keep the objective. Returns false if the figure is unknown: no
-    /// request succeeded, none finished, or the percentile falls among requests that were never
-    /// answered.
+    /// Returns true if these figures keep the objective; `error_ratio` is the share of failures,
+    /// 0..1. Returns false if the figure is unknown: no request succeeded, none finished, or the
+    /// percentile falls among requests that were never answered.
     pub fn is_kept(&self, latency: Option<&Latency>, error_ratio: Option<f64>) -> bool {
         match *self {
             Self::Latency {
@@ -111,8 +112,8 @@ mod tests {
         }
     }
 
-    /// Latency of pairs of a duration in nanoseconds and a count, of answered and of unanswered
-    /// requests.
+    /// Returns the latency of requests, given as pairs of a duration in nanoseconds and a number
+    /// of requests. `unanswered` are requests that had waited for that time without an answer.
     fn latency(answered: &[(u64, u64)], unanswered: &[(u64, u64)]) -> Latency {
         let histogram = |of: &[(u64, u64)]| {
             let mut recording = bench_report::histogram::recording();

@@ -1,5 +1,5 @@
-//! Search for the highest rate of arrivals that keeps its bounds, one step of a bench after the
-//! other.
+//! Search for the highest rate of arrivals that keeps its bounds. It runs one step of a bench
+//! after another and judges each.
 
 use std::time::Duration;
 
@@ -13,31 +13,34 @@ use crate::rates::rate_search::RateSearch;
 use crate::rates::rate_text;
 use crate::rates::rate_verdict::{judge, requests_needed};
 
-/// Arrivals per second at which a search begins, if a step at that rate makes enough requests.
+/// Rate at which a search begins, in arrivals per second; higher if a step at that rate would make
+/// too few requests to judge the bounds.
 const START_PER_S: f64 = 100.0;
-/// Lowest and highest rate of a search, in arrivals per second.
+/// Lowest rate of a search, in arrivals per second; higher if the longest step would make too few
+/// requests at that rate.
 const LOWEST_PER_S: f64 = 1.0;
 const HIGHEST_PER_S: f64 = 1e7;
-/// Longest step, where no duration is given and a low rate needs a longer step for enough requests.
+/// Longest measured part of a step that needs more time for enough requests at a low rate. A given
+/// `--duration` or a longer default replaces it.
 const LONGEST: Duration = Duration::from_secs(30);
 /// Number of consecutive steps that could not run, after which the search is given up.
 const FAILURES: usize = 2;
 
-/// Step that a search needs next.
+/// Step that a search is to run next.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RateStep {
-    /// Arrivals per second.
+    /// Rate of the step, in arrivals per second.
     pub rate_per_s: f64,
-    /// Number of the step among those at this rate, from 0.
+    /// Number of steps that the search has run before at the same rate.
     pub repeat: u64,
-    /// Number of the step in the search, from 0.
+    /// Number of steps that the search has run before at any rate.
     pub number: u64,
-    /// Length of the measured part.
+    /// Length of the step's measured part.
     pub measure: Duration,
 }
 
 impl RateStep {
-    /// Sets in `plan` the length and the repeat of the step.
+    /// Sets in `plan` the length of the measured part and the number of the repeat.
     #[must_use]
     pub fn shape(self, mut plan: StepPlan) -> StepPlan {
         plan.measure = self.measure;
@@ -45,13 +48,13 @@ impl RateStep {
         plan
     }
 
-    /// Returns the name of the step, such as `pool of 8 at 1,600/s`.
+    /// Returns the name of the step under a setting, such as `pool of 8 at 1,600/s`.
     pub fn name(self, setting: &str) -> String {
         format!("{setting} at {}/s", rate_text::per_s(self.rate_per_s))
     }
 }
 
-/// Search under one setting.
+/// Search for the highest rate under one setting of a bench, such as one pool size.
 #[derive(Debug)]
 pub struct RateFinder {
     objectives: Vec<Objective>,
@@ -59,18 +62,18 @@ pub struct RateFinder {
     /// Length of a step's measured part, unless a low rate needs a longer one.
     measure: Duration,
     longest: Duration,
-    /// Number of requests that a step must make so that every bound can be judged.
+    /// Number of requests that a step must make so that each bound can be judged.
     needed: f64,
     search: RateSearch,
-    /// Number of the last consecutive steps that could not run.
+    /// Number of steps in a row, up to the last one, that could not run.
     failures: usize,
-    /// Position of the result in the report's list of found rates.
+    /// Index of this search's result in the report's list of found rates.
     place: usize,
 }
 
 impl RateFinder {
-    /// Begins a search under the setting `subject`, and adds its result, still empty, to the report
-    /// of `bench`.
+    /// Begins a search under the setting `subject`, such as `pool of 8`, and adds its result,
+    /// still without steps, to the report of `bench`.
     pub fn begin(
         bench: &mut Bench,
         subject: &str,
@@ -99,12 +102,14 @@ impl RateFinder {
         finder
     }
 
-    /// Runs one step after the other, until the search has ended or the run was interrupted.
-    /// `searches_after` is the number of searches that follow, for the remaining time. `run` runs a
-    /// step and returns its position in the report. It returns `None` if the step did not begin:
-    /// because of a signal, or because it could not, which a failed step in the report then says.
+    /// Runs one step after another, and judges each, until the search has ended, the run was
+    /// interrupted, or two steps in a row could not run. `searches_after` is the number of
+    /// searches that follow, for the remaining time. `run` runs a step and returns its index in
+    /// the report. It returns `None` if the step did not begin: because of a signal, which ends
+    /// the search, or because it could not, which it must then add to the report as a failed step.
     ///
     /// # Errors
+    ///
     /// Fails if `run` fails.
     pub fn search<C: AsMut<Bench>>(
         mut self,
@@ -126,7 +131,7 @@ impl RateFinder {
     }
 
     /// Returns the step to run next, and sets the remaining time in `bench`. `None` if the search
-    /// has ended, or if the run was interrupted.
+    /// has ended, if the run was interrupted, or if two steps in a row could not run.
     fn next_step(&self, bench: &mut Bench, searches_after: usize) -> Option<RateStep> {
         let rate_per_s = self.search.next_rate()?;
         if bench.interrupted() || self.failures >= FAILURES {
@@ -146,8 +151,9 @@ impl RateFinder {
         })
     }
 
-    /// Judges the step at position `index` of the report, which must be that of
-    /// [`RateFinder::next_step`]. Saves the result so far.
+    /// Judges the step at `index` of the report, which must be the step that
+    /// [`RateFinder::next_step`] returned last, and saves the result so far. Does nothing if there
+    /// is no such step.
     fn record(&mut self, bench: &mut Bench, index: usize) {
         let (rate, step) = (self.search.next_rate(), bench.report.steps.get(index));
         let (Some(rate_per_s), Some(step)) = (rate, step) else {
@@ -191,9 +197,9 @@ impl RateFinder {
     }
 }
 
-/// Returns the found rate as a recommendation, with the interval from the highest rate that held to
-/// the lowest that broke. The recommendation rests on the steps that held at the found rate, and
-/// leaves out steps whose figures the generator may have distorted.
+/// Returns the found rate as a recommendation, with the interval from the highest rate that held
+/// to the lowest that broke, in arrivals per second. Its value is `None` if no rate held. Its
+/// throughput is the mean over the steps that held at the found rate.
 fn recommendation(found: &FoundRate, steps: &[Step]) -> Recommendation {
     let held = found.held_per_s;
     let tried = found.steps.iter();

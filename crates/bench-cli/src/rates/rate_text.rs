@@ -1,4 +1,4 @@
-//! Text about searches for rates: reasons, headline, tables.
+//! Text about searches for rates: reason of a result, headline of the report, and tables of steps.
 
 use bench_report::{
     FoundRate, Latency, Operation, QuantileEstimate, RateSearchEnd, RateVerdict, Report, Step,
@@ -9,7 +9,8 @@ use crate::rates::objective::Objective;
 use crate::rates::rate_search::RateSearch;
 use crate::table::{self, Table};
 
-/// Formats a rate with all its digits, in groups of three: `1,840`, `12.5`.
+/// Formats a rate in groups of three digits without a unit: `1,840`. A rate below 100 has one
+/// decimal, unless it is zero: `12.5`.
 pub(crate) fn per_s(rate: f64) -> String {
     if rate < 99.95 {
         let text = format!("{rate:.1}");
@@ -25,13 +26,15 @@ pub(crate) fn per_s(rate: f64) -> String {
     groups.join(",")
 }
 
-/// Returns the rate and the reason of a step's verdict, such as `at 1,960/s p99 was 61.0 ms`.
+/// Returns the rate of a step and the reason of its verdict, such as `at 1,960/s p99 was 61.0 ms`;
+/// without a reason it says that the bounds were kept.
 fn shown_at(tried: &TriedRate) -> String {
     let reason = tried.reason.as_deref().unwrap_or("the bounds were kept");
     format!("at {}/s {reason}", per_s(tried.rate_per_s))
 }
 
-/// Returns the result of a search as a sentence, with the figures behind it.
+/// Returns the result of a search with the figures behind it, as a part of a sentence without a
+/// full stop.
 pub(crate) fn reason(search: &RateSearch) -> String {
     let rate = |rate: Option<f64>| rate.map_or_else(String::new, per_s);
     let broken = search.broken().map(shown_at).unwrap_or_default();
@@ -68,7 +71,8 @@ pub(crate) fn reason(search: &RateSearch) -> String {
     }
 }
 
-/// Returns the results of all searches in one sentence.
+/// Returns the results of all searches in one line, each with its setting and bounds, separated by
+/// semicolons.
 pub(crate) fn headline(found: &[FoundRate]) -> String {
     let each = found.iter().map(|found| {
         let bounds = found.objectives.join(" and ");
@@ -77,7 +81,8 @@ pub(crate) fn headline(found: &[FoundRate]) -> String {
     each.collect::<Vec<String>>().join("; ")
 }
 
-/// Returns the text output of a run that searched for rates, at most 80 columns wide.
+/// Returns the text output of a run that searched for rates: a heading, a table for each setting
+/// and the results. Only the tables may be wider than 80 columns.
 pub fn found_rates(report: &Report) -> String {
     let Some(first) = report.summary.found_rates.first() else {
         return "Nothing was measured.\n".to_owned();
@@ -101,8 +106,9 @@ pub fn found_rates(report: &Report) -> String {
     text
 }
 
-/// Returns a table of the steps that decided on the result, with one line per rate, rising. Each
-/// figure is the worst of the steps at that rate.
+/// Returns a table with one line per rate, rising. Each line shows the steps whose verdict is that
+/// of the rate, such as broken. Its carried share and percentiles are the worst of those steps,
+/// its errors and unanswered requests their sums.
 fn rates_table(found: &FoundRate, report: &Report) -> String {
     let mut rates: Vec<f64> = found.steps.iter().map(|tried| tried.rate_per_s).collect();
     rates.sort_by(f64::total_cmp);
@@ -132,7 +138,9 @@ fn rates_table(found: &FoundRate, report: &Report) -> String {
     table.to_string()
 }
 
-/// Returns the worst figures of `steps`, as table cells.
+/// Returns table cells about `steps`: the smallest share of arrivals that succeeded, the largest
+/// value of each percentile, the number of failures and that of unanswered requests, both summed
+/// over the steps.
 fn figures(steps: &[&Step], percentiles: &[(&str, f64)]) -> Vec<String> {
     let carried = steps.iter().filter_map(|step| step.carried_ratio());
     let carried = carried.min_by(f64::total_cmp);
@@ -148,7 +156,8 @@ fn figures(steps: &[&Step], percentiles: &[(&str, f64)]) -> Vec<String> {
     cells
 }
 
-/// Returns the median, and the percentiles that the bounds name.
+/// Returns the percentiles to show, by name and quantile, rising: the median and those that the
+/// bounds name, or the 99th if they name none.
 fn percentiles(found: &FoundRate) -> Vec<(&'static str, f64)> {
     let objectives = found.objectives.iter().filter_map(|text| text.parse().ok());
     let named = objectives.filter_map(|objective| match objective {
@@ -172,7 +181,8 @@ fn worst_quantile(steps: &[&Step], q: f64) -> Option<QuantileEstimate> {
     steps.iter().filter_map(of).max_by_key(|found| found.ns)
 }
 
-/// Returns the verdict on a rate from the verdicts on its steps.
+/// Returns the verdict on a rate from the verdicts on its steps: broken if one step broke,
+/// doubtful if two or more could not be judged or none held, else held.
 fn verdict(tried: &[&TriedRate]) -> RateVerdict {
     let count = |verdict: RateVerdict| tried.iter().filter(|t| t.verdict == verdict).count();
     let doubtful = count(RateVerdict::Doubtful);

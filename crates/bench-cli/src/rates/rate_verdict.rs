@@ -1,5 +1,6 @@
-//! Verdict on a step at a rate: whether the target served the rate and kept its bounds. Figures
-//! that the generator may have distorted, and figures of too few requests, decide nothing.
+//! Verdict on a step at a constant rate: whether the target served the rate and kept its bounds.
+//! Figures that the load generator may have distorted, and figures of too few requests, decide
+//! nothing.
 
 use bench_report::histogram::recording;
 use bench_report::{
@@ -10,15 +11,18 @@ use load_engine::is_thin_percentile;
 use crate::rates::objective::Objective;
 use crate::table;
 
-/// Smallest share of the arrivals due in the measured part that must succeed in it.
+/// Smallest share of the arrivals due in the measured part that must succeed in it, so that the
+/// rate counts as served.
 const CARRIED: f64 = 0.97;
-/// Smallest number of requests from which a conclusion is drawn; fewer may be chance.
+/// Smallest number of requests beyond a bound from which a conclusion is drawn; fewer may be
+/// chance.
 const FEWEST: f64 = 10.0;
-/// Smallest number of failures expected at a bound on errors from which their absence proves
-/// anything. If three are expected, none occurs with a probability of 5 %.
+/// Smallest number of failures that a bound on errors must let expect, so that their absence shows
+/// that the bound is kept. If three are expected, none occurs with a probability of 5 % only.
 const FEWEST_FAILURES: f64 = 3.0;
 
-/// Verdict on a step, with the figure that broke a bound or the reason for a doubt.
+/// Verdict on a step, with the reason: the figure that broke a bound, or why the step cannot be
+/// judged. There is no reason if the bounds were kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JudgedStep {
     pub(crate) verdict: RateVerdict,
@@ -42,7 +46,8 @@ impl JudgedStep {
     }
 }
 
-/// Returns the number of requests that a step must make so that `objective` can be judged.
+/// Returns the number of requests that a step must make so that `objective` can be judged: for a
+/// percentile ten beyond it, for errors three expected failures, and a tenth on top.
 pub(crate) fn requests_needed(objective: &Objective) -> f64 {
     match *objective {
         // Adds a tenth, because arrivals at random times may be fewer than planned.
@@ -51,12 +56,12 @@ pub(crate) fn requests_needed(objective: &Objective) -> f64 {
     }
 }
 
-/// Judges a step at a constant rate, at position `index` of its report. `warnings` are those about
+/// Judges a step at a constant rate, at `index` of its report's steps. `warnings` are those about
 /// the step.
 ///
-/// Lateness of the generator can only lengthen response times. A figure below its bound therefore
-/// holds even if the generator doubts it. A doubtful figure above its bound says nothing about the
-/// target.
+/// The verdict is that on the worst objective. Lateness of the generator can only lengthen
+/// response times. A figure below its bound therefore holds even if there is a warning about the
+/// generator, and a figure above its bound then gives a doubtful verdict.
 pub(crate) fn judge(
     objectives: &[Objective],
     (index, step): (usize, &Step),
@@ -100,7 +105,8 @@ pub(crate) fn judge(
         .unwrap_or_else(JudgedStep::held)
 }
 
-/// Returns true for warnings that part of the load, or the target, was missing.
+/// Returns true for warnings that part of the load was not made or that the target was unavailable
+/// for a time.
 fn is_about_load(code: WarningCode) -> bool {
     matches!(
         code,
@@ -108,7 +114,7 @@ fn is_about_load(code: WarningCode) -> bool {
     )
 }
 
-/// Step at a rate, with the warnings about it.
+/// Step at a constant rate, with its index in the report and the warnings about it.
 struct RatedStep<'a> {
     index: usize,
     step: &'a Step,
@@ -154,10 +160,11 @@ impl RatedStep<'_> {
         }
     }
 
-    /// Judges a step in which only the share `carried` of the arrivals succeeded. If every request
-    /// takes longer than the warm-up, this proves nothing: requests in flight at the end are
-    /// missing, and none was in flight at the start of the measured part. (That does not apply to
-    /// an overloaded target, whose first requests are faster because its queue is still short.)
+    /// Judges a step in which only the share `carried`, 0..1, of the arrivals succeeded: broken,
+    /// or doubtful if every request took longer than the warm-up. Requests in flight at the end
+    /// are then missing from the figure, and none was in flight at the start of the measured part.
+    /// (That does not apply to an overloaded target, whose first requests are faster because its
+    /// queue is still short.)
     fn not_carried(&self, carried: f64) -> JudgedStep {
         let why = format!("{} of the arrivals were carried", table::ratio(carried));
         let window = &self.step.window;
@@ -172,7 +179,8 @@ impl RatedStep<'_> {
         self.unless_spoilt(&["operations/*/throughput_per_s"], why)
     }
 
-    /// Judges a percentile of response time. A failed request counts as infinitely slow.
+    /// Judges a percentile of response time against the bound `below_ns`, in nanoseconds. Failed
+    /// requests, `failed_ratio` of all attempted, count as infinitely slow.
     fn judge_latency(
         &self,
         (name, quantile): (&str, f64),
@@ -223,7 +231,8 @@ impl RatedStep<'_> {
         self.unless_spoilt(&[&figure], told)
     }
 
-    /// Returns quantile `q` of the generator's own lateness, in nanoseconds.
+    /// Returns quantile `q`, 0..1, of the delay in nanoseconds by which the generator released
+    /// requests late, over all operations; 0 if nothing was recorded.
     fn pacing_lag_ns(&self, q: f64) -> u64 {
         let mut all = recording();
         let operations = self.step.operations.values();
@@ -251,8 +260,9 @@ impl RatedStep<'_> {
         JudgedStep::held()
     }
 
-    /// Returns broken with the reason `why`, or doubtful if the generator may have distorted one of
-    /// `figures`.
+    /// Returns the verdict broken with the reason `why`, or doubtful if a warning says that the
+    /// generator or the machine may have distorted one of `figures`. These are paths below the
+    /// step, with `*` for any operation.
     fn unless_spoilt(&self, figures: &[&str], why: String) -> JudgedStep {
         let is_own = |warning: &&&Warning| {
             let own = matches!(
@@ -271,8 +281,8 @@ impl RatedStep<'_> {
         }
     }
 
-    /// Returns true if `warning` concerns `figure`, in which `*` stands for the name of an
-    /// operation.
+    /// Returns true if `warning` concerns `figure`, a path below the step in which `*` stands for
+    /// the name of any operation.
     fn spoils(&self, warning: &Warning, figure: &str) -> bool {
         let mut names = self.step.operations.keys();
         names.any(|name| {
@@ -282,7 +292,8 @@ impl RatedStep<'_> {
     }
 }
 
-/// Returns the number of requests that took at least `bound_ns`, or were never answered.
+/// Returns the number of requests that took at least `bound_ns` nanoseconds or were never
+/// answered.
 fn beyond(latency: &Latency, bound_ns: u64) -> u64 {
     let finished = latency.finished();
     let answered = finished.count_between(bound_ns, finished.max().max(bound_ns));

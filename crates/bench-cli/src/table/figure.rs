@@ -1,9 +1,10 @@
-//! Figures for people: three digits and a unit.
+//! Text form of figures: three digits and a unit.
 
 use bench_report::{CheckoutParts, QuantileEstimate, QuantileKind};
 
-/// Formats a number with three significant digits: `1.23`, `12.3`, `123`. Numbers below 0.005 other
-/// than zero become `<0.01`.
+/// Formats a number below 1,000 with three significant digits: `1.23`, `12.3`, `123`. A larger one
+/// keeps all digits before the point, one below 1 has two decimals. Numbers between 0 and 0.005
+/// become `<0.01`.
 pub fn three_digits(value: f64) -> String {
     match value.abs() {
         v if v > 0.0 && v < 0.005 => "<0.01".to_owned(),
@@ -13,10 +14,11 @@ pub fn three_digits(value: f64) -> String {
     }
 }
 
-/// Text for a figure that is not finite.
+/// Text for a figure that is not a number or is infinite.
 const NO_FIGURE: &str = "n/a";
 
-/// Formats a duration: `850 ns`, `12.3 µs`, `1.23 ms`, `4.50 s`, `2.5 min`, `3.0 h`.
+/// Formats a duration in nanoseconds: `850 ns`, `12.3 µs`, `1.23 ms`, `4.50 s`, `2.5 min`, `3.0
+/// h`. Seconds are used up to 119.5 s, minutes up to two hours.
 pub fn duration_ns(ns: u64) -> String {
     match ns as f64 {
         v if v < 1e3 => format!("{ns} ns"),
@@ -29,7 +31,7 @@ pub fn duration_ns(ns: u64) -> String {
 }
 
 /// Formats a quantile of latency: `1.23 ms`, or `≥ 9.80 s` if it falls among requests that were
-/// never answered. A dash if nothing was measured.
+/// never answered. `None` becomes a dash.
 pub fn quantile(estimate: Option<QuantileEstimate>) -> String {
     match estimate {
         None => "–".to_owned(),
@@ -40,8 +42,9 @@ pub fn quantile(estimate: Option<QuantileEstimate>) -> String {
     }
 }
 
-/// Formats the highest 99th percentile of an interval. It is marked as a lower bound if requests
-/// were `unanswered`, because these were included with their age only.
+/// Formats the highest 99th percentile of latency in any interval of a step, in nanoseconds. It is
+/// marked with `≥` as a lower bound if `unanswered` requests are not 0, because these were
+/// included with their age only. `None` becomes a dash.
 pub fn worst_interval(ns: Option<f64>, unanswered: u64) -> String {
     quantile(ns.map(|ns| QuantileEstimate {
         ns: ns as u64,
@@ -52,11 +55,11 @@ pub fn worst_interval(ns: Option<f64>, unanswered: u64) -> String {
     }))
 }
 
-/// Smallest share of a checkout's time at which a part is listed.
+/// Smallest part of a checkout, as a share of its mean time, that is listed.
 const PART_TOLD: f64 = 0.005;
 
-/// Formats the mean time of a checkout and its parts, the largest first: `0.20 ms: 0.19 ms check,
-/// 0.01 ms wait`.
+/// Formats the mean time of a checkout from a pool and its parts, the largest first: `420 µs: 200
+/// µs wait, 200 µs check, 20.0 µs connecting`. Parts below 0.5 % of the whole are left out.
 pub fn checkout(checkout: &CheckoutParts) -> String {
     let whole = checkout.mean_ns();
     let mut parts = [
@@ -73,7 +76,7 @@ pub fn checkout(checkout: &CheckoutParts) -> String {
     format!("{}: {}", duration_ns(whole.round() as u64), told.join(", "))
 }
 
-/// Formats a rate: `850/s`, `12.3 k/s`, `1.23 M/s`.
+/// Formats a rate per second: `850/s`, `12.3 k/s`, `1.23 M/s`; `n/a` if it is not finite.
 pub fn rate(per_s: f64) -> String {
     match per_s.abs() {
         v if !v.is_finite() => NO_FIGURE.to_owned(),
@@ -83,7 +86,7 @@ pub fn rate(per_s: f64) -> String {
     }
 }
 
-/// Formats a size in bytes: `512 B`, `6.80 MiB`.
+/// Formats a size in bytes with units of 1,024: `512 B`, `6.80 MiB`.
 pub fn bytes(bytes: u64) -> String {
     let mut value = bytes as f64;
     if bytes < 1024 {
@@ -98,8 +101,9 @@ pub fn bytes(bytes: u64) -> String {
     format!("{} TiB", three_digits(value / 1024.0))
 }
 
-/// Formats a share as a percentage: `97.5 %`. A share that would be rounded to 0 % or 100 % becomes
-/// `<0.1 %` or `>99.9 %`.
+/// Formats a fraction of 1 as a percentage: 0.975 is `97.5 %`. A share other than 0 and 1 that
+/// would be rounded to 0 % or 100 % becomes `<0.1 %` or `>99.9 %`; one that is not finite becomes
+/// `n/a`.
 pub fn ratio(ratio: f64) -> String {
     match ratio {
         r if !r.is_finite() => NO_FIGURE.to_owned(),

@@ -1,10 +1,11 @@
-//! Runs of the example program, as tests see them.
+//! Start of the example program `a_bench` by tests, and its output.
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// Exit code and output of one run.
+/// Exit code and output of one run of the example program. The code is `None` if a signal ended
+/// it.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -12,8 +13,8 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-/// Returns the command of `examples/a_bench`, which `cargo test -p bench-cli` builds beside the
-/// tests; `--test NAME` alone does not rebuild it.
+/// Returns the command that starts `examples/a_bench`, which `cargo test -p bench-cli` builds
+/// beside the tests; `--test NAME` alone does not rebuild it. Panics if it was not built.
 pub(crate) fn a_bench() -> Command {
     let own = std::env::current_exe().unwrap();
     let beside: PathBuf = own.ancestors().nth(2).unwrap().join("examples/a_bench");
@@ -27,12 +28,12 @@ pub(crate) fn a_bench() -> Command {
     command
 }
 
-/// Runs the example program to its end.
+/// Runs the example program with these arguments to its end.
 pub(crate) fn run(words: &[&str]) -> Ran {
     ran(&a_bench().args(words).output().unwrap())
 }
 
-/// Converts the output of a finished program to text.
+/// Converts the output of a finished program to text; panics if it is not UTF-8.
 pub(crate) fn ran(output: &Output) -> Ran {
     Ran {
         code: output.status.code(),

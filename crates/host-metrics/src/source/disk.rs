@@ -1,38 +1,45 @@
-//! `/proc/diskstats`: transfers of each whole disk.
+//! `/proc/diskstats`: counters of reads and writes of each whole disk.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Unit of the kernel's counters in bytes, whatever the sector size of the device.
+/// Unit in which the kernel counts transferred data, in bytes: 512, whatever the sector size of the
+/// device.
 const SECTOR_BYTES: u64 = 512;
-/// Resolution of the kernel's counters of time, in nanoseconds.
+/// Resolution of the kernel's counters of disk time, in nanoseconds: one millisecond.
 pub(crate) const TIME_QUANTUM_NS: u64 = 1_000_000;
 
-/// Transfers since the device appeared. Times are in nanoseconds, counted in milliseconds.
+/// Counters of one disk's reads and writes since the device appeared. Times are in nanoseconds, in
+/// steps of one millisecond. Off Linux only the two byte counters are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DiskCounters {
-    /// Reads completed.
+    /// Number of completed reads; `None` on systems other than Linux.
     pub reads: Option<u64>,
-    /// Bytes read.
+    /// Number of bytes read from the disk.
     pub read_bytes: u64,
-    /// Time that reads took, summed over concurrent reads.
+    /// Time that reads took, in nanoseconds, summed over concurrent reads; `None` if the system
+    /// does not count it.
     pub read_ns: Option<u64>,
-    /// Writes completed.
+    /// Number of completed writes; `None` on systems other than Linux.
     pub writes: Option<u64>,
-    /// Bytes written.
+    /// Number of bytes written to the disk.
     pub written_bytes: u64,
-    /// Time that writes took, summed over concurrent writes.
+    /// Time that writes took, in nanoseconds, summed over concurrent writes; `None` if the system
+    /// does not count it.
     pub write_ns: Option<u64>,
-    /// Time with at least one transfer in progress.
+    /// Time in which at least one read or write was in progress, in nanoseconds; `None` if the
+    /// system does not count it.
     pub busy_ns: Option<u64>,
-    /// Time multiplied by the number of transfers in progress.
+    /// Sum over time of the number of reads and writes in progress, in nanoseconds: two transfers
+    /// of 1 ms at once add 2 ms. `None` if the system does not count it.
     pub queued_ns: Option<u64>,
 }
 
-/// Counters of every disk, by name.
+/// Counters of every disk, by the name of its device, such as `sda`.
 pub(crate) type DiskSample = BTreeMap<String, DiskCounters>;
 
-/// Filter that admits whole disks, and rejects partitions, loop devices and memory disks.
+/// Filter that admits whole disks, and rejects partitions and virtual devices (loop devices, memory
+/// disks, floppy and network block devices). Remembers its decision for each name.
 #[derive(Debug)]
 pub(crate) struct DiskFilter {
     block: PathBuf,
@@ -40,8 +47,8 @@ pub(crate) struct DiskFilter {
 }
 
 impl DiskFilter {
-    /// Creates a filter that uses the tree at `sys`. If that has no directory `block`, partitions
-    /// are admitted too.
+    /// Creates a filter that finds whole disks in the directory `block` below `sys`. If that
+    /// directory does not exist, partitions are admitted too.
     pub(crate) fn new(sys: &Path) -> Self {
         Self {
             block: sys.join("block"),
@@ -65,8 +72,8 @@ impl DiskFilter {
     }
 }
 
-/// Parses `/proc/diskstats`. Leaves out devices that never transferred anything, and malformed
-/// lines.
+/// Parses `/proc/diskstats` into the counters of each whole disk. Leaves out malformed lines,
+/// devices that never transferred a byte, and those that `filter` rejects.
 pub(crate) fn parse(text: &str, filter: &mut DiskFilter) -> DiskSample {
     text.lines()
         .filter_map(line)
@@ -76,8 +83,9 @@ pub(crate) fn parse(text: &str, filter: &mut DiskFilter) -> DiskSample {
         .collect()
 }
 
-/// Parses `major minor name reads merged sectors ms writes merged sectors ms in_flight busy_ms
-/// queued_ms …`
+/// Parses one line, `major minor name reads merged sectors ms writes merged sectors ms in_flight
+/// busy_ms queued_ms …`, into the name of the device and its counters. `None` if a number up to the
+/// written sectors is malformed or missing.
 fn line(text: &str) -> Option<(&str, DiskCounters)> {
     let mut words = text.split_ascii_whitespace().skip(2);
     let name = words.next()?;

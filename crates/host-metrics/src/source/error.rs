@@ -1,8 +1,8 @@
-//! Failure to read a source.
+//! Error of a reading that failed.
 
 use std::path::PathBuf;
 
-/// Reason for which a reading is absent.
+/// Reason for which a figure of the host or of a process could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The file cannot be opened or read.
@@ -13,19 +13,20 @@ pub enum SourceError {
         /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The file lacks the expected content.
+    /// The file was read but lacks the expected content.
     #[error("{path} has no readable {wanted}", path = path.display())]
     Malformed {
         /// Path of the file.
         path: PathBuf,
-        /// Name of the missing figures.
+        /// Name of the figures that the file lacks, for the message.
         wanted: &'static str,
     },
-    /// The control group of the process is not below the hierarchy that is mounted here: it belongs to
-    /// another container, or was removed.
+    /// The control group of the process is not below the hierarchy that is mounted here, because it
+    /// belongs to another container or was removed.
     #[error("its control group is not in sight")]
     OutOfSight,
-    /// The library that reads this system does not provide the figure.
+    /// This operating system, or the library that reads it, does not provide the figure. Holds the
+    /// name of the figure or the reason.
     #[error("this system does not tell: {0}")]
     Unserved(String),
 }

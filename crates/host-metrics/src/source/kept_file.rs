@@ -1,4 +1,4 @@
-//! File of the kernel that is kept open and read again at each tick.
+//! File of `/proc` or `/sys` that stays open and is read again at each tick.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -11,17 +11,17 @@ use crate::clock::monotonic_ns;
 
 use super::{SourceError, Timed};
 
-/// Initial size of the buffer. It is small, because for some files the kernel clears as much memory
-/// as is requested.
+/// Initial size of the read buffer in bytes. It is small, because for some files the kernel clears
+/// as much memory as is requested.
 const FIRST_BUFFER_BYTES: usize = 256;
-/// Length below which an answer is the last one. The kernel fills a page with as many records as
-/// fit, and no record of these files is half a page long.
+/// Length in bytes below which the answer to one read ends the file. The kernel fills a page with
+/// as many records as fit, and no record of these files is half a page long.
 const LAST_ANSWER_BYTES: usize = 2048;
-/// Largest size that is read, which no file of the kernel approaches, so that an endless file does
-/// not exhaust memory.
+/// Largest file that is read, in bytes. No file of the kernel comes near it; it keeps an endless
+/// file from exhausting memory.
 const LARGEST_FILE_BYTES: usize = 16 * 1024 * 1024;
 
-/// File that is opened at its first read and stays open.
+/// File that is opened at its first read and stays open for the next ones, which begin at offset 0.
 #[derive(Debug)]
 pub(crate) struct KeptFile {
     path: PathBuf,
@@ -30,7 +30,7 @@ pub(crate) struct KeptFile {
 }
 
 impl KeptFile {
-    /// Names the file; opens nothing yet.
+    /// Creates the reader of the file at `path`, without opening it.
     pub(crate) fn new(path: PathBuf) -> Self {
         Self {
             path,
@@ -39,12 +39,13 @@ impl KeptFile {
         }
     }
 
-    /// Reads and parses the whole file. After a failure the next read opens the file again, so that
-    /// a file that reappears is read.
+    /// Reads the whole file and passes the text up to its last line end to `parse`. Returns the
+    /// parsed value with the time of the read. After a failed read the next one opens the file
+    /// again, so that a file that reappears is read.
     ///
     /// # Errors
-    /// Fails if the file cannot be read, or if `parse` returns `None`; `wanted` then names the
-    /// missing content.
+    /// Fails if the file cannot be opened or read, is larger than 16 MiB, or if `parse` returns
+    /// `None`; `wanted` then names the missing content in the error.
     pub(crate) fn read<T>(
         &mut self,
         wanted: &'static str,
@@ -82,7 +83,8 @@ impl KeptFile {
     }
 }
 
-/// File whose content changes slowly. A reading, or a failure, is used again for a while.
+/// File whose content changes slowly. A value that was read, or an error, is returned again until
+/// it is `max_age_ns` old.
 #[derive(Debug)]
 pub(crate) struct SlowFile<T> {
     file: KeptFile,
@@ -92,7 +94,8 @@ pub(crate) struct SlowFile<T> {
 }
 
 impl<T: Clone> SlowFile<T> {
-    /// Creates a file without opening it. Readings older than `max_age_ns` are renewed.
+    /// Creates a reader of the file at `path`, without opening it. A reading of at least
+    /// `max_age_ns` nanoseconds is renewed by the next `read`.
     pub(crate) fn new(path: PathBuf, max_age_ns: u64) -> Self {
         Self {
             file: KeptFile::new(path),
@@ -102,10 +105,11 @@ impl<T: Clone> SlowFile<T> {
         }
     }
 
-    /// Returns the last reading, after reading the file again if that is too old.
+    /// Returns the last value or error, after reading the file again if that is at least
+    /// `max_age_ns` old.
     ///
     /// # Errors
-    /// Fails as [`KeptFile::read`] does.
+    /// Fails if the last read failed, for the reasons of [`KeptFile::read`].
     pub(crate) fn read(
         &mut self,
         wanted: &'static str,
@@ -123,8 +127,9 @@ impl<T: Clone> SlowFile<T> {
     }
 }
 
-/// Reads until the end of the file. One read may return less than requested although the file
-/// continues, because the kernel returns whole records.
+/// Reads `file` from offset 0 to its end into `buffer`, which grows as needed, and returns the
+/// length in bytes. Reads repeatedly, because the kernel may return less than requested although
+/// the file continues. Fails for a file of more than 16 MiB.
 fn read_whole(file: &File, buffer: &mut Vec<u8>) -> io::Result<usize> {
     let mut length = 0;
     loop {

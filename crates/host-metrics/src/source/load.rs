@@ -1,29 +1,32 @@
-//! `/proc/loadavg` and `/proc/sys/fs/file-nr`: load averages and open files of the host.
+//! `/proc/loadavg` and `/proc/sys/fs/file-nr`: load averages of the host, and its number of open
+//! files.
 
-/// Averages of the number of tasks that run or wait for a CPU or a disk, and the number of all
-/// tasks.
+/// Load averages of the host, and the number of its threads. A load average is a mean number of
+/// tasks that run, wait for a CPU or wait uninterruptibly, mostly for a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct LoadSample {
-    /// Average over the last minute, exponentially weighted.
+    /// Load average over about the last minute, exponentially weighted.
     pub one: f64,
-    /// Average over five minutes.
+    /// Load average over about the last five minutes, exponentially weighted.
     pub five: f64,
-    /// Average over fifteen minutes.
+    /// Load average over about the last fifteen minutes, exponentially weighted.
     pub fifteen: f64,
-    /// Number of threads of all processes.
+    /// Number of threads of all processes, running or not; `None` if the file does not state it.
     pub tasks: Option<u64>,
 }
 
-/// Open files of all processes.
+/// Open files of all processes of the host, and the limit on their number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HandleSample {
-    /// Number of open files.
+    /// Number of files that are open now.
     pub open: u64,
-    /// Largest number of open files.
+    /// Limit of the host on the number of open files (`fs.file-max`); `None` if the file does not
+    /// state it.
     pub most: Option<u64>,
 }
 
-/// Parses `/proc/loadavg`: `one five fifteen runnable/tasks last_pid`.
+/// Parses `/proc/loadavg`: `one five fifteen runnable/tasks last_pid`. `None` if one of the
+/// averages is missing, negative or not finite.
 pub(super) fn parse_loadavg(text: &str) -> Option<LoadSample> {
     let mut words = text.split_ascii_whitespace();
     let mut average = || -> Option<f64> {
@@ -40,7 +43,8 @@ pub(super) fn parse_loadavg(text: &str) -> Option<LoadSample> {
     })
 }
 
-/// Parses `/proc/sys/fs/file-nr`: `allocated unused most`.
+/// Parses `/proc/sys/fs/file-nr`: `allocated unused most`. Open files are the allocated ones less
+/// the unused ones. `None` if either is missing or malformed.
 pub(super) fn parse_file_nr(text: &str) -> Option<HandleSample> {
     let mut numbers = text.split_ascii_whitespace().map(str::parse::<u64>);
     let (allocated, unused) = (numbers.next()?.ok()?, numbers.next()?.ok()?);

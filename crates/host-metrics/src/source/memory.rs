@@ -1,4 +1,4 @@
-//! `/proc/meminfo` and `/proc/vmstat`: memory and swap in use, and counters of paging.
+//! `/proc/meminfo` and `/proc/vmstat`: memory and swap in use now, and paging since boot.
 
 use std::path::Path;
 
@@ -6,55 +6,59 @@ use super::SourceError;
 use super::kept_file::KeptFile;
 use super::text::pairs;
 
-/// Memory and swap, in bytes. Figures that the kernel does not report are absent.
+/// Memory and swap of the host at one instant, in bytes. A figure that the kernel does not report
+/// is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MemorySample {
-    /// Memory of the host that the kernel manages.
+    /// Total memory of the host that the kernel manages, in bytes.
     pub total_bytes: u64,
-    /// Memory available without swapping, by the kernel's own estimate (since Linux 3.14).
+    /// Memory that programs can still get without swapping, in bytes, as the kernel estimates it
+    /// (since Linux 3.14). `None` also if the estimate exceeds the total.
     pub available_bytes: Option<u64>,
-    /// Cached content of files, including buffers.
+    /// Memory that caches the content of files and block devices (`Cached` and `Buffers`), in
+    /// bytes.
     pub cached_bytes: Option<u64>,
-    /// Cached content that is not yet written to disk.
+    /// Cached content that is not yet on disk (`Dirty` and `Writeback`), in bytes.
     pub dirty_bytes: Option<u64>,
-    /// Memory for objects of the kernel itself (slab).
+    /// Memory for objects of the kernel itself (slab), in bytes, reclaimable or not.
     pub slab_bytes: Option<u64>,
-    /// Part of the slab that the kernel can reclaim.
+    /// Part of the slab that the kernel can reclaim, in bytes.
     pub slab_reclaimable_bytes: Option<u64>,
-    /// Memory of programs in transparent huge pages.
+    /// Anonymous memory of programs in transparent huge pages, in bytes.
     pub huge_anonymous_bytes: Option<u64>,
-    /// Memory reserved as huge pages.
+    /// Memory reserved as huge pages, in bytes, used or free.
     pub huge_total_bytes: Option<u64>,
-    /// Part of the reserved huge pages that is free.
+    /// Part of the reserved huge pages that is not in use, in bytes.
     pub huge_free_bytes: Option<u64>,
-    /// Swap in use.
+    /// Swap in use, in bytes.
     pub swap_used_bytes: Option<u64>,
 }
 
-/// Counters of paging since boot. Those of swap are absent in a kernel without swap.
+/// Counters of paging since boot. A counter that the kernel does not report is `None`, such as
+/// those of swap in a kernel without swap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PagingSample {
-    /// Number of bytes read back from swap.
+    /// Number of bytes read back from swap since boot.
     pub swapped_in_bytes: Option<u64>,
-    /// Number of bytes written to swap.
+    /// Number of bytes written to swap since boot.
     pub swapped_out_bytes: Option<u64>,
-    /// Number of page faults that waited for a disk.
+    /// Number of page faults since boot that waited for a disk.
     pub major_faults: Option<u64>,
-    /// Number of processes that the kernel killed for lack of memory.
+    /// Number of processes that the kernel killed for lack of memory since boot.
     pub oom_kills: Option<u64>,
 }
 
-/// Reads `meminfo` below `proc` once.
+/// Reads the file `meminfo` in the directory `proc`, such as `/proc`, once.
 ///
 /// # Errors
-/// Fails if it cannot be read or has no total.
+/// Fails if the file cannot be read or has no total memory.
 pub fn read_memory(proc: &Path) -> Result<MemorySample, SourceError> {
     let mut meminfo = KeptFile::new(proc.join("meminfo"));
     let read = meminfo.read("MemTotal", parse_meminfo)?;
     Ok(read.value)
 }
 
-/// Parses `/proc/meminfo`; `None` if it has no total.
+/// Parses `/proc/meminfo`; `None` if the total memory is missing, malformed or zero.
 pub(crate) fn parse_meminfo(text: &str) -> Option<MemorySample> {
     let mut memory = MemorySample::default();
     let (mut swap_total, mut swap_free) = (None, None);
@@ -94,7 +98,8 @@ pub(crate) fn parse_meminfo(text: &str) -> Option<MemorySample> {
     })
 }
 
-/// Parses `/proc/vmstat`; `None` if it has none of the counters.
+/// Parses `/proc/vmstat`. `page_bytes` is the size of a memory page, in which the kernel counts
+/// swap. `None` if none of the wanted counters is present.
 pub(crate) fn parse_vmstat(text: &str, page_bytes: u64) -> Option<PagingSample> {
     let mut paging = PagingSample::default();
     for (key, value) in pairs(text) {
@@ -110,7 +115,8 @@ pub(crate) fn parse_vmstat(text: &str, page_bytes: u64) -> Option<PagingSample> 
     (paging != PagingSample::default()).then_some(paging)
 }
 
-/// Parses `12 kB`, in bytes.
+/// Parses a value in kibibytes, such as `12 kB`, and returns bytes. `None` for another unit or an
+/// overflow.
 fn bytes(value: &str) -> Option<u64> {
     let kibibytes: u64 = value.strip_suffix("kB")?.trim_end().parse().ok()?;
     kibibytes.checked_mul(1024)

@@ -52,28 +52,30 @@ pub use roots::{KernelUnits, Roots};
 pub use sample::HostSample;
 pub use timed::{ReadSpan, Timed};
 
-/// Options for readings that not every sample has.
+/// Options of a [`HostSource`]: readings that not every recording needs.
 #[derive(Debug, Clone, Default)]
 pub struct SourceOptions {
-    /// Masking of names and command lines, if all processes are to be read; absent if none are.
+    /// Masking of process names and command lines if all processes are to be read; `None` to read
+    /// no processes.
     pub processes: Option<Masking>,
-    /// Control groups to read in addition to that of this program, as paths below the root of their
+    /// Control groups to read besides that of this program, as paths below the root of their
     /// hierarchy.
     pub cgroups: Vec<String>,
-    /// True to count TCP sockets by state, which takes time in proportion to their number.
+    /// True to count TCP sockets by state. That takes time in proportion to the number of sockets.
     pub socket_states: bool,
-    /// Age in nanoseconds at which slowly changing readings are renewed: load averages, open files,
-    /// sensors, limits of control groups.
+    /// Age in nanoseconds at which a slowly changing reading is renewed: load averages, number of
+    /// open files, sensors, limits of control groups.
     pub slow_max_age_ns: u64,
 }
 
-/// Reads this host, or a made-up tree in its place.
+/// Reader of the figures of this host, or of a made-up file tree in tests.
 #[derive(Debug)]
 pub struct HostSource(PlatformSource);
 
 impl HostSource {
-    /// Names the files to read. What this system does not have is noted in `gaps`: now, or at each
-    /// sample. `roots` and `units` are used on Linux.
+    /// Creates a source, without taking a sample. Figures that this system does not have are
+    /// recorded in `gaps`, here or at each sample. `roots` and `units` have an effect on Linux
+    /// only.
     pub fn new(
         roots: &Roots,
         units: KernelUnits,
@@ -83,13 +85,14 @@ impl HostSource {
         Self(PlatformSource::new(roots, units, options, gaps))
     }
 
-    /// Reads everything once. A reading that fails is absent, and recorded in `gaps`.
+    /// Reads all figures once. A figure whose read fails is `None` or left out, and its reason is
+    /// recorded in `gaps`.
     pub fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
         self.0.sample(gaps)
     }
 
-    /// Reads the figures of a process that `fields` name beyond those of the sample. The process
-    /// must be in the last sample. Reads nothing on systems other than Linux.
+    /// Reads the expensive figures of one process that `fields` selects. All are absent if the
+    /// process `id` is not in the last sample, or on systems other than Linux.
     pub fn detail(
         &mut self,
         id: ProcessId,
@@ -103,19 +106,21 @@ impl HostSource {
         }
     }
 
-    /// Also reads the control groups of these processes, from the next time on at which memberships
-    /// are read.
+    /// Adds the control groups of the processes with these ids to the samples, in place of those of
+    /// an earlier call. They appear once group memberships are read again, which happens at
+    /// intervals of `slow_max_age_ns`.
     pub fn follow_groups(&mut self, processes: impl Iterator<Item = u32>) {
         self.0.follow_groups(processes);
     }
 
-    /// Reads the command line of a process; `None` if it has none or processes are not read. They
-    /// are read on Linux only.
+    /// Reads the masked command line of process `pid`. `None` if it has none, cannot be read, if
+    /// the options exclude processes, or on systems other than Linux.
     pub fn command_line(&self, pid: u32) -> Option<CommandLine> {
         self.0.command_line(pid)
     }
 
-    /// Finds the processes that listen on each of these TCP ports; on Linux only.
+    /// Finds the ids of the processes that listen on each of these TCP ports. A port without a
+    /// visible listener is left out; the map is empty on systems other than Linux.
     pub fn listeners(&self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
         self.0.listeners(ports)
     }

@@ -1,29 +1,32 @@
-//! `/proc/net/dev`: traffic of each interface.
+//! `/proc/net/dev`: traffic of each network interface.
 
 use std::collections::BTreeMap;
 
-/// Counters of one interface since it appeared.
+/// Counters of one network interface since it appeared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct InterfaceCounters {
-    /// Bytes received.
+    /// Number of bytes received.
     pub received_bytes: u64,
-    /// Packets received.
+    /// Number of packets received; `None` if the system does not count them.
     pub received_packets: Option<u64>,
-    /// Bytes sent.
+    /// Number of bytes sent.
     pub transmitted_bytes: u64,
-    /// Packets sent.
+    /// Number of packets sent; `None` if the system does not count them.
     pub transmitted_packets: Option<u64>,
-    /// Number of packets dropped, in both directions.
+    /// Number of packets dropped, received and sent ones together; `None` if the system does not
+    /// count them.
     pub drops: Option<u64>,
-    /// Number of packets with errors, in both directions.
+    /// Number of errors in receiving and sending packets together; `None` if the system does not
+    /// count them.
     pub errors: Option<u64>,
 }
 
-/// Counters of every interface, by name.
+/// Counters of every network interface, by its name, such as `eth0`.
 pub(crate) type NetworkSample = BTreeMap<String, InterfaceCounters>;
 
-/// Parses `/proc/net/dev`. Leaves out malformed lines, and interfaces that have transferred nothing
-/// since they were created. `None` if no line describes an interface.
+/// Parses `/proc/net/dev` into the counters of each interface. Leaves out malformed lines, and
+/// interfaces that have transferred nothing since they appeared. `None` if no line describes an
+/// interface.
 pub(crate) fn parse_dev(text: &str) -> Option<NetworkSample> {
     let lines = || text.lines().skip(2).filter_map(interface);
     lines().next()?;
@@ -31,8 +34,9 @@ pub(crate) fn parse_dev(text: &str) -> Option<NetworkSample> {
     Some(used.map(|(name, c)| (name.to_owned(), c)).collect())
 }
 
-/// Parses `name: bytes packets errors drops fifo frame compressed multicast` of received data,
-/// followed by `bytes packets errors drops …` of sent data.
+/// Parses one line into the name of the interface and its counters: `name: bytes packets errors
+/// drops fifo frame compressed multicast` for received data, then `bytes packets errors drops …`
+/// for sent data. `None` if a number is missing.
 fn interface(line: &str) -> Option<(&str, InterfaceCounters)> {
     // The name of an alias contains a `:`, so the last one is the separator.
     let (name, rest) = line.rsplit_once(':')?;

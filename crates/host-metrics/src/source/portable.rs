@@ -1,8 +1,8 @@
 //! Source on systems without `/proc`: samples from the library sysinfo.
 //!
-//! sysinfo provides CPU use as a share since its last refresh. The shares are summed to counters,
-//! so that the same derivation works on every system. States other than busy and idle are absent,
-//! as are the run queue, PSI, retransmissions and drops.
+//! sysinfo provides CPU use as a share of the time since its last refresh. The shares are added up
+//! to counters of CPU time, so that rates are derived as on Linux. CPU states other than busy and
+//! idle are absent, as are the run queue, PSI, TCP retransmissions and dropped packets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -34,8 +34,8 @@ pub(super) struct PortableSource {
 }
 
 impl PortableSource {
-    /// Creates a source of this host's figures. `_roots` and `_units` are used only on Linux.
-    /// Control groups and sockets by state are recorded in `gaps` if they were requested.
+    /// Creates a source of this host's figures. `_roots` and `_units` have an effect only on Linux.
+    /// If control groups or sockets by state are requested, they are recorded in `gaps` as absent.
     pub(super) fn new(
         _roots: &Roots,
         _units: KernelUnits,
@@ -59,8 +59,8 @@ impl PortableSource {
         }
     }
 
-    /// Reads everything once. A figure that this system does not have is absent, and recorded in
-    /// `gaps`.
+    /// Reads all figures once. A figure that this system does not have, or whose read fails, is
+    /// absent and recorded in `gaps`.
     pub(super) fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
         let begin_ns = monotonic_ns();
         for what in [
@@ -101,7 +101,8 @@ impl PortableSource {
 
 #[expect(clippy::unused_self, reason = "the methods of the source on Linux")]
 impl PortableSource {
-    /// Returns no figures, because they are read only on Linux.
+    /// Returns no figures of the process, because they are read only on Linux, and records that in
+    /// `gaps`.
     pub(super) fn detail(
         &mut self,
         _id: ProcessId,
@@ -113,7 +114,7 @@ impl PortableSource {
         ProcessDetail::default()
     }
 
-    /// Does nothing, because there are no control groups.
+    /// Does nothing, because only Linux has control groups.
     pub(super) fn follow_groups(&mut self, _processes: impl Iterator<Item = u32>) {}
 
     /// Returns `None`, because command lines are read only on Linux.
@@ -132,7 +133,8 @@ fn timed<T>(read: impl FnOnce() -> T) -> Timed<T> {
     timed
 }
 
-/// Reads one process through sysinfo: its sample, and the number of its open files.
+/// Reads one process through sysinfo: its sample, and the number of its open files, `None` if that
+/// is unknown. Returns `None` if the process does not exist or the system is not supported.
 pub(super) fn read_process(pid: u32, masking: Masking) -> Option<(ProcessSample, Option<u64>)> {
     let mut system = System::new().ok()?;
     let number = sysinfo::Pid::from_u32(pid);
@@ -147,8 +149,8 @@ pub(super) fn read_process(pid: u32, masking: Masking) -> Option<(ProcessSample,
     ))
 }
 
-/// Adds the use since `before` to its counters. Returns `before` itself if sysinfo has no newer
-/// data yet.
+/// Returns the CPU counters of `before` plus the use since then. Starts with zeros if there is no
+/// `before`, and returns `before` itself if sysinfo has no newer data yet.
 fn cpu(system: &mut System, before: Option<Timed<CpuSample>>) -> Timed<CpuSample> {
     let least_ns = MINIMUM_CPU_UPDATE_INTERVAL.as_nanos() as u64;
     let now = timed(|| ());

@@ -1,28 +1,31 @@
-//! `/proc/pressure`: time for which tasks waited for CPU, memory or I/O (PSI).
+//! `/proc/pressure`: time in which tasks waited for CPU, memory or I/O (pressure stall information,
+//! PSI).
 
 use super::Timed;
 
-/// Time in which tasks were stalled since boot, in nanoseconds (counted in microseconds).
+/// Time since boot in which tasks were stalled for one resource, in nanoseconds with a resolution
+/// of one microsecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PressureStall {
-    /// Time in which at least one task waited.
+    /// Time in which at least one task waited for the resource, in nanoseconds.
     pub some_ns: u64,
-    /// Time in which all tasks that were not idle waited.
+    /// Time in which all tasks that were not idle waited for the resource, in nanoseconds; `None`
+    /// if the kernel does not report it.
     pub full_ns: Option<u64>,
 }
 
-/// Stalled time by resource; absent where it could not be read.
+/// Stalled time of each resource since boot; `None` where it could not be read.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PressureSample {
-    /// Time waiting for a CPU.
+    /// Time in which tasks waited for a CPU.
     pub cpu: Option<Timed<PressureStall>>,
-    /// Time waiting for memory (reclaim, refaults, swap).
+    /// Time in which tasks waited for memory (reclaim, refaults, swap).
     pub memory: Option<Timed<PressureStall>>,
-    /// Time waiting for I/O.
+    /// Time in which tasks waited for I/O.
     pub io: Option<Timed<PressureStall>>,
 }
 
-/// Parses one file of `/proc/pressure`; `None` if its line `some` has no total.
+/// Parses one file of `/proc/pressure`; `None` if its line `some` is missing or has no valid total.
 pub(crate) fn parse(text: &str) -> Option<PressureStall> {
     let total_ns = |kind: &str| -> Option<u64> {
         let line = text.lines().find_map(|l| l.strip_prefix(kind))?;

@@ -1,4 +1,4 @@
-//! Source on Linux, which reads files of `/proc` and `/sys`.
+//! Source of this host's figures on Linux, which reads files of `/proc` and `/sys`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use super::{
     Timed, cpu, disk, load, memory, network, open_file_limit, pressure, tcp,
 };
 
-/// Source that reads this host, or a made-up file tree in tests.
+/// Source that reads this host's files, or a made-up file tree in tests.
 #[derive(Debug)]
 pub(super) struct ProcSource {
     proc: PathBuf,
@@ -47,8 +47,8 @@ struct NetworkFiles {
 }
 
 impl ProcSource {
-    /// Creates a source without opening files. Files that are missing are recorded at each sample.
-    /// `_gaps` is used on other systems.
+    /// Creates a source of the file trees `roots`. A missing file is recorded at each sample, not
+    /// here. `_gaps` is used only on other systems.
     pub(super) fn new(
         roots: &Roots,
         units: KernelUnits,
@@ -90,7 +90,8 @@ impl ProcSource {
         }
     }
 
-    /// Reads everything once; a reading that fails is absent and noted in `gaps`.
+    /// Reads all figures once. A figure whose read fails is absent, and its reason is recorded in
+    /// `gaps`.
     pub(super) fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
         let begin_ns = monotonic_ns();
         let mut sample = HostSample::default();
@@ -110,7 +111,8 @@ impl ProcSource {
         sample
     }
 
-    /// Reads the figures `fields` of a process in the last sample.
+    /// Reads the expensive figures that `fields` selects of process `id`. All are absent if it is
+    /// not in the last sample.
     pub(super) fn detail(
         &mut self,
         id: ProcessId,
@@ -123,18 +125,20 @@ impl ProcSource {
         })
     }
 
-    /// Reads the control groups of these processes too, from the next time on that memberships are
-    /// read.
+    /// Adds the control groups of the processes with these ids to the samples, in place of those of
+    /// an earlier call. They appear once group memberships are read again.
     pub(super) fn follow_groups(&mut self, processes: impl Iterator<Item = u32>) {
         self.cgroups.follow(processes);
     }
 
-    /// Reads the command line of a process; `None` if it has none or processes are not read.
+    /// Reads the masked command line of process `pid`; `None` if it has none, cannot be read, or
+    /// processes are not read.
     pub(super) fn command_line(&self, pid: u32) -> Option<CommandLine> {
         self.processes.as_ref()?.command_line(pid)
     }
 
-    /// Finds the processes that listen on each of these TCP ports.
+    /// Finds the ids of the processes that listen on each of these TCP ports; leaves out ports
+    /// without a visible listener.
     pub(super) fn listeners(&self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
         listeners(&self.proc, ports)
     }
@@ -180,7 +184,8 @@ impl NetworkFiles {
     }
 }
 
-/// Adds the states of IPv4 and IPv6 sockets. A kernel without IPv6 has only the former.
+/// Counts TCP sockets by state, those of IPv4 and IPv6 together; without the latter if its file
+/// cannot be read. Fails if the file of IPv4 cannot be read.
 fn states([four, six]: &mut [KeptFile; 2]) -> Result<Timed<SocketStateSample>, SourceError> {
     let mut all = four.read("sockets", tcp::parse_states)?;
     if let Ok(six) = six.read("sockets", tcp::parse_states) {
@@ -204,7 +209,7 @@ fn stalls([cpu, memory, io]: &mut [KeptFile; 3], gaps: &mut Gaps) -> PressureSam
     }
 }
 
-/// Records the figures that are missing in files that could be read.
+/// Records in `gaps` the figures that are missing in files that could be read.
 fn note_missing_parts(sample: &HostSample, gaps: &mut Gaps) {
     let mut note = |missing: bool, what, file: &str| {
         if missing {

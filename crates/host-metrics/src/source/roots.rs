@@ -1,8 +1,8 @@
-//! Mount points and units of the kernel.
+//! Mount points of `/proc` and `/sys`, and units of the kernel's counters.
 
 use std::path::{Path, PathBuf};
 
-/// Mount points of the kernel's file trees.
+/// Directories of the kernel's file trees.
 #[derive(Debug, Clone)]
 pub struct Roots {
     /// Mount point of `/proc`, or a made-up file tree in tests.
@@ -12,12 +12,12 @@ pub struct Roots {
 }
 
 impl Roots {
-    /// Returns the mount points of this host.
+    /// Returns `/proc` and `/sys`.
     pub fn host() -> Self {
         Self::under(Path::new("/"))
     }
 
-    /// Returns `proc` and `sys` below a directory.
+    /// Returns the directories `proc` and `sys` in the directory `root`.
     pub fn under(root: &Path) -> Self {
         Self {
             proc: root.join("proc"),
@@ -26,7 +26,7 @@ impl Roots {
     }
 }
 
-/// Units of the kernel's counters.
+/// Units in which the kernel counts CPU time and memory.
 #[derive(Debug, Clone, Copy)]
 pub struct KernelUnits {
     /// Length of a clock tick, the unit of CPU time, in nanoseconds; 10 ms on common systems.
@@ -36,7 +36,7 @@ pub struct KernelUnits {
 }
 
 impl KernelUnits {
-    /// Returns the units of this host; the common ones if the host does not report them.
+    /// Returns the units of this host; 10 ms and 4096 bytes where the host does not report them.
     pub fn host() -> Self {
         use nix::unistd::{SysconfVar, sysconf};
         let ask = |variable| sysconf(variable).ok().flatten().filter(|v| *v > 0);

@@ -1,4 +1,4 @@
-//! Sample of a host.
+//! Sample of a host: all figures read at one tick.
 
 use super::cgroup::CgroupSample;
 use super::cpu::CpuSample;
@@ -12,39 +12,39 @@ use super::sensor::SensorSample;
 use super::tcp::{ListenSample, SocketSample, SocketStateSample, TcpSample};
 use super::timed::{ReadSpan, Timed};
 
-/// All readings of one tick.
+/// All readings of one tick. A reading is `None` if it failed, or if this system does not have it.
 #[derive(Debug, Clone, Default)]
 pub struct HostSample {
-    /// Time from the first read to the last.
+    /// Times on the monotonic clock before the first read and after the last.
     pub span: ReadSpan,
-    /// CPU time by state and the run queue.
+    /// CPU time by state since boot, and the run queue.
     pub cpu: Option<Timed<CpuSample>>,
-    /// Load averages.
+    /// Load averages and number of threads.
     pub load: Option<Timed<LoadSample>>,
-    /// Open files.
+    /// Number of open files of the host and its limit.
     pub handles: Option<Timed<HandleSample>>,
-    /// Memory and swap in use.
+    /// Memory and swap in use now.
     pub memory: Option<Timed<MemorySample>>,
-    /// Counters of paging.
+    /// Counters of paging since boot.
     pub paging: Option<Timed<PagingSample>>,
-    /// Transfers of each disk.
+    /// Counters of reads and writes of each disk.
     pub disks: Option<Timed<DiskSample>>,
-    /// Traffic of each interface.
+    /// Traffic counters of each network interface.
     pub network: Option<Timed<NetworkSample>>,
-    /// TCP segments and connections.
+    /// Counters of TCP segments, and number of TCP connections.
     pub tcp: Option<Timed<TcpSample>>,
-    /// Connections that listening sockets rejected.
+    /// Counters of connections that listening sockets rejected.
     pub listen: Option<Timed<ListenSample>>,
-    /// TCP sockets in use.
+    /// Numbers of TCP sockets in use.
     pub sockets: Option<Timed<SocketSample>>,
-    /// TCP sockets by state; absent if not requested.
+    /// Number of TCP sockets in each state; `None` if not requested or not readable.
     pub socket_states: Option<Timed<SocketStateSample>>,
-    /// Temperatures and clocks; empty where there are no sensors.
+    /// Temperatures and clock frequencies; empty where there are no sensors.
     pub sensors: SensorSample,
-    /// Control groups; that of this program is first, if it is in one.
+    /// Readings of control groups; that of this program is first, if it is in one.
     pub cgroups: Vec<CgroupSample>,
-    /// Time in which tasks waited for CPU, memory or I/O.
+    /// Time since boot in which tasks waited for CPU, memory or I/O; each part may be absent.
     pub pressure: PressureSample,
-    /// All processes that could be read; absent if not requested, or if they could not be listed.
+    /// All processes that could be read; `None` if not requested, or if they could not be listed.
     pub processes: Option<Vec<ProcessSample>>,
 }

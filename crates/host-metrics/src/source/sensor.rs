@@ -1,5 +1,5 @@
-//! Temperatures and clocks, from `/sys/class/hwmon`, `/sys/class/thermal` and `cpufreq`. Most
-//! virtual machines have none, which is no gap.
+//! Temperatures and clock frequencies, from `/sys/class/hwmon`, `/sys/class/thermal` and `cpufreq`.
+//! Most virtual machines have none, which does not count as a failed reading.
 
 use std::path::{Path, PathBuf};
 
@@ -14,16 +14,16 @@ pub struct Temperature {
     pub celsius: f64,
 }
 
-/// Readings of the sensors.
+/// Readings of all temperature sensors and core clocks that could be read.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SensorSample {
     /// Temperature of each sensor that could be read.
     pub temperatures: Vec<Temperature>,
-    /// Clock frequency of each core, by core number, in hertz.
+    /// Core number and current clock frequency in hertz of each core that reports one.
     pub clocks_hertz: Vec<(u32, f64)>,
 }
 
-/// Sensors that were found at the start.
+/// Temperature sensors and core clocks that were found at the start, with their last readings.
 #[derive(Debug)]
 pub(super) struct Sensors {
     temperatures: Vec<(String, SlowFile<f64>)>,
@@ -31,9 +31,9 @@ pub(super) struct Sensors {
 }
 
 impl Sensors {
-    /// Finds the sensors in the tree at `sys`. Thermal zones are used only if no chip has a sensor,
-    /// because they repeat the same sensors. Reading a chip may take milliseconds, so a reading is
-    /// used until it is `max_age_ns` old.
+    /// Finds the sensors in the file tree `sys`. Thermal zones are used only if no chip has a
+    /// sensor, because they repeat the same sensors. A reading is used until it is `max_age_ns`
+    /// nanoseconds old, because reading a chip may take milliseconds.
     pub(super) fn find(sys: &Path, max_age_ns: u64) -> Self {
         let mut temperatures = chip_sensors(sys);
         if temperatures.is_empty() {
@@ -50,7 +50,8 @@ impl Sensors {
         }
     }
 
-    /// Reads all sensors. Leaves out those that fail, such as that of an offline core.
+    /// Returns the readings of all sensors, renewed where they are too old. Leaves out those that
+    /// fail, such as the clock of an offline core.
     pub(super) fn sample(&mut self) -> SensorSample {
         let temperatures = self.temperatures.iter_mut().filter_map(|(name, file)| {
             let millidegrees = file.read("temperature", number).ok()?.value;

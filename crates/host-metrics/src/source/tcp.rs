@@ -4,41 +4,47 @@ use std::collections::BTreeMap;
 
 use super::text::words;
 
-/// Counters of TCP segments since boot, and the number of connections.
+/// Counters of TCP segments since boot, and the present number of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TcpSample {
-    /// Number of segments that were sent again.
+    /// Number of segments retransmitted since boot.
     pub retransmits: u64,
-    /// Number of segments sent.
+    /// Number of segments sent since boot, without retransmissions; `None` if the kernel does not
+    /// report it.
     pub segments_sent: Option<u64>,
-    /// Number of connections that are established, or that the other side has closed.
+    /// Number of connections now in state `ESTABLISHED` or `CLOSE_WAIT`; `None` if the kernel does
+    /// not report it.
     pub established: Option<u64>,
 }
 
-/// Connections that listening sockets rejected since boot.
+/// Numbers of connections that listening sockets rejected since boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ListenSample {
-    /// Number of connections rejected because the accept queue was full.
+    /// Number of connections rejected since boot because the accept queue was full.
     pub overflows: u64,
-    /// Number of connections rejected for any reason.
+    /// Number of connections rejected since boot for any reason, a full queue included; `None` if
+    /// the kernel does not report it.
     pub drops: Option<u64>,
 }
 
-/// Numbers of sockets.
+/// Numbers of TCP sockets of this network namespace now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SocketSample {
-    /// Number of TCP sockets in use.
+    /// Number of IPv4 TCP sockets in use now; those of IPv6 are counted elsewhere.
     pub in_use: u64,
-    /// Number of closed sockets kept until no late packet can arrive (`TIME_WAIT`).
+    /// Number of closed sockets kept until no late packet can arrive (`TIME_WAIT`); `None` if the
+    /// kernel does not report it.
     pub time_wait: Option<u64>,
-    /// Number of sockets that belong to no process (orphans).
+    /// Number of sockets that no longer belong to a process (orphans); `None` if the kernel does
+    /// not report it.
     pub orphans: Option<u64>,
 }
 
-/// Number of TCP sockets by state, such as `established`.
+/// Number of TCP sockets in each state, by its name, such as `established`.
 pub(crate) type SocketStateSample = BTreeMap<&'static str, u64>;
 
 /// Parses `/proc/net/snmp`: a line of names, followed by a line of numbers in the same order.
+/// `None` without a number of retransmitted segments.
 pub(crate) fn parse_snmp(text: &str) -> Option<TcpSample> {
     let wanted = ["RetransSegs", "OutSegs", "CurrEstab"];
     let [retransmits, segments_sent, established] = named_columns(text, "Tcp: ", wanted)?;
@@ -49,7 +55,8 @@ pub(crate) fn parse_snmp(text: &str) -> Option<TcpSample> {
     })
 }
 
-/// Parses `/proc/net/netstat`, which has the same form as `snmp`.
+/// Parses `/proc/net/netstat`: a line of names, followed by a line of numbers in the same order.
+/// `None` without a number of overflows.
 pub(super) fn parse_netstat(text: &str) -> Option<ListenSample> {
     let wanted = ["ListenOverflows", "ListenDrops"];
     let [overflows, drops] = named_columns(text, "TcpExt: ", wanted)?;
@@ -59,8 +66,9 @@ pub(super) fn parse_netstat(text: &str) -> Option<ListenSample> {
     })
 }
 
-/// Returns the numbers under these names. Each is absent if its name is missing or its value is not
-/// a number.
+/// Returns the numbers under the names `wanted`, in their order, from the first two lines that
+/// begin with `prefix`: names and numbers. A number is `None` if its name is missing or it is
+/// malformed; the whole is `None` without two such lines.
 fn named_columns<const N: usize>(
     text: &str,
     prefix: &str,
@@ -77,7 +85,8 @@ fn named_columns<const N: usize>(
     Some(found)
 }
 
-/// Parses `/proc/net/sockstat`: `TCP: inuse 1 orphan 0 tw 0 …`.
+/// Parses the line `TCP: inuse 1 orphan 0 tw 0 …` of `/proc/net/sockstat`. `None` without a number
+/// of sockets in use.
 pub(super) fn parse_sockstat(text: &str) -> Option<SocketSample> {
     let line = text.lines().find_map(|line| line.strip_prefix("TCP: "))?;
     let value = |wanted: &str| -> Option<u64> {
@@ -92,7 +101,8 @@ pub(super) fn parse_sockstat(text: &str) -> Option<SocketSample> {
     })
 }
 
-/// Names of the states, in the order of the kernel's codes (`include/net/tcp_states.h`).
+/// Names of the TCP states, in the order of the kernel's codes (`include/net/tcp_states.h`), which
+/// begin at 1.
 const STATES: [&str; 12] = [
     "established",
     "syn_sent",
@@ -108,9 +118,9 @@ const STATES: [&str; 12] = [
     "new_syn_received",
 ];
 
-/// Parses `/proc/net/tcp` followed by `tcp6`, with lines `sl local remote st …`; `None` without the
-/// header line. The result contains every state, so that a state does not become absent when its
-/// last socket is closed.
+/// Parses `/proc/net/tcp` or `tcp6`, with lines `sl local remote st …`, into the number of sockets
+/// in each state. Contains every state, so that a state does not become absent when its last socket
+/// is closed. `None` without the header line.
 pub(super) fn parse_states(text: &str) -> Option<SocketStateSample> {
     let heading = |line: &&str| line.trim_start().starts_with("sl ");
     text.lines().find(heading)?;

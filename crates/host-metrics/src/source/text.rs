@@ -1,9 +1,10 @@
-//! Lines, words and pairs of the kernel's files. They are split at bytes, because hundreds of lines
-//! are split at each tick and the methods of `str` search for characters.
+//! Splitting the kernel's files into lines, words and pairs. The functions split at bytes, because
+//! hundreds of lines are split at each tick and the methods of `str` search for characters.
 
 use memchr::{memchr, memchr2};
 
-/// Splits a file of `key value` lines into pairs; leaves out lines without a value.
+/// Splits a file of `key value` lines into pairs, each value without spaces around it; leaves out
+/// lines without a space or tab.
 pub(super) fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
     lines(text).filter_map(|line| {
         let end = memchr2(b' ', b'\t', line.as_bytes())?;
@@ -11,13 +12,14 @@ pub(super) fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// Returns the number on the line that begins with `key`, in a file of `key value` lines.
+/// Returns the number after `key` and a space or tab at the beginning of a line; `None` if there is
+/// no such line or no number.
 pub(super) fn number(text: &str, key: &str) -> Option<u64> {
     let line = lines(text).find_map(|line| line.strip_prefix(key)?.strip_prefix([' ', '\t']))?;
     line.trim_ascii().parse().ok()
 }
 
-/// Splits a line at single spaces.
+/// Splits a line at each single space; consecutive spaces give empty words.
 pub(super) fn words(line: &str) -> impl Iterator<Item = &str> {
     split_at(line, b' ')
 }
@@ -26,7 +28,8 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     split_at(text, b'\n')
 }
 
-/// Splits a text at an ASCII byte, which is never part of another character.
+/// Splits a text at each `separator`, an ASCII byte, which is never part of another character.
+/// Yields nothing for an empty text.
 fn split_at(text: &str, separator: u8) -> impl Iterator<Item = &str> {
     let mut rest = Some(text).filter(|text| !text.is_empty());
     std::iter::from_fn(move || {

@@ -1,43 +1,44 @@
-//! Readings with the time at which they were taken.
+//! Values that were read, with the time of the read.
 
 use crate::clock::monotonic_ns;
 
-/// Beginning and end of a read on the monotonic clock.
+/// Times before and after a read, on the monotonic clock (`CLOCK_MONOTONIC`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReadSpan {
-    /// Time before the read, in nanoseconds.
+    /// Time before the read, in nanoseconds on the monotonic clock.
     pub begin_ns: u64,
-    /// Time after the read, in nanoseconds.
+    /// Time after the read, in nanoseconds on the monotonic clock.
     pub end_ns: u64,
 }
 
 impl ReadSpan {
-    /// Returns the best estimate of the instant at which the kernel took the figures, in
-    /// nanoseconds.
+    /// Returns the middle of the read, in nanoseconds on the monotonic clock: the best estimate of
+    /// the instant at which the kernel took the figures.
     pub fn midpoint_ns(&self) -> u64 {
         u64::midpoint(self.begin_ns, self.end_ns)
     }
 
-    /// Returns the largest distance of that instant from the midpoint, in nanoseconds.
+    /// Returns half of the length of the read, rounded up, in nanoseconds: the largest error of the
+    /// midpoint as that instant.
     pub fn slack_ns(&self) -> u64 {
         self.end_ns.saturating_sub(self.begin_ns).div_ceil(2)
     }
 }
 
-/// Value with the time of its read.
+/// Value that was read, with the time of the read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timed<T> {
-    /// Time of the read.
+    /// Times before and after the read.
     pub span: ReadSpan,
     /// Value that was read.
     pub value: T,
 }
 
 impl<T> Timed<T> {
-    /// Calls `read`, and notes the time before and after.
+    /// Calls `read` and returns its value with the times before and after the call.
     ///
     /// # Errors
-    /// Fails as `read` does.
+    /// Returns the error of `read`.
     pub(crate) fn around<E>(read: impl FnOnce() -> Result<T, E>) -> Result<Self, E> {
         let begin_ns = monotonic_ns();
         let value = read()?;
@@ -48,7 +49,7 @@ impl<T> Timed<T> {
         })
     }
 
-    /// Converts the value and keeps the time.
+    /// Converts the value with `change` and keeps the time.
     pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Timed<U> {
         Timed {
             span: self.span,

@@ -1,12 +1,12 @@
-//! Log of the answers after a disturbance, by the instants at which their requests began.
+//! Log of the answers to requests since the end of a disturbance, such as a spike of the load.
 
 use statistics::recovery::{Begun, TOLERANCE};
 
 use crate::record::cohort_counts::InFlightAges;
 use crate::record::interval::Interval;
 
-/// Answers since the end of a disturbance, by interval, with the requests in flight at the last
-/// interval's end.
+/// Answers since the end of a disturbance, by interval of the step, and the requests in flight at
+/// the end of the last interval.
 #[derive(Debug)]
 pub(super) struct AnswerLog {
     /// End of the disturbance on `CLOCK_MONOTONIC`, in nanoseconds.
@@ -16,18 +16,19 @@ pub(super) struct AnswerLog {
     in_flight: InFlightAges,
 }
 
-/// Answers of one interval.
+/// Answers that arrived in one interval.
 #[derive(Debug)]
 struct AnsweredInterval {
     from_ns: u64,
     to_ns: u64,
-    /// Pairs of a duration in nanoseconds and the number of successful requests that took it.
+    /// Pairs of a duration in nanoseconds and the number of successful requests with that duration.
     durations: Vec<(u64, u64)>,
     failed: u64,
 }
 
 impl AnswerLog {
-    /// Creates the log of answers after a disturbance that ends at `disturbed_until_ns`.
+    /// Creates the empty log of a disturbance that ends at `disturbed_until_ns`, in nanoseconds on
+    /// `CLOCK_MONOTONIC`.
     pub(super) fn new(disturbed_until_ns: u64) -> Self {
         Self {
             disturbed_until_ns,
@@ -42,8 +43,8 @@ impl AnswerLog {
         self.disturbed_until_ns
     }
 
-    /// Adds the interval that ends at `now_ns`. Ignores intervals that end before the disturbance
-    /// does.
+    /// Adds the interval from the last one's end to `now_ns`, on `CLOCK_MONOTONIC`. Ignores its
+    /// answers if it ends no later than the disturbance.
     pub(super) fn push(&mut self, now_ns: u64, interval: &Interval) {
         let from_ns = std::mem::replace(&mut self.last_ns, now_ns);
         if now_ns <= self.disturbed_until_ns {
@@ -63,10 +64,11 @@ impl AnswerLog {
         self.in_flight.clone_from(&interval.in_flight);
     }
 
-    /// Returns the requests that began after the disturbance and before `until_ns`, by stretches of
+    /// Counts the requests that began after the disturbance and before `until_ns`, by stretches of
     /// `stretch_ns`. A request is late if it took longer than 1.1 × `base_ns`, failed, or is still
-    /// waiting after that time. The result stops before the first stretch with a request that waits
-    /// for a shorter time, because it is unknown whether that request will be late.
+    /// waiting after that time. The result ends before the first stretch with a request that has
+    /// waited for a shorter time so far, because it may still become late. All times are in
+    /// nanoseconds, `until_ns` is on `CLOCK_MONOTONIC`.
     ///
     /// The beginning of an answered request is estimated, to within half an interval, as the middle
     /// of the interval in which it finished minus its duration. A failed request has no known

@@ -1,9 +1,10 @@
-//! CPU time at the boundaries of a step's measured spans.
+//! Readings of CPU time at the boundaries of a step's measured spans.
 
 use crate::load::cpu_use::{CpuReading, CpuUse};
 use crate::plan::segments::Segments;
 
-/// CPU readings at the start of the measured part and at the end of each measured span.
+/// CPU readings at the start of a step's measured part and at the end of each of its measured
+/// spans.
 #[derive(Debug)]
 pub(super) struct BoundaryReadings {
     boundaries: Vec<u64>,
@@ -11,7 +12,7 @@ pub(super) struct BoundaryReadings {
 }
 
 impl BoundaryReadings {
-    /// Creates the readings of a step before any is taken.
+    /// Creates the empty list of readings for a step with the boundaries of `segments`.
     pub(super) fn new(segments: &Segments) -> Self {
         let boundaries = segments.boundaries();
         Self {
@@ -20,25 +21,27 @@ impl BoundaryReadings {
         }
     }
 
-    /// Replaces the future boundaries by those of `segments`, which include a change of the load.
+    /// Replaces the boundaries by those of `segments`, which differ only in the future, after a
+    /// change of the load.
     pub(super) fn change_boundaries(&mut self, segments: &Segments) {
         self.boundaries = segments.boundaries();
     }
 
-    /// Returns the next boundary on `CLOCK_MONOTONIC`, in nanoseconds; the last one once all have
-    /// passed.
+    /// Returns the next boundary that has no reading yet, in nanoseconds on `CLOCK_MONOTONIC`; the
+    /// last boundary once all have a reading.
     pub(super) fn next_ns(&self) -> u64 {
         let next = self.boundaries.get(self.readings.len());
         next.or(self.boundaries.last()).copied().unwrap_or(0)
     }
 
-    /// Returns the last boundary that has passed.
+    /// Returns the last boundary that has a reading, in nanoseconds on `CLOCK_MONOTONIC`; `None`
+    /// before the start of the measured part.
     pub(super) fn passed_ns(&self) -> Option<u64> {
         let last = self.readings.len().checked_sub(1)?;
         self.boundaries.get(last).copied()
     }
 
-    /// Returns true if the measured part has begun.
+    /// Returns true once the start of the measured part has a reading.
     pub(super) fn has_begun(&self) -> bool {
         !self.readings.is_empty()
     }
@@ -50,8 +53,9 @@ impl BoundaryReadings {
             .min(self.boundaries.len().saturating_sub(1))
     }
 
-    /// Takes a single reading for all boundaries that have newly passed by `now_ns`; none if there
-    /// are none. Two boundaries share a reading if the controller was late.
+    /// Notes all boundaries until `now_ns`, on `CLOCK_MONOTONIC`, that have no reading yet. Calls
+    /// `read` once for all of them together, and not at all if there are none; several share a
+    /// reading if the controller was late.
     pub(super) fn pass(&mut self, now_ns: u64, mut read: impl FnMut() -> CpuReading) {
         let passed = self.boundaries.partition_point(|at_ns| *at_ns <= now_ns);
         if passed > self.readings.len() {
@@ -59,13 +63,14 @@ impl BoundaryReadings {
         }
     }
 
-    /// Uses `before`, taken before the preparation, as the first reading. For a step whose measured
-    /// part never began, the CPU use then covers the preparation.
+    /// Replaces all readings by `before`, which was taken before the preparation. For a step whose
+    /// measured part never began, the CPU use then covers the preparation.
     pub(super) fn begin_with(&mut self, before: CpuReading) {
         self.readings = vec![before];
     }
 
-    /// Takes a last reading if the step ended before its last boundary.
+    /// Adds a last reading if the step ended before its last boundary, and a first one if there is
+    /// none.
     pub(super) fn end(&mut self, mut read: impl FnMut() -> CpuReading) {
         if self.readings.is_empty() {
             self.readings.push(read());
@@ -75,13 +80,13 @@ impl BoundaryReadings {
         }
     }
 
-    /// Returns the instant of the last reading on `CLOCK_MONOTONIC`, in nanoseconds; 0 if there is
+    /// Returns the instant of the last reading, in nanoseconds on `CLOCK_MONOTONIC`; 0 if there is
     /// none.
     pub(super) fn last_ns(&self) -> u64 {
         self.readings.last().map_or(0, |reading| reading.at_ns)
     }
 
-    /// Returns the CPU time used from the first reading to the last.
+    /// Returns the CPU time used from the first reading to the last; zero without a reading.
     pub(super) fn whole(&self) -> CpuUse {
         match (self.readings.first(), self.readings.last()) {
             (Some(first), Some(last)) => last.since(first),
@@ -89,7 +94,7 @@ impl BoundaryReadings {
         }
     }
 
-    /// Iterates over the CPU time used in each measured span that has begun.
+    /// Iterates over the CPU time used in each measured span that has begun, in order.
     pub(super) fn spans(&self) -> impl Iterator<Item = CpuUse> {
         self.readings.windows(2).map(|pair| pair[1].since(&pair[0]))
     }

@@ -1,9 +1,9 @@
-//! Signal to stop, for all threads and tasks of a run.
+//! Flag that stops a run, for all its threads and tasks.
 
 use tokio_util::sync::CancellationToken;
 
-/// Flag that a signal handler or a caller sets once. The controller's thread and all tasks observe
-/// it.
+/// Flag that stops a run. A signal handler or a caller sets it once; the controller's thread and
+/// all tasks observe it. Clones share one flag.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(CancellationToken);
 
@@ -23,7 +23,7 @@ impl Cancel {
         self.0.is_cancelled()
     }
 
-    /// Waits until the flag is set. Not for hot paths, because each wait registers in a shared
+    /// Waits until the flag is set. Too slow for hot paths, because each wait registers in a shared
     /// list.
     pub async fn cancelled(&self) {
         self.0.cancelled().await;

@@ -1,4 +1,4 @@
-//! Controller of one step. It waits until the load can begin, starts and watches it, waits for the
+//! Controller of one step. It waits until the load can begin, starts and observes it, waits for the
 //! last answers, and assembles the result.
 
 use std::time::Duration;
@@ -24,34 +24,36 @@ use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 use crate::record::interval::Interval;
 
-/// Longest drain after an interrupt, because the whole run must end within 3 s of it.
+/// Longest drain after an interrupt, in place of that of the plan, because the whole run must end
+/// within 3 s of it.
 const DRAIN_WHEN_CANCELLED: Duration = Duration::from_millis(200);
-/// Time between two reports of the load's state while it is being prepared.
+/// Time between two reports of the number of open sessions while a load is being prepared, in
+/// nanoseconds.
 const GAUGED_EVERY_NS: u64 = 200_000_000;
 
-/// Controller of one run of a load of any kind. The run is one step of the report, or a traced run
-/// of which each measured segment is a step of the report.
+/// Controller of one run of a load of any kind. The run becomes one step of the report or, if it is
+/// traced, one step for each of its measured segments.
 pub(crate) struct Controller<'a> {
     plan: &'a StepPlan,
     cancel: &'a Cancel,
     observer: &'a mut dyn Observer,
     source: &'a mut dyn LoadSource,
     heartbeat: Heartbeat,
-    /// Answers since the end of the spike in the load's curve; absent for other loads.
+    /// Answers since the end of the spike in the load's curve; `None` without a spike.
     answers: Option<AnswerLog>,
-    /// Time chart and stalls of the current step.
+    /// Time charts and longest stall of the step of the report that runs now.
     watch: StepWatch,
-    /// Time charts and stalls of the steps before it.
+    /// Time charts and longest stalls of the steps of the report that have ended, in order.
     watched: Vec<StepWatch>,
-    /// True if each measured segment is a step of the report.
+    /// True if each measured segment becomes a step of the report.
     tells_segments: bool,
     excused_wait: Duration,
-    /// True if the load could not begin at the start that its plan gives.
+    /// True if the load could not begin at the start instant of its plan.
     late: bool,
 }
 
 impl<'a> Controller<'a> {
-    /// Creates the controller of a step whose load `source` makes.
+    /// Creates the controller of a step with this plan, whose load `source` makes.
     pub(crate) fn new(
         plan: &'a StepPlan,
         cancel: &'a Cancel,
@@ -74,14 +76,15 @@ impl<'a> Controller<'a> {
     }
 
     /// Makes each measured segment a step of the report. `excused_wait` is the length of the waits
-    /// that the run causes on purpose.
+    /// that the run causes on purpose, which stop rules then allow.
     pub(super) fn by_segment(mut self, excused_wait: Duration) -> Self {
         self.tells_segments = true;
         self.excused_wait = excused_wait;
         self
     }
 
-    /// Runs the load to its end, and returns everything measured.
+    /// Runs the load to its end, through preparation, warm-up, measured part and drain, and returns
+    /// all measurements.
     pub(crate) fn run(mut self) -> RunAccount {
         self.observer.phase(Phase::Connect);
         let before = self.source.read_cpu();
@@ -147,7 +150,9 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Waits until the load can begin. Returns the end of the step if it ended before that.
+    /// Waits until the load can begin; returns `None` then. Returns the end of the step if it was
+    /// interrupted, the preparation failed or took longer than the plan's connect time-out, or the
+    /// planned start has passed.
     fn prepare(&mut self) -> Option<StepEnd> {
         let mut gauged_ns = 0;
         let deadline_ns = monotonic_ns() + self.plan.connect_timeout.as_nanos() as u64;
@@ -178,8 +183,9 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Sets the instants of the step and starts the load. If the step has `ended` or is too late,
-    /// it gets segments of length zero, and sessions that wait for the start go on waiting.
+    /// Sets the instants of the step and starts the load. If the step has `ended` already, or its
+    /// planned start is missed, returns segments of length zero and does not start the load; the
+    /// second value is then the failure of a missed start.
     fn begin(&mut self, ended: bool) -> (Segments, Option<StepEnd>) {
         let now_ns = monotonic_ns();
         if ended {
@@ -199,8 +205,8 @@ impl<'a> Controller<'a> {
         (segments, None)
     }
 
-    /// Waits until the start, if the plan gives one. Returns the end of the step if it ended before
-    /// that.
+    /// Waits until the start of the step, if the plan gives an instant for it. Returns the end of
+    /// the step if it ended before; else `None`.
     fn await_start(&mut self, segments: &Segments) -> Option<StepEnd> {
         self.plan.starts_at?;
         self.observer.phase(Phase::Wait);
@@ -212,8 +218,9 @@ impl<'a> Controller<'a> {
         None
     }
 
-    /// Watches the load during warm-up and measured part, reads the CPU time at each boundary, and
-    /// answers requests for changes of the load. Returns the end of the step if it ended early.
+    /// Observes the load during warm-up and measured part, reads the CPU time at each boundary,
+    /// checks stop rules, and answers requests for changes of the load. Returns the end of the step
+    /// if it ended early; else `None`.
     fn hold(
         &mut self,
         window: Window,
@@ -263,8 +270,8 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Begins the measured part, at the first beat after its start: delays of the warm-up spoil nothing
-    /// that is measured.
+    /// Begins the measured part at `now_ns`, the first beat after its start. Discards stalls of the
+    /// warm-up, and informs the observer if there was a warm-up.
     fn begin_measuring(&mut self, window: Window, now_ns: u64) {
         self.heartbeat.count_from(window.measure_start_ns, now_ns);
         if !self.plan.warmup.is_zero() {
@@ -272,13 +279,13 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Returns true if a segment has begun that needs a time chart of its own, as a step of the
-    /// report.
+    /// Returns true if a measured segment has begun that is a step of the report but has no time
+    /// charts yet.
     fn is_behind(&self, readings: &BoundaryReadings) -> bool {
         self.tells_segments && self.watched.len() + 1 < readings.spans_begun()
     }
 
-    /// Begins the time chart of the next segment.
+    /// Ends the time charts of the segment so far and begins those of the next one at `now_ns`.
     fn begin_segment(&mut self, now_ns: u64) {
         self.note_stall();
         let ended = std::mem::replace(&mut self.watch, StepWatch::new(now_ns));
@@ -286,7 +293,7 @@ impl<'a> Controller<'a> {
         self.observer.segment_begins();
     }
 
-    /// Stores the longest stall since the current step of the report began.
+    /// Stores the longest stall since the step of the report began.
     fn note_stall(&mut self) {
         self.watch.worst_stall_ns = self.heartbeat.take_worst_stall_ns();
     }
@@ -325,8 +332,8 @@ impl<'a> Controller<'a> {
         rules.check(now_ns, &interval, self.observer).map(stopped)
     }
 
-    /// Takes the requests that finished until `now_ns`, and adds them to the time chart and, after a
-    /// spike, to the log of answers.
+    /// Takes the requests that finished since the last call, up to `now_ns`. Adds them to the time
+    /// charts and, after a spike, to the log of answers.
     fn take_interval(&mut self, now_ns: u64) -> Interval {
         let interval = self.source.take_interval();
         self.watch.timeline.push(now_ns, &interval);
@@ -336,8 +343,8 @@ impl<'a> Controller<'a> {
         interval
     }
 
-    /// Waits for the last answers, for at most `bound`, and adds them to the time chart. Then cuts
-    /// off what is still in flight.
+    /// Waits for the last answers, for at most `bound`, and adds them to the time charts. Then cuts
+    /// off the requests that are still in flight.
     fn drain(&mut self, bound: Duration) {
         let finished = self.await_workers(bound);
         // This interval is taken before requests are cut off, so that it includes those that hang.
@@ -348,7 +355,8 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Waits until all workers have finished, for at most `bound`. Returns true if they have.
+    /// Waits until all workers have finished, for at most `bound`, or 200 ms once the run is
+    /// cancelled. Returns true if they have finished.
     fn await_workers(&mut self, bound: Duration) -> bool {
         let started_ns = monotonic_ns();
         loop {
@@ -368,8 +376,8 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Waits until the load has verified the connections that it holds. Returns the end of the step
-    /// if it was interrupted meanwhile.
+    /// Waits until the load has verified the connections that it holds; returns `None` then.
+    /// Returns the end `Interrupted` if the run is cancelled meanwhile.
     fn verify(&mut self) -> Option<StepEnd> {
         loop {
             let cancelled = self.cancel.is_cancelled();
@@ -384,8 +392,8 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Ends the load, cutting off what still runs. Returns the end of a failed step if the load
-    /// failed.
+    /// Ends the load, and cuts off what still runs. Returns the end of a failed step if a worker of
+    /// the load failed; else `None`.
     fn failure(&mut self) -> Option<StepEnd> {
         let reason = self.source.join()?;
         Some(StepEnd::Failed { reason })

@@ -5,10 +5,10 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 
 const HEARTBEAT_NS: u64 = 10_000_000;
-/// Time between two checks of a state that is expected to change soon.
+/// Time between two checks of a state that is expected to change soon, in nanoseconds.
 const SHORT_BEAT_NS: u64 = 1_000_000;
 
-/// Sleeps of the controller, with the longest delay by which one ended too late.
+/// Sleeps of the controller, with the longest delay of a wake-up.
 #[derive(Debug, Default)]
 pub(super) struct Heartbeat {
     worst_stall_ns: u64,
@@ -16,6 +16,7 @@ pub(super) struct Heartbeat {
 
 impl Heartbeat {
     /// Sleeps for 10 ms, or until `until_ns` if that is earlier. Returns the instant of waking.
+    /// Both instants are in nanoseconds on `CLOCK_MONOTONIC`.
     pub(super) fn beat(&mut self, until_ns: u64) -> u64 {
         let now_ns = monotonic_ns();
         let due_ns = (now_ns + HEARTBEAT_NS).min(until_ns.max(now_ns));
@@ -25,28 +26,29 @@ impl Heartbeat {
         woke_ns
     }
 
-    /// Sleeps for 1 ms, and returns the instant of waking.
+    /// Sleeps for 1 ms, and returns the instant of waking, in nanoseconds on `CLOCK_MONOTONIC`.
     pub(super) fn short_beat(&mut self) -> u64 {
         self.beat(monotonic_ns() + SHORT_BEAT_NS)
     }
 
-    /// Forgets the delays before `from_ns`, at the first beat after it, which woke at `woke_ns`: what lies
-    /// between the two is part of a delay.
+    /// Discards the parts of delays before `from_ns`. Call it at the first beat after that instant,
+    /// which woke at `woke_ns`: the longest delay is then at most the time between the two.
     pub(super) fn count_from(&mut self, from_ns: u64, woke_ns: u64) {
         let late_ns = woke_ns.saturating_sub(from_ns);
         self.worst_stall_ns = self.worst_stall_ns.min(late_ns);
     }
 
-    /// Returns the longest delay of a sleep since the last call, in nanoseconds.
+    /// Returns the longest delay of a wake-up since the last call, in nanoseconds, and resets it to
+    /// zero.
     pub(super) fn take_worst_stall_ns(&mut self) -> u64 {
         std::mem::take(&mut self.worst_stall_ns)
     }
 }
 
-/// Ticks at start + k·interval, and at each boundary of the step, so that no interval lies on both sides
-/// of one. Delays therefore do not add up, and several processes tick at the same instants. Instants of the
-/// grid less than half an interval from a boundary are left out, because what comes in a few milliseconds
-/// makes no interval.
+/// Instants of a step at which an interval ends: start + k·interval, and each boundary of the step,
+/// so that no interval lies on both sides of one. Delays do not add up, and several processes tick
+/// at the same instants. Instants of the grid less than half an interval from a boundary are left
+/// out, because a few milliseconds make no useful interval.
 #[derive(Debug)]
 pub(super) struct TickGrid {
     start_ns: u64,
@@ -56,8 +58,9 @@ pub(super) struct TickGrid {
 }
 
 impl TickGrid {
-    /// Creates the ticks of a step that starts at `start_ns` and is measured for `measure`, or zero
-    /// if that is unknown. There are about forty ticks, at least 0.1 s and at most 1 s apart.
+    /// Creates the ticks of a step that starts at `start_ns`, on `CLOCK_MONOTONIC`, and is measured
+    /// for `measure`, or zero if that is unknown. Ticks are a fortieth of `measure` apart, but at
+    /// least 0.1 s and at most 1 s.
     pub(super) fn new(start_ns: u64, measure: Duration) -> Self {
         let interval = Self::interval(measure);
         Self {
@@ -68,20 +71,22 @@ impl TickGrid {
         }
     }
 
-    /// Returns the time between two ticks of a step that is measured for `measure`.
+    /// Returns the time between two ticks of a step that is measured for `measure`: a fortieth of
+    /// it, at least 0.1 s and at most 1 s.
     pub(super) fn interval(measure: Duration) -> Duration {
         (measure / 40).clamp(Duration::from_millis(100), Duration::from_secs(1))
     }
 
-    /// Returns the first instant of the grid at `instant_ns` or after.
+    /// Returns the first instant of the grid at `instant_ns` or after, in nanoseconds on
+    /// `CLOCK_MONOTONIC`.
     pub(super) fn next_from(&self, instant_ns: u64) -> u64 {
         let interval_ns = self.interval.as_nanos() as u64;
         let passed_ns = instant_ns.saturating_sub(self.start_ns);
         self.start_ns + passed_ns.div_ceil(interval_ns) * interval_ns
     }
 
-    /// Returns the time since the last tick if a tick is due at `now_ns`, or if `wanted`. Missed
-    /// ticks are not made up for.
+    /// Returns the time since the last tick if a tick is due at `now_ns`, or if `wanted`; else
+    /// `None`. Ticks that were missed are skipped.
     pub(super) fn tick(
         &mut self,
         now_ns: u64,
@@ -104,8 +109,8 @@ impl TickGrid {
         Some(Duration::from_nanos(elapsed_ns))
     }
 
-    /// Returns true if a last tick is due for a load that ended early, unless the last one was a moment
-    /// ago.
+    /// Returns true if a load that ended early at `now_ns` needs one more tick: the last one was at
+    /// least half an interval ago. Notes that tick as the last one.
     pub(super) fn ends(&mut self, now_ns: u64) -> bool {
         let is_due = now_ns.saturating_sub(self.last_ns) >= half_ns(self.interval);
         if is_due {
@@ -122,17 +127,18 @@ impl TickGrid {
     }
 }
 
-/// Boundaries of a step's measured spans next to an instant.
+/// Boundaries of a step's measured spans before and after an instant, in nanoseconds on
+/// `CLOCK_MONOTONIC`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Boundaries {
-    /// Last one that has passed.
+    /// Last boundary that has passed; `None` before the first one.
     pub(super) passed_ns: Option<u64>,
-    /// Next one; the last one once all have passed.
+    /// Next boundary; the last one once all have passed.
     pub(super) next_ns: u64,
 }
 
 impl Boundaries {
-    /// Returns true if one of them is less than half an `interval` from `instant_ns`.
+    /// Returns true if one of the boundaries is less than half an `interval` from `instant_ns`.
     fn are_near(self, instant_ns: u64, interval: Duration) -> bool {
         let mut all = self.passed_ns.into_iter().chain([self.next_ns]);
         all.any(|ns| ns.abs_diff(instant_ns) < half_ns(interval))
@@ -149,8 +155,8 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    /// Simulates controller wake-ups at `beats_ms` after the start. Returns the instant of each
-    /// tick and the time since the tick before, in milliseconds.
+    /// Simulates wake-ups of the controller at `beats_ms`, in milliseconds after the start. Returns
+    /// the instant of each tick and the time since the tick before, both in milliseconds.
     fn ticks(beats_ms: impl IntoIterator<Item = u64>) -> Vec<(u64, u64)> {
         let start_ns = 7_000 * MS;
         let mut grid = TickGrid::new(start_ns, Duration::from_secs(4));
@@ -161,14 +167,14 @@ mod tests {
         beats_ms.into_iter().filter_map(tick).collect()
     }
 
-    /// No boundary has passed, and none is near.
+    /// Boundaries of which none has passed and none is near.
     const FAR: Boundaries = Boundaries {
         passed_ns: None,
         next_ns: u64::MAX,
     };
 
-    /// Ends of the intervals of a step with these boundaries and a grid of 100 ms, beats of 10 ms and at
-    /// each boundary, all in milliseconds since its start.
+    /// Returns the ends of the intervals of a step with these boundaries, a grid of 100 ms, and
+    /// beats every 10 ms and at each boundary. All are in milliseconds since the start of the step.
     fn ends(boundaries_ms: &[u64]) -> Vec<u64> {
         let start_ns = 7_000 * MS;
         let mut grid = TickGrid::new(start_ns, Duration::from_secs(4));

@@ -1,5 +1,5 @@
 //! Changes of the load of a running step. Other threads request them, and the step's controller
-//! answers.
+//! answers the requests.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Weak};
@@ -16,25 +16,25 @@ use crate::plan::load_curve::LoadCurve;
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 
-/// Handle by which other threads change the load of a step while it runs. An observer gets it with
-/// [`Observer::load_control`](crate::Observer::load_control).
+/// Handle by which other threads change the load of a step while it runs. An observer receives it
+/// in [`Observer::load_control`](crate::Observer::load_control).
 #[derive(Debug, Clone)]
 pub struct LoadControl {
     requests: Sender<ChangeRequest>,
     controller: ThreadId,
-    /// Token that the controller keeps while it answers requests.
+    /// Token that the controller keeps while it answers requests; afterwards every request fails.
     open: Weak<()>,
 }
 
 /// Change of a load that the controller has accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AppliedChange {
-    /// Instant on `CLOCK_MONOTONIC` from which the load follows the new curve, in nanoseconds. It
+    /// Instant from which the load follows the new curve, in nanoseconds on `CLOCK_MONOTONIC`. It
     /// is the next tick of the step's timeline that leaves enough time to inform all threads and
     /// processes that make the load.
     pub at_ns: u64,
-    /// Position, among the step's segments, of the segment that contains the results from that
-    /// instant on.
+    /// Position, counted from 0 among the step's segments, of the segment that contains the results
+    /// from that instant on.
     pub segment: usize,
 }
 
@@ -46,12 +46,12 @@ struct ChangeRequest {
 
 impl LoadControl {
     /// Requests that the load follow `load` until the step ends: arrivals per second in an open
-    /// loop, users in a closed loop. Waits for the controller's answer, which takes some hundredths
-    /// of a second. The change itself begins later, at the instant in the answer.
+    /// loop, users in a closed loop. Blocks until the controller answers, some hundredths of a
+    /// second. The change itself begins later, at the instant in the answer.
     ///
     /// # Errors
-    /// Fails if the load of the step cannot be changed, if this change is impossible, or if the
-    /// step is over. Nothing changes then.
+    /// Fails if the load of the step cannot be changed, if this change is impossible, if the step
+    /// is over, or if the caller runs on the controller's thread. The load then stays as it is.
     pub fn change(&self, load: impl Into<LoadCurve>) -> Result<AppliedChange, ChangeError> {
         if self.open.strong_count() == 0 {
             return Err(ChangeError::StepOver);
@@ -71,21 +71,22 @@ impl LoadControl {
 }
 
 /// Requests for changes of the load of one step, on its controller's side. Once this value is
-/// dropped, every request fails because the step is over.
+/// dropped, every further request fails because the step is over.
 #[derive(Debug)]
 pub(super) struct ChangeRequests {
     control: LoadControl,
     _open: Arc<()>,
     received: Receiver<ChangeRequest>,
-    /// Reason for which the load of this step can never be changed; absent if it can.
+    /// Reason for which the load of this step can never be changed; `None` if it can.
     refusal: Option<ChangeError>,
     segments: Segments,
     accepted: Vec<LoadChange>,
 }
 
 impl ChangeRequests {
-    /// Creates the receiver of requests for a step. The calling thread becomes the controller that
-    /// answers them. `is_traced` is true for a traced run, whose load cannot be changed.
+    /// Creates the receiver of requests for a step. The calling thread becomes the controller, from
+    /// which no request is accepted. `is_traced` is true for a traced run, whose load cannot be
+    /// changed.
     pub(super) fn new(plan: &StepPlan, segments: &Segments, is_traced: bool) -> Self {
         let (requests, received) = mpsc::channel();
         let open = Arc::new(());
@@ -103,13 +104,13 @@ impl ChangeRequests {
         }
     }
 
-    /// Returns the handle by which other threads request changes.
+    /// Returns the handle by which other threads request changes of the load.
     pub(super) fn control(&self) -> &LoadControl {
         &self.control
     }
 
-    /// Answers all pending requests. Each accepted change begins at a tick of `grid`, which becomes
-    /// a boundary of `readings`.
+    /// Answers all pending requests. Each accepted change begins at a tick of `grid`, informs
+    /// `source`, and becomes a boundary of `readings`.
     pub(super) fn answer(
         &mut self,
         grid: &TickGrid,
@@ -159,7 +160,7 @@ impl ChangeRequests {
         Ok(AppliedChange { at_ns, segment })
     }
 
-    /// Stops answering requests, and returns the accepted changes.
+    /// Stops answering requests, and returns the accepted changes, in order.
     pub(super) fn close(self) -> Vec<LoadChange> {
         self.accepted
     }
@@ -192,8 +193,8 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    /// Source of load that records its changes. `lead_ns` is the time that it needs before a
-    /// change.
+    /// Source of load that only records its changes. `lead_ns` is the time that it needs before a
+    /// change, in nanoseconds; `None` if its load cannot be changed.
     struct Notes {
         segments: Segments,
         changes: Vec<LoadChange>,
@@ -262,7 +263,7 @@ mod tests {
     }
 
     /// Requests a change to 300 arrivals per second at each of the instants `at_ms`, in
-    /// milliseconds since the start of the step, and returns the answers.
+    /// milliseconds since the start of the step, and returns the answer to each.
     fn ask(plan: &StepPlan, lead_ns: Option<u64>, is_traced: bool, at_ms: &[u64]) -> Vec<Asked> {
         let start_ns = 10_000 * MS;
         let segments = Segments::new(start_ns, plan.warmup, plan.measure, &plan.segments);

@@ -1,11 +1,12 @@
-//! Warning about a load of requests that its step was too short to make.
+//! Warning about a step that was too short to make its load of requests.
 
 use bench_report::{Step, StepEnd, Warning, WarningCode};
 
 use super::step_load::StepLoad;
 
-/// Warns if `step`, which is step 0, lasted as long as planned but was too short for its load: no
-/// request began, or some users could not start at the spawn rate.
+/// Warns if `step`, named as step 0, lasted as long as planned but was too short for its load: no
+/// request began, or the spawn rate was too low for some users to start. `None` if neither is so,
+/// or if the step ended in another way.
 pub(super) fn missing_load(load: &StepLoad<'_>, step: &Step) -> Option<Warning> {
     if step.end != StepEnd::Completed {
         return None;

@@ -1,25 +1,29 @@
-//! Requests that have waited longer than a stop rule allows.
+//! Requests in flight that have waited longer than a stop rule allows.
 
 use crate::record::cohort_counts::InFlightAges;
 
-/// Numbers of requests that have waited longer than one stop rule allows.
+/// Numbers of requests that waited longer than one stop rule allows.
 #[derive(Debug, Default)]
 pub(crate) struct OverdueRequests {
     /// Number of requests that became overdue since the rule was last judged. Each request counts
-    /// once.
+    /// once, when it becomes overdue.
     pub(crate) count: u64,
-    /// Number of all overdue requests, if no request was answered for a second; else 0.
+    /// Number of all requests in flight that are overdue, if no request finished for a second; else
+    /// 0.
     pub(crate) stalled: u64,
     /// Age in nanoseconds at which a request becomes overdue.
     pub(crate) overdue_after_ns: u64,
-    /// Latest beginning of the requests that were already counted, on `CLOCK_MONOTONIC`.
+    /// Latest beginning of the requests that are already counted, in nanoseconds on
+    /// `CLOCK_MONOTONIC`.
     counted_until_ns: u64,
-    /// Instant after which requests must become overdue to be counted, on `CLOCK_MONOTONIC`.
+    /// Instant after which requests must become overdue to be counted, in nanoseconds on
+    /// `CLOCK_MONOTONIC`.
     watched_from_ns: u64,
 }
 
 impl OverdueRequests {
-    /// Creates the count of requests that become overdue after `now_ns`.
+    /// Creates the count of requests that become overdue after `now_ns`, in nanoseconds on
+    /// `CLOCK_MONOTONIC`.
     pub(crate) fn since(now_ns: u64) -> Self {
         Self {
             watched_from_ns: now_ns,
@@ -27,8 +31,8 @@ impl OverdueRequests {
         }
     }
 
-    /// Counts the requests in flight that are older than `overdue_after_ns` at `now_ns`. `stalled`
-    /// is true if no request was answered for a second.
+    /// Counts the requests in flight that have newly become older than `overdue_after_ns` at
+    /// `now_ns`, on `CLOCK_MONOTONIC`. `stalled` is true if no request finished for a second.
     pub(crate) fn update(
         &mut self,
         now_ns: u64,
@@ -68,7 +72,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
     const MS: u64 = 1_000_000;
 
-    /// Step on a simulated clock, whose rule is checked once a second.
+    /// Step on a simulated clock, whose stop rule is checked once a second.
     struct Step {
         recorder: Recorder,
         window: RuleWindow,
@@ -87,7 +91,8 @@ mod tests {
             }
         }
 
-        /// Begins a request at `begin_ns`. It finishes after `took_ns`, or hangs if that is `None`.
+        /// Begins a request at `begin_ns` on the simulated clock. It finishes after `took_ns`, or
+        /// never if that is `None`.
         fn request(&self, begin_ns: u64, took_ns: Option<u64>) {
             self.recorder.begin(begin_ns);
             if let Some(took_ns) = took_ns {
@@ -104,7 +109,8 @@ mod tests {
             }
         }
 
-        /// Runs the next second with a request every `gap_ns`, and returns the broken rule, if any.
+        /// Simulates the next second with a request every `gap_ns`, each of which takes `took_ns`,
+        /// or forever if that is `None`. Returns the broken rule; `None` if it holds.
         fn second(&mut self, gap_ns: u64, took_ns: Option<u64>) -> Option<BrokenRule> {
             let end_ns = self.now_ns + SECOND;
             while self.now_ns < end_ns {
@@ -119,7 +125,7 @@ mod tests {
             self.window.check(self.now_ns, &interval, &self.rules)
         }
 
-        /// Runs seconds until the rule breaks, and returns their number; 30 at most.
+        /// Calls `second` until the rule breaks, and returns the number of calls; 30 at most.
         fn seconds_until_broken(&mut self, mut second: impl FnMut(&mut Self)) -> u64 {
             for seconds in 1..30 {
                 second(self);

@@ -1,4 +1,4 @@
-//! Checks of the stop rules over a run. They are suspended while the target is away.
+//! Checks of the stop rules during a run. They are suspended while the target is away.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use super::rule_window::{BrokenRule, RuleWindow};
 use crate::plan::step_plan::StepPlan;
 use crate::record::interval::Interval;
 
-/// Time after which a broken rule ends a run whose target may be away. An absence is noticed only a
-/// moment after the first failures.
+/// Time for which a broken rule waits before it ends a run whose observer watches for absences of
+/// the target, because an absence is noticed only a moment after the first failures.
 const ABSENCE_NOTICED_AFTER: Duration = Duration::from_millis(150);
 
 /// Checks of the stop rules of one run.
@@ -17,17 +17,19 @@ pub(super) struct RuleChecks<'a> {
     plan: &'a StepPlan,
     excused_wait: Duration,
     window: RuleWindow,
-    /// Broken rule that may be due to an absence of the target, with the instant at which it ends
-    /// the run unless an absence is noticed before.
+    /// Broken rule that may be due to an absence of the target, with the instant, in nanoseconds on
+    /// `CLOCK_MONOTONIC`, at which it ends the run unless an absence is noticed before; `None` if
+    /// there is none.
     suspected: Option<(BrokenRule, u64)>,
-    /// True if the target was away at any time since the last interval.
+    /// True if the target was away at any time since the last interval was checked.
     away: bool,
     absence_is_watched: bool,
 }
 
 impl<'a> RuleChecks<'a> {
-    /// Creates the checks of a run that is measured from `now_ns`. `excused_wait` is the length of
-    /// the waits that the run causes on purpose.
+    /// Creates the checks of a run that is measured from `now_ns` on, on `CLOCK_MONOTONIC`.
+    /// `excused_wait` is the length of the waits that the run causes on purpose, which the rules
+    /// allow.
     pub(super) fn new(plan: &'a StepPlan, excused_wait: Duration, now_ns: u64) -> Self {
         Self {
             plan,
@@ -44,8 +46,8 @@ impl<'a> RuleChecks<'a> {
         self.window.note_latencies(interval);
     }
 
-    /// Notes whether the target is away; `None` if that is unknown. If it is away, discards a
-    /// broken rule that was not yet confirmed.
+    /// Notes whether the target is away; `None` if that is unknown. If it is, discards a broken
+    /// rule that has not ended the run yet.
     pub(super) fn note_absence(&mut self, absence: Option<bool>) {
         self.absence_is_watched = absence.is_some();
         if absence == Some(true) {
@@ -54,8 +56,9 @@ impl<'a> RuleChecks<'a> {
         }
     }
 
-    /// Checks an interval that ends at `now_ns`. Returns a broken rule that ends the run at once.
-    /// If the target was away, discards the interval and everything before it.
+    /// Checks the interval that ends at `now_ns`. Returns a broken rule that ends the run at once;
+    /// if the observer watches for absences, keeps it for `confirmed` instead. If the target was
+    /// away, discards the interval and all data before it.
     pub(super) fn check(
         &mut self,
         now_ns: u64,
@@ -79,7 +82,8 @@ impl<'a> RuleChecks<'a> {
         None
     }
 
-    /// Returns a broken rule once enough time has passed to know that the target is not away.
+    /// Returns, and forgets, a broken rule that 150 ms have passed since without an absence of the
+    /// target; `None` if there is none.
     pub(super) fn confirmed(&mut self, now_ns: u64) -> Option<BrokenRule> {
         self.suspected
             .take_if(|(_, from_ns)| now_ns >= *from_ns)
@@ -110,7 +114,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
     const MS: u64 = 1_000_000;
 
-    /// Plan of a run that ends at 10 % errors or a p99 of 500 ms.
+    /// Plan of a run that stops above 10 % of errors or a p99 above 500 ms.
     fn plan() -> StepPlan {
         let load = LoadPlan::Closed {
             users: 4,

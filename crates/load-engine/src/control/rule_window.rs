@@ -1,5 +1,5 @@
-//! Checks whether a step breaks its stop rules, which protect the target and end a step whose limit
-//! is found.
+//! Judgement whether a step breaks its stop rules, which protect the target and end a step whose
+//! limit is found.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use super::overdue_requests::OverdueRequests;
 use crate::plan::stop_rule::StopRule;
 use crate::record::interval::Interval;
 
-/// Smallest number of finished or overdue requests on which a rule may be judged.
+/// Smallest number of finished and overdue requests together on which a rule may be judged.
 const FEWEST: u64 = 20;
-/// Time between two checks of the rules. A short step has at least four checks.
+/// Longest time between two checks of the rules. A step of less than 4 s has four checks.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
 /// Data on which stop rules are judged: the requests that finished since the last check, and the
@@ -19,21 +19,23 @@ pub(crate) struct RuleWindow {
     pending: Interval,
     began_ns: u64,
     asked_every_ns: u64,
-    /// Length of the step's drain in nanoseconds; absent if late requests do not count as errors.
+    /// Length of the step's drain in nanoseconds; `None` if only failed requests count as errors,
+    /// and overdue ones do not.
     drain_ns: Option<u64>,
-    /// Length, in nanoseconds, of the waits that the run causes on purpose; the rules allow them in
-    /// addition.
+    /// Length of the waits that the run causes on purpose, in nanoseconds. The rules add it to the
+    /// time that a request may wait.
     excused_ns: u64,
-    /// Longest successful request so far, in nanoseconds.
+    /// Duration of the longest successful request so far, in nanoseconds.
     longest_ns: u64,
-    /// Instant at the end of the last interval in which a request finished.
+    /// End of the last interval in which a request finished, in nanoseconds on `CLOCK_MONOTONIC`.
     finished_ns: u64,
-    /// Overdue requests of each rule.
+    /// Overdue requests of each stop rule, in the order of the rules.
     overdue: Vec<OverdueRequests>,
 }
 
 impl RuleWindow {
-    /// Creates the data of a step from `now_ns` on, whose measured part has the length `measured`.
+    /// Creates the data of a step from `now_ns` on, in nanoseconds on `CLOCK_MONOTONIC`. Its
+    /// measured part has the length `measured`; zero makes a check after every interval.
     pub(crate) fn new(now_ns: u64, measured: Duration) -> Self {
         Self {
             pending: Interval::new(),
@@ -48,14 +50,14 @@ impl RuleWindow {
     }
 
     /// Sets the length of the drain, after which unanswered requests are cut off. A request that
-    /// waits longer counts as an error. Without this, only failed requests do.
+    /// waits longer counts as an error. Without this setting, only failed requests do.
     #[must_use]
     pub(crate) fn with_drain(mut self, drain: Duration) -> Self {
         self.drain_ns = Some(drain.as_nanos() as u64);
         self
     }
 
-    /// Allows requests to wait longer, by `wait`, than the rules say. Used for waits that the run
+    /// Allows requests to wait longer than the rules state, by `wait`, for waits that the run
     /// causes on purpose.
     #[must_use]
     pub(crate) fn with_excused_wait(mut self, wait: Duration) -> Self {
@@ -63,14 +65,14 @@ impl RuleWindow {
         self
     }
 
-    /// Notes the longest latency of an interval without judging it, for the warm-up. The longest
-    /// latency decides how soon a hanging request counts as an error.
+    /// Notes the longest latency of an interval of the warm-up, without judging it. The longest
+    /// latency decides how soon a request without an answer counts as an error.
     pub(crate) fn note_latencies(&mut self, interval: &Interval) {
         self.longest_ns = self.longest_ns.max(interval.longest_ns);
     }
 
-    /// Adds an interval. Returns a broken rule, if a check is due and enough requests have finished
-    /// or are overdue.
+    /// Adds the interval that ends at `now_ns`. Returns the first of `rules` that is broken, if a
+    /// check is due and enough requests have finished or are overdue; else `None`.
     pub(crate) fn check(
         &mut self,
         now_ns: u64,
@@ -110,10 +112,10 @@ impl RuleWindow {
         broken
     }
 
-    /// Returns the age in nanoseconds at which a request is overdue for `rule`; `None` if there is
-    /// no such age. For the ratio of errors that is the length of the drain, or longer if answers
-    /// take long or none has come yet: a request that waits longer than the drain may then still
-    /// succeed.
+    /// Returns the age in nanoseconds at which a request is overdue for `rule`; `None` if only
+    /// finished requests count. For a latency that is its bound. For the ratio of errors it is the
+    /// length of the drain, or more if answers take long or none has arrived yet, because such a
+    /// request may still succeed.
     fn overdue_after_ns(&self, rule: StopRule) -> Option<u64> {
         let allowed_ns = match rule {
             StopRule::LatencyP99 { above } => Some(above.as_nanos() as u64),
@@ -126,18 +128,18 @@ impl RuleWindow {
     }
 }
 
-/// Broken stop rule.
+/// Stop rule that a step broke, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokenRule {
-    /// Rule as the user would write it.
+    /// Rule in the notation of the user, such as `errors>10%`.
     pub rule: String,
-    /// Observation that breaks the rule.
+    /// Observation that breaks the rule, as the end of a sentence.
     pub reason: String,
 }
 
 impl StopRule {
-    /// Returns this rule, with the observation, if `interval` breaks it and has enough requests to
-    /// judge.
+    /// Returns this rule and the observation if the finished requests of `interval` break it;
+    /// `None` if they do not, or are fewer than 20.
     #[cfg(test)]
     pub(crate) fn broken_by(&self, interval: &Interval) -> Option<BrokenRule> {
         self.judge(interval, &OverdueRequests::default())
@@ -184,7 +186,8 @@ fn errors_above(
     })
 }
 
-/// Counts each request once: when it becomes overdue, or if it finished too late.
+/// Returns the observation if over 1 % of requests took longer than `above`; else `None`. Counts
+/// each request once: when it becomes overdue, or if it finished too late.
 fn p99_above(above: Duration, interval: &Interval, unanswered: u64) -> Option<String> {
     let on_time = interval.latency.count_between(0, above.as_nanos() as u64);
     let answered_late = interval.succeeded() - on_time;

@@ -1,4 +1,4 @@
-//! Measurements of a run, from which its controller makes the steps of the report.
+//! Measurements of a run, which become the steps of the report.
 
 use bench_report::{StepEnd, Window};
 
@@ -17,29 +17,30 @@ use crate::plan::step_plan::StepPlan;
 #[derive(Debug)]
 pub(crate) struct RunAccount {
     pub(super) segments: Segments,
-    /// Changes of the load that were accepted, in order.
+    /// Changes of the load that were accepted, in the order of their instants.
     pub(super) changes: Vec<LoadChange>,
     pub(super) readings: BoundaryReadings,
-    /// Time chart and stalls of the whole run, or of each measured segment that began.
+    /// Time charts and longest stalls: of the whole run, or of each measured segment that began.
     pub(super) watches: Vec<StepWatch>,
-    /// Time window of the whole run.
+    /// Time window of the whole run: start, measured part and end.
     pub(super) window: Window,
-    /// Answers since the end of the spike in the load's curve; absent for other loads.
+    /// Answers since the end of the spike in the load's curve; `None` without a spike.
     pub(super) answers: Option<AnswerLog>,
     pub(super) collected: CollectedStep,
-    /// True if the load could not begin at the start that its plan gives.
+    /// True if the load could not begin at the start instant of its plan.
     pub(super) late: bool,
     pub(super) end: StepEnd,
 }
 
 impl RunAccount {
-    /// Converts the whole run into one step of the report.
+    /// Converts the whole run into one step of the report. Warns of lost worker processes and of a
+    /// late start.
     pub(crate) fn into_step(self, plan: &StepPlan) -> StepResult {
         self.into_step_and_load(plan).0
     }
 
-    /// Converts the whole run of a load of requests into one step of the report. Adds a warning if
-    /// the step was too short to make the whole load.
+    /// Converts the whole run of a load of requests into one step of the report. Warns as
+    /// `into_step` does, and also if the step was too short to make the whole load.
     pub(crate) fn into_step_of_requests(self, plan: &StepPlan) -> StepResult {
         let (result, load) = self.into_step_and_load(plan);
         result.with_missing_load(&load)
@@ -79,8 +80,8 @@ impl RunAccount {
         (result, load)
     }
 
-    /// Converts each measured segment that began into a step of the report, named and parametrized
-    /// by `plans`. All steps but the last were completed.
+    /// Converts each measured segment that began into a step of the report, with the name and
+    /// parameters of the plan at its position in `plans`. All steps but the last were completed.
     pub(super) fn into_steps(self, plan: &StepPlan, plans: &[StepPlan]) -> Vec<StepResult> {
         let cpu: Vec<CpuUse> = self.readings.spans().collect();
         let (whole, boundaries) = (self.window, self.segments.boundaries());

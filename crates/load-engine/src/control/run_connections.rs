@@ -1,4 +1,4 @@
-//! Run of one step on held connections.
+//! Run of one step on connections that stay open.
 
 use bench_report::Operation;
 
@@ -13,24 +13,24 @@ use crate::held::held_step::HeldLevel;
 use crate::held::held_step_load::HeldStepLoad;
 use crate::plan::step_plan::StepPlan;
 
-/// Result of a step on held connections.
+/// Result of a step on connections that stay open from step to step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeldResult {
-    /// Result like that of any step. Its operations include attempts to connect and messages.
+    /// Result as of any step. Its operations include attempts to connect and messages.
     pub result: StepResult,
-    /// Results of one message on every connection at the end of the step; absent if the step ended
-    /// before.
+    /// Results of the message that checks every connection at the end of the step; `None` if the
+    /// step ended before.
     pub checks: Option<Operation>,
-    /// Number of open connections after the step.
+    /// Number of connections that are open after the step.
     pub open: u64,
-    /// True if more attempts to connect failed than are allowed, so that the step held no
-    /// connections.
+    /// True if more attempts to connect failed than are allowed, so that the step ended before it
+    /// held its connections.
     pub connects_broke: bool,
 }
 
-/// Runs one step on the connections of `load`. It opens the missing connections, holds all of them
-/// while some exchange messages, and checks that each is alive. The connections stay open
-/// afterwards.
+/// Runs one step on the connections of `load`, in this process. Opens the missing connections,
+/// holds all of them while some exchange messages, and checks that each is alive. The connections
+/// stay open afterwards. Setting `cancel` ends the step early.
 pub fn run_connections<F: ConnectionFactory>(
     load: &mut HeldLoad<F>,
     plan: &StepPlan,
@@ -44,7 +44,7 @@ pub fn run_connections<F: ConnectionFactory>(
 }
 
 impl HeldResult {
-    /// Creates the result of a step from the measurements of its run.
+    /// Creates the result from the measurements of a step's run.
     pub(crate) fn new(mut account: RunAccount, plan: &StepPlan, level: HeldLevel) -> Self {
         let held = account.collected.held.take().unwrap_or_default();
         Self {

@@ -1,4 +1,4 @@
-//! Run of one step of requests.
+//! Run of one step of requests in this process.
 
 use std::io;
 use std::sync::Arc;
@@ -20,24 +20,25 @@ pub enum StartError {
     /// The operating system cannot create a thread, or tokio a runtime.
     #[error("cannot start the load generator's threads: {0}")]
     Runtime(#[from] io::Error),
-    /// A worker process was lost in an earlier step.
+    /// A worker process was lost in an earlier step; the text is the message.
     #[error("{0}")]
     WorkerLost(String),
-    /// There are more worker processes than sessions.
+    /// There are more worker processes than sessions, and each process needs at least one.
     #[error("{count} workers cannot share {sessions} sessions: each needs one at least")]
     TooManyWorkers {
-        /// Number of users, or of arrivals that may be in flight.
+        /// Number of sessions: of users, or of arrivals that may be in flight.
         sessions: u64,
         /// Number of worker processes.
         count: u64,
     },
 }
 
-/// Runs one step of requests until its planned end, until a stop rule ends it, or until `cancel` is
-/// set.
+/// Runs one step of requests in this process until its planned end, until a stop rule or `observer`
+/// ends it, or until `cancel` is set.
 ///
 /// # Errors
-/// Fails only if no load can be made at all. Failures of the target are part of the result.
+/// Fails if threads or runtimes cannot be created. Failures of the target are part of the result,
+/// and so is a planned start that has passed.
 pub fn run_requests<F: TargetFactory>(
     plan: &StepPlan,
     factory: &Arc<F>,
@@ -53,7 +54,8 @@ pub fn run_requests<F: TargetFactory>(
     Ok(controller.run().into_step_of_requests(plan))
 }
 
-/// Starts this process's share of a step of requests; its sessions begin to open at once.
+/// Starts this process's share of a step of requests; its sessions begin to open at once. Fails if
+/// the operating system cannot create a thread, or tokio a runtime.
 pub(crate) fn start_requests<F: TargetFactory>(
     plan: &StepPlan,
     factory: &Arc<F>,

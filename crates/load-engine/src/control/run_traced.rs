@@ -1,4 +1,4 @@
-//! Run of a changing load of which every request is recorded.
+//! Run of a load in several segments of which every request is recorded.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,22 +19,23 @@ use crate::traced::traced_plan::TracedPlan;
 /// Result of a traced run.
 #[derive(Debug)]
 pub struct TracedResult {
-    /// Result of each segment that began. All segments but the last were completed.
+    /// Result of each measured segment that began, in order. All segments but the last were
+    /// completed.
     pub steps: Vec<StepResult>,
-    /// Records of all requests, in the order in which they began. Those that were cut off are
-    /// included.
+    /// Records of all requests, in the order in which they began, including those that were cut
+    /// off.
     pub trace: Vec<TracedRequest>,
-    /// Planned start of each segment and planned end of the last one, on `CLOCK_MONOTONIC` in
-    /// nanoseconds. These are the planned instants even if the run ended early; two equal ones if
-    /// it never began.
+    /// Planned start of each segment and planned end of the last one, in nanoseconds on
+    /// `CLOCK_MONOTONIC`. They are the planned instants even if the run ended early, and two equal
+    /// ones if the load never began.
     pub boundaries_ns: Vec<u64>,
 }
 
-/// Runs the load of `plan`, with `actors` beside it, until its planned end, until a stop rule ends
-/// it, or until `cancel` is set.
+/// Runs the load of `plan`, with `actors` beside it on the first worker, until its planned end,
+/// until a stop rule or `observer` ends it, or until `cancel` is set.
 ///
 /// # Errors
-/// Fails only if no load can be made at all. Failures of the target are part of the result.
+/// Fails if threads or runtimes cannot be created. Failures of the target are part of the result.
 pub fn run_traced<F: TargetFactory, A: Actor<F::Target>>(
     plan: &TracedPlan,
     factory: &Arc<F>,

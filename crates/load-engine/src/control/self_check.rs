@@ -1,28 +1,31 @@
-//! Self-check of the generator. It finds the figures of a step that the generator itself may have
-//! distorted, and by how much.
+//! Self-check of the load generator. It finds the figures of a step that the generator itself may
+//! have distorted, and by how much.
 
 use bench_report::histogram::Percentiles;
 use bench_report::{Generator, Load, Step, Warning, WarningCode};
 
-/// Largest share of a latency that the generator's own lateness may make up.
+/// Largest ratio of the generator's own lateness to a latency at which the latency counts as
+/// undistorted, 0 to 1.
 const LAG_BOUND: f64 = 0.3;
-/// Largest delay of the controller's wake-ups, in nanoseconds; above it the generator has stalled.
+/// Largest delay of the controller's wake-ups without a warning, in nanoseconds; above it the
+/// generator has stalled.
 const STALL_BOUND_NS: f64 = 100e6;
-/// Largest share of arrivals that may wait at the in-flight cap.
+/// Largest share of all arrivals that may wait at the in-flight cap without a warning, 0 to 1.
 const DELAYED_BOUND: f64 = 0.001;
-/// Shortest measured time of a step in seconds.
+/// Shortest measured time of a step without a warning, in seconds.
 const SHORTEST_S: f64 = 1.0;
-/// Largest change of throughput over a step that counts as steady.
+/// Largest relative change of throughput over a step that counts as steady: 0.15 is 15 %.
 const DRIFT_BOUND: f64 = 0.15;
-/// Largest share by which the tail above a percentile may exceed its nominal size.
+/// Largest relative excess of the tail above a percentile over its nominal size: 0.1 is 10 %.
 const TAIL_BOUND: f64 = 0.1;
-/// Largest share of arrivals cut off at which means may still be used.
+/// Largest share of all arrivals that may be cut off before means become doubtful, 0 to 1.
 const CENSORED_BOUND: f64 = 0.001;
-/// Smallest number of samples beyond a percentile; with fewer, the percentile is largely chance.
+/// Smallest number of samples above a percentile; with fewer, the percentile is largely chance.
 const FEWEST_BEYOND: f64 = 10.0;
 
-/// Finds the doubtful figures of `step`, and warns of them with pointers to step 0. `drift_ratio`
-/// is the relative change of throughput from the first to the last third of the step.
+/// Returns a warning for each reason to doubt figures of `step`, with pointers that name it as step
+/// 0; none for a step without operations. `drift_ratio` is the relative change of throughput from
+/// the first to the last third of the step, `None` if unknown or intended.
 pub(crate) fn examine(step: &Step, drift_ratio: Option<f64>) -> Vec<Warning> {
     if step.operations.is_empty() {
         return Vec::new();
@@ -49,8 +52,8 @@ pub(crate) fn examine(step: &Step, drift_ratio: Option<f64>) -> Vec<Warning> {
     warnings
 }
 
-/// Adds to `warning` the percentiles over successful and censored requests: whatever distorts the
-/// percentiles of `phase` distorts these too.
+/// Adds to the doubtful figures of `warning` the percentiles that include censored requests,
+/// wherever it names those of `phase`: the same causes distort both.
 fn with_censored(warning: &mut Warning, phase: &str) {
     let part = format!("/{phase}/percentiles_ns/");
     let pointers = warning.spoils.iter().filter(|p| p.contains(&part));
@@ -60,8 +63,8 @@ fn with_censored(warning: &mut Warning, phase: &str) {
     warning.spoils.extend(further);
 }
 
-/// Returns a warning if the generator, or one of its threads, may have limited `step`. The JSON
-/// pointers of the warning name step 0, which the caller replaces.
+/// Returns a warning if the generator, or one of its threads, may have limited `step`; else `None`.
+/// Its JSON pointers name step 0, which the caller replaces by the step's own number.
 pub(crate) fn saturation(step: &Step) -> Option<Warning> {
     let (generator, bound) = (&step.generator, Generator::SATURATED_RATIO);
     if generator.is_saturated(bound) {
@@ -91,14 +94,16 @@ pub(crate) fn saturation(step: &Step) -> Option<Warning> {
     Some(warning.with_figures(ratio, bound).about_step(0, &spoilt))
 }
 
-/// Iterates over the percentiles that a report has: name, quantile 0..1, and value in nanoseconds.
+/// Iterates over the percentiles that a report has: name, quantile from 0 to 1, and value in
+/// nanoseconds.
 fn levels(p: Percentiles) -> impl Iterator<Item = (&'static str, f64, u64)> {
     let levels = Percentiles::LEVELS.into_iter().zip(p.values());
     levels.map(|((name, q), ns)| (name, q, ns))
 }
 
-/// Warns if arrivals were released late. Each percentile and the mean are judged separately,
-/// because lateness may distort only some of them.
+/// Warns if the generator released arrivals late; `None` if no percentile of a response is
+/// affected, even if the mean is. Each percentile and the mean are judged separately, because
+/// lateness may distort only some of them.
 fn late(step: &Step) -> Option<Warning> {
     // A percentile that users act on outranks one of the far tail.
     let mut worst: Option<((bool, f64), &str, u64)> = None;
@@ -206,7 +211,8 @@ fn unsteady(drift_ratio: Option<f64>) -> Option<Warning> {
     })
 }
 
-/// Returns true if `count` samples are too few for the percentile called `label`, such as `p999`.
+/// Returns true if `count` samples are too few for the percentile named `label`, such as `p999`:
+/// fewer than 10 lie above it. False for an unknown name.
 pub fn is_thin_percentile(label: &str, count: u64) -> bool {
     let named = levels(Percentiles::default());
     let found = named
@@ -215,7 +221,7 @@ pub fn is_thin_percentile(label: &str, count: u64) -> bool {
     found.is_some_and(|(_, q)| has_too_few_beyond(q, count))
 }
 
-/// Returns true if too few samples, n·(1−q), lie beyond percentile q.
+/// Returns true if fewer than 10 of `count` samples, n·(1−q), lie above the quantile `q`, 0 to 1.
 fn has_too_few_beyond(q: f64, count: u64) -> bool {
     (count as f64) * (1.0 - q) < FEWEST_BEYOND
 }
@@ -261,9 +267,9 @@ fn thin(step: &Step) -> Option<Warning> {
     )
 }
 
-/// Warns if arrivals were cut off. If a share c of all arrivals was, percentile q of the finished
-/// ones is only percentile q·(1−c) of all, and its tail is larger by q·c than the nominal 1−q.
-/// Means are too low.
+/// Warns if arrivals were cut off; `None` if none were. If a share c of all arrivals was,
+/// percentile q of the finished ones is only percentile q·(1−c) of all, and its tail is larger by
+/// q·c than the nominal 1−q. Means are too low.
 fn censored(step: &Step) -> Option<Warning> {
     let cut_off: u64 = step.operations.values().map(|o| o.censored).sum();
     let attempted: u64 = step.operations.values().map(|o| o.attempted).sum();

@@ -10,7 +10,8 @@ use known::{Known, closed, run};
 
 use super::self_check::{examine, saturation};
 
-/// Result of a real step, whose generator is then said to have used these shares of its CPUs.
+/// Returns a real step whose CPU figures are replaced: `all` is the used share of its 4 threads,
+/// `busiest` that of the busiest thread, both 0 to 1.
 fn busy(all: f64, busiest: Option<f64>) -> Step {
     let mut step = run(&closed(1, Duration::from_millis(50)), Known::default()).step;
     step.generator = Generator {

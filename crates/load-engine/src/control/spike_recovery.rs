@@ -1,4 +1,4 @@
-//! Recovery from the spike of a load curve.
+//! Recovery of latency after the spike of a load curve.
 
 use bench_report::{Latency, Operation, QuantileKind, SpikeRecovery, Window};
 use statistics::recovery::{FEWEST_BEFORE, Recovery, RecoveryWindows, recovery};
@@ -8,17 +8,20 @@ use super::heartbeat::TickGrid;
 use super::step_load::StepLoad;
 use crate::load::load_source::CollectedStep;
 
-/// Largest share of failed requests before a spike at which their latency can serve as the base.
+/// Largest share of failed requests before a spike, 0 to 1, at which their latency can serve as the
+/// base.
 const MOST_FAILED: f64 = 0.01;
-/// Windows of stretches that count many requests together.
+/// Windows over which the return to the base is judged: at least 200 requests and 1 s each, three
+/// in a row.
 const WINDOWS: RecoveryWindows = RecoveryWindows {
     requests: 200,
     shortest_ns: 1_000_000_000,
     in_a_row: 3,
 };
 
-/// Returns the recovery from the spike of `load`, judged from the answers in `log` up to the first
-/// change of the load made while the step ran. `None` if the load's curve has no spike.
+/// Returns the recovery from the spike of `load`, judged from the answers in `log` up to the end of
+/// the step, or to the first change of the load made while the step ran. Gives the reason if it is
+/// unknown. `None` if the load's curve has no spike.
 pub(super) fn spike_recovery(
     load: &StepLoad<'_>,
     window: Window,
@@ -70,8 +73,8 @@ pub(super) fn spike_recovery(
     Some(found)
 }
 
-/// Returns the 99th percentile in nanoseconds of the requests before a spike. The error is the
-/// reason for which it is unknown.
+/// Returns the 99th percentile of latency, in nanoseconds, of the requests before a spike. Fails
+/// with a reason if they are too few or too many failed.
 fn base<'a>(operations: impl Iterator<Item = &'a Operation> + Clone) -> Result<u64, String> {
     let attempted: u64 = operations.clone().map(|o| o.attempted).sum();
     let failed: u64 = operations.clone().map(Operation::failures).sum();
@@ -92,7 +95,8 @@ fn base<'a>(operations: impl Iterator<Item = &'a Operation> + Clone) -> Result<u
     }
 }
 
-/// Sets in `found` what the log shows about the return to the base before `end_ns`. `until` names
+/// Judges from `log` whether latency returned to `base_ns` before `end_ns`, in nanoseconds on
+/// `CLOCK_MONOTONIC`, and sets the answer or the reason of its absence in `found`. `until` names
 /// the event at `end_ns` for messages.
 fn judge(found: &mut SpikeRecovery, log: &AnswerLog, base_ns: u64, (until, end_ns): (&str, u64)) {
     let stretches = log.stretches(base_ns, end_ns, found.resolution_ns);
@@ -193,8 +197,8 @@ mod tests {
         }
     }
 
-    /// Log of answers every 800 ms until `end_s`. `takes_ns` gives their duration from the instant
-    /// of the request.
+    /// Log of answers in intervals of 800 ms until `end_s`, in seconds. `takes_ns` maps the instant
+    /// of a request to its duration, both in nanoseconds.
     fn log(end_s: u64, takes_ns: impl Fn(u64) -> u64) -> AnswerLog {
         let mut log = AnswerLog::new(12 * S);
         for end_ns in (1..)
@@ -215,8 +219,8 @@ mod tests {
         changed(end_s, before, log, None)
     }
 
-    /// Judges the recovery as `found` does; if `change_s` is given, the load is changed at that
-    /// second.
+    /// Judges the recovery as `found` does. If `change_s` is given, the load is changed at that
+    /// second of the step.
     fn changed(
         end_s: u64,
         before: Operation,

@@ -1,5 +1,5 @@
-//! Load of a step as the report shows it: the intended load over time, the changes made while the
-//! step ran, and the results by segment.
+//! Load of a step in the form of the report: the intended load over time, the changes made while
+//! the step ran, and the results by segment.
 
 use bench_report::{CurveChange, CurveUnit, Series, SpikeRecovery, StepCurve, StepSegment, Window};
 
@@ -13,7 +13,8 @@ use crate::plan::step_plan::StepPlan;
 /// Name of the segment before the first change, if the planned load was constant.
 const PLANNED: &str = "planned";
 
-/// Load that a step was to make: the planned load, and the changes made while the step ran.
+/// Load that a step was intended to make: the planned load, and the changes made while the step
+/// ran.
 #[derive(Debug)]
 pub(super) struct StepLoad<'a> {
     pub(super) plan: &'a StepPlan,
@@ -22,8 +23,8 @@ pub(super) struct StepLoad<'a> {
 }
 
 impl<'a> StepLoad<'a> {
-    /// Creates the load of a step that began at `start_ns`. `changes` are all changes that began
-    /// before the end of the step.
+    /// Creates the load of a step that began at `start_ns`, on `CLOCK_MONOTONIC`. `changes` are the
+    /// changes that began before the end of the step, in order.
     pub(super) fn new(plan: &'a StepPlan, start_ns: u64, changes: Vec<LoadChange>) -> Self {
         let mut intended = plan.intended_load();
         for change in &changes {
@@ -43,14 +44,14 @@ impl<'a> StepLoad<'a> {
         self.plan.changes() || !self.changes.is_empty()
     }
 
-    /// Returns the instant of the first change made while the step ran, on `CLOCK_MONOTONIC` in
-    /// nanoseconds.
+    /// Returns the instant of the first change made while the step ran, in nanoseconds on
+    /// `CLOCK_MONOTONIC`; `None` if there was no change.
     pub(super) fn first_change_ns(&self) -> Option<u64> {
         self.changes.first().map(|change| change.at_ns)
     }
 
-    /// Returns the load for the report: its mean rate, or its largest number of users, with changes
-    /// included.
+    /// Returns the planned load for the report, in which changes replace the rate by the mean rate
+    /// over the measured part, or the number of users by the largest one.
     pub(super) fn reported(&self) -> LoadPlan {
         let load = &self.plan.load;
         let from_s = self.plan.warmup.as_secs_f64();
@@ -61,8 +62,9 @@ impl<'a> StepLoad<'a> {
         }
     }
 
-    /// Returns the largest number of users that the spawn rate allowed to be present, and the number
-    /// that the load needed. `None` if all of them could start.
+    /// Returns two numbers of users if the spawn rate was too low for some to start: the largest
+    /// number present at once, and the largest number that the load needed. `None` otherwise, in an
+    /// open loop, and without a spawn rate.
     pub(super) fn late_users(&self) -> Option<(u64, u64)> {
         self.plan.spawn_per_s?;
         let users = self.intended.as_ref()?.users()?;
@@ -70,8 +72,8 @@ impl<'a> StepLoad<'a> {
         (came < asked).then_some((came, asked))
     }
 
-    /// Returns the intended curve of the load, with `recovery` from its spike; `None` if the load
-    /// was constant.
+    /// Returns the intended curve of the load in the form of the report, with `recovery` from its
+    /// spike; `None` if the load was constant.
     pub(super) fn curve(&self, recovery: Option<SpikeRecovery>) -> Option<StepCurve> {
         if !self.has_changed() {
             return None;
@@ -94,8 +96,8 @@ impl<'a> StepLoad<'a> {
         })
     }
 
-    /// Returns the results of each segment. A segment has no spans if the step ended before it, or
-    /// if a change replaced it.
+    /// Returns the name, spans and results of each segment, from its measurements in `measured`. A
+    /// segment has no spans if the step ended before it, or if a change replaced it.
     pub(super) fn segments(
         &self,
         segments: &Segments,
@@ -112,7 +114,8 @@ impl<'a> StepLoad<'a> {
         .collect()
     }
 
-    /// Returns the names of the segments, in the order of their positions.
+    /// Returns the names of the segments in the order of their positions: those of the curve, then
+    /// `change_1` and so on.
     fn segment_names(&self) -> Vec<String> {
         let planned = self.plan.curve.iter().flat_map(|curve| &curve.segments);
         let mut names: Vec<String> = planned.map(|segment| segment.name.clone()).collect();
@@ -123,9 +126,9 @@ impl<'a> StepLoad<'a> {
         names
     }
 
-    /// Returns the series of the load that this process was to make in the intervals that end at
-    /// `at_ns`; `None` for a constant load, unless its users start during the step. After the
-    /// measured part the series has no values.
+    /// Returns the series of the load that this process was to make in each interval; `at_ns` are
+    /// the ends of the intervals on `CLOCK_MONOTONIC`. `None` for a constant load, unless its users
+    /// start during the step. Intervals outside the measured part and the warm-up have no value.
     pub(super) fn intended_series(&self, window: Window, at_ns: &[u64]) -> Option<Series> {
         let comes_and_goes = matches!(self.plan.load, LoadPlan::Closed { .. })
             && self.plan.opening == SessionOpening::WhenDue;

@@ -15,11 +15,11 @@ use crate::load::cpu_use::CpuUse;
 use crate::load::load_source::{LostWorker, RawStep};
 use crate::plan::step_plan::StepPlan;
 
-/// Name of a step's figure: share of the arrivals of an open loop that succeeded in the measured
-/// part.
+/// Name of a figure of a step: share of the arrivals of an open loop that succeeded in the measured
+/// part, 0 to 1.
 const CARRIED_RATIO: &str = "carried_ratio";
-/// Name of a step's figure: highest 99th percentile of latency of a single interval, in
-/// nanoseconds, over the requests that began in the measured part.
+/// Name of a figure of a step: highest 99th percentile of latency of any interval, in nanoseconds,
+/// over the requests that began in the measured part.
 pub const WORST_INTERVAL_P99_NS: &str = "worst_interval_p99_ns";
 
 /// Result of a step.
@@ -27,13 +27,14 @@ pub const WORST_INTERVAL_P99_NS: &str = "worst_interval_p99_ns";
 pub struct StepResult {
     /// Step as the report shows it.
     pub step: Step,
-    /// Series of the step's figures over time.
+    /// Series of the step's figures over time, with one value for each interval.
     pub series: Vec<Series>,
-    /// Warnings of the generator about itself. Their pointers name the step with index 0.
+    /// Warnings about distortion by the load generator itself. Their pointers name the step with
+    /// index 0.
     pub warnings: Vec<Warning>,
 }
 
-/// Time chart and stalls of one step of the report.
+/// Time charts and longest stall of one step of the report.
 #[derive(Debug)]
 pub(super) struct StepWatch {
     pub(super) timeline: Timeline,
@@ -41,7 +42,8 @@ pub(super) struct StepWatch {
 }
 
 impl StepWatch {
-    /// Creates the empty time chart of a step that begins at `begin_ns`.
+    /// Creates empty time charts of a step that begins at `begin_ns`, on `CLOCK_MONOTONIC`, without
+    /// a stall.
     pub(super) fn new(begin_ns: u64) -> Self {
         Self {
             timeline: Timeline::new(begin_ns),
@@ -50,7 +52,7 @@ impl StepWatch {
     }
 }
 
-/// Measurements of one step of the report.
+/// Measurements of one step of the report, from which its result is made.
 #[derive(Debug)]
 pub(super) struct StepAccount {
     pub(super) window: Window,
@@ -60,18 +62,19 @@ pub(super) struct StepAccount {
     pub(super) watch: StepWatch,
     /// Number of threads that made the load.
     pub(super) threads: usize,
-    /// True if the load was meant to be constant, so that a drift of throughput causes a warning.
+    /// True if the load was meant to be constant, so that a change of throughput causes a warning.
     pub(super) holds_its_load: bool,
-    /// Results by segment of the load's curve.
+    /// Results by segment of the load's curve; empty if it has none.
     pub(super) segments: Vec<StepSegment>,
-    /// Recovery from the spike of the load's curve; absent for other curves.
+    /// Recovery from the spike of the load's curve; `None` for other curves.
     pub(super) recovery: Option<SpikeRecovery>,
     pub(super) sessions: Option<SessionUse>,
     pub(super) end: StepEnd,
 }
 
 impl StepResult {
-    /// Creates the result of a step from its measurements, with the warnings of the self-check.
+    /// Creates the result of a step with this load from its measurements, with the warnings of the
+    /// self-check.
     pub(super) fn new(load: &StepLoad<'_>, account: StepAccount) -> Self {
         let plan = load.plan;
         let (window, raw) = (account.window, account.raw);
@@ -136,7 +139,8 @@ impl StepResult {
         }
     }
 
-    /// Returns the result of a step that others began without this worker.
+    /// Returns the result of a step that failed for `reason` because this worker was not ready when
+    /// others began it, with a warning.
     pub(super) fn late(plan: &StepPlan, reason: String) -> Self {
         let result = Self {
             step: plan.not_begun(reason),
@@ -146,14 +150,14 @@ impl StepResult {
         result.with_late_start()
     }
 
-    /// Adds a warning if the step was too short for its load of requests.
+    /// Adds a warning if the step was too short to make its load of requests.
     pub(super) fn with_missing_load(mut self, load: &StepLoad<'_>) -> Self {
         self.warnings.extend(missing_load(load, &self.step));
         self
     }
 
-    /// Adds a warning for each worker process that was lost, and the number of arrivals that were
-    /// not made.
+    /// Adds a warning for each worker process in `lost`, and to the step the number of arrivals
+    /// that they did not make, if it is known.
     pub(super) fn with_lost_workers(mut self, lost: &[LostWorker]) -> Self {
         let not_made = lost.iter().filter_map(|lost| lost.arrivals_not_made);
         if let Some(count) = not_made.reduce(|a, b| a + b) {
@@ -164,7 +168,8 @@ impl StepResult {
         self
     }
 
-    /// Adds a warning if this worker failed to start in time a load that others make too.
+    /// Adds a warning, with the reason of the failure, that this worker did not start in time a
+    /// load that other workers make too. Adds none if the step did not fail.
     pub(super) fn with_late_start(mut self) -> Self {
         if let StepEnd::Failed { reason } = &self.step.end {
             let warning = Warning::new(WarningCode::WorkerLate, reason.clone());
@@ -177,7 +182,7 @@ impl StepResult {
 /// Parts of a step whose figures lack the load of a lost or late worker.
 const MISSED: [&str; 5] = ["operations", "parts", "pool", "generator", "figures"];
 
-/// Creates the warning that the figures of step 0 do not include a worker process.
+/// Creates the warning that the figures of step 0 lack the load of a worker process.
 fn lost_worker(lost: &LostWorker) -> Warning {
     let mut warning = Warning::new(WarningCode::WorkerLost, &lost.message).about_step(0, &MISSED);
     warning.value = lost.arrivals_not_made.map(|count| count as f64);

@@ -1,16 +1,17 @@
-//! Time charts of a step.
+//! Time charts of a step: its figures by interval.
 
 use bench_report::Series;
 
 use crate::record::interval::Interval;
 use crate::record::interval_quantile::IntervalQuantile;
 
-/// Series with one value for each interval of a step.
+/// Series of a step's figures, with one value for each interval.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     started_ns: u64,
     last_ns: u64,
-    /// Instant from which requests are measured.
+    /// Start of the measured part, in nanoseconds on `CLOCK_MONOTONIC`; requests that began before
+    /// it do not count as measured.
     measured_from_ns: u64,
     throughput: Series,
     errors: Series,
@@ -18,11 +19,13 @@ pub(crate) struct Timeline {
     p99: Series,
     longest: Series,
     gauges: Vec<Series>,
-    /// Median, 99th percentile and maximum of latency in each interval.
+    /// Median, 99th percentile and maximum of latency in each interval, of all requests.
     felt: [IntervalQuantile; 3],
-    /// 99th percentile of the requests that are measured.
+    /// 99th percentile of latency in each interval, of the requests that began in the measured
+    /// part.
     measured_p99: IntervalQuantile,
-    /// Highest of these so far.
+    /// Highest 99th percentile of an interval so far, in nanoseconds, of the requests that began in
+    /// the measured part; `None` before the first one.
     worst_p99_ns: Option<u64>,
 }
 
@@ -44,13 +47,15 @@ impl Timeline {
         }
     }
 
-    /// Sets the beginning of the first interval, and the instant from which requests are measured.
+    /// Sets the beginning of the first interval, and the instant from which requests are measured,
+    /// both in nanoseconds on `CLOCK_MONOTONIC`.
     pub(crate) fn start_at(&mut self, start_ns: u64, measured_from_ns: u64) {
         (self.started_ns, self.last_ns) = (start_ns, start_ns);
         self.measured_from_ns = measured_from_ns;
     }
 
-    /// Adds values of the load's own state at `now_ns`, each with the name of its series.
+    /// Adds values of the load's own state at `now_ns`, such as the number of open connections,
+    /// each with the name of its series.
     pub(crate) fn push_gauges(&mut self, now_ns: u64, gauges: &[(&'static str, f64)]) {
         for (name, value) in gauges {
             let known = self.gauges.iter().position(|series| series.name == *name);
@@ -62,7 +67,8 @@ impl Timeline {
         }
     }
 
-    /// Adds the interval that ends at `now_ns`.
+    /// Adds the values of the interval from the last one's end to `now_ns`, in nanoseconds on
+    /// `CLOCK_MONOTONIC`.
     pub(crate) fn push(&mut self, now_ns: u64, interval: &Interval) {
         let seconds = now_ns.saturating_sub(self.last_ns) as f64 / 1e9;
         self.last_ns = now_ns;
@@ -81,24 +87,27 @@ impl Timeline {
         }
     }
 
-    /// Returns the instants at which intervals ended.
+    /// Returns the instants at which intervals ended, in nanoseconds on `CLOCK_MONOTONIC`, rising.
     pub(crate) fn ends_ns(&self) -> &[u64] {
         &self.throughput.at_ns
     }
 
-    /// Returns the 99th percentile of the last interval in nanoseconds; `None` if that is unknown.
+    /// Returns the 99th percentile of latency in the last interval, in nanoseconds; `None` if there
+    /// was no interval or no request in it.
     pub(crate) fn last_p99_ns(&self) -> Option<f64> {
         self.p99.mean.last().copied().flatten()
     }
 
-    /// Returns the highest 99th percentile, in nanoseconds, of an interval, over requests that began in
-    /// the measured part. The interval of the drain is included.
+    /// Returns the highest 99th percentile of latency of any interval, the drain included, in
+    /// nanoseconds, over requests that began in the measured part. `None` if there were none.
     pub(crate) fn worst_p99_ns(&self) -> Option<f64> {
         self.worst_p99_ns.map(|ns| ns as f64)
     }
 
     /// Returns the relative change of throughput from the first to the last third of the intervals
-    /// between the two instants. `None` if there are fewer than six. The last one ends a moment later.
+    /// between the two instants, on `CLOCK_MONOTONIC`: 0.1 is a rise by 10 %. `None` if there are
+    /// fewer than six intervals, or nothing succeeded in the first third. An interval may end up to
+    /// a tenth of its length after `to_ns`.
     pub(crate) fn drift_ratio(&self, from_ns: u64, to_ns: u64) -> Option<f64> {
         let ends = &self.throughput.at_ns;
         let starts = std::iter::once(&self.started_ns).chain(ends);

@@ -1,4 +1,4 @@
-//! Attempt to open a connection, recorded as a request.
+//! Attempt to open a connection, which is recorded as a request.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use crate::record::in_flight_request::InFlightRequest;
 use crate::record::operation_table::OperationId;
 use crate::record::outcome::Outcome;
 
-/// Opens a connection and records what became of the attempt; `None` if it failed.
+/// Opens connection `id` and records success or failure of the attempt in `step`; `None` if it
+/// failed.
 pub(super) async fn attempt<F: ConnectionFactory>(
     id: ConnectionId,
     factory: Arc<F>,

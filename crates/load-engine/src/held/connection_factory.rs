@@ -1,5 +1,5 @@
-//! Interface through which a scenario supplies the connections of a held load. It covers
-//! connecting, sending and receiving. Tasks, commands, schedules and records belong to the engine.
+//! Interface through which a scenario supplies connections that stay open during a load:
+//! connecting, sending and receiving. The engine supplies tasks, commands, schedules and records.
 
 use std::time::Duration;
 
@@ -7,30 +7,33 @@ use crate::record::failure::Failure;
 use crate::record::operation_table::OperationSpec;
 use crate::record::timestamps::Timestamps;
 
-/// Number of a connection, counted from 0 over all workers. No number is used twice.
+/// Number of a connection, counted from 0 over all workers of all processes. Each number is used
+/// once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionId(pub u64);
 
-/// Operations under which a held load records its requests.
+/// Operations under which a load of connections that stay open records its requests.
 #[derive(Debug, Clone)]
 pub struct HeldOperations {
-    /// Attempts to connect.
+    /// Operation of the attempts to connect.
     pub connect: OperationSpec,
-    /// Messages with their answers, while the connections are held.
+    /// Operation of the messages with their answers, while the connections are held open.
     pub message: OperationSpec,
-    /// One message on each connection at the end of a step, as proof that the connection is alive.
+    /// Operation of the message on each connection at the end of a step, as proof that the
+    /// connection is alive.
     pub check: OperationSpec,
 }
 
-/// Factory that opens the connections of a held load.
+/// Factory that opens connections which stay open during a load.
 pub trait ConnectionFactory: Send + Sync + 'static {
     /// Type of the connections that the factory opens.
     type Connection: HeldConnection;
 
-    /// Returns the operations of the load.
+    /// Returns the operations under which attempts to connect, messages and checks are recorded.
     fn operations(&self) -> HeldOperations;
 
-    /// Opens connection `id`, and stamps the end of each phase of connecting in `timestamps`.
+    /// Opens connection `id`, and records the end of each phase of connecting in `timestamps`.
+    /// Returns the failure if it cannot be opened.
     fn connect(
         &self,
         id: ConnectionId,
@@ -38,10 +41,11 @@ pub trait ConnectionFactory: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Connection, Failure>> + Send;
 }
 
-/// Open connection. At most one of its messages waits for an answer at a time.
+/// Open connection on which messages are exchanged. At most one of its messages waits for an answer
+/// at a time.
 pub trait HeldConnection: Send + Sized + 'static {
-    /// Sends the next message. A late answer to an earlier message, which had timed out, must not
-    /// be taken as the answer to this one.
+    /// Sends the next message. The implementation must not accept a late answer to an earlier
+    /// message, which had timed out, as the answer to this one. Fails if the connection is lost.
     fn send(&mut self) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Waits for the next incoming message. The engine calls this all the time while the connection
@@ -52,11 +56,11 @@ pub trait HeldConnection: Send + Sized + 'static {
     /// Fails when the connection has ended.
     fn receive(&mut self) -> impl Future<Output = Result<Incoming, Failure>> + Send;
 
-    /// Creates the failure of the last message, which was not answered within `timeout`.
+    /// Returns the failure under which the last message is recorded, because no answer arrived
+    /// within `timeout`.
     fn unanswered(&self, timeout: Duration) -> Failure;
 
-    /// Closes the connection as its protocol demands. The engine cuts the closing off after a
-    /// second.
+    /// Closes the connection as its protocol demands. The engine abandons this after a second.
     fn close(self) -> impl Future<Output = ()> + Send {
         async {}
     }
@@ -69,7 +73,7 @@ pub enum Incoming {
     Answer,
     /// Wrong answer to the last message, after which the connection is still usable.
     Wrong(Failure),
-    /// Any other message, such as a control frame, an answer that came too late, or what the peer
-    /// sends by itself.
+    /// Any other message, such as a control frame, a late answer to an earlier message, or a
+    /// message that the peer sends without being asked.
     Other,
 }

@@ -1,5 +1,5 @@
-//! Handle of one open connection. Its worker sends commands through the handle, and its task stores
-//! there the failure with which the connection ended.
+//! Handle of one open connection. Its worker sends commands through the handle, and the
+//! connection's task stores in it the failure with which the connection ended.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,15 +13,15 @@ use super::held_step::HeldStep;
 use super::talk_schedule::TalkSchedule;
 use crate::record::failure::Failure;
 
-/// Token that is held until a command has been carried out, and then dropped. The receiver of this
-/// channel sees its end once all clones are dropped.
+/// Token that a command carries until it has been carried out, and then drops. The receiver of this
+/// channel sees the channel end once all clones are dropped.
 pub(crate) type CompletionToken = mpsc::Sender<()>;
 
-/// Command to one connection.
+/// Command from a worker to the task of one connection.
 #[derive(Debug)]
 pub(crate) enum ConnectionCommand {
-    /// Exchange messages until the step ends. The schedule is boxed because most connections never
-    /// talk.
+    /// Exchange messages by the schedule until the step ends. The schedule is boxed because most
+    /// connections never exchange messages.
     Talk {
         step: Arc<HeldStep>,
         schedule: Box<TalkSchedule>,
@@ -32,7 +32,7 @@ pub(crate) enum ConnectionCommand {
         step: Arc<HeldStep>,
         token: CompletionToken,
     },
-    /// Close the connection.
+    /// Close the connection by its protocol.
     Close { token: CompletionToken },
 }
 
@@ -42,11 +42,12 @@ struct HandleState {
     closed: Option<Arc<Failure>>,
 }
 
-/// Handle of one open connection. It must be small, because there may be 100,000 connections.
+/// Handle of one open connection, shared by its worker and its task. It must be small, because
+/// there may be 100,000 connections.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionHandle {
     state: Mutex<HandleState>,
-    /// True if the last command is to be abandoned.
+    /// True if the connection's task is to abandon the command that it carries out.
     ceased: AtomicBool,
     /// Waker of the connection's task. It is atomic, because each message registers it and a lock
     /// would be too slow.
@@ -58,7 +59,7 @@ impl ConnectionHandle {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends `command` to the connection.
+    /// Sends `command` to the connection's task, in place of a command that it has not begun.
     ///
     /// # Errors
     /// Returns the failure with which the connection ended, if it is no longer open.
@@ -74,7 +75,7 @@ impl ConnectionHandle {
         Ok(())
     }
 
-    /// Waits for the next command.
+    /// Waits for the next command. Only the connection's task calls this.
     pub(crate) async fn next_command(&self) -> ConnectionCommand {
         poll_fn(|context| {
             self.task.register(context.waker());
@@ -84,14 +85,14 @@ impl ConnectionHandle {
         .await
     }
 
-    /// Makes the connection abandon its last command but stay open. A message that waits for an
-    /// answer is recorded as censored.
+    /// Makes the connection's task abandon its current command; the connection stays open. A
+    /// message that waits for an answer is recorded as censored.
     pub(crate) fn cease(&self) {
         self.ceased.store(true, Ordering::Relaxed);
         self.task.wake();
     }
 
-    /// Waits until the last command is to be abandoned.
+    /// Waits until the current command is to be abandoned. Only the connection's task calls this.
     pub(crate) async fn ceased(&self) {
         poll_fn(|context| {
             self.task.register(context.waker());
@@ -104,15 +105,15 @@ impl ConnectionHandle {
         .await;
     }
 
-    /// Stores the failure with which the connection ended. Returns a command that was sent but not
-    /// begun.
+    /// Marks the connection as ended with `failure`, so that no further command is accepted.
+    /// Returns a command that was sent but not begun; `None` if there is none.
     pub(crate) fn mark_closed(&self, failure: Failure) -> Option<ConnectionCommand> {
         let mut state = self.state();
         state.closed = Some(Arc::new(failure));
         state.command.take()
     }
 
-    /// Returns the failure by which the connection ended; `None` while it is open.
+    /// Returns the failure with which the connection ended; `None` while it is open.
     pub(crate) fn failure(&self) -> Option<Arc<Failure>> {
         self.state().closed.clone()
     }

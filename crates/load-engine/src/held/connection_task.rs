@@ -18,7 +18,7 @@ use crate::record::in_flight_request::{Arrival, InFlightRequest};
 use crate::record::operation_table::OperationId;
 use crate::record::outcome::Outcome;
 
-/// Longest wait for the peer's answer to the closing of a connection.
+/// Longest time that the closing of a connection may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Guard that counts a connection as open until it is dropped.
@@ -31,20 +31,20 @@ impl Drop for OpenGuard {
     }
 }
 
-/// State of an open connection.
+/// Task of one open connection, with its state.
 pub(crate) struct ConnectionTask<C> {
     connection: C,
     handle: Arc<ConnectionHandle>,
-    /// Longest wait for an answer.
+    /// Longest wait for the answer to a message.
     timeout: Duration,
     guard: OpenGuard,
 }
 
 /// Reason for which a connection's task ends.
 enum TaskEnd {
-    /// The connection was lost.
+    /// The connection was lost, with this failure.
     Lost(Failure),
-    /// The worker closed the connection.
+    /// The worker told the task to close the connection.
     Closed,
 }
 
@@ -54,19 +54,20 @@ impl From<Failure> for TaskEnd {
     }
 }
 
-/// Result of one message.
+/// Result of the exchange of one message.
 enum Exchange {
     Answered,
-    /// No answer came in time, or a wrong one. The connection is still open.
+    /// No answer arrived in time, or a wrong one. The connection is still open.
     Unanswered(Failure),
-    /// The connection was lost.
+    /// The connection was lost during the exchange.
     Lost(Failure),
-    /// The wait for the answer was abandoned.
+    /// The worker made the task abandon the wait for the answer.
     Ceased,
 }
 
 impl<C: HeldConnection> ConnectionTask<C> {
-    /// Creates the task of a connection that was just opened, and counts the connection in `open`.
+    /// Creates the task of a connection that was just opened, and adds one to `open` until the task
+    /// ends. `timeout` is the longest wait for an answer.
     pub(crate) fn new(
         connection: C,
         handle: Arc<ConnectionHandle>,
@@ -82,7 +83,8 @@ impl<C: HeldConnection> ConnectionTask<C> {
         }
     }
 
-    /// Runs until the peer or the worker ends the connection.
+    /// Carries out commands until the connection is lost or the worker closes it. Then marks the
+    /// handle as closed.
     pub(crate) async fn run(mut self) {
         let (end, token) = self.follow_commands().await;
         let failure = match end {
@@ -147,7 +149,8 @@ impl<C: HeldConnection> ConnectionTask<C> {
     }
 
     /// Runs a closed loop until the measured part ends: sends a message, waits for its answer,
-    /// pauses. The first message is sent `offset` after the start.
+    /// pauses. The first message is sent `offset` after the start of the step. Fails if the
+    /// connection is lost.
     async fn talk_with_pauses(
         &mut self,
         step: &HeldStep,
@@ -185,7 +188,7 @@ impl<C: HeldConnection> ConnectionTask<C> {
     }
 
     /// Runs an open loop: sends a message for each arrival, one at a time, until the queue has
-    /// ended.
+    /// ended. Fails if the connection is lost.
     async fn talk_on_arrivals(
         &mut self,
         step: &HeldStep,
@@ -207,8 +210,8 @@ impl<C: HeldConnection> ConnectionTask<C> {
         Ok(())
     }
 
-    /// Waits for the next arrival, and reads meanwhile. `None` when the queue has ended, or the
-    /// command is abandoned.
+    /// Waits for the next arrival, and reads from the connection meanwhile. `None` when the queue
+    /// has ended, or the command is to be abandoned. Fails if the connection is lost.
     async fn await_arrival(&mut self, queue: &mut TalkerQueue) -> Result<Option<Arrival>, Failure> {
         loop {
             tokio::select! {
@@ -220,7 +223,8 @@ impl<C: HeldConnection> ConnectionTask<C> {
         }
     }
 
-    /// Reads for the length of `pause`. Returns true if the command was abandoned meanwhile.
+    /// Reads from the connection for the length of `pause`. Returns true if the command is to be
+    /// abandoned before its end. Fails if the connection is lost.
     async fn read_for(&mut self, pause: Duration) -> Result<bool, Failure> {
         let pause = sleep(pause);
         tokio::pin!(pause);
@@ -234,8 +238,8 @@ impl<C: HeldConnection> ConnectionTask<C> {
         }
     }
 
-    /// Exchanges one message. If no answer comes in time, the connection counts as lost and is
-    /// closed.
+    /// Exchanges one message as proof that the connection is alive. Fails if no answer or a wrong
+    /// one arrives, or the connection is lost; the caller then closes it.
     async fn check(&mut self, step: &HeldStep) -> Result<(), Failure> {
         let request = InFlightRequest::for_user(&step.checks, monotonic_ns());
         match self.exchange(request).await {
@@ -244,7 +248,7 @@ impl<C: HeldConnection> ConnectionTask<C> {
         }
     }
 
-    /// Sends a message, waits for its answer, and records the result.
+    /// Sends a message, waits for its answer, and records the result in `request`.
     async fn exchange(&mut self, request: InFlightRequest<'_>) -> Exchange {
         let (connection, bound) = (&mut self.connection, self.timeout);
         let exchanged = tokio::select! {
@@ -270,8 +274,8 @@ impl<C: HeldConnection> ConnectionTask<C> {
     }
 }
 
-/// Sends a message and waits for its answer. Returns the failure of a wrong answer, or `None` for a
-/// right one.
+/// Sends a message and waits for its answer. Returns `None` for a right answer and the failure for
+/// a wrong one. Fails if the connection is lost.
 async fn send_and_receive(
     connection: &mut impl HeldConnection,
 ) -> Result<Option<Failure>, Failure> {
@@ -285,7 +289,7 @@ async fn send_and_receive(
     }
 }
 
-/// Records the check of a connection that was lost before, as failed.
+/// Records the check of a connection that was lost before the check as failed, with `failure`.
 pub(crate) fn record_lost(step: &HeldStep, failure: Failure) {
     let request = InFlightRequest::for_user(&step.checks, monotonic_ns());
     request.finish(&Outcome::failed(OperationId::FIRST, failure), &[]);

@@ -16,43 +16,44 @@ use crate::plan::step_plan::{RuntimeKind, WaitStrategy};
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
 
-/// Longest wait for the end of all workers.
+/// Longest wait for the end of all workers when the load is dropped.
 const SHUTDOWN_BOUND: Duration = Duration::from_millis(800);
-/// Time between two checks whether the workers have finished.
+/// Time between two checks whether the workers have carried out a command.
 const LOOKED_EVERY: Duration = Duration::from_millis(1);
 
-/// Settings of a load of held connections.
+/// Settings of a load of connections that stay open.
 #[derive(Debug, Clone, Copy)]
 pub struct HeldSettings {
-    /// Number of new connections per second, over all workers.
+    /// Number of connections that are opened per second, over all workers of all processes.
     pub connects_per_s: f64,
-    /// Longest wait for each answer.
+    /// Longest wait for the answer to each message.
     pub timeout: Duration,
     /// Kind of tokio runtime that makes the load.
     pub runtime: RuntimeKind,
-    /// Number of threads that make the load.
+    /// Number of threads of this process that make the load; 0 counts as 1.
     pub threads: usize,
-    /// Way in which the pacer waits.
+    /// Way in which workers wait for the instant of an arrival or a connect.
     pub waiting: WaitStrategy,
     /// Share of this process in the connections, and in the connections opened per second.
     pub process: WorkerShare,
 }
 
-/// Error of a worker that ended too early.
+/// Error of a worker thread that ended before it was told to. Holds the reason with a colon before
+/// it, or nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a worker thread ended before its time{0}")]
 pub struct WorkerGone(String);
 
-/// Command to one worker, with the means to cut it off and to report its end.
+/// Command to one worker, with the means to cut it off and to report that it was carried out.
 struct WorkerOrder {
     command: WorkerCommand,
     cut_off: CancellationToken,
-    /// Clone of the load's `pending`, dropped when the command has been carried out.
+    /// Clone of the load's `pending`, which is dropped when the command has been carried out.
     pending: Arc<()>,
 }
 
 /// Connections that stay open from step to step, owned by worker threads. Dropping the load drops
-/// the connections without closing them by their protocol, and ends the threads.
+/// the connections without closing them by their protocol, and ends the threads, within 0.8 s.
 #[derive(Debug)]
 pub struct HeldLoad<F: ConnectionFactory> {
     state: Arc<HeldState<F>>,
@@ -68,8 +69,8 @@ pub struct HeldLoad<F: ConnectionFactory> {
 }
 
 impl<F: ConnectionFactory> HeldLoad<F> {
-    /// Starts the workers: one for each thread, or, on a shared runtime, a single one with all
-    /// threads.
+    /// Starts the workers, without opening a connection: one for each thread, or, on a shared
+    /// runtime, a single one with all threads.
     ///
     /// # Errors
     /// Fails if the operating system cannot create a thread, or tokio a runtime.
@@ -115,13 +116,13 @@ impl<F: ConnectionFactory> HeldLoad<F> {
         })
     }
 
-    /// Returns the number of open connections.
+    /// Returns the number of connections of this process that are open now.
     pub fn open(&self) -> u64 {
         self.state.open.load(Ordering::Relaxed)
     }
 
-    /// Closes open connections until `most` are left, and forgets lost ones, so that a step counts
-    /// only its own losses. Waits for the closing, at most a second per connection, unless
+    /// Closes open connections until `most` are left, and forgets lost ones, so that the next step
+    /// counts only its own losses. Waits until they are closed, at most about a second, or until
     /// `cancelled` returns true.
     ///
     /// # Errors
@@ -139,23 +140,23 @@ impl<F: ConnectionFactory> HeldLoad<F> {
         self.gone().map_or(Ok(()), Err)
     }
 
-    /// Returns the number of connections of each worker.
+    /// Returns the number of connections of each worker, as after its last command.
     pub(super) fn connections(&self) -> Vec<u64> {
         let connections = self.state.connections.iter();
         connections.map(|n| n.load(Ordering::Relaxed)).collect()
     }
 
-    /// Returns the operations of the load.
+    /// Returns the operations under which attempts to connect, messages and checks are recorded.
     pub(super) fn operations(&self) -> HeldOperations {
         self.state.factory.operations()
     }
 
-    /// Reads the CPU time of the process and of each thread of the load.
+    /// Reads the CPU time of this process and of each thread of the load.
     pub(super) fn read_cpu(&self) -> CpuReading {
         CpuReading::read(&self.threads)
     }
 
-    /// Cuts off the last command.
+    /// Makes all workers abandon the last command.
     pub(super) fn cut_off(&self) {
         self.cut_off.cancel();
     }
@@ -168,7 +169,7 @@ impl<F: ConnectionFactory> HeldLoad<F> {
         }
     }
 
-    /// Sends a command to all workers.
+    /// Sends `command` to all workers, and returns before they have carried it out.
     pub(super) fn order(&mut self, command: &WorkerCommand) {
         self.cut_off = CancellationToken::new();
         self.pending = Arc::new(());
@@ -187,8 +188,8 @@ impl<F: ConnectionFactory> HeldLoad<F> {
         Arc::strong_count(&self.pending) == 1 || self.gone.is_some() || self.workers.any_finished()
     }
 
-    /// Returns the error of a worker that has ended, and then ends all others; `None` if all are
-    /// running.
+    /// Returns the error of the first worker that has ended, and then ends all others; `None` if
+    /// all are running.
     pub(super) fn gone(&mut self) -> Option<WorkerGone> {
         if self.workers.any_finished() {
             self.shutdown.cancel();

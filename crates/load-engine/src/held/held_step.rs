@@ -1,4 +1,4 @@
-//! State of one step on held connections.
+//! State of one step on connections that stay open.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,35 +12,39 @@ use crate::record::operation_table::{OperationSpec, OperationTable};
 use crate::record::recorder::Recorder;
 use crate::record::step_recorder::StepRecorder;
 
-/// Number of connections that a step holds.
+/// Number of connections that a step holds open, of all processes or, in one of several worker
+/// processes, of that process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldLevel {
-    /// Number of connections that shall be open.
+    /// Number of connections that are to be open.
     pub connections: u64,
-    /// Number of attempts to connect that may fail. After more failures no further attempts are
+    /// Number of attempts to connect that may fail. After one more failure no further attempt is
     /// made, and the step fails.
     pub allowed_failures: u64,
 }
 
-/// State of one step that its connections and workers share with its controller.
+/// State of one step on connections that stay open, shared by its connections, its workers and its
+/// controller.
 #[derive(Debug)]
 pub(crate) struct HeldStep {
     pub(crate) plan: StepPlan,
     pub(crate) level: HeldLevel,
-    /// Recorder of attempts to connect, all of which count.
+    /// Recorder of the attempts to connect, all of which count, whenever they began.
     pub(crate) connects: StepRecorder,
-    /// Recorder of messages while the connections are held.
+    /// Recorder of the messages while the connections are held open.
     pub(crate) messages: StepRecorder,
-    /// Recorder of the last message on each connection, all of which count.
+    /// Recorder of the message on each connection that checks it at the end, all of which count.
     pub(crate) checks: StepRecorder,
     failed_connects: AtomicU64,
-    /// Number of arrivals that were due while their connection still waited for an earlier answer.
+    /// Number of arrivals that were due while their connection still waited for the answer to an
+    /// earlier one.
     pub(crate) delayed: AtomicU64,
     halt: CancellationToken,
 }
 
 impl HeldStep {
-    /// Creates the state of a step that has not begun.
+    /// Creates the state of a step that has not begun, whose requests are recorded under
+    /// `operations`.
     pub(crate) fn new(plan: &StepPlan, level: HeldLevel, operations: HeldOperations) -> Self {
         let recorder = |operation: OperationSpec| {
             let table = OperationTable::default();
@@ -64,7 +68,8 @@ impl HeldStep {
         self.messages.segments.get()
     }
 
-    /// Returns the number of connections of this process that send messages.
+    /// Returns the number of connections of this process that send messages; the others stay
+    /// silent.
     pub(crate) fn talkers(&self) -> u64 {
         let (process, sessions) = (self.plan.process, self.plan.load.sessions());
         process.share_of(sessions).min(self.level.connections)
@@ -75,28 +80,28 @@ impl HeldStep {
         self.failed_connects.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns the number of failed attempts to connect so far.
+    /// Returns the number of failed attempts to connect in this step so far.
     pub(crate) fn failed_connects(&self) -> u64 {
         self.failed_connects.load(Ordering::Relaxed)
     }
 
-    /// Returns true if more attempts to connect failed than are allowed.
+    /// Returns true if more attempts to connect failed than the step allows.
     pub(crate) fn has_broken(&self) -> bool {
         self.failed_connects() > self.level.allowed_failures
     }
 
-    /// Stops the start of further attempts to connect and messages.
+    /// Prevents further attempts to connect and further messages; those in flight go on.
     pub(crate) fn halt(&self) {
         self.messages.halt();
         self.halt.cancel();
     }
 
-    /// Returns true if no further attempt or message may start.
+    /// Returns true once no further attempt to connect or message may start.
     pub(crate) fn is_halted(&self) -> bool {
         self.halt.is_cancelled()
     }
 
-    /// Waits until no further attempt or message may start.
+    /// Waits until no further attempt to connect or message may start.
     pub(crate) fn halted(&self) -> WaitForCancellationFuture<'_> {
         self.halt.cancelled()
     }

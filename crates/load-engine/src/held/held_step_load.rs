@@ -1,4 +1,4 @@
-//! Load of one step on held connections, as a source of load for the step's controller.
+//! Load of one step on connections that stay open, as a source of load for the step's controller.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,23 +20,22 @@ use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 use crate::record::interval::Interval;
 
-/// Number of times that missing connections are opened before the step goes on without them.
-/// Without this limit, a server that accepts connections only to drop them would be connected to
-/// forever.
+/// Number of rounds in which missing connections are opened before the step continues without them.
+/// The limit ends a step against a server that accepts connections only to drop them.
 const MOST_FILLS: usize = 3;
-/// Longest wait for the recording of requests that were cut off. The second value is added for each
+/// Longest wait for the recording of requests that were cut off, without the addition for each
 /// connection.
 const RECORDING_BOUND: Duration = Duration::from_millis(500);
 const RECORDING_BOUND_PER_CONNECTION: Duration = Duration::from_micros(50);
 /// Name of the series that shows the number of open connections.
 pub(crate) const OPEN_CONNECTIONS: &str = "open_connections";
 
-/// Stage of a step on held connections.
+/// Stage of a step on connections that stay open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Opening connections; the number counts the rounds of opening so far.
+    /// Opening connections; the number counts the rounds of opening so far, from 0.
     Fill(usize),
-    /// Holding the connections while some of them exchange messages.
+    /// Holding the connections open while some of them exchange messages.
     Hold,
     /// Exchanging one message on each connection, as proof that it is alive.
     Check,
@@ -49,12 +48,13 @@ pub(crate) struct HeldStepLoad<'a, F: ConnectionFactory> {
     step: Arc<HeldStep>,
     stage: Stage,
     began: Instant,
-    /// Time that opening the connections took, in seconds; absent until all are open.
+    /// Time that opening the connections took, in seconds; `None` while they are opening.
     connect_s: Option<f64>,
 }
 
 impl<'a, F: ConnectionFactory> HeldStepLoad<'a, F> {
-    /// Creates the load of a step that has not begun.
+    /// Creates the load of a step that has not begun, and notes the present time as the beginning
+    /// of its connecting.
     pub(crate) fn new(load: &'a mut HeldLoad<F>, plan: &StepPlan, level: HeldLevel) -> Self {
         Self {
             step: Arc::new(HeldStep::new(plan, level, load.operations())),
@@ -205,7 +205,8 @@ impl<F: ConnectionFactory> LoadSource for HeldStepLoad<'_, F> {
     }
 }
 
-/// Divides the numbers 0..`talkers` into one range per worker, in proportion to its connections.
+/// Divides the numbers of the connections that send messages, 0..`talkers`, into one range per
+/// worker, in proportion to its number in `connections`. There are at most as many as connections.
 fn shares(connections: &[u64], talkers: u64) -> Arc<[Range<u64>]> {
     let all: u64 = connections.iter().sum();
     let talkers = talkers.min(all);

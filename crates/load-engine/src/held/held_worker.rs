@@ -1,5 +1,5 @@
-//! Worker with its share of the held connections. It opens the connections, makes them send
-//! messages, checks and closes them.
+//! Worker with its share of the connections that stay open. It opens the connections, makes them
+//! send messages, checks and closes them.
 
 use std::iter::Peekable;
 use std::ops::Range;
@@ -26,35 +26,39 @@ use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
 use crate::record::in_flight_request::{Arrival, InFlightRequest};
 
-/// Largest number of attempts to connect at a time, over all workers. It is below the usual length
-/// of servers' accept queues (`somaxconn`), so that the test does not measure that queue.
+/// Largest number of simultaneous attempts to connect, over all workers of all processes. It is
+/// below the usual length of servers' accept queues (`somaxconn`), so that the test does not
+/// measure that queue.
 const ATTEMPTS_AT_ONCE: u64 = 128;
-/// Longest delay that the pacer of new connections may make up for by connecting faster.
+/// Largest delay of new connections that the pacer makes up for by connecting faster, in
+/// nanoseconds.
 const CATCH_UP_NS: u64 = 10_000_000;
-/// Number of commands sent, or arrivals released, before other tasks of the thread get a turn.
+/// Number of commands sent, or arrivals released, before other tasks of the thread run.
 const BATCH: usize = 32;
-/// Time for which messages may still be answered after a step was ended early.
+/// Time in which messages may still be answered after a step was ended early.
 const HALTED_GRACE: Duration = Duration::from_millis(200);
 
-/// Command to all workers at once.
+/// Command of a load to all its workers at once.
 #[derive(Debug, Clone)]
 pub(crate) enum WorkerCommand {
-    /// Open `missing` further connections over all workers. Fewer are opened if too many attempts
-    /// fail. `again` is true if the step has opened some before: lost ones are then its own losses.
+    /// Open `missing` connections more, over all workers of this process. Fewer are opened if too
+    /// many attempts fail. `again` is true if the step has opened some before: lost ones then count
+    /// as lost in this step.
     Fill {
         step: Arc<HeldStep>,
         missing: u64,
         again: bool,
     },
-    /// Make connections send messages. `talkers` has the range of talkers' numbers of each worker.
+    /// Make connections send messages. `talkers` has, by worker, the range of numbers of the
+    /// connections that do.
     Talk {
         step: Arc<HeldStep>,
         talkers: Arc<[Range<u64>]>,
     },
-    /// Exchange one message on every connection.
+    /// Exchange one message on every connection, as proof that it is alive.
     Check(Arc<HeldStep>),
-    /// Forget lost connections, and close others. The count is the number still to be closed, which
-    /// all workers share and decrement.
+    /// Forget lost connections, and close open ones. The count is the number that are still to be
+    /// closed, which all workers share and decrement.
     Close(Arc<AtomicU64>),
 }
 
@@ -62,14 +66,15 @@ pub(crate) enum WorkerCommand {
 #[derive(Debug)]
 pub(crate) struct HeldState<F> {
     pub(crate) factory: Arc<F>,
-    /// Number of new connections per second, over all workers.
+    /// Number of connections that are opened per second, over all workers of all processes.
     pub(crate) connects_per_s: f64,
-    /// Longest wait for each answer.
+    /// Longest wait for the answer to each message.
     pub(crate) timeout: Duration,
     pub(crate) waiting: WaitStrategy,
-    /// Number of open connections.
+    /// Number of open connections of this process.
     pub(crate) open: Arc<AtomicU64>,
-    /// Number of connections of each worker of this process, updated after each command.
+    /// Number of connections of each worker of this process, lost ones included, updated after each
+    /// command.
     pub(crate) connections: Vec<AtomicU64>,
     /// Share of this process in the load of all processes.
     pub(crate) process: WorkerShare,
@@ -77,9 +82,9 @@ pub(crate) struct HeldState<F> {
 
 /// State of one worker, owned by the main task of its runtime.
 pub(crate) struct HeldWorker<F: ConnectionFactory> {
-    /// Share of this worker in the load of all processes.
+    /// Position of this worker among the workers of all processes.
     worker: WorkerShare,
-    /// Share of this worker in the load of its process.
+    /// Position of this worker among the workers of its process.
     thread: WorkerShare,
     state: Arc<HeldState<F>>,
     pacer: Pacer,
@@ -87,11 +92,13 @@ pub(crate) struct HeldWorker<F: ConnectionFactory> {
     opened: u64,
 }
 
-/// Result of an attempt to connect; `Ok(None)` for a failure, which is recorded already.
+/// Result of an attempt to connect: the connection, `None` for a failure, which is recorded
+/// already, or the error of a task that panicked or was cut off.
 type Attempted<C> = Result<Option<C>, JoinError>;
 
 impl<F: ConnectionFactory> HeldWorker<F> {
-    /// Creates a worker without connections.
+    /// Creates the worker at the position `worker` among the workers of all processes, without
+    /// connections.
     ///
     /// # Errors
     /// Fails if the operating system provides no timer.
@@ -112,7 +119,7 @@ impl<F: ConnectionFactory> HeldWorker<F> {
         })
     }
 
-    /// Carries out one command, unless `cut_off` is cancelled before it ends.
+    /// Carries out one command; abandons it when `cut_off` is cancelled.
     ///
     /// # Errors
     /// Fails if the system's timer fails.
@@ -177,8 +184,8 @@ impl<F: ConnectionFactory> HeldWorker<F> {
         }
     }
 
-    /// Forgets lost connections. If `step` is given, which has opened them, records each of them
-    /// there as lost.
+    /// Removes lost connections from the list. If `step` is given, records each of them in it as
+    /// lost, because the step itself had opened them or lost them.
     fn forget_lost(&mut self, step: Option<&Arc<HeldStep>>) {
         self.connections.retain(|connection| {
             let lost = connection.failure();
@@ -247,7 +254,9 @@ impl<F: ConnectionFactory> HeldWorker<F> {
         released
     }
 
-    /// Releases the arrivals of an open loop until the measured part ends or the step is halted.
+    /// Releases the arrivals of the connections `own`, of `all` that send messages, until the
+    /// measured part ends or the step is halted. Arrivals that were due but not released are
+    /// recorded as censored.
     async fn release(
         &mut self,
         step: &HeldStep,
@@ -330,8 +339,9 @@ impl<F: ConnectionFactory> HeldWorker<F> {
         await_completion(completed, &self.connections, cut_off.cancelled()).await;
     }
 
-    /// Closes this worker's connections one at a time while `surplus` is above zero. Going one at a
-    /// time keeps workers from closing very different numbers.
+    /// Closes this worker's connections one at a time while `surplus`, which all workers share and
+    /// decrement, is above zero. Taking one at a time keeps workers from closing very different
+    /// numbers.
     async fn close(&mut self, surplus: &AtomicU64) {
         self.forget_lost(None);
         let (token, mut completed) = mpsc::channel::<()>(1);
@@ -348,8 +358,8 @@ impl<F: ConnectionFactory> HeldWorker<F> {
     }
 }
 
-/// Waits until all `connections` have carried out their command. Once `must_cease` ends, makes them
-/// abandon it.
+/// Waits until all `connections` have carried out their command, which `completed` shows. Once
+/// `must_cease` ends, makes them abandon the command.
 async fn await_completion(
     mut completed: mpsc::Receiver<()>,
     connections: &[Arc<ConnectionHandle>],
@@ -385,7 +395,7 @@ fn talk(
     }
 }
 
-/// Picks `wanted` of `connections`, at even distances.
+/// Picks `wanted` of `connections`, at even distances in the list; all of them if there are fewer.
 fn spread_evenly(
     connections: &[Arc<ConnectionHandle>],
     wanted: usize,

@@ -1,4 +1,5 @@
-//! One step in a worker process, which makes its share of the load as the parent orders.
+//! One step of a test in a worker process, which makes its share of the load and obeys the orders
+//! of the parent process.
 
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -16,27 +17,30 @@ use crate::load::load_source::{LoadSource, Preparation};
 use crate::plan::step_plan::StepPlan;
 use crate::requests::target::TargetFactory;
 
-/// Time between two checks of the load: while sessions open, and while load is made.
+/// Longest wait for an order of the parent before the worker looks at its load again, while
+/// sessions are being opened. [`BEAT`] holds once requests are made.
 const BEAT_PREPARING: Duration = Duration::from_millis(1);
 const BEAT: Duration = Duration::from_millis(10);
 
-/// One step, as a worker process makes it.
+/// One step of a test in a worker process: the plan of this worker's share, and the state of its
+/// dialogue with the parent process.
 pub struct WorkerStep<'a> {
     connection: &'a mut dyn Orders,
     plan: StepPlan,
-    /// Number of connections to be held; absent for a load of requests.
+    /// Number of connections to be held in the step; `None` for a load of requests.
     level: Option<HeldLevel>,
     told: Told,
-    /// True if the load must start no further request or connection.
+    /// True once the parent has ordered that the load start no further request or connection.
     halted: bool,
-    /// True while the load verifies its connections.
+    /// True from the parent's order to verify the open connections until they are verified.
     verifies: bool,
-    /// Instant from which delays of this process count, once the load has begun.
+    /// Start of the measured part in nanoseconds on `CLOCK_MONOTONIC`, from which on delays of this
+    /// process count; `u64::MAX` until the parent starts the load.
     measured_from_ns: u64,
     worst_stall_ns: u64,
 }
 
-/// Events of the step that the parent was already told, so that none is sent twice.
+/// Events of the step that the worker has already sent to the parent, so that none is sent twice.
 #[derive(Debug, Default)]
 struct Told {
     preparation: Option<Preparation>,
@@ -46,7 +50,8 @@ struct Told {
     finished: bool,
 }
 
-/// Connection to the parent, without the type of its output.
+/// Connection of a worker to its parent process: receives orders and sends answers. Hides the type
+/// of the stream to which answers are written.
 pub(super) trait Orders {
     fn answer(&mut self, answer: &Answer);
 
@@ -71,25 +76,27 @@ impl<'a> WorkerStep<'a> {
         }
     }
 
-    /// Returns the plan of the step, which contains this worker's share of the load.
+    /// Returns the plan of this worker's share of the step.
     pub fn plan(&self) -> &StepPlan {
         &self.plan
     }
 
-    /// Makes this worker's share of a step of requests.
+    /// Makes this worker's share of a step of requests, from the opening of the sessions until the
+    /// measurements are sent to the parent or the parent is gone.
     ///
     /// # Errors
-    /// Returns the reason for which no load can be made at all.
+    /// Returns a message if the load cannot be created. What fails later is sent to the parent.
     pub fn run_requests<F: TargetFactory>(mut self, factory: &Arc<F>) -> Result<(), String> {
         let mut load = start_requests(&self.plan, factory).map_err(|error| error.to_string())?;
         self.follow(&mut load);
         Ok(())
     }
 
-    /// Makes this worker's share of a step on the connections of `load`, which stay open.
+    /// Makes this worker's share of a step on the connections of `load`, which stay open
+    /// afterwards. Returns when the measurements are sent to the parent or the parent is gone.
     ///
     /// # Errors
-    /// Returns the reason for which no load can be made at all.
+    /// Returns a message if the worker was created without a number of connections to hold.
     pub fn run_connections<F: ConnectionFactory>(
         mut self,
         load: &mut HeldLoad<F>,
@@ -101,7 +108,8 @@ impl<'a> WorkerStep<'a> {
         Ok(())
     }
 
-    /// Carries out the parent's orders until the step ends, or the parent has gone.
+    /// Carries out the parent's orders and reports events until the parent orders the end of the
+    /// step. If the parent is gone, aborts the load and sends nothing.
     fn follow(&mut self, load: &mut dyn LoadSource) {
         loop {
             let is_busy = self.told.started && !self.told.early_end;
@@ -163,7 +171,7 @@ impl<'a> WorkerStep<'a> {
         }
     }
 
-    /// Sends the parent the events that are new.
+    /// Sends the parent those events of the load that it has not been sent yet.
     fn tell(&mut self, load: &mut dyn LoadSource) {
         if !self.told.started {
             self.tell_preparation(load);
@@ -211,7 +219,8 @@ impl<'a> WorkerStep<'a> {
         self.told.preparation = Some(preparation);
     }
 
-    /// Ends the load and sends all measurements.
+    /// Waits for the end of the load, then sends all its measurements to the parent. `segments_s`
+    /// are the lengths of the step's segments in seconds.
     fn finish(&mut self, load: &mut dyn LoadSource, segments_s: &[f64]) {
         load.wait_until_recorded();
         let failure = load.join();
@@ -224,8 +233,8 @@ impl<'a> WorkerStep<'a> {
     }
 }
 
-/// Returns the number of open sessions or connections; `None` if it does not change during the
-/// step. It is the only value that a load reports in `gauges`.
+/// Returns the number of open sessions or connections, which is the first value of the load's
+/// `gauges`; `None` if the load reports none because the number is constant during the step.
 fn sessions_open(load: &mut dyn LoadSource) -> Option<f64> {
     load.gauges().first().map(|gauge| gauge.1)
 }

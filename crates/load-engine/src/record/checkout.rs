@@ -1,5 +1,5 @@
-//! Parts of a checkout: the wait for a free place in the pool, the driver's check of a pooled
-//! connection, and the opening of a new one.
+//! Times inside a checkout from a connection pool: the wait for a free place in the pool, the
+//! driver's check of a pooled connection, and the opening of a new one.
 //!
 //! Pools report these parts through hooks, which run while the checkout is polled and do not know
 //! their request. [`observe`] keeps the request's timestamps in a thread-local variable during each
@@ -17,8 +17,9 @@ thread_local! {
     static CURRENT: Cell<CheckoutTimestamps> = const { Cell::new(CheckoutTimestamps::UNTOLD) };
 }
 
-/// Runs `checkout`, whose pool calls [`checking`], [`connecting`] or [`connected`] from its hooks,
-/// and writes the instants of these calls into `timestamps`.
+/// Awaits `checkout` and returns its result. Each time that the pool's hooks call [`checking`],
+/// [`connecting`] or [`connected`] during it, writes the instant into `timestamps`, in nanoseconds
+/// on `CLOCK_MONOTONIC`.
 pub async fn observe<T>(timestamps: &mut Timestamps, checkout: impl Future<Output = T>) -> T {
     let mut checkout = pin!(checkout);
     timestamps.checkout.woken_ns = timestamps.started_ns;
@@ -38,8 +39,8 @@ pub async fn observe<T>(timestamps: &mut Timestamps, checkout: impl Future<Outpu
     .await
 }
 
-/// Notes that the checkout has a place in the pool, and that its pooled connection is being
-/// checked. To be called from a pool's hook.
+/// Notes that the checkout which is being polled on this thread has a place in the pool, and that
+/// its pooled connection is being checked. A pool's hook calls this within [`observe`].
 pub fn checking() {
     let mut inside = CURRENT.get();
     if inside.place_ns == 0 {
@@ -49,8 +50,8 @@ pub fn checking() {
     CURRENT.set(inside);
 }
 
-/// Notes that the checkout has a place in the pool, and begins to open a connection for it. To be
-/// called from a pool's hook.
+/// Notes that the checkout which is being polled on this thread has a place in the pool, and begins
+/// to open a connection. A pool's hook calls this within [`observe`].
 pub fn connecting() {
     let mut inside = CURRENT.get();
     inside.connect_ns = monotonic_ns();
@@ -60,9 +61,9 @@ pub fn connecting() {
     CURRENT.set(inside);
 }
 
-/// Notes that the checkout has opened a connection. To be called from the hook of a pool that
-/// reports only the end of an opening: its beginning is then set to the end of the wait for a
-/// place.
+/// Notes that the checkout which is being polled on this thread has opened a connection. For pools
+/// whose hooks report only the end of an opening: the opening then counts from the end of the wait
+/// for a place. A pool's hook calls this within [`observe`].
 pub fn connected() {
     let mut inside = CURRENT.get();
     if inside.connect_ns == 0 {
@@ -80,8 +81,8 @@ mod tests {
 
     use super::*;
 
-    /// Creates a checkout that is pending for `waits` polls; after these the pool calls its hook
-    /// `tells`.
+    /// Creates a checkout that is pending for `waits` polls and ready at the next one, in which it
+    /// calls the hook `tells`.
     fn pool(waits: usize, tells: fn()) -> impl Future<Output = ()> {
         let mut polls = 0;
         poll_fn(move |context| {

@@ -4,7 +4,8 @@ use bench_report::CheckoutParts;
 
 use super::timestamps::Timestamps;
 
-/// Sums over the checkouts whose pools reported their parts.
+/// Counts of the checkouts whose pools reported their parts, and sums of the parts' times in
+/// nanoseconds.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CheckoutTally {
     count: u64,
@@ -16,8 +17,8 @@ pub(crate) struct CheckoutTally {
 }
 
 impl CheckoutTally {
-    /// Adds the checkout of a successful request. Does nothing if the pool did not report its
-    /// parts.
+    /// Adds the checkout of a successful request. Does nothing if the pool reported no parts of it,
+    /// or the request had no checkout.
     pub(crate) fn add(&mut self, timestamps: &Timestamps) {
         let inside = &timestamps.checkout;
         if inside.place_ns == 0 || timestamps.acquired_ns == 0 {
@@ -46,7 +47,8 @@ impl CheckoutTally {
         self.connect_ns += other.connect_ns;
     }
 
-    /// Returns counts and mean times of the parts; `None` if no pool reported any.
+    /// Returns counts and mean times in nanoseconds over the checkouts added; `None` if there are
+    /// none.
     pub(crate) fn parts(&self) -> Option<CheckoutParts> {
         let mean = |sum_ns: u64| sum_ns as f64 / self.count as f64;
         (self.count > 0).then(|| CheckoutParts {

@@ -15,21 +15,23 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-/// Length of the time that one bucket stands for. This and [`BUCKETS`] are powers of two, so that
-/// no request costs a division.
+/// Length in nanoseconds (about 8 ms) of the time in which the requests of one bucket begin. This
+/// and [`BUCKETS`] are powers of two, so that no request costs a division.
 const BUCKET_NS: u64 = 1 << 23;
 const BUCKETS: usize = 1 << 13;
-/// Age at which a request that finishes is counted in `old` instead of its bucket.
+/// Age in nanoseconds above which a request that finishes is counted in `old` instead of in its
+/// bucket: 60 s.
 const OLD_NS: u64 = 60_000_000_000;
-/// Age, in buckets, at which the unfinished requests of a bucket are added to `old`. No request
-/// that finishes later changes the bucket.
+/// Age, in buckets of [`BUCKET_NS`], at which the unfinished requests of a bucket are added to
+/// `old` (62 s). No request that finishes later changes the bucket, because that is above
+/// [`OLD_NS`].
 const MOVED_AFTER: u64 = 62_000_000_000 / BUCKET_NS;
 
 fn bucket(instant_ns: u64) -> usize {
     (instant_ns / BUCKET_NS % BUCKETS as u64) as usize
 }
 
-/// Number of requests that one thread began, by bucket of time.
+/// Number of requests that one thread began in each bucket of 8 ms. It is never reset and wraps.
 #[derive(Debug)]
 pub(crate) struct BegunCounts(Box<[AtomicU32]>);
 
@@ -43,8 +45,8 @@ impl BegunCounts {
     }
 }
 
-/// Number of finished requests of one shard, successful or failed, by the 8 ms in which they began.
-/// Requests that took longer than 60 s are counted together in `old`.
+/// Number of finished requests of one shard, successful or failed, by the bucket of 8 ms in which
+/// they began. Requests that took longer than 60 s are counted together in `old`.
 #[derive(Debug)]
 pub(crate) struct FinishedCounts {
     buckets: Box<[u32]>,
@@ -69,7 +71,8 @@ impl FinishedCounts {
     }
 }
 
-/// Number of requests begun minus those finished, by bucket, over all threads.
+/// Number of requests begun less the number finished, over all threads, by the bucket of 8 ms in
+/// which they began. Requests that finished after more than 60 s are kept apart in `finished_old`.
 pub(crate) struct InFlightBalance {
     buckets: Box<[u32]>,
     finished_old: u64,
@@ -83,8 +86,9 @@ impl InFlightBalance {
         }
     }
 
-    /// Subtracts finished requests. Call this before [`InFlightBalance::add`]: a request that
-    /// begins and ends between the two calls is then counted as begun only, never as finished only.
+    /// Subtracts the finished requests of one shard. Call this before [`InFlightBalance::add`]: a
+    /// request that begins and ends between the two calls is then counted as begun only, never as
+    /// finished only.
     pub(crate) fn subtract(&mut self, finished: &FinishedCounts) {
         for (balance, count) in self.buckets.iter_mut().zip(&finished.buckets) {
             *balance = balance.wrapping_sub(*count);
@@ -99,13 +103,14 @@ impl InFlightBalance {
     }
 }
 
-/// State of the counts, kept from one interval to the next.
+/// State from which requests in flight are counted, kept from one call of `in_flight` to the next.
 #[derive(Debug)]
 pub(crate) struct CohortHistory {
-    /// Balance of each bucket when its previous round was added to `old`.
+    /// Balance of each bucket (begun less finished) when the requests of its previous round, 69 s
+    /// earlier, were added to `old`.
     levels: Box<[u32]>,
-    /// Number of the first bucket that was not yet added to `old`, counted from the clock's zero;
-    /// `None` before the first call.
+    /// Number of the first bucket that is not yet added to `old`, in buckets since zero of
+    /// `CLOCK_MONOTONIC`; `None` before the first call of `in_flight`.
     next: Option<u64>,
     old: u64,
 }
@@ -119,7 +124,8 @@ impl CohortHistory {
         }
     }
 
-    /// Returns the requests in flight at `now_ns`, by age.
+    /// Returns the requests in flight at `now_ns`, a time on `CLOCK_MONOTONIC`, by age. `balance`
+    /// must have been read about then.
     pub(crate) fn in_flight(&mut self, now_ns: u64, balance: &InFlightBalance) -> InFlightAges {
         let newest = now_ns / BUCKET_NS;
         let oldest = (newest + 1).saturating_sub(MOVED_AFTER);
@@ -140,9 +146,9 @@ impl CohortHistory {
         }
     }
 
-    /// Adds the unfinished requests of buckets that are old enough to `old`. If the last call was
-    /// so long ago that a bucket is already in use again, its previous round is left out, because
-    /// the two rounds cannot be separated.
+    /// Adds to `old` the unfinished requests of the buckets before number `oldest`; `newest` is the
+    /// number of the present bucket. If the last call was so long ago that a bucket is in use
+    /// again, its previous round is left out, because the two rounds cannot be separated.
     fn move_to_old(&mut self, newest: u64, oldest: u64, balance: &InFlightBalance) {
         let in_use_from = (newest + 1).saturating_sub(BUCKETS as u64);
         let first = self.next.unwrap_or(in_use_from);
@@ -156,8 +162,8 @@ impl CohortHistory {
         self.next = Some(oldest);
     }
 
-    /// Returns the number of unfinished requests in the current round of the bucket `at`. A request
-    /// that was recorded without having begun would make it negative, and then it is 0.
+    /// Returns the number of unfinished requests in the current round of the bucket at index `at`.
+    /// Returns 0 if more were recorded than begun.
     fn above_level(&self, at: usize, balance: &InFlightBalance) -> u32 {
         let count = balance.buckets[at].wrapping_sub(self.levels[at]);
         u32::try_from(count.cast_signed()).unwrap_or(0)
@@ -167,12 +173,14 @@ impl CohortHistory {
 /// Requests in flight that began within the same bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Cohort {
-    /// Latest instant at which a request of this bucket can have begun.
+    /// Latest instant at which a request of this bucket can have begun, in nanoseconds on
+    /// `CLOCK_MONOTONIC`.
     latest_begin_ns: u64,
     count: u64,
 }
 
-/// Requests in flight at one instant, by the time at which they began (were due, in an open loop).
+/// Requests in flight at one instant, by the time at which they began (in an open loop: were due).
+/// Those of the last minute are counted in buckets of 8 ms, all older ones together.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InFlightAges {
     at_ns: u64,
@@ -188,8 +196,8 @@ impl InFlightAges {
         self.old + self.cohorts.iter().map(|c| c.count).sum::<u64>()
     }
 
-    /// Adds the requests in flight of another process, taken at about the same instant. The sum has
-    /// the earlier of the two instants, so that no request appears older than it is.
+    /// Adds the requests in flight of another process, read at about the same instant. The sum
+    /// counts ages to the earlier of the two instants, so that no request appears older than it is.
     pub(crate) fn add(&mut self, other: &Self) {
         self.at_ns = match self.at_ns {
             0 => other.at_ns,
@@ -207,13 +215,15 @@ impl InFlightAges {
         self.old += other.old;
     }
 
-    /// Returns the number of requests that have certainly been in flight for `age_ns` or longer.
+    /// Returns the number of requests that have certainly been in flight for `age_ns` nanoseconds
+    /// or longer. Those older than a minute are always included, so `age_ns` should not exceed a
+    /// minute.
     pub(crate) fn older_than(&self, age_ns: u64) -> u64 {
         self.old + self.begun_within(0, self.at_ns.saturating_sub(age_ns))
     }
 
-    /// Returns the number of requests that began in `from_ns..=until_ns`; those older than a minute
-    /// are left out.
+    /// Returns the number of requests in flight that began in `from_ns..=until_ns`, nanoseconds on
+    /// `CLOCK_MONOTONIC`, to within 8 ms. Those older than a minute are left out.
     pub(crate) fn begun_within(&self, from_ns: u64, until_ns: u64) -> u64 {
         let wanted = from_ns..=until_ns;
         let cohorts = self.cohorts.iter();
@@ -221,8 +231,9 @@ impl InFlightAges {
         cohorts.map(|c| c.count).sum()
     }
 
-    /// Returns those that began at `from_ns` or later, to within 8 ms, and less than a minute ago: of
-    /// those under way for longer nobody knows when they began.
+    /// Returns the requests in flight that began at `from_ns` or later (nanoseconds on
+    /// `CLOCK_MONOTONIC`, to within 8 ms). Those older than a minute are left out, because the time
+    /// at which they began is no longer known.
     pub(crate) fn begun_since(&self, from_ns: u64) -> Self {
         let cohorts = self.cohorts.iter().copied();
         Self {
@@ -232,7 +243,8 @@ impl InFlightAges {
         }
     }
 
-    /// Returns pairs of a minimum age in nanoseconds and the number of requests with that age.
+    /// Returns pairs of a minimum age in nanoseconds and the number of requests in flight with that
+    /// age. Those older than a minute form one pair, the last.
     pub(crate) fn ages(&self) -> impl Iterator<Item = (u64, u64)> {
         let age = |c: &Cohort| (self.at_ns.saturating_sub(c.latest_begin_ns), c.count);
         let old = (self.old > 0).then_some((OLD_NS, self.old));
@@ -246,7 +258,7 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    /// Two threads: one begins requests, the other finishes them.
+    /// Counts of two threads of a load: one begins requests, the other finishes them.
     struct Threads {
         begun: BegunCounts,
         finished: FinishedCounts,

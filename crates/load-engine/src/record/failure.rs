@@ -11,18 +11,18 @@ use bench_report::redaction;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    /// Name under which errors are counted. It is short and stable, such as `timeout.checkout` or
+    /// Kind under which failures are counted: a short, stable name such as `timeout.checkout` or
     /// `sqlstate.53300`.
     pub kind: Cow<'static, str>,
-    /// Error message of the driver.
+    /// Error message of the driver; its secrets are masked when it is formatted.
     pub message: SensitiveText,
-    /// Detail and hint that the server sent with its error.
+    /// Detail and hint that the server sent with its error; `None` if it sent none.
     pub detail: Option<SensitiveText>,
-    /// Statement or command that failed, without the values in it.
+    /// Statement or command that failed, without the values in it; `None` if it is not known.
     pub statement: Option<String>,
 }
 
-/// Text from another program, kept unmasked. Code can read it only through `to_string`, `{}` and
+/// Text from another program, stored unmasked. It can be read only through `to_string`, `{}` and
 /// `{:?}`, which mask its secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SensitiveText(String);
@@ -40,7 +40,8 @@ impl fmt::Debug for SensitiveText {
 }
 
 impl Failure {
-    /// Creates a failure of `kind`. `message` may contain secrets.
+    /// Creates a failure of `kind` with the driver's `message`, without detail and statement.
+    /// `message` may contain secrets.
     pub fn new(kind: impl Into<Cow<'static, str>>, message: &str) -> Self {
         Self {
             kind: kind.into(),
@@ -50,14 +51,15 @@ impl Failure {
         }
     }
 
-    /// Adds detail that the server sent with its error; `detail` may contain secrets.
+    /// Sets the detail that the server sent with its error. `detail` may contain secrets.
     #[must_use]
     pub fn with_detail(mut self, detail: &str) -> Self {
         self.detail = Some(SensitiveText(detail.to_owned()));
         self
     }
 
-    /// Adds the statement or command that failed; `statement` must not contain values.
+    /// Sets the statement or command that failed. `statement` must not contain values, because it
+    /// is shown unmasked.
     #[must_use]
     pub fn with_statement(mut self, statement: impl Into<String>) -> Self {
         self.statement = Some(statement.into());

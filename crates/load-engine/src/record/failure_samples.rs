@@ -3,7 +3,7 @@
 
 use bench_report::FailureSample;
 
-/// Failure samples of one shard, in the order in which they occurred.
+/// Failures that one shard keeps in full, with their messages, in the order in which they occurred.
 #[derive(Debug)]
 pub(crate) struct FailureSamples(Vec<FailureSample>);
 
@@ -14,15 +14,16 @@ impl Default for FailureSamples {
 }
 
 impl FailureSamples {
-    /// Keeps the failure that `sample` creates, if it is the first of its kind or fewer than
-    /// [`FailureSample::KEPT`] are kept.
+    /// Keeps the failure that `sample` creates if `is_first` (the first of its kind), or if fewer
+    /// than [`FailureSample::KEPT`] are kept. Otherwise `sample` is not called.
     pub(crate) fn offer(&mut self, is_first: bool, sample: impl FnOnce() -> FailureSample) {
         if is_first || self.0.len() < FailureSample::KEPT {
             self.0.push(sample());
         }
     }
 
-    /// Merges the samples of all shards in the order of time.
+    /// Merges the samples of all shards into one list in the order of time, limited to the earliest
+    /// failures and the first of each kind.
     pub(crate) fn merged<'a>(shards: impl Iterator<Item = &'a Self>) -> Vec<FailureSample> {
         FailureSample::merged(shards.flat_map(|shard| &shard.0).cloned().collect())
     }

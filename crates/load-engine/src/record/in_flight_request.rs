@@ -6,16 +6,16 @@ use super::outcome::{Outcome, Part};
 use super::step_recorder::StepRecorder;
 use super::timestamps::Timestamps;
 
-/// Arrival on its way from the pacer to a session.
+/// Arrival of an open loop on its way from the pacer to a session: the instants at which it was due
+/// and at which the pacer released it, in nanoseconds on `CLOCK_MONOTONIC`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
     pub(crate) due_ns: u64,
     pub(crate) released_ns: u64,
 }
 
-/// Owner of a request's timestamps while its session works. If it is dropped before the request
-/// finished, because the task was aborted at the end of the drain, it records the request as
-/// censored.
+/// Timestamps of one request while a session works on it. If this is dropped before `finish`,
+/// because the task was aborted at the end of the drain, the request is recorded as censored.
 pub(crate) struct InFlightRequest<'a> {
     pub(crate) timestamps: Timestamps,
     step: &'a StepRecorder,
@@ -31,7 +31,8 @@ impl<'a> InFlightRequest<'a> {
         }
     }
 
-    /// Creates the request of an arrival that a session takes up now.
+    /// Creates the request of an arrival that a session takes up now: its start is the present
+    /// time.
     pub(crate) fn for_arrival(step: &'a StepRecorder, arrival: Arrival) -> Self {
         let timestamps = Timestamps {
             due_ns: arrival.due_ns,
@@ -43,15 +44,15 @@ impl<'a> InFlightRequest<'a> {
     }
 
     /// Creates the request of an arrival that no session took up. Dropping it records it as
-    /// censored.
+    /// censored and never started.
     pub(crate) fn never_started(step: &'a StepRecorder, arrival: Arrival) -> Self {
         let mut request = Self::for_arrival(step, arrival);
         request.timestamps.started_ns = 0;
         request
     }
 
-    /// Creates the next request of a user in a closed loop. It begins at `started_ns`, when the
-    /// user's previous one ended.
+    /// Creates the next request of a user in a closed loop and counts it as in flight. It begins at
+    /// `started_ns` on `CLOCK_MONOTONIC`, when the user's previous request ended.
     pub(crate) fn for_user(step: &'a StepRecorder, started_ns: u64) -> Self {
         let timestamps = Timestamps {
             started_ns,
@@ -62,7 +63,8 @@ impl<'a> InFlightRequest<'a> {
     }
 
     /// Records the request as finished with `outcome` and `parts`. Returns the instant at which the
-    /// user's next request may begin: now, because a session may have cleaned up after the answer.
+    /// user's next request may begin: the present, which is later than the answer if the session
+    /// cleaned up after it. In nanoseconds on `CLOCK_MONOTONIC`.
     pub(crate) fn finish(mut self, outcome: &Outcome, parts: &[Part]) -> u64 {
         self.finished = true;
         let now_ns = monotonic_ns();

@@ -7,33 +7,37 @@ use serde::{Deserialize, Serialize};
 use super::cohort_counts::InFlightAges;
 use super::recording_text;
 
-/// All requests that finished since the interval before, whether measured or not. Time charts and
-/// stop rules use it.
+/// All requests that finished since the previous interval, measured or not, and the requests in
+/// flight at its end. Time charts and stop rules use it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Interval {
-    /// Response times (call times in a closed loop) of successful requests, in nanoseconds. It has
+    /// Response times (in a closed loop: call times) of successful requests, in nanoseconds. It has
     /// two significant digits, one fewer than a step's histograms, so that merging it is cheap.
     #[serde(with = "recording_text")]
     pub(crate) latency: Recording,
-    /// Longest of these times in nanoseconds, exact; 0 if no request succeeded.
+    /// Longest time in `latency`, exact, in nanoseconds; 0 if no request succeeded.
     pub(crate) longest_ns: u64,
-    /// Times among them of requests that began before what is measured; absent where none did.
+    /// Those times of `latency` whose requests began before the measured part (in the warm-up or in
+    /// an earlier step); `None` until the first such request.
     earlier: Option<Box<EarlierRequests>>,
     /// Number of failed requests.
     pub(crate) failed: u64,
-    /// Number of failed requests whose failures were planned; stop rules ignore them.
+    /// Number of those failed requests whose kind of failure was planned; stop rules ignore them.
     pub(crate) excused: u64,
-    /// Number of failures outside the requests of the load; only stop rules count them.
+    /// Number of failures outside the requests of the load. Only stop rules count them; `failed`
+    /// does not include them.
     pub(crate) beside: u64,
     /// Requests in flight at the end of the interval.
     pub(crate) in_flight: InFlightAges,
 }
 
-/// Response times of successes that began before what is measured, in the buckets of an interval.
+/// Response times in nanoseconds of successful requests that began before the measured part, in a
+/// histogram with an interval's bounds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct EarlierRequests(#[serde(with = "recording_text")] Recording);
 
-/// Returns an empty recording with the buckets of an interval.
+/// Returns an empty histogram of nanoseconds with two significant digits, the form that intervals
+/// use.
 fn interval_recording() -> Recording {
     let bounds = Recording::new_with_bounds(1, HIGHEST_NS, 2);
     bounds.unwrap_or_else(|_| recording())
@@ -52,14 +56,15 @@ impl Interval {
         }
     }
 
-    /// Records a successful request that took `ns` nanoseconds.
+    /// Records a successful request that took `ns` nanoseconds. In the histogram, more than an hour
+    /// counts as an hour.
     pub(crate) fn record(&mut self, ns: u64) {
         self.latency.saturating_record(ns);
         self.longest_ns = self.longest_ns.max(ns);
     }
 
-    /// Records that a success that took `ns` began before what is measured: in the warm-up, or in an
-    /// earlier step of the report.
+    /// Notes that a successful request, which `record` has counted with the same `ns` nanoseconds,
+    /// began before the measured part: in the warm-up, or in an earlier step of the report.
     #[cold]
     pub(crate) fn record_earlier(&mut self, ns: u64) {
         self.earlier_mut().saturating_record(ns);
@@ -70,8 +75,9 @@ impl Interval {
         &mut self.earlier.get_or_insert_with(new).0
     }
 
-    /// Returns what is known of the requests that began at `from_ns` or later: those that succeeded,
-    /// and those that have been under way for less than a minute.
+    /// Returns an interval with only the requests that began in the measured part: those that
+    /// succeeded, and those in flight that began at `from_ns` (on `CLOCK_MONOTONIC`) or later and
+    /// less than a minute ago. Counts of failures are 0, and `longest_ns` is that of all.
     pub(crate) fn begun_since(&self, from_ns: u64) -> Self {
         let mut since = Self {
             latency: self.latency.clone(),
@@ -86,9 +92,9 @@ impl Interval {
         since
     }
 
-    /// Returns quantile `q` of the successful requests in nanoseconds; `None` if none succeeded.
-    /// Buckets are wide and their ends lie above the true value, so the result is limited to the
-    /// longest time.
+    /// Returns quantile `q` (0 to 1) of the successful requests' times in nanoseconds; `None` if
+    /// none succeeded. A bucket's upper end can lie above the true value, so the result is limited
+    /// to the longest time.
     pub(crate) fn quantile(&self, q: f64) -> Option<u64> {
         let bucket_end = || self.latency.value_at_quantile(q).min(self.longest_ns);
         (!self.latency.is_empty()).then(bucket_end)
@@ -99,9 +105,9 @@ impl Interval {
         self.latency.len()
     }
 
-    /// Returns quantile `q`, in nanoseconds, over successful requests and requests in flight. The
-    /// latter count with their age so far, so this is a lower bound of the latency. `None` if there
-    /// are neither.
+    /// Returns quantile `q` (0 to 1), in nanoseconds, over successful requests and requests in
+    /// flight. The latter count with their age so far, so this is a lower bound of the latency.
+    /// `None` if there are neither.
     pub(super) fn felt_at_least(&self, q: f64) -> Option<u64> {
         let mut all = self.latency.clone();
         for (age_ns, count) in self.in_flight.ages() {
@@ -112,7 +118,7 @@ impl Interval {
         (!all.is_empty()).then(|| all.lowest_equivalent(all.value_at_quantile(q)))
     }
 
-    /// Adds the interval of another process: its finished requests and its requests in flight.
+    /// Adds the interval of another process, with its requests in flight.
     pub(crate) fn add_process(&mut self, other: &Self) {
         self.add(other);
         self.in_flight.add(&other.in_flight);
@@ -131,7 +137,7 @@ impl Interval {
         self.beside += other.beside;
     }
 
-    /// Sets everything to zero but the requests in flight.
+    /// Sets all counts and times to zero, except the requests in flight.
     pub(crate) fn clear(&mut self) {
         self.latency.reset();
         self.longest_ns = 0;
@@ -141,12 +147,13 @@ impl Interval {
         (self.failed, self.excused, self.beside) = (0, 0, 0);
     }
 
-    /// Returns the number of failures that count for stop rules.
+    /// Returns the number of failures that stop rules count: failed requests except planned
+    /// failures, plus failures outside requests.
     pub(crate) fn judged_failures(&self) -> u64 {
         self.failed - self.excused + self.beside
     }
 
-    /// Returns the number of successes and failures that count for stop rules.
+    /// Returns the number of successes plus the failures that stop rules count.
     pub(crate) fn judged(&self) -> u64 {
         self.succeeded() + self.judged_failures()
     }

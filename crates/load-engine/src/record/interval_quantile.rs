@@ -1,20 +1,21 @@
-//! Quantile of latency in each interval of a step.
+//! Quantile of latency in each interval of a step, for time charts.
 
 use super::interval::Interval;
 
-/// One quantile of latency in each interval, for time charts. The age of requests in flight counts
-/// as a latency where it raises the quantile, because a few quick answers must not hide requests
-/// that hang. In an interval without answers, only ages in flight are known; they are shown once
-/// they reach the quantile of the last interval with answers.
+/// Calculator of one quantile of latency for each interval in turn. The age of requests in flight
+/// counts as a latency where it raises the quantile, so that a few quick answers do not hide
+/// requests that hang. In an interval without answers, the quantile of the ages in flight is
+/// returned once it reaches the quantile of the last interval with answers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct IntervalQuantile {
     quantile: f64,
-    /// Quantile of the last interval in which requests were answered, in nanoseconds.
+    /// Quantile of the last interval in which a request succeeded, in nanoseconds; `None` before
+    /// the first.
     answered_ns: Option<u64>,
 }
 
 impl IntervalQuantile {
-    /// Creates the sequence of the quantile `quantile`, 0..=1.
+    /// Creates the calculator of the quantile `quantile`, from 0 to 1, before the first interval.
     pub(crate) fn new(quantile: f64) -> Self {
         Self {
             quantile,
@@ -22,7 +23,9 @@ impl IntervalQuantile {
         }
     }
 
-    /// Returns the quantile of the next interval in nanoseconds; `None` where none can be stated.
+    /// Returns the quantile of the next interval in nanoseconds. `None` if no request succeeded in
+    /// it and the ages in flight are absent or below the quantile of the last interval with
+    /// answers.
     pub(crate) fn next(&mut self, interval: &Interval) -> Option<u64> {
         let answered = interval.quantile(self.quantile);
         self.answered_ns = answered.or(self.answered_ns);

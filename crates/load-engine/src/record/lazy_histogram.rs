@@ -1,4 +1,4 @@
-//! Histogram that takes memory only once something is recorded.
+//! Histogram that is allocated only when a value is first recorded.
 
 use bench_report::Histogram;
 use bench_report::histogram::{Recording, recording};
@@ -9,7 +9,7 @@ use bench_report::histogram::{Recording, recording};
 pub(crate) struct LazyHistogram(Option<Recording>);
 
 impl LazyHistogram {
-    /// Records a duration of `ns` nanoseconds. One of more than an hour is recorded as an hour.
+    /// Records a duration of `ns` nanoseconds. More than an hour is recorded as an hour.
     pub(crate) fn record(&mut self, ns: u64) {
         match &mut self.0 {
             Some(recorded) => recorded.saturating_record(ns),
@@ -35,12 +35,12 @@ impl LazyHistogram {
         self.recorded().map_or(0, Recording::len)
     }
 
-    /// Returns the recorded durations; `None` if there are none.
+    /// Returns the histogram of the recorded durations; `None` if nothing was recorded or merged.
     pub(crate) fn recorded(&self) -> Option<&Recording> {
         self.0.as_ref()
     }
 
-    /// Converts the durations to the report's form; `None` if there are none.
+    /// Converts the durations to the histogram form of the report; `None` if there are none.
     pub(crate) fn histogram(&self) -> Option<Histogram> {
         self.recorded().and_then(Histogram::from_recording)
     }

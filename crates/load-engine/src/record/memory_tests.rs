@@ -14,7 +14,8 @@ thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The system's allocator, with a count of the calls and bytes of each thread.
+/// Allocator that passes every call to the system's allocator and counts the allocations and held
+/// bytes of each thread.
 struct Counting;
 
 #[global_allocator]

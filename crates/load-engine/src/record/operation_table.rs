@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Largest number of operations with their own figures; any further name is counted as [`OTHER`].
+/// Largest number of operations with figures of their own. Any further name is counted under
+/// [`OTHER`].
 const CAPACITY: usize = 1_024;
-/// Name of the operation under which all names beyond the capacity are counted.
+/// Name of the operation that counts the requests of all names beyond [`CAPACITY`].
 const OTHER: &str = "other";
-/// Largest number of phases of an operation.
+/// Largest number of phases of an operation; further ones are dropped.
 pub(crate) const MOST_PHASES: usize = 6;
 
 /// Position of an operation in its table, from 0.
@@ -19,7 +20,8 @@ impl OperationId {
     /// First operation of a table. Arrivals that no session took up are counted under it.
     pub const FIRST: Self = Self::nth(0);
 
-    /// Returns the id of the operation at position `index` of a table.
+    /// Returns the id of the operation at position `index` of a table, counted from 0. An index
+    /// above 65,535 is reduced to 65,535.
     pub const fn nth(index: usize) -> Self {
         if index > u16::MAX as usize {
             return Self(u16::MAX);
@@ -27,7 +29,7 @@ impl OperationId {
         Self(index as u16)
     }
 
-    /// Returns the position in the table.
+    /// Returns the operation's position in the table, counted from 0.
     pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
@@ -49,8 +51,8 @@ impl OperationSpec {
         }
     }
 
-    /// Sets the names of the successive phases of a request, such as `tcp`, `tls`, `ready`. Phases
-    /// after the sixth are left out.
+    /// Sets the names of the successive phases of a request, such as `tcp`, `tls`, `ready`. All
+    /// phases after the sixth are dropped.
     #[must_use]
     pub fn with_phases(mut self, phases: &'static [&'static str]) -> Self {
         self.phases = &phases[..phases.len().min(MOST_PHASES)];
@@ -58,7 +60,7 @@ impl OperationSpec {
     }
 }
 
-/// Operations of a step. All clones share one table.
+/// Operations of a step by name and by [`OperationId`]. All clones share one table.
 #[derive(Debug, Clone, Default)]
 pub struct OperationTable(Arc<Mutex<Operations>>);
 
@@ -69,7 +71,8 @@ struct Operations {
 }
 
 impl Operations {
-    /// Adds `spec` and returns its id. Once the table is full, returns the id of `other` instead.
+    /// Adds `spec` and returns its id. Once the table is full, drops it and returns the id of
+    /// `other`.
     fn add(&mut self, spec: OperationSpec) -> OperationId {
         if self.specs.len() < CAPACITY {
             return self.push(spec);
@@ -89,15 +92,15 @@ impl Operations {
 }
 
 impl OperationTable {
-    /// Adds an operation at the end and returns its id. Once the table holds 1,024, returns the id
-    /// of `other` instead. To be called before the step begins.
+    /// Adds an operation at the end, even if its name exists, and returns its id. Once the table
+    /// holds 1,024, drops it and returns the id of `other`. To be called before the step begins.
     pub(crate) fn add(&self, spec: OperationSpec) -> OperationId {
         self.lock().add(spec)
     }
 
-    /// Returns the id of the operation `name`, and adds it if it is new. Once the table holds
-    /// 1,024, a new name gets the id of `other`. Takes a lock, so a session should keep the ids
-    /// that it uses.
+    /// Returns the id of the operation `name`; adds it, without phases, if it is new. Once the
+    /// table holds 1,024, a new name gets the id of `other`. Takes a lock, so a session should keep
+    /// the ids that it uses.
     pub fn intern(&self, name: &str) -> OperationId {
         let mut operations = self.lock();
         match operations.ids.get(name) {

@@ -12,8 +12,8 @@ use super::timestamps::Timestamps;
 #[derive(Debug, Default)]
 pub(crate) struct OperationTally {
     pub(crate) succeeded: u64,
-    /// Number of successful requests that finished in the segment, whenever they were due.
-    /// Throughput is calculated from it.
+    /// Number of successful requests that finished in the segment, even those that were due before
+    /// it. Throughput is calculated from it.
     pub(crate) carried: u64,
     pub(crate) retries: u64,
     pub(crate) censored: u64,
@@ -27,14 +27,15 @@ pub(crate) struct OperationTally {
     pub(crate) pacing_lag: LazyHistogram,
     pub(crate) failed: LazyHistogram,
     pub(crate) unfinished: LazyHistogram,
-    /// Names of the operation's phases.
+    /// Names of the phases of the operation's requests, in order; empty if it has none.
     phase_names: &'static [&'static str],
-    /// Durations of each phase in successful requests.
+    /// Histograms of the durations of the phases in successful requests, in nanoseconds, one for
+    /// each of `phase_names`.
     phases: Vec<LazyHistogram>,
 }
 
 impl OperationTally {
-    /// Creates the tally of an operation with these phases.
+    /// Creates the empty tally of an operation whose requests have the phases `phase_names`.
     pub(crate) fn new(phase_names: &'static [&'static str]) -> Self {
         Self {
             phase_names,
@@ -67,8 +68,8 @@ impl OperationTally {
         }
     }
 
-    /// Counts a failure of `kind` after `felt_ns` nanoseconds. Returns true if it is the first of
-    /// its kind.
+    /// Counts a failed request of error `kind`, for which a client waited `felt_ns` nanoseconds.
+    /// Returns true if it is the first of its kind in this tally.
     pub(crate) fn failure(&mut self, kind: &str, felt_ns: u64) -> bool {
         self.failed.record(felt_ns);
         let known = self.errors.get_mut(kind);
@@ -80,8 +81,9 @@ impl OperationTally {
         is_first
     }
 
-    /// Records the phases of a successful request. Each lasts from the end of the phase before. The
-    /// last one lasts until the end of the request if the session did not stamp its end.
+    /// Records the duration of each phase of a successful request, which lasts from the end of the
+    /// previous phase, or from the start. The last phase lasts until the end of the request if the
+    /// session did not stamp its end.
     fn record_phases(&mut self, timestamps: &Timestamps) {
         let stamped = timestamps.phases.ends_ns();
         let is_last_open = stamped.len() + 1 == self.phases.len();
@@ -97,8 +99,8 @@ impl OperationTally {
         }
     }
 
-    /// Returns the name of the phase in which a request failed: the first one without an end. For
-    /// an operation without phases that is `service` if the request had its connection, else
+    /// Returns the name of the phase in which a request failed: the first one without an end. If
+    /// the operation has no such phase, `service` if the request had obtained its connection, else
     /// `call`.
     pub(crate) fn failed_phase(&self, timestamps: &Timestamps) -> &'static str {
         let ended = timestamps.phases.ends_ns().len();
@@ -181,8 +183,8 @@ impl OperationTally {
             .collect()
     }
 
-    /// Returns percentiles over successful and censored requests; `None` if there are no censored
-    /// ones.
+    /// Returns percentiles over successful and censored requests; `None` if no request was
+    /// censored.
     fn with_censored(&self) -> Option<CensoredPercentiles> {
         let unfinished = self.unfinished.recorded()?;
         match self.response.recorded().or(self.call.recorded()) {
@@ -192,8 +194,8 @@ impl OperationTally {
     }
 }
 
-/// Returns the time between two instants, at least 1 ns: the lowest value of the histograms,
-/// shorter than any clock here can resolve.
+/// Returns the nanoseconds from `from_ns` to `to_ns`, at least 1 (also if `to_ns` is earlier),
+/// because 1 ns is the lowest value of the histograms.
 pub(crate) fn gap(from_ns: u64, to_ns: u64) -> u64 {
     to_ns.saturating_sub(from_ns).max(1)
 }

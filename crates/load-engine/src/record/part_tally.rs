@@ -11,7 +11,8 @@ use super::outcome::Part;
 /// Counts and histograms of one part in one segment on one thread.
 #[derive(Debug, Default)]
 pub(crate) struct PartTally {
-    /// Number of successful parts whose requests finished in the segment, whenever they were due.
+    /// Number of successful parts whose requests finished in the segment, even if they were due
+    /// before it.
     pub(crate) carried: u64,
     errors: BTreeMap<String, u64>,
     call: LazyHistogram,
@@ -19,7 +20,8 @@ pub(crate) struct PartTally {
 }
 
 impl PartTally {
-    /// Records a part of a request that was due in the segment.
+    /// Records the duration of a part, and its failure if it failed. The part's request must have
+    /// been due in the segment.
     pub(crate) fn record(&mut self, part: &Part) {
         let took = gap(part.began_ns, part.ended_ns);
         let Some(kind) = &part.failure else {

@@ -1,4 +1,4 @@
-//! Samples of a connection pool and their sums.
+//! Samples of a connection pool's state, and sums over them.
 
 use bench_report::PoolUsage;
 
@@ -7,15 +7,15 @@ use bench_report::PoolUsage;
 pub struct PoolSample {
     /// Largest number of connections that the pool may hold.
     pub max_size: u64,
-    /// Number of connections that the pool holds.
+    /// Number of open connections of the pool, checked out or idle.
     pub size: u64,
     /// Number of connections that are checked out.
     pub in_use: u64,
-    /// Number of tasks that wait for a connection; absent where the pool does not report it.
+    /// Number of tasks that wait for a connection; `None` if the pool does not report it.
     pub waiting: Option<u64>,
 }
 
-/// Sums over the samples of one pool.
+/// Sums and maxima over the samples of one pool.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PoolSums {
     max_size: u64,
@@ -40,7 +40,7 @@ impl PoolSums {
         }
     }
 
-    /// Adds the samples of another segment.
+    /// Adds the sums of another segment to these; maxima become those of both.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.max_size = self.max_size.max(other.max_size);
         self.samples += other.samples;

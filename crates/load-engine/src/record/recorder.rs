@@ -31,7 +31,8 @@ thread_local! {
     static SHARD: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Assigns shard `index` to the calling thread. Threads that never call this share shard 0.
+/// Makes the calling thread record into shard `index`. Threads that never call this use shard 0; a
+/// recorder with fewer shards uses its last one.
 pub(crate) fn claim_shard(index: usize) {
     SHARD.set(index);
 }
@@ -43,7 +44,7 @@ pub(crate) struct Measurements {
     pub(crate) operations: BTreeMap<String, Operation>,
     /// Results by part; parts that never ran are left out.
     pub(crate) parts: BTreeMap<String, Operation>,
-    /// Parts of the checkouts of successful requests; absent where pools report none.
+    /// Mean times of the parts of successful requests' checkouts; `None` if no pool reported parts.
     pub(crate) checkout: Option<CheckoutParts>,
     /// Bounded sample of failures in the order of time, with at least one of each kind.
     pub(crate) failures: Vec<FailureSample>,
@@ -56,15 +57,15 @@ pub(crate) struct Recorder {
     parts: Vec<String>,
     shards: Vec<CachePadded<Mutex<Shard>>>,
     /// Number of requests that each thread began, by the time of their beginning; one entry per
-    /// shard.
+    /// shard, in the same order.
     begun: Vec<BegunCounts>,
-    /// State of the counts of requests in flight, kept from one interval to the next.
+    /// State from which requests in flight are counted, kept from one interval to the next.
     memory: Mutex<CohortHistory>,
 }
 
 impl Recorder {
     /// Creates a recorder of requests on `operations` for `threads` threads, which claim the shards
-    /// 1..=threads. All other threads use shard 0.
+    /// 1 to `threads`. All other threads use shard 0.
     pub(crate) fn new(operations: impl Into<OperationTable>, threads: usize) -> Self {
         let shards = (0..=threads)
             .map(|_| CachePadded::new(Mutex::new(Shard::new())))
@@ -78,7 +79,7 @@ impl Recorder {
         }
     }
 
-    /// Sets the names of the parts of requests.
+    /// Sets the names of the parts of requests. `Part::part` is an index into them.
     #[must_use]
     pub(crate) fn with_parts(mut self, parts: impl IntoIterator<Item: AsRef<str>>) -> Self {
         self.parts = parts.into_iter().map(|n| n.as_ref().to_owned()).collect();
@@ -89,7 +90,8 @@ impl Recorder {
         self
     }
 
-    /// Makes stop rules ignore the failures for whose kinds `excused` returns true.
+    /// Makes stop rules ignore the failures for whose kinds `excused` returns true; `None` ignores
+    /// none.
     #[must_use]
     pub(crate) fn with_excused(mut self, excused: Option<fn(&str) -> bool>) -> Self {
         for shard in &mut self.shards {
@@ -109,13 +111,13 @@ impl Recorder {
         self
     }
 
-    /// Returns true if each request is kept apart.
+    /// Returns true if the recorder keeps a record of every single request.
     pub(crate) fn is_traced(&self) -> bool {
         self.shards.iter().any(|shard| lock(shard).trace.is_some())
     }
 
-    /// Takes the records of all single requests, in the order in which they began. Empty unless the
-    /// recorder keeps them.
+    /// Takes the records of all single requests since the last call, in the order in which they
+    /// began. Empty unless the recorder was created with a trace.
     pub(crate) fn take_trace(&self) -> Vec<TracedRequest> {
         let shards = self.shards.iter();
         let traces = shards.filter_map(|shard| lock(shard).trace.as_mut().map(std::mem::take));
@@ -132,13 +134,13 @@ impl Recorder {
         lock(&self.shards[self.index()])
     }
 
-    /// Counts a request as in flight from `begin_ns` until it is recorded. `begin_ns` is the
-    /// instant at which the request was due, or at which it started in a closed loop.
+    /// Counts a request as in flight from `begin_ns` (on `CLOCK_MONOTONIC`) until it is recorded.
+    /// `begin_ns` is the instant at which the request was due, or in a closed loop started.
     pub(crate) fn begin(&self, begin_ns: u64) {
         self.begun[self.index()].count(begin_ns);
     }
 
-    /// Records one finished request. `within` names the segments in whose results it counts. The
+    /// Records one finished request. `within` names the segments in whose results it counts; the
     /// intervals of the time chart count every request, also those of warm-up and drain.
     pub(crate) fn record(&self, timestamps: &Timestamps, outcome: &Outcome, within: Within) {
         let mut shard = self.shard();
@@ -152,7 +154,8 @@ impl Recorder {
     }
 
     /// Records a request that was unfinished when the drain ended, or an arrival that no session
-    /// took up (whose start is 0). It counts for the operation in its timestamps.
+    /// took up (its start is 0), in the results of `segment`. It counts for the operation in its
+    /// timestamps, with the time that had passed at `now_ns` on `CLOCK_MONOTONIC`.
     pub(crate) fn record_censored(
         &self,
         timestamps: &Timestamps,
@@ -163,12 +166,13 @@ impl Recorder {
             .record_censored(&self.operations, timestamps, segment, now_ns);
     }
 
-    /// Counts a failure outside the requests of the load. Stop rules see it; the results do not.
+    /// Counts a failure that happened outside the requests of the load. Stop rules count it; the
+    /// results do not.
     pub(crate) fn note_failure(&self, failure: &Failure) {
         self.shard().note_failure(failure);
     }
 
-    /// Takes the requests that finished since the last call, with those in flight now.
+    /// Takes the requests that finished since the last call, and the requests in flight now.
     pub(crate) fn take_interval(&self) -> Interval {
         self.take_interval_at(monotonic_ns())
     }
@@ -187,9 +191,9 @@ impl Recorder {
         whole
     }
 
-    /// Merges all shards and segments. Returns the results by operation (operations without
-    /// requests are left out), and a bounded sample of failures in the order of time, with at least
-    /// one of each kind.
+    /// Merges all shards and segments. Returns the results by operation, without operations that
+    /// had no requests, and a bounded sample of failures in the order of time with at least one of
+    /// each kind. `measured_s` is the length in seconds over which throughput is calculated.
     pub(crate) fn collect(
         &self,
         measured_s: f64,
@@ -198,8 +202,8 @@ impl Recorder {
         (whole.operations, whole.failures)
     }
 
-    /// Merges the shards into the measurements of one segment, or of all if `of` is `None`.
-    /// `seconds` is the time measured, from which throughput is calculated.
+    /// Merges the shards into the measurements of the segment `of`, or of all segments if it is
+    /// `None`. `seconds` is the measured time in seconds over which throughput is calculated.
     pub(crate) fn measurements(&self, of: Option<SegmentIndex>, seconds: f64) -> Measurements {
         let shards: Vec<_> = self.shards.iter().map(|shard| lock(shard)).collect();
         let tallies = || {
@@ -242,7 +246,8 @@ impl Recorder {
         named.filter(|(_, sum)| sum.attempted > 0).collect()
     }
 
-    /// Merges the results by part; parts that never ran are left out.
+    /// Returns the results by name of the part, merged over `segments`; parts that never ran are
+    /// left out. Throughput is calculated over `seconds`.
     fn parts<'a>(
         &self,
         segments: impl Iterator<Item = &'a SegmentTally>,

@@ -1,10 +1,10 @@
-//! Text form of histograms for the worker processes' protocol: HdrHistogram V2, deflated, in
-//! base64.
+//! Text form of histograms for the protocol between worker processes and their parent: HdrHistogram
+//! V2, deflated, in base64. For use as `#[serde(with = ...)]`.
 
 use bench_report::histogram::{Recording, decode, encode};
 use serde::{Deserialize as _, Deserializer, Serializer, de, ser};
 
-/// Serializes a histogram with all its buckets as text.
+/// Serializes a histogram with all its buckets as text. Fails if it cannot be encoded or written.
 pub(super) fn serialize<S: Serializer>(
     recording: &Recording,
     serializer: S,
@@ -13,7 +13,7 @@ pub(super) fn serialize<S: Serializer>(
     serializer.serialize_str(&text)
 }
 
-/// Deserializes a histogram from its text.
+/// Deserializes a histogram from the text of [`serialize`]. Fails if the text is no such histogram.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Recording, D::Error> {

@@ -1,5 +1,5 @@
-//! Sessions that open during a step, by segment: counts, opening times, and the number open at
-//! once.
+//! Sessions that open during a step, by segment: counts of successes and failures, times to open,
+//! and the largest number open at the same time.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,15 +10,16 @@ use super::failure::Failure;
 use super::lazy_histogram::LazyHistogram;
 use crate::plan::segments::SegmentIndex;
 
-/// Counts of the sessions that opened during a step, over all workers. One lock suffices, because
-/// sessions open rarely compared with requests.
+/// Counts of the sessions that open and close during a step, over all workers, by segment. One lock
+/// suffices, because sessions open rarely compared with requests.
 #[derive(Debug, Default)]
 pub(crate) struct SessionTally(Mutex<SessionCounts>);
 
 #[derive(Debug, Default)]
 struct SessionCounts {
     present: u64,
-    /// Counts of each segment, up to the last one in which a session opened or closed.
+    /// Counts of each segment, by its number, up to the last one in which a session opened, failed
+    /// to open or closed.
     segments: Vec<SegmentSessions>,
 }
 
@@ -32,8 +33,8 @@ struct SegmentSessions {
 }
 
 impl SessionTally {
-    /// Counts a session that opened in `segment` after `took_ns` nanoseconds, and that is open from
-    /// now on.
+    /// Counts a session that opened in `segment`, which took `took_ns` nanoseconds, and that is
+    /// open from now on.
     pub(crate) fn opened(&self, segment: SegmentIndex, took_ns: u64) {
         let mut counts = self.lock();
         let present = counts.present + 1;
@@ -44,7 +45,8 @@ impl SessionTally {
         counts.present = present;
     }
 
-    /// Counts a session that opened before the step and is open from its start on.
+    /// Counts a session that was opened before the step began. It counts for the number of sessions
+    /// open in the first segment, but not as opened.
     pub(crate) fn opened_before(&self) {
         let mut counts = self.lock();
         let present = counts.present + 1;
@@ -52,26 +54,26 @@ impl SessionTally {
         counts.present = present;
     }
 
-    /// Counts an attempt to open a session that failed in `segment`.
+    /// Counts, by the kind of `failure`, an attempt to open a session that failed in `segment`.
     pub(crate) fn failed(&self, segment: SegmentIndex, failure: &Failure) {
         let mut counts = self.lock();
         let errors = &mut counts.segment(segment).errors;
         *errors.entry(failure.kind.to_string()).or_default() += 1;
     }
 
-    /// Counts a session that was open and closed in `segment`.
+    /// Counts the closing in `segment` of a session that was counted as open.
     pub(crate) fn closed(&self, segment: SegmentIndex) {
         let mut counts = self.lock();
         counts.segment(segment);
         counts.present = counts.present.saturating_sub(1);
     }
 
-    /// Returns the number of sessions that are open now.
+    /// Returns the number of sessions that are open at present.
     pub(crate) fn present(&self) -> u64 {
         self.lock().present
     }
 
-    /// Converts the counts of all segments together for the report.
+    /// Returns the counts of all segments together in the form of the report.
     pub(crate) fn session_use(&self) -> SessionUse {
         let counts = self.lock();
         let mut whole = SegmentSessions::default();
@@ -86,7 +88,9 @@ impl SessionTally {
         whole.session_use()
     }
 
-    /// Converts the counts of one segment for the report.
+    /// Returns the counts of one segment in the form of the report. If no session opened, failed or
+    /// closed in it or in a later one, these are zeros and the number of sessions that are open at
+    /// present.
     pub(crate) fn session_use_in(&self, segment: SegmentIndex) -> SessionUse {
         let counts = self.lock();
         let of = counts.segments.get(segment.index());
@@ -106,7 +110,7 @@ impl SessionTally {
 
 impl SessionCounts {
     /// Returns the counts of `segment`, created if needed. A new entry, also that of a skipped
-    /// segment, has the number of sessions open now as its maximum.
+    /// segment, starts with the number of sessions open at present as its maximum.
     fn segment(&mut self, segment: SegmentIndex) -> &mut SegmentSessions {
         let present_max = self.present;
         if self.segments.len() <= segment.index() {

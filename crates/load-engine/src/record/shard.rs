@@ -1,4 +1,4 @@
-//! Measurements of one thread in a step.
+//! Measurements that one thread records in a step.
 
 use bench_report::FailureSample;
 
@@ -19,25 +19,29 @@ use crate::plan::segments::SegmentIndex;
 /// Measurements of one segment on one thread.
 #[derive(Debug, Default)]
 pub(crate) struct SegmentTally {
-    /// Counts of each operation of the table; `None` where nothing was recorded.
+    /// Counts of each operation, by its position in the table; `None` if nothing was recorded for
+    /// it.
     pub(crate) operations: Vec<Option<Box<OperationTally>>>,
     pub(crate) parts: Vec<PartTally>,
     pub(crate) checkout: CheckoutTally,
     pub(crate) failures: FailureSamples,
 }
 
-/// Measurements of one thread.
+/// Measurements that one thread records in a step, by segment and for the current interval.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    /// Measurements of each segment, up to the last one in which something was recorded.
+    /// Measurements of each segment, by its number, up to the last one in which something was
+    /// recorded.
     pub(crate) segments: Vec<SegmentTally>,
-    /// Number of parts that requests can have.
+    /// Number of parts that requests can have; a part with this index or a higher one is not
+    /// recorded.
     pub(crate) parts: usize,
     pub(crate) interval: Interval,
     pub(crate) finished: FinishedCounts,
-    /// Returns true for kinds of failures that stop rules ignore; absent where they ignore none.
+    /// Returns true for the kinds of failures that stop rules ignore; `None` if they ignore none.
     pub(crate) excused: Option<fn(&str) -> bool>,
-    /// Records of single requests; absent where none are kept.
+    /// Records of single requests in the order in which they finished; `None` if the recorder keeps
+    /// none.
     pub(crate) trace: Option<Vec<TracedRequest>>,
 }
 
@@ -150,7 +154,8 @@ impl Shard {
         }
     }
 
-    /// Counts a failure outside the requests of the load, which only stop rules see.
+    /// Counts a failure that happened outside the requests of the load. Stop rules count it unless
+    /// its kind is excused; the results do not include it.
     pub(crate) fn note_failure(&mut self, failure: &Failure) {
         self.interval.beside += u64::from(!self.is_excused(failure));
     }
@@ -176,8 +181,8 @@ impl Shard {
 }
 
 impl SegmentTally {
-    /// Returns the counts of operation `id`, and creates them on first use; `None` if the table has
-    /// no such operation.
+    /// Returns the counts of operation `id`, created on first use; `None` if the table `operations`
+    /// has no such operation.
     fn operation(
         &mut self,
         operations: &OperationTable,
@@ -200,7 +205,7 @@ impl SegmentTally {
         Some(())
     }
 
-    /// Returns the counts of the part at `index`, and creates them on first use.
+    /// Returns the counts of the part at `index`, counted from 0; created on first use.
     fn part(&mut self, index: usize) -> &mut PartTally {
         if self.parts.len() <= index {
             self.parts.resize_with(index + 1, PartTally::default);
@@ -209,8 +214,8 @@ impl SegmentTally {
     }
 }
 
-/// Creates a failure sample with masked texts. Masking is slow, and so done only for samples that
-/// are kept.
+/// Creates a failure sample in which the secrets in message and detail are masked. Masking is slow,
+/// so it is done only for samples that are kept. `at_ns` is the instant on `CLOCK_MONOTONIC`.
 fn sample(operation: &str, phase: &str, at_ns: u64, failure: &Failure) -> FailureSample {
     FailureSample {
         at_ns,

@@ -1,4 +1,5 @@
-//! Recorder of one step together with its segments, which decide where a request counts.
+//! Recorder of one step together with the step's segments, which decide in whose results a request
+//! counts.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,14 +11,14 @@ use super::timestamps::Timestamps;
 use super::within::Within;
 use crate::plan::segments::{SegmentIndex, Segments};
 
-/// Recorder of one step, with its segments and whether its measured part was halted.
+/// Recorder of one step, with its segments and a mark of whether its measured part was halted.
 #[derive(Debug)]
 pub(crate) struct StepRecorder {
     pub(crate) recorder: Recorder,
-    /// Segments of the step, set by the controller once the load is ready to begin.
+    /// Segments of the step; unset until the controller finds the load ready to begin.
     pub(crate) segments: SetOnce<Segments>,
     halted: AtomicBool,
-    /// True if each measured segment is a step of the report.
+    /// True if each measured segment becomes a step of its own in the report, as in a traced run.
     tells_segments: bool,
 }
 
@@ -41,7 +42,8 @@ impl StepRecorder {
         }
     }
 
-    /// Ends the measured part early. Later answers do not count for throughput.
+    /// Notes that the measured part ended early. Requests that finish later do not count for
+    /// throughput.
     pub(crate) fn halt(&self) {
         self.halted.store(true, Ordering::Relaxed);
     }
@@ -51,14 +53,14 @@ impl StepRecorder {
         self.halted.load(Ordering::Relaxed)
     }
 
-    /// Returns the measured segment that contains `instant_ns` by plan; `None` outside the measured
-    /// part.
+    /// Returns the measured segment that contains `instant_ns` (on `CLOCK_MONOTONIC`) by plan;
+    /// `None` outside the measured part, or while the segments are unset.
     pub(crate) fn segment_at(&self, instant_ns: u64) -> Option<SegmentIndex> {
         self.segments.get()?.at(instant_ns)
     }
 
-    /// Returns the segments in which a finished request was due and done. A request that finishes
-    /// after the measured part was halted was done in none.
+    /// Returns the segments in which a finished request was due and in which it finished. A request
+    /// that is recorded after the measured part was halted has finished in none.
     pub(crate) fn within(&self, timestamps: &Timestamps) -> Within {
         let due = self.segment_at(timestamps.begin_ns());
         let done = self.segment_at(timestamps.done_ns);
@@ -69,8 +71,8 @@ impl StepRecorder {
         }
     }
 
-    /// Returns true if a request that was due in `due` began before the step of the report that holds
-    /// `done_ns`.
+    /// Returns true if a request that was due in segment `due` began before the step of the report
+    /// that contains `done_ns`, the instant at which it finished. True if `due` is `None`.
     fn began_earlier(&self, due: Option<SegmentIndex>, done_ns: u64) -> bool {
         let Some(due) = due else { return true };
         let segments = self.segments.get().filter(|_| self.tells_segments);

@@ -1,19 +1,19 @@
-//! Record of a single request, for runs that keep every request.
+//! Record of a single request, for traced runs, which keep every request.
 
 use super::failure::Failure;
 use super::timestamps::Timestamps;
 
-/// Record of one request of a traced run.
+/// Record of one request of a traced run: its timestamps, retries and failure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TracedRequest {
-    /// Number, from 0, of the segment in which the request was due (began, in a closed loop); `None`
-    /// outside the measured part.
+    /// Number, counted from 0, of the measured segment in which the request was due (in a closed
+    /// loop: began); `None` if that was outside the measured part.
     pub segment: Option<usize>,
-    /// Timestamps of the request. If it was cut off, `done_ns` is the instant of that.
+    /// Timestamps of the request. If it was cut off, `done_ns` is the instant at which it was.
     pub timestamps: Timestamps,
     /// Number of attempts after the first one; 0 if the request was cut off.
     pub retries: u64,
-    /// Reason of the failure; absent on success and if the request was cut off.
+    /// Reason of the failure; `None` if the request succeeded or was cut off.
     pub failure: Option<Failure>,
     /// True if the request was unfinished when the drain ended, so that it counts as censored.
     pub cut_off: bool,
@@ -21,7 +21,7 @@ pub struct TracedRequest {
 
 impl TracedRequest {
     /// Returns the time that the request waited for a connection, in nanoseconds, whether or not it
-    /// got one. A lower bound if the request was cut off.
+    /// obtained one. A lower bound if the request was cut off while it waited.
     pub fn waited_ns(&self) -> u64 {
         let Timestamps {
             started_ns,
@@ -37,14 +37,15 @@ impl TracedRequest {
         until_ns.saturating_sub(started_ns)
     }
 
-    /// Returns the latency of the request in nanoseconds, from when it was due (or began, in a
-    /// closed loop). A lower bound if it was cut off.
+    /// Returns the latency of the request in nanoseconds, from the instant at which it was due (in
+    /// a closed loop: began) to its end. A lower bound if it was cut off.
     pub fn felt_ns(&self) -> u64 {
         let timestamps = &self.timestamps;
         timestamps.done_ns.saturating_sub(timestamps.begin_ns())
     }
 
-    /// Returns true if the request ended before it had a connection, and was not cut off.
+    /// Returns true if the request finished without having obtained a connection. False if it was
+    /// cut off.
     pub fn gave_up(&self) -> bool {
         self.timestamps.acquired_ns == 0 && !self.cut_off
     }

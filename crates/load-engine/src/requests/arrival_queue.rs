@@ -5,13 +5,13 @@ use tokio::sync::Semaphore;
 
 use crate::record::in_flight_request::Arrival;
 
-/// Largest number of waiting arrivals. If more wait, the target cannot keep up at all, and the step
-/// is stopped.
+/// Largest number of arrivals in the queue. If more wait, the target cannot keep up at all, and the
+/// step is stopped.
 pub(crate) const ARRIVAL_QUEUE_CAPACITY: usize = 1 << 18;
 
-/// Bounded queue of arrivals. Waiting sessions are served in the order in which they came. Neither
-/// pushing nor taking allocates: the ring buffer is allocated once, and a waiter is stored in its
-/// own future.
+/// Bounded queue of arrivals for the sessions of one worker. Sessions that wait are served in the
+/// order in which they began to wait. Neither pushing nor taking allocates: the ring buffer is
+/// allocated once, and a waiting session is stored in its own future.
 #[derive(Debug)]
 pub(crate) struct ArrivalQueue {
     ring: ArrayQueue<Arrival>,
@@ -26,7 +26,7 @@ impl ArrivalQueue {
         }
     }
 
-    /// Adds an arrival. Returns false, without adding it, if the queue is full.
+    /// Adds an arrival at the end. Returns false, without adding it, if the queue is full.
     pub(crate) fn push(&self, arrival: Arrival) -> bool {
         let taken_in = self.ring.push(arrival).is_ok();
         if taken_in {
@@ -35,8 +35,8 @@ impl ArrivalQueue {
         taken_in
     }
 
-    /// Waits for the next arrival. Returns it with true if it had to wait because no session was
-    /// free when it was released. `None` once the pacer has ended and the queue is empty.
+    /// Waits for the next arrival. The boolean is true if the arrival had to wait in the queue
+    /// because no session was free when it was released. `None` once the queue is closed and empty.
     pub(crate) async fn next(&self) -> Option<(Arrival, bool)> {
         // If a permit is free, no session waited when the arrival was pushed.
         let (permit, waited) = match self.waiting.try_acquire() {
@@ -47,13 +47,14 @@ impl ArrivalQueue {
         Some((self.ring.pop()?, waited))
     }
 
-    /// Returns the next arrival if one is in the queue, to count those that no session took up.
+    /// Takes the next arrival without waiting; `None` if the queue is empty. Used at the end, to
+    /// count the arrivals that no session took up.
     pub(crate) fn try_next(&self) -> Option<Arrival> {
         self.ring.pop()
     }
 
-    /// Ends the queue: nothing more will be released. Each of `sessions` sessions sees the end
-    /// once.
+    /// Ends the queue: nothing more is released. Must be told the number of `sessions`, because
+    /// each of them receives `None` once.
     pub(crate) fn close(&self, sessions: usize) {
         self.waiting.add_permits(sessions);
     }
@@ -73,7 +74,7 @@ mod tests {
     };
 
     /// Polls the session's future once and returns true if it is pending. A session that finds no
-    /// arrival waits in the queue from then on.
+    /// arrival then waits in the queue.
     async fn starts_to_wait<F: Future>(session: &mut Pin<&mut F>) -> bool {
         poll_fn(|context| Poll::Ready(session.as_mut().poll(context).is_pending())).await
     }

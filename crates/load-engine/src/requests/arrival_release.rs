@@ -12,20 +12,21 @@ use crate::plan::step_plan::WaitStrategy;
 use crate::record::in_flight_request::{Arrival, InFlightRequest};
 
 const RELEASED_AT_A_STRETCH: u64 = 32;
-/// Length from which a wait ends early at a change of the load: half of the time between a change and
-/// its instant, so that shorter waits notice it in time.
+/// Length in nanoseconds above which a wait for the next arrival ends early at a change of the
+/// load. It is half of the time between a change and the instant from which it holds, so that a
+/// shorter wait notices it in time.
 const LONG_WAIT_NS: u64 = 10_000_000;
 
-/// Release of the arrivals of one worker.
+/// Release of the arrivals of one worker of an open loop into its queue, each when it is due.
 pub(super) struct ArrivalRelease<'a> {
     queue: &'a ArrivalQueue,
     shared: &'a StepState,
     arrivals: Arrivals,
     start_ns: u64,
     end_ns: u64,
-    /// Number of changes of the load that the arrivals include.
+    /// Number of changes of the load that `arrivals` already includes.
     seen: usize,
-    /// Instant of the last release.
+    /// Instant of the last release in nanoseconds on `CLOCK_MONOTONIC`; 0 before the first.
     released_ns: u64,
 }
 
@@ -47,8 +48,10 @@ impl<'a> ArrivalRelease<'a> {
         }
     }
 
-    /// Releases each arrival when it is due, until the measured part ends or the step is halted. Arrivals
-    /// that were due by then but not released count as censored, like requests that are cut off.
+    /// Releases each arrival when it is due, until the measured part ends or the step is halted.
+    /// Arrivals that were due by then but not released are recorded as censored, like requests that
+    /// are cut off. A failure of the timer and a full queue are noted in the shared state as the
+    /// pacer's error.
     pub(super) async fn run(mut self, waiting: WaitStrategy) {
         let shared = self.shared;
         tokio::select! {
@@ -73,7 +76,8 @@ impl<'a> ArrivalRelease<'a> {
         }
     }
 
-    /// Applies the changes of the load since the last call.
+    /// Applies the changes of the load since the last call to the arrivals that are not yet
+    /// released.
     fn follow_changes(&mut self) {
         if let Some((seen, load)) = self.shared.changes.since(self.seen) {
             if let IntendedLoad::Rate(curves) = &*load {
@@ -83,7 +87,8 @@ impl<'a> ArrivalRelease<'a> {
         }
     }
 
-    /// Returns the instant of the next arrival, if it is due before `until_ns`.
+    /// Returns the instant of the next arrival on `CLOCK_MONOTONIC`, in nanoseconds; `None` if it
+    /// is not due before `until_ns`, or no arrival is left.
     fn next_before(&self, until_ns: u64) -> Option<u64> {
         let due_ns = self.start_ns + self.arrivals.due()?;
         (due_ns < until_ns).then_some(due_ns)
@@ -113,7 +118,8 @@ impl<'a> ArrivalRelease<'a> {
         Ok(())
     }
 
-    /// Waits until the next arrival is due, and returns its instant; `None` once the measured part is over.
+    /// Waits until the next arrival is due and returns its instant, in nanoseconds on
+    /// `CLOCK_MONOTONIC`; `None` once the measured part is over. Fails if the pacer's timer does.
     async fn wait_for_next(&mut self, pacer: &mut Pacer) -> std::io::Result<Option<u64>> {
         loop {
             self.follow_changes();

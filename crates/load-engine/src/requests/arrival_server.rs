@@ -1,5 +1,5 @@
-//! Servers of an open loop's arrivals. Each takes up an arrival, makes its request, waits for the
-//! answer, and takes up the next.
+//! Tasks that serve an open loop's arrivals. Each takes an arrival from the queue, makes its
+//! request, waits for the answer, and takes the next.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,10 +15,11 @@ use crate::record::in_flight_request::{Arrival, InFlightRequest};
 use crate::record::operation_table::OperationId;
 use crate::record::outcome::Outcome;
 
-/// Serves arrivals with one session, which is opened before the step.
+/// Serves the queue's arrivals with one session, which is opened before the step and closed after
+/// it. Returns when the queue is closed.
 ///
 /// # Errors
-/// Fails if the session cannot be opened.
+/// Returns the failure to open the session.
 pub(super) async fn serve<T: Target>(
     target: Arc<T>,
     user: UserId,
@@ -38,8 +39,9 @@ pub(super) async fn serve<T: Target>(
     Ok(())
 }
 
-/// Serves arrivals with idle sessions of the worker. Opens a new session if none is idle; if that
-/// fails, its arrival has failed.
+/// Serves the queue's arrivals, each with an idle session of the worker, or a new one if none is
+/// idle. If a session cannot be opened, the arrival's request is recorded as failed. Never returns
+/// an error.
 pub(super) async fn serve_when_due<T: Target>(
     target: Arc<T>,
     idle: Arc<IdleSessions<T::Session>>,
@@ -62,8 +64,8 @@ pub(super) async fn serve_when_due<T: Target>(
     Ok(())
 }
 
-/// Waits for the next arrival, and counts it as delayed if it had to wait because no session was
-/// free.
+/// Waits for the next arrival, and counts it as delayed if it waited because no session was free;
+/// `None` once the queue is closed and empty.
 async fn next(queue: &ArrivalQueue, shared: &StepState) -> Option<Arrival> {
     let (arrival, waited) = queue.next().await?;
     if waited {
@@ -73,7 +75,7 @@ async fn next(queue: &ArrivalQueue, shared: &StepState) -> Option<Arrival> {
 }
 
 /// Idle sessions of one worker. The session that was used last is used next, so that no more
-/// sessions open than are needed at the same time.
+/// sessions are opened than are needed at the same time.
 pub(super) struct IdleSessions<S> {
     worker: WorkerShare,
     idle: Mutex<Vec<OpenSession<S>>>,
@@ -81,7 +83,7 @@ pub(super) struct IdleSessions<S> {
 }
 
 impl<S: Session> IdleSessions<S> {
-    /// Creates the empty list of a worker that opens at most `most` sessions.
+    /// Creates an empty list for `worker`, with room for `most` sessions.
     pub(super) fn new(worker: WorkerShare, most: u64) -> Self {
         Self {
             worker,
@@ -108,7 +110,7 @@ impl<S: Session> IdleSessions<S> {
         self.lock().push(session);
     }
 
-    /// Closes all idle sessions.
+    /// Removes all idle sessions and closes them one after the other.
     pub(super) async fn close(&self) {
         let idle = std::mem::take(&mut *self.lock());
         for session in idle {

@@ -1,4 +1,4 @@
-//! Sessions that count as open until they are dropped.
+//! Sessions that are counted as open until they are dropped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use super::target::{Session, Target, UserId};
 use crate::load::step_state::StepState;
 use crate::record::failure::Failure;
 
-/// Pause after the first failed attempt to open a session. It doubles after each further one.
+/// Pause after the first failed attempt to open a session. It doubles after each further failure.
 const FIRST_RETRY: Duration = Duration::from_millis(10);
-/// Longest pause between two attempts.
+/// Longest pause between two attempts to open a session.
 const LONGEST_RETRY: Duration = Duration::from_secs(1);
 
-/// Session that is open.
+/// Open session with its count: it counts as open until it is dropped.
 pub(super) struct OpenSession<S> {
     pub(super) session: S,
     open: OpenCount,
@@ -31,17 +31,17 @@ impl Drop for OpenCount {
 }
 
 impl<S: Session> OpenSession<S> {
-    /// Counts a session that opened before the step.
+    /// Wraps a session that was opened before the step, and counts it as open.
     pub(super) fn opened_before(session: S, shared: &Arc<StepState>) -> Self {
         shared.sessions.opened_before();
         let open = OpenCount(Arc::clone(shared));
         Self { session, open }
     }
 
-    /// Opens the session of `user`, and counts its success or failure.
+    /// Opens the session of `user` and counts the success, with its duration, or the failure.
     ///
     /// # Errors
-    /// Fails if the target does not open the session.
+    /// Returns the failure of the target to open the session.
     pub(super) async fn open<T: Target<Session = S>>(
         target: &T,
         user: UserId,
@@ -64,8 +64,9 @@ impl<S: Session> OpenSession<S> {
         }
     }
 
-    /// Opens the session of `user`, and repeats failed attempts. `None` if `until_ns` passes, the step
-    /// is halted, or the load is changed more than `seen` times, before an attempt succeeds.
+    /// Opens the session of `user`, and repeats failed attempts with growing pauses. `None` if,
+    /// before an attempt succeeds, `until_ns` on `CLOCK_MONOTONIC` passes, the step is halted, or
+    /// the load has been changed more than `seen` times.
     pub(super) async fn open_until<T: Target<Session = S>>(
         target: &T,
         user: UserId,
@@ -85,14 +86,14 @@ impl<S: Session> OpenSession<S> {
         None
     }
 
-    /// Closes the session.
+    /// Closes the session, and then stops counting it as open.
     pub(super) async fn close(self) {
         self.session.close().await;
         drop(self.open);
     }
 }
 
-/// Returns the pause after attempt number `attempt` (from 0) has failed.
+/// Returns the pause after a failure of attempt number `attempt`, counted from 0.
 fn retry_pause(attempt: u32) -> Duration {
     FIRST_RETRY
         .saturating_mul(1 << attempt.min(16))

@@ -1,4 +1,4 @@
-//! Interface to the target of a load, and to the sessions that users have on it.
+//! Interface that a target of a load implements, with the sessions that users have on it.
 
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
@@ -7,8 +7,7 @@ use crate::record::outcome::{Outcome, Part};
 use crate::record::pool_sums::PoolSample;
 use crate::record::timestamps::Timestamps;
 
-/// Number of a user (closed loop) or of a session for requests in flight (open loop), counted from
-/// 0 over all workers.
+/// Number of a user (closed loop) or of a session (open loop), counted from 0 over all workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserId(pub u64);
 
@@ -17,15 +16,17 @@ pub trait Target: Send + Sync + 'static {
     /// Session of one user on the target.
     type Session: Session;
 
-    /// Opens a session. Connects to the server if each user has a connection of its own.
+    /// Opens the session of `user`. Connects to the server if each user has a connection of its
+    /// own. Fails with the reason for which the session cannot be opened.
     fn open(&self, user: UserId) -> impl Future<Output = Result<Self::Session, Failure>> + Send;
 
-    /// Samples the target's pool; `None` if it has no pool.
+    /// Returns the present state of the target's pool; `None` if it has no pool. The engine calls
+    /// this at regular intervals.
     fn pool(&self) -> Option<PoolSample> {
         None
     }
 
-    /// Releases the resources of the target.
+    /// Releases the resources of the target at the end of the step. Cut off if it takes long.
     fn close(&self) -> impl Future<Output = ()> + Send {
         async {}
     }
@@ -33,10 +34,11 @@ pub trait Target: Send + Sync + 'static {
 
 /// Session of one user on a target.
 pub trait Session: Send + 'static {
-    /// Makes one request and waits for its answer. Stamps the phases that it knows in `timestamps`.
+    /// Makes one request and waits for its answer. Stamps the instants that it knows in
+    /// `timestamps`; the engine stamps start and end.
     fn request(&mut self, timestamps: &mut Timestamps) -> impl Future<Output = Outcome> + Send;
 
-    /// Returns the parts of the last request; empty where requests have none.
+    /// Returns the parts of the last request; empty if requests have no parts.
     fn parts(&self) -> &[Part] {
         &[]
     }
@@ -51,23 +53,23 @@ pub trait Session: Send + 'static {
     }
 }
 
-/// Factory that creates the target of each worker. It does so inside that worker's runtime, because
-/// pools and sockets belong to the runtime that created them.
+/// Factory that creates the target of each worker. It is called inside the worker's runtime,
+/// because pools and sockets belong to the runtime that created them.
 pub trait TargetFactory: Send + Sync + 'static {
     /// Type of the targets that the factory creates.
     type Target: Target;
 
-    /// Returns the operations of the target's requests. If sessions add operations, every call must
-    /// return the same table.
+    /// Returns the table of the operations of the target's requests. If sessions add operations,
+    /// every call must return a clone of the same table.
     fn operations(&self) -> OperationTable;
 
-    /// Returns the names of the parts of requests, in the order of [`Part::part`].
+    /// Returns the names of the parts of requests; [`Part::part`] is an index into them.
     fn parts(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// Creates the target of `worker`. A shared runtime is a single worker; with a runtime per core
-    /// there are several.
+    /// Creates the target of `worker`, or fails with the reason. A shared runtime is a single
+    /// worker; with a runtime per core there are several.
     fn build(
         &self,
         worker: WorkerShare,

@@ -1,5 +1,5 @@
-//! Users of a closed loop. While it is present, each makes a request, waits for the answer, pauses,
-//! and repeats.
+//! Users of a closed loop. While present, a user makes a request, waits for the answer, pauses, and
+//! repeats.
 
 use std::sync::Arc;
 
@@ -15,33 +15,36 @@ use crate::plan::user_schedule::Presence;
 use crate::record::failure::Failure;
 use crate::record::in_flight_request::InFlightRequest;
 
-/// One user of a closed loop.
+/// One user of a closed loop, with what its task needs.
 pub(super) struct LoadUser<T> {
     pub(super) target: Arc<T>,
     pub(super) id: UserId,
     pub(super) requests: UserRequests,
-    /// Periods in which the user is present, in order.
+    /// Periods in which the user is present, in order, in seconds since the start of the step.
     pub(super) presences: Vec<Presence>,
     pub(super) shared: Arc<StepState>,
-    /// True if the load may be changed, so that a user who has left may have to come again.
+    /// True if the load may be changed during the step, so that a user who has left may have to
+    /// return.
     pub(super) waits_for_changes: bool,
 }
 
-/// State of a user during a step.
+/// State of a user's task during a step; instants are in nanoseconds on `CLOCK_MONOTONIC`.
 struct UserState {
     /// Number of changes of the load that the user's presences already include.
     seen: usize,
-    /// End of the pause after the last answer.
+    /// End of the pause after the last answer, in nanoseconds on `CLOCK_MONOTONIC`; 0 before the
+    /// first.
     resume_ns: u64,
-    /// Instant at which the last request ended.
+    /// End of the last request, in nanoseconds on `CLOCK_MONOTONIC`; the start of the step before
+    /// the first.
     finished_ns: u64,
 }
 
 impl<T: Target> LoadUser<T> {
-    /// Runs a user whose session opens before the step.
+    /// Runs a user whose session is opened before the step, until the step's end.
     ///
     /// # Errors
-    /// Fails if the session cannot be opened.
+    /// Returns the failure to open the session.
     pub(super) async fn stay(mut self, place: OpeningOrder) -> Result<(), Failure> {
         let session = place.open(self.target.open(self.id)).await?;
         let opened = OpenSession::opened_before(session, &self.shared);
@@ -54,7 +57,8 @@ impl<T: Target> LoadUser<T> {
         Ok(())
     }
 
-    /// Runs a user who is present at certain times. Each time, the user opens a new session.
+    /// Runs a user who is present at planned times and opens a new session each time, until the
+    /// step's end.
     ///
     /// # Errors
     /// Never fails: a session that cannot be opened is recorded as a result.
@@ -66,9 +70,9 @@ impl<T: Target> LoadUser<T> {
         Ok(())
     }
 
-    /// Makes requests while it is present, until the measured part ends; `opened` is the session that is
-    /// open at first. Returns the session that is open at the end. A user whose time is over waits for
-    /// the current answer before leaving.
+    /// Makes requests while the user is present, until the measured part ends. `opened` is the
+    /// session that is open at first; returns the one that is open at the end, if any. A user who
+    /// is due to leave waits for the current answer first.
     async fn come_and_go(
         &mut self,
         segments: &Segments,
@@ -114,8 +118,9 @@ impl<T: Target> LoadUser<T> {
         opened
     }
 
-    /// Makes requests until `until_ns`, a halt, or the next change of the load. Opens a session first if
-    /// none is open.
+    /// Makes requests until `until_ns` on `CLOCK_MONOTONIC`, a halt, or the next change of the
+    /// load. Opens a session first if `opened` is `None`. Returns the session; `None` if none could
+    /// be opened in time.
     async fn be_present(
         &mut self,
         opened: Option<OpenSession<T::Session>>,
@@ -132,8 +137,8 @@ impl<T: Target> LoadUser<T> {
         Some(opened)
     }
 
-    /// Makes requests one after the other; none begins at or after `until_ns`, after a halt, or after a
-    /// change of the load.
+    /// Makes requests one after the other. None begins at or after `until_ns` on `CLOCK_MONOTONIC`,
+    /// after a halt, after a change of the load, or once the user's number of requests is reached.
     async fn ask_until(&mut self, session: &mut T::Session, until_ns: u64, state: &mut UserState) {
         let shared = &*self.shared;
         let mut now_ns = monotonic_ns();

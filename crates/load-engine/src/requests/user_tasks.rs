@@ -1,4 +1,5 @@
-//! Tasks of the users of one worker: of planned users, and of users that a change of the load adds.
+//! Tasks of the users of one worker: of the planned users, and of users that a change of the load
+//! adds.
 
 use std::sync::Arc;
 
@@ -16,24 +17,24 @@ use crate::plan::user_schedule::Presence;
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
 
-/// Tasks that make requests.
+/// Set of the tasks that make requests, each with the failure for which it gave up.
 pub(super) type SessionTasks = JoinSet<Result<(), Failure>>;
 
-/// Users of one worker, each of whom is a task.
+/// Users of one worker in a closed loop. Each user is a task.
 pub(super) struct UserTasks<'a, T> {
     worker: WorkerShare,
     plan: &'a StepPlan,
     think_time: ThinkTime,
     target: &'a Arc<T>,
     shared: &'a Arc<StepState>,
-    /// Number of users who have a task.
+    /// Number of users of this worker whose task was started.
     started: u64,
-    /// Number of changes of the load that they include.
+    /// Number of changes of the load whose users were started.
     seen: usize,
 }
 
 impl<'a, T: Target> UserTasks<'a, T> {
-    /// Creates the users of a closed loop, with no task yet; `None` for an open loop.
+    /// Creates the users of a closed loop, with no task yet; `None` if the plan is an open loop.
     pub(super) fn new(
         worker: WorkerShare,
         plan: &'a StepPlan,
@@ -54,7 +55,7 @@ impl<'a, T: Target> UserTasks<'a, T> {
         })
     }
 
-    /// Starts the planned users.
+    /// Starts a task in `tasks` for each of this worker's planned users.
     pub(super) fn start(&mut self, tasks: &mut SessionTasks) {
         if self.plan.takes_changes {
             tasks.spawn(last_until_the_end(Arc::clone(self.shared)));
@@ -80,7 +81,7 @@ impl<'a, T: Target> UserTasks<'a, T> {
         }
     }
 
-    /// Waits until the load is changed.
+    /// Waits until the load is changed. Never returns if the step is halted first.
     pub(super) async fn changed(&self) {
         self.shared.disturbed(self.seen).await;
         if self.shared.changes.count() == self.seen {
@@ -89,7 +90,8 @@ impl<'a, T: Target> UserTasks<'a, T> {
         }
     }
 
-    /// Starts the users whom changes of the load have added.
+    /// Starts a task in `tasks` for each user that changes of the load have added since the last
+    /// call.
     pub(super) fn start_more(&mut self, tasks: &mut SessionTasks) {
         let Some((seen, load)) = self.shared.changes.since(self.seen) else {
             return;
@@ -117,8 +119,8 @@ impl<'a, T: Target> UserTasks<'a, T> {
     }
 }
 
-/// Waits until the end of the measured part, so that a change can add users to a worker that has
-/// none.
+/// Waits until the end of the measured part. As a task it keeps a worker without users alive, so
+/// that a change can add users to it.
 async fn last_until_the_end(shared: Arc<StepState>) -> Result<(), Failure> {
     let end_ns = shared.step.segments.wait().await.measure_end_ns();
     shared.wait_until(end_ns).await;

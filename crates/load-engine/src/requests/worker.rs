@@ -1,4 +1,4 @@
-//! Work of one worker, inside its runtime: the pacer, the sessions, and the sampling of the pool.
+//! Work of one worker inside its runtime: pacing, sessions, and sampling of the pool.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,26 +24,27 @@ use crate::record::in_flight_request::InFlightRequest;
 const POOL_SAMPLED_EVERY: Duration = Duration::from_millis(20);
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
 
-/// Work that a worker does on its target beside the load, such as that of actors.
+/// Work that a worker does on its target beside the requests of the load, such as that of actors.
 pub(crate) trait BesideLoad<T>: Send {
-    /// Starts the work. Called before any session is opened.
+    /// Starts the work. Called once the target is created, before any session is opened.
     fn begin(&mut self, target: &Arc<T>, state: &Arc<StepState>);
 
-    /// Ends the work, within a bounded time, once all requests are recorded.
+    /// Ends the work within a bounded time. Called once all requests are recorded, before the
+    /// target is closed.
     fn end(self, target: &Arc<T>) -> impl Future<Output = ()> + Send;
 }
 
-/// Implementation for loads without such work.
+/// Implementation for loads without work beside the requests.
 impl<T: Send + Sync> BesideLoad<T> for () {
     fn begin(&mut self, _: &Arc<T>, _: &Arc<StepState>) {}
 
     async fn end(self, _: &Arc<T>) {}
 }
 
-/// Makes one worker's share of a step's load.
+/// Makes one worker's share of a step's load, from the creation of the target to its closing.
 ///
 /// # Errors
-/// Fails if the target cannot be created, or a session cannot be opened.
+/// Returns the failure to create the target or to open a session before the step.
 pub(crate) async fn work<F: TargetFactory>(
     worker: WorkerShare,
     plan: Arc<StepPlan>,
@@ -76,8 +77,8 @@ pub(crate) async fn work<F: TargetFactory>(
     result
 }
 
-/// Opens this worker's sessions and makes its load until the step ends. Records arrivals that no
-/// session took up as censored.
+/// Opens this worker's sessions and makes its load until the step ends. Arrivals that no session
+/// took up are recorded as censored. Returns the first failure to open a session.
 async fn make_load<T: Target>(
     worker: WorkerShare,
     plan: &StepPlan,
@@ -121,7 +122,7 @@ async fn make_load<T: Target>(
     result
 }
 
-/// Starts the tasks that serve the arrivals of an open loop.
+/// Starts a task in `tasks` for each session that serves the arrivals of an open loop.
 fn start_servers<T: Target>(
     worker: WorkerShare,
     plan: &StepPlan,
@@ -145,8 +146,8 @@ fn start_servers<T: Target>(
     }
 }
 
-/// Waits for all sessions, and starts the users that changes of the load add; cuts them off once the
-/// state's abort token is cancelled.
+/// Waits for all tasks, and starts the users that changes of the load add. Cuts all tasks off once
+/// the state's abort token is cancelled, or a session fails; that failure is returned.
 async fn finish<T: Target>(
     tasks: &mut SessionTasks,
     mut users: Option<UserTasks<'_, T>>,
@@ -180,7 +181,8 @@ async fn finish<T: Target>(
     }
 }
 
-/// Waits until the load of `users` is changed; forever in an open loop.
+/// Waits until the load of `users` is changed. Never returns if `users` is `None`, as in an open
+/// loop.
 async fn changed<T: Target>(users: &mut Option<UserTasks<'_, T>>) {
     match users {
         Some(users) => users.changed().await,
@@ -188,7 +190,8 @@ async fn changed<T: Target>(users: &mut Option<UserTasks<'_, T>>) {
     }
 }
 
-/// Releases each arrival when it is due, until the measured part ends or the step is halted.
+/// Releases each of this worker's arrivals when it is due, until the measured part ends or the step
+/// is halted; then closes the queue. Does nothing in a closed loop.
 async fn pace(
     worker: WorkerShare,
     plan: StepPlan,

@@ -11,12 +11,12 @@ use super::actor::{Actor, RunView};
 use crate::load::step_state::StepState;
 use crate::requests::worker::BesideLoad;
 
-/// Time that actors have to react to the end of the run.
+/// Time after the end of the run within which actors must return; then they are cut off.
 const ENDING_BOUND: Duration = Duration::from_millis(500);
-/// Longest time for the examination of the target after a run.
+/// Longest time for the examinations of the target by all actors together, after a run.
 const EXAMINING_BOUND: Duration = Duration::from_secs(10);
 
-/// Actors of a run, each with its own task.
+/// Actors of a run, each of which acts in a task of its own.
 #[derive(Debug)]
 pub(crate) struct ActorTasks<A> {
     waiting: Vec<A>,

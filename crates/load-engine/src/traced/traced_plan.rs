@@ -1,4 +1,4 @@
-//! Plan of a traced run.
+//! Plan of a traced run, whose segments become steps of the report.
 
 use std::time::Duration;
 
@@ -13,20 +13,23 @@ pub struct TracedPlan {
     excused: Excused,
 }
 
-/// Failures and waits that a run causes on purpose. Stop rules ignore them; the report includes
+/// Failures and waits that a run causes on purpose. Stop rules allow for them; the report includes
 /// them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Excused {
-    /// Function that returns true for the kinds of failures that are caused on purpose.
+    /// Function that returns true for the kinds of failures that are caused on purpose; `None` if
+    /// there are none.
     pub failures: Option<fn(&str) -> bool>,
-    /// Length of a wait that is caused on purpose, by which a request may be slower.
+    /// Length of one wait that is caused on purpose. For stop rules, an unanswered request is
+    /// overdue later by this length.
     pub wait: Duration,
 }
 
 impl TracedPlan {
     /// Creates the plan of a run with the load, drain, rules and seed of `whole`. Each of
-    /// `segments` becomes a step of the report with its own name, parameters and load; it is
-    /// measured for its own time, after the one before. One shared runtime makes the requests.
+    /// `segments` becomes a step of the report with its own name, parameters and load, and is
+    /// measured for its own time, directly after the previous one. One shared runtime makes the
+    /// requests.
     pub fn new(whole: StepPlan, segments: Vec<StepPlan>) -> Self {
         let mut start_s = 0.0;
         let named = segments.iter().map(|segment| {
@@ -50,7 +53,7 @@ impl TracedPlan {
         }
     }
 
-    /// Makes stop rules ignore the failures and waits that the run causes on purpose.
+    /// Sets the failures and waits that the run causes on purpose, for which stop rules allow.
     #[must_use]
     pub fn excusing(mut self, excused: Excused) -> Self {
         self.excused = excused;
@@ -62,7 +65,7 @@ impl TracedPlan {
         &self.whole
     }
 
-    /// Returns the plan of each segment.
+    /// Returns the plan of each segment, in the order of time.
     pub(crate) fn segments(&self) -> &[StepPlan] {
         &self.segments
     }

@@ -1,4 +1,4 @@
-//! A server on the loopback address, as the load reaches it.
+//! Test of a changed load against a real server on the loopback address.
 
 use std::io;
 use std::sync::Arc;
@@ -23,7 +23,8 @@ struct Echo {
 }
 
 impl Echo {
-    /// Starts the server, which runs until the process ends, and returns its address.
+    /// Starts the server, which runs until the process ends, and returns its address. Fails if no
+    /// port can be opened.
     fn serve(self: Arc<Self>) -> io::Result<std::net::SocketAddr> {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;

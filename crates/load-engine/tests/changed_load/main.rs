@@ -22,7 +22,7 @@ use load_engine::{
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
-/// Observer that sends the load control of a step to another thread.
+/// Observer that sends the load control of a step to another thread through a channel.
 struct HandsOver(Sender<LoadControl>);
 
 impl Observer for HandsOver {
@@ -31,8 +31,8 @@ impl Observer for HandsOver {
     }
 }
 
-/// Runs a step while another thread calls `change` with the load control. Returns the step's
-/// result, and what `change` returned.
+/// Runs a step while another thread calls `change` with the step's load control. Returns the step's
+/// result and the return value of `change`.
 fn run_and_change<F: TargetFactory, T: Send + 'static>(
     plan: &StepPlan,
     factory: &Arc<F>,
@@ -63,13 +63,14 @@ fn wait_for(count: &AtomicU64, least: u64) {
     }
 }
 
-/// Returns the time from the start of the measured part to a change, in seconds.
+/// Returns the time in seconds from the start of the measured part to the change `applied`.
 fn seconds_until(result: &StepResult, applied: AppliedChange) -> f64 {
     (applied.at_ns - result.step.window.measure_start_ns) as f64 / 1e9
 }
 
-/// Verifies the series of the intended rate: in each interval it must be the mean of the first rate
-/// before the change and the second rate after it, weighted by time.
+/// Asserts that the series of the intended rate is right: in each interval, the mean of the first
+/// of `rates` (before the change) and the second (after it), in arrivals per second, weighted by
+/// time.
 fn assert_intended(result: &StepResult, applied: AppliedChange, rates: [f64; 2]) {
     let window = result.step.window;
     let intended = series(result, "load.intended_rate_per_s");

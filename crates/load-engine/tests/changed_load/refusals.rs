@@ -1,4 +1,4 @@
-//! Changes of a load that are refused, or that come too late to change anything.
+//! Tests of changes of a load that are refused, or that come too late to change anything.
 
 use super::*;
 
@@ -75,7 +75,8 @@ fn a_change_that_was_to_come_after_the_end_has_changed_nothing() {
     }
 }
 
-/// Observer that requests a change on the controller's own thread.
+/// Observer that requests a change of the load from within `tick`, on the controller's own thread,
+/// and keeps the answers.
 #[derive(Default)]
 struct AsksItself {
     control: Option<LoadControl>,

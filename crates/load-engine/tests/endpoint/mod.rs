@@ -1,4 +1,4 @@
-//! Endpoint of held connections that behaves as a test commands, and steps against it.
+//! Endpoint of held connections that behaves as a test sets it, and steps against it.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::sync::Arc;
@@ -13,20 +13,21 @@ use load_engine::{
 };
 use tokio::sync::Notify;
 
-/// Behaviour of the endpoint, which may change while connections are open.
+/// Endpoint of held connections whose behaviour a test sets, also while connections are open.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
-    /// Largest number of connections that the endpoint accepts; it refuses further ones.
+    /// Number of attempts to connect that the endpoint accepts in all, closed connections included;
+    /// it refuses all later ones.
     pub(crate) most: AtomicU64,
     taken: AtomicU64,
     /// True while the endpoint answers nothing.
     pub(crate) hangs: AtomicBool,
     /// True while the endpoint's answers are wrong.
     pub(crate) is_wrong: AtomicBool,
-    /// Number below which connections break when `lose` is notified.
+    /// Connections with an id below this number break once `lose` is notified.
     lost_below: AtomicU64,
     lose: Notify,
-    /// Number of messages that the endpoint received.
+    /// Number of messages that the endpoint has received since its creation.
     pub(crate) messages: AtomicU64,
     pub(crate) closed: AtomicU64,
 }
@@ -45,14 +46,14 @@ impl Endpoint {
         })
     }
 
-    /// Breaks the connections with numbers below `id`.
+    /// Breaks the connections with an id below `id`, which counts from 0.
     pub(crate) fn lose_below(&self, id: u64) {
         self.lost_below.store(id, Ordering::SeqCst);
         self.lose.notify_waiters();
     }
 }
 
-/// Factory of connections to an [`Endpoint`].
+/// Factory of connections to an [`Endpoint`], for use as the target of a held load.
 pub(crate) struct EndpointFactory(pub(crate) Arc<Endpoint>);
 
 pub(crate) struct EndpointConnection {
@@ -145,7 +146,8 @@ pub(crate) fn start_with(
     HeldLoad::start(Arc::new(EndpointFactory(Arc::clone(endpoint))), settings).unwrap()
 }
 
-/// Plan of a step in which `talkers` connections together send 500 messages per second.
+/// Creates the plan of a step that measures for `measure`, in which `talkers` connections together
+/// send 500 messages per second.
 pub(crate) fn open_loop(talkers: u64, measure: Duration) -> StepPlan {
     let load = LoadPlan::Open {
         rate_per_s: 500.0,
@@ -155,7 +157,8 @@ pub(crate) fn open_loop(talkers: u64, measure: Duration) -> StepPlan {
     plan(load, measure)
 }
 
-/// Plan of a step in which `talkers` connections exchange messages without pauses.
+/// Creates the plan of a step in which `talkers` connections exchange messages without pauses while
+/// it measures for `measure`.
 pub(crate) fn closed_loop(talkers: u64, measure: Duration) -> StepPlan {
     let load = LoadPlan::Closed {
         users: talkers,

@@ -1,4 +1,4 @@
-//! Target of known behaviour, and steps against it.
+//! Target whose behaviour a test sets exactly, and steps against it.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::sync::Arc;
@@ -13,20 +13,22 @@ use load_engine::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Behaviour of the target. It serves `at_once` requests at a time, each in `takes`. While the
-/// monotonic clock is within `stall`, it answers nothing. Every `fails_every`-th request fails.
+/// Behaviour of a test's target, with counts of its use. It serves `at_once` requests at a time,
+/// each within `takes`. While `CLOCK_MONOTONIC` is within `stall` (nanoseconds), it answers
+/// nothing. Every `fails_every`-th request fails.
 pub(crate) struct Known {
     pub(crate) at_once: usize,
     pub(crate) takes: Duration,
     pub(crate) stall: Option<(u64, u64)>,
     pub(crate) fails_every: u64,
     pub(crate) opens: bool,
-    /// Number of session openings that the target refuses, beginning with the first one.
+    /// Number of attempts to open a session that each worker's target refuses, beginning with the
+    /// first one.
     pub(crate) refuses: u64,
     pub(crate) hangs: bool,
-    /// Counts sessions that were opened.
+    /// Number of sessions that were opened.
     pub(crate) opened: AtomicU64,
-    /// Counts requests that were answered.
+    /// Number of requests that were answered, with success or failure.
     pub(crate) served: AtomicU64,
     /// Number of sessions and targets that were closed.
     pub(crate) closed: AtomicU64,
@@ -82,16 +84,17 @@ impl TargetFactory for KnownFactory {
     }
 }
 
-/// Factory of the known target.
+/// Factory of a [`KnownTarget`] for each worker, which share one [`Known`].
 pub(crate) struct KnownFactory(pub(crate) Arc<Known>);
 
 impl KnownTarget {
-    /// Takes one of the target's places, as a request does.
+    /// Waits for one of the places in which the target serves requests, and occupies it until the
+    /// permit is dropped.
     pub(crate) async fn place(&self) -> OwnedSemaphorePermit {
         Arc::clone(&self.places).acquire_owned().await.unwrap()
     }
 
-    /// Returns the number of free places.
+    /// Returns the number of places in which the target could serve another request at once.
     pub(crate) fn free(&self) -> usize {
         self.places.available_permits()
     }

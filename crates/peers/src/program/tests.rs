@@ -1,4 +1,4 @@
-//! Tests of programs that fail, hang, or run while the end is requested.
+//! Tests of the runner with programs that work, fail, hang, or run while a signal requests the end.
 
 use std::fs;
 use std::path::Path;
@@ -26,7 +26,8 @@ fn runner() -> (ProgramRunner, Arc<AtomicBool>) {
     )
 }
 
-/// Waits until the program has written its process id to `file`, and returns it.
+/// Waits until the program has written its process id and a line break to `file`, and returns the
+/// id. Panics after a minute.
 fn number_in(file: &Path) -> u32 {
     let begun = Instant::now();
     loop {

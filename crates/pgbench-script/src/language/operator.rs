@@ -2,7 +2,8 @@
 
 use crate::language::function::Function;
 
-/// Binary operators by precedence, lowest first. `NOT` binds between AND and comparisons.
+/// Binary operators by precedence, the loosest-binding group first; within a group all bind alike.
+/// `NOT`, which is unary, binds between AND (index 1) and the comparisons (index 2).
 pub(crate) const PRECEDENCE: [&[(&str, BinaryOperator)]; 6] = [
     &[("or", BinaryOperator::Or)],
     &[("and", BinaryOperator::And)],
@@ -32,18 +33,19 @@ pub(crate) const PRECEDENCE: [&[(&str, BinaryOperator)]; 6] = [
         ("%", BinaryOperator::Call(Function::Remainder)),
     ],
 ];
-/// Index of the comparisons in [`PRECEDENCE`]. `IS` binds as they do, `NOT` one level more loosely.
+/// Index of the comparisons in [`PRECEDENCE`]. `IS`, `ISNULL` and `NOTNULL` bind as they do, `NOT`
+/// one level more loosely.
 pub(crate) const COMPARISONS: usize = 2;
 
 /// Meaning of a binary operator.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum BinaryOperator {
-    /// Logical OR, whose right side may not be evaluated.
+    /// Logical OR, whose right side is not evaluated if the left one is true.
     Or,
-    /// Logical AND, whose right side may not be evaluated.
+    /// Logical AND, whose right side is not evaluated if the left one is false.
     And,
     /// Function that is called with both operands.
     Call(Function),
-    /// Function that is called with the operands exchanged: `a > b` is `b < a`.
+    /// Function that is called with the operands exchanged: `a > b` becomes `b < a`.
     Swapped(Function),
 }

@@ -1,7 +1,8 @@
 //! Parser of expressions, by precedence climbing.
 //!
-//! Operators bind as in the PostgreSQL documentation, *pgbench*, section *Built-in Operators*:
-//! OR, AND, NOT, IS and ISNULL, comparisons, bits, + and -, * and / and %, signs.
+//! Operators bind as in the PostgreSQL documentation, *pgbench*, section *Built-in Operators*, from
+//! the loosest to the tightest: OR, AND, NOT, IS and ISNULL, comparisons, bits, + and -, * and /
+//! and %, signs.
 
 use crate::language::diagnostic::{Diagnostic, Position};
 use crate::language::expression::Expression;
@@ -12,17 +13,19 @@ use crate::language::token::{Token, TokenKind, tokenize};
 use crate::values::value::ScriptValue;
 use crate::values::variable_table::{DEFAULT_SEED, VariableTable};
 
-/// Largest number of parts of an expression: far more than people write, far fewer than would
-/// overflow the stack.
+/// Largest number of constants, variables, operators and calls in one expression: far more than
+/// people write, far fewer than would overflow the stack.
 const MOST_PARTS: usize = 500;
-/// Largest depth to which parentheses, signs and the like may nest.
+/// Largest depth to which parentheses, arguments, signs, NOT and CASE may nest in one expression.
 const MOST_DEPTH: usize = 50;
 
 impl Expression {
-    /// Parses `chars`. Errors about something missing name the position `end`.
+    /// Parses the whole of `chars` as one expression. `end` is the position that an error names if
+    /// something is missing at the end; `variables` gives the slots of the variables that are read.
     ///
     /// # Errors
-    /// Fails at the first token that does not fit.
+    /// Fails at the first token that does not fit, at a variable that nothing sets, and if the
+    /// expression is too long or too deeply nested.
     pub(crate) fn parse(
         chars: &[SourceChar],
         end: Position,
@@ -44,7 +47,7 @@ impl Expression {
     }
 }
 
-/// Tokens of an expression, and the position up to which they are parsed.
+/// State of the parser of one expression: its tokens, and the index `at` of the next one to parse.
 struct Parser<'a> {
     tokens: Vec<Token>,
     at: usize,
@@ -61,7 +64,8 @@ impl Parser<'_> {
         token
     }
 
-    /// Returns the next token without consuming it, if it is a symbol or a name.
+    /// Returns the text and position of the next token without consuming it; `None` if the token is
+    /// a number or a variable, or if no token is left.
     fn peek(&self) -> Option<(&str, Position)> {
         let token = self.tokens.get(self.at)?;
         match &token.kind {
@@ -71,14 +75,15 @@ impl Parser<'_> {
         }
     }
 
-    /// Consumes the next token if it is `word`. Returns true if it was.
+    /// Consumes the next token if it is the symbol or name `word`, and returns true; else consumes
+    /// nothing and returns false.
     fn accept(&mut self, word: &str) -> bool {
         let found = self.peek().is_some_and(|(ahead, _)| ahead == word);
         self.at += usize::from(found);
         found
     }
 
-    /// Consumes the next token, which must be `word`.
+    /// Consumes the next token, which must be the symbol or name `word`; fails if it is not.
     fn expect(&mut self, word: &str) -> Result<(), Diagnostic> {
         if self.accept(word) {
             return Ok(());
@@ -96,7 +101,8 @@ impl Parser<'_> {
         self.tokens.get(self.at).map_or(self.end, |t| t.position)
     }
 
-    /// Counts `expression` as one more part. Fails if there are too many.
+    /// Counts `expression` as one more part and returns it unchanged. Fails if the whole expression
+    /// has more than [`MOST_PARTS`] parts.
     fn count_part(&mut self, expression: Expression) -> Result<Expression, Diagnostic> {
         self.parts += 1;
         if self.parts > MOST_PARTS {
@@ -110,7 +116,7 @@ impl Parser<'_> {
         Ok(expression)
     }
 
-    /// Parses a nested part. Fails if parts are nested too deeply.
+    /// Calls `read` one level of nesting deeper. Fails if the depth exceeds [`MOST_DEPTH`].
     fn nested(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<Expression, Diagnostic>,
@@ -129,7 +135,8 @@ impl Parser<'_> {
         read
     }
 
-    /// Parses binary operators of this precedence and higher ones.
+    /// Parses operands joined by binary operators that bind at least as tightly as the group at
+    /// index `precedence` of [`PRECEDENCE`], which associate to the left.
     fn binary(&mut self, precedence: usize) -> Result<Expression, Diagnostic> {
         let Some(operators) = PRECEDENCE.get(precedence) else {
             return self.signed();
@@ -187,8 +194,9 @@ impl Parser<'_> {
         })
     }
 
-    /// Parses `IS [NOT] NULL|TRUE|FALSE`, `ISNULL` or `NOTNULL` after `left`; `None` if none of
-    /// these follows.
+    /// Parses `IS [NOT] NULL|TRUE|FALSE`, `ISNULL` or `NOTNULL` after the parsed operand `left`;
+    /// `None`, with nothing consumed, if none of these words follows. Fails if `IS` is followed by
+    /// something else.
     fn is_test(&mut self, left: &Expression) -> Result<Option<Expression>, Diagnostic> {
         let Some((word @ ("is" | "isnull" | "notnull"), position)) = self.peek() else {
             return Ok(None);
@@ -224,7 +232,8 @@ impl Parser<'_> {
         Ok(Some(is))
     }
 
-    /// Parses an operand with its signs.
+    /// Parses an operand with any number of signs (`-`, `+`, `~`) before it. A minus before an
+    /// integer makes a negative constant.
     fn signed(&mut self) -> Result<Expression, Diagnostic> {
         let Some((sign @ ("-" | "+" | "~"), position)) = self.peek() else {
             return self.primary();
@@ -254,7 +263,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Parses a constant, a variable, a call, a CASE or a parenthesis.
+    /// Parses a constant, a variable, a function call, a CASE or an expression in parentheses.
     fn primary(&mut self) -> Result<Expression, Diagnostic> {
         let Some(token) = self.next() else {
             return Err(Diagnostic::new(self.end, "an expression is missing"));
@@ -286,7 +295,8 @@ impl Parser<'_> {
         self.count_part(expression)
     }
 
-    /// Parses a CASE after its first word.
+    /// Parses a CASE whose first word, `case`, is already consumed. Without an ELSE the value is
+    /// NULL.
     fn case(&mut self) -> Result<Expression, Diagnostic> {
         let mut whens = Vec::new();
         self.expect("when")?;
@@ -308,7 +318,8 @@ impl Parser<'_> {
         Ok(Expression::Case { whens, otherwise })
     }
 
-    /// Parses the arguments of function `name`, and returns the call.
+    /// Parses the arguments of function `name`, and returns the call. Fails for an unknown or
+    /// unsupported name and for a wrong number of arguments.
     fn function_call(&mut self, name: &str, position: Position) -> Result<Expression, Diagnostic> {
         if let Some(reason) = unsupported_reason(name) {
             return Err(Diagnostic::new(position, reason));

@@ -6,20 +6,20 @@
 
 use crate::language::diagnostic::{Diagnostic, Position};
 
-/// Part of a statement to which a character belongs.
+/// Kind of text to which one character of a statement belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CharContext {
     /// Code outside quotes and comments.
     Code,
     /// Quoted text, including the quotes.
     Quoted,
-    /// Comment.
+    /// Character of a comment in `/* */`, including these marks.
     Comment,
     /// The semicolon of a `\;`, between statements that are sent together.
     Separator,
 }
 
-/// Character with its position in the script.
+/// Character with its position in the script and its context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SourceChar {
     pub(crate) c: char,
@@ -27,27 +27,31 @@ pub(crate) struct SourceChar {
     pub(crate) context: CharContext,
 }
 
-/// Command, as a sequence of characters.
+/// One command of a script, as the sequence of its characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RawCommand {
-    /// Statement without its `;` and its `--` comments.
+    /// SQL statement without the `;` that ends it, its `--` comments and the white space around it.
+    /// Comments in `/* */` are kept.
     Sql(Vec<SourceChar>),
-    /// Backslash command without its backslash.
+    /// Backslash command without its backslash and its line end. A backslash before a line end has
+    /// become a space.
     Meta(Vec<SourceChar>),
 }
 
-/// Splits `source` into its commands.
+/// Splits the text of a script into its commands, in order. Statements that consist only of white
+/// space and comments are left out.
 ///
 /// # Errors
-/// Fails at a quote, comment or parenthesis that is not closed.
+/// Fails at a quote, a `/*` comment or a parenthesis that is not closed.
 pub(crate) fn split_commands(source: &str) -> Result<Vec<RawCommand>, Diagnostic> {
     let mut scanner = Scanner::new(source);
     scanner.scan()?;
     Ok(scanner.commands)
 }
 
-/// Returns true if `text` consists of one SQL statement, apart from white space, comments and a
-/// final semicolon.
+/// Returns true if `text` consists of exactly one SQL statement, apart from white space, comments
+/// and a final semicolon. False also for text with a quote, comment or parenthesis that is not
+/// closed. Statements joined by `\;` count as one.
 pub fn is_single_statement(text: &str) -> bool {
     split_commands(text).is_ok_and(|found| matches!(found.as_slice(), [RawCommand::Sql(_)]))
 }
@@ -56,7 +60,7 @@ struct Scanner {
     chars: Vec<SourceChar>,
     at: usize,
     commands: Vec<RawCommand>,
-    /// Characters of the statement that is being read.
+    /// Characters of the statement that is being read, up to the current position.
     statement: Vec<SourceChar>,
     /// Positions of the statement's parentheses that are not closed yet.
     open: Vec<Position>,
@@ -186,7 +190,8 @@ impl Scanner {
         }
     }
 
-    /// Reads a block comment. Comments may be nested, as in the SQL standard.
+    /// Reads a block comment from its `/*` to its `*/` into the statement. Comments may be nested,
+    /// as in the SQL standard. Fails at `begin` if the comment is not closed.
     fn comment(&mut self, begin: Position) -> Result<(), Diagnostic> {
         let mut depth = 0_usize;
         loop {
@@ -207,14 +212,17 @@ impl Scanner {
         }
     }
 
-    /// Returns true if the next quote belongs to an `E'…'`, in which a backslash escapes.
+    /// Returns true if the quote at the current position opens an `E'…'`, in which a backslash
+    /// escapes.
     fn is_escape_string(&self) -> bool {
         let mut before = self.statement.iter().rev();
         before.next().is_some_and(|l| matches!(l.c, 'e' | 'E'))
             && !before.next().is_some_and(|l| is_name_part(l.c))
     }
 
-    /// Reads quoted text, in which a doubled quote means a single one.
+    /// Reads quoted text, both quotes included, into the statement. A doubled quote does not end
+    /// it, nor, with `escapes`, does a quote after a backslash. Fails at `begin` if no quote ends
+    /// it.
     fn quoted(&mut self, begin: Position, quote: char, escapes: bool) -> Result<(), Diagnostic> {
         self.push(CharContext::Quoted);
         loop {
@@ -242,7 +250,8 @@ impl Scanner {
         }
     }
 
-    /// Reads `$$…$$` or `$tag$…$tag$`. Any other dollar is an ordinary character.
+    /// Reads `$$…$$` or `$tag$…$tag$` into the statement; any other dollar is read as an ordinary
+    /// character. Fails at `begin` if the second mark is missing.
     fn dollar(&mut self, begin: Position) -> Result<(), Diagnostic> {
         let in_name = self.statement.last().is_some_and(|l| is_name_part(l.c));
         let tag = self.chars[self.at + 1..]
@@ -279,12 +288,13 @@ impl Scanner {
     }
 }
 
-/// Returns true if `c` may stand in a name.
+/// Returns true if `c` may stand in a name after its first character: a letter, a digit, `_` or
+/// `$`.
 pub(crate) fn is_name_part(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '$'
 }
 
-/// Returns true if a name may begin with `c`.
+/// Returns true if a name may begin with `c`: a letter or `_`.
 pub(crate) fn begins_name(c: char) -> bool {
     c.is_alphabetic() || c == '_'
 }

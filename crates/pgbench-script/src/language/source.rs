@@ -1,15 +1,15 @@
-//! Source text of scripts, and the way in which their values are sent.
+//! Source text of scripts, and the mode in which the values of variables reach the server.
 
 /// Text of a script, with its name for error messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptSource {
-    /// Name in error messages, such as `transfer.sql`.
+    /// Name of the script in error messages, such as `transfer.sql`; it need not be a path.
     pub file: String,
-    /// Content of the script.
+    /// Text of the whole script in pgbench's language, as written.
     pub text: String,
 }
 
-/// Way in which the values of variables are sent with statements.
+/// Way in which a client sends the values of variables with SQL statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ValueMode {
     /// As bind parameters, `$1` and so on: `pgbench --protocol extended` and `prepared`.

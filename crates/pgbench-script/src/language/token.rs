@@ -1,9 +1,9 @@
-//! Tokens of an expression.
+//! Tokens of an expression, and their scanner.
 
 use crate::language::diagnostic::{Diagnostic, Position};
 use crate::language::scanner::{SourceChar, begins_name, is_name_part};
 
-/// Token with its position.
+/// Token of an expression, with the position of its first character in the script.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Token {
     pub(crate) kind: TokenKind,
@@ -24,7 +24,7 @@ pub(crate) enum TokenKind {
 }
 
 impl TokenKind {
-    /// Returns the token as people write it, for error messages.
+    /// Returns the token as it is written in a script, for error messages. Names are in lower case.
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Integer(n) => n.to_string(),
@@ -36,16 +36,18 @@ impl TokenKind {
     }
 }
 
-/// Symbols, the longest first.
+/// Operators, parentheses and the comma, ordered so that no symbol stands after one that it begins
+/// with.
 const SYMBOLS: [&str; 21] = [
     "<<", ">>", "<=", ">=", "<>", "!=", "<", ">", "=", "+", "-", "*", "/", "%", "|", "#", "&", "~",
     "(", ")", ",",
 ];
 
-/// Splits `chars` into tokens.
+/// Splits the characters of an expression into tokens, without the white space between them.
 ///
 /// # Errors
-/// Fails at a character that begins no token, and at a malformed number.
+/// Fails at a character that begins no token, and at a number that is too large or runs into a
+/// name.
 pub(crate) fn tokenize(chars: &[SourceChar]) -> Result<Vec<Token>, Diagnostic> {
     let mut tokens = Vec::new();
     let mut rest = chars;

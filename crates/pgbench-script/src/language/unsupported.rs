@@ -4,7 +4,8 @@ use crate::language::diagnostic::Diagnostic;
 use crate::language::scanner::{CharContext, SourceChar, is_name_part};
 use crate::language::source::ValueMode;
 
-/// Character that replaces `\;` between statements that are sent together.
+/// Character that stands for a `\;` in the text that is searched for COPY; a script cannot contain
+/// it.
 const SEPARATOR: char = '\0';
 const COPY: &str = "COPY from or to the client is not supported, as in pgbench: a request sends values and no \
                     files; INSERT the rows, or COPY on the server";
@@ -12,11 +13,11 @@ const JOINED: &str = "\\; sends several statements at once, which only --protoco
 const NUMBERED: &str =
     "a parameter of the server's own kind; write :name for a value, and \\set name first";
 
-/// Refuses statements that need data which clients here do not send: rows for COPY, or values for
-/// numbered parameters. Also refuses several statements at once unless values are sent inline.
+/// Checks that clients can execute one SQL statement. Refused are COPY from or to the client,
+/// numbered parameters such as `$1` and, in [`ValueMode::Bind`], statements joined by `\;`.
 ///
 /// # Errors
-/// Fails at the position of the mistake; the message says what to write instead.
+/// Fails with the position of the mistake and a message that says what to write instead.
 pub(crate) fn check_statement(chars: &[SourceChar], mode: ValueMode) -> Result<(), Diagnostic> {
     let separator = chars
         .iter()
@@ -48,15 +49,16 @@ pub(crate) fn check_statement(chars: &[SourceChar], mode: ValueMode) -> Result<(
     }
 }
 
-/// Returns true if `statement`, in lower case and without quotes and comments, is a COPY from or to
-/// the client.
+/// Returns true if `statement` is a COPY from or to the client. It must be in lower case, with its
+/// quotes and comments replaced by spaces.
 fn copies_with_client(statement: &str) -> bool {
     let words = statement.split(|c| !is_name_part(c));
     let mut words = words.filter(|word| !word.is_empty());
     words.next() == Some("copy") && words.any(|word| ["stdin", "stdout"].contains(&word))
 }
 
-/// Returns the reason for which the backslash command `name` does not exist.
+/// Returns the error message for a backslash command `name` (without its backslash) that is unknown
+/// or unsupported.
 pub(crate) fn command_reason(name: &str) -> String {
     match name {
         "shell" | "setshell" => format!(

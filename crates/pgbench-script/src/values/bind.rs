@@ -1,11 +1,12 @@
-//! Bind parameters: values in the binary format of the types that the server infers.
+//! Bind parameters: values of a script in the binary format of the PostgreSQL types that the server
+//! infers.
 
 use bytes::{BufMut, BytesMut};
 use postgres_types::{IsNull, Kind, ToSql, Type, to_sql_checked};
 
 use crate::values::value::ScriptValue;
 
-/// Type of a bind parameter as which values of a script can be sent.
+/// PostgreSQL type of a bind parameter that can carry a value of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParameterType {
     /// PostgreSQL's `int2`
@@ -24,13 +25,14 @@ pub enum ParameterType {
     Numeric,
     /// PostgreSQL's `bool`
     Boolean,
-    /// PostgreSQL's `text`, `varchar`, `char`, `name` and `unknown`
+    /// PostgreSQL's `text`, `varchar`, `char`, `name` and `unknown`, all of which are sent as
+    /// `text`
     Text,
 }
 
 impl ParameterType {
-    /// Converts a type that the server inferred; for a domain, the base type. `None` if no value of
-    /// a script can be sent as this type.
+    /// Converts the type that the server inferred for a parameter; a domain counts as its base
+    /// type. `None` if no value of a script can be sent as this type, such as a date.
     pub fn from_postgres(inferred: &Type) -> Option<Self> {
         Some(match *inferred {
             Type::INT2 => Self::Int2,
@@ -49,12 +51,12 @@ impl ParameterType {
         })
     }
 
-    /// Returns the object id of the type.
+    /// Returns the object id of the type in the system catalog `pg_type`.
     pub fn oid(self) -> u32 {
         self.postgres_type().oid()
     }
 
-    /// Returns the type of `postgres-types`.
+    /// Returns the same type as the crate `postgres-types` names it.
     pub fn postgres_type(self) -> Type {
         match self {
             Self::Int2 => Type::INT2,
@@ -69,7 +71,7 @@ impl ParameterType {
         }
     }
 
-    /// Returns the name of the type, such as `int4`.
+    /// Returns the name of the type in PostgreSQL, such as `int4`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Int2 => "int2",
@@ -85,14 +87,14 @@ impl ParameterType {
     }
 }
 
-/// Value of one bind parameter, which fits the parameter's type.
+/// Value of one bind parameter, already checked to fit the parameter's type.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BoundValue {
     value: ScriptValue,
     parameter_type: ParameterType,
 }
 
-/// Error of a value that does not fit the type of its parameter.
+/// Error of [`BoundValue::new`]: a value does not fit the type of its parameter.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{value} cannot be sent as {type_name}")]
 pub struct BindError {
@@ -101,10 +103,13 @@ pub struct BindError {
 }
 
 impl BoundValue {
-    /// Binds `value` as `parameter_type`.
+    /// Pairs `value` with the type as which it is to be sent. NULL fits every type, and every value
+    /// fits text.
     ///
     /// # Errors
-    /// Fails if the value does not fit the type: nothing is truncated or rounded.
+    /// Fails if the value does not fit the type. Integers are never truncated and doubles never
+    /// rounded to integers; a number sent as `float4` or `float8` loses the digits that type cannot
+    /// hold.
     pub fn new(value: ScriptValue, parameter_type: ParameterType) -> Result<Self, BindError> {
         let fits = match (value, parameter_type) {
             (ScriptValue::Integer(n), ParameterType::Int2) => i16::try_from(n).is_ok(),
@@ -142,7 +147,8 @@ impl BoundValue {
         self.parameter_type
     }
 
-    /// Writes the value in the binary format of its type. Returns false, without writing, for NULL.
+    /// Appends the value to `out` in the binary format of its type and returns true. For NULL,
+    /// appends nothing and returns false.
     pub fn write(self, out: &mut impl BufMut) -> bool {
         match (self.value, self.parameter_type) {
             (ScriptValue::Null, _) => return false,
@@ -163,9 +169,10 @@ impl BoundValue {
     }
 }
 
-/// Writes plain decimal `text` as `numeric`: int16 number of groups, int16 weight of the first,
-/// uint16 sign, uint16 digits after the decimal point, then groups of four digits, an int16 each.
-/// Source: PostgreSQL, `numeric_send` in `src/backend/utils/adt/numeric.c`.
+/// Appends plain decimal `text` to `out` as a binary `numeric`: int16 number of groups, int16
+/// weight of the first, uint16 sign, uint16 digits after the decimal point, then groups of four
+/// digits, an int16 each. `text` has no exponent, and a digit stands before its point. Source:
+/// PostgreSQL, `numeric_send` in `src/backend/utils/adt/numeric.c`.
 fn write_numeric(text: &str, out: &mut impl BufMut) {
     const NEGATIVE: u16 = 0x4000;
     const GROUP: usize = 4;
@@ -204,7 +211,8 @@ impl ToSql for BoundValue {
         })
     }
 
-    /// Accepts any type: the caller binds as the type that the server inferred.
+    /// Returns true for every type: the caller has bound the value as the type that the server
+    /// inferred.
     fn accepts(_: &Type) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! `\gset` and `\aset`, which set variables from the result of a query.
+//! Capture of query results in variables, for `\gset` and `\aset`.
 //!
 //! Source: PostgreSQL manual, *pgbench*, section *Meta Commands*.
 
@@ -11,26 +11,28 @@ use crate::values::variables::Variables;
 pub struct StatementResult {
     /// Names of the columns; empty for a statement that returns no rows.
     pub columns: Vec<String>,
-    /// Number of rows.
+    /// Number of rows that the statement returned.
     pub rows: u64,
-    /// Values of the last row as text; `None` for NULL.
+    /// Values of the last row as text, in the order of `columns`; `None` for NULL. Empty if there
+    /// is no row.
     pub last_row: Vec<Option<String>>,
 }
 
-/// Variables that the result of a query sets.
+/// Variables that a `\gset` or `\aset` sets from the results of the query before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capture {
     position: Position,
     /// True for `\aset`: the results of all statements that were sent together are used, not only
     /// that of the last one.
     all: bool,
-    /// Names of columns, each with the slot of the variable that it sets.
+    /// Names of columns, each with the slot of the variable that the column sets.
     columns: Vec<(String, usize)>,
 }
 
 impl Capture {
-    /// Creates a capture into the variables named `prefix` plus the name of a column. Only
-    /// variables that a script reads have a slot.
+    /// Creates a capture: column `c` of the results sets the variable that is named `prefix`
+    /// followed by `c`. Columns for which `variables` has no such name are ignored. `position` is
+    /// that of the command, for errors.
     pub(crate) fn new(
         position: Position,
         all: bool,
@@ -48,11 +50,12 @@ impl Capture {
         }
     }
 
-    /// Sets the captured variables from `results`, one for each statement that was sent. NULL
-    /// becomes an empty text.
+    /// Sets the captured variables from `results`, which has one element for each statement that
+    /// was sent. Each result with rows gives the values of its last row; NULL becomes an empty
+    /// text.
     ///
     /// # Errors
-    /// Fails if the query of a `\gset` did not return exactly one row.
+    /// Fails, with nothing set, if the last query of a `\gset` did not return exactly one row.
     pub fn store(
         &self,
         results: &[StatementResult],

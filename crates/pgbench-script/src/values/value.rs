@@ -16,8 +16,8 @@ pub enum ScriptValue {
 }
 
 impl ScriptValue {
-    /// Parses a constant as `--define` accepts it: a number, `null`, `true` or `false`, in any
-    /// case. `None` for any other text.
+    /// Parses a constant as `--define` accepts it: a finite number, `null`, `true` or `false`, in
+    /// any case, with white space around it ignored. `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Ok(whole) = text.parse() {
@@ -34,7 +34,8 @@ impl ScriptValue {
         }
     }
 
-    /// Returns the name of the type, for error messages.
+    /// Returns the name of the value's type with its article, such as `an integer`, for error
+    /// messages.
     pub(crate) fn type_name(self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -44,7 +45,8 @@ impl ScriptValue {
         }
     }
 
-    /// Converts the value to an integer; a double is rounded, half to even.
+    /// Converts the value to an integer; a double is rounded, half to even. Fails for a double
+    /// outside the range of `i64`, an infinity, NaN, a boolean and NULL.
     pub(crate) fn integer(self) -> Result<i64, String> {
         match self {
             Self::Integer(n) => Ok(n),
@@ -62,7 +64,8 @@ impl ScriptValue {
         }
     }
 
-    /// Converts the value to a double.
+    /// Converts the value to a double; a large integer is rounded to the nearest one. Fails for a
+    /// boolean and NULL.
     pub(crate) fn double(self) -> Result<f64, String> {
         match self {
             Self::Integer(n) => Ok(n as f64),
@@ -80,7 +83,7 @@ impl ScriptValue {
     }
 
     /// Returns true if `\if` and `CASE` treat the value as true: the boolean true, and numbers
-    /// other than zero.
+    /// other than zero. False for the boolean false, zero and NULL.
     pub(crate) fn is_true(self) -> bool {
         match self {
             Self::Null => false,
@@ -91,7 +94,7 @@ impl ScriptValue {
     }
 }
 
-/// Formats the value as in SQL.
+/// Formats the value as an SQL literal, such as `NULL`, `true` or `1.5`.
 impl fmt::Display for ScriptValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

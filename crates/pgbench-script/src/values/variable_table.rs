@@ -1,4 +1,5 @@
-//! Table of the names of variables. All scripts of a mix share it; each client has its own values.
+//! Table of the names of variables, which all scripts of a mix share. Each client has values of its
+//! own.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,24 +7,29 @@ use crate::language::diagnostic::{Diagnostic, Position};
 use crate::values::value::ScriptValue;
 use crate::values::variables::Variables;
 
-/// Variable with the default seed of `hash`; always set.
+/// Name of the variable with the default seed of `hash`. It always has a value: that of `--define`,
+/// else the seed of the run.
 pub(crate) const DEFAULT_SEED: &str = "default_seed";
-/// Variable with the seed of the run; always set.
+/// Name of the variable with the seed of the run, cut to 53 bits. `--define` can replace its value.
 const RANDOM_SEED: &str = "random_seed";
-/// Variable with the number of the client, from 0; always set.
+/// Name of the variable with the index of the client, counted from 0, which is always set.
 const CLIENT_ID: &str = "client_id";
 
-/// Variables that scripts can read, each with its slot in [`Variables`].
+/// Names of all variables of a mix of scripts, each with its slot: the index of its value in the
+/// [`Variables`] of a client.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct VariableTable {
     slots: BTreeMap<String, usize>,
     initial: Vec<Option<ScriptValue>>,
-    /// Slots of variables that a script may set.
+    /// Slots of variables that a script or the client's index may set, so that their initial value
+    /// is no constant.
     assigned: HashSet<usize>,
 }
 
 impl VariableTable {
-    /// Creates a table with `constants` and the variables that are always set.
+    /// Creates a table with the variables `constants` (names and values, as from `--define`),
+    /// `default_seed` and `random_seed` (53 bits of `seed`, unless a constant replaces them), and
+    /// `client_id`.
     pub(crate) fn new(constants: &[(String, ScriptValue)], seed: u64) -> Self {
         let mut table = Self::default();
         for (name, value) in constants {
@@ -40,7 +46,8 @@ impl VariableTable {
         table
     }
 
-    /// Returns the initial values of client `client_id`, counted from 0.
+    /// Returns the variables of a client before its first request; `client_id` is the client's
+    /// index, from 0.
     pub fn client(&self, client_id: i64) -> Variables {
         let mut variables = Variables::new(self.initial.clone());
         if let Some(slot) = self.get(CLIENT_ID) {
@@ -49,7 +56,8 @@ impl VariableTable {
         variables
     }
 
-    /// Records that a script may set `name`; returns its slot.
+    /// Records that a script may set the variable `name`, and returns its slot, a new one if the
+    /// name is new.
     pub(crate) fn declare(&mut self, name: &str) -> usize {
         let slot = self.slot(name);
         self.assigned.insert(slot);
@@ -66,20 +74,20 @@ impl VariableTable {
         slot
     }
 
-    /// Iterates over all names with their slots.
+    /// Iterates over all names with their slots, in order of the names.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, usize)> {
         self.slots.iter().map(|(name, slot)| (name.as_str(), *slot))
     }
 
-    /// Returns the slot of `name`; `None` if nothing sets it.
+    /// Returns the slot of the variable `name`; `None` if neither a script nor `--define` sets it.
     pub(crate) fn get(&self, name: &str) -> Option<usize> {
         self.slots.get(name).copied()
     }
 
-    /// Returns the slot of `name`, which is read at `position`.
+    /// Returns the slot of the variable `name`, which a script reads at `position`.
     ///
     /// # Errors
-    /// Fails if nothing sets the variable.
+    /// Fails if neither a script nor `--define` sets the variable.
     pub(crate) fn require(&self, name: &str, position: Position) -> Result<usize, Diagnostic> {
         self.get(name).ok_or_else(|| {
             let message =
@@ -88,7 +96,8 @@ impl VariableTable {
         })
     }
 
-    /// Returns the value in `slot`, if no script changes it.
+    /// Returns the value in `slot` if it is the same for all clients and no script changes it; else
+    /// `None`.
     pub(crate) fn constant(&self, slot: usize) -> Option<ScriptValue> {
         (!self.assigned.contains(&slot))
             .then(|| self.initial.get(slot).copied().flatten())

@@ -7,45 +7,50 @@ use std::ops::Range;
 use crate::language::diagnostic::{Diagnostic, Position};
 use crate::values::value::ScriptValue;
 
-/// Values of one client's variables, by the slots of a [`VariableTable`](crate::VariableTable).
+/// Values of one client's variables, indexed by the slots of a
+/// [`VariableTable`](crate::VariableTable).
 #[derive(Debug, Clone)]
 pub struct Variables {
-    /// Values for expressions; absent if the variable is not set, or if its text is not a constant.
+    /// Value of each slot for expressions; `None` if the variable is not set, or holds text that is
+    /// not a constant.
     values: Vec<Option<ScriptValue>>,
-    /// Text that a query returned, unchanged.
+    /// Text of each slot that a query returned, unchanged; `None` if the variable is not set or was
+    /// set to a value.
     texts: Vec<Option<String>>,
 }
 
 impl Variables {
-    /// Creates variables, of which those in `values` are set.
+    /// Creates one variable for each element of `values`; those with `None` are not set.
     pub(crate) fn new(values: Vec<Option<ScriptValue>>) -> Self {
         let texts = vec![None; values.len()];
         Self { values, texts }
     }
 
-    /// Returns the value in `slot`; `None` if the variable is not set or its text is not a
-    /// constant.
+    /// Returns the value in `slot` for an expression; `None` if the variable is not set, if it
+    /// holds text that is not a constant, or if there is no such slot.
     pub(crate) fn get(&self, slot: usize) -> Option<ScriptValue> {
         self.values.get(slot).copied().flatten()
     }
 
-    /// Returns the value in `slot`, which is read at `position`.
+    /// Returns the value in `slot` for an expression, which reads the variable at `position`.
     ///
     /// # Errors
-    /// Fails if the variable is not set.
+    /// Fails if the variable is not set, or holds text that a query returned and that is not a
+    /// constant.
     pub fn require(&self, slot: usize, position: Position) -> Result<ScriptValue, Diagnostic> {
         self.get(slot)
             .ok_or_else(|| Diagnostic::new(position, "this variable has not been set yet"))
     }
 
-    /// Sets the variable in `slot`.
+    /// Sets the variable in `slot` to `value` and discards its former value or text. Panics if
+    /// there is no such slot.
     pub(crate) fn set(&mut self, slot: usize, value: ScriptValue) {
         self.values[slot] = Some(value);
         self.texts[slot] = None;
     }
 
-    /// Sets the variable in `slot` to text that a query returned. Expressions see the value if the
-    /// text is a constant.
+    /// Sets the variable in `slot` to text that a query returned. Expressions read it as a value if
+    /// it is a number, `null`, `true` or `false`, else as not set. Panics if there is no such slot.
     pub(crate) fn set_text(&mut self, slot: usize, text: &str) {
         self.values[slot] = ScriptValue::parse(text);
         let kept = self.texts[slot].get_or_insert_default();
@@ -53,8 +58,9 @@ impl Variables {
         kept.push_str(text);
     }
 
-    /// Writes `sql` to `out`, replacing each byte range in `substitutions` by the value in its
-    /// slot. A variable that is not set stays unreplaced, as in pgbench.
+    /// Replaces the content of `out` by `sql`, with each byte range of `substitutions` replaced by
+    /// the text or value in its slot. The ranges must be in ascending order. A variable that is not
+    /// set stays as it is written, as in pgbench.
     pub fn substitute(&self, sql: &str, substitutions: &[(Range<usize>, usize)], out: &mut String) {
         out.clear();
         let mut behind = 0;
@@ -73,7 +79,7 @@ impl Variables {
         out.push_str(&sql[behind..]);
     }
 
-    /// Copies the values of `other` into memory that is already allocated.
+    /// Replaces all values by those of `other`, reusing the memory that is already allocated.
     pub fn copy_from(&mut self, other: &Self) {
         self.values.clone_from(&other.values);
         self.texts.clone_from(&other.texts);

@@ -1,33 +1,37 @@
-//! Settings of a sweep as a randomised complete block design.
+//! Settings of a sweep as a randomised complete block design: every setting once in every round.
 
 use crate::student;
 
-/// Mean levels of m settings over r rounds, and the pooled scatter, in ln(throughput).
+/// Mean levels of m settings over r rounds, and the scatter pooled over all of them, both in
+/// ln(throughput).
 pub(crate) struct Blocks {
     levels: Vec<f64>,
     rounds: usize,
     scatter: Option<Scatter>,
 }
 
-/// Variation that remains once settings and rounds are accounted for.
+/// Residual variation that remains once the effects of settings and rounds are removed: standard
+/// deviation in ln(throughput), and degrees of freedom.
 #[derive(Clone, Copy)]
 struct Scatter {
     stdev: f64,
     freedom: f64,
 }
 
-/// Positions among the settings given to [`Blocks::new`].
+/// Knee as positions among the settings given to [`Blocks::new`], counted from 0.
 pub(crate) struct KneeRange {
     pub(crate) chosen: usize,
     pub(crate) low: usize,
     pub(crate) high: usize,
-    /// True if there was scatter to test against.
+    /// True if differences were tested for significance; false for a single setting or round, where
+    /// `low` and `high` are the first and last setting.
     pub(crate) tested: bool,
 }
 
 impl Blocks {
-    /// Creates the design from the repeats of at least one setting. Each needs at least one repeat,
-    /// and all values must be above zero.
+    /// Creates the design from the throughputs of each setting, one per round. There must be at
+    /// least one setting, each with at least one value, and all values must be above zero. Rounds
+    /// that a setting lacks are ignored for all.
     pub(crate) fn new(repeats: &[&[f64]]) -> Self {
         let rounds = repeats
             .iter()
@@ -55,12 +59,12 @@ impl Blocks {
         self.levels.len()
     }
 
-    /// Returns the number of rounds in which every setting took part.
+    /// Returns the number of rounds in which every setting took part; later ones are ignored.
     pub(crate) fn rounds(&self) -> usize {
         self.rounds
     }
 
-    /// Returns the position of the highest level; the first of equal ones.
+    /// Returns the position of the setting with the highest level; the first of equal ones.
     pub(crate) fn best(&self) -> usize {
         let higher = |best, place| {
             if self.levels[place] > self.levels[best] {
@@ -72,7 +76,8 @@ impl Blocks {
         (0..self.levels.len()).fold(0, higher)
     }
 
-    /// Returns the loss of throughput at `place` against the best setting, as a share from 0 to 1.
+    /// Returns the loss of throughput of the setting at position `place` against the best one, as a
+    /// share of the best from 0 to 1.
     pub(crate) fn loss_ratio(&self, place: usize) -> f64 {
         -(-self.loss(place)).exp_m1()
     }
@@ -81,7 +86,8 @@ impl Blocks {
         self.levels[self.best()] - self.levels[place]
     }
 
-    /// Finds the knee at a tolerated loss of `delta` (in ln), as the parent module defines it.
+    /// Finds the knee at a tolerated loss of `delta` (a difference of ln(throughput)) and level
+    /// `alpha`, as the parent module defines it.
     pub(crate) fn knee(&self, delta: f64, alpha: f64) -> KneeRange {
         let last = self.levels.len() - 1;
         let tests = self
@@ -113,17 +119,17 @@ impl Blocks {
     }
 }
 
-/// Comparisons of one sweep, at one tolerance and level.
+/// Comparisons of the settings of one sweep, at one tolerance and one level α.
 struct Tests<'a> {
     blocks: &'a Blocks,
     delta: f64,
-    /// Standard error of one level.
+    /// Standard error of the mean level of one setting, in ln(throughput).
     error: f64,
-    /// Number of standard errors of a difference that each of m − 1 simultaneous comparisons is
-    /// allowed.
+    /// Number of standard errors of a difference that each of m − 1 simultaneous comparisons may
+    /// reach without being significant.
     simultaneous: f64,
-    /// Number of standard errors of a difference that a single comparison is allowed, at α and at
-    /// α/2.
+    /// Number of standard errors of a difference that a single comparison may reach without being
+    /// significant, at level α; `halved` is the same at α/2.
     single: f64,
     halved: f64,
     plateau: Vec<usize>,
@@ -172,9 +178,9 @@ impl<'a> Tests<'a> {
         loss <= self.delta + reach
     }
 
-    /// Returns true if there is a run of consecutive settings, from `low` or a later one to
-    /// `place`, whose mean loss against the plateau settings above `place` is significantly below
-    /// the tolerance. Also true if the plateau has no setting above `place`.
+    /// Returns true if a run of consecutive settings, which begins at `low` or later and ends at
+    /// `place`, has a mean loss against the plateau settings above `place` that is significantly
+    /// below the tolerance. Also true if the plateau has no setting above `place`.
     fn is_within_by(&self, place: usize, low: usize) -> bool {
         let above: Vec<usize> = self
             .plateau
@@ -199,8 +205,9 @@ fn average(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     values.sum::<f64>() / count
 }
 
-/// Returns the residual standard deviation of settings × rounds, with (m − 1)(r − 1) degrees of
-/// freedom; `None` if that is zero.
+/// Returns the residual standard deviation of the logarithms by setting and round, with (m − 1)(r −
+/// 1) degrees of freedom; `None` for a single setting or round. `levels` are the means of the
+/// settings.
 fn scatter(logs: &[Vec<f64>], levels: &[f64], rounds: usize) -> Option<Scatter> {
     if logs.len() < 2 || rounds < 2 {
         return None;

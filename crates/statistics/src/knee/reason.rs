@@ -1,52 +1,55 @@
-//! Reason for the choice of a setting, as a clause.
+//! Reason for the choice of a knee, as a clause for reports.
 
 use std::fmt::{self, Display, Formatter};
 
 use super::KneeOptions;
 use super::blocks::{Blocks, KneeRange};
 
-/// Reason for the choice of a setting.
+/// Reason for the choice of a knee, which formats as a clause.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Reason {
-    /// There were several repeats, so differences were tested.
+    /// Several rounds were measured, so differences were tested for significance.
     Tested {
         /// Values of the parameter at the settings that the knee names.
         values: Values,
-        /// Measured loss of throughput of the chosen setting against the best, as a share.
+        /// Measured loss of throughput of the chosen setting, as a share of the best one's
+        /// throughput.
         loss_ratio: f64,
-        /// Loss of throughput that was tolerated, as a share.
+        /// Loss of throughput that was tolerated, as a share of the best one's throughput.
         tolerance_ratio: f64,
-        /// Confidence, 0 to 1, with which the knee lies in the interval of `values`.
+        /// Probability, 0 to 1, with which the true knee lies between `low` and `high` of `values`.
         confidence: f64,
-        /// Number of complete rounds that were compared.
+        /// Number of complete rounds that were compared, 2 or more.
         rounds: usize,
     },
-    /// There was only one round, so the figures were compared without a test.
+    /// Only one round was measured, so the figures were compared without a test.
     Untested {
         /// Values of the parameter at the settings that the knee names.
         values: Values,
-        /// Measured loss of throughput of the chosen setting against the best, as a share.
+        /// Measured loss of throughput of the chosen setting, as a share of the best one's
+        /// throughput.
         loss_ratio: f64,
-        /// Loss of throughput that was tolerated, as a share.
+        /// Loss of throughput that was tolerated, as a share of the best one's throughput.
         tolerance_ratio: f64,
     },
-    /// No other setting was admissible.
+    /// Only one setting was admissible.
     OnlyAdmissible {
-        /// Value of the parameter.
+        /// Value of the swept parameter at that setting.
         value: f64,
     },
 }
 
-/// Values of the parameter at the settings that a knee names.
+/// Values of the swept parameter, such as numbers of connections, at the settings that a knee
+/// names.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Values {
-    /// Value at the chosen setting.
+    /// Value at the chosen setting, the knee.
     pub chosen: f64,
-    /// Value at the best setting.
+    /// Value at the setting with the highest throughput.
     pub best: f64,
-    /// Value at the lower end of the interval.
+    /// Value at the smallest setting that may be the knee.
     pub low: f64,
-    /// Value at the upper end of the interval.
+    /// Value at the largest setting that may be the knee.
     pub high: f64,
 }
 
@@ -138,7 +141,9 @@ impl Display for Reason {
 }
 
 impl Values {
-    /// Writes the part of the sentence that describes the chosen setting.
+    /// Writes the part of the clause that describes the chosen setting. `finding` is what was found
+    /// about its loss, such as `measured to lose no more than`; the ratios are shares of the best
+    /// one's throughput.
     fn choice(
         &self,
         out: &mut Formatter<'_>,
@@ -167,14 +172,14 @@ impl Values {
     }
 }
 
-/// End of a sweep at which the chosen setting is.
+/// End of a sweep at which the chosen setting is, so that the knee is not bracketed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Edge {
-    /// The smallest setting measured; a smaller one might do as well.
+    /// The chosen setting is the smallest one measured; a smaller one might do as well.
     Lowest,
-    /// The largest setting measured; a larger one might do better.
+    /// The chosen setting is the largest one measured; a larger one might do better.
     Highest,
-    /// The only setting measured.
+    /// The chosen setting is the only one measured.
     Only,
 }
 

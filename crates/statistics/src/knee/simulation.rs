@@ -1,5 +1,5 @@
-//! Simulation of many sweeps with a known knee: how often the interval contains the knee, and how
-//! wide it is. This replaces a proof.
+//! Simulation of many sweeps with a known knee: how often the interval from `low` to `high`
+//! contains it, and how wide that interval is. This replaces a proof.
 
 use super::{Edge, Knee, KneeOptions, KneeSetting, find};
 use rand::rngs::Xoshiro256PlusPlus;
@@ -11,12 +11,14 @@ const MIXED: [f64; 13] = [
     1.0, 2.0, 3.0, 4.0, 6.0, 7.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0,
 ];
 
-/// Throughput of a server that works on `k` requests at once: it rises up to `k` and stays.
+/// Returns the throughput by size of a server that works on at most `k` requests at once, as a
+/// share of its maximum: it rises up to size `k` and then stays at 1.
 fn capped(k: f64) -> impl Fn(f64) -> f64 + Copy {
     move |size| size.min(k) / k
 }
 
-/// Throughput of a server that falls again beyond its peak near 24.
+/// Returns the throughput at `size` of a server whose throughput falls again beyond its peak near
+/// 24, as a multiple of that at size 1.
 fn turning(size: f64) -> f64 {
     size / (1.0 + 0.05 * (size - 1.0) + 0.0016 * size * (size - 1.0))
 }
@@ -33,8 +35,9 @@ fn normal(random: &mut Xoshiro256PlusPlus) -> f64 {
     (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
 }
 
-/// Simulates one sweep. The throughput at each size is `curve`; each repeat varies by `cv`, and
-/// each round by 10 % as a whole.
+/// Simulates one sweep and returns the throughputs by size and round. The mean at each size is 10
+/// 000 times `curve`; each repeat varies by `cv` (coefficient of variation), and each round as a
+/// whole by up to 10 %.
 fn sweep(
     sizes: &[f64],
     curve: impl Fn(f64) -> f64,
@@ -68,7 +71,8 @@ fn knee(sizes: &[f64], repeats: &[Vec<f64>]) -> Knee {
     find(&settings(sizes, repeats), KneeOptions::default()).unwrap()
 }
 
-/// Returns the index of the true knee: the first size within 3 % of the best.
+/// Returns the index of the true knee: the first size whose throughput is at least 97 % of the
+/// best.
 fn planted(sizes: &[f64], curve: impl Fn(f64) -> f64) -> usize {
     let best = sizes.iter().map(|&size| curve(size)).fold(0.0, f64::max);
     sizes
@@ -77,14 +81,14 @@ fn planted(sizes: &[f64], curve: impl Fn(f64) -> f64) -> usize {
         .unwrap()
 }
 
-/// Results of many sweeps of one kind, as shares of the sweeps.
+/// Results of many simulated sweeps of one kind.
 #[derive(Default)]
 struct Tally {
-    /// Share of sweeps whose interval contained the true knee.
+    /// Share of sweeps, 0 to 1, whose interval contained the true knee.
     held: f64,
-    /// Share of sweeps whose chosen size was the true knee.
+    /// Share of sweeps, 0 to 1, whose chosen size was the true knee.
     hit: f64,
-    /// Mean number of sizes in the interval; not a share.
+    /// Mean number of sizes in the interval, both ends included.
     width: f64,
 }
 

@@ -1,4 +1,4 @@
-//! Single sweeps, each with its answer.
+//! Tests of the knee on single sweeps with a known answer.
 
 use super::{Edge, Knee, KneeError, KneeOptions, KneeSetting, find};
 
@@ -14,8 +14,8 @@ fn found(settings: &[KneeSetting]) -> Knee {
     find(settings, KneeOptions::default()).unwrap()
 }
 
-/// Three rounds of a server that works on four requests at once. The whole second round lost a
-/// fifth.
+/// Throughputs of three rounds of a server that works on at most four requests at once, by number
+/// of users. The whole second round is a fifth slower.
 const SWEEP: [(f64, [f64; 3]); 5] = [
     (1.0, [100.0, 80.0, 101.0]),
     (2.0, [201.0, 161.0, 199.0]),

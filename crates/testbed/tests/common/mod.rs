@@ -1,4 +1,4 @@
-//! Parts that the tests share: examining processes, and waiting for events.
+//! Helpers that the tests of throwaway servers share: examining processes, and waiting for events.
 #![allow(dead_code)] // Each test file uses its part.
 
 use std::fs;
@@ -8,10 +8,10 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Time-out far above the duration of any event; only a failing test reaches it.
+/// Time-out of waits, 20 s, far above the duration of any event; only a failing test reaches it.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
-/// Time without an answer after which a server counts as paused: hundreds of times its usual
-/// answer.
+/// Time without an answer, 300 ms, after which a server counts as paused: hundreds of times its
+/// usual response time.
 pub(crate) const SILENCE: Duration = Duration::from_millis(300);
 
 /// Returns true if the process exists and is not a zombie.
@@ -21,7 +21,7 @@ pub(crate) fn lives(pid: u32) -> bool {
         .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
-/// Returns the session to which a process belongs.
+/// Returns the session id of a process, as text. Panics if the process does not exist.
 pub(crate) fn session(pid: u32) -> String {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     stat.rsplit_once(") ")
@@ -44,7 +44,7 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Asserts that a guard which has ended left nothing behind; does not wait.
+/// Asserts that none of the processes lives and that the directory does not exist. Does not wait.
 pub(crate) fn assert_nothing_is_left(processes: &[u32], directory: &Path) {
     assert!(!processes.is_empty());
     for &pid in processes {
@@ -57,7 +57,8 @@ pub(crate) fn assert_nothing_is_left(processes: &[u32], directory: &Path) {
     );
 }
 
-/// Pauses a server, sends it a request, and expects the answer only after `resume`.
+/// Pauses a server, sends it a request with `ask` on another thread, and asserts that the answer
+/// comes only after `resume`. Returns the answer.
 pub(crate) fn assert_pause_holds_the_answer_back<Answer: Send + 'static>(
     pause: impl FnOnce(),
     ask: impl FnOnce() -> Answer + Send + 'static,
@@ -85,6 +86,7 @@ pub(crate) fn connect(address: impl Into<SocketAddr>) -> TcpStream {
 }
 
 /// Returns the path of an example program of this crate, which cargo builds along with the tests.
+/// Panics if it is missing.
 pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test
@@ -102,8 +104,8 @@ pub(crate) fn example(name: &str) -> PathBuf {
     path
 }
 
-/// Returns the shared memory of a process that the kernel would keep after its end: files in
-/// `/dev/shm`, and the ids of System V segments.
+/// Lists the shared memory of a process that the kernel would keep after its end: paths of files in
+/// `/dev/shm`, and ids of System V segments. Empty if the process does not exist.
 pub(crate) fn shared_memory(pid: u32) -> Vec<String> {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
     let fields = maps

@@ -1,4 +1,4 @@
-//! Tests of the search for a rate, on made-up verdicts.
+//! Tests of the choice of rates in a search, with made-up verdicts.
 
 use super::*;
 
@@ -16,8 +16,8 @@ fn doubtful() -> (RateVerdict, &'static str) {
     (RateVerdict::Doubtful, "the generator was saturated")
 }
 
-/// Runs a search to its end. `at` gives the verdict on a step from its rate and the number of steps
-/// made at that rate before.
+/// Runs a search to its end and returns it. `at` gives the verdict on a step from its rate and the
+/// number of steps made at that rate before. Panics if the search does not end within 100 steps.
 fn run(
     mut search: RateSearch,
     mut at: impl FnMut(f64, u64) -> (RateVerdict, &'static str),
@@ -37,7 +37,8 @@ fn run(
     search
 }
 
-/// Verdicts of a target that breaks its bounds at rates above `limit`.
+/// Returns verdicts of a target that breaks its bounds at every rate above `limit` and holds at
+/// others.
 fn limited(limit: f64) -> impl FnMut(f64, u64) -> (RateVerdict, &'static str) {
     move |rate, _| if rate > limit { broke() } else { held() }
 }

@@ -8,9 +8,9 @@ use test_support::empty_step;
 
 use super::*;
 
-/// Step of an open loop with a warm-up of 1 s and 10 s measured. Of its 10,000 arrivals `share` are
-/// answered: 98 % of them in a millisecond, the others in `slow`. Another `cut_off` were never
-/// answered within 5 s.
+/// Returns a step of an open loop with a warm-up of 1 s and a measured part of 10 s, in which
+/// 10,000 requests arrive. Of these the share `share` is answered: 98 % of them in 1 ms, the
+/// others in `slow`. `cut_off` requests have no answer after 5 s.
 fn step(share: f64, slow: Duration, cut_off: u64) -> Step {
     let answered = (10_000.0 * share) as u64;
     let mut response = recording();
@@ -53,7 +53,7 @@ fn step(share: f64, slow: Duration, cut_off: u64) -> Step {
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
-/// Turns `failed` of the requests that `step` answered into failures.
+/// Turns `failed` of the requests that `step` answered in 1 ms into failures.
 fn failing(mut step: Step, failed: u64) -> Step {
     let get = step.operations.get_mut("get").unwrap();
     get.succeeded -= failed;

@@ -13,17 +13,17 @@ use super::words::after;
 use super::{ProcessDetail, ProcessFields, ProcessIo, SchedulerWait};
 use crate::source::{Gaps, SourceError, Timed};
 
-/// Size of the buffer in bytes; it is larger than any of these files.
+/// Size of the read buffer in bytes, more than any of these files has.
 const FILE_BYTES: usize = 8192;
 
-/// Reader of the details of processes, which uses one buffer for all.
+/// Reader of the expensive figures of processes, which uses one buffer for all processes.
 #[derive(Debug)]
 pub(super) struct ProcessDetailReader {
     proc: PathBuf,
     buffer: Vec<u8>,
     threads: Vec<(u32, SchedulerWait)>,
-    /// True if the size of the directory of descriptors is their number, which is so since Linux
-    /// 6.2.
+    /// True if the size of the directory `fd` of a process is the number of its open descriptors,
+    /// as since Linux 6.2.
     size_counts: bool,
 }
 
@@ -41,8 +41,9 @@ impl ProcessDetailReader {
         }
     }
 
-    /// Reads the figures `fields` of a process with `threads` threads. `keep` leaves the files
-    /// open.
+    /// Reads the figures that `fields` selects of the process of `files`, which has `threads`
+    /// threads. If `keep` is true, its files stay open for the next call. A failed figure is
+    /// absent, and recorded in `gaps` unless the process has ended.
     pub(super) fn read(
         &mut self,
         files: &mut DetailFiles,
@@ -89,7 +90,8 @@ impl ProcessDetailReader {
         self.proc.join(format!("{pid}/{name}"))
     }
 
-    /// Reads one file of the process, and leaves it open if `keep` is true.
+    /// Reads the file `name` of process `pid`, through `kept` if that is open, and parses it.
+    /// Leaves the file open in `kept` if `keep` is true.
     fn one<T>(
         &mut self,
         kept: &mut Option<File>,
@@ -129,8 +131,9 @@ impl ProcessDetailReader {
         }
     }
 
-    /// Reads the counters of the scheduler. The file of a process covers its first thread only, so
-    /// the files of all threads are read if there are several.
+    /// Returns the time that all threads waited for a CPU, summed since the first reading. Reads
+    /// the files of all threads if there are several, because the file of a process covers its
+    /// first thread only.
     fn scheduler(
         &mut self,
         files: &mut DetailFiles,
@@ -151,7 +154,8 @@ impl ProcessDetailReader {
         waited
     }
 
-    /// Reads the counters of each thread into `all`, in the order of thread ids.
+    /// Replaces `all` by the thread id and the scheduler counters of each thread of process `pid`,
+    /// in the order of thread ids. Leaves out threads that end meanwhile.
     fn read_threads(
         &mut self,
         pid: u32,
@@ -225,7 +229,8 @@ fn parse_io(text: &[u8]) -> Option<ProcessIo> {
     })
 }
 
-/// Parses `schedstat`.
+/// Parses a file `schedstat` into the time that the thread waited and the times that it got a CPU;
+/// `None` if it is malformed.
 fn waiting(text: &[u8]) -> Option<SchedulerWait> {
     let times = ScheduleTimes::parse(text)?;
     Some(SchedulerWait {

@@ -1,11 +1,11 @@
-//! Files of one process that are read on request, with their last readings.
+//! Files of one process for its expensive figures, with the figures last read.
 
 use std::fs::File;
 
 use super::{ProcessDetail, ProcessFields, SchedulerWait};
 use crate::source::ReadSpan;
 
-/// Files of one process, some of them kept open.
+/// Files of one process for its expensive figures. An entry is `None` while its file is closed.
 #[derive(Debug)]
 pub(super) struct DetailFiles {
     pub(super) pid: u32,
@@ -14,12 +14,13 @@ pub(super) struct DetailFiles {
     pub(super) smaps: Option<File>,
     pub(super) schedule: Option<File>,
     pub(super) descriptors: Option<File>,
-    /// Counters of each thread at the last reading, in the order of thread ids.
+    /// Scheduler counters of each thread at the last reading, by thread id in ascending order.
     threads: Vec<(u32, SchedulerWait)>,
     was_read: bool,
     waited: SchedulerWait,
     pub(super) last: Option<(ProcessFields, ProcessDetail)>,
-    /// Figures that were ever requested, and those of them that could not be read.
+    /// Figures that were ever requested of this process; those of them that could not be read
+    /// follow in `unread`.
     pub(super) asked: ProcessFields,
     pub(super) unread: ProcessFields,
 }
@@ -42,8 +43,9 @@ impl DetailFiles {
         }
     }
 
-    /// Returns the last reading, now valid for the time `still`. `None` if other figures are
-    /// requested, or if any of them may change while the process sleeps.
+    /// Returns the last figures again, with `still` as the time of their read, for a process that
+    /// has slept since. `None` if nothing was read yet, if other figures are requested, or if swap
+    /// or PSS is among them, which may change while the process sleeps.
     pub(super) fn reuse(
         &mut self,
         fields: ProcessFields,
@@ -72,9 +74,10 @@ impl DetailFiles {
         kept.into_iter().filter(|file| file.is_some()).count()
     }
 
-    /// Adds the time that each thread waited since the last reading, and returns the sum so far.
-    /// The sum is kept here because a thread's counters vanish when it ends. Of a thread that
-    /// started since the last reading, all time counts.
+    /// Adds the time that each thread waited for a CPU since the last call, and its switches, to a
+    /// sum, and returns the sum since the first call. The sum is kept because a thread's counters
+    /// vanish when it ends. A thread that is new since the last call counts in full; in the first
+    /// call nothing counts.
     pub(super) fn add_waits(&mut self, threads: &[(u32, SchedulerWait)]) -> SchedulerWait {
         for (thread, now) in threads {
             let before = self

@@ -1,4 +1,4 @@
-//! Files of one process, read on request.
+//! Reader of the files of a single process below `/proc`.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -13,7 +13,7 @@ use super::status::ProcessStatus;
 use crate::source::{KernelUnits, SourceError, Timed};
 use crate::{CommandLine, Masking};
 
-/// Largest number of bytes that are read of a command line.
+/// Largest length of a command line that is read, in bytes; the rest is lost.
 const COMMAND_LINE_BYTES: usize = 4096;
 
 /// Directory of one process below `/proc`. Each call opens, reads and closes a file. To read many
@@ -24,29 +24,30 @@ pub struct ProcessDirectory {
 }
 
 impl ProcessDirectory {
-    /// Creates the directory of process `pid`, without reading it.
+    /// Names the directory `/proc/PID` of process `pid`, without reading it.
     pub fn new(pid: u32) -> Self {
         Self::below(Path::new("/proc"), pid)
     }
 
-    /// Creates the directory of this process.
+    /// Names the directory of this process, `/proc/self`, without reading it.
     pub fn own() -> Self {
         Self {
             path: PathBuf::from("/proc/self"),
         }
     }
 
-    /// Creates the directory of process `pid` below `proc`.
+    /// Names the directory of process `pid` in the file tree `proc`, without reading it.
     pub(crate) fn below(proc: &Path, pid: u32) -> Self {
         Self {
             path: proc.join(pid.to_string()),
         }
     }
 
-    /// Reads `stat`: CPU time, memory, threads and parent. The name is masked.
+    /// Reads `stat`: CPU time, memory, threads and parent of the process. The name in the result is
+    /// masked with `masking`.
     ///
     /// # Errors
-    /// Fails if the process has ended or is hidden.
+    /// Fails if the process has ended or is hidden, or if the content is malformed.
     pub fn sample(
         &self,
         units: KernelUnits,
@@ -63,17 +64,17 @@ impl ProcessDirectory {
         sample.ok_or_else(|| self.malformed("stat"))
     }
 
-    /// Reads `schedstat`, which covers only the first thread.
+    /// Reads `schedstat`: times of the first thread of the process only.
     ///
     /// # Errors
-    /// Fails if the process has ended or the kernel does not count.
+    /// Fails if the process has ended or is hidden, or if the kernel does not provide the file.
     pub fn schedule(&self) -> Result<ScheduleTimes, SourceError> {
         let path = self.path.join("schedstat");
         let read = ScheduleFile::open(&path).and_then(|file| file.read());
         read.map_err(|source| SourceError::Read { path, source })
     }
 
-    /// Reads `status`.
+    /// Reads `status`: largest resident memory, swap and allowed CPUs of the process.
     ///
     /// # Errors
     /// Fails if the process has ended or is hidden.
@@ -81,10 +82,12 @@ impl ProcessDirectory {
         Ok(ProcessStatus::parse(&self.read("status")?))
     }
 
-    /// Reads the process ids of the children of the first thread of process `pid`.
+    /// Reads the ids of the processes that the thread `pid` of this process started and that still
+    /// exist. Leaves out children of its other threads; `pid` of the process itself names its first
+    /// thread.
     ///
     /// # Errors
-    /// Fails if the process has ended, or if the kernel is built without that file.
+    /// Fails if this process has no thread `pid`, or if the kernel is built without that file.
     pub fn children(&self, pid: u32) -> Result<Vec<u32>, SourceError> {
         let children = self.read(&format!("task/{pid}/children"))?;
         let children = String::from_utf8_lossy(&children);
@@ -93,7 +96,7 @@ impl ProcessDirectory {
     }
 
     /// Reads the first 4 KiB of the command line, or of the title with which the program has
-    /// replaced it. `None` for a kernel thread, which has none.
+    /// replaced it, and masks it with `masking`. `None` if it is empty, as that of a kernel thread.
     ///
     /// # Errors
     /// Fails if the process has ended or is hidden.
@@ -109,10 +112,10 @@ impl ProcessDirectory {
         Ok(has_any.then(|| CommandLine::new(words, masking)))
     }
 
-    /// Counts the open files.
+    /// Counts the open file descriptors of the process.
     ///
     /// # Errors
-    /// Fails if the process has ended or belongs to another user.
+    /// Fails if the process has ended, or belongs to another user and this one is not root.
     pub(crate) fn open_files(&self) -> Result<u64, SourceError> {
         let path = self.path.join("fd");
         match std::fs::read_dir(&path) {
@@ -139,8 +142,8 @@ impl ProcessDirectory {
     }
 }
 
-/// Reads process `pid`: its sample, and the number of its open files, if that is known. Works on
-/// systems without `/proc` too. The name is masked.
+/// Reads process `pid`: its sample, with the name masked, and the number of its open files, `None`
+/// if that cannot be read. Works on systems without `/proc` too.
 ///
 /// # Errors
 /// Fails if the process has ended or is hidden.

@@ -1,18 +1,19 @@
 //! Processes that `/proc` hides from this program.
 //!
-//! Mounted with `hidepid=1` (`noaccess`), it shows only the process ids of other users' processes.
-//! With `hidepid=2` (`invisible`) it does not show them at all, and with `hidepid=4` (`ptraceable`)
-//! it shows only processes that this program may trace. In the latter two cases, the number of
-//! hidden processes is unknown.
+//! Mounted with `hidepid=1` (`noaccess`), `/proc` shows only the process ids of other users'
+//! processes. With `hidepid=2` (`invisible`) it does not show them at all, and with `hidepid=4`
+//! (`ptraceable`) it shows only processes that this program may trace. In the latter two cases, the
+//! number of hidden processes is unknown.
 
 use std::fs::File;
 use std::path::Path;
 
-/// Capability to trace any process; nothing is hidden from a process that has it.
+/// Bit number of the Linux capability to trace any process. Nothing is hidden from a process that
+/// has it.
 const CAP_SYS_PTRACE: u32 = 19;
 
-/// Returns the reason for which processes of other users are hidden, with what to do; `None` if
-/// they are visible.
+/// Returns a sentence on why processes of other users are hidden from this program and how to see
+/// them; `None` if they are visible, or if the mount options of `proc` cannot be read.
 pub(super) fn reason(proc: &Path) -> Option<String> {
     let mounts = std::fs::read_to_string(proc.join("self/mounts")).ok()?;
     let options = options(&mounts)?;
@@ -40,7 +41,8 @@ pub(super) fn reason(proc: &Path) -> Option<String> {
     ))
 }
 
-/// Returns the mount options of the last file system mounted at `/proc`.
+/// Returns the mount options of the last file system of type `proc` mounted at `/proc`, from the
+/// content of a `mounts` file; `None` if there is none.
 fn options(mounts: &str) -> Option<&str> {
     mounts.lines().rev().find_map(|line| {
         let mut words = line.split(' ').skip(1);

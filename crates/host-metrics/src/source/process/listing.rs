@@ -1,4 +1,4 @@
-//! List of all processes, read from a directory that stays open.
+//! List of the ids of all processes, read from the directory `/proc`, which stays open.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use nix::sys::stat::Mode;
 use super::words::number;
 use crate::source::SourceError;
 
-/// List of processes that is read again only if a process may have started.
+/// Reader of the list of process ids, which lists again only if a process may have started.
 #[derive(Debug)]
 pub(super) struct ProcessListing {
     proc: PathBuf,
@@ -27,9 +27,10 @@ impl ProcessListing {
         }
     }
 
-    /// Calls `each` with every process id and returns true. Returns false without a call if no
-    /// process can have started since the last time. `forks` is the number of processes and threads
-    /// started since boot; absent or zero if the kernel does not count.
+    /// Calls `each` with the id of every process and returns true. Returns false without a call if
+    /// no process can have started since the last successful update. `forks` is the number of
+    /// processes and threads started since boot; with `None` or zero every update lists. Fails if
+    /// the directory cannot be read.
     pub(super) fn update(
         &mut self,
         forks: Option<u64>,
@@ -48,7 +49,7 @@ impl ProcessListing {
         Ok(true)
     }
 
-    /// Makes the next update list the processes in any case.
+    /// Makes the next update list the processes even if none has started.
     pub(super) fn forget(&mut self) {
         self.forks = None;
     }

@@ -1,6 +1,6 @@
-//! Processes: CPU time and memory of each, and further figures on request.
+//! Processes: CPU time and memory of each, and expensive figures on request.
 //!
-//! `ProcessTable` reads one line of every process at each tick, and more expensive figures only of
+//! `ProcessTable` reads one line of every process at each tick, and the expensive figures only of
 //! processes for which they are requested. [`ProcessDirectory`] reads a single process.
 
 #[cfg(target_os = "linux")]
@@ -40,111 +40,119 @@ pub use status::ProcessStatus;
 /// Unique identity of a process: its process id and its start, because ids are reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessId {
-    /// Process id.
+    /// Process id (PID).
     pub pid: u32,
-    /// Start time, on a clock that only grows (ticks since boot on Linux).
+    /// Start time of the process: clock ticks since boot on Linux, seconds since 1970 on other
+    /// systems.
     pub started: u64,
 }
 
-/// Counters and gauges of one process, including its threads but not its children.
+/// Counters and gauges of one process at one instant, of all its threads but not of its children.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProcessSample {
-    /// Identity.
+    /// Process id and start of the process.
     pub id: ProcessId,
     /// Process id of the parent; 0 if there is none or it is unknown.
     pub parent: u32,
     /// Name of the command, masked; at most 15 bytes on Linux.
     pub name: Arc<str>,
-    /// CPU time, user and system, in nanoseconds (a multiple of the tick).
+    /// CPU time since the process started, user and system, in nanoseconds; on Linux a multiple of
+    /// the clock tick.
     pub cpu_ns: u64,
-    /// CPU time of all ended children that were waited for, and of their descendants, in
-    /// nanoseconds.
+    /// CPU time of all children that have ended and were waited for, and of their descendants, in
+    /// nanoseconds; `None` if the system does not report it.
     pub children_cpu_ns: Option<u64>,
-    /// Resident memory in bytes.
+    /// Resident memory in bytes, including pages shared with other processes.
     pub rss_bytes: u64,
-    /// Number of threads.
+    /// Number of threads; `None` on systems other than Linux.
     pub threads: Option<u64>,
-    /// Number of page faults that needed no disk.
+    /// Number of page faults since the start that needed no disk; `None` on systems other than
+    /// Linux.
     pub minor_faults: Option<u64>,
-    /// Number of page faults that waited for a disk.
+    /// Number of page faults since the start that waited for a disk; `None` on systems other than
+    /// Linux.
     pub major_faults: Option<u64>,
-    /// Time at which the process was read.
+    /// Times before and after the read on the monotonic clock.
     pub span: ReadSpan,
 }
 
-/// Groups of figures of a process besides CPU time and memory. Those that are true are read at
-/// every tick.
+/// Groups of figures of a process besides its CPU time and memory. True selects a group for every
+/// tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 pub struct ProcessFields {
-    /// CPU time of ended children; read in any case.
+    /// CPU time of ended children. It is read in any case; the flag only selects it for the result.
     pub children: bool,
-    /// Page faults; read in any case.
+    /// Page faults. They are read in any case; the flag only selects them for the result.
     pub faults: bool,
-    /// Threads; read in any case.
+    /// Number of threads. It is read in any case; the flag only selects it for the result.
     pub threads: bool,
-    /// Bytes read and written, from and to disks and in total.
+    /// Bytes read and written, on disks and by system calls.
     pub io: bool,
-    /// Open file descriptors.
+    /// Number of open file descriptors.
     pub descriptors: bool,
-    /// Open file descriptors, but only if the kernel keeps their number (since Linux 6.2), so that
+    /// Number of open file descriptors, but only if the kernel keeps it (since Linux 6.2), so that
     /// they need not be counted one by one.
     pub descriptors_if_cheap: bool,
-    /// Time that threads waited for a CPU, and context switches.
+    /// Time that threads waited for a CPU, and number of context switches.
     pub scheduler: bool,
-    /// Memory in swap.
+    /// Memory of the process in swap.
     pub swap: bool,
-    /// Memory in which each shared page is divided among the processes that share it. Expensive:
-    /// the kernel walks all pages.
+    /// Proportional set size (PSS): memory in which each shared page is divided by the number of
+    /// processes that share it. Expensive, because the kernel walks all pages.
     pub pss: bool,
 }
 
 impl ProcessFields {
-    /// Returns true if any figure needs more files than the one that is read of every process.
+    /// Returns true if any selected group needs files other than `stat`, which is read of every
+    /// process.
     pub(crate) fn need_detail(self) -> bool {
         let descriptors = self.descriptors || self.descriptors_if_cheap;
         self.io || descriptors || self.scheduler || self.swap || self.pss
     }
 }
 
-/// Figures that are read on request. A figure that was not requested, or could not be read, is
-/// absent.
+/// Expensive figures of one process. A figure that was not requested, or could not be read, is
+/// `None`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ProcessDetail {
-    /// Bytes read and written.
+    /// Bytes read and written since the process started.
     pub io: Option<Timed<ProcessIo>>,
-    /// Time that threads waited for a CPU, and context switches.
+    /// Time that threads waited for a CPU, and context switches, since the first reading.
     pub scheduler: Option<Timed<SchedulerWait>>,
-    /// Number of open file descriptors.
+    /// Number of open file descriptors now.
     pub descriptors: Option<u64>,
-    /// Memory in swap, in bytes.
+    /// Memory in swap now, in bytes.
     pub swap_bytes: Option<u64>,
-    /// Memory in bytes, in which each shared page is divided among the processes that share it.
+    /// Proportional set size (PSS) in bytes: memory in which each shared page is divided by the
+    /// number of processes that share it.
     pub pss_bytes: Option<u64>,
-    /// Figures that could not be read although the process exists.
+    /// Groups of figures that were requested and could not be read although the process exists.
     pub unread: ProcessFields,
 }
 
-/// Bytes read and written since the process started; the kernel adds those of children that were
+/// Bytes read and written since the process started, including those of ended children that were
 /// waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ProcessIo {
-    /// Bytes read from disks.
+    /// Number of bytes read from disks.
     pub disk_read_bytes: u64,
-    /// Bytes that were written to disks, or will be.
+    /// Number of bytes that were written to disks, or to pages that the kernel writes to disk
+    /// later.
     pub disk_written_bytes: u64,
-    /// Bytes read by read(2) and similar calls from files, pipes and terminals; recv(2) does not count.
+    /// Number of bytes read by read(2) and similar calls from files, pipes and terminals; recv(2)
+    /// does not count.
     pub read_bytes: u64,
-    /// Bytes written by write(2) and similar calls; send(2) does not count.
+    /// Number of bytes written by write(2) and similar calls; send(2) does not count.
     pub written_bytes: u64,
 }
 
-/// Counters of the scheduler over all threads, since they were first read.
+/// Counters of the scheduler, summed over all threads of a process, or of one thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SchedulerWait {
-    /// Time ready to run without a CPU, in nanoseconds.
+    /// Time in which threads were ready to run but had no CPU, in nanoseconds.
     pub waited_ns: u64,
-    /// Number of times that a thread got a CPU: its context switches.
+    /// Number of times that a thread got a CPU: context switches.
     pub switches: u64,
 }
 

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Code of the state `listen` in the kernel's table.
+/// Hexadecimal code of the state `listen` in the kernel's table of TCP sockets.
 const LISTEN: &str = "0A";
 
-/// Finds the processes that listen on each of `ports`, in the tree at `proc`. Only root sees those
-/// of other users.
+/// Finds the ids of the processes that listen on each of the TCP `ports`, in the file tree `proc`,
+/// by port. Leaves out ports without a visible listener; only root sees listeners of other users.
 pub fn listeners(proc: &Path, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
     let sockets: BTreeMap<String, u16> = ["net/tcp", "net/tcp6"]
         .iter()
@@ -40,8 +40,9 @@ pub fn listeners(proc: &Path, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u
     found
 }
 
-/// Returns the link target `socket:[inode]` and the port of each socket that listens on one of
-/// `ports`. Lines are `sl local remote st queues timer retransmits uid timeout inode …`.
+/// Parses `/proc/net/tcp` or `tcp6`, with lines `sl local remote st queues timer retransmits uid
+/// timeout inode …`. Returns the name `socket:[inode]`, to which descriptors link, and the port of
+/// each socket that listens on one of `ports`.
 fn listening(text: &str, ports: &BTreeSet<u16>) -> Vec<(String, u16)> {
     let socket = |line: &str| {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();

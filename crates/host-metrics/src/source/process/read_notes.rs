@@ -1,4 +1,4 @@
-//! Outcomes of the reads of one process, counted once per process and figure.
+//! Outcomes of the reads of one process, which count a process once for each figure.
 
 use std::io;
 
@@ -6,7 +6,8 @@ use super::ProcessFields;
 use super::detail_files::DetailFiles;
 use crate::source::{Gaps, SourceError};
 
-/// Outcomes of the reads of one process.
+/// Outcomes of the reads of one process, recorded in the gaps of the source. A process counts once
+/// for each figure, however often it is read.
 pub(super) struct ReadNotes<'a> {
     gaps: &'a mut Gaps,
     asked: ProcessFields,
@@ -24,7 +25,8 @@ impl<'a> ReadNotes<'a> {
         }
     }
 
-    /// Returns the reading; if it failed, records the reason, unless the process has ended.
+    /// Returns the value that was read of the figure `what`, whose flag `of` selects. If the read
+    /// failed, returns `None` and records the reason, unless the process has ended.
     pub(super) fn keep<T>(
         &mut self,
         what: &'static str,
@@ -50,14 +52,14 @@ impl<'a> ReadNotes<'a> {
         }
     }
 
-    /// Returns the figures that were ever requested, those that ever failed, and those that failed
-    /// now.
+    /// Returns three sets of figures of the process: those ever requested, those that ever failed,
+    /// and those that failed in this read.
     pub(super) fn close(self) -> (ProcessFields, ProcessFields, ProcessFields) {
         (self.asked, self.unread, self.unread_now)
     }
 }
 
-/// Returns true if a read failed because the process has ended.
+/// Returns true if the read failed because the process no longer exists.
 pub(super) fn has_ended(error: &SourceError) -> bool {
     let SourceError::Read { source, .. } = error else {
         return false;

@@ -1,26 +1,28 @@
 //! Detector of processes that slept since the last reading. Such a process used no CPU time, so its
-//! last reading is still right. Detecting this takes a fifth of the time of reading the process.
+//! last reading is still right. The check takes a fifth of the time of reading the process.
 //!
 //! The kernel counts how often a thread got a CPU and how long it ran. Some changes to a sleeping
 //! process do not show in these counters: its memory may be reclaimed, or its parent may end. Every
-//! process is therefore read again from time to time.
+//! process is therefore read again about every five seconds.
 
 use std::path::Path;
 
 use super::schedule::{ScheduleFile, ScheduleTimes};
 use crate::source::{ReadSpan, Timed};
 
-/// Age at which the reading of a sleeping process is renewed, in nanoseconds.
+/// Largest age of the reading of a sleeping process, in nanoseconds; after it the process is read
+/// again.
 const MAX_AGE_NS: u64 = 5_000_000_000;
 
-/// Scheduler counters of one process, read from a file that stays open.
+/// Detector of whether one process ran, from its scheduler counters in a file that stays open.
 #[derive(Debug, Default)]
 pub(super) struct RunDetector {
     file: Option<ScheduleFile>,
     last: Option<(ScheduleTimes, u64)>,
 }
 
-/// Returns true if the kernel counts these events at all.
+/// Returns true if the kernel counts how often threads get a CPU, as read of this program below
+/// `proc`.
 pub(super) fn is_counted(proc: &Path) -> bool {
     ScheduleFile::open(&proc.join("self/schedstat"))
         .ok()
@@ -29,8 +31,10 @@ pub(super) fn is_counted(proc: &Path) -> bool {
 }
 
 impl RunDetector {
-    /// Returns the time of this check, if a process with a single thread cannot have run since the
-    /// last check and its reading is not too old. To be called before the process is read.
+    /// Returns the span in which this check read the counters, if the first thread of the process
+    /// has not run since the last check and the reading of the process is not too old; `None`
+    /// otherwise. Call it before the process is read, and only for a process with one thread.
+    /// `now_ns` is on the monotonic clock.
     pub(super) fn has_slept(&mut self, proc: &Path, pid: u32, now_ns: u64) -> Option<ReadSpan> {
         let file = match self.file.take() {
             Some(file) => file,
@@ -46,7 +50,7 @@ impl RunDetector {
         read.filter(|_| slept).map(|read| read.span)
     }
 
-    /// Closes the file.
+    /// Closes the file and discards the last counters, so that the next check finds no sleep.
     pub(super) fn end(&mut self) {
         *self = Self::default();
     }
@@ -56,7 +60,7 @@ impl RunDetector {
     }
 }
 
-/// Reads the counters; `None` if the kernel does not count.
+/// Reads the counters of one thread; `None` if the thread has ended or the kernel does not count.
 fn counted(file: &ScheduleFile) -> Option<ScheduleTimes> {
     file.read().ok().filter(|times| times.slices > 0)
 }

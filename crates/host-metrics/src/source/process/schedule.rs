@@ -1,5 +1,5 @@
 //! File `schedstat`: time that a thread ran, time that it waited for a CPU, and number of times
-//! that it got one.
+//! that it got a CPU.
 
 use std::fs::File;
 use std::io;
@@ -8,23 +8,23 @@ use std::path::Path;
 
 use super::words::WordReader;
 
-/// Size of the buffer for a line: three numbers of 20 digits.
+/// Size of the buffer for one line in bytes: three numbers of 20 digits.
 const LINE_BYTES: usize = 64;
 
-/// Counters of the scheduler for one thread, since it started. Those of a process are the counters
-/// of its first thread only.
+/// Counters of the scheduler for one thread, since the thread started. Read of a process, they are
+/// those of its first thread only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ScheduleTimes {
-    /// Time on a CPU, in nanoseconds.
+    /// Time in which the thread ran on a CPU, in nanoseconds.
     pub ran_ns: u64,
-    /// Time ready to run without a CPU, in nanoseconds.
+    /// Time in which the thread was ready to run but had no CPU, in nanoseconds.
     pub ready_ns: u64,
     /// Number of times that the thread got a CPU; zero if the kernel does not count.
     pub slices: u64,
 }
 
 impl ScheduleTimes {
-    /// Parses a whole line of the form `ran ready slices`.
+    /// Parses a line of the form `ran ready slices`; `None` if it lacks its line end or a number.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let mut words = WordReader::new(text.strip_suffix(b"\n")?);
         Some(Self {
@@ -60,12 +60,12 @@ impl ScheduleFile {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Opens the file at `path`.
+    /// Opens the file `schedstat` at `path`. Fails if it does not exist or may not be read.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         File::open(path).map(Self)
     }
 
-    /// Reads the counters with one system call and no allocation.
+    /// Reads the counters of the thread with one system call and no allocation.
     ///
     /// # Errors
     /// Fails once the thread has ended, and if the line is malformed.

@@ -1,4 +1,4 @@
-//! File `/proc/PID/stat`: one line with most of the figures that a tick needs of a process.
+//! File `/proc/PID/stat`: one line with most of the figures of a process that a tick needs.
 
 use std::sync::Arc;
 
@@ -6,7 +6,8 @@ use super::words::WordReader;
 use super::{ProcessId, ProcessSample};
 use crate::source::{KernelUnits, ReadSpan};
 
-/// Fields of a line; the name is borrowed until it is known to be new.
+/// Figures in the line `stat` of one process. The name is borrowed, unmasked; times are in
+/// nanoseconds, but `started` is in clock ticks since boot.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct StatLine<'a> {
     pub(super) name: &'a [u8],
@@ -21,7 +22,8 @@ pub(super) struct StatLine<'a> {
 }
 
 impl StatLine<'_> {
-    /// Returns the sample of process `pid`, read during `span`, with its masked name.
+    /// Returns the figures as the sample of process `pid`, with its masked `name`, read during
+    /// `span`.
     pub(super) fn sample(&self, pid: u32, name: Arc<str>, span: ReadSpan) -> ProcessSample {
         ProcessSample {
             id: ProcessId {
@@ -42,7 +44,8 @@ impl StatLine<'_> {
 }
 
 /// Parses `pid (name) state …`. The name may contain anything, including brackets, so the last `)`
-/// ends it. Fields are numbered as in proc(5), where the state is field 3.
+/// ends it. The code numbers fields as proc(5) does, where the state is field 3. `None` if the line
+/// end or a field is missing, or a number is malformed.
 pub(super) fn parse(line: &[u8], units: KernelUnits) -> Option<StatLine<'_>> {
     let line = line.strip_suffix(b"\n")?;
     let open = line.iter().position(|b| *b == b'(')?;
@@ -81,7 +84,8 @@ pub(super) mod tests {
         page_bytes: 4096,
     };
 
-    /// Returns a line with the relevant fields, and `0` in all others.
+    /// Returns a line `stat` of a process with these values in the fields that are parsed, and `0`
+    /// in all others.
     pub(in crate::source::process) fn line(
         pid: u32,
         name: &str,

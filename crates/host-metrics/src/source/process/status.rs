@@ -1,22 +1,24 @@
-//! File `status`: memory of a process, and the CPUs that it may use.
+//! File `/proc/PID/status`: memory of a process, and the CPUs on which it may run.
 
 use std::collections::BTreeSet;
 
 use super::words::after;
 
-/// Figures in `status`. Figures that the kernel does not report for this process are absent.
+/// Figures in the file `status` of a process. A figure that the kernel does not report for this
+/// process is `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProcessStatus {
     /// Largest resident memory that the process has ever had, in bytes.
     pub rss_max_bytes: Option<u64>,
-    /// Memory in swap, in bytes.
+    /// Memory of the process in swap, in bytes.
     pub swap_bytes: Option<u64>,
-    /// Numbers of the CPUs on which the first thread may run.
+    /// Numbers of the CPUs on which the first thread of the process may run.
     pub allowed_cpus: Option<BTreeSet<u32>>,
 }
 
 impl ProcessStatus {
-    /// Parses `status`, whose lines are `key: value`.
+    /// Parses the text of `status`, with lines `key: value`. A figure that is missing or malformed
+    /// is `None`.
     pub(super) fn parse(text: &[u8]) -> Self {
         let bytes = |key: &[u8]| after(text, key)?.checked_mul(1024);
         Self {
@@ -27,12 +29,14 @@ impl ProcessStatus {
     }
 }
 
-/// Returns the memory in swap, in kibibytes; zero for a kernel thread, which has none.
+/// Returns the memory in swap from the text of `status`, in kibibytes; zero if it is not given, as
+/// for a kernel thread.
 pub(super) fn swap_kib(text: &[u8]) -> u64 {
     after(text, b"VmSwap:").unwrap_or(0)
 }
 
-/// Parses the list of CPUs, such as `Cpus_allowed_list: 0-3,8`.
+/// Parses the CPU numbers in a line such as `Cpus_allowed_list: 0-3,8` of `status`; `None` if the
+/// line is missing or malformed.
 fn allowed_cpus(text: &str) -> Option<BTreeSet<u32>> {
     let lines = text.lines();
     let mut lists = lines.filter_map(|line| line.strip_prefix("Cpus_allowed_list:"));

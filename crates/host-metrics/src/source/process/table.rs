@@ -1,12 +1,12 @@
 //! Table of all processes, each read through a file that stays open.
 //!
 //! An open file belongs to its process, not to the process id: once the process has ended every
-//! read fails, even if the id is reused. The number of open files is bounded well below the limit;
-//! files of further processes are opened again at each tick.
+//! read fails, even if the id is reused. The number of files kept open is bounded well below the
+//! limit; files of the processes beyond that are opened and closed at each tick.
 //!
 //! Listing `/proc` costs a fifth of reading all processes, so it is done only after a process has
-//! started, which the kernel counts. A process is read again only if it may have run since
-//! (`RunDetector`): most processes of a host sleep.
+//! started, which the kernel counts. A process is read again only if it may have run since its last
+//! reading (`RunDetector`): most processes of a host sleep.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use super::{ProcessDetail, ProcessDirectory, ProcessFields, ProcessId, ProcessSa
 use crate::source::{Gaps, KernelUnits};
 use crate::{CommandLine, Masking};
 
-/// Reader of all processes below one root of `/proc`.
+/// Reader of all processes below one directory `/proc`.
 #[derive(Debug)]
 pub(in crate::source) struct ProcessTable {
     proc: PathBuf,
@@ -33,18 +33,21 @@ pub(in crate::source) struct ProcessTable {
     known: BTreeMap<u32, TableEntry>,
     most_handles: usize,
     handles: usize,
-    /// Processes that had ended by the last sample, whose children have another parent now.
+    /// Ids of the processes that had ended by the last sample; their children have another parent
+    /// now.
     gone: BTreeSet<u32>,
     listings: u64,
     line: Vec<u8>,
     reader: ProcessDetailReader,
     runs_are_counted: bool,
-    /// Reason for which processes of other users are hidden, until it is recorded as a gap.
+    /// Reason for which processes of other users are hidden, until it is recorded as a gap; `None`
+    /// afterwards, or if none are hidden.
     hidden: Option<String>,
 }
 
 impl ProcessTable {
-    /// Creates a table of the processes at `proc` that keeps at most `most_handles` files open.
+    /// Creates a table of the processes below `proc` that keeps about `most_handles` files open at
+    /// most.
     pub(in crate::source) fn new(
         proc: &Path,
         units: KernelUnits,
@@ -68,9 +71,9 @@ impl ProcessTable {
         }
     }
 
-    /// Reads all processes; leaves out those that end meanwhile. `forks` is the number of processes
-    /// and threads started since boot, read before this call. Without it `/proc` is listed every
-    /// time.
+    /// Reads all processes; leaves out those that end meanwhile or may not be read. `forks` is the
+    /// number of processes and threads started since boot, read before this call; without it
+    /// `/proc` is listed every time. `None` if `/proc` cannot be listed.
     pub(in crate::source) fn sample(
         &mut self,
         forks: Option<u64>,
@@ -124,8 +127,9 @@ impl ProcessTable {
         Some(samples)
     }
 
-    /// Reads the figures `fields` of a process in the last sample. A figure whose reading fails is
-    /// absent, and recorded in `gaps` unless the process has ended.
+    /// Reads the expensive figures that `fields` selects of process `id`; none if it is not in the
+    /// last sample. A figure whose reading fails is absent, and recorded in `gaps` unless the
+    /// process has ended.
     pub(in crate::source) fn detail(
         &mut self,
         id: ProcessId,
@@ -153,7 +157,8 @@ impl ProcessTable {
         detail
     }
 
-    /// Reads the command line of a process; `None` for a kernel thread.
+    /// Reads the masked command line of process `pid`; `None` if it has none, as a kernel thread,
+    /// or cannot be read.
     pub(in crate::source) fn command_line(&self, pid: u32) -> Option<CommandLine> {
         let directory = ProcessDirectory::below(&self.proc, pid);
         directory.command_line(self.masking).ok().flatten()
@@ -201,7 +206,8 @@ mod tests {
         }
     }
 
-    /// Reads all processes, and returns the pages of memory and the parent of process `pid`.
+    /// Reads all processes, and returns the resident memory in pages and the parent id of process
+    /// `pid`; `None` if it is not among them.
     fn read(table: &mut ProcessTable, pid: u32) -> Option<(u64, u32)> {
         let samples = table.sample(None, &mut Gaps::default()).unwrap();
         let found = samples.iter().find(|sample| sample.id.pid == pid)?;

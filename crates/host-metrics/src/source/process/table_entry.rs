@@ -14,9 +14,10 @@ use super::{ProcessId, ProcessSample};
 use crate::Masking;
 use crate::source::{Gaps, KernelUnits, ReadSpan, SourceError, Timed};
 
-/// Size of the buffer for a line: at most 52 numbers of 20 digits, and a name of 64 bytes.
+/// Size of the buffer for a line `stat` in bytes. It holds at most 52 numbers of 20 digits, and a
+/// name of 64 bytes.
 pub(super) const LINE_BYTES: usize = 2048;
-/// Name of the gap for processes that may not be read.
+/// Name of the gap that counts the processes that may not be read.
 pub(super) const PROCESSES: &str = "processes";
 
 #[derive(Debug)]
@@ -25,31 +26,33 @@ pub(super) struct TableEntry {
     file: Option<File>,
     name: Arc<str>,
     runs: RunDetector,
-    /// Last reading.
+    /// Last reading of the process; `None` before the first one.
     pub(super) sample: Option<ProcessSample>,
-    /// Time at which the process was found to have slept since the last reading; absent if it may
-    /// have run.
+    /// Time of the check that found the process to have slept since the last reading; `None` if it
+    /// may have run.
     pub(super) asleep: Option<ReadSpan>,
     pub(super) detail: Option<Box<DetailFiles>>,
     pub(super) detail_handles: usize,
-    /// Number of the last listing of `/proc` that contained the process.
+    /// Number of the last listing of `/proc` that contained the process, counted from 1; 0 before
+    /// it.
     pub(super) listed: u64,
-    /// True if the process was counted among all, and true if it was counted among those that may
-    /// not be read.
+    /// True once the process was counted among all processes; `denied` is true once it was counted
+    /// among those that may not be read.
     counted: bool,
     denied: bool,
 }
 
-/// Reason for which a process was not read.
+/// Reason for which a process could not be read.
 pub(super) enum ReadFailure {
-    /// The process has ended, or its line is malformed.
+    /// The process has ended, its line is malformed, or its file fails for a reason other than
+    /// permission.
     Gone,
-    /// The process exists but may not be read.
+    /// The process exists, but this program has no permission to read it.
     Denied(SourceError),
 }
 
 impl TableEntry {
-    /// Creates an entry of which only the process id is known.
+    /// Creates an entry for process `pid`, of which nothing has been read.
     pub(super) fn new(pid: u32) -> Self {
         Self {
             id: ProcessId { pid, started: 0 },
@@ -70,8 +73,9 @@ impl TableEntry {
         usize::from(self.file.is_some()) + self.runs.handles() + self.detail_handles
     }
 
-    /// Checks whether the process has slept since the last reading, which can then be used again.
-    /// Not for processes with several threads, nor for one whose parent is in `gone`.
+    /// Sets `asleep` if the process has slept since its last reading, which can then be used again.
+    /// Never sets it if `watch` is false, for a process with several threads, or if the parent is
+    /// in `gone`. `now_ns` is on the monotonic clock.
     pub(super) fn check_asleep(
         &mut self,
         proc: &Path,
@@ -90,7 +94,8 @@ impl TableEntry {
         }
     }
 
-    /// Counts the process once among all, and once among those that may not be read.
+    /// Counts the process in `gaps`, once among all processes, and once among those that may not be
+    /// read if `unread` says so.
     pub(super) fn count(&mut self, unread: Option<&ReadFailure>, gaps: &mut Gaps) {
         if !std::mem::replace(&mut self.counted, true) {
             gaps.asked(PROCESSES);
@@ -102,7 +107,9 @@ impl TableEntry {
         }
     }
 
-    /// Reads the process's line, unless the process has slept since the last reading.
+    /// Reads the process's line `stat` into a sample, or returns the last sample if `asleep` is
+    /// set. Uses the buffer `line`; leaves the file open if `keep` is true. Fails if the process
+    /// has ended or may not be read.
     pub(super) fn read(
         &mut self,
         proc: &Path,
@@ -162,7 +169,8 @@ impl TableEntry {
     }
 }
 
-/// Reads the whole line at once, as the kernel writes it.
+/// Reads the line `stat` into the buffer `line` with one system call, and returns its length in
+/// bytes with the time of the read.
 fn read_line(file: &File, line: &mut [u8]) -> std::io::Result<Timed<usize>> {
     Timed::around(|| file.read_at(line, 0))
 }

@@ -1,7 +1,7 @@
-//! Words and numbers of a line of bytes, without copies or a check for UTF-8, because five hundred
-//! lines are parsed at each tick.
+//! Splitting a line of bytes into words and numbers, without copies or a check for UTF-8, because
+//! five hundred lines are parsed at each tick.
 
-/// Words of a line that are separated by white space.
+/// Iterator over the words of a line that are separated by white space.
 #[derive(Debug, Clone)]
 pub(super) struct WordReader<'a>(&'a [u8]);
 
@@ -10,7 +10,7 @@ impl<'a> WordReader<'a> {
         Self(line)
     }
 
-    /// Returns the next word; `None` at the end.
+    /// Returns the next word of the line; `None` at the end.
     pub(super) fn word(&mut self) -> Option<&'a [u8]> {
         let begin = self.0.iter().position(|byte| !is_space(*byte))?;
         let rest = &self.0[begin..];
@@ -20,7 +20,8 @@ impl<'a> WordReader<'a> {
         Some(word)
     }
 
-    /// Skips `count` words and parses the next one as a number.
+    /// Skips `count` words and parses the next one as a decimal number; `None` if there is none or
+    /// it is not a number.
     pub(super) fn number(&mut self, count: usize) -> Option<u64> {
         for _ in 0..count {
             self.word()?;
@@ -33,7 +34,7 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n')
 }
 
-/// Parses decimal digits and nothing else.
+/// Parses decimal digits; `None` for an empty word, any other character, or a number over 64 bits.
 pub(super) fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
@@ -44,7 +45,8 @@ pub(super) fn number(digits: &[u8]) -> Option<u64> {
     })
 }
 
-/// Parses the number after `key` at the beginning of a line; ignores a unit after the number.
+/// Parses the number after `key` on the first line that begins with `key`; ignores a unit after the
+/// number. `None` if no such line has a line end and a number.
 pub(super) fn after(text: &[u8], key: &[u8]) -> Option<u64> {
     let mut lines = text.split_inclusive(|byte| *byte == b'\n');
     let line = lines.find_map(|line| line.strip_suffix(b"\n")?.strip_prefix(key))?;

@@ -105,7 +105,7 @@ fn phases_add_up_to_the_call_and_name_where_it_failed() {
     assert_eq!(phases, ["tls", "service"]);
 }
 
-/// Segments of a step of five seconds; the first of the three has two spans.
+/// Creates three segments of a step of five seconds; the first one has two spans.
 fn three_segments() -> Segments {
     let spans: [&[(f64, f64)]; 3] = [&[(0.0, 1.0), (3.0, 4.0)], &[(1.0, 3.0)], &[(4.0, 5.0)]];
     let named = spans.map(|spans| NamedSegment {
@@ -116,7 +116,8 @@ fn three_segments() -> Segments {
     Segments::new(2_000_000_000, second, 5 * second, &named)
 }
 
-/// Records requests with random times, outcomes and operations; some are due in the warm-up.
+/// Records 20,000 requests with random times, outcomes and operations, some of them due in the
+/// warm-up or after the measured part.
 fn record_at_random(recorder: &Recorder, segments: &Segments, random: &mut SmallRng) {
     for _ in 0..20_000 {
         let begin_ns = random.random_range(2_000_000_000..8_500_000_000);
@@ -171,8 +172,9 @@ fn record_at_random(recorder: &Recorder, segments: &Segments, random: &mut Small
     }
 }
 
-/// Asserts that `parts`, pairs of an operation's result and its seconds, add up to `whole` in every
-/// count, throughput and histogram.
+/// Asserts that `parts`, pairs of an operation's result and its segment's seconds, add up to
+/// `whole` in every count and histogram, and in the number of requests behind the throughput.
+/// `seconds` is the time over which `whole` was measured.
 fn assert_adds_up(whole: &Operation, parts: &[(&Operation, f64)], seconds: f64) {
     let sum = |of: fn(&Operation) -> u64| parts.iter().map(|(part, _)| of(part)).sum::<u64>();
     for of in [
