@@ -1,9 +1,10 @@
-//! Smallest loop on the same pools: users take a connection out, read one row of pgbench's table by its key,
-//! and give the connection back. Nothing is recorded. Compared with `db-pool-bench sweep`, it shows what
-//! measuring costs.
+//! Smallest loop on the same pools as in `db-pool-bench`: users take a connection out, read one row
+//! of pgbench's table by its key, and return the connection. Nothing is recorded. Compared with
+//! `db-pool-bench sweep`, its throughput shows what measuring costs.
 //!
-//! `DATABASE_URL=… minimal_pool --pool deadpool --connections 8 --duration 5s` prints `operations=N seconds=S
-//! operations_per_s=R cpu_per_operation_ns=C`.
+//! `DATABASE_URL=… minimal_pool --pool deadpool --connections 8 --duration 5s` prints `operations=N
+//! seconds=S operations_per_s=R cpu_per_operation_ns=C`, where the CPU time is that of this
+//! process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,9 +23,9 @@ use tokio::task::JoinSet;
 use tokio_postgres::NoTls;
 
 const APPLICATION: &str = "plimsoll_minimal";
-/// The statement of `--workload point-select`.
+/// SQL statement of the workload `point-select` of `db-pool-bench`.
 const READ: &str = "SELECT abalance FROM pgbench_accounts WHERE aid = $1";
-/// Longest wait for a connection: the default of `db-pool-bench`.
+/// Longest wait for a connection of the pool, 30 s: the default of `db-pool-bench`.
 const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]
@@ -108,7 +109,9 @@ async fn with_sqlx(flags: &Flags, address: &Address, rows: i32) -> anyhow::Resul
     Ok(())
 }
 
-/// Runs `repeat` for each user, and prints the total of all users.
+/// Runs `repeat` for each user, with the user's number from 0 and a flag that ends it, for the
+/// duration in `flags`; prints the operations of all users together. Fails with the first failure
+/// of a user.
 async fn load<Users: Future<Output = anyhow::Result<u64>> + Send + 'static>(
     flags: &Flags,
     repeat: impl Fn(u64, Arc<AtomicBool>) -> Users,

@@ -1,4 +1,4 @@
-//! Command `check`: tries on a server everything that a run needs, and leaves nothing there.
+//! Command `check`, which tries on a server everything that a run needs and leaves nothing there.
 
 use anyhow::Context as _;
 use bench_cli::Exit;
@@ -19,10 +19,11 @@ pub(crate) struct ServerCheckFlags {
     pub(crate) url: String,
 }
 
-/// Connects as a run would. Creates a schema and drops it in one transaction.
+/// Runs `db-pool-bench check`: connects as a run would, creates a schema and drops it in one
+/// transaction. Succeeds without a check if a signal is received.
 ///
 /// # Errors
-/// Fails with the obstacle to a run and its remedy, or if the URL is wrong.
+/// Fails with the obstacle to a run and a remedy, or if the URL is wrong.
 pub(crate) fn run(flags: &ServerCheckFlags) -> anyhow::Result<Exit> {
     let server = ServerUnderTest::at(&flags.url)?;
     let schema = Schema::for_run(&new_run_id());

@@ -1,4 +1,4 @@
-//! The commands of `db-pool-bench`.
+//! Command line of `db-pool-bench`: its commands and their examples.
 
 use bench_cli::{Exit, workers};
 use clap::{Parser, Subcommand};
@@ -32,7 +32,7 @@ const EXAMPLES: &str = "Examples:
   db-pool-bench sweep --url postgres://app@db/shop --users 64
   db-pool-bench observe --url postgres://app@db/shop --duration 5m";
 
-/// Command to run.
+/// Command of `db-pool-bench`, with its flags.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PoolBenchCommand {
     /// Measure pool sizes with several drivers and recommend one for each
@@ -71,7 +71,8 @@ impl PoolBenchCommand {
         }
     }
 
-    /// Returns the flags of the server and the pool of a command whose load several processes make.
+    /// Returns the flags of the server and the pool for a worker process; the command is the
+    /// parent's. Fails for a command that has no worker processes.
     fn shared_target(self) -> Result<TargetFlags, String> {
         match self {
             Self::Sweep(flags) => Ok(flags.target),
@@ -87,8 +88,8 @@ mod tests {
 
     use super::*;
 
-    /// Adds the text below the flags of `command` and of all its subcommands to `all`, each with the name of
-    /// its command.
+    /// Appends to `all` the text below the flags of `command` and of each of its subcommands, as
+    /// pairs of the command's full name and that text. `before` is the name of the parent command.
     fn helps(command: &clap::Command, before: &str, all: &mut Vec<(String, String)>) {
         let name = format!("{before} {}", command.get_name());
         let written = command.get_after_help().map(ToString::to_string);

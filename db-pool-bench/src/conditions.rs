@@ -13,7 +13,7 @@ use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use serde_json::{Value, json};
 
-/// Flags of the conditions that hold for a whole scenario.
+/// Flags of the conditions that apply to all steps of a scenario.
 #[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "Conditions")]
 pub(crate) struct ConditionFlags {
@@ -26,7 +26,8 @@ pub(crate) struct ConditionFlags {
     pub(crate) network_delay: Duration,
 }
 
-/// Parses a network delay; the proxy delays by whole milliseconds.
+/// Parses a network delay such as `20ms`. Fails if it is not a whole number of milliseconds,
+/// because the proxy cannot delay by less.
 pub(crate) fn network_delay(text: &str) -> Result<Duration, String> {
     let delay = flags::duration_or_zero(text)?;
     if delay.subsec_nanos() % 1_000_000 != 0 {
@@ -38,7 +39,7 @@ pub(crate) fn network_delay(text: &str) -> Result<Duration, String> {
 }
 
 impl ConditionFlags {
-    /// Returns the conditions that these flags set.
+    /// Returns the conditions that these flags set, for the variant of a step.
     pub(crate) fn conditions(self) -> Conditions {
         Conditions {
             hold: self.hold,
@@ -46,7 +47,8 @@ impl ConditionFlags {
         }
     }
 
-    /// Returns these flags as entries of the report's `config`.
+    /// Returns these flags as entries `hold` (a text) and `network_delay_ns` of the report's
+    /// `config`.
     pub(crate) fn config(self) -> BTreeMap<String, Value> {
         let delay_ns = self.network_delay.as_nanos() as u64;
         BTreeMap::from([
@@ -56,17 +58,18 @@ impl ConditionFlags {
     }
 }
 
-/// Conditions under which connections are tested.
+/// Conditions under which a pool or driver is tested.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Conditions {
-    /// The application's own work while it holds a connection.
+    /// Time for which the application holds a connection after each answer, as for work of its own.
     pub(crate) hold: ThinkTime,
-    /// Delay added in each direction: a round trip takes twice this time longer.
+    /// Delay that is added in each direction of the network: a round trip takes twice this time
+    /// longer.
     pub(crate) network_delay: Duration,
 }
 
 impl Conditions {
-    /// Returns true if nothing is added: no hold time and no network delay.
+    /// Returns true if the conditions add neither a hold time nor a network delay.
     pub(crate) fn are_default(self) -> bool {
         self == Self::default()
     }
@@ -84,7 +87,8 @@ impl fmt::Display for Conditions {
     }
 }
 
-/// Parses the time for which the application holds a connection after the server's last answer.
+/// Parses the time for which the application holds a connection after the server's last answer,
+/// such as `5ms`, `1ms..9ms` or `exp:5ms`. Fails for any other text.
 pub(crate) fn hold(text: &str) -> Result<ThinkTime, String> {
     let hold: ThinkTime = text.parse().map_err(|_| {
         format!(
@@ -98,7 +102,7 @@ pub(crate) fn hold(text: &str) -> Result<ThinkTime, String> {
     })
 }
 
-/// Returns a hold time as text for reports; `0` means that the connection is released at once.
+/// Returns a hold time as text for reports; `0` if the connection is released at once.
 pub(crate) fn hold_text(hold: ThinkTime) -> String {
     if hold.is_none() {
         "0".to_owned()
@@ -107,8 +111,9 @@ pub(crate) fn hold_text(hold: ThinkTime) -> String {
     }
 }
 
-/// Hold times of one user, drawn one after another. Waits on a timer of its own, because the runtime's timer
-/// has steps of one millisecond, which is as long as a typical hold time.
+/// Random hold times of one user, drawn one after another. The waits use a timer of their own,
+/// because the runtime's timer has steps of one millisecond, which is as long as a typical hold
+/// time.
 #[derive(Debug)]
 pub(crate) struct HoldTimer {
     hold: ThinkTime,
@@ -116,7 +121,8 @@ pub(crate) struct HoldTimer {
 }
 
 impl HoldTimer {
-    /// Creates the sequence of hold times of `user`; equal seeds give equal sequences.
+    /// Creates the sequence of hold times of `user`; equal seeds give equal sequences for the same
+    /// user.
     ///
     /// # Errors
     /// Fails if the operating system provides no timer.
@@ -132,7 +138,7 @@ impl HoldTimer {
         Ok(Self { hold, timer })
     }
 
-    /// Waits for the next hold time.
+    /// Draws the next hold time and waits for it; returns at once without a hold time.
     pub(crate) async fn wait(&mut self) {
         let Some((pacer, random)) = &mut self.timer else {
             return;

@@ -1,5 +1,5 @@
-//! Context of a scenario: a server, the run's tables on it, the collector of evidence, and the execution of
-//! steps one after another.
+//! Context in which a scenario runs its steps: a server, the run's tables on it, and the collector
+//! of evidence.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -24,40 +24,44 @@ use crate::workloads::{Schema, SqlWorkload, WorkloadText};
 use pg_connect::Address;
 use pg_evidence::{EvidenceCollector, Scope};
 
-/// Stop rule that protects a server that is not a throwaway one, if the user gives no rules.
+/// Stop rule for a server that is not a throwaway one, if the user gives no rules: more than 10 %
+/// of the requests fail.
 const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
 
-/// Driver, size and conditions that one step tests.
+/// Driver, number of connections and conditions that one step tests.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Variant {
     /// Driver under test.
     pub(crate) driver: Driver,
-    /// Number of the pool's connections. Without a pool: number of users, each with a connection.
+    /// Number of the pool's connections, over all worker threads. Without a pool: number of users,
+    /// each with a connection.
     pub(crate) connections: u64,
     /// Hold time and network delay of the requests.
     pub(crate) conditions: Conditions,
 }
 
-/// Prepared server on which a scenario runs its steps.
+/// Context in which a scenario runs its steps: the prepared server, the run's schema and the
+/// report.
 #[derive(Debug)]
 pub(crate) struct ScenarioContext<'a> {
-    /// Report and progress of the run.
+    /// Run to whose report the steps are added, with its progress lines.
     pub(crate) bench: &'a mut Bench,
     /// Server under test.
     pub(crate) server: &'a ServerUnderTest,
     /// Schema of the run. Its name is also the application name of the run's connections.
     pub(crate) schema: &'a Schema,
-    /// Collector of evidence about the server.
+    /// Collector of what the server reports while a step runs.
     pub(crate) collector: EvidenceCollector,
     flags: &'a TargetFlags,
     workload: Arc<SqlWorkload>,
     proxies: BTreeMap<Duration, Proxy>,
-    /// Share of the run's load that this process makes; absent if no other hosts take part.
+    /// Share of the run's load that this process makes; `None` if no other hosts take part.
     host: Option<HostWorker>,
 }
 
 impl<'a> ScenarioContext<'a> {
-    /// Starts to watch `server`, and creates the context in which steps run.
+    /// Starts a thread that watches `server`, and creates the context in which the steps of
+    /// `workload` run.
     ///
     /// # Errors
     /// Fails if the operating system starts no thread.
@@ -84,29 +88,33 @@ impl<'a> ScenarioContext<'a> {
         })
     }
 
-    /// Sets the share of this process in a run of several hosts; `None` for a run of one host.
+    /// Sets which share of the load this process makes in a run of several hosts; `None` for a run
+    /// of one host.
     pub(crate) fn among_hosts(mut self, host: Option<HostWorker>) -> Self {
         self.host = host;
         self
     }
 
-    /// Returns true if guards apply, because the server is not a throwaway one.
+    /// Returns true if stop rules and limits must protect the server, because it is not a throwaway
+    /// one.
     pub(crate) fn is_guarded(&self) -> bool {
         !self.server.throwaway
     }
 
-    /// Returns the rules that end a step early: those in `given`. If none are given, returns the default
-    /// guard for a server that must be protected.
+    /// Returns the stop rules that end a step early: those in `given`. If none are given, returns
+    /// the default rule for a server that must be protected, and no rule for a throwaway one.
     pub(crate) fn stop_rules(&self, given: &[StopRule]) -> Vec<StopRule> {
         stop_rules(given, self.is_guarded())
     }
 
-    /// Runs one step on `variant` and returns its index in the report. If the server has too few connections
-    /// left for the step, records the step as failed and returns `None`. A step without rules gets the
-    /// default guard on a guarded server.
+    /// Runs one step on `variant` and returns its index in the report. Returns `None` if the step
+    /// is left out: because the server has too few connections left, which is recorded as a failed
+    /// step, or after a signal. A step without stop rules gets the default one on a server that
+    /// must be protected.
     ///
     /// # Errors
-    /// Fails if the load generator cannot start, or the report cannot be saved.
+    /// Fails if the load generator or a proxy cannot start, the report cannot be saved, or a worker
+    /// process has died.
     pub(crate) fn step(
         &mut self,
         step: &StepPlan,
@@ -147,8 +155,8 @@ impl<'a> ScenarioContext<'a> {
         Ok(Some(index))
     }
 
-    /// Runs `steps` in order until all are done or a signal is received. Calls `after` with the index and the
-    /// variant of each completed step.
+    /// Runs `steps` in order until all are done or a signal is received. Calls `after` with the
+    /// index in the report and the variant of each step that was run.
     ///
     /// # Errors
     /// Fails like [`ScenarioContext::step`].
@@ -176,7 +184,8 @@ impl<'a> ScenarioContext<'a> {
         Ok(())
     }
 
-    /// Returns the description of a step on `variant` that is sent to worker processes.
+    /// Returns the description of a step on `variant` that is sent to worker processes. Fails if
+    /// the proxy that delays the network cannot be started.
     fn order(&mut self, variant: Variant, setup: &DriverSetup) -> anyhow::Result<DriverOrder> {
         let delay = variant.conditions.network_delay;
         Ok(DriverOrder {
@@ -192,8 +201,9 @@ impl<'a> ScenarioContext<'a> {
         })
     }
 
-    /// Returns true if the server has room for `connections`. If it returns false (too few connections are
-    /// left, or a signal was received), the caller must not run `step`.
+    /// Returns true if the server has room for this number of connections. If it returns false,
+    /// because too few are left (recorded as a failed step) or a signal was received, the caller
+    /// must not run `step`.
     pub(crate) fn has_room(&mut self, step: &StepPlan, connections: u64) -> bool {
         let bound = self.flags.most_connections(self.is_guarded());
         self.collector.limit_connections(bound);
@@ -219,7 +229,8 @@ impl<'a> ScenarioContext<'a> {
         false
     }
 
-    /// Returns the settings with which a driver connects for `variant`.
+    /// Returns the settings with which a driver connects for `variant`. `seed` determines the
+    /// random choices in requests.
     ///
     /// # Errors
     /// Fails if the proxy that delays the network cannot be started.
@@ -237,7 +248,7 @@ impl<'a> ScenarioContext<'a> {
         })
     }
 
-    /// Returns the server's address. With a `delay`, returns the address of a proxy that adds it.
+    /// Returns the server's address; with a `delay` above zero, that of a proxy which adds it.
     fn address(&mut self, delay: Duration) -> anyhow::Result<Address> {
         let server = self.server;
         Ok(match self.proxy(delay)? {
@@ -246,7 +257,8 @@ impl<'a> ScenarioContext<'a> {
         })
     }
 
-    /// Returns the proxy that adds `delay`; `None` if `delay` is zero.
+    /// Returns the proxy that adds `delay`, started at the first call for this delay; `None` if
+    /// `delay` is zero.
     fn proxy(&mut self, delay: Duration) -> anyhow::Result<Option<&Proxy>> {
         if delay.is_zero() {
             return Ok(None);
@@ -258,7 +270,8 @@ impl<'a> ScenarioContext<'a> {
     }
 }
 
-/// Makes the load of a step in this process, without worker processes.
+/// Runs a step with its load in this process, without worker processes, and returns its index in
+/// the report.
 fn step_here(
     bench: &mut Bench,
     step: &StepPlan,
@@ -286,7 +299,8 @@ fn stop_rules(given: &[StopRule], guarded: bool) -> Vec<StopRule> {
     given.to_vec()
 }
 
-/// Starts a proxy that forwards to `address` and adds `delay` in each direction.
+/// Starts a proxy that forwards to `address` and adds `delay` in each direction. Fails for a server
+/// that is not reached by TCP.
 fn proxy(address: &Address, delay: Duration) -> anyhow::Result<Proxy> {
     let target = address
         .socket_address()

@@ -1,4 +1,4 @@
-//! Work on the server apart from the load: preparing, reading settings, cleaning up.
+//! Work on the server other than the load: preparing it, reading settings, cleaning up.
 
 use std::io;
 use std::time::Duration;
@@ -15,19 +15,20 @@ use pg_connect::ConnectError;
 use pg_evidence::Client;
 use pg_evidence::failure::from_connect;
 
-/// Time between two checks that the server still answers, while work waits for it.
+/// Time between two checks that the server still answers, while other work waits for it.
 const CHECKED_EVERY: Duration = Duration::from_secs(10);
-/// Longest time that one check takes; `connect_timeout` may be shorter.
+/// Longest duration of one such check; `connect_timeout` of the server's URL may be shorter.
 const CHECK_BOUND: Duration = Duration::from_secs(10);
 /// Number of consecutive checks without an answer after which the server counts as frozen.
 const MOST_UNANSWERED: u32 = 2;
-/// Time-out of the clean-up.
+/// Time-out of the removal of the run's schema, 2 s.
 const CLEAN_BOUND: Duration = Duration::from_secs(2);
-/// Time-out of the clean-up after a signal: the run must end within 3 s of the signal.
+/// Time-out of that removal after a signal, 1.5 s: the run must end within 3 s of the signal.
 const CLEAN_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
 
-/// Executes work on a server, on the calling thread. The work may take as long as the server needs, because
-/// filling a large table takes minutes. It ends early on a signal, or if the server stops answering.
+/// Runtime that executes work on a server, on the calling thread. The work may take as long as the
+/// server needs, because filling a large table takes minutes. It ends early on a signal, or if the
+/// server stops answering.
 #[derive(Debug)]
 pub(crate) struct ControlRuntime {
     runtime: Runtime,
@@ -37,8 +38,8 @@ pub(crate) struct ControlRuntime {
 }
 
 impl ControlRuntime {
-    /// Creates a runtime for work on the server at `address`, for the run that owns `schema`. `cancel` ends
-    /// the work.
+    /// Creates a runtime for work on the server at `address`, for the run that owns `schema`. A
+    /// signal to `cancel` ends the work early.
     ///
     /// # Errors
     /// Fails if the operating system provides no runtime.
@@ -51,10 +52,11 @@ impl ControlRuntime {
         })
     }
 
-    /// Runs `work` to its end. Returns `None` if a signal is received.
+    /// Runs `work` to its end and returns its output; `None` if a signal is received first, which
+    /// drops `work`.
     ///
     /// # Errors
-    /// Fails with a remedy if the server no longer answers further connections while `work` waits.
+    /// Fails with a remedy if the server does not answer two checks in a row while `work` waits.
     pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> anyhow::Result<Option<T>> {
         self.runtime.block_on(async {
             tokio::select! {
@@ -69,8 +71,8 @@ impl ControlRuntime {
         })
     }
 
-    /// Runs `work` to its end without checking that the server still answers. Returns `None` if a signal is
-    /// received.
+    /// Runs `work` to its end without checking that the server still answers. Returns `None` if a
+    /// signal is received first.
     fn run_unchecked<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.runtime.block_on(async {
             tokio::select! {
@@ -81,10 +83,11 @@ impl ControlRuntime {
         })
     }
 
-    /// Connects with an application name made from the run's name. Returns `None` if a signal is received.
+    /// Connects to the server with the run's name plus `.control` as application name. Returns
+    /// `None` if a signal is received first.
     ///
     /// # Errors
-    /// Fails with the reason and a remedy.
+    /// Fails with the reason and a remedy if the connection cannot be opened.
     pub(crate) fn connect(&self) -> anyhow::Result<Option<Client>> {
         let connecting = Client::open(&self.address, &self.name);
         let unbounded = self
@@ -106,8 +109,8 @@ impl ControlRuntime {
         }
     }
 
-    /// Waits until the server has stopped answering, then returns that failure. Only silence counts: a server
-    /// that refuses a connection, or takes long to execute a statement, is alive.
+    /// Waits until the server has stopped answering, and returns that as a failure. Only silence
+    /// counts: a server that refuses a connection, or takes long to execute a statement, is alive.
     async fn frozen(&self) -> Failure {
         let mut unanswered = 0;
         while unanswered < MOST_UNANSWERED {
@@ -124,8 +127,8 @@ impl ControlRuntime {
         Failure::new("timeout", &message)
     }
 
-    /// Returns true if the server answers a login, even if it refuses it. No statement is tried, because a
-    /// pooler may have no session left to execute it.
+    /// Returns true if the server answers a login within 10 s, even if it refuses it. No statement
+    /// is tried, because a pooler may have no session left to execute it.
     async fn answers(&self) -> bool {
         let login = self.address.connect_with(&self.name, |_| ());
         match timeout(CHECK_BOUND, login).await {
@@ -140,18 +143,19 @@ fn name(schema: &Schema) -> String {
     format!("{}.control", schema.name())
 }
 
-/// Returns the error for a connection that could not be opened, with its remedy.
+/// Returns the error for a connection that could not be opened, with a remedy; never `Ok`.
 fn refused(address: &Address, error: &ConnectError) -> anyhow::Result<Option<Client>> {
     let failure = from_connect(error);
     let what = format!("connect to {}", address.redacted());
     remedy::cannot(&what, &failure, Purpose::Connecting, address)
 }
 
-/// Removes `schema`, on a thread and a connection of its own. `interrupted` shortens the time-out.
+/// Removes `schema` from the server, on a thread and a connection of its own. The time-out is 2 s,
+/// or 1.5 s if `interrupted` by a signal.
 ///
 /// # Errors
-/// Fails with the reason why the schema still exists: the server is gone, does not answer in time, or
-/// refuses.
+/// Fails with the reason for which the schema may still exist: the server is gone, does not answer
+/// in time, or refuses.
 pub(crate) fn clean_up(
     address: &Address,
     schema: &Schema,
@@ -182,9 +186,9 @@ pub(crate) fn clean_up(
     run_with_timeout(bound, work).unwrap_or_else(silent)
 }
 
-/// Runs `work` on a separate thread and waits for its result, at most `timeout`, so that a stopped
-/// server does not prevent saving. `None` if there is no result in time; the thread is then left
-/// running.
+/// Runs `work` on a separate thread and waits for its result, at most for `timeout`, so that a
+/// frozen server does not prevent saving. `None` if there is no result in time; the thread then
+/// continues.
 fn run_with_timeout<T: Send + 'static>(
     timeout: Duration,
     work: impl FnOnce() -> T + Send + 'static,

@@ -1,4 +1,4 @@
-//! Allocator that counts allocations, for tests of code that must not allocate.
+//! Global allocator that counts allocations, for tests of code that must not allocate.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -7,12 +7,13 @@ thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Returns the number of allocations that this thread has made so far.
+/// Returns the number of allocations that the calling thread has made since its start.
 pub(crate) fn allocations() -> u64 {
     ALLOCATIONS.get()
 }
 
-/// The system's allocator, with a count of the allocations of each thread.
+/// Allocator of the system, with a count of the allocations of each thread. Releases are not
+/// counted.
 struct Counting;
 
 #[global_allocator]

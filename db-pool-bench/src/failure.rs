@@ -1,5 +1,5 @@
-//! Kinds of failures. Their names are short and the same for all drivers, so that error rates can be
-//! compared. The message shows the differences between drivers.
+//! Conversion of errors to kinds of failure. The kinds have short names, the same for all drivers,
+//! so that error rates can be compared; the message keeps the differences between drivers.
 
 use deadpool_postgres::{PoolError, TimeoutType};
 use load_engine::Failure;
@@ -11,15 +11,16 @@ use pg_evidence::failure::{explained, kind_of_io};
 
 use crate::wire::WireError;
 
-/// Kinds of failure of a checkout that timed out while it waited for a connection.
+/// Kinds of failure of a checkout that timed out while it waited for a connection of the pool.
 const CHECKOUT: [&str; 2] = ["timeout.wait", "timeout.checkout"];
 
-/// Returns true if failures of `kind` are checkouts that timed out while they waited for a connection.
+/// Returns true if failures of this `kind` are checkouts that timed out while they waited for a
+/// connection of the pool.
 pub(crate) fn is_checkout_timeout(kind: &str) -> bool {
     CHECKOUT.contains(&kind)
 }
 
-/// Converts an error of tokio-postgres, from connecting or from a statement.
+/// Converts an error of tokio-postgres, from connecting or from a statement, to a failure.
 pub(crate) fn from_postgres(error: &tokio_postgres::Error) -> Failure {
     match error.as_db_error() {
         Some(told) => from_server(told.into()),
@@ -27,18 +28,20 @@ pub(crate) fn from_postgres(error: &tokio_postgres::Error) -> Failure {
     }
 }
 
-/// Converts an error that the server itself reported.
+/// Converts an error that the server itself reported to a failure; explains it if it is about
+/// prepared statements behind a pooler.
 fn from_server(server_message: ServerMessage<'_>) -> Failure {
     let is_of_pooler = matches!(server_message.code, "26000" | "42P05");
     server_message.failure(if is_of_pooler { POOLED } else { "" })
 }
 
-/// Explanation of an error about a prepared statement that does not exist, or exists already.
+/// Explanation, appended to the message, of an error about a prepared statement that does not exist
+/// or exists already.
 const POOLED: &str = "; a pooler in transaction mode hands each transaction another session: \
     PgBouncer keeps prepared statements from version 1.21 on, with max_prepared_statements above 0; \
     before, use --protocol simple or extended, or pool_mode = session";
 
-/// Converts an error of a bare protocol connection.
+/// Converts an error of a connection of the bare protocol to a failure.
 pub(crate) fn from_wire(error: &WireError) -> Failure {
     let kind = match error {
         WireError::Server(error) => {
@@ -58,7 +61,8 @@ pub(crate) fn from_wire(error: &WireError) -> Failure {
     explained(kind, error.to_string(), error)
 }
 
-/// Converts an error of deadpool. Its time-outs name the phase of the checkout.
+/// Converts an error of deadpool to a failure. Time-outs become `timeout.wait`, `timeout.create` or
+/// `timeout.recycle`, by the phase of the checkout.
 pub(crate) fn from_pool(error: &PoolError) -> Failure {
     match error {
         PoolError::Timeout(phase) => {
@@ -77,7 +81,8 @@ pub(crate) fn from_pool(error: &PoolError) -> Failure {
     }
 }
 
-/// Converts an error of sqlx. Its time-outs do not tell the phase of the checkout.
+/// Converts an error of sqlx to a failure. Time-outs of a checkout become `timeout.checkout`,
+/// because sqlx does not report its phase.
 pub(crate) fn from_sqlx(error: &sqlx::Error) -> Failure {
     if let sqlx::Error::Database(told) = error
         && let Some(told) = told.try_downcast_ref::<PgDatabaseError>()

@@ -1,5 +1,5 @@
-//! Reports of real runs, kept for ever, and the commands that wrote them. Snapshots fix the text that is
-//! shown for each.
+//! Reports of real runs that are kept as test data, and the commands that wrote them. Snapshots fix
+//! the text that is shown for each report.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,13 +10,14 @@ use serde_json::Value;
 
 use crate::cli::{PoolBenchCli, PoolBenchCommand};
 
-/// Reads the report of `scenario`.
+/// Reads the stored report of `scenario`, such as `sweep`. Panics if there is none.
 pub(crate) fn report(scenario: &str) -> Report {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/bench-report/tests/golden");
     store::load(&kept.join(format!("db-pool-bench.{scenario}-1.json"))).unwrap()
 }
 
-/// Parses the command that wrote the report of `scenario`. Executed with `--run-dir`, it writes another one.
+/// Returns the parsed command that wrote the stored report of `scenario`. Executed with
+/// `--run-dir`, it writes another one.
 pub(crate) fn command(scenario: &str) -> PoolBenchCommand {
     let args = match scenario {
         "sweep" => {
@@ -44,14 +45,14 @@ pub(crate) fn command(scenario: &str) -> PoolBenchCommand {
     PoolBenchCli::try_parse_from(words).unwrap().command
 }
 
-/// Asserts that `report` was written with `config`, so that command and report belong together.
+/// Asserts that `report` has these entries of `config`, so that command and report belong together.
 pub(crate) fn assert_made_with(report: &Report, config: &BTreeMap<String, Value>) {
     for (name, value) in config {
         assert_eq!(report.config.get(name), Some(value), "{name}");
     }
 }
 
-/// Asserts that no line of `text` is wider than a terminal.
+/// Asserts that no line of `text` is wider than 80 columns.
 pub(crate) fn assert_fits(text: &str) {
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{line:?} in {text}");

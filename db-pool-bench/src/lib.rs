@@ -1,5 +1,6 @@
-//! Finds the PostgreSQL connection-pool size to run with, and shows where the time goes. The wait for a
-//! connection is separated from the server's work, and each driver executes the same requests.
+//! Tool that finds the PostgreSQL connection-pool size to run with, and shows where the time goes.
+//! The wait for a connection is separated from the server's work, and each driver executes the same
+//! requests.
 #![cfg_attr(
     test,
     allow(
@@ -53,7 +54,8 @@ use std::process::ExitCode;
 
 use crate::cli::PoolBenchCli;
 
-/// Parses the command line and runs the command that it names.
+/// Parses the command line, runs the command that it names, and returns the exit code of the
+/// process.
 pub fn run() -> ExitCode {
     let cli: PoolBenchCli = bench_cli::parse();
     bench_cli::run("db-pool-bench", || cli.command.run())

@@ -1,7 +1,7 @@
 //! Schedule of ticks at multiples of the interval, counted from the start, so that delays do not
 //! add up.
 
-/// Time at which the next sample is due, and number of missed samples.
+/// Schedule of samples: the time at which the next one is due, and the number of missed ones.
 #[derive(Debug, Clone)]
 pub(crate) struct TickSchedule {
     origin_ns: u64,
@@ -11,8 +11,8 @@ pub(crate) struct TickSchedule {
 }
 
 impl TickSchedule {
-    /// Creates a schedule with a tick every `interval_ns` after `origin_ns`, the time of the first
-    /// sample.
+    /// Creates a schedule with a tick every `interval_ns` nanoseconds after `origin_ns`, the time
+    /// of the first sample in nanoseconds of the monotonic clock.
     pub(crate) fn new(origin_ns: u64, interval_ns: u64) -> Self {
         Self {
             origin_ns,
@@ -22,12 +22,13 @@ impl TickSchedule {
         }
     }
 
-    /// Returns the time at which the next sample is due.
+    /// Returns the time at which the next sample is due, in nanoseconds of the clock of the origin.
     pub(crate) fn due_ns(&self) -> u64 {
         self.origin_ns + self.next * self.interval_ns
     }
 
-    /// Notes that a sample began at `now_ns`. Earlier ticks without a sample count as missed.
+    /// Notes that a sample began at `now_ns`, in nanoseconds of the clock of the origin. The next
+    /// one is due at the first later tick; ticks that passed without a sample count as missed.
     pub(crate) fn sampled(&mut self, now_ns: u64) {
         let passed = now_ns.saturating_sub(self.origin_ns) / self.interval_ns;
         self.missed += passed.saturating_sub(self.next);

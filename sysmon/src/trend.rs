@@ -17,8 +17,9 @@ pub(crate) struct MannKendall {
 }
 
 /// Performs the Mann–Kendall test for a trend on successive samples that are independent of each
-/// other; correlated ones must be thinned out first. `None` for fewer than eight samples, for which
-/// the normal approximation is poor. Ties and continuity are corrected for.
+/// other; correlated ones must be thinned out first. Ties and continuity are corrected for. `None`
+/// for fewer than eight samples, for which the normal approximation is poor, or if a sample is not
+/// finite.
 ///
 /// Source: Mann, *Nonparametric Tests Against Trend*, Econometrica 13(3), 1945; Kendall, *Rank
 /// Correlation Methods*, 1975, for the variance with ties.
@@ -71,7 +72,7 @@ fn tied(samples: &[f64]) -> impl Iterator<Item = f64> {
 
 /// Calculates the Theil–Sen slope of points `(x, y)`: the median of the slopes of all pairs, in
 /// units of y per unit of x. Up to 29 % of the points may have any value without moving it far.
-/// `None` for fewer than two points with different x.
+/// `None` for fewer than two points with different x, or if a slope is not a number.
 ///
 /// Source: Sen, *Estimates of the Regression Coefficient Based on Kendall's Tau*, Journal of the
 /// American Statistical Association 63(324), 1968.

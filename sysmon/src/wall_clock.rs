@@ -10,14 +10,14 @@ use bench_report::{Warning, WarningCode};
 
 use bench_cli::table::duration_ns;
 
-/// Smallest change in nanoseconds that counts as a step. Clocks that are corrected gradually change by less
-/// between two comparisons.
+/// Smallest change of the wall clock against the monotonic clock that counts as a step, in
+/// nanoseconds. Clocks that are corrected gradually change by less between two comparisons.
 const LEAST_STEP_NS: i128 = 100_000_000;
-/// Longest time between the two readings of the monotonic clock, in nanoseconds. If it is exceeded, the
-/// comparison is skipped.
+/// Longest time between the two readings of the monotonic clock around that of the wall clock, in
+/// nanoseconds. If it is exceeded, the comparison is skipped.
 const MOST_APART_NS: u64 = LEAST_STEP_NS as u64 / 2;
 
-/// Comparison of the wall clock with the monotonic clock, over time.
+/// Comparison of the wall clock with the monotonic clock over time, with the steps found.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct WallClock {
     ahead_ns: Option<i128>,
@@ -25,7 +25,7 @@ pub(crate) struct WallClock {
     first: Option<ClockStep>,
 }
 
-/// Change of the wall clock, forward or back.
+/// Step of the wall clock against the monotonic clock, forward or back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ClockStep {
     seen_ns: u64,
@@ -33,7 +33,7 @@ struct ClockStep {
 }
 
 impl WallClock {
-    /// Reads both clocks and compares them.
+    /// Reads both clocks, and notes a step if their difference has changed since the last call.
     pub(crate) fn look(&mut self) {
         let before_ns = monotonic_ns();
         let Ok(since) = SystemTime::now().duration_since(UNIX_EPOCH) else {
@@ -42,7 +42,8 @@ impl WallClock {
         self.compare(before_ns, since.as_nanos(), monotonic_ns());
     }
 
-    /// Compares the wall clock with readings of the monotonic clock just before and after it.
+    /// Compares the wall clock, in nanoseconds since 1970, with readings of the monotonic clock
+    /// just before and after it, in nanoseconds. Notes a step if their difference has changed.
     fn compare(&mut self, before_ns: u64, wall_ns: u128, after_ns: u64) {
         if after_ns.saturating_sub(before_ns) > MOST_APART_NS {
             return;
@@ -60,8 +61,8 @@ impl WallClock {
         }
     }
 
-    /// Returns a warning that the clock was set during a recording that began at `began_ns`; `None` if it was
-    /// not.
+    /// Returns a warning about the first step of the wall clock during a recording that began at
+    /// `began_ns`, in nanoseconds of the monotonic clock; `None` if there was no step.
     pub(crate) fn warning(&self, began_ns: u64) -> Option<Warning> {
         let ClockStep { seen_ns, by_ns } = self.first?;
         let by = duration_ns(u64::try_from(by_ns.unsigned_abs()).unwrap_or(u64::MAX));
@@ -90,8 +91,8 @@ mod tests {
     const S: u64 = 1_000_000_000;
     const HOUR: i128 = 3_600 * S as i128;
 
-    /// Returns the warning after one comparison each second, in which the wall clock is off by the given
-    /// nanoseconds.
+    /// Returns the warning after one comparison each second, in which the wall clock is ahead of
+    /// its first course by the given nanoseconds.
     fn told(off_ns: &[i128]) -> Option<String> {
         let mut clock = WallClock::default();
         for (second, off_ns) in (100..).zip(off_ns) {

@@ -1,5 +1,5 @@
-//! Tests of a wall clock that is set during a recording: an hour ahead, then two hours back. No recorded time
-//! may change.
+//! Tests of a wall clock that is set during a recording: an hour ahead, then two hours back. No
+//! recorded time may change.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -21,8 +21,8 @@ use test_support::{RunningProgram, eventually};
 const SECOND_NS: u64 = 1_000_000_000;
 const INTERVAL_NS: u64 = 50_000_000;
 
-/// Returns the library that shows a program another wall clock; `None` if it is not installed, which `make
-/// test` reports.
+/// Returns the path of faketime's library, which shows a program another wall clock. `None` if it
+/// is not installed and the environment allows that, which `make test` reports; otherwise panics.
 fn library() -> Option<String> {
     // The program `faketime` knows the path of its library.
     let mut ask = Command::new("faketime");
@@ -40,7 +40,7 @@ fn library() -> Option<String> {
     None
 }
 
-/// Recorder whose wall clock is set, while its monotonic clock is the machine's.
+/// Recorder whose wall clock a test sets, while its monotonic clock is the machine's.
 struct Faked {
     home: Home,
     recorder: RunningProgram,
@@ -74,7 +74,8 @@ impl Faked {
         read.collect()
     }
 
-    /// Lets the recorder continue until some more samples are on disk.
+    /// Waits until the recorder has written samples to disk that it took more than a second after
+    /// this call.
     fn go_on(&self) {
         let from_ns = monotonic_ns();
         eventually("it goes on", || {
@@ -90,7 +91,8 @@ impl Faked {
     }
 }
 
-/// Returns the time of the last reading in all parts.
+/// Returns the time of the last reading in all parts, in nanoseconds of the monotonic clock; `None`
+/// if there is none.
 fn last_ns(parts: &[RawFile]) -> Option<u64> {
     parts.iter().filter_map(RawFile::last_ns).max()
 }
@@ -159,7 +161,8 @@ fn a_wall_clock_that_is_set_moves_no_time_no_rate_and_no_gap() {
     is_shown_as_it_was(&home, &report);
 }
 
-/// Asserts that no sample was missed or taken twice because of the clock.
+/// Asserts that no sample was missed or taken twice because of the clock: taken and missed ones
+/// together are as many as the intervals in the recorded time.
 fn every_sample_is_there(report: &Report) {
     let memory = series(report, "memory.used_ratio").next().unwrap();
     let span_ns = memory.at_ns.last().unwrap() - memory.at_ns[0];

@@ -1,5 +1,5 @@
-//! Tests of a recorder that may not see everything and must say so: processes that `/proc` hides, files that
-//! it may not read, and a machine without any figures.
+//! Tests of a recorder that cannot see everything and must report that: processes that `/proc`
+//! hides, files that it may not read, and a machine without any figures.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -12,8 +12,9 @@ fn messages(report: &Report) -> Vec<&str> {
     report.warnings.iter().map(|w| w.message.as_str()).collect()
 }
 
-/// Returns the report of a recorder of user nobody, on a system where a process of root and one of nobody are
-/// sleeping.
+/// Returns the report of a recorder of user nobody, on a system where a process of root and one of
+/// nobody are sleeping; `hidepid` is the mount option of `/proc`. `None` if the system does not
+/// allow namespaces.
 fn of_nobody(hidepid: &str) -> Option<Report> {
     let home = Home::new();
     let script = format!(

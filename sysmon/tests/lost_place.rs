@@ -15,7 +15,8 @@ use common::{Home, alone, series};
 use nix::sys::signal::Signal;
 use test_support::{RunningProgram, eventually};
 
-/// Starts a recorder into the directory `run`, and waits until it has saved its first samples.
+/// Starts a recorder with the report `run/r.json` and the arguments `more`, and waits until it has
+/// saved its first samples.
 fn begin(home: &Home, more: &[&str]) -> RunningProgram {
     let args = [&["--output", "run/r.json", "--interval", "50ms"], more].concat();
     let recorder = RunningProgram::start(&mut home.command_of("record", &args));
@@ -26,7 +27,8 @@ fn begin(home: &Home, more: &[&str]) -> RunningProgram {
     recorder
 }
 
-/// Returns the directory of the only report that was saved elsewhere.
+/// Returns the directory that the recorder created for a report elsewhere, in its directory for
+/// temporary files; `None` if there is none.
 fn spare(home: &Home) -> Option<PathBuf> {
     let entries = fs::read_dir(home.path().join("tmp")).unwrap();
     let ours = |name: &str| name.starts_with("plimsoll-");
@@ -34,7 +36,8 @@ fn spare(home: &Home) -> Option<PathBuf> {
     found.find(|path| ours(path.file_name().unwrap().to_str().unwrap()))
 }
 
-/// Removes the directory, even if the recorder creates a file in it meanwhile.
+/// Removes the directory with its content, and repeats that if the recorder creates a file in it
+/// meanwhile.
 fn remove(directory: &Path) {
     eventually("it is removed", || fs::remove_dir_all(directory).is_ok());
 }
@@ -138,8 +141,8 @@ fn the_report_returns_to_its_place_once_that_can_be_written() {
     assert_eq!(report.status, Status::Complete);
 }
 
-/// The command fills a disk of its own size. Whatever happens to the report, the command's exit code is
-/// returned.
+/// Checks that the command's exit code is returned whatever happens to the report: the command
+/// fills a small disk of its own, on which the report is.
 #[test]
 fn around_a_command_that_fills_the_disk_its_code_is_handed_on() {
     let script = "mount -t tmpfs -o size=700k none full && exec \"$@\"";

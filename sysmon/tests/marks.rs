@@ -11,7 +11,8 @@ use common::Home;
 use nix::sys::signal::Signal;
 use test_support::{RunningProgram, eventually};
 
-/// Starts a recorder that accepts marks. It samples so rarely that a mark can be exact only by its own clock.
+/// Starts a recorder and waits until it accepts marks. It samples once an hour, so a mark is exact
+/// only if it has the time of `sysmon mark`.
 fn begin(home: &Home) -> RunningProgram {
     let recorder =
         RunningProgram::start(&mut home.command(&["--interval", "1h", "--processes", "none"]));

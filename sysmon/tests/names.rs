@@ -32,7 +32,7 @@ fn sampling_every_ten_milliseconds_gives_no_nonsense() {
     assert!(figures["samples"] + figures["missed_samples"] >= 50.0);
 }
 
-/// All names that a recording may have.
+/// Names of all series that a recording may have, except for those of control groups.
 const KNOWN: &[&str] = &[
     "cpu.busy_ratio",
     "cpu.user_ratio",

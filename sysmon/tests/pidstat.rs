@@ -1,5 +1,5 @@
-//! Comparison with pidstat, which reads the same counters in its own way: over the time that it observed,
-//! both must agree.
+//! Comparison with pidstat, which reads the same counters in its own way: both must agree on the
+//! time that pidstat observed.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -15,7 +15,8 @@ use common::series;
 use host_metrics::source::process::ProcessFields;
 use sysmon::settings::SamplingSettings;
 
-/// Returns true if pidstat is installed; otherwise `make test` reports that.
+/// Returns true if pidstat is installed. Returns false if it is not and the environment allows
+/// that, which `make test` reports; otherwise panics.
 fn is_installed() -> bool {
     if Command::new("pidstat").arg("-V").output().is_ok() {
         return true;
@@ -28,7 +29,8 @@ fn is_installed() -> bool {
     false
 }
 
-/// Returns the figures of each second for these processes, by the names of pidstat's columns.
+/// Runs pidstat for `seconds` seconds. Returns the figures of each second and process, by the names
+/// of pidstat's columns.
 fn pidstat(pids: &[u32], seconds: u32) -> Vec<HashMap<String, String>> {
     let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
     let watch = Command::new("pidstat")

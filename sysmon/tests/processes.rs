@@ -18,7 +18,8 @@ use test_support::eventually;
 
 const SECRET: &str = "hunter2hunter2";
 
-/// Process that ends, with its children, even if the test fails.
+/// Process in a group of its own; dropping this value kills it and its children, even if the test
+/// fails.
 struct Planted(Child);
 
 impl Drop for Planted {
@@ -30,7 +31,8 @@ impl Drop for Planted {
 }
 
 impl Planted {
-    /// Starts `command` in a process group of its own, and waits until it says that it is acting.
+    /// Starts `command` in a process group of its own, and waits until it has created the file
+    /// `acts`.
     fn begin(home: &Home, command: &mut Command) -> Self {
         let command = command.process_group(0).stdin(Stdio::null());
         let planted = Self(command.stdout(Stdio::null()).spawn().unwrap());

@@ -85,7 +85,7 @@ fn an_own_failure_is_told_from_the_commands() {
     }
 }
 
-/// Starts a recorder. It handles signals before it creates its report.
+/// Starts a recorder with `args`, and waits until its report exists. By then it handles signals.
 fn begin(home: &Home, args: &[&str]) -> RunningProgram {
     let recorder = RunningProgram::start(&mut home.command(args));
     eventually("it records", || home.report_path().exists());
@@ -124,8 +124,8 @@ fn under_nohup_a_terminal_that_is_closed_ends_nothing() {
     assert_eq!(recorder.end().code, Some(0));
 }
 
-/// Starts a recorder with the command `sh -c script`, and waits until the script has created the file
-/// `ready`.
+/// Starts a recorder with the command `sh -c script`, and waits until the shell has created the
+/// file `ready`, which contains its process id.
 fn around(home: &Home, script: &str) -> RunningProgram {
     let script = format!("echo $$ > pid; mv pid ready; {script}");
     let command = ["--quiet", "--", "sh", "-c", &script];
@@ -171,8 +171,9 @@ fn a_kill_leaves_a_readable_report_with_what_was_saved() {
     assert!(series(&report, "memory.used_ratio").next().is_some());
 }
 
-/// `timeout` sends a signal twice (to its child and to the child's group), and the kernel sends one for each
-/// thread of a parent that dies. The report is being saved between the two signals.
+/// Checks that a second signal, which arrives while the report is being saved, loses nothing.
+/// `timeout` sends a signal twice (to its child and to the child's group), and the kernel sends one
+/// for each thread of a parent that dies.
 #[test]
 fn a_wish_to_end_that_arrives_twice_costs_no_save() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {

@@ -17,7 +17,7 @@ use test_support::{RunningProgram, eventually};
 
 const SECRET: &str = "hunter2Zq7";
 
-/// Process that ends even if the test fails.
+/// Process in a group of its own; dropping this value kills it, even if the test fails.
 struct Planted(Child);
 
 impl Drop for Planted {
@@ -27,7 +27,7 @@ impl Drop for Planted {
     }
 }
 
-/// Command lines of kinds that were once recorded without masking; `X` is the secret.
+/// Command lines of kinds that were once recorded without masking; `X` stands for the secret.
 const LINES: &[&[&str]] = &[
     &["redis-server", "--requirepass", "X"],
     &["redis-server", "--masterauth", "X"],
@@ -48,7 +48,8 @@ const LINES: &[&[&str]] = &[
 ];
 
 impl Planted {
-    /// Starts a process that sleeps and shows `line` as its command line.
+    /// Starts a process that sleeps and has `line`, with the secret in place of `X`, on its command
+    /// line; waits until it runs.
     fn begin(home: &Home, line: &[&str]) -> Self {
         let mark = "touch acts; sleep 60; true";
         let words = line.iter().map(|word| word.replace('X', SECRET));
@@ -70,7 +71,7 @@ impl Planted {
     }
 }
 
-/// Returns the content of all files in the directory, as text.
+/// Returns the content of all files directly in the directory, as one text.
 fn everything(home: &Home) -> String {
     let mut text = String::new();
     for entry in std::fs::read_dir(home.path()).unwrap() {

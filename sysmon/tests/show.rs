@@ -11,8 +11,9 @@ use serde_json::Value;
 const SECOND: u64 = 1_000_000_000;
 const START: u64 = 1_000 * SECOND;
 
-/// Returns a recording of an hour with one sample per second, rolled up as the recorder does: CPU at 10 %
-/// with one second at 100 %, a disk that was not there at first, and two processes.
+/// Returns the report of an hour with one sample per second, rolled up as the recorder does: CPU at
+/// 10 % with one second at 100 %, a disk that was not there in the first half, memory of
+/// `memory_bytes`, and a process with the id `pid`.
 fn hour(memory_bytes: f64, pid: &str) -> Report {
     let tool = Tool {
         name: "sysmon".into(),
@@ -54,7 +55,8 @@ fn save(home: &Home, name: &str, report: &Report) {
     store::save_json(&home.path().join(name), report).unwrap();
 }
 
-/// Returns the cells of the row that begins with `title`.
+/// Returns the cells after the title of the first row that begins with `title`; panics if there is
+/// none.
 fn row<'a>(text: &'a str, title: &str) -> Vec<&'a str> {
     let mut lines = text.lines();
     let line = lines.find(|line| line.starts_with(&format!("{title} ")));
@@ -269,7 +271,8 @@ fn a_real_recording_is_shown_as_it_was_recorded() {
     );
 }
 
-/// Asserts that `sysmon show ARGS` fails with this exit code, sentence and remedy.
+/// Asserts that `sysmon show ARGS` fails with this exit code, and with an error that contains
+/// `sentence` and, if given, `remedy` after `Try: `.
 fn refuses(home: &Home, args: &str, code: i32, sentence: &str, remedy: Option<&str>) {
     let words: Vec<&str> = args.split_whitespace().collect();
     let out = home.command_of("show", &words).output().unwrap();

@@ -9,7 +9,8 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use test_support::{RunningProgram, eventually};
 
-/// Returns the figures of each series, by name and process.
+/// Returns the figures of each series that `sysmon show` finds in `file`, with name and labels of
+/// the series as one text.
 fn figures(home: &Home, file: &str) -> Vec<(String, Value)> {
     let json = home.show(&[file, "--format", "json"]);
     let json: Value = serde_json::from_str(&json).unwrap();

@@ -22,7 +22,8 @@ use common::{Home, series};
 use host_metrics::source::process::ProcessFields;
 use sysmon::settings::SamplingSettings;
 
-/// Error of CPU time in seconds: it is counted in ticks of 10 ms, user and system time separately.
+/// Error of recorded CPU time in seconds: it is counted in ticks of 10 ms, user and system time
+/// separately.
 const TICKS_S: f64 = 0.02;
 
 fn of_process<'a>(report: &'a Report, name: &str, load: &Load) -> &'a Series {
@@ -143,8 +144,8 @@ fn length_s(report: &Report) -> f64 {
     (at_ns[at_ns.len() - 1] - at_ns[0]) as f64 / 1e9
 }
 
-/// Asserts that the recorded pressure agrees with the kernel's counter. If the kernel has none, the recording
-/// must tell the reason.
+/// Asserts that the recorded pressure of `resource` agrees with the counter of that index. If the
+/// kernel has no such pressure, a warning of the report must say so.
 fn pressure(report: &Report, beside: &Beside, counter: usize, resource: &str) {
     if !Path::new("/proc/pressure").join(resource).exists() {
         let absent = format!("pressure.{resource} is absent: cannot read /proc/pressure");

@@ -1,5 +1,5 @@
-//! Clocks. Reports of one host are aligned by boot id and `CLOCK_MONOTONIC`, because wall clocks
-//! may jump.
+//! Clocks of a host. Reports of one host are aligned by boot id and `CLOCK_MONOTONIC`, because
+//! wall clocks may jump.
 
 use nix::time::{ClockId, clock_gettime};
 use schemars::JsonSchema;
@@ -14,12 +14,12 @@ pub struct ClockAnchor {
     /// Content of `/proc/sys/kernel/random/boot_id`; absent where the system has no such file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
-    /// Reading of the monotonic clock at `started_at` of the report, in nanoseconds.
+    /// Reading of `CLOCK_MONOTONIC` at `started_at` of the report, in nanoseconds since the boot.
     pub monotonic_ns: u64,
 }
 
 impl ClockAnchor {
-    /// Reads the clocks of this host now.
+    /// Reads the boot id and the monotonic clock of this host now.
     pub(crate) fn now() -> Self {
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
             .ok()
@@ -30,14 +30,15 @@ impl ClockAnchor {
         }
     }
 
-    /// Returns true if instants of both reports are on the same time axis.
+    /// Returns true if instants of both reports are on the same time axis: both have a boot id,
+    /// and it is the same.
     pub fn comparable_with(&self, other: &Self) -> bool {
         self.boot_id.is_some() && self.boot_id == other.boot_id
     }
 }
 
-/// Reads `CLOCK_MONOTONIC` in nanoseconds. On common Linux hosts this costs a vDSO call, no system
-/// call.
+/// Reads `CLOCK_MONOTONIC`, in nanoseconds since the boot; 0 if the system has no such clock. On
+/// common Linux hosts this costs a vDSO call, no system call.
 pub fn monotonic_ns() -> u64 {
     nanoseconds(ClockId::CLOCK_MONOTONIC)
 }
@@ -48,8 +49,9 @@ pub fn process_cpu_ns() -> u64 {
     nanoseconds(ClockId::CLOCK_PROCESS_CPUTIME_ID)
 }
 
-/// Reads the largest error of this host's wall clock, in nanoseconds. `None` where the system does
-/// not report it, or where the clock is not synchronized, so that its error is unknown.
+/// Reads the largest possible error of this host's wall clock, in nanoseconds. `None` if the
+/// system does not report it (any other than Linux), or if the clock is not synchronized, so that
+/// its error is unknown.
 pub fn wall_clock_error_ns() -> Option<u64> {
     #[cfg(target_os = "linux")]
     {

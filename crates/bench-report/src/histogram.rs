@@ -1,4 +1,4 @@
-//! Distributions of latency: a summary for people, and the buckets that tools merge.
+//! Distributions of durations: a summary for people, and the buckets that tools merge.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 /// In-memory histogram of durations in nanoseconds, with `u64` counts.
 pub type Recording = hdrhistogram::Histogram<u64>;
 
-/// Longest duration in a histogram: one hour. Longer ones are recorded as one hour.
+/// Longest duration in a histogram, in nanoseconds: one hour. Recorders store longer ones as one
+/// hour.
 pub const HIGHEST_NS: u64 = 3_600_000_000_000;
 
 /// Creates an empty histogram for 1 ns to [`HIGHEST_NS`] with three significant digits (an error of
@@ -26,7 +27,7 @@ pub fn recording() -> Recording {
     Recording::new_with_bounds(1, HIGHEST_NS, 3).expect("constant bounds")
 }
 
-/// Reason for which a histogram of a report cannot be read.
+/// Reason for which the distribution in a report cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum HistogramError {
     /// `hdr` is not base64.
@@ -35,19 +36,20 @@ pub enum HistogramError {
     /// `hdr` is not an HdrHistogram V2 payload.
     #[error("the histogram's `hdr` is not an HdrHistogram V2 payload: {0}")]
     Payload(#[from] hdrhistogram::serialization::DeserializeError),
-    /// The histogram has other bounds than those of this schema.
+    /// The histogram has other bounds than those that this schema sets.
     #[error(
         "the histogram's bounds are not this schema's: up to {high_ns} ns with {digits} digits"
     )]
     Bounds {
-        /// Longest duration in the histogram, in nanoseconds.
+        /// Longest duration that the histogram can hold, in nanoseconds.
         high_ns: u64,
-        /// Number of significant digits.
+        /// Number of significant decimal digits of the buckets.
         digits: u8,
     },
 }
 
-/// Percentiles that a report lists, in nanoseconds.
+/// Percentiles of a distribution that a report lists, in nanoseconds: `p999` is the 99.9th,
+/// `p9999` the 99.99th.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "each field is the percentile its name says")]
 pub struct Percentiles {
@@ -61,7 +63,7 @@ pub struct Percentiles {
 }
 
 impl Percentiles {
-    /// Names of all percentiles, with their quantiles.
+    /// Names of all listed percentiles with their quantiles, from 0 to 1, rising.
     pub const LEVELS: [(&str, f64); 7] = [
         ("p50", 0.5),
         ("p75", 0.75),
@@ -72,8 +74,8 @@ impl Percentiles {
         ("p9999", 0.9999),
     ];
 
-    /// Creates the percentiles from `at`, which returns the value for a name and its quantile.
-    /// `None` as soon as `at` returns `None`.
+    /// Creates the percentiles from `at`, which returns the value in nanoseconds for a name and
+    /// its quantile, from 0 to 1. `None` if `at` returns `None` for one of them.
     pub(crate) fn of(mut at: impl FnMut(&'static str, f64) -> Option<u64>) -> Option<Self> {
         let mut values = [0; 7];
         for (value, (name, q)) in values.iter_mut().zip(Self::LEVELS) {
@@ -91,7 +93,7 @@ impl Percentiles {
         })
     }
 
-    /// Returns the values in the order of [`Self::LEVELS`].
+    /// Returns the values in nanoseconds, in the order of [`Self::LEVELS`].
     pub fn values(self) -> [u64; 7] {
         [
             self.p50, self.p75, self.p90, self.p95, self.p99, self.p999, self.p9999,
@@ -122,7 +124,7 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Converts a histogram to the report's form; `None` if it is empty, because it then has no
+    /// Converts a histogram to the form in a report. `None` if it is empty, because it then has no
     /// percentiles.
     pub fn from_recording(recording: &Recording) -> Option<Self> {
         if recording.is_empty() {
@@ -139,10 +141,11 @@ impl Histogram {
         })
     }
 
-    /// Decodes all buckets, for merging and for other percentiles.
+    /// Decodes all buckets of `hdr`, for merging and for percentiles that are not listed.
     ///
     /// # Errors
-    /// Fails if `hdr` is damaged.
+    ///
+    /// Fails if `hdr` is not base64 or is no HdrHistogram.
     pub fn decode(&self) -> Result<Recording, HistogramError> {
         decode(&self.hdr)
     }
@@ -156,10 +159,11 @@ pub fn encode(recording: &Recording) -> Option<String> {
     Some(BASE64.encode(bytes))
 }
 
-/// Decodes a text that [`encode`] returned.
+/// Decodes all buckets from a text that [`encode`] returned.
 ///
 /// # Errors
-/// Fails if `hdr` is damaged.
+///
+/// Fails if `hdr` is not base64 or is no HdrHistogram.
 pub fn decode(hdr: &str) -> Result<Recording, HistogramError> {
     let bytes = BASE64.decode(hdr)?;
     Ok(HdrDeserializer::new().deserialize(&mut bytes.as_slice())?)

@@ -1,7 +1,7 @@
 //! JSON form of reports, for people and programs: one member per line, but arrays of plain values
 //! on a single line.
 //!
-//! A recording has a hundred thousand numbers. With one per line, most of the report would be
+//! A recording may have a hundred thousand numbers. With one per line, most of the report would be
 //! spaces, and writing it would take twice as long.
 
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
-/// Writes a document, without a line end after it.
+/// Writes `document` as JSON in lines, without a line break at its end.
 ///
 /// # Errors
 /// Fails if the document cannot be written, or has no JSON form.
@@ -17,7 +17,7 @@ pub(crate) fn write(to: impl Write, document: &impl Serialize) -> serde_json::Re
     document.serialize(&mut Serializer::with_formatter(to, Lines::default()))
 }
 
-/// Returns a document as text.
+/// Returns `document` as JSON in lines, without a line break at its end.
 ///
 /// # Errors
 /// Fails if the document has no JSON form.
@@ -27,16 +27,16 @@ pub(crate) fn text(document: &impl Serialize) -> serde_json::Result<String> {
     String::from_utf8(bytes).map_err(|e| serde::ser::Error::custom(e.utf8_error()))
 }
 
-/// Formatter that indents by two spaces per level, and puts arrays of numbers, booleans and nulls
-/// on one line.
+/// Formatter that indents by two spaces per level, and writes arrays of numbers, booleans and
+/// nulls on one line.
 #[derive(Debug, Default)]
 struct Lines {
     depth: usize,
     has_members: bool,
     /// True for each enclosing array that takes several lines, the outermost first.
     arrays: Vec<bool>,
-    /// Set before an element of an array; true for the first element. Whether a line break follows
-    /// the comma is decided once the kind of the element is known.
+    /// Set before an element of an array: true for the first element, false for a later one.
+    /// Whether a line break follows the comma is decided once the kind of the element is known.
     element: Option<bool>,
 }
 
@@ -46,7 +46,8 @@ impl Lines {
         (0..self.depth).try_for_each(|_| to.write_all(b"  "))
     }
 
-    /// Writes the comma before a value that stays on the line.
+    /// Writes the comma, unless this is the first element, before a value that stays on the line
+    /// of its array.
     fn in_line(&mut self, to: &mut (impl Write + ?Sized)) -> io::Result<()> {
         match self.element.take() {
             Some(false) => to.write_all(b", "),
@@ -54,7 +55,8 @@ impl Lines {
         }
     }
 
-    /// Writes the comma and the line break before a value that gets its own line.
+    /// Writes the comma, unless this is the first element, and the line break before an element
+    /// that gets its own line. Does nothing outside an array.
     fn on_own_line(&mut self, to: &mut (impl Write + ?Sized)) -> io::Result<()> {
         let Some(is_first) = self.element.take() else {
             return Ok(());

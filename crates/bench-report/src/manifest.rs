@@ -1,11 +1,11 @@
-//! Manifest of a run: the programs that were meant to run in a directory, and how each ended.
+//! Manifest of a run: the programs that were planned for a run's directory, and how each ended.
 //!
 //! A report has measurements. It cannot show a program that died before its first report, or one
 //! that was never started; the manifest can. Each program of a run has its own file (a part) under
 //! `manifest/`, so that programs that write into one directory at the same time neither wait for
 //! each other nor lose an entry. A part has one writer at a time: its starter before and after the
 //! program, and the program itself in between. The part of a program that is killed stays
-//! `running`.
+//! `running`, unless its starter sets the state.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -16,17 +16,18 @@ use serde::{Deserialize, Serialize};
 use crate::redaction;
 use crate::store::{self, StoreError};
 
-/// Schema that this version writes.
+/// Schema id that this version writes into each entry.
 pub(crate) const SCHEMA: &str = "plimsoll.manifest/1";
 
-/// Name of the directory, within a run's directory, that contains the parts.
+/// Name of the directory, within a run's directory, that contains the files of the entries.
 pub const DIRECTORY: &str = "manifest";
 
-/// Environment variable with which a starter passes its own name to the programs that it starts.
+/// Environment variable with which a program of this project passes its own name to the programs
+/// that it starts.
 pub const STARTED_BY_ENV: &str = "PLIMSOLL_STARTED_BY";
 
-/// Environment variable with which a starter passes the run's directory to the programs that it
-/// starts.
+/// Environment variable with which a program of this project passes the run's directory to the
+/// programs that it starts.
 pub const RUN_DIR_ENV: &str = "PLIMSOLL_RUN_DIR";
 
 /// Entry of one program of a run.
@@ -48,8 +49,8 @@ pub struct Part {
     pub started_by: String,
     /// Command line of the program, with secrets masked.
     pub command: Vec<String>,
-    /// Wall clock time at which the program was started, or planned if it was not started; RFC 3339
-    /// in UTC.
+    /// Wall-clock time at which the program was started, or at which it was planned if it has not
+    /// been started; RFC 3339 in UTC.
     pub since: String,
     /// State of the program.
     pub status: PartStatus,
@@ -59,7 +60,7 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PartStatus {
-    /// The program is to be started.
+    /// The program is planned and has not been started.
     Planned,
     /// The program was started. If it is killed, this state remains.
     Running,
@@ -73,7 +74,7 @@ pub enum PartStatus {
         /// Number of the signal.
         signal: i32,
     },
-    /// The program ended with an error before its result was complete.
+    /// The program ended with an error before its result was complete, or in an unknown way.
     Failed,
     /// The program was not started.
     Skipped {
@@ -94,7 +95,8 @@ impl From<ExitStatus> for PartStatus {
 }
 
 impl Part {
-    /// Creates the entry of a program that is to be run. Secrets in `command` are masked.
+    /// Creates the entry of a program that is to be run, in the state `planned`, with the time of
+    /// now. `report` is the file that it is to write. Secrets in `command` are masked.
     pub fn plan<S: AsRef<str>>(
         (tool, scenario): (&str, &str),
         run_id: &str,
@@ -115,7 +117,8 @@ impl Part {
         }
     }
 
-    /// Creates the entry of this process, in the state `running`. `of` is its program and scenario.
+    /// Creates the entry of this process, in the state `running`, with its command line. `of` is
+    /// the name of the program and its scenario, `report` the file that it is to write.
     pub fn for_this_process(of: (&str, &str), run_id: &str, report: &str) -> Self {
         let words: Vec<String> = std::env::args_os()
             .map(|word| word.to_string_lossy().into_owned())
@@ -139,7 +142,7 @@ fn now() -> String {
     humantime::format_rfc3339_millis(SystemTime::now()).to_string()
 }
 
-/// File of a manifest's entry.
+/// File of one entry in a manifest, which is written at each change of the program's state.
 #[derive(Debug)]
 pub struct PartFile {
     path: PathBuf,
@@ -147,10 +150,11 @@ pub struct PartFile {
 }
 
 impl PartFile {
-    /// Writes `part` into the manifest of `run_directory`, and replaces an entry for the same
-    /// report.
+    /// Writes `part` into a file in the manifest of the run's directory, and replaces an entry for
+    /// the same report.
     ///
     /// # Errors
+    ///
     /// Fails if the file cannot be written.
     pub fn create(run_directory: &Path, part: Part) -> Result<Self, StoreError> {
         let directory = run_directory.join(DIRECTORY);
@@ -168,7 +172,8 @@ impl PartFile {
         Ok(file)
     }
 
-    /// Sets and saves the state of the program.
+    /// Sets and saves the state of the program. The state running also sets the time of the start
+    /// to now.
     ///
     /// # Errors
     /// Fails if the file cannot be written; the file then keeps its previous content.
@@ -180,7 +185,7 @@ impl PartFile {
         self.save()
     }
 
-    /// Saves the entry, and creates its directory if that is missing. If a run's directory was
+    /// Saves the entry, and creates its directory if that is missing: if a run's directory was
     /// removed and recreated for the report, the entry must exist there too.
     fn save(&self) -> Result<(), StoreError> {
         if let Some(directory) = self.path.parent() {
@@ -190,11 +195,12 @@ impl PartFile {
     }
 }
 
-/// Reads the entries of the run in `run_directory`, in the order of file names; none if it has no
+/// Reads the entries of the run in `run_directory`, sorted by file name; empty if it has no
 /// manifest.
 ///
 /// # Errors
-/// Fails if an entry cannot be read.
+///
+/// Fails if the directory or an entry cannot be read, or if an entry has another schema.
 pub fn read(run_directory: &Path) -> Result<Vec<Part>, StoreError> {
     let directory = run_directory.join(DIRECTORY);
     let unreadable = |source| StoreError::Read {

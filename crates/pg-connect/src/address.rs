@@ -133,7 +133,6 @@ impl Address {
     /// Opens a connection, with `application` as the name of the application. A task on the current
     /// tokio runtime handles its input and output. The first connection tries the servers in turn,
     /// and selects the one that all later connections use.
-    /// use.
     ///
     /// # Errors
     /// Fails with the error of the last server that was tried.

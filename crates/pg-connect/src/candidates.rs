@@ -1,4 +1,4 @@
-//! Candidates for connecting, in the order in which they are tried.
+//! Candidates for connecting (a server with a choice of TLS), in the order in which they are tried.
 
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 
@@ -10,26 +10,29 @@ use crate::tls_mode::TlsMode;
 
 const DEFAULT_PORT: u16 = 5432;
 
-/// One server, with one choice of TLS.
+/// One way to reach a server: its host and port, with one choice of TLS and one kind of server that
+/// is accepted.
 #[derive(Debug, Clone)]
 pub(crate) struct Candidate {
-    /// Host and port.
+    /// Host and port of the server.
     pub(crate) endpoint: Endpoint,
-    /// Password for the server from the password file.
+    /// Password for this server from the password file; `None` if the address has one or the file
+    /// has none.
     pub(crate) password: Option<Password>,
-    /// Choice of TLS.
+    /// Whether the connection uses TLS.
     pub(crate) sslmode: SslMode,
-    /// Kind of server that is accepted.
+    /// Kind of server that is accepted, such as one that allows writing.
     pub(crate) target: TargetSessionAttrs,
-    /// True if the candidate is tried only after the one before was refused because of its choice
+    /// True if this candidate is tried only when the previous one was refused because of its choice
     /// of TLS.
     pub(crate) fallback: bool,
 }
 
-/// Returns the servers that `parameters` name, each with its port.
+/// Returns the servers that `parameters` name, each with its port (5432 by default); empty if no
+/// host is named.
 ///
 /// # Errors
-/// Fails with a message about the faulty part. It quotes nothing, because the text may be part of a
+/// Returns a message about the faulty part. It quotes nothing, because the text may be part of a
 /// password that was not encoded.
 pub(crate) fn endpoints(parameters: &ConnectionParameters) -> Result<Vec<Endpoint>, String> {
     let named = match (parameters.get("host"), parameters.get("hostaddr")) {
@@ -67,7 +70,8 @@ pub(crate) fn endpoints(parameters: &ConnectionParameters) -> Result<Vec<Endpoin
     Ok(hosts.into_iter().enumerate().map(endpoint).collect())
 }
 
-/// Parses ports between commas; an empty one is 5432.
+/// Parses ports separated by commas; an empty one is 5432. Fails with a message if one is no number
+/// from 1 to 65535.
 fn ports(text: &str) -> Result<Vec<u16>, String> {
     let read = text.split(',').map(|port| match port.trim() {
         "" => Some(DEFAULT_PORT),
@@ -79,8 +83,9 @@ fn ports(text: &str) -> Result<Vec<u16>, String> {
     })
 }
 
-/// Parses `target_session_attrs` into the kinds of server to try, in order. Drivers recognize a
-/// primary because it accepts transactions that write.
+/// Parses the value of `target_session_attrs` (`any` if `None`) into the kinds of server to try, in
+/// order. Fails with a message for an unknown value. Drivers recognize a primary by its accepting
+/// transactions that write.
 pub(crate) fn targets(name: Option<&str>) -> Result<&'static [TargetSessionAttrs], String> {
     use TargetSessionAttrs::{Any, ReadOnly, ReadWrite};
     Ok(match name.unwrap_or("any") {
@@ -92,8 +97,8 @@ pub(crate) fn targets(name: Option<&str>) -> Result<&'static [TargetSessionAttrs
     })
 }
 
-/// Combines each server with each choice of TLS that the mode allows, for each target. `password`
-/// returns the password for a server from the password file.
+/// Combines, for each of `targets` in turn, each server with each choice of TLS that the mode
+/// allows. `password` returns the password for a server from the password file.
 pub(crate) fn combine(
     endpoints: &[Endpoint],
     tls: &TlsSettings,

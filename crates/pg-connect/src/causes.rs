@@ -1,10 +1,11 @@
-//! Causes of errors. Drivers wrap them, and not always as a source.
+//! Causes of errors of drivers, which wrap them, and not always as a source.
 
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
 
-/// Returns an error and its causes on one line, without repetitions.
+/// Formats an error and its causes on one line, separated by `: `. A cause whose text is already
+/// contained is left out.
 pub fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -18,7 +19,8 @@ pub fn error_chain(error: &dyn Error) -> String {
     text
 }
 
-/// Returns the first cause of type `E`, also one inside an [`io::Error`].
+/// Returns the first cause of `error` that has type `E`, also one inside an [`io::Error`]; `error`
+/// itself is not examined. `None` if there is none.
 pub fn find_cause<E: Error + 'static>(error: &dyn Error) -> Option<&E> {
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -36,14 +38,14 @@ pub fn find_cause<E: Error + 'static>(error: &dyn Error) -> Option<&E> {
     None
 }
 
-/// Returns true if TLS failed, in whatever way.
+/// Returns true if `error` is a failure of TLS, such as of the handshake or of the certificate.
 pub fn is_tls_error(error: &dyn Error) -> bool {
     find_cause::<rustls::Error>(error).is_some()
         || error.to_string().starts_with("error performing TLS")
 }
 
-/// Explains, in terms of `sslmode`, why the server's certificate was refused; `None` if that is not
-/// the cause of `error`.
+/// Returns a sentence on why the server's certificate was refused, in terms of `sslmode`; `None` if
+/// `error` has another cause, or a rarer fault of the certificate.
 pub fn certificate_problem(error: &dyn Error) -> Option<&'static str> {
     use rustls::CertificateError as Problem;
     let Some(rustls::Error::InvalidCertificate(problem)) = find_cause(error) else {

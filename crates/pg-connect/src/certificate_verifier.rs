@@ -1,4 +1,4 @@
-//! Verification of a server's certificate by `sslmode`.
+//! Verification of a server's certificate as far as `sslmode` demands it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,22 +12,23 @@ use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureSc
 use crate::pem::certificates;
 use crate::tls_mode::TlsMode;
 
-/// Verifier of the server's certificate, as the mode demands, and of the server's possession of the
-/// key.
+/// Verifier of the server's certificate, as `sslmode` demands, and always of the server's
+/// possession of the certificate's key.
 #[derive(Debug)]
 pub(crate) struct CertificateVerifier {
     provider: Arc<CryptoProvider>,
-    /// Trusted authorities; absent if the certificate is not checked.
+    /// Trusted authorities; `None` if the certificate is not checked.
     authorities: Option<Arc<WebPkiServerVerifier>>,
-    /// True if the certificate must be for the name of the host.
+    /// True if the certificate must be issued for the name of the host.
     names: bool,
 }
 
 impl CertificateVerifier {
-    /// Creates a verifier for `mode` that trusts the authorities in the file `roots`.
+    /// Creates a verifier for `mode`. From `verify-ca` on it trusts the authorities in the PEM file
+    /// `roots`; below, `roots` is not read.
     ///
     /// # Errors
-    /// Fails with a message that names the file.
+    /// Returns a message if `mode` needs authorities and `roots` is `None` or cannot be read.
     pub(crate) fn new(
         mode: TlsMode,
         roots: Option<&Path>,

@@ -5,31 +5,32 @@
 //! follow `conninfo_parse` and `conninfo_uri_parse_options`. Errors never quote text that may be
 //! part of a password, because a password that is not correctly encoded may look like anything.
 
-/// Schemes of an address in the form of a URL.
+/// Schemes of an address that is written as a URL.
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
-/// Advice on characters that must be encoded in a URL.
+/// Advice on characters that must be percent-encoded in a URL.
 const ENCODED: &str = "write @ / : ? # % in a user's name or password as %40 %2F %3A %3F %23 %25";
 const QUOTED: &str =
     "a value with spaces or quotes is written 'like this', with \\' and \\\\ for ' and \\";
 
-/// Keywords with their values, in order.
+/// Keywords with their values, in the order of the connection string.
 pub(crate) type Pairs = Vec<(String, String)>;
 
-/// Returns true if `text` is an address in the form of a URL.
+/// Returns true if `text` begins with a scheme of PostgreSQL, so that it is an address as a URL.
 pub(crate) fn is_url(text: &str) -> bool {
     SCHEMES.iter().any(|scheme| text.starts_with(scheme))
 }
 
-/// Parses the keywords of `text` with their values.
+/// Parses a connection string in either form and returns its keywords with their values, unchecked
+/// and possibly repeated.
 ///
 /// # Errors
-/// Fails with a message about the mistake, which contains no part of a password.
+/// Returns a message about the mistake, which contains no part of a password.
 pub(crate) fn pairs(text: &str) -> Result<Pairs, String> {
     let url = SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme));
     url.map_or_else(|| parse_keywords(text), parse_url)
 }
 
-/// Parses the part of a URL after its scheme.
+/// Parses the part of a URL after its scheme into keywords and values. Empty parts are left out.
 fn parse_url(text: &str) -> Result<Pairs, String> {
     let mut pairs = Pairs::new();
     let mut add = |keyword: &str, value: &str| -> Result<(), String> {
@@ -76,8 +77,9 @@ fn parse_url(text: &str) -> Result<Pairs, String> {
     Ok(pairs)
 }
 
-/// Splits `host:port,[address]:port` into hosts and ports, each as a list with commas. The list of
-/// ports is empty if none is given.
+/// Splits `host:port,[address]:port` into hosts and ports, each as a list with commas in the same
+/// order. The list of ports is empty if no port is given. Fails with a message on wrong brackets or
+/// colons.
 fn split_servers(text: &str) -> Result<(String, String), String> {
     let (mut hosts, mut ports) = (Vec::new(), Vec::new());
     for server in text.split(',') {
@@ -112,7 +114,8 @@ fn split_servers(text: &str) -> Result<(String, String), String> {
     Ok((hosts.join(","), ports))
 }
 
-/// Decodes percent-encoded `text`, which errors call `of`.
+/// Decodes the percent-encoded `text`. Fails with a message that calls it `of` if a `%` is not
+/// followed by two hexadecimal digits, or the result has a zero byte or is not UTF-8.
 fn decoded(text: &str, of: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -139,7 +142,8 @@ fn decoded(text: &str, of: &str) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| format!("{of} is not UTF-8"))
 }
 
-/// Parses `keyword = value` pairs separated by white space.
+/// Parses `keyword = value` pairs separated by white space. Fails with a message that quotes no
+/// value.
 fn parse_keywords(text: &str) -> Result<Pairs, String> {
     let mut pairs = Pairs::new();
     let mut rest = text.trim_start();
@@ -165,8 +169,8 @@ fn parse_keywords(text: &str) -> Result<Pairs, String> {
     Ok(pairs)
 }
 
-/// Splits `text` into the value at its beginning and the text after it; `None` if its quote is not
-/// closed.
+/// Splits `text` into the value at its beginning, without quotes and backslashes, and the text
+/// after it; `None` if its quote is not closed.
 fn value(text: &str) -> Option<(String, &str)> {
     let (quoted, text) = match text.strip_prefix('\'') {
         Some(text) => (true, text),
@@ -199,7 +203,7 @@ mod tests {
         pairs.collect::<Vec<_>>().join("|")
     }
 
-    /// Includes the URLs of libpq's own tests.
+    /// Includes examples of URLs from libpq's own tests.
     #[test]
     fn a_url_is_read_as_libpq_reads_it() {
         for (url, read) in [
@@ -294,7 +298,8 @@ mod tests {
     }
 
     proptest! {
-        /// Verifies that any password is preserved, encoded or quoted.
+        /// Verifies that any password is parsed unchanged, encoded in a URL or quoted in a keyword
+        /// string.
         #[test]
         fn a_password_comes_through_both_forms(password in "\\PC{1,20}") {
             let all = percent_encoding::NON_ALPHANUMERIC;
@@ -307,7 +312,7 @@ mod tests {
             prop_assert!(read.contains(&wanted));
         }
 
-        /// Verifies that any text gives pairs or an error, never a panic.
+        /// Verifies that any text is parsed to pairs or an error, and never panics.
         #[test]
         fn no_text_brings_the_reader_down(text in "\\PC*", form in 0..3) {
             let _ = pairs(&match form {

@@ -1,4 +1,4 @@
-//! Addresses without their passwords, for output and for errors.
+//! Addresses without their passwords, for output and error messages.
 
 use std::fmt::Write as _;
 
@@ -8,8 +8,8 @@ use crate::login::Login;
 use crate::parameters::ConnectionParameters;
 use crate::password::MASK;
 
-/// Returns the address of `login` at `endpoints` without a password, with the parameters that were
-/// given.
+/// Formats the address of `login` at `endpoints` as a URL without the password, with those
+/// parameters of the address that are safe to show.
 pub(crate) fn redacted(
     login: &Login,
     endpoints: &[Endpoint],
@@ -37,7 +37,8 @@ pub(crate) fn redacted(
     shown
 }
 
-/// Returns an address that cannot be parsed, without any text that may be part of a password.
+/// Formats an address that could not be parsed. Text that may be part of a password is masked with
+/// `***` or left out.
 pub(crate) fn masked(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://").filter(|_| conninfo::is_url(text)) else {
         return masked_keywords(text);
@@ -73,7 +74,8 @@ pub(crate) fn masked(text: &str) -> String {
     format!("{scheme}://{rest}{mark}{}", shown.join("&"))
 }
 
-/// Returns true if `text` consists only of ports, hosts of further servers, and a database.
+/// Returns true if `text`, which follows the first colon after the scheme, begins with a port (or
+/// with nothing before a comma or slash), so that it is no password.
 fn is_ports(text: &str) -> bool {
     let port = text.split([',', '/']).next().unwrap_or_default();
     port.is_empty() || port.parse::<u16>().is_ok() || text.contains(']')
@@ -90,7 +92,8 @@ fn masked_keywords(text: &str) -> String {
     shown.join(" ")
 }
 
-/// Returns a parameter in a form that may be shown; `None` if not even its name may be.
+/// Returns the parameter `name` as `name=value`, with `***` as the value if that may be secret;
+/// `None` if not even the name may be shown, because it is no word.
 fn masked_parameter(name: &str, value: &str) -> Option<String> {
     let is_word = |c: char| c.is_ascii_lowercase() || c == '_';
     let known = SHOWN.contains(&name);
@@ -101,7 +104,7 @@ fn masked_parameter(name: &str, value: &str) -> Option<String> {
     })
 }
 
-/// Parameters whose values are not secret.
+/// Parameters whose values are not secret and may be shown.
 const SHOWN: [&str; 10] = [
     "host",
     "hostaddr",

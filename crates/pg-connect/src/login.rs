@@ -1,4 +1,4 @@
-//! Login: user, password, database and options, for each driver.
+//! Login to a server: user, password, database and options, in the forms that the drivers need.
 
 use std::time::Duration;
 
@@ -10,17 +10,16 @@ use crate::environment::EnvironmentVariables;
 use crate::parameters::ConnectionParameters;
 use crate::session_settings::SessionSettings;
 
-/// Default time-out of connecting.
+/// Time-out of connecting if the address gives none.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Name of the user if neither the address nor the system gives one.
+/// User name if neither the address nor the operating system gives one.
 const UNKNOWN_USER: &str = "unknown";
 
-/// Data of a connection apart from the server.
+/// User, password, database and options of a connection, without the server.
 #[derive(Clone)]
 pub(crate) struct Login {
     config: Config,
-    /// Settings of new sessions. They are kept apart from `config`, because sqlx needs them in
-    /// another form.
+    /// Settings of new sessions. They are also in `config`; sqlx needs them in another form.
     #[cfg(feature = "sqlx")]
     settings: SessionSettings,
 }
@@ -33,10 +32,11 @@ impl std::fmt::Debug for Login {
 }
 
 impl Login {
-    /// Creates the login from `parameters`. The default user is the one who runs this process.
+    /// Creates the login from `parameters`. By default, the user is the one who runs this process,
+    /// and the database has the user's name.
     ///
     /// # Errors
-    /// Fails with a message about the faulty parameter.
+    /// Returns a message about the faulty parameter.
     pub(crate) fn from_parameters(
         parameters: &ConnectionParameters,
         environment: &EnvironmentVariables<'_>,
@@ -73,22 +73,25 @@ impl Login {
         self.config.get_user().unwrap_or_default()
     }
 
-    /// Returns the name of the database.
+    /// Returns the name of the database to connect to.
     pub(crate) fn database(&self) -> &str {
         self.config.get_dbname().unwrap_or_default()
     }
 
-    /// Returns true if a login that is not bound to the TLS channel is refused.
+    /// Returns true if a login that is not bound to the TLS channel is refused
+    /// (`channel_binding=require`).
     pub(crate) fn requires_channel_binding(&self) -> bool {
         self.config.get_channel_binding() == ChannelBinding::Require
     }
 
-    /// Returns the password in the address or its variable.
+    /// Returns the password from the address or from `PGPASSWORD`; `None` if neither has one. That
+    /// of a password file is not included.
     pub(crate) fn password(&self) -> Option<&[u8]> {
         self.config.get_password()
     }
 
-    /// Returns the settings of tokio-postgres for `candidate`.
+    /// Returns the settings of tokio-postgres for connecting to `candidate`, with `application` as
+    /// the name of the application.
     pub(crate) fn config(&self, candidate: &Candidate, application: &str) -> Config {
         let mut config = self.config.clone();
         candidate.endpoint.apply_to(&mut config);
@@ -102,14 +105,15 @@ impl Login {
         config
     }
 
-    /// Returns the settings of new sessions.
+    /// Returns the settings that new sessions are to have.
     #[cfg(feature = "sqlx")]
     pub(crate) fn settings(&self) -> &SessionSettings {
         &self.settings
     }
 }
 
-/// Parses the time-out of connecting; 0 means no time-out, which is `None`.
+/// Parses the time-out of connecting, in whole seconds. Without a value it is 5 s; 0 and negative
+/// values mean no time-out, which is `None`. Fails with a message if the value is no number.
 fn connect_timeout(seconds: Option<&str>) -> Result<Option<Duration>, String> {
     let Some(seconds) = seconds else {
         return Ok(Some(CONNECT_TIMEOUT));

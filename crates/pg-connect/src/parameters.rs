@@ -7,7 +7,8 @@ use crate::conninfo;
 use crate::environment::EnvironmentVariables;
 use crate::unsupported::{self, IGNORED};
 
-/// Supported parameters, each with the environment variable that replaces it if it is missing.
+/// Supported parameters, each with the environment variable that gives its value if the address
+/// does not.
 const SUPPORTED: [(&str, &str); 15] = [
     ("host", "PGHOST"),
     ("hostaddr", "PGHOSTADDR"),
@@ -26,16 +27,16 @@ const SUPPORTED: [(&str, &str); 15] = [
     ("connect_timeout", "PGCONNECT_TIMEOUT"),
 ];
 
-/// Parameters that a redacted address shows elsewhere, or not at all.
+/// Parameters that a redacted address shows in another place than its query string, or not at all.
 const NOT_SHOWN: [&str; 7] = [
     "host", "hostaddr", "port", "user", "password", "dbname", "options",
 ];
 
-/// Parameters by name.
+/// Parameters of a connection by name, from the address and the environment.
 #[derive(Default)]
 pub(crate) struct ConnectionParameters {
     values: BTreeMap<&'static str, String>,
-    /// Names of the parameters in the address itself, in order.
+    /// Names of the parameters that the address itself gives, in their order there.
     given: Vec<&'static str>,
 }
 
@@ -49,11 +50,12 @@ impl std::fmt::Debug for ConnectionParameters {
 }
 
 impl ConnectionParameters {
-    /// Parses `address`, a URL or a keyword string. Environment variables replace missing
-    /// parameters.
+    /// Parses `address`, a URL or a keyword string. Environment variables give the values of
+    /// missing parameters; of a parameter that is given twice, the last value holds.
     ///
     /// # Errors
-    /// Fails with a message about the mistake, or about a parameter that not every driver supports.
+    /// Returns a message about the mistake, or about a parameter or variable that not every driver
+    /// supports.
     pub(crate) fn parse(
         address: &str,
         environment: &EnvironmentVariables<'_>,
@@ -84,13 +86,15 @@ impl ConnectionParameters {
         }
     }
 
-    /// Returns a parameter from the address or its variable.
+    /// Returns the value of the parameter `name` from the address or its environment variable;
+    /// `None` if neither gives one.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }
 
-    /// Returns the parameters of the address as a query string, for a redacted address that works
-    /// once the password is added.
+    /// Returns those parameters of the address that are not shown elsewhere as
+    /// `name=value&name=value`, for a redacted address that works once the password is added; empty
+    /// if there are none.
     pub(crate) fn query(&self) -> String {
         let shown = self.given.iter().filter(|name| !NOT_SHOWN.contains(name));
         let pairs = shown.map(|name| format!("{name}={}", self.values[name]));
@@ -98,8 +102,8 @@ impl ConnectionParameters {
     }
 }
 
-/// Returns the message about an unknown parameter. Its name is shown only if it is a word, because
-/// other text may be part of a password that was not encoded.
+/// Returns a message about an unknown parameter. It contains the name only if that is a word,
+/// because other text may be part of a password that was not encoded.
 fn unknown(name: &str) -> String {
     let is_word = |c: char| c.is_ascii_lowercase() || c == '_';
     if name == "pgbouncer" {

@@ -1,19 +1,19 @@
 //! Password that is never shown.
 
-/// Password of a login. Its `Debug` output is a mask, and it has no `Display`.
+/// Password of a login, never empty. Its `Debug` output is a mask, and it has no `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Password(String);
 
-/// Text that replaces a password.
+/// Text that is shown in place of a password or another secret.
 pub(crate) const MASK: &str = "***";
 
 impl Password {
-    /// Creates a password; `None` if it is empty, which libpq treats as none.
+    /// Creates a password; `None` if it is empty, which libpq treats as no password.
     pub(crate) fn new(password: String) -> Option<Self> {
         (!password.is_empty()).then_some(Self(password))
     }
 
-    /// Returns the password itself, for a driver.
+    /// Returns the password in clear text, for a driver.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }

@@ -1,5 +1,5 @@
-//! Password file: lines `host:port:database:user:password`.
-//! Source: PostgreSQL manual, chapter *libpq*, *The Password File*.
+//! Password file (`~/.pgpass`) with lines `host:port:database:user:password`. Source: PostgreSQL
+//! manual, chapter *libpq*, *The Password File*.
 
 use std::fs;
 use std::path::Path;
@@ -7,29 +7,31 @@ use std::path::Path;
 use crate::endpoint::Endpoint;
 use crate::password::Password;
 
-/// Default directories of a server's Unix socket; lines for `localhost` also apply to them.
+/// Default directories of a server's Unix socket; lines of a password file for `localhost` also
+/// apply to them.
 const DEFAULT_SOCKETS: [&str; 2] = ["/tmp", "/var/run/postgresql"];
 
-/// Lines of a password file.
+/// Lines of a password file; empty if it does not exist or was not read.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct PasswordFile {
     lines: Vec<PasswordLine>,
-    /// Reason for which the file was not read although it exists; absent otherwise.
+    /// Reason, with the file's path, for which the file was not read although it exists; `None`
+    /// otherwise.
     pub(crate) refused: Option<String>,
 }
 
-/// Line of the file.
+/// Line of a password file: the logins to which it applies, and their password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct PasswordLine {
-    /// Host, port, database and user; `None` for `*`, which matches any.
+    /// Host, port, database and user, in this order; `None` for `*`, which matches any.
     login: [Option<String>; 4],
-    /// Password; absent if the field is empty.
+    /// Password; `None` if the field is empty.
     password: Option<Password>,
 }
 
 impl PasswordFile {
-    /// Reads `file`. If it does not exist there are no passwords. If other users have access to it,
-    /// it is not read, as in libpq.
+    /// Reads `file`. If it does not exist, there are no lines. If other users have access to it, it
+    /// is not read, as in libpq, and `refused` is set. Lines of another form are skipped.
     pub(crate) fn read(file: &Path) -> Self {
         let refused = |why: &str| Self {
             lines: Vec::new(),
@@ -53,7 +55,8 @@ impl PasswordFile {
         }
     }
 
-    /// Returns the password of the first line that matches this login.
+    /// Returns the password of the first line that matches the login of `user` to `database` at
+    /// `endpoint`; `None` if no line matches, or its password is empty.
     pub(crate) fn find(
         &self,
         endpoint: &Endpoint,
@@ -71,7 +74,7 @@ impl PasswordFile {
     }
 }
 
-/// Returns true if the group or others have any permission on a file.
+/// Returns true if the group or other users have any permission on a file.
 #[cfg(unix)]
 fn is_open_to_others(found: &fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
@@ -84,8 +87,8 @@ fn is_open_to_others(_: &fs::Metadata) -> bool {
 }
 
 impl PasswordLine {
-    /// Parses fields between colons; a backslash makes the next character an ordinary one. `None`
-    /// for a comment, and for a line with too few fields.
+    /// Parses a line: fields between colons, in which a backslash makes the next character an
+    /// ordinary one. `None` for a comment, and for a line with fewer than five fields.
     fn parse(text: &str) -> Option<Self> {
         if text.starts_with('#') {
             return None;
@@ -111,8 +114,8 @@ impl PasswordLine {
     }
 }
 
-/// Splits `text` into its first field and the text after the colon that ends it; `None` if there is
-/// no colon.
+/// Splits `text` into its first field, without backslashes, and the text after the colon that ends
+/// it; the latter is `None` if there is no such colon.
 fn first_field(text: &str) -> (String, Option<&str>) {
     let mut field = String::new();
     let mut chars = text.char_indices();

@@ -7,10 +7,11 @@ use rustls::pki_types::pem::PemObject as _;
 
 use crate::causes::error_chain;
 
-/// Reads all certificates of `file`, which must have at least one.
+/// Reads all certificates of the PEM file `file`, in their order.
 ///
 /// # Errors
-/// Fails with a message that names the file.
+/// Returns a message with the file's path if it cannot be read, has a malformed certificate, or has
+/// none.
 pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let read = CertificateDer::pem_file_iter(file).map_err(|error| unreadable(file, &error))?;
     let chain: Vec<_> = read
@@ -22,7 +23,7 @@ pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
     Ok(chain)
 }
 
-/// Returns a message that `file` could not be read, with the reason.
+/// Formats the message that `file` could not be read, with the error and its causes.
 pub(crate) fn unreadable(file: &Path, error: &dyn std::error::Error) -> String {
     format!("cannot read {}: {}", file.display(), error_chain(error))
 }

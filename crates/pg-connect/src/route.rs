@@ -1,4 +1,4 @@
-//! Route to a server: the selection among the candidates for connecting.
+//! Route to a server: the candidates for connecting, and the one that was selected.
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,8 +12,8 @@ use crate::causes::is_tls_error;
 use crate::error::ConnectError;
 use crate::tls::TlsSettings;
 
-/// Candidates for connecting, in the order in which they are tried. The first connection selects
-/// the one that all later connections use.
+/// Candidates for connecting, in the order in which they are tried. The first successful connection
+/// selects the one that all later connections use. Clones share the selection.
 #[derive(Debug, Clone)]
 pub(crate) struct Route {
     candidates: Vec<Candidate>,
@@ -21,7 +21,7 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Creates a route with `candidates`, of which there must be at least one.
+    /// Creates a route without a selection. `candidates` must not be empty.
     pub(crate) fn new(candidates: Vec<Candidate>) -> Self {
         Self {
             candidates,
@@ -29,12 +29,13 @@ impl Route {
         }
     }
 
-    /// Returns the selected candidate; the first one if none was selected yet.
+    /// Returns the selected candidate, or the first one if none is selected yet.
     pub(crate) fn candidate(&self) -> &Candidate {
         &self.candidates[self.settled.get().copied().unwrap_or(0)]
     }
 
-    /// Returns the position of the selected candidate; `None` before the first connection.
+    /// Returns the position of the selected candidate, counted from 0; `None` if none is selected
+    /// yet.
     pub(crate) fn settled(&self) -> Option<usize> {
         self.settled.get().copied()
     }
@@ -47,11 +48,12 @@ impl Route {
         }
     }
 
-    /// Opens a connection with the settings that `config` returns for a candidate. A task on the
-    /// current runtime handles its input and output.
+    /// Opens a connection with the settings that `config` returns for a candidate, and selects that
+    /// candidate. If none is selected yet, tries them in turn. A task on the current tokio runtime
+    /// handles the connection's input and output.
     ///
     /// # Errors
-    /// Fails with the error of the last candidate that was tried.
+    /// Returns the error of the last candidate that was tried.
     pub(crate) async fn connect(
         &self,
         tls: &TlsSettings,
@@ -83,8 +85,9 @@ impl Route {
         }
     }
 
-    /// Returns the candidate to try after `tried` failed with `error`. If a server refused the
-    /// login, no other server is tried, because that server was the intended one.
+    /// Returns the position of the candidate to try after the one at `tried` failed with `error`;
+    /// `None` if there is none. If a server refused the login, no other server is tried, because
+    /// that server was the intended one.
     fn next(&self, tried: usize, error: &ConnectError) -> Option<usize> {
         let next = tried + 1;
         if self.candidates.get(next)?.fallback {
@@ -101,9 +104,9 @@ impl Route {
     }
 }
 
-/// Opens a connection with `config`, whose input and output a task on the current runtime handles.
-/// The time-out of `config` bounds the whole, as in libpq; the driver alone would wait forever for
-/// a server that accepts the connection and does not answer.
+/// Opens a connection with `config`; a task on the current tokio runtime handles its input and
+/// output. The time-out of `config` limits connecting and login together, as in libpq; the driver
+/// alone would wait forever for a server that accepts the connection and does not answer.
 async fn open(config: &Config, tls: &TlsSettings) -> Result<Client, ConnectError> {
     let opening = config.connect(tls.connector());
     let (client, connection) = match config.get_connect_timeout() {

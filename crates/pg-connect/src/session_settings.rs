@@ -3,20 +3,20 @@
 
 use crate::environment::EnvironmentVariables;
 
-/// Variables, each with the server's setting that it determines.
+/// Environment variables, each with the server setting whose value it gives.
 const VARIABLES: [(&str, &str); 3] = [
     ("PGDATESTYLE", "datestyle"),
     ("PGTZ", "timezone"),
     ("PGGEQO", "geqo"),
 ];
-/// Value, in any case, that leaves the server's own setting unchanged.
+/// Value of such a variable, in any case, that leaves the server's own setting unchanged.
 const DEFAULT: &str = "default";
 
-/// Settings that sqlx itself sets at login, which override all options.
+/// Settings that sqlx itself sets at login, which overrides the session's options.
 #[cfg(feature = "sqlx")]
 const SET_BY_SQLX: [&str; 2] = ["timezone", "datestyle"];
 
-/// Settings of new sessions.
+/// Settings of new sessions: the options of the address, and settings from environment variables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SessionSettings {
     options: Option<String>,
@@ -24,7 +24,7 @@ pub(crate) struct SessionSettings {
 }
 
 impl SessionSettings {
-    /// Combines `options` with the settings that environment variables determine.
+    /// Combines the session's `options` with the settings that environment variables give.
     pub(crate) fn new(options: Option<String>, environment: &EnvironmentVariables<'_>) -> Self {
         let asked = VARIABLES.iter().filter_map(|(variable, setting)| {
             let value = environment.get(variable)?;
@@ -36,8 +36,8 @@ impl SessionSettings {
         }
     }
 
-    /// Returns all settings as session options; `None` if there are none. Later ones prevail, so
-    /// variables override options, as in libpq.
+    /// Returns all settings as the text of a session's `options`, such as `-c geqo=off`; `None` if
+    /// there are none. Those of variables come last and prevail, as in libpq.
     pub(crate) fn options(&self) -> Option<String> {
         let variables = self.variables.iter();
         let ours = variables.map(|(setting, value)| format!("-c {setting}={}", escaped(value)));
@@ -45,15 +45,15 @@ impl SessionSettings {
         (!all.is_empty()).then(|| all.join(" "))
     }
 
-    /// Returns true if `setting` is among them.
+    /// Returns true if the options or variables set `setting`, named in lower case.
     #[cfg(feature = "sqlx")]
     pub(crate) fn has(&self, setting: &str) -> bool {
         let options = self.options();
         settings(options.as_deref().unwrap_or_default()).any(|(name, _)| name == setting)
     }
 
-    /// Returns statements that set the settings which sqlx overrides at login; `None` if there are
-    /// none.
+    /// Returns SQL statements for the settings which sqlx overrides at login; `None` if none of
+    /// these is set.
     #[cfg(feature = "sqlx")]
     pub(crate) fn statements(&self) -> Option<String> {
         let options = self.options()?;
@@ -67,9 +67,9 @@ impl SessionSettings {
     }
 }
 
-/// Parses the settings in `options` as the server does: `-c name=value`, `-cname=value` and
-/// `--name=value`, with names in any case and `-` for `_`. Source: PostgreSQL's
-/// `process_postgres_switches` and `ParseLongOption`.
+/// Parses the names and values of the settings in `options`, in their order, as the server does:
+/// `-c name=value`, `-cname=value` and `--name=value`, with names in any case and `-` for `_`.
+/// Other words are skipped. Source: PostgreSQL's `process_postgres_switches` and `ParseLongOption`.
 #[cfg(feature = "sqlx")]
 fn settings(options: &str) -> impl Iterator<Item = (String, String)> {
     let mut words = words(options).into_iter();
@@ -89,8 +89,8 @@ fn settings(options: &str) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// Splits `options` into words. A backslash makes the next character an ordinary one, even white
-/// space. Source: PostgreSQL's `pg_split_opts`.
+/// Splits `options` into words at white space. A backslash makes the next character an ordinary
+/// one, even white space. Source: PostgreSQL's `pg_split_opts`.
 #[cfg(feature = "sqlx")]
 fn words(options: &str) -> Vec<String> {
     let (mut words, mut word) = (Vec::new(), None::<String>);
@@ -111,7 +111,7 @@ fn words(options: &str) -> Vec<String> {
     words
 }
 
-/// Escapes `value` as one word of a session's options.
+/// Escapes `value` with backslashes so that it is one word in a session's options.
 fn escaped(value: &str) -> String {
     let mut word = String::with_capacity(value.len());
     for character in value.chars() {

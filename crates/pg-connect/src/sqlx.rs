@@ -1,4 +1,4 @@
-//! Settings for sqlx: the same server, login and TLS as for tokio-postgres.
+//! Settings for the driver sqlx: the same server, login and TLS as for tokio-postgres.
 
 use std::str::FromStr as _;
 
@@ -13,16 +13,17 @@ use crate::tls::TlsSettings;
 use crate::tls_mode::TlsMode;
 
 impl Address {
-    /// Returns settings for sqlx. Each new session must first execute [`Address::sqlx_statements`].
+    /// Returns settings for sqlx, with `application` as the name of the application. Each new
+    /// session must first execute [`Address::sqlx_statements`].
     pub fn sqlx(&self, application: &str) -> PgConnectOptions {
         let candidate = self.route.candidate();
         let options = connect_options(&self.login, candidate, application);
         with_tls(options, &self.tls, candidate.sslmode)
     }
 
-    /// Returns the statements that each new session of sqlx must execute first; `None` if there are
+    /// Returns SQL statements that each new session of sqlx must execute first; `None` if there are
     /// none. They are needed because sqlx sets its own time zone and date style at login, which
-    /// override the options.
+    /// overrides the options of the address.
     pub fn sqlx_statements(&self) -> Option<String> {
         self.login.settings().statements()
     }
@@ -62,7 +63,8 @@ fn connect_options(login: &Login, candidate: &Candidate, application: &str) -> P
     }
 }
 
-/// Adds TLS to `options`. `sslmode` decides whether the connection uses TLS.
+/// Adds the TLS settings to `options`: the mode for a candidate with `sslmode`, and the files of
+/// certificates and key.
 fn with_tls(options: PgConnectOptions, tls: &TlsSettings, sslmode: SslMode) -> PgConnectOptions {
     let mut options = options.ssl_mode(match (sslmode, tls.mode) {
         (SslMode::Disable, _) => PgSslMode::Disable,

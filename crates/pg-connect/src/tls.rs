@@ -1,4 +1,5 @@
-//! TLS as `sslmode` demands it. Source: PostgreSQL manual, chapter *libpq*, *SSL Support*.
+//! TLS settings as `sslmode` demands them. Source: PostgreSQL manual, chapter *libpq*, *SSL
+//! Support*.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,13 +17,15 @@ use crate::pem::{certificates, unreadable};
 use crate::tls_mode::TlsMode;
 use crate::tls_stream::RustlsConnector;
 
-/// TLS settings for all drivers.
+/// TLS settings of an address, for all drivers.
 #[derive(Clone)]
 pub(crate) struct TlsSettings {
     pub(crate) mode: TlsMode,
-    /// File with certificates of authorities; absent where the server's certificate is not checked.
+    /// PEM file with the certificates of trusted authorities; `None` if the server's certificate is
+    /// not checked.
     pub(crate) roots: Option<PathBuf>,
-    /// Files with the client's certificate and its key.
+    /// PEM files with the client's certificate and its key; `None` if the client shows no
+    /// certificate.
     pub(crate) client: Option<(PathBuf, PathBuf)>,
     config: Arc<ClientConfig>,
 }
@@ -34,10 +37,12 @@ impl std::fmt::Debug for TlsSettings {
 }
 
 impl TlsSettings {
-    /// Reads the certificates that the parameters name, or those in `~/.postgresql`.
+    /// Creates the settings from `parameters`. Reads the certificates and key that they name, or
+    /// those in `~/.postgresql`.
     ///
     /// # Errors
-    /// Fails with a message that names the file.
+    /// Returns a message about the value of `sslmode`, or about the file that is missing, cannot be
+    /// read, or is a key that other users may read.
     pub(crate) fn load(
         parameters: &ConnectionParameters,
         environment: &EnvironmentVariables<'_>,
@@ -63,7 +68,8 @@ impl TlsSettings {
         })
     }
 
-    /// Returns settings with which the name in the certificate is not checked.
+    /// Returns settings with which the name in the server's certificate is not checked. If the
+    /// files can no longer be read, returns these settings unchanged.
     #[must_use]
     pub(crate) fn without_names(&self) -> Self {
         let mode = self.mode.min(TlsMode::VerifyCa);
@@ -78,14 +84,14 @@ impl TlsSettings {
         }
     }
 
-    /// Returns the connector for drivers that use a stream.
+    /// Returns the connector that tokio-postgres and drivers on streams use.
     pub(crate) fn connector(&self) -> RustlsConnector {
         RustlsConnector::new(Arc::clone(&self.config))
     }
 }
 
-/// Returns the file that parameter `name` names, or else the file `usual` in `~/.postgresql`, if
-/// that exists.
+/// Returns the file that the parameter `name` names, or else the file `usual` in `~/.postgresql` if
+/// that exists; `None` otherwise.
 fn file(
     parameters: &ConnectionParameters,
     environment: &EnvironmentVariables<'_>,
@@ -142,8 +148,8 @@ fn config(
         .map_err(|error| format!("{} and {}: {error}", certificate.display(), key.display()))
 }
 
-/// Returns true if other users have access to a key. A key that root owns may be readable by its
-/// group, as certificates of a system are.
+/// Returns true if users have access to a key who should not: any but its owner. A key that root
+/// owns may also be readable by its group, as keys of a system are.
 #[cfg(unix)]
 fn is_open_to_others(found: &fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;

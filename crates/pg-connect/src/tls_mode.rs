@@ -1,19 +1,20 @@
-//! Values of `sslmode`. Source: PostgreSQL manual, chapter *libpq*, *SSL Mode Descriptions*.
+//! Values of the parameter `sslmode`. Source: PostgreSQL manual, chapter *libpq*, *SSL Mode
+//! Descriptions*.
 
-/// Value of `sslmode`, from the least demanding to the most demanding.
+/// Value of the parameter `sslmode`, ordered from the least demanding to the most demanding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TlsMode {
-    /// No TLS.
+    /// No TLS (`disable`).
     Disable,
-    /// TLS only if the server insists.
+    /// TLS only if the server refuses connections without it (`allow`).
     Allow,
-    /// TLS if the server supports it; its certificate is not checked.
+    /// TLS if the server supports it, else none; the certificate is not checked (`prefer`).
     Prefer,
-    /// TLS or no connection; the certificate is not checked.
+    /// TLS or no connection; the certificate is not checked (`require`).
     Require,
-    /// TLS, with a certificate from a trusted authority.
+    /// TLS, with a certificate from a trusted authority for any host (`verify-ca`).
     VerifyCa,
-    /// TLS, with a certificate from a trusted authority for the name of the host.
+    /// TLS, with a certificate from a trusted authority for the name of the host (`verify-full`).
     VerifyFull,
 }
 
@@ -21,7 +22,7 @@ impl TlsMode {
     /// Parses a value of `sslmode`.
     ///
     /// # Errors
-    /// Fails with a message that lists all values.
+    /// Returns a message that lists all values.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         Ok(match text {
             "disable" => Self::Disable,

@@ -22,15 +22,16 @@ use tokio_rustls::client::TlsStream;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
-/// Signature algorithms of certificates whose hash is not SHA-256.
-/// Source: RFC 3279, RFC 4055, RFC 5758.
+/// Object identifiers of certificates' signature algorithms whose hash is not SHA-256, each with
+/// the hash. Source: RFC 3279, RFC 4055, RFC 5758.
 const OTHER_HASHES: [(&str, &Algorithm); 4] = [
     ("1.2.840.113549.1.1.12", &digest::SHA384),
     ("1.2.840.10045.4.3.3", &digest::SHA384),
     ("1.2.840.113549.1.1.13", &digest::SHA512),
     ("1.2.840.10045.4.3.4", &digest::SHA512),
 ];
-/// Signature algorithms with SHA-256, or with SHA-1, for which RFC 5929 uses SHA-256 too.
+/// Object identifiers of signature algorithms with SHA-256, and of those with SHA-1, for which RFC
+/// 5929 uses SHA-256 too.
 const SHA256: [&str; 4] = [
     "1.2.840.113549.1.1.11",
     "1.2.840.10045.4.3.2",
@@ -55,11 +56,12 @@ impl RustlsConnector {
         Self(TlsConnector::from(config))
     }
 
-    /// Performs the TLS handshake on `stream` with the server called `name`.
+    /// Performs the TLS handshake on `stream` and verifies that the server's certificate is right
+    /// for the host `name`, as far as `sslmode` demands it.
     ///
     /// # Errors
-    /// Fails if the handshake fails. A [`rustls::Error`] among the causes describes a fault of the
-    /// server's certificate.
+    /// Fails if `name` is no valid host name, or if the handshake fails. A [`rustls::Error`] among
+    /// the causes describes a fault of the server's certificate.
     pub async fn connect<S>(&self, name: &str, stream: S) -> io::Result<PgTlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -89,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for R
     }
 }
 
-/// TLS handshake to be performed, with the name that the server must have.
+/// TLS handshake that is still to be performed, with the name of the server.
 #[derive(Debug)]
 pub struct TlsHandshake(RustlsConnector, ServerName<'static>);
 
@@ -108,8 +110,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for TlsHa
 pub struct PgTlsStream<S>(TlsStream<S>);
 
 impl<S> PgTlsStream<S> {
-    /// Returns the hash of the server's certificate, to which a login can be bound; `None` if RFC
-    /// 5929 defines no hash for its signature algorithm.
+    /// Returns the hash of the server's certificate, to which a login can be bound
+    /// (`tls-server-end-point`); `None` if RFC 5929 defines no hash for its signature algorithm.
     pub fn server_end_point(&self) -> Option<Digest> {
         let certificate = self.0.get_ref().1.peer_certificates()?.first()?;
         Some(digest::digest(hash_of(certificate)?, certificate))
@@ -125,7 +127,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> tokio_postgres::tls::TlsStream for PgTls
     }
 }
 
-/// Returns the hash function for a certificate; `None` if RFC 5929 defines none.
+/// Returns the hash function for channel binding to a certificate in DER form; `None` if RFC 5929
+/// defines none or the certificate is malformed.
 fn hash_of(certificate: &[u8]) -> Option<&'static Algorithm> {
     let signed = Certificate::from_der(certificate)
         .ok()?

@@ -23,13 +23,13 @@ pub(crate) const IGNORED: [&str; 15] = [
     "tcp_user_timeout",
 ];
 
-/// Parameter that is refused, unless its value demands the behaviour that applies anyway.
+/// Parameter that is refused, unless its value demands only what holds for all drivers.
 struct UnsupportedParameter {
     parameter: &'static str,
     variable: &'static str,
-    /// Values that demand the behaviour that applies anyway.
+    /// Values that demand only what holds for all drivers, so that they are accepted.
     harmless: &'static [&'static str],
-    /// Advice what to do instead.
+    /// Advice on what to do instead.
     instead: &'static str,
 }
 
@@ -123,7 +123,8 @@ const NO_REVOCATION: &str = "leave it out: revocation lists are not read";
 const CANNOT_INSIST: &str = "leave it out: not all drivers can insist";
 
 impl UnsupportedParameter {
-    /// Refuses `value` unless it is harmless; `name` is the name under which it was given.
+    /// Refuses `value` with a message unless it is harmless; `name` is the parameter or variable
+    /// that gives it.
     fn check(&self, name: &str, value: &str) -> Result<(), String> {
         if self.harmless.contains(&value) {
             return Ok(());
@@ -137,10 +138,11 @@ impl UnsupportedParameter {
     }
 }
 
-/// Refuses a parameter of the address that is not supported.
+/// Refuses the parameter `name` of an address if drivers do not support its `value`. Unknown
+/// parameters are accepted here.
 ///
 /// # Errors
-/// Fails with a message that says what to do instead.
+/// Returns a message that says what to do instead.
 pub(crate) fn check_parameter(name: &str, value: &str) -> Result<(), String> {
     let refused = UNSUPPORTED
         .iter()
@@ -148,10 +150,10 @@ pub(crate) fn check_parameter(name: &str, value: &str) -> Result<(), String> {
     refused.map_or(Ok(()), |unsupported| unsupported.check(name, value))
 }
 
-/// Refuses an environment variable that is not supported.
+/// Refuses environment variables that set unsupported parameters.
 ///
 /// # Errors
-/// Fails with a message that says what to do instead.
+/// Returns a message about the first such variable, which says what to do instead.
 pub(crate) fn check_variables(environment: &EnvironmentVariables<'_>) -> Result<(), String> {
     for unsupported in UNSUPPORTED
         .iter()

@@ -14,9 +14,9 @@ use pg_connect::Address;
 use pg_evidence::{EvidenceCollector, Scope};
 
 const WATCHED: Duration = Duration::from_secs(5);
-/// Prefixes of the figures that are printed.
+/// Prefixes of the names of the figures that are printed.
 const FIGURES: [&str; 3] = ["sessions.", "waits.", "database."];
-/// Largest number of rows of a table that are printed.
+/// Largest number of rows of each table that are printed.
 const ROWS: usize = 5;
 
 fn main() -> Result<()> {

@@ -8,16 +8,17 @@ use bench_report::EvidenceRow;
 use crate::lock_table::{BlockingSession, LockTable, Waiter};
 use crate::sessions::scope::Scope;
 
-/// Largest number of rows in a table of the evidence.
+/// Largest number of rows in the table of root blockers.
 const MOST_ROWS: usize = 10;
 
-/// Sums over the samples of locks.
+/// Root blockers seen in the samples of locks, with sums over these samples.
 #[derive(Debug, Default)]
 pub(crate) struct Blockers {
     roots: BTreeMap<RootBlocker, RootTotals>,
 }
 
-/// Root blocker, with the lock for which the sessions directly behind it wait.
+/// Description of a root blocker, and of the lock for which the sessions directly behind it wait.
+/// Equal ones are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct RootBlocker {
     lock: String,
@@ -34,13 +35,15 @@ struct RootBlocker {
 #[derive(Debug, Default, Clone, Copy)]
 struct RootTotals {
     looks: u64,
-    /// Number of sessions that the root blocker delays, summed over the samples.
+    /// Number of sessions that the root blocker delays, summed over the samples; a session with
+    /// several root blockers counts in equal parts.
     waiting: f64,
     transaction_max_s: Option<f64>,
 }
 
 impl Blockers {
     /// Adds one sample. Each waiting session in scope counts for its root blockers, in equal parts.
+    /// `name` is the label of the load's own sessions.
     pub(crate) fn note(&mut self, table: &LockTable, scope: &Scope, name: &str) {
         let mut now: BTreeMap<RootBlocker, RootTotals> = BTreeMap::new();
         for waiter in table.waiters().filter(|w| scope.contains(&w.application)) {
@@ -61,8 +64,8 @@ impl Blockers {
         }
     }
 
-    /// Returns the root blockers with the most sessions behind them, averaged over all `looks`
-    /// samples.
+    /// Returns the ten root blockers with the most sessions behind them, most first. `looks` is the
+    /// number of all samples, over which means are calculated.
     pub(crate) fn rows(&self, looks: u64) -> Vec<EvidenceRow> {
         let mut roots: Vec<_> = self.roots.iter().collect();
         roots.sort_by(|a, b| b.1.waiting.total_cmp(&a.1.waiting));
@@ -75,8 +78,8 @@ fn later(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     a.into_iter().chain(b).reduce(f64::max)
 }
 
-/// Returns the root blockers of `waiter`, each with the session that waits for it directly. A
-/// cycle, which is a deadlock, has no root.
+/// Returns the root blockers of `waiter`, each process id with the session that waits for it
+/// directly. A cycle, which is a deadlock, has no root.
 fn roots_of<'a>(table: &'a LockTable, waiter: &'a Waiter) -> BTreeMap<i32, &'a Waiter> {
     let mut roots = BTreeMap::new();
     let (mut met, mut to_visit) = (vec![waiter.pid], vec![waiter]);
@@ -156,8 +159,8 @@ impl RootBlocker {
 mod tests {
     use super::*;
 
-    /// Sample with waiting sessions of the load, given as (session, blocker), and one blocker that
-    /// does not wait.
+    /// Creates a sample with waiting sessions of the load, given as (session, blocker), and the
+    /// session `root`, given as process id, application, and whether it waits for a lock itself.
     fn look(waits: &[(i32, i32)], root: (i32, &str, bool)) -> LockTable {
         let mut table = LockTable::default();
         for (pid, by) in waits {

@@ -1,5 +1,5 @@
 //! Kinds of failures of a PostgreSQL server, under which errors are counted. They are short, and
-//! the same for all clients; the message has the differences.
+//! the same for all clients; details are in the failure's message.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -22,12 +22,13 @@ const AWAY: [&str; 7] = [
     "sqlstate.57P03",
 ];
 
-/// Returns true if `kind` is typical of a server that restarts.
+/// Returns true if `kind` is a kind of failure that occurs while a server is down, stops or starts.
 pub fn is_server_gone(kind: &str) -> bool {
     AWAY.contains(&kind)
 }
 
-/// Converts an error of connecting.
+/// Converts an error of connecting to a failure with its kind, such as `timeout.connect` or
+/// `refused`.
 pub fn from_connect(error: &ConnectError) -> Failure {
     match error {
         ConnectError::Driver(error) => from_postgres(error),
@@ -35,13 +36,15 @@ pub fn from_connect(error: &ConnectError) -> Failure {
     }
 }
 
-/// Returns what an error of tokio-postgres says, with its kind, for the report.
+/// Returns the text of an error of tokio-postgres for the report, with secrets masked.
 #[allow(clippy::needless_pass_by_value)] // For map_err.
 pub(crate) fn message(error: tokio_postgres::Error) -> String {
     from_postgres(&error).to_string()
 }
 
-/// Converts an error of tokio-postgres, from connecting or from a statement.
+/// Converts an error of tokio-postgres, from connecting or from a statement, to a failure. Its kind
+/// is `sqlstate.` with the code if the server sent the error, else `closed`, `tls`, `auth`,
+/// `driver` or that of an error of the operating system.
 pub fn from_postgres(error: &tokio_postgres::Error) -> Failure {
     if let Some(told) = error.as_db_error() {
         return ServerMessage::from(told).failure("");
@@ -55,8 +58,8 @@ pub fn from_postgres(error: &tokio_postgres::Error) -> Failure {
     explained(kind, error_chain(error), error)
 }
 
-/// Creates the failure of `kind`. If a certificate was refused, adds an explanation in terms of
-/// `sslmode`.
+/// Creates a failure of `kind` with `message`. If `error` is that a certificate was refused, an
+/// explanation in terms of `sslmode` comes before the message.
 pub fn explained(
     kind: Cow<'static, str>,
     mut message: String,
@@ -68,13 +71,15 @@ pub fn explained(
     Failure::new(kind, &message)
 }
 
-/// Returns true if the client refused the login, because of a missing password or channel binding.
+/// Returns true if the client itself refused the login, because of a missing password or channel
+/// binding.
 fn is_refused_login(error: &tokio_postgres::Error) -> bool {
     let told = error_chain(error);
     told.starts_with("authentication error") || told.ends_with("password missing")
 }
 
-/// Returns the kind of an error of the operating system.
+/// Returns the kind of failure for an error of the operating system, such as `refused` or `reset`;
+/// `io` if it has no kind of its own.
 pub fn kind_of_io(error: &io::Error) -> Cow<'static, str> {
     use io::ErrorKind as Kind;
     match error.kind() {

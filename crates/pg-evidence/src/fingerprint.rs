@@ -2,12 +2,12 @@
 //! their values, as they were sent. `pg_stat_statements` leaves values in utility statements, and
 //! comments in all.
 
-/// Start of the comment in every statement of this tool, by which they are recognized as no part of
-/// the load. It stands within the statement, because version 18 of the server drops comments before
-/// it.
+/// Start of the comment in every statement that this tool sends beside the load, by which they are
+/// recognized. The comment is within the statement, because version 18 of the server drops comments
+/// before it.
 const OURS: &str = "/* plimsoll";
 
-/// Returns true if `sql` is a statement that this tool sends beside the load.
+/// Returns true if `sql` is a statement that this tool sends beside the load, by its comment.
 pub fn is_own_statement(sql: &str) -> bool {
     sql.contains(OURS)
 }
@@ -15,7 +15,7 @@ pub fn is_own_statement(sql: &str) -> bool {
 /// Largest length of a fingerprint, in characters.
 const LONGEST: usize = 240;
 
-/// Returns [`full_fingerprint`] of `sql`, cut to 240 characters.
+/// Returns [`full_fingerprint`] of `sql`, cut to 240 characters, of which the last is then `…`.
 pub fn fingerprint(sql: &str) -> String {
     let fingerprint = full_fingerprint(sql);
     if fingerprint.chars().count() > LONGEST {
@@ -24,8 +24,9 @@ pub fn fingerprint(sql: &str) -> String {
     fingerprint
 }
 
-/// Returns `sql` with every literal replaced by `?`, without comments, and with white space and
-/// lists of values collapsed. Text that may be a value is treated as one.
+/// Returns `sql` with every literal replaced by `?`, without comments and final semicolons, and
+/// with white space and lists of literals collapsed. Text that may be a literal is treated as one;
+/// parameters such as `$1` stay.
 pub fn full_fingerprint(sql: &str) -> String {
     let mut fingerprint = FingerprintWriter::default();
     let mut rest = sql;
@@ -38,12 +39,13 @@ pub fn full_fingerprint(sql: &str) -> String {
 #[derive(Default)]
 struct FingerprintWriter {
     text: String,
-    /// True if a space must precede the next word.
+    /// True if a space must be written before the next word, symbol or value.
     gap: bool,
 }
 
 impl FingerprintWriter {
-    /// Consumes one token of `rest`, which begins with `c`. Returns the text after the token.
+    /// Consumes one token of `rest`, which begins with the character `c`, and writes its part of
+    /// the fingerprint. Returns the text after the token.
     fn take<'a>(&mut self, c: char, rest: &'a str) -> &'a str {
         let after = &rest[c.len_utf8()..];
         match c {
@@ -113,13 +115,14 @@ impl FingerprintWriter {
         after
     }
 
-    /// Returns true if the string that begins here has backslash escapes.
+    /// Returns true if a string that begins here has backslash escapes, because `E` comes directly
+    /// before it.
     fn escapes(&self) -> bool {
         let bare = self.text.strip_suffix(['E', 'e']);
         !self.gap && bare.is_some_and(|bare| !bare.ends_with(is_name))
     }
 
-    /// Returns true if a new word begins here. Within a name, `$` is an ordinary character.
+    /// Returns true if a new word can begin here. Within a name, `$` is an ordinary character.
     fn begins_word(&self) -> bool {
         self.gap || !self.text.ends_with(|c: char| is_name(c) || c.is_numeric())
     }
@@ -164,7 +167,8 @@ fn after_line(text: &str) -> &str {
     text.find('\n').map_or("", |end| &text[end..])
 }
 
-/// Returns the text after a block comment; block comments nest.
+/// Returns the text after the block comment at the beginning of `text`, in which comments may nest;
+/// empty if it is not closed.
 fn after_comment(text: &str) -> &str {
     let (mut depth, mut at) = (0_u32, 0);
     while let Some(found) = text[at..].find(['/', '*']) {
@@ -186,7 +190,8 @@ fn after_comment(text: &str) -> &str {
     ""
 }
 
-/// Returns the text after the closing quote of a string whose opening quote was consumed.
+/// Returns the text after the closing quote of a string whose opening quote was consumed; empty if
+/// there is none. `escapes` says whether a backslash escapes the next character.
 fn after_string(text: &str, escapes: bool) -> &str {
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
@@ -200,7 +205,8 @@ fn after_string(text: &str, escapes: bool) -> &str {
     ""
 }
 
-/// Returns the text after a string `$tag$ … $tag$`; `None` if `$` begins no such string.
+/// Returns the text after the string `$tag$ … $tag$` at the beginning of `text`, empty if it is not
+/// closed; `None` if no such string begins there.
 fn after_dollar_string(text: &str) -> Option<&str> {
     let tag_end = 1 + text[1..].find(|c: char| !is_name(c) && !c.is_numeric())?;
     if !text[tag_end..].starts_with('$') {

@@ -1,4 +1,4 @@
-//! Figures and warning about a time in which the server could not be queried, for example during a
+//! Figures and warning about times in which the server could not be queried, for example during a
 //! restart.
 
 use bench_cli::table;
@@ -9,11 +9,11 @@ use crate::sessions::session_tracker::SessionChanges;
 const UNCOUNTED: &str = "server.uncounted_ns";
 const LOST: &str = "server.lost";
 const REESTABLISHED: &str = "server.reestablished";
-/// Prefixes of figures that are not calculated from requests.
+/// Prefixes of the names of figures that are not calculated from requests.
 const NOT_OF_REQUESTS: [&str; 3] = ["server.", "pool.", "leaks."];
 
-/// Records in `step` the time in which the server could not be queried, and its lost sessions, if
-/// any.
+/// Inserts into the figures of `step` the time in nanoseconds in which the server could not be
+/// queried, and the numbers of lost and re-established sessions; those that are 0 are left out.
 pub fn record(step: &mut Step, server: &SessionChanges) {
     for (name, value) in [
         (UNCOUNTED, server.uncounted_ns),
@@ -26,8 +26,8 @@ pub fn record(step: &mut Step, server: &SessionChanges) {
     }
 }
 
-/// Returns the warning that the figures of requests in `step`, as step 0, may be wrong; `None` if
-/// the server could always be queried.
+/// Returns the warning that the figures of requests in `step` (which must be step 0 of its report)
+/// may be wrong, because the server could not be queried for some time; `None` if it always could.
 pub fn doubt(step: &Step) -> Option<Warning> {
     let uncounted_ns = *step.figures.get(UNCOUNTED)?;
     let message = format!(
@@ -48,8 +48,9 @@ pub fn doubt(step: &Step) -> Option<Warning> {
     )
 }
 
-/// Returns a sentence on the time in which the server could not be queried, by part of the run, and
-/// on the lost connections. `None` if the server could always be queried.
+/// Returns a sentence on the time in which the server could not be queried, for each of `parts`
+/// (name and step of a part of the run), and on the lost connections. `None` if it always could be
+/// queried.
 pub fn sentence(parts: &[(&str, &Step)]) -> Option<String> {
     let told: Vec<String> = parts
         .iter()

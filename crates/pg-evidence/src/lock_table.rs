@@ -1,4 +1,4 @@
-//! One sample of the locks that sessions wait for, with the sessions that block them.
+//! One sample of the locks for which sessions wait, with the sessions that block them.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -9,9 +9,10 @@ use crate::fingerprint;
 use crate::server::client::Client;
 use crate::server::foreign_text::{optional, text};
 
-/// Query of waiting and blocking sessions. A prepared transaction appears as process 0 (manual,
-/// `pg_blocking_pids`). A wait for a row lock is a wait for the transaction that holds it, and
-/// names no relation; the relation is taken from the tuple lock that the first waiter holds.
+/// Query of sessions that wait for a lock (at most 200) and of those that block them. A prepared
+/// transaction appears as process 0 (manual, `pg_blocking_pids`). A wait for a row lock is a wait
+/// for the transaction that holds it, and names no relation; the relation is taken from the tuple
+/// lock that the first waiter holds.
 const QUERY: &str = "WITH /* plimsoll evidence */ locks AS MATERIALIZED (SELECT * FROM pg_locks),
     waits AS (SELECT DISTINCT ON (pid) * FROM locks WHERE NOT granted ORDER BY pid LIMIT 200)
     SELECT w.pid, w.locktype, w.mode,
@@ -34,43 +35,45 @@ const QUERY: &str = "WITH /* plimsoll evidence */ locks AS MATERIALIZED (SELECT 
            LEFT JOIN pg_stat_activity b ON b.pid = blocked.by";
 const OLDEST_PREPARED: &str = "SELECT /* plimsoll evidence */
            max(extract(epoch FROM clock_timestamp() - prepared))::float8 FROM pg_prepared_xacts";
-/// Process id of a prepared transaction.
+/// Process id under which the server reports a prepared transaction.
 const PREPARED: i32 = 0;
 
-/// Sessions that wait for a lock, and sessions that block them, by process id.
+/// Sessions that wait for a lock, and sessions that block them, at one instant, by process id.
 #[derive(Debug, Default)]
 pub(crate) struct LockTable {
     pub(crate) waiting: BTreeMap<i32, Waiter>,
-    /// Sessions that block another one; they may wait themselves.
+    /// Sessions that block another one, by process id; they may wait for a lock too.
     pub(crate) sessions: BTreeMap<i32, BlockingSession>,
 }
 
-/// Session that waits for a lock.
+/// Session that waits for a lock, with the lock and the sessions that block it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Waiter {
     pub(crate) pid: i32,
-    /// Type of the lock, such as `transactionid`.
+    /// Type of the lock as in `pg_locks`, such as `transactionid`.
     pub(crate) lock_type: String,
     pub(crate) mode: String,
-    /// Identity of an advisory or object lock, such as `classid:objid`; empty for other locks.
+    /// Identity of an advisory or object lock as `classid:objid`; empty for other locks.
     pub(crate) key: String,
-    /// Relation of the lock; empty if the lock has none, or one of another database.
+    /// Name of the relation whose lock or row is waited for; empty if there is none, or it is in
+    /// another database.
     pub(crate) relation: String,
     pub(crate) application: String,
-    /// Fingerprint of the session's statement.
+    /// Fingerprint of the session's current statement.
     pub(crate) statement: String,
     pub(crate) blocked_by: Vec<i32>,
 }
 
-/// Session that blocks another one.
+/// Session, or prepared transaction, that blocks another session.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BlockingSession {
     pub(crate) application: String,
-    /// State of the session; `None` if hidden from this role.
+    /// State of the session as in `pg_stat_activity`, such as `active`; `None` if hidden from this
+    /// role.
     pub(crate) state: Option<String>,
-    /// Wait event, such as `IO.WALSync`; empty if the session does not wait.
+    /// Type and name of the wait event, such as `IO.WALSync`; empty if the session does not wait.
     pub(crate) event: String,
-    /// Fingerprint of the session's statement.
+    /// Fingerprint of the session's current or last statement; empty for a prepared transaction.
     pub(crate) statement: String,
     pub(crate) transaction_s: Option<f64>,
     pub(crate) waits_for_lock: bool,
@@ -130,14 +133,15 @@ impl Waiter {
         })
     }
 
-    /// Returns type and mode, such as `transactionid ShareLock`.
+    /// Returns type and mode of the lock, such as `transactionid ShareLock`.
     pub(crate) fn lock(&self) -> String {
         format!("{} {}", self.lock_type, self.mode)
     }
 }
 
 impl BlockingSession {
-    /// Reads the blocking session of a row; `None` if it has ended.
+    /// Reads the blocking session with process id `pid` from a row of the query; `None` if it has
+    /// ended meanwhile.
     fn from_row(row: &Row, pid: i32) -> Result<Option<Self>, Error> {
         if pid == PREPARED {
             return Ok(Some(Self {

@@ -1,6 +1,6 @@
-//! Lock waits, the sessions that block each other, and the root blockers. They are sampled only
-//! while a session waits for a lock, because finding the blockers locks the server's lock table for
-//! a moment. An expensive sample is followed by a longer pause.
+//! Lock waits, pairs of sessions of which one blocks the other, and root blockers. They are sampled
+//! only while a session waits for a lock, because finding the blockers locks the server's lock
+//! table for a moment. An expensive sample is followed by a longer pause.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,24 +13,24 @@ use crate::lock_table::{LockTable, Waiter};
 use crate::server::client::Client;
 use crate::sessions::scope::Scope;
 
-/// Shortest time between two samples.
+/// Shortest time between two samples of locks.
 const EVERY: Duration = Duration::from_millis(250);
-/// Shortest time after a failed sample.
+/// Shortest time between a failed sample of locks and the next one.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// Share of one core that sampling locks may use.
+/// Share of one core, from 0 to 1, that sampling locks may use.
 const SHARE: f64 = 0.0035;
-/// Largest number of pairs in a table of the evidence.
+/// Largest number of pairs of sessions in the table of blocking.
 const MOST_ROWS: usize = 10;
-/// Longest chain of waits that is followed, because a cycle has no end.
+/// Largest number of waits in a chain that are followed, because a cycle has no end.
 const LONGEST_CHAIN: usize = 100;
 
-/// Sums over the samples of a step.
+/// Sums over the samples of locks in one measured part.
 #[derive(Debug)]
 pub(crate) struct LockSamples {
     scope: Scope,
     name: String,
     looks: u64,
-    /// Earliest time of the next sample.
+    /// Earliest instant of the next sample; `None` before the first.
     next: Option<Instant>,
     waiting: u64,
     waiting_max: usize,
@@ -41,7 +41,8 @@ pub(crate) struct LockSamples {
     unavailable: Option<String>,
 }
 
-/// Waiting session, and a session that blocks it.
+/// Description of a waiting session, its lock, and a session that blocks it. Equal pairs are
+/// counted together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct BlockingPair {
     lock: String,
@@ -51,7 +52,7 @@ struct BlockingPair {
 }
 
 impl LockSamples {
-    /// Creates empty sums over the lock waits in `scope`, for the run `name`.
+    /// Creates empty sums over the lock waits of the sessions in `scope`, for the run `name`.
     pub(crate) fn new(scope: Scope, name: &str) -> Self {
         Self {
             scope,
@@ -68,18 +69,18 @@ impl LockSamples {
         }
     }
 
-    /// Returns true if the next sample is due.
+    /// Returns true if at `now` the pause after the last sample is over.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.next.is_none_or(|next| now >= next)
     }
 
-    /// Takes one sample.
+    /// Takes one sample of locks. Fails with the error of the query.
     pub(crate) async fn read(client: &Client) -> Result<LockTable, Error> {
         LockTable::read(client).await
     }
 
-    /// Adds a sample that ended at `now` and used `cost` of CPU time, or its error. `None` if the
-    /// server did not answer in time.
+    /// Adds the sample `seen`, or its error, that ended at `now` and used `cost` of the server's
+    /// CPU time. `None` means that the server did not answer in time.
     pub(crate) fn add(
         &mut self,
         seen: Option<Result<LockTable, Error>>,
@@ -121,8 +122,8 @@ impl LockSamples {
         self.blockers.note(table, &self.scope, &self.name);
     }
 
-    /// Writes the sums into `evidence`. Means are over the samples; there are no samples while no
-    /// session waits for a lock.
+    /// Writes figures and tables of locks into `evidence`. Means are over the samples, and there
+    /// are no samples while no session waits for a lock.
     pub(crate) fn report(&self, evidence: &mut ServerEvidence) {
         if let Some(reason) = &self.unavailable {
             evidence
@@ -158,7 +159,7 @@ impl LockSamples {
     }
 }
 
-/// Returns `waiter` paired with each session for which it waits.
+/// Returns `waiter` paired with each session that blocks it.
 fn pairs(table: &LockTable, waiter: &Waiter) -> Vec<BlockingPair> {
     let pair = |by: &i32| {
         let session = table.sessions.get(by);
@@ -203,8 +204,9 @@ impl BlockingPair {
     }
 }
 
-/// Returns the number of sessions in the longest chain of waits, its root included; 0 if none of
-/// `ends` waits.
+/// Returns the number of sessions in the longest chain of waits that ends with one of `ends`, its
+/// root included; 0 if none of them waits, and 100 for a cycle. `blocked_by` returns the sessions
+/// that block a session.
 fn longest_chain<'a>(mut ends: Vec<i32>, blocked_by: impl Fn(i32) -> &'a [i32]) -> usize {
     for length in 0..LONGEST_CHAIN {
         let mut next: Vec<i32> = ends

@@ -1,5 +1,5 @@
-//! CPU time of the server's processes, if the server runs on this machine and its processes are
-//! visible: time on a CPU, and time ready to run without one.
+//! CPU time of the server's processes, if the server runs on this machine and they are visible:
+//! time on a CPU, and time ready to run without one.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -16,54 +16,54 @@ use crate::server::control_group::ServerThrottling;
 use crate::server::foreign_text::text;
 use crate::sessions::scope::Scope;
 
-/// Largest share of the server's CPU time that ended processes may have used; above it, the load's
-/// CPU time is unknown.
+/// Largest share of the server's CPU time that ended processes may have used. Above it, the load's
+/// CPU time is reported as unknown.
 const MOST_ENDED: f64 = 0.1;
-/// Query of the type of each backend. Processes that the server does not list are known only from
-/// the kernel.
+/// Query of type and application of each backend. Processes that the server does not list are known
+/// only from the operating system.
 const QUERY: &str =
     "SELECT /* plimsoll evidence */ pid, backend_type, application_name FROM pg_stat_activity";
-/// Backend type of a process that the server does not list.
+/// Backend type in the evidence of a process that the server does not list.
 const UNLISTED: &str = "other";
 
 /// PostgreSQL server on this machine, identified by its main process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ServerProcesses {
     postmaster: u32,
-    /// Process id of the backend of this tool's connection.
+    /// Process id of the backend that serves this tool's own connection.
     backend: u32,
 }
 
-/// CPU time of one process, in nanoseconds.
+/// CPU time of one process so far, or over a time, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ProcessCpuTime {
     pub(crate) cpu: u64,
-    /// Time ready to run, without a CPU.
+    /// Time in which the process was ready to run but had no CPU, in nanoseconds.
     pub(crate) ready: u64,
 }
 
-/// Backend type and application, by process id.
+/// Backend type and application name of the server's processes, by process id.
 pub(crate) type ProcessNames = BTreeMap<u32, (String, String)>;
 
-/// Processes of the server at one instant.
+/// CPU times of the server's processes at one instant.
 #[derive(Debug, Clone)]
 pub(crate) struct ProcessSnapshot {
     pub(crate) at: Instant,
     alive: BTreeMap<u32, ProcessCpuTime>,
-    /// CPU time of all ended children of the main process, in nanoseconds.
+    /// CPU time of all ended child processes of the main process, in nanoseconds.
     ended_ns: u64,
-    /// CPU time of this tool's backend, in nanoseconds.
+    /// CPU time of the backend of this tool's own connection, in nanoseconds.
     pub(crate) own_ns: u64,
     throttling: Result<ServerThrottling, String>,
 }
 
 impl ServerProcesses {
-    /// Finds the processes of the server behind `client`. The title of a backend contains the port
-    /// of its client. A process with the backend's id therefore belongs to this server only if its
-    /// title has our port; on another machine or in another container, it is a different process.
+    /// Finds the processes of the server behind `client`. A process with the backend's id belongs
+    /// to this server only if its title has the port of this client, or `[local]`; on another
+    /// machine or in another container, it is a different process.
     ///
     /// # Errors
-    /// Fails with a reason if the processes are not visible.
+    /// Fails with a reason if the processes are not visible from here.
     pub(crate) async fn of(client: &Client) -> Result<Self, String> {
         let hidden = "the server's processes cannot be seen from here";
         let asked = client
@@ -90,13 +90,15 @@ impl ServerProcesses {
         processes.snapshot().map(|_| processes)
     }
 
-    /// Returns the CPU time of this tool's backend so far, in nanoseconds.
+    /// Returns the CPU time that the backend of this tool's connection has used so far, in
+    /// nanoseconds. Fails with a reason if it is not visible.
     pub(crate) fn own_cpu(self) -> Result<u64, String> {
         let own = spent_by(self.backend).ok_or("our own backend is out of sight")?;
         Ok(own.cpu)
     }
 
-    /// Takes a snapshot of all processes.
+    /// Reads the CPU times of the main process and its children. Fails with a reason if they are
+    /// not visible.
     pub(crate) fn snapshot(self) -> Result<ProcessSnapshot, String> {
         let main = self.postmaster;
         let directory = ProcessDirectory::new(main);
@@ -126,8 +128,8 @@ impl ServerProcesses {
         })
     }
 
-    /// Returns the names of the server's processes, and of the main process, which the server does
-    /// not list.
+    /// Returns type and application of the server's processes, and of the main process, which the
+    /// server does not list. Fails with a message if the query does.
     pub(crate) async fn names(self, client: &Client) -> Result<ProcessNames, String> {
         let message = |error: tokio_postgres::Error| from_postgres(&error).to_string();
         let mut names =
@@ -146,7 +148,8 @@ impl ServerProcesses {
 }
 
 impl ProcessSnapshot {
-    /// Writes the CPU time since `before` into `evidence`, by the names of the processes.
+    /// Writes the CPU time since `before` into `evidence`: in all, of the load's sessions, and by
+    /// type and application of the processes. `run` is the name of the run.
     pub(crate) fn report_since(
         &self,
         before: &Self,
@@ -191,7 +194,8 @@ impl ProcessSnapshot {
         self.report_throttling(before, evidence);
     }
 
-    /// Returns the CPU time, in nanoseconds, that processes used between `before` and their exit.
+    /// Returns the CPU time in nanoseconds that ended processes used between `before` and their
+    /// exit.
     fn ended_since(&self, before: &Self) -> u64 {
         let gone = before
             .alive
@@ -213,8 +217,9 @@ impl ProcessSnapshot {
     }
 }
 
-/// Writes the CPU time of the load's sessions and their parallel workers. `ended` is the share of
-/// the server's CPU time that processes used which have exited; they may belong to the load or not.
+/// Writes the CPU time of the load's sessions and their parallel workers into `evidence`; if it is
+/// not known well enough, the reason. `ended` is the share of the server's CPU time, from 0 to 1,
+/// of processes that have exited, which may belong to the load or not.
 fn load(
     kinds: &BTreeMap<(String, String), (u64, ProcessCpuTime)>,
     ended: f64,
@@ -332,8 +337,8 @@ mod tests {
         assert!(evidence.unavailable["server.cgroup"].contains("no control group"));
     }
 
-    /// A load that opens a connection for each call leaves no processes that can be examined
-    /// afterwards.
+    /// Covers a load that opens a connection for each call, whose backends have ended when they
+    /// could be examined.
     #[test]
     fn processes_that_ended_count_for_the_server_and_leave_the_loads_share_unknown() {
         let before = snapshot(&[(1, 100), (2, 500), (3, 40)], 1_000);

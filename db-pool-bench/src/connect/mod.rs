@@ -1,5 +1,5 @@
-//! Checks of statements on connections that use the protocol directly, without a driver. They are opened in
-//! addition to the connections of the load.
+//! Checks of statements on connections without a driver, which are opened in addition to those of
+//! the load.
 
 mod parameter_describer;
 mod statement_check;
@@ -11,7 +11,7 @@ use pg_evidence::Client;
 
 use crate::wire::{BareConnection, WireError};
 
-/// Opens a further connection, without a driver, to the server that `client` is connected to.
+/// Opens another connection, without a driver, to the server of `client` with the same settings.
 async fn open_beside(client: &Client) -> Result<BareConnection, WireError> {
     let (config, tls) = client.settings();
     BareConnection::connect(config, tls).await

@@ -1,5 +1,6 @@
-//! Types of statement parameters, as a server infers them. Nothing is executed. Statements get no name on the
-//! session, because a pooler's session may already have a statement of any name, left by another client.
+//! Types of statement parameters, as a server infers them. Nothing is executed. The statements are
+//! unnamed, because a pooler's session may already have a statement of any name, left by another
+//! client.
 
 use tokio_postgres::types::Type;
 
@@ -8,22 +9,24 @@ use crate::wire::{BareConnection, WireError};
 use pg_evidence::{BEGIN_TRIES, BEGIN_WITHOUT_TIMEOUTS, Client};
 use pgbench_script::ParameterType;
 
-/// Query for the name and the base type of the type with OID `$1`.
+/// SQL query for the name of the type with OID `$1` and the OID of its base type, 0 if it has none.
 const TYPE: &str = "SELECT /* plimsoll */ format_type(oid, NULL), typbasetype::int8
     FROM pg_type WHERE oid::int8 = $1";
-/// SQLSTATE of a cancelled statement.
+/// SQLSTATE code of a statement that was cancelled, as by a time-out.
 const CANCELED: &str = "57014";
 
-/// Type that a server infers for a parameter.
+/// Type that the server infers for one parameter of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InferredParameter {
     /// Name of the type on the server.
     pub(crate) type_name: String,
-    /// Type in which values are sent; `None` if no value of a script has a type that fits.
+    /// Type as which values of scripts are sent; `None` if no such value can be sent as the
+    /// inferred type.
     pub(crate) parameter_type: Option<ParameterType>,
 }
 
-/// Connection to the server with an open transaction, which is never committed.
+/// Connection that describes the parameters of statements, in an open transaction that is never
+/// committed.
 #[derive(Debug)]
 pub(crate) struct ParameterDescriber<'a> {
     client: &'a Client,
@@ -31,8 +34,8 @@ pub(crate) struct ParameterDescriber<'a> {
 }
 
 impl<'a> ParameterDescriber<'a> {
-    /// Opens a further connection to the server of `client`, begins a transaction there and executes
-    /// `settings`.
+    /// Opens another connection to the server of `client`, begins a transaction without time-outs
+    /// there and executes the SQL text `settings`.
     ///
     /// # Errors
     /// Fails with the error of the server or the operating system.
@@ -58,8 +61,8 @@ impl<'a> ParameterDescriber<'a> {
         self.connection.simple_query(settings).await.map(drop)
     }
 
-    /// Returns the parameters of `sql`, in order. After an error the transaction is aborted, and further
-    /// calls fail.
+    /// Returns the inferred types of the parameters of `sql`, in the order of their numbers. After
+    /// an error the transaction is aborted, and all further calls fail.
     ///
     /// # Errors
     /// Fails with the error that the server reports about `sql`.
@@ -74,7 +77,8 @@ impl<'a> ParameterDescriber<'a> {
         Ok(parameters)
     }
 
-    /// Returns the type with this OID; for a domain, the type that it is based on.
+    /// Returns the type with this OID, a domain with the type on which it is based. A type that
+    /// cannot be looked up is named `number OID`.
     async fn inferred_parameter(&self, oid: u32) -> InferredParameter {
         let (mut base, mut name) = (oid, None);
         loop {

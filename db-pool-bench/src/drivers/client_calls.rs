@@ -10,7 +10,8 @@ use tokio_postgres::{Client, Error, SimpleQueryMessage, Statement};
 use crate::failure::from_postgres;
 use pgbench_script::{BoundValue, StatementResult};
 
-/// Executes `statement`; its rows are discarded as they arrive.
+/// Executes a prepared `statement` with these parameter values; its rows are discarded as they
+/// arrive.
 pub(super) async fn execute(
     client: &Client,
     statement: &Statement,
@@ -20,7 +21,8 @@ pub(super) async fn execute(
     executed.map(drop).map_err(|error| from_postgres(&error))
 }
 
-/// Parses and executes `sql` in one round trip; nothing is kept for a second execution.
+/// Parses and executes `sql` with these parameter values in one round trip; the statement is not
+/// prepared for later executions.
 pub(super) async fn execute_once(
     client: &Client,
     sql: &str,
@@ -35,7 +37,8 @@ pub(super) async fn execute_once(
     executed.map(drop).map_err(|error| from_postgres(&error))
 }
 
-/// Sends `sql` as a simple query. Adds its results to `answers`, if given.
+/// Sends `sql`, one or several statements, as a simple query. Appends the result of each statement
+/// to `answers`, if given.
 pub(super) async fn send(
     client: &Client,
     sql: &str,

@@ -1,4 +1,4 @@
-//! deadpool-postgres: tokio-postgres connections in a pool whose places a semaphore guards.
+//! Driver deadpool-postgres: tokio-postgres connections in a pool, whose size a semaphore limits.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::protocol::Protocol;
 use crate::workloads::SqlWorkload;
 use pgbench_script::{BoundValue, StatementResult};
 
-/// Factory that creates a deadpool pool for each worker thread.
+/// Factory that creates a pool of deadpool-postgres for each worker thread.
 #[derive(Debug)]
 pub(crate) struct Deadpool(pub(crate) DriverSetup);
 
@@ -39,18 +39,20 @@ impl TargetFactory for Deadpool {
     }
 }
 
-/// Pool of deadpool-postgres, and the workload that its users execute.
+/// Pool of deadpool-postgres, with the workload that its users execute.
 #[derive(Debug, Clone)]
 pub(crate) struct DeadpoolConnections {
     pool: deadpool_postgres::Pool,
     workload: Arc<SqlWorkload>,
 }
 
-/// Future that opens a connection, as [`Connect`] returns it. The task drives the connection.
+/// Future that opens a connection, as [`Connect`] returns it: the client, and the task that drives
+/// its connection.
 type Connecting<'a> =
     Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;
 
-/// Connects as `C` does. Reports the start of connecting to the measurement of checkouts.
+/// Opener of connections that connects as `C` does, and first reports to the measurement of
+/// checkouts that connecting begins.
 struct ReportingConnect<C>(C);
 
 impl<C: Connect> Connect for ReportingConnect<C> {

@@ -1,5 +1,5 @@
-//! tokio-postgres without a pool: each user has a connection, as in a program that keeps one for each thread.
-//! It is the baseline for the cost of a pool.
+//! Driver tokio-postgres without a pool: each user has a connection, as in a program that keeps one
+//! for each thread. It is the baseline for the cost of a pool.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::workloads::{SqlWorkload, User, WorkloadConnection};
 use pg_evidence::failure::from_connect;
 use pgbench_script::{BoundValue, StatementResult};
 
-/// Factory of targets without a pool.
+/// Factory of targets in which each user has a tokio-postgres connection.
 #[derive(Debug)]
 pub(crate) struct Direct(pub(crate) DriverSetup);
 
@@ -36,7 +36,7 @@ impl TargetFactory for Direct {
     }
 }
 
-/// Server to which each user connects by itself.
+/// Target without a pool: the settings with which each user connects by itself.
 #[derive(Debug)]
 pub(crate) struct DirectTarget(DriverSetup);
 
@@ -55,7 +55,8 @@ impl Target for DirectTarget {
     }
 }
 
-/// User with a connection of its own.
+/// Session of a user with a tokio-postgres connection of its own, which is opened again if it was
+/// closed.
 #[derive(Debug)]
 pub(crate) struct DirectSession {
     setup: DriverSetup,
@@ -84,7 +85,8 @@ impl Session for DirectSession {
     }
 }
 
-/// Connection of tokio-postgres with its prepared statements.
+/// Connection of tokio-postgres with the statements of the workload prepared on it, if its protocol
+/// prepares any.
 #[derive(Debug)]
 struct DirectConnection {
     client: Client,
@@ -129,6 +131,6 @@ impl WorkloadConnection for DirectConnection {
         client_calls::send(&self.client, sql, answers).await
     }
 
-    /// Does nothing, because the connection is never shared.
+    /// Ignores whether a transaction is open, because the connection is never shared.
     fn in_transaction(&mut self, _open: bool) {}
 }

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// Driver by which the bench talks to the server.
+/// Driver with which the bench connects to the server and executes requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Driver {
@@ -18,7 +18,7 @@ pub(crate) enum Driver {
 }
 
 impl Driver {
-    /// Returns the name as written on the command line.
+    /// Returns the name of the driver as written on the command line and in reports.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Wire => "wire",
@@ -28,12 +28,14 @@ impl Driver {
         }
     }
 
-    /// Returns true if the driver has a pool, whose connections the users share.
+    /// Returns true if the driver has a pool, whose connections the users share; false if each user
+    /// has a connection.
     pub(crate) fn is_pooled(self) -> bool {
         matches!(self, Self::Deadpool | Self::Sqlx)
     }
 
-    /// Returns the name of the parameter that a sweep of this driver varies.
+    /// Returns the name of the parameter that a sweep of this driver varies: `pool_size`, or
+    /// `users` without a pool.
     pub(crate) fn swept(self) -> &'static str {
         if self.is_pooled() {
             "pool_size"

@@ -1,4 +1,5 @@
-//! Drivers that are compared: each executes the same requests with the same configuration.
+//! Drivers that are compared: each executes the same requests on the server with the same
+//! configuration.
 //!
 //! Statements are prepared on every connection, the checkout time-out is the same everywhere, and all
 //! connections are open before the load begins unless the user sets another number. Other defaults of a
@@ -39,29 +40,33 @@ use crate::workloads::{SqlWorkload, User};
 use pg_connect::Address;
 use pg_connect::ConnectError;
 
-/// Time-out for opening the connections of a pool; the checkout time-out does not apply.
+/// Time-out for opening one connection of a pool before the load begins, 30 s; the checkout
+/// time-out does not apply.
 const OPENING_BOUND: Duration = Duration::from_secs(30);
 
-/// Settings of a driver that is tested.
+/// Settings with which a driver under test connects and executes requests.
 #[derive(Debug, Clone)]
 pub(crate) struct DriverSetup {
     /// Address of the server.
     pub(crate) address: Address,
     /// Application name under which the server shows the connections.
     pub(crate) application: String,
-    /// Number of connections of the pool; not used by drivers without one.
+    /// Number of connections of the pool, over all worker threads; not used by drivers without a
+    /// pool.
     pub(crate) pool_size: u64,
     /// Options of the pool; not used by drivers without one.
     pub(crate) pool: PoolOptions,
-    /// Time-out of a checkout.
+    /// Longest wait for a connection of the pool, after which a request fails.
     pub(crate) checkout_timeout: Duration,
     /// Workload that the requests execute.
     pub(crate) workload: Arc<SqlWorkload>,
     /// Seed of the random choices in requests.
     pub(crate) seed: u64,
-    /// Time for which the application holds the connection after the answer.
+    /// Time for which the application holds a connection after the server's last answer to a
+    /// request.
     pub(crate) hold: ThinkTime,
-    /// Number of connections that the pool has opened so far.
+    /// Number of connections that the pools have opened so far; clones of these settings share the
+    /// count.
     pub(crate) opened: Arc<AtomicU64>,
 }
 
@@ -70,14 +75,15 @@ impl DriverSetup {
         User::new(&self.workload, self.seed, user)
     }
 
-    /// Returns the connection settings for all drivers except sqlx.
+    /// Returns the connection settings for all drivers except sqlx, with the workload's search
+    /// path.
     fn config(&self) -> Config {
         let mut config = self.address.config(&self.application);
         self.set_search_path(&mut config);
         config
     }
 
-    /// Opens a connection of tokio-postgres without a pool.
+    /// Opens one tokio-postgres connection with these settings, without a pool.
     async fn connect(&self) -> Result<Client, ConnectError> {
         let connected = self.address.connect_with(&self.application, |config| {
             self.set_search_path(config);
@@ -85,7 +91,8 @@ impl DriverSetup {
         connected.await
     }
 
-    /// Adds the search path of scripts to the options of `config`.
+    /// Adds the search path of the workload's scripts, if they have one, to the options of
+    /// `config`.
     fn set_search_path(&self, config: &mut Config) {
         if let Some(path) = &self.workload.search_path {
             let theirs = config.get_options().unwrap_or_default();
@@ -94,7 +101,7 @@ impl DriverSetup {
         }
     }
 
-    /// Returns the connection settings for sqlx.
+    /// Returns the connection settings for sqlx, with the workload's search path.
     fn sqlx(&self) -> PgConnectOptions {
         let options = self.address.sqlx(&self.application);
         match &self.workload.search_path {

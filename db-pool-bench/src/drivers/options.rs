@@ -1,4 +1,4 @@
-//! Pool options: those that the pooled drivers share, and those of one driver.
+//! Pool options: those that the pooled drivers share, and those of one driver alone.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::Driver;
 
-/// Pool options. Without them each library keeps its defaults, except that connections do not expire, because
-/// a step holds its setting.
+/// Pool options. If not given, each library keeps its default, except that connections do not
+/// expire, because the pool must stay the same during a step.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Pool")]
 pub(crate) struct PoolOptions {
@@ -32,7 +32,7 @@ pub(crate) struct PoolOptions {
     pub(crate) idle_timeout: Option<Duration>,
 }
 
-/// Way in which a connection is checked at checkout.
+/// Way in which a pool checks that a connection works before it hands it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Recycle {
     /// No round trip; a connection that the server has closed makes the request fail
@@ -51,10 +51,11 @@ impl Recycle {
 }
 
 impl PoolOptions {
-    /// Refuses options that have no effect on `drivers` with pools of `sizes`, which are sorted.
+    /// Refuses options that have no effect on `drivers`, and a minimum above the smallest of the
+    /// pools' `sizes`, which must be in ascending order.
     ///
     /// # Errors
-    /// Fails with a [`UsageError`] that says what to do.
+    /// Fails with a [`UsageError`] that says which flag to change.
     pub(crate) fn check(&self, drivers: &[Driver], sizes: &[u64]) -> Result<(), UsageError> {
         let refuse = |sentence: String| Err(UsageError(sentence));
         let pooled = drivers.iter().any(|driver| driver.is_pooled());
@@ -86,7 +87,8 @@ impl PoolOptions {
         }
     }
 
-    /// Returns the check at checkout that `driver` makes; `None` for a driver without a pool.
+    /// Returns the check that the pool of `driver` makes at checkout, the library's own if none was
+    /// given; `None` for a driver without a pool.
     pub(crate) fn recycling(&self, driver: Driver) -> Option<Recycle> {
         let own = match driver {
             Driver::Wire | Driver::Direct => return None,
@@ -96,12 +98,14 @@ impl PoolOptions {
         Some(self.recycle.unwrap_or(own))
     }
 
-    /// Returns the number of connections of a pool of `size` that are open before a step begins.
+    /// Returns the number of connections of a pool of `size` that are open before a step begins:
+    /// the minimum that was given, at most `size`; else `size`.
     pub(crate) fn opened_before(&self, size: u64) -> u64 {
         self.pool_min.map_or(size, |least| least.min(size))
     }
 
-    /// Returns the options of `driver` for the report's `config`.
+    /// Returns the options that apply to `driver` for the report's `config`, by name; empty for a
+    /// driver without a pool.
     pub(crate) fn config(&self, driver: Driver) -> BTreeMap<&'static str, Value> {
         let mut config = BTreeMap::new();
         let Some(recycle) = self.recycling(driver) else {

@@ -1,5 +1,5 @@
-//! Direct access to a driver's pool, for tasks that hold a connection, take a second one, or never give one
-//! back. The requests of the load use the drivers' sessions instead.
+//! Direct access to a driver's pool, for tasks that hold a connection, take a second one, or never
+//! return one. The requests of the load use the drivers' sessions instead.
 
 use std::time::Duration;
 
@@ -11,26 +11,27 @@ use super::PoolOptions;
 use crate::failure::{from_pool, from_postgres, from_sqlx};
 use pg_evidence::fingerprint;
 
-/// Target that gives other tasks access to its pool.
+/// Target of the load that gives other tasks access to its pool.
 pub(crate) trait HasPool {
-    /// Returns access to the pool.
+    /// Returns a handle to the pool of this target, for tasks other than the load.
     fn pool_handle(&self) -> PoolHandle;
 }
 
-/// Pool of one of the two pooled drivers.
+/// Handle to the pool of one of the two pooled drivers. Clones refer to the same pool.
 #[derive(Debug, Clone)]
 pub(crate) enum PoolHandle {
-    /// deadpool-postgres
+    /// Pool of deadpool-postgres
     Deadpool(deadpool_postgres::Pool),
-    /// sqlx
+    /// Pool of sqlx
     Sqlx(PgPool),
 }
 
 impl PoolHandle {
-    /// Takes a connection out of the pool. Dropping it returns it to the pool.
+    /// Takes a connection out of the pool, waiting at most for the pool's checkout time-out.
+    /// Dropping the lease returns it to the pool.
     ///
     /// # Errors
-    /// Fails with the driver's error, converted to a kind of failure.
+    /// Fails with the kind of failure to which the driver's error corresponds, such as a time-out.
     pub(crate) async fn checkout(&self) -> Result<Lease, Failure> {
         match self {
             Self::Deadpool(pool) => {
@@ -44,8 +45,8 @@ impl PoolHandle {
         }
     }
 
-    /// Closes connections that are too old or unused for too long. Only deadpool needs this, because sqlx
-    /// does it itself.
+    /// Closes idle connections that are older than `max_lifetime` or unused for longer than
+    /// `idle_timeout`. Does nothing for sqlx, whose pool does it itself.
     pub(crate) fn reap(&self, options: &PoolOptions) {
         let Self::Deadpool(pool) = self else { return };
         let young = |bound: Option<Duration>, age: Duration| bound.is_none_or(|bound| age < bound);
@@ -56,7 +57,7 @@ impl PoolHandle {
     }
 }
 
-/// Connection that was taken out of the pool.
+/// Connection that was taken out of a pool. Dropping it returns it to the pool.
 #[derive(Debug)]
 pub(crate) enum Lease {
     /// Connection of deadpool-postgres
@@ -75,10 +76,11 @@ impl Lease {
         }
     }
 
-    /// Executes `sql` and discards its rows.
+    /// Executes `sql`, one or several statements, and discards the rows.
     ///
     /// # Errors
-    /// Fails with the driver's error, converted to a kind of failure.
+    /// Fails with the kind of failure to which the driver's error corresponds, and the fingerprint
+    /// of `sql`.
     pub(crate) async fn run(&mut self, sql: &str) -> Result<(), Failure> {
         let ran = self.execute(sql).await;
         ran.map_err(|failure| failure.with_statement(fingerprint::fingerprint(sql)))

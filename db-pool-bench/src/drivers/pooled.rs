@@ -1,5 +1,5 @@
-//! Common part of the pooled drivers: connections are opened before the load begins, and each user takes one
-//! out of the pool for each request. Each library implements [`DriverPool`].
+//! Part that the pooled drivers have in common: connections are opened before the load begins, and
+//! each user takes one out of the pool for each request. Each library implements [`DriverPool`].
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -15,13 +15,13 @@ use crate::conditions::HoldTimer;
 use crate::workloads::{User, WorkloadConnection};
 use pgbench_script::{BoundValue, StatementResult};
 
-/// Pool of a library. Clones are handles to the same pool.
+/// Pool of a library, as the load uses it. Clones are handles to the same pool.
 pub(crate) trait DriverPool: Clone + Debug + Send + Sync + 'static {
     /// Connection that was taken out of the pool. Dropping it returns it to the pool.
     type Object: Send;
 
-    /// Creates a pool of up to `size` connections. The pool keeps at least `least` open, if the library
-    /// supports that.
+    /// Creates a pool of up to `size` connections. The pool keeps at least `least` open, if the
+    /// library supports that. Fails if the pool or its first connections cannot be created.
     fn build(
         setup: &DriverSetup,
         size: u64,
@@ -29,14 +29,16 @@ pub(crate) trait DriverPool: Clone + Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self, Failure>> + Send;
 
     /// Takes a connection out of the pool. Hooks of the library report the parts of the checkout to
-    /// [`load_engine::checkout`].
+    /// [`load_engine::checkout`]. Fails if none is available within the checkout time-out, or none
+    /// can be opened.
     fn checkout(&self) -> impl Future<Output = Result<Self::Object, Failure>> + Send;
 
-    /// Takes a connection out of the pool and prepares the statements on it. The checkout time-out does not
-    /// apply.
+    /// Takes a connection out of the pool and prepares the workload's statements on it. The longest
+    /// wait is 30 s instead of the checkout time-out.
     fn prepared(&self) -> impl Future<Output = Result<Self::Object, Failure>> + Send;
 
-    /// Executes the statement with index `statement` and discards its rows.
+    /// Executes the workload's statement with index `statement` with these parameter values, and
+    /// discards its rows.
     fn execute(
         &self,
         object: &mut Self::Object,
@@ -44,7 +46,8 @@ pub(crate) trait DriverPool: Clone + Debug + Send + Sync + 'static {
         values: &[BoundValue],
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Sends `sql` as a simple query. Adds its results to `answers`, if given.
+    /// Sends `sql`, one or several statements, as a simple query. Appends the result of each to
+    /// `answers`, if given.
     fn send(
         &self,
         object: &mut Self::Object,
@@ -52,20 +55,21 @@ pub(crate) trait DriverPool: Clone + Debug + Send + Sync + 'static {
         answers: Option<&mut Vec<StatementResult>>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Closes a connection instead of returning it to the pool.
+    /// Closes the connection instead of returning it to the pool.
     fn end(object: Self::Object);
 
-    /// Returns the current numbers of the pool's connections in use, idle and waited for.
+    /// Returns the current numbers of connections that the pool has open and in use, and of users
+    /// who wait for one.
     fn sample(&self) -> PoolSample;
 
     /// Closes the pool and its connections.
     fn close(&self) -> impl Future<Output = ()> + Send;
 
-    /// Returns access to the pool for other tasks.
+    /// Returns a handle to the pool, for tasks other than the load.
     fn pool_handle(&self) -> PoolHandle;
 }
 
-/// Target of one worker thread, with a pool of its own.
+/// Target of one worker thread, which has a pool of its own.
 #[derive(Debug)]
 pub(crate) struct PoolTarget<P> {
     setup: DriverSetup,
@@ -73,7 +77,8 @@ pub(crate) struct PoolTarget<P> {
 }
 
 impl<P: DriverPool> PoolTarget<P> {
-    /// Creates the pool of `worker` and opens its connections.
+    /// Creates the pool of `worker`, with its share of the connections in `setup`, and opens those
+    /// that must be open before the load begins.
     pub(super) async fn open(setup: &DriverSetup, worker: WorkerShare) -> Result<Self, Failure> {
         let least = setup.pool.pool_min;
         let least = least.map_or(0, |least| worker.share_of(least));
@@ -87,7 +92,8 @@ impl<P: DriverPool> PoolTarget<P> {
     }
 }
 
-/// Opens `count` connections, one after another, and prepares the statements on each.
+/// Opens `count` connections in [`OpeningOrder`] and prepares the workload's statements on each;
+/// returns once all are back in the pool. Fails with the first failure.
 async fn open_connections<P: DriverPool>(pool: &P, count: u64) -> Result<(), Failure> {
     let mut opening = JoinSet::new();
     for place in OpeningOrder::places(count) {
@@ -128,7 +134,7 @@ impl<P: DriverPool> HasPool for PoolTarget<P> {
     }
 }
 
-/// Session of a user who shares the pool.
+/// Session of a user who takes a connection out of the shared pool for each request.
 #[derive(Debug)]
 pub(crate) struct PoolSession<P> {
     pool: P,
@@ -161,11 +167,12 @@ impl<P: DriverPool> Session for PoolSession<P> {
     }
 }
 
-/// Connection that was taken out of the pool for one request. If it is dropped inside a transaction, as at
-/// the end of the drain, it is closed instead of returned: the next user would be inside that transaction.
+/// Connection that was taken out of the pool for one request. If it is dropped inside a
+/// transaction, as when the wait for the last requests of a step ends, it is closed instead of
+/// returned: the next user would be inside that transaction.
 struct PooledConnection<'a, P: DriverPool> {
     pool: &'a P,
-    /// Connection of the library; `None` only while it is being dropped.
+    /// Connection of the library; `None` only while the value is being dropped.
     object: Option<P::Object>,
     in_transaction: bool,
 }

@@ -1,5 +1,5 @@
-//! Count of a driver's round trips for one read, taken by a proxy between driver and server. A ping leaves no
-//! trace in the server's statistics, and no library counts its own round trips.
+//! Count of a driver's round trips for one read, by a proxy between driver and server. A ping
+//! leaves no trace in the server's statistics, and no library counts its own round trips.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,23 +12,25 @@ use super::{Deadpool, Direct, Driver, DriverSetup, PoolOptions, Sqlx, Wire};
 use crate::protocol::Protocol;
 use crate::workloads::{Builtin, Tables};
 
-/// Number of reads before the counted ones. In them a driver learns types and fills its caches.
+/// Number of reads before the counted ones, in which a driver learns types and fills its caches.
 const UNCOUNTED: u32 = 2;
 /// Number of reads whose round trips are counted.
 const COUNTED: u32 = 20;
-/// Time-out of the whole count. It is long enough for answers that take a third of a second each.
+/// Time-out of the whole count, 30 s: long enough for answers that take a third of a second each.
 const BOUND: Duration = Duration::from_secs(30);
-/// Time-out of a checkout. sqlx retries for this long if the server has no connection left.
+/// Longest wait for a connection, 3 s. sqlx retries for this long if the server has no connection
+/// left.
 const CHECKOUT_BOUND: Duration = Duration::from_secs(3);
-/// Time-out of waiting until a returned connection is available again.
+/// Longest wait until a returned connection is available again, 1 s.
 const SETTLE_BOUND: Duration = Duration::from_secs(1);
 const SETTLE_LOOK: Duration = Duration::from_millis(1);
 
-/// Returns the number of extra round trips of `driver` for one `SELECT 1`: all round trips, with checkout and
-/// release, less the one of the statement. A single user reads through a proxy before the server of `setup`.
+/// Returns the mean number of extra round trips of `driver` for one `SELECT 1`: all round trips of
+/// checkout, statement and release, less the statement's own one. A single user makes 20 reads
+/// through a proxy before the server of `setup`.
 ///
 /// # Errors
-/// Fails if the server cannot be reached through the proxy, or if a read fails.
+/// Fails if the server cannot be reached through the proxy, if a read fails, or after 30 s.
 pub(crate) async fn count_extra(driver: Driver, setup: &DriverSetup) -> Result<f64, Failure> {
     let address = setup.address.clone();
     let target = tokio::task::spawn_blocking(move || address.socket_address()).await;
@@ -94,7 +96,7 @@ async fn count<F: TargetFactory>(factory: F, proxy: &Proxy) -> Result<u64, Failu
     Ok(counted)
 }
 
-/// Waits until the pool has finished its work after the release of a connection.
+/// Waits until the pool has finished its work after the release of a connection, at most 1 s.
 async fn settle(target: &impl Target) {
     let begun = Instant::now();
     while target.pool().is_some_and(|pool| pool.in_use > 0) && begun.elapsed() < SETTLE_BOUND {

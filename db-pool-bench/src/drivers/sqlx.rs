@@ -1,5 +1,5 @@
-//! sqlx with its own pool. The pool pings before each checkout unless the user turns that off. It always
-//! pings after a release, before the connection is available again.
+//! Driver sqlx with its own pool. The pool pings the server before each checkout unless the user
+//! turns that off. It always pings after a release, before the connection is available again.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -48,13 +48,13 @@ impl TargetFactory for Sqlx {
     }
 }
 
-/// Pool of sqlx, and the workload that its users execute.
+/// Pool of sqlx, with the workload that its users execute.
 #[derive(Debug, Clone)]
 pub(crate) struct SqlxConnections {
     pool: PgPool,
     size: u64,
-    /// Statements in a form that sqlx takes without copying them. They come from this program, or from
-    /// scripts that the user runs.
+    /// SQL text of the workload's statements by index, in a form that sqlx takes without copying.
+    /// It comes from this program, or from scripts that the user runs.
     statements: Arc<[SqlStr]>,
     workload: Arc<SqlWorkload>,
 }
@@ -221,8 +221,9 @@ fn options(setup: &DriverSetup, size: u64, least: u64) -> PgPoolOptions {
         })
 }
 
-/// Pings the server as the library does before a checkout. If this fails, the pool replaces the connection by
-/// a new one.
+/// Pings the server as the library does before a checkout, and returns true if it answers. If the
+/// ping fails, reports to the measurement of checkouts that the pool opens a new connection
+/// instead.
 async fn ping(connection: &mut PgConnection) -> Result<bool, Error> {
     let answered = connection.ping().await;
     if answered.is_err() {
@@ -231,7 +232,8 @@ async fn ping(connection: &mut PgConnection) -> Result<bool, Error> {
     answered.map(|()| true)
 }
 
-/// Future that accepts a connection without a check. It has no size, so that boxing it allocates nothing.
+/// Future that returns true at once: a connection is accepted without a check. It has no size, so
+/// that boxing it allocates nothing.
 struct Unchecked;
 
 impl Future for Unchecked {
@@ -242,7 +244,7 @@ impl Future for Unchecked {
     }
 }
 
-/// Value of a script in the form that sqlx sends.
+/// Parameter value of a script in the binary form that sqlx sends.
 struct BinaryValue(BoundValue);
 
 impl Type<Postgres> for BinaryValue {
@@ -260,8 +262,8 @@ impl Encode<'_, Postgres> for BinaryValue {
         })
     }
 
-    /// Returns the type that the server inferred. Without it, sqlx would send another type and prepare the
-    /// statement again.
+    /// Returns the type that the server inferred for the parameter. Without it, sqlx would send
+    /// another type and prepare the statement again.
     fn produces(&self) -> Option<PgTypeInfo> {
         Some(PgTypeInfo::with_oid(Oid(self.0.parameter_type().oid())))
     }

@@ -1,5 +1,5 @@
-//! The bare protocol: each user writes to a socket directly. It shows the highest throughput of the server
-//! that this client can see, and is the baseline for the other drivers.
+//! Driver of the bare protocol: each user writes to a socket directly. It shows the highest
+//! throughput of the server that this client can reach, and is the baseline for the other drivers.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::wire::BareConnection;
 use crate::workloads::{SqlWorkload, User, WorkloadConnection};
 use pgbench_script::{BoundValue, StatementResult};
 
-/// Factory of targets with bare connections.
+/// Factory of targets in which each user has a bare connection, without a client library.
 #[derive(Debug)]
 pub(crate) struct Wire(pub(crate) DriverSetup);
 
@@ -35,7 +35,7 @@ impl TargetFactory for Wire {
     }
 }
 
-/// Server to which each user connects by itself.
+/// Target without a pool: the settings with which each user connects by itself.
 #[derive(Debug)]
 pub(crate) struct WireTarget(Arc<DriverSetup>);
 
@@ -57,12 +57,13 @@ impl Target for WireTarget {
     }
 }
 
-/// User with a connection of its own.
+/// Session of a user with a bare connection of its own, which is opened again once it is unusable.
 #[derive(Debug)]
 pub(crate) struct WireSession {
     setup: Arc<DriverSetup>,
     connection: BareConnection,
-    /// Names of the prepared statements, by index.
+    /// Names of the prepared statements, by the statement's index; empty if the workload's protocol
+    /// prepares none.
     names: Arc<[String]>,
     user: User,
     hold_timer: HoldTimer,
@@ -97,7 +98,7 @@ impl Session for WireSession {
     }
 }
 
-/// Connection of a user, borrowed for one request.
+/// Bare connection of a user, borrowed for one request.
 struct WireConnection<'a> {
     connection: &'a mut BareConnection,
     names: &'a [String],
@@ -127,11 +128,11 @@ impl WorkloadConnection for WireConnection<'_> {
         sent.map_err(|error| from_wire(&error))
     }
 
-    /// Does nothing, because the connection is never shared.
+    /// Ignores whether a transaction is open, because the connection is never shared.
     fn in_transaction(&mut self, _open: bool) {}
 }
 
-/// Connects and prepares the statements under `names`.
+/// Opens a bare connection and prepares the workload's statements on it under `names`, in order.
 async fn open(setup: &DriverSetup, names: &[String]) -> Result<BareConnection, Failure> {
     let connected = BareConnection::connect(&setup.config(), &setup.address.tls()).await;
     let mut connection = connected.map_err(|error| from_wire(&error))?;

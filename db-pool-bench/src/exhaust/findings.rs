@@ -1,44 +1,49 @@
-//! Conclusions from a traced run: fairness of waiting, recovery time, and deadlocks of requests that wait for
-//! a second connection.
+//! Conclusions from a traced run of `exhaust`: fairness of waiting, recovery time, and deadlocks of
+//! requests that wait for a second connection.
 
 use load_engine::TracedRequest;
 use statistics::recovery::{Begun, RecoveryWindows, TOLERANCE, recovery};
 
 use super::log::Log;
 
-/// Smallest difference between two instants, in nanoseconds, at which their order is certain. Tasks on
-/// different threads wake up at slightly different times.
+/// Smallest difference between two instants, 1 ms in nanoseconds, at which their order is certain.
+/// Tasks on different threads wake up at slightly different times.
 const SLACK_NS: u64 = 1_000_000;
-/// Windows of twenty requests, each known by itself, of which one may be late.
+/// Size of the windows in which recovery is judged: twenty requests, each recorded by itself, of
+/// which one may be late.
 const SINGLE_REQUESTS: RecoveryWindows = RecoveryWindows {
     requests: 20,
     shortest_ns: 0,
     in_a_row: 1,
 };
 
-/// Smallest number of requests before the holders start. With fewer, their 99th percentile is no base to
-/// compare with.
+/// Smallest number of requests before the holders start. With fewer, their 99th percentile cannot
+/// serve as the reference for late requests.
 pub(super) const FEWEST_BEFORE: usize = 100;
 
-/// Distribution of waits for a connection, among requests that started while holders kept connections.
+/// Distribution of waits for a connection over the requests that started while holders kept
+/// connections.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Fairness {
     /// Number of requests that started while holders kept connections.
     pub(super) visits: usize,
-    /// Number of these requests that gave up before they had a connection.
+    /// Number of these requests whose checkout timed out or failed before they had a connection.
     pub(super) gave_up: usize,
-    /// Median wait, in nanoseconds.
+    /// Median wait for a connection, including that of requests that gave up, in nanoseconds; 0
+    /// without requests.
     pub(super) median_ns: u64,
-    /// Longest wait, in nanoseconds.
+    /// Longest wait for a connection, including that of requests that gave up, in nanoseconds; 0
+    /// without requests.
     pub(super) longest_ns: u64,
-    /// Number of requests that got a connection after a request that had started later.
+    /// Number of requests that got a connection, or gave up, after a request that had started
+    /// clearly later (by more than 1 ms) got one.
     pub(super) passed_over: usize,
-    /// Number of requests that gave up although a request that had started later got a connection.
+    /// Number of those requests that gave up.
     pub(super) starved: usize,
 }
 
 impl Fairness {
-    /// Computes the fairness of waiting from the recorded events of a run.
+    /// Computes the fairness of waiting among the users from the recorded events of a run.
     pub(super) fn of(log: &Log) -> Self {
         let visits = log.started_in(log.parts.held_ns, log.parts.released_ns);
         let mut waits: Vec<u64> = visits.iter().map(TracedRequest::waited_ns).collect();
@@ -72,15 +77,17 @@ impl Fairness {
         fairness
     }
 
-    /// Returns longest ÷ median wait; 1 means that all waits are equal. `None` if the median is 0.
+    /// Returns the longest wait divided by the median one; 1 means that all waits are equal. `None`
+    /// if the median is 0.
     pub(super) fn longest_by_median(&self) -> Option<f64> {
         (self.median_ns > 0).then(|| self.longest_ns as f64 / self.median_ns as f64)
     }
 }
 
-/// Returns the time in nanoseconds from the release of the connections until waits are as before. Waits are
-/// as before if, of 20 consecutive requests, all but one wait no longer than 1.1 × the 99th percentile before
-/// the holders started. `None` if that did not happen, or if too few requests came before the holders.
+/// Returns the time in nanoseconds from the release of the connections until waits are as before.
+/// Waits are as before if, of 20 consecutive requests, all but one wait no longer than 1.1 × the
+/// 99th percentile before the holders started, or 1 ms if that is less. `None` if that did not
+/// happen, or if fewer than [`FEWEST_BEFORE`] requests started before the holders.
 pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
     let before = log.started_in(log.parts.began_ns, log.parts.held_ns);
     let mut waits: Vec<u64> = before.iter().map(TracedRequest::waited_ns).collect();
@@ -104,7 +111,7 @@ pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
     recovery(&requests, released_ns, &SINGLE_REQUESTS).after_ns()
 }
 
-/// Deadlocks of requests that wait for a second connection, over a whole run.
+/// Totals of the deadlocks of requests that wait for a second connection, over a whole run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Deadlock {
     /// Number of deadlocks.
@@ -113,12 +120,14 @@ pub(super) struct Deadlock {
     pub(super) total_ns: u64,
     /// Duration of the longest deadlock, in nanoseconds.
     pub(super) longest_ns: u64,
-    /// Number of checkouts of a second connection that timed out.
+    /// Number of checkouts of a second connection that failed, nearly always by the time-out, in or
+    /// outside a deadlock.
     pub(super) timed_out: u64,
 }
 
-/// Finds the times in which as many requests as the pool has connections each held one and waited for a
-/// second one, so that none could continue. `None` if there was no such time.
+/// Finds the times in which at least as many holders as the pool has connections each held one and
+/// waited for a second one, so that none could continue. Times of up to 1 ms are ignored. `None` if
+/// there was no such time.
 pub(super) fn deadlock(log: &Log, pool_size: u64) -> Option<Deadlock> {
     let seconds = log.holds.iter().filter_map(|hold| hold.second);
     let mut events: Vec<(u64, bool)> = Vec::new();
@@ -155,9 +164,9 @@ pub(super) fn deadlock(log: &Log, pool_size: u64) -> Option<Deadlock> {
     (found.times > 0).then_some(found)
 }
 
-/// Returns the smallest pool in which `requests` that each take `each` connections cannot deadlock: then one
-/// connection is always left for a request that needs one more. Source: `HikariCP` wiki, *About Pool Sizing*,
-/// "Pool-locking".
+/// Returns the smallest pool in which `requests` simultaneous requests that each take `each`
+/// connections cannot deadlock: then one connection is always left for a request that needs one
+/// more. Source: `HikariCP` wiki, *About Pool Sizing*, "Pool-locking".
 pub(super) fn deadlock_free_size(requests: u64, each: u64) -> u64 {
     requests * (each - 1) + 1
 }

@@ -38,11 +38,11 @@ not end the run; it is reported separately.";
     mut_arg("pool_size", |arg| arg.default_value("4"))
 )]
 pub(crate) struct ExhaustFlags {
-    /// Users in a closed loop [default: four for each connection]
+    /// Number of users in a closed loop [default: four for each connection]
     #[arg(long, value_parser = load::held_count, value_name = "N")]
     pub(crate) users: Option<u64>,
 
-    /// Tasks that hold a connection [default: one for each connection]
+    /// Number of tasks that hold a connection [default: one for each connection]
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) holders: Option<u64>,
 
@@ -56,11 +56,11 @@ pub(crate) struct ExhaustFlags {
     )]
     pub(crate) holder: Vec<Holder>,
 
-    /// Time for which connections are held
+    /// Length of the part of the run in which the holders take and keep connections
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "3s")]
     pub(crate) keep: Duration,
 
-    /// Time for which users run without holders, before and after them
+    /// Length of the part before the holders start, and of the one after they stop
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "2s")]
     pub(crate) duration: Duration,
 
@@ -69,32 +69,32 @@ pub(crate) struct ExhaustFlags {
     #[arg(long, value_name = "TIME", default_value = "5ms")]
     pub(crate) think_time: ThinkTime,
 
-    /// Repeats of each run
+    /// Repeats of each combination of driver and kind of holder
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
     pub(crate) repeats: u64,
 
-    /// Flags of the traced run.
+    /// Flags that all traced runs have.
     #[command(flatten)]
     pub(crate) traced: TracedRunFlags,
 
-    /// The pool under test.
+    /// Flags of the pool under test.
     #[command(flatten)]
     pub(crate) pool: OnePoolFlags,
 }
 
-/// Way in which a connection is held
+/// Way in which a holder keeps a connection
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Holder {
     /// A statement that takes long
     SlowQuery,
     /// A transaction that was begun and left open
     IdleInTransaction,
-    /// A second checkout while the first is held
+    /// A second checkout while the first connection is held, again and again
     Nested,
 }
 
 impl Holder {
-    /// Returns the name as written on the command line.
+    /// Returns the name of the kind as written on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::SlowQuery => "slow-query",

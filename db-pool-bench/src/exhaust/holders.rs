@@ -1,4 +1,4 @@
-//! Holders of connections: tasks of the run that take connections of the pool away from the users.
+//! Holders of connections: tasks of a run that take connections of the pool away from the users.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,14 +10,16 @@ use super::flags::Holder;
 use super::log::{HolderAttempt, Second};
 use crate::drivers::{HasPool, PoolHandle};
 
-/// Index of the segment of the run in which holders keep connections.
+/// Index, from 0, of the part of the run in which holders keep connections.
 const HELD_SEGMENT: usize = 1;
-/// Time between the two checkouts of a holder that takes two connections, in seconds.
+/// Time between the two checkouts of a nested holder, in seconds, in which its first connection
+/// executes a statement.
 const OWN_WORK_S: f64 = 0.02;
-/// Pause after a failure, so that a holder whose checkout fails at once does not loop without waiting.
+/// Pause of a holder after a failure, 1 ms, so that a holder whose checkout fails at once does not
+/// loop without waiting.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(1);
 
-/// Attempts of all holders of a run, in the order in which they ended.
+/// Attempts of all holders of a run, in the order in which they ended. Clones share the list.
 #[derive(Debug, Clone, Default)]
 pub(super) struct HolderAttempts(Arc<Mutex<Vec<HolderAttempt>>>);
 
@@ -34,7 +36,7 @@ impl HolderAttempts {
     }
 }
 
-/// Task that holds connections, one after another, in the way that `holder` names.
+/// Task that takes and keeps connections, one after another, in the way that `holder` names.
 #[derive(Debug)]
 pub(super) struct ConnectionHolder {
     holder: Holder,
@@ -42,7 +44,7 @@ pub(super) struct ConnectionHolder {
 }
 
 impl ConnectionHolder {
-    /// Creates `count` holders, which add their attempts to `attempts`.
+    /// Creates `count` holders of one kind, which add their attempts to `attempts`.
     pub(super) fn several(count: u64, holder: Holder, attempts: &HolderAttempts) -> Vec<Self> {
         let one = |_| Self {
             holder,

@@ -4,17 +4,17 @@ use load_engine::{Failure, TracedRequest};
 
 use crate::time_shares::ExtraUsers;
 
-/// Start of each part of a run, and its end, in nanoseconds of the monotonic clock.
+/// Instants at which the parts of a run begin, and its end, in nanoseconds of the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(clippy::struct_field_names)] // The unit belongs to each name.
 pub(super) struct PartTimes {
-    /// Start of the users.
+    /// Start of the first part: the users begin.
     pub(super) began_ns: u64,
-    /// Start of the holders.
+    /// Start of the second part: the holders begin.
     pub(super) held_ns: u64,
-    /// Release of the connections by the holders.
+    /// Start of the third part: the holders release their connections.
     pub(super) released_ns: u64,
-    /// End of the users.
+    /// End of the third part: the users stop.
     pub(super) ended_ns: u64,
 }
 
@@ -23,17 +23,21 @@ pub(super) struct PartTimes {
 pub(super) struct HolderAttempt {
     /// Start of the checkout, in nanoseconds of the monotonic clock.
     pub(super) asked_ns: u64,
-    /// End of the checkout, in nanoseconds of the monotonic clock; 0 if it failed.
+    /// End of the checkout, in nanoseconds of the monotonic clock; 0 if it failed or had not ended
+    /// with the run.
     pub(super) acquired_ns: u64,
-    /// Second checkout, of a holder that takes two connections.
+    /// Checkout of a second connection; `None` for other kinds of holder, and if the attempt ended
+    /// before it.
     pub(super) second: Option<Second>,
-    /// End of the attempt, in nanoseconds of the monotonic clock.
+    /// Release of the connection, or failure, in nanoseconds of the monotonic clock.
     pub(super) over_ns: u64,
-    /// Reason why the attempt did not end as planned.
+    /// Failure of a checkout or a statement; `None` if the attempt ended as planned or with the
+    /// run.
     pub(super) failure: Option<Failure>,
 }
 
-/// Checkout of a second connection while the first one is held.
+/// Checkout of a second connection while the first one is held: its start and end in nanoseconds of
+/// the monotonic clock, and whether a connection was obtained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Second {
     pub(super) asked_ns: u64,
@@ -41,18 +45,18 @@ pub(super) struct Second {
     pub(super) granted: bool,
 }
 
-/// Recorded events of one traced run.
+/// Recorded events of one traced run of `exhaust`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Log {
     pub(super) parts: PartTimes,
-    /// Requests of the users, sorted by start. Requests that were cut off at the end are included.
+    /// Requests of the users, sorted by start, including those that had not ended with the run.
     pub(super) visits: Vec<TracedRequest>,
     pub(super) holds: Vec<HolderAttempt>,
 }
 
 impl PartTimes {
-    /// Returns the times of a run from the boundaries of its segments, in nanoseconds; `None` if the run
-    /// never began.
+    /// Returns the times of a run from the boundaries of its three segments, in nanoseconds of the
+    /// monotonic clock; `None` unless there are four of them, as for a run that never began.
     pub(super) fn new(boundaries_ns: &[u64]) -> Option<Self> {
         let [began_ns, held_ns, released_ns, ended_ns] = *boundaries_ns else {
             return None;
@@ -67,7 +71,8 @@ impl PartTimes {
 }
 
 impl Log {
-    /// Returns the requests that started at or after `from_ns` and before `to_ns`.
+    /// Returns the users' requests that started at or after `from_ns` and before `to_ns`, both on
+    /// the monotonic clock.
     pub(super) fn started_in(&self, from_ns: u64, to_ns: u64) -> &[TracedRequest] {
         let at = |bound: u64| {
             self.visits
@@ -76,8 +81,9 @@ impl Log {
         &self.visits[at(from_ns)..at(to_ns)]
     }
 
-    /// Returns mean numbers of holders from `from_ns` to `to_ns`: those that waited for a connection (a first
-    /// or a second one), and those that had one.
+    /// Returns mean numbers of holders over the time from `from_ns` to `to_ns` (monotonic clock):
+    /// those that waited for a connection, the first or a second one, and those that kept one
+    /// without waiting.
     pub(super) fn holders(&self, from_ns: u64, to_ns: u64) -> ExtraUsers {
         let within = |begin_ns: u64, end_ns: u64| {
             end_ns.min(to_ns).saturating_sub(begin_ns.max(from_ns)) as f64

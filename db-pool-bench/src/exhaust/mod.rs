@@ -28,10 +28,10 @@ use crate::drivers::{Deadpool, Driver, Sqlx};
 use crate::run_server::{RunServer, scenario_name};
 use crate::workloads::SqlWorkload;
 
-/// Runs the scenario from flags to exit code.
+/// Runs the scenario `exhaust` with these flags and returns the exit code.
 ///
 /// # Errors
-/// Fails on wrong usage, without a server, or when the report cannot be written.
+/// Fails on wrong usage, without a server, or if the report cannot be written.
 pub(crate) fn run(flags: &ExhaustFlags) -> anyhow::Result<Exit> {
     let plan = ExhaustPlan::new(flags)?;
     run_scenario(&plan, &flags.pool.output)
@@ -108,7 +108,9 @@ impl Scenario for ExhaustPlan<'_> {
     }
 }
 
-/// Executes one traced run and records each of its parts as a step of the report.
+/// Executes one traced run and adds each of its three parts to the report as a step. Adds a failed
+/// step if the server has too few connections left, and nothing after a signal before the first
+/// request.
 fn one(
     context: &mut ScenarioContext,
     plan: &ExhaustPlan,

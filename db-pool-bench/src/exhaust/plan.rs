@@ -1,4 +1,4 @@
-//! Plan of the scenario, made before the server is contacted.
+//! Plan of the scenario `exhaust`, made before the server is contacted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,20 +12,21 @@ use crate::drivers::Driver;
 use crate::failure::is_checkout_timeout;
 use crate::workloads::WorkloadSelection;
 
-/// Name of the part in which users are alone, before the holders start.
+/// Name of the first part of a run, in which users are alone before the holders start.
 pub(super) const BEFORE: &str = "before";
-/// Name of the part in which holders keep connections.
+/// Name of the second part of a run, in which holders keep connections.
 pub(super) const HELD: &str = "held";
-/// Name of the part in which users are alone again, after the release of the connections.
+/// Name of the third part of a run, in which users are alone again after the release of the
+/// connections.
 pub(super) const AFTER: &str = "after";
 
 /// Default number of users for each connection of the pool, so that users must wait.
 const USERS_PER_CONNECTION: u64 = 4;
-/// Pause of a user after a failure, so that a user whose checkout fails at once does not loop without
-/// waiting.
+/// Pause of a user after a failure, 1 ms, so that a user whose checkout fails at once does not loop
+/// without waiting.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(1);
 
-/// Pool of one driver together with one kind of holder.
+/// Pool of one driver together with one kind of holder, tested in one run for each repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ExhaustSetting {
     pub(super) driver: Driver,
@@ -33,28 +34,29 @@ pub(super) struct ExhaustSetting {
 }
 
 impl ExhaustSetting {
-    /// Returns the name shown to people.
+    /// Returns the name of the setting in reports, such as `sqlx, nested`.
     pub(super) fn name(self) -> String {
         format!("{}, {}", self.driver.name(), self.holder.name())
     }
 }
 
-/// Plan of all runs: settings, order, workload and seed.
+/// Plan of all runs of `exhaust`: settings, workload and seed.
 #[derive(Debug)]
 pub(super) struct ExhaustPlan<'a> {
     pub(super) flags: &'a ExhaustFlags,
     drivers: Vec<Driver>,
     pub(super) settings: Vec<ExhaustSetting>,
-    /// Workload that the requests execute.
+    /// Workload that the requests of the users execute.
     pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
 }
 
 impl<'a> ExhaustPlan<'a> {
-    /// Makes the plan that `flags` describe.
+    /// Creates the plan that `flags` describe, with a random seed unless they set one.
     ///
     /// # Errors
-    /// Fails with a [`bench_cli::UsageError`] for a driver without a pool.
+    /// Fails with a [`bench_cli::UsageError`] for a driver without a pool or an option without
+    /// effect, and if the workload cannot be read.
     pub(super) fn new(flags: &'a ExhaustFlags) -> anyhow::Result<Self> {
         let mut holders = flags.holder.clone();
         holders.sort_unstable();
@@ -90,18 +92,18 @@ impl<'a> ExhaustPlan<'a> {
         shuffled_steps(self.settings.len(), self.flags.repeats, self.seed)
     }
 
-    /// Returns the planned length of all runs together.
+    /// Returns the planned length of all runs together, one after another.
     pub(super) fn total(&self) -> Duration {
         self.run_length() * (self.settings.len() as u32).saturating_mul(self.flags.repeats as u32)
     }
 
-    /// Returns the planned length of one run.
+    /// Returns the planned length of one run, all three parts together.
     pub(super) fn run_length(&self) -> Duration {
         2 * self.flags.duration + self.flags.keep
     }
 
-    /// Returns the plan of one run, which `rules` may end early. Checkouts that time out are provoked on
-    /// purpose and count for no rule.
+    /// Returns the plan of the run with this index `repeat`, from 0, which `rules` may end early.
+    /// Checkouts that time out are provoked on purpose and count for no rule.
     pub(super) fn traced(
         &self,
         setting: ExhaustSetting,
@@ -120,7 +122,7 @@ impl<'a> ExhaustPlan<'a> {
         })
     }
 
-    /// Returns the plan of one part of a run, as a step.
+    /// Returns the plan of one part of a run, named [`BEFORE`], [`HELD`] or [`AFTER`], as a step.
     pub(super) fn step(&self, setting: ExhaustSetting, repeat: u64, part: &str) -> StepPlan {
         let load = LoadPlan::Closed {
             users: self.users(),
@@ -144,7 +146,7 @@ impl<'a> ExhaustPlan<'a> {
         step
     }
 
-    /// Returns these settings as entries of the report's `config`.
+    /// Returns the settings of the scenario as entries of the report's `config`.
     pub(super) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let ns = |time: Duration| json!(time.as_nanos() as u64);

@@ -1,4 +1,5 @@
-//! A traced run as three steps of the report (before, held, after), and the conclusions from them.
+//! Recording of a traced run as three steps of the report (before, held, after), and the
+//! conclusions from these.
 
 use bench_cli::bench::Bench;
 use bench_cli::table;
@@ -12,7 +13,7 @@ use super::plan::{AFTER, BEFORE, ExhaustPlan, ExhaustSetting, HELD};
 use crate::text::headline;
 use crate::time_shares;
 
-/// One traced run, with its recorded events.
+/// One traced run on a pool, with its recorded events.
 pub(super) struct RecordedRun<'a> {
     /// Number of connections of the pool.
     pub(super) pool_size: u64,
@@ -20,7 +21,8 @@ pub(super) struct RecordedRun<'a> {
 }
 
 impl RecordedRun<'_> {
-    /// Adds the parts of the run to the report, as steps; `evidence` has the evidence of each part.
+    /// Adds the three parts of the run to the report, as steps with figures about waits and
+    /// deadlocks. `evidence` gives the server's evidence of each part, in order.
     pub(super) fn keep(
         &self,
         bench: &mut Bench,
@@ -85,7 +87,7 @@ fn held_figures(step: &mut Step, log: &Log, pool_size: u64) {
     }
 }
 
-/// Reads the deadlocks of a step from its figures; `None` if there were none.
+/// Reads the totals of the deadlocks from the figures of a step; `None` if it had none.
 pub(super) fn deadlock_of(step: &Step) -> Option<Deadlock> {
     let figure = |name: &str| step.figures.get(name).map(|value| *value as u64);
     Some(Deadlock {
@@ -96,7 +98,8 @@ pub(super) fn deadlock_of(step: &Step) -> Option<Deadlock> {
     })
 }
 
-/// Returns a sentence about deadlocks: how often and how long, and what prevents them.
+/// Returns a clause about deadlocks: how often and for how long at most, and which pool size
+/// prevents them.
 pub(super) fn deadlock_sentence(found: Deadlock, plan: &ExhaustPlan) -> String {
     let (size, holders) = (plan.flags.pool.size, plan.holders());
     format!(
@@ -111,7 +114,8 @@ pub(super) fn deadlock_sentence(found: Deadlock, plan: &ExhaustPlan) -> String {
     )
 }
 
-/// Iterates over the steps of `part` and `setting`.
+/// Iterates over the report's steps of this setting in the part named [`BEFORE`], [`HELD`] or
+/// [`AFTER`], one for each repeat.
 pub(super) fn of_part<'r>(
     report: &'r Report,
     setting: ExhaustSetting,
@@ -123,7 +127,8 @@ pub(super) fn of_part<'r>(
     steps.filter(move |step| step.is_with(&wanted))
 }
 
-/// Returns the scenario's conclusions from the report's own data.
+/// Returns the scenario's conclusions from the data in the report: the headline, and for each
+/// setting the largest figures over its repeats.
 pub(super) fn summary(report: &Report, plan: &ExhaustPlan) -> Summary {
     let mut summary = Summary::default();
     let mut sentences = Vec::new();

@@ -1,4 +1,4 @@
-//! Text of the result.
+//! Text of the result of `exhaust` for the terminal.
 
 use bench_cli::table::{self, Table};
 use bench_report::{Operation, Report, Step};
@@ -14,7 +14,8 @@ use crate::text::{append_early_end, quantile_text, time_sentence};
 const LEGEND: &str = "call, wait (for a connection), p99 and longest: of those who got one; call and \
                       wait: medians; gave up after: median of those who got none";
 
-/// Returns a table of the parts of each run, then the conclusions.
+/// Returns a table of the parts of each setting, each followed by the conclusions, wrapped for a
+/// terminal and ending with a line break.
 pub(super) fn render(report: &Report, plan: &ExhaustPlan) -> String {
     if report.steps.is_empty() {
         return "Nothing was measured.\n".to_owned();
@@ -64,7 +65,7 @@ pub(super) fn render(report: &Report, plan: &ExhaustPlan) -> String {
     text
 }
 
-/// Iterates over the steps of `part` and `setting` in which requests were made.
+/// Iterates over the steps of this setting and part in which requests were made.
 fn measured<'r>(
     report: &'r Report,
     setting: ExhaustSetting,
@@ -106,7 +107,8 @@ fn parts_table(report: &Report, setting: ExhaustSetting) -> String {
     table.to_string()
 }
 
-/// Returns a sentence for each repeat in which the server could not be reached for some time.
+/// Returns a sentence for each repeat of `setting` in which the server could not be reached for
+/// some time. `repeats` is the number of repeats.
 fn gap_sentences(report: &Report, setting: ExhaustSetting, repeats: u64) -> Vec<String> {
     let of = |repeat| {
         let parts = [BEFORE, HELD, AFTER].into_iter();
@@ -156,7 +158,8 @@ fn wait_sentence(fairness: &Fairness) -> String {
     format!("longest wait {longest}{ratio}; {order}")
 }
 
-/// Returns the failures of a step by kind, which names the phase that timed out; `None` if there were none.
+/// Returns a clause with the number of the step's failures of each kind and operation; the kind
+/// names the phase that timed out. `None` if there were none.
 fn timeouts(step: &Step) -> Option<String> {
     let mut kinds: Vec<String> = Vec::new();
     for (name, operation) in &step.operations {

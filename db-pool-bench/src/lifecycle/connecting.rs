@@ -1,4 +1,4 @@
-//! Cost of opening a connection, by part: network, TLS, login, first statement.
+//! Measurement of the time to open a connection, by part: network, TLS, login, first statement.
 
 use std::io;
 use std::pin::Pin;
@@ -18,33 +18,36 @@ use pg_connect::Address;
 use pg_connect::ConnectError;
 use pg_evidence::failure::{from_connect, kind_of_io};
 
-/// Statement that needs no table.
+/// SQL statement that is executed on each new connection; it needs no table.
 const STATEMENT: &str = "SELECT 1";
 
-/// Times of the parts of opening one connection, in nanoseconds.
+/// Times of the consecutive parts of opening one connection, in nanoseconds each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::struct_field_names)] // The unit belongs to each name.
 pub(super) struct ConnectCost {
-    /// Time until the server's host accepted the network connection.
+    /// Time until the server's host accepted the network connection, name resolution included.
     pub(super) network_ns: u64,
     /// Time of the TLS handshake; 0 without TLS.
     pub(super) tls_ns: u64,
-    /// Time of start-up and authentication, until the server was ready for a statement.
+    /// Time of start-up and authentication after the TLS handshake, until the server was ready for
+    /// a statement.
     pub(super) login_ns: u64,
-    /// Time of the first statement: preparing, executing, answer.
+    /// Time of the first statement: preparation, execution and answer.
     pub(super) first_ns: u64,
-    /// Time of a second execution of the same statement.
+    /// Time of the second execution of the same statement, already prepared.
     pub(super) again_ns: u64,
 }
 
 impl ConnectCost {
-    /// Returns the time from the beginning until the first answer, in nanoseconds.
+    /// Returns the time from the beginning until the first answer, in nanoseconds; the second
+    /// execution is not part of it.
     pub(super) fn whole_ns(self) -> u64 {
         self.network_ns + self.tls_ns + self.login_ns + self.first_ns
     }
 }
 
-/// Opens a connection, measures its parts, and closes it. The time-out of the address applies.
+/// Opens a connection with this application name, measures its parts, and closes it. Fails if the
+/// server refuses it or does not answer within the `connect_timeout` of the address.
 pub(super) async fn connect(address: &Address, application: &str) -> Result<ConnectCost, Failure> {
     let connecting = connect_unbounded(address, application);
     let config = address.config(application);
@@ -112,7 +115,8 @@ where
     })
 }
 
-/// TLS handshake that records the instant of its end.
+/// TLS handshake that records the instant of its end, in nanoseconds of the monotonic clock, in
+/// `over_ns`.
 struct TimedHandshake<T> {
     handshake: T,
     over_ns: Arc<AtomicU64>,

@@ -1,4 +1,5 @@
-//! Evidence of a run together with the number of connections that its pool opened in each segment.
+//! Evidence of a run of `lifecycle`: that of the server, and the number of connections that the
+//! pool opened in each segment.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,18 +9,19 @@ use bench_report::ServerEvidence;
 use load_engine::BrokenRule;
 use pg_evidence::TracedEvidence;
 
-/// Evidence of the server, and counts of the pool.
+/// Evidence of the server during a run, and counts of the connections that the pool opened.
 #[derive(Debug)]
 pub(super) struct LifecycleEvidence<'a> {
     pub(super) server: TracedEvidence<'a>,
-    /// Number of connections that the pool has opened so far.
+    /// Number of connections that the pool has opened since its creation; the pool counts it.
     opened: Arc<AtomicU64>,
-    /// Value of `opened` at the beginning of each segment.
+    /// Value of `opened` at the beginning of each segment, in order.
     at_begin: Vec<u64>,
 }
 
 impl<'a> LifecycleEvidence<'a> {
-    /// Creates the evidence of a run. The pool counts the connections that it opens in `opened`.
+    /// Creates the evidence of a run. The pool counts the connections that it opens in `opened`, so
+    /// far zero or more.
     pub(super) fn new(server: TracedEvidence<'a>, opened: Arc<AtomicU64>) -> Self {
         Self {
             server,
@@ -28,8 +30,8 @@ impl<'a> LifecycleEvidence<'a> {
         }
     }
 
-    /// Returns the number of connections that the pool opened in each segment. The drain belongs to the last
-    /// segment.
+    /// Returns the number of connections that the pool opened in each segment, in order. The wait
+    /// for the last answers after the run belongs to the last segment.
     pub(super) fn opened(&self) -> Vec<u64> {
         let ends = self.at_begin.iter().skip(1).copied();
         let ends = ends.chain([self.opened.load(Ordering::Relaxed)]);

@@ -1,4 +1,4 @@
-//! Conclusions from a traced run of `lifecycle` on a pool.
+//! Conclusions from the traced runs of `lifecycle`, read from the steps of its report.
 
 use bench_cli::table;
 use bench_report::{Report, Step, StepEnd, Summary};
@@ -8,11 +8,12 @@ use pg_evidence::gap;
 use super::plan::{COST, IDLE, LifecyclePlan, NO_POOL, RAMP, SPIKE, SPIKE_AGAIN};
 use crate::text::headline;
 
-/// Response time of the first requests after an idle time ÷ that of later ones. From this ratio on, the first
-/// ones paid for the idle time.
+/// Ratio of the response time of the first requests after an idle time to that of later ones, from
+/// which on the text says that the first ones were slowed down.
 const WARM_UP: f64 = 2.0;
 
-/// Returns the step of `part` in the run on the pool called `who`.
+/// Returns the step of the part named `part` in the run on the pool of the driver named `who`;
+/// `None` if there is none.
 pub(super) fn part<'r>(report: &'r Report, who: &str, part: &str) -> Option<&'r Step> {
     let mut steps = report.steps.iter();
     steps.find(|step| step.is_with(&[("driver", who), ("part", part)]))
@@ -26,7 +27,8 @@ fn time(ns: f64) -> String {
     table::duration_ns(ns as u64)
 }
 
-/// Returns a sentence about the cost of opening a connection, by part. `None` if it was not measured.
+/// Returns a clause about the median time to open a connection, by part; `None` if it was not
+/// measured.
 pub(super) fn cost_sentence(report: &Report) -> Option<String> {
     let step = part(report, NO_POOL, COST);
     let (whole, again) = (
@@ -48,21 +50,24 @@ pub(super) fn cost_sentence(report: &Report) -> Option<String> {
     ))
 }
 
-/// Numbers of connections over a whole run: opened, closed, and opened again after others were closed.
+/// Numbers of connections of one pool over a whole run: opened, closed, and opened again after
+/// others were closed (`established_again`).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Turnover {
     pub(super) opened: f64,
     pub(super) closed: f64,
     pub(super) established_again: f64,
-    /// Number of connections lost while the server could not be reached.
+    /// Number of connections that were lost while the server could not be reached.
     pub(super) lost: f64,
-    /// Number of connections opened to replace the lost ones.
+    /// Number of connections that were opened to replace the lost ones.
     pub(super) reestablished: f64,
-    /// Time in which the server could not be queried, in nanoseconds.
+    /// Total time in which the server could not be queried, so that sessions were not counted, in
+    /// nanoseconds.
     pub(super) uncounted_ns: f64,
 }
 
-/// Adds up the connections of the pool called `who` over the run; `None` if that run was not executed.
+/// Adds up the numbers of connections of the pool of the driver named `who` over the parts of its
+/// run; `None` if that run has no first part. Missing figures count as 0.
 pub(super) fn turnover(report: &Report, who: &str) -> Option<Turnover> {
     let parts = [RAMP, SPIKE, IDLE, SPIKE_AGAIN].map(|name| part(report, who, name));
     parts[0]?;
@@ -82,8 +87,8 @@ pub(super) fn turnover(report: &Report, who: &str) -> Option<Turnover> {
     })
 }
 
-/// Returns a sentence about connections lost while the server could not be reached; `None` if it always
-/// answered.
+/// Returns a sentence about connections that the pool of the driver named `who` lost while the
+/// server could not be reached; `None` if the server always answered.
 pub(super) fn gap_sentence(report: &Report, who: &str) -> Option<String> {
     let parts = [RAMP, SPIKE, IDLE, SPIKE_AGAIN].into_iter();
     let parts: Vec<_> = parts
@@ -92,8 +97,9 @@ pub(super) fn gap_sentence(report: &Report, who: &str) -> Option<String> {
     gap::sentence(&parts)
 }
 
-/// Returns a sentence about the effect of the idle time on the pool called `who`, and on the first requests
-/// after it. `None` if the server's sessions were not counted.
+/// Returns a clause about the connections that the pool of the driver named `who` closed in the
+/// idle time, and about the first requests after it. `None` if the server's sessions were not
+/// counted.
 pub(super) fn idle_sentence(report: &Report, who: &str, plan: &LifecyclePlan) -> Option<String> {
     let idle = part(report, who, IDLE);
     let closed = figure(idle, "server.closed")?;
@@ -138,7 +144,8 @@ pub(super) fn idle_sentence(report: &Report, who: &str, plan: &LifecyclePlan) ->
     Some(said)
 }
 
-/// Returns a sentence about leaked connections.
+/// Returns a clause about leaked connections of the pool of the driver named `who`: their number
+/// and their sessions on the server, that there were none, or why it is not known.
 pub(super) fn leak_sentence(report: &Report, who: &str) -> String {
     let last = part(report, who, SPIKE_AGAIN);
     let (Some(step), Some(in_use)) = (last, figure(last, "leaks.in_use")) else {
@@ -177,7 +184,8 @@ pub(super) fn leak_sentence(report: &Report, who: &str) -> String {
     )
 }
 
-/// Returns the scenario's conclusions from the report's own data.
+/// Returns the scenario's conclusions from the data in the report: the headline, and the figures of
+/// each driver.
 pub(super) fn summary(report: &Report, plan: &LifecyclePlan) -> Summary {
     let mut summary = Summary::default();
     let mut sentences = Vec::new();

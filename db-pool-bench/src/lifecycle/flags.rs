@@ -42,19 +42,19 @@ the server meanwhile to see its effect on the pool: the run goes on.";
     mut_arg("pool_min", |arg| arg.help("Connections open before the load begins; sqlx keeps at least so many [default: none]"))
 )]
 pub(crate) struct LifecycleFlags {
-    /// Arrivals per second at the end of the ramp
+    /// Arrivals per second at the end of the ramp, which begins at 0
     #[arg(long, value_parser = load::held_rate, value_name = "PER_S", default_value = "100")]
     pub(crate) peak_rate: f64,
 
-    /// Arrivals of a spike as a multiple of the peak rate
+    /// Rate of arrivals in a spike, as a multiple of --peak-rate
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "5")]
     pub(crate) spike: u64,
 
-    /// Time of the ramp, and of each spike
+    /// Length of the ramp, and of each of the two spikes
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "3s")]
     pub(crate) duration: Duration,
 
-    /// Time without arrivals between the spikes
+    /// Length of the time without arrivals between the spikes
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "4s")]
     pub(crate) idle: Duration,
 
@@ -66,11 +66,11 @@ pub(crate) struct LifecycleFlags {
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) leak_every: Option<u64>,
 
-    /// Flags of the traced run.
+    /// Flags that all traced runs have.
     #[command(flatten)]
     pub(crate) traced: TracedRunFlags,
 
-    /// The pool under test.
+    /// Flags of the pool under test.
     #[command(flatten)]
     pub(crate) pool: OnePoolFlags,
 }

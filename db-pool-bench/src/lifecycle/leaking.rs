@@ -1,4 +1,5 @@
-//! Application that never gives back the connection of every nth request, as a faulty application does.
+//! Load that never returns the connection of every nth request to the pool, as a faulty application
+//! does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,21 +11,22 @@ use load_engine::{
 
 use crate::drivers::{HasPool, PoolHandle};
 
-/// Factory of targets whose requests leak connections: every `every`th request, or none if `every` is absent.
+/// Factory of targets whose requests leak connections: every `every`th request, or none if `every`
+/// is `None`.
 #[derive(Debug)]
 pub(super) struct Leaking<F> {
     pub(super) factory: F,
     pub(super) every: Option<u64>,
 }
 
-/// Target in which some requests leak their connection.
+/// Target in which some requests take a connection from the pool and never return it.
 #[derive(Debug)]
 pub(super) struct LeakingTarget<T> {
     target: T,
     leak: Leak,
 }
 
-/// Session in which some requests leak their connection.
+/// Session of a user in which some requests take a connection from the pool and never return it.
 #[derive(Debug)]
 pub(super) struct LeakingSession<S> {
     session: S,
@@ -32,7 +34,8 @@ pub(super) struct LeakingSession<S> {
     leak: Leak,
 }
 
-/// Decides which requests leak. The requests of all sessions of a target are counted together.
+/// Counter that decides which requests leak a connection: every `every`th one, or none. The
+/// requests of all sessions of a target are counted together.
 #[derive(Debug, Clone)]
 struct Leak {
     every: Option<u64>,
@@ -40,7 +43,7 @@ struct Leak {
 }
 
 impl Leak {
-    /// Counts a request. Returns true if this request is to leak its connection.
+    /// Counts a request. Returns true if this request must leak its connection.
     fn is_next(&self) -> bool {
         let number = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
         self.every.is_some_and(|every| number.is_multiple_of(every))
@@ -118,7 +121,8 @@ impl<S: Session> Session for LeakingSession<S> {
     }
 }
 
-/// Takes a connection out of the pool, executes a statement on it, and never gives the connection back.
+/// Takes a connection out of the pool, executes a statement on it, and never returns it. Fails,
+/// also without returning it, if the checkout or the statement fails.
 async fn never_give_back(
     pool_handle: &PoolHandle,
     timestamps: &mut Timestamps,

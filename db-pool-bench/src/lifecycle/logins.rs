@@ -1,4 +1,5 @@
-//! Load of logins: each request opens a connection, measures the parts of that, and closes it.
+//! Load of logins: each request opens a connection, measures the parts of opening it, and closes
+//! it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +11,7 @@ use pg_connect::Address;
 
 use super::connecting::{ConnectCost, connect};
 
-/// Target whose requests are logins.
+/// Target whose requests are logins. Clones share the list of their costs.
 #[derive(Debug, Clone)]
 pub(super) struct Logins {
     address: Address,
@@ -18,7 +19,7 @@ pub(super) struct Logins {
     costs: LoginCosts,
 }
 
-/// Costs of the successful logins, in the order in which these ended.
+/// Costs of the successful logins, in the order in which the logins ended.
 #[derive(Debug, Clone, Default)]
 struct LoginCosts(Arc<Mutex<Vec<ConnectCost>>>);
 
@@ -35,7 +36,8 @@ impl LoginCosts {
 }
 
 impl Logins {
-    /// Creates logins at `address`, with `application` as the application name of their connections.
+    /// Creates a target of logins at `address`, with `application` as the application name of their
+    /// connections.
     pub(super) fn new(address: &Address, application: &str) -> Self {
         Self {
             address: address.clone(),
@@ -44,7 +46,8 @@ impl Logins {
         }
     }
 
-    /// Returns the costs of the logins that succeeded since the last call.
+    /// Returns the costs of the logins that succeeded since the last call, in the order in which
+    /// they ended.
     pub(super) fn take_costs(&self) -> Vec<ConnectCost> {
         self.costs.take()
     }
@@ -71,8 +74,8 @@ impl Target for Logins {
 }
 
 impl Session for Logins {
-    /// Opens a connection. The request ends with the first answer; the statement is executed a second time
-    /// after that.
+    /// Opens and closes a connection. The measured request ends with the first answer; the
+    /// statement is executed a second time after that.
     async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         match connect(&self.address, &self.application).await {
             Ok(cost) => {

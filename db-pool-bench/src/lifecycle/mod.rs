@@ -34,13 +34,14 @@ use crate::drivers::{Deadpool, Driver, DriverSetup, Sqlx};
 use crate::run_server::{RunServer, scenario_name};
 use crate::workloads::SqlWorkload;
 
-/// Number of steps without a pool: one with logins one after another, one with many logins at once.
+/// Number of steps without a pool: one with logins one after another, and one with many logins at
+/// once.
 const LOGIN_STEPS: usize = 2;
 
-/// Runs the scenario from flags to exit code.
+/// Runs the scenario `lifecycle` with these flags and returns the exit code.
 ///
 /// # Errors
-/// Fails on wrong usage, without a server, or when the report cannot be written.
+/// Fails on wrong usage, without a server, or if the report cannot be written.
 pub(crate) fn run(flags: &LifecycleFlags) -> anyhow::Result<Exit> {
     let plan = LifecyclePlan::new(flags)?;
     run_scenario(&plan, &flags.pool.output)
@@ -110,7 +111,8 @@ impl Scenario for LifecyclePlan<'_> {
     }
 }
 
-/// Measures the cost of opening one connection, and of opening many at once.
+/// Measures the time to open connections one after another, and then many at once, and adds both
+/// steps to the report.
 fn connect(context: &mut ScenarioContext, plan: &LifecyclePlan) -> anyhow::Result<()> {
     let (one_by_one, storm) = (plan.connecting(), plan.login_storm());
     if !context.has_room(&storm, plan.storm()) {
@@ -130,8 +132,8 @@ fn connect(context: &mut ScenarioContext, plan: &LifecyclePlan) -> anyhow::Resul
     Ok(())
 }
 
-/// Makes the logins of `step`, which `rules` may end early. Returns `None` if a signal is received before the
-/// first login.
+/// Executes the logins of `step`, which `rules` may end early, without adding the step to the
+/// report. Returns `None` if a signal is received before the first login.
 fn log_in(
     context: &mut ScenarioContext,
     step: StepPlan,
@@ -152,7 +154,8 @@ fn log_in(
     Ok(result.filter(|_| !(ran.trace.is_empty() && bench.interrupted())))
 }
 
-/// Executes the whole traced run on the pool of one driver.
+/// Executes the whole traced run on the pool of one driver, and adds its parts to the report as
+/// steps.
 fn live(context: &mut ScenarioContext, plan: &LifecyclePlan, driver: Driver) -> anyhow::Result<()> {
     let refused = plan.step(driver.name(), plan::SPIKE);
     if !context.has_room(&refused, plan.flags.pool.size) {

@@ -1,5 +1,5 @@
-//! Task that looks after the pool during a run: it closes connections that were idle for too long, and looks
-//! for leaks at the end.
+//! Task that accompanies a pool during a run: it closes connections that were idle or open for too
+//! long, and looks for leaks at the end.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,12 +11,13 @@ use pg_evidence::{Leaked, SessionsLeft};
 use crate::drivers::{HasPool, PoolHandle, PoolOptions};
 
 const REAPED_EVERY: Duration = Duration::from_millis(20);
-/// Longest wait for one idle connection that is to be closed.
+/// Longest wait for the checkout of one idle connection that is to be closed, 500 ms.
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
-/// Pause before leaks are counted, in which connections in use can still be given back.
+/// Pause before leaks are counted, 300 ms, in which connections in use can still return to the
+/// pool.
 const SETTLE: Duration = Duration::from_millis(300);
 
-/// Connections that were never returned to the pool.
+/// Connections of one pool that were never returned to it, counted after the last request.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Leaks {
     /// Number of connections that the pool counts as in use although no request is running.
@@ -25,12 +26,13 @@ pub(super) struct Leaks {
     pub(super) sessions: Vec<Leaked>,
 }
 
-/// Leaks that were found in a run; `None` if the run ended early or the server did not answer.
+/// Leaks that were found at the end of a run; `None` if the run was cancelled or the server did not
+/// answer. Clones share the value.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FoundLeaks(Arc<Mutex<Option<Leaks>>>);
 
 impl FoundLeaks {
-    /// Returns the leaks, and leaves `None` behind.
+    /// Returns the leaks, and replaces them by `None`.
     pub(super) fn take(&self) -> Option<Leaks> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -40,7 +42,8 @@ impl FoundLeaks {
     }
 }
 
-/// Task that looks after one pool.
+/// Task that closes expired connections of one pool during a run, and stores the leaks at the end
+/// in `found`.
 #[derive(Debug)]
 pub(super) struct PoolKeeper {
     pub(super) options: PoolOptions,
@@ -67,8 +70,8 @@ impl<T: Target + HasPool> Actor<T> for PoolKeeper {
     }
 }
 
-/// Counts the connections that are in use although no request is running. Closes the others, and asks the
-/// server for the sessions that are still open. `None` if the server does not answer.
+/// Counts the connections that are in use although no request is running. Closes the others, and
+/// queries the server for the sessions that are still open. `None` if the server does not answer.
 async fn leaks<T: Target + HasPool>(target: &T, sessions_left: &SessionsLeft) -> Option<Leaks> {
     tokio::time::sleep(SETTLE).await;
     let pool = target.pool().unwrap_or_default();
@@ -80,7 +83,8 @@ async fn leaks<T: Target + HasPool>(target: &T, sessions_left: &SessionsLeft) ->
     })
 }
 
-/// Closes the pool's `idle` connections one by one. Closing the pool itself would wait for the leaked ones.
+/// Takes `idle` connections out of the pool and closes them. Closing the pool itself would wait for
+/// the leaked ones.
 async fn end_idle(pool_handle: &PoolHandle, idle: u64) {
     let mut leases = Vec::new();
     for _ in 0..idle {

@@ -1,4 +1,4 @@
-//! Results of `lifecycle` as steps of the report.
+//! Recording of the results of `lifecycle` as steps of the report.
 
 use bench_cli::bench::Bench;
 use bench_report::{Operation, ServerEvidence, Step, StepEnd};
@@ -16,7 +16,8 @@ fn figure(step: &mut Step, name: &str, value: f64) {
     }
 }
 
-/// Adds the step in which connections were opened one after another to the report, with their `costs`.
+/// Adds the step in which connections were opened one after another to the report, with the medians
+/// of their `costs` as figures. A completed step with a failed login counts as failed.
 pub(super) fn keep_costs(bench: &mut Bench, result: StepResult, costs: &[ConnectCost]) {
     let StepResult {
         mut step,
@@ -34,7 +35,8 @@ pub(super) fn keep_costs(bench: &mut Bench, result: StepResult, costs: &[Connect
     bench.push_step(step, series, warnings);
 }
 
-/// Records the median over `costs` of each part as a figure of the step.
+/// Records the median over `costs` of each part of opening a connection as a figure of the step, in
+/// nanoseconds.
 fn note_costs(step: &mut Step, costs: &[ConnectCost]) {
     let median = |part: fn(&ConnectCost) -> u64| {
         let each: Vec<f64> = costs.iter().map(|cost| part(cost) as f64).collect();
@@ -50,8 +52,8 @@ fn note_costs(step: &mut Step, costs: &[ConnectCost]) {
     figure(step, "connect.whole_ns", median(|c| c.whole_ns()));
 }
 
-/// Adds the step of a login storm to the report. `logins` is the planned number, `costs` are those of the
-/// successful logins, `seen` is the server's evidence.
+/// Adds the step with many logins at once to the report. `logins` is the planned number of logins,
+/// `costs` are those of the successful ones, `seen` is the server's evidence.
 pub(super) fn keep_storm(
     bench: &mut Bench,
     logins: u64,
@@ -71,8 +73,8 @@ pub(super) fn keep_storm(
     bench.push_step(step, series, warnings);
 }
 
-/// Records the number of planned `logins`, the length of the storm, and the number of logins that did not
-/// end. Records nothing if no login was attempted.
+/// Records as figures the number of planned `logins`, the time from the first to the last one, and,
+/// if above 0, the number of logins that did not end. Records nothing if no login was attempted.
 fn note_storm(step: &mut Step, logins: u64) {
     if step.operations.values().all(|o| o.attempted == 0) {
         return;
@@ -90,8 +92,9 @@ fn note_storm(step: &mut Step, logins: u64) {
     figure(step, "storm.whole_ns", whole_ns as f64);
 }
 
-/// Records the share of each part in the time of the successful logins. The server shows a session only after
-/// its login, so sampled sessions tell nothing about the login itself.
+/// Records the share of each part of opening a connection in the total time of the successful
+/// logins. The server shows a session only after its login, so sampled sessions tell nothing about
+/// the login itself.
 fn note_logins(step: &mut Step, costs: &[ConnectCost]) {
     let sum =
         |part: fn(&ConnectCost) -> u64| costs.iter().map(|cost| part(cost) as f64).sum::<f64>();
@@ -108,16 +111,17 @@ fn note_logins(step: &mut Step, costs: &[ConnectCost]) {
     }
 }
 
-/// Result of a traced run on a pool.
+/// Result of the traced run on one pool, not yet in the report.
 pub(super) struct Lived {
     pub(super) ran: TracedResult,
-    /// Number of connections that the pool opened in each part of the run.
+    /// Number of connections that the pool opened in each part of the run, in order.
     pub(super) opened: Vec<u64>,
-    /// Leaked connections; `None` if the run ended early.
+    /// Leaked connections; `None` if the run was cancelled or the server did not answer.
     pub(super) leaks: Option<Leaks>,
 }
 
-/// Adds the parts of a run to the report as steps. The last one gets the figures about leaked connections.
+/// Adds the parts of the run on one pool to the report as steps. The last one gets the figures
+/// about leaked connections. `evidence` gives the server's evidence of each part, in order.
 pub(super) fn keep_parts(
     bench: &mut Bench,
     plan: &LifecyclePlan,
@@ -166,7 +170,8 @@ pub(super) fn keep_parts(
     }
 }
 
-/// Records the numbers of sessions that were opened and closed on the server.
+/// Records the numbers of sessions that were opened and closed on the server during the step, and
+/// of those present.
 fn note_sessions(step: &mut Step, sessions: &SessionChanges) {
     figure(step, "server.opened", sessions.opened as f64);
     figure(step, "server.closed", sessions.closed as f64);
@@ -186,9 +191,10 @@ fn note_leaks(step: &mut Step, leaks: &Leaks) {
     }
 }
 
-/// Records two medians of the response time after the idle time: of the first requests (`first` of them, as
-/// many as the pool has connections), and of the second half of all requests. `felt_ns` are all response
-/// times, in the order in which the requests were due.
+/// Records two medians of the response time after the idle time, in nanoseconds: of the first
+/// requests (`first` of them, as many as the pool has connections), and of the second half of all
+/// requests. `felt_ns` are all response times, in the order in which the requests were due. Records
+/// nothing without requests.
 fn warm_up(step: &mut Step, felt_ns: &[f64], first: usize) {
     let (Some(early), Some(late)) = (
         statistics::median(&felt_ns[..first.min(felt_ns.len())]),

@@ -79,7 +79,7 @@ pub(crate) fn export(flags: &ExportFlags) -> anyhow::Result<Exit> {
 /// Returns the settings of sampling that the flags describe.
 ///
 /// # Errors
-/// If two followed processes would have the same label.
+/// Fails if two followed processes would have the same label.
 fn settings(flags: &ExportFlags) -> Result<SamplingSettings, UsageError> {
     let sampling = &flags.sampling;
     let mut labels = HashSet::new();
@@ -100,7 +100,7 @@ fn settings(flags: &ExportFlags) -> Result<SamplingSettings, UsageError> {
     })
 }
 
-/// Status lines on stderr.
+/// Status lines on stderr, each of which is printed once.
 struct StatusLines {
     progress: Progress,
     told: HashSet<String>,
@@ -126,7 +126,8 @@ impl StatusLines {
         self.progress.line(&line);
     }
 
-    /// Prints each metric that is missing in the pages, with the reason, once.
+    /// Prints a line for each metric that is missing in the pages, with the reason, unless an
+    /// earlier call has printed it.
     fn absent(&mut self, exporter: &Exporter) {
         for (what, sentence) in exporter.gaps().sentences() {
             if !self.told.contains(what) {

@@ -29,7 +29,8 @@ fn write(root: &Path, files: &[(&str, &str)]) {
     }
 }
 
-/// Creates a machine on which everything can be read, and the settings that read it.
+/// Creates a made-up machine in a temporary directory on which everything can be read, and the
+/// settings that sample it.
 fn machine() -> (tempfile::TempDir, SamplingSettings) {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), super::files::FILES);
@@ -66,7 +67,7 @@ fn machine() -> (tempfile::TempDir, SamplingSettings) {
     (root, settings)
 }
 
-/// Advances the counters in the files of the machine.
+/// Waits 120 ms, then advances counters in the files of the machine under `root`.
 fn later(root: &Path) {
     std::thread::sleep(Duration::from_millis(120));
     let stat = format!("{}procs_blocked 3\n", super::files::LATER_STAT);
@@ -82,7 +83,8 @@ fn later(root: &Path) {
     );
 }
 
-/// Returns name and labels of a figure, with its value unless it is a rate, which depends on the clock.
+/// Returns name, labels and value of a figure as one line. The value of a rate is left out, because
+/// it depends on the clock.
 fn line(figure: &Figure) -> String {
     let labels: Vec<String> = figure
         .labels

@@ -15,13 +15,14 @@ use crate::recording::LiveRecording;
 use crate::render;
 use crate::settings::SamplingSettings;
 
-/// Far longer than any machine needs; a test that waits longer has found a hang.
+/// Longest time that a test waits: far longer than any machine needs, so that a longer wait is a
+/// hang.
 const HANG: Duration = Duration::from_mins(1);
-/// Interval of reading; the made-up driver answers at once.
+/// Interval at which the GPUs of a test are read; the made-up driver answers at once.
 const PERIOD: Duration = Duration::from_millis(2);
 const GIB: u64 = 1 << 30;
 
-/// Driver that returns what the test set last.
+/// Driver that returns the GPUs that the test set last.
 #[derive(Clone)]
 struct MadeUp(Arc<Mutex<Vec<GpuSample>>>);
 
@@ -41,7 +42,7 @@ impl GpuDriver for MadeUp {
     }
 }
 
-/// Driver that does not answer until the test is over.
+/// Driver that does not answer until the test drops the sender of this channel.
 struct Hanging(Receiver<()>);
 
 impl GpuDriver for Hanging {
@@ -78,7 +79,7 @@ fn lost(index: u32) -> GpuSample {
     GpuSample::lost(index, Arc::from("Made-up 9000"), &why)
 }
 
-/// Recording of GPUs only: the machine has no other figures.
+/// Recording on an empty made-up machine, so that it has no figures other than those of GPUs.
 struct Bench {
     recording: LiveRecording,
     _root: tempfile::TempDir,
@@ -115,7 +116,8 @@ impl Bench {
         report
     }
 
-    /// Takes samples until the report shows what the test waits for.
+    /// Takes samples until `seen` returns true for the report, and returns that report. Panics
+    /// after [`HANG`] with the name `what`.
     fn until(&mut self, what: &str, seen: impl Fn(&Report) -> bool) -> Report {
         let begin = Instant::now();
         loop {

@@ -12,7 +12,9 @@ const HALF_AN_HOUR_S: u32 = 1800;
 const MB: f64 = 1e6;
 const SERIES: u32 = 60;
 
-/// Returns the resident memory of a process with 200 MB, once a second, with autocorrelated noise.
+/// Returns the series of a made-up process's resident memory, one sample a second for `seconds`:
+/// 200 MB, plus `more_mb` of the second, plus autocorrelated noise whose steps are at most
+/// `noise_mb`. Equal seeds give equal noise.
 fn recorded(seed: u32, seconds: u32, noise_mb: f64, more_mb: impl Fn(f64) -> f64) -> Series {
     // Marsaglia's xorshift generator with 64 bits.
     let mut state = 0x9E37_79B9_7F4A_7C15 ^ u64::from(seed + 1);
@@ -32,7 +34,8 @@ fn recorded(seed: u32, seconds: u32, noise_mb: f64, more_mb: impl Fn(f64) -> f64
     rolling.series()
 }
 
-/// Returns how many of sixty series count as growing, and how many of these as leaks.
+/// Makes sixty series with `plant` from the numbers 0 to 59. Returns the number of those that count
+/// as growing, and the number of those that count as leaks.
 fn found(plant: impl Fn(u32) -> Series) -> (usize, usize) {
     let series: Vec<Series> = (0..SERIES).map(plant).collect();
     assert!(series.iter().all(|series| series.len() <= 2 * POINTS));

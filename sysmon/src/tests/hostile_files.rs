@@ -46,7 +46,7 @@ fn put(root: &Path, path: &str, bytes: Option<&[u8]>) {
     file.set_len(bytes.len() as u64).unwrap();
 }
 
-/// Source of the tree's files that reads details of a process.
+/// Reader of details of processes in the made-up tree; what cannot be read is added to the gaps.
 struct Asked<'a>(&'a mut HostSource, &'a mut Gaps);
 
 impl ProcessLookup for Asked<'_> {
@@ -63,7 +63,7 @@ impl ProcessLookup for Asked<'_> {
     }
 }
 
-/// Changes the time of a sample, as if it had been taken later.
+/// Moves all times of a sample `by_ns` nanoseconds later, as if it had been taken later.
 fn put_off(sample: &mut HostSample, by_ns: u64) {
     fn later(span: &mut ReadSpan, by_ns: u64) {
         span.begin_ns += by_ns;
@@ -95,13 +95,14 @@ fn put_off(sample: &mut HostSample, by_ns: u64) {
     }
 }
 
-/// Everything that is derived from a tree whose files are damaged between two samples.
+/// Figures and processes that are derived from three samples of a tree whose files may be damaged.
 struct Derived {
     figures: Vec<Figure>,
     follower: ProcessFollower,
 }
 
-/// Made-up tree, which is restored after each use.
+/// Made-up tree of kernel files in a temporary directory. Damaged files are restored after each
+/// use.
 struct Tree {
     root: tempfile::TempDir,
     files: Vec<(&'static str, &'static str)>,
@@ -190,7 +191,7 @@ fn derive(tree: &Tree, harms: &[(usize, bool, Harm)]) -> Derived {
     }
 }
 
-/// Returns the reason why a figure is impossible; `None` if it is possible.
+/// Returns the reason why the figure `name` cannot have this value and error; `None` if it can.
 fn nonsense(name: &str, value: f64, error: f64) -> Option<&'static str> {
     if !value.is_finite() || !error.is_finite() {
         return Some("it is no number");

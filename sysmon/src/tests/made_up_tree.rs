@@ -16,7 +16,7 @@ const UNITS: KernelUnits = KernelUnits {
     page_bytes: 4096,
 };
 
-/// Writes the files of a healthy machine.
+/// Writes the kernel's files of a healthy machine under `root`.
 fn healthy(root: &Path) {
     put(
         root,
@@ -69,7 +69,8 @@ fn of_tree(root: &Path) -> SamplingSettings {
     }
 }
 
-/// Takes two samples, with `change` between them, and returns the report.
+/// Takes two samples of the tree `root`, with `change` between them, and returns the report. Up to
+/// five processes of each ranking are recorded.
 fn record(root: &Path, change: impl FnOnce(&Path)) -> Report {
     let mut recording = LiveRecording::begin(&SamplingSettings {
         cores: Some(1),
@@ -344,7 +345,8 @@ fn every_cut_of_this_machines_own_files_is_survived() {
     }
 }
 
-/// Writes a tree with `length` processes, each a child of the one before.
+/// Writes a tree with `length` processes, each a child of the one before, and the first a child of
+/// the last.
 fn chain(root: &Path, length: u32) {
     for pid in 1..=length {
         let directory = root.join(format!("proc/{pid}"));

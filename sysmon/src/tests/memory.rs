@@ -25,10 +25,10 @@ const TICK_NS: u64 = 100_000_000;
 const TICKS: u64 = 36_000;
 const PROCESSES: u32 = 200;
 const CORES: u64 = 8;
-/// Bound in bytes: two thirds of what the whole program may use.
+/// Largest growth of the peak memory, in bytes: two thirds of what the whole program may use.
 const MOST_BYTES: u64 = 20_000_000;
 
-/// Source that knows no further details of any process.
+/// Source that knows the command line of each process, and no further details.
 struct Silent;
 
 impl ProcessLookup for Silent {
@@ -61,7 +61,7 @@ fn process(pid: u32) -> ProcessSample {
     }
 }
 
-/// Returns a hundred figures of the machine, most of them of single cores.
+/// Returns 96 figures of the machine at a tick: twelve for each of its eight cores.
 fn figures(tick: u64) -> Figures {
     const NAMES: [&str; 12] = [
         "cpu.busy_ratio",
@@ -87,8 +87,8 @@ fn figures(tick: u64) -> Figures {
     figures
 }
 
-/// Returns the peak of the resident memory in bytes, without the pages of the executable. Their number grows
-/// with the tests in this executable and has nothing to do with a recording.
+/// Returns the peak of this process's resident memory in bytes, without the pages of its files.
+/// Their number grows with the tests in this executable and has nothing to do with a recording.
 fn peak_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let file = status

@@ -4,12 +4,12 @@ use std::process::Command;
 
 use nix::sys::signal::{SigHandler, Signal, signal};
 
-/// Environment variable that names the test for which a process was started.
+/// Environment variable whose value is the name of the test for which this process was started.
 const OWN_PROCESS: &str = "SYSMON_OWN_PROCESS";
 
-/// Runs `body`, of the test of this name, in a process of its own whose output goes through a pipe. A limit
-/// on the size of files would otherwise also apply to the test harness, if that writes its results into a
-/// file.
+/// Runs `body`, the body of the test with the full name `test`, in a process of its own whose
+/// output goes through a pipe. Panics if it fails there. A limit on the size of files would
+/// otherwise also apply to the test harness, if that writes its results into a file.
 pub(super) fn in_own_process(test: &str, body: impl FnOnce()) {
     if std::env::var(OWN_PROCESS).is_ok_and(|own| own == test) {
         // SAFETY: ignoring a signal runs no code of this program in a handler.

@@ -49,7 +49,7 @@ fn row(series: &'static str, labels: &[(&str, &str)], value: f64, error: f64) ->
     }
 }
 
-/// Recording in a directory of its own.
+/// Writer of raw samples in a temporary directory.
 struct Desk {
     home: tempfile::TempDir,
     writer: RawWriter,
@@ -66,7 +66,8 @@ impl Desk {
         Self { home, writer }
     }
 
-    /// Passes a tick to the writer and waits until it is on disk, as if time had passed.
+    /// Passes a tick that ended at `at_ns` to the writer and waits until it is on disk, or until
+    /// the writer has failed, as if time had passed.
     fn tick(&mut self, at_ns: u64, rows: Vec<SampleRow>) {
         let expected = self.writer.written_rows() + rows.len() as u64;
         self.writer.hand_in(RawSample { at_ns, rows });
@@ -90,7 +91,8 @@ impl Desk {
     }
 }
 
-/// Returns every row of a file as text, and how the file ends.
+/// Returns each row of a file of raw samples as text, and how the file ends. Panics if it cannot be
+/// read.
 fn rows(path: &Path) -> (Vec<String>, Ending) {
     let mut reader = RawReader::open(path).unwrap();
     let mut found = Vec::new();

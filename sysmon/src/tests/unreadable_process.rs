@@ -11,7 +11,8 @@ use crate::follow::FollowOptions;
 use crate::recording::LiveRecording;
 use crate::settings::SamplingSettings;
 
-/// Writes a process into a made-up tree. Its transfers can be read only with `if_readable`.
+/// Writes the process `pid` into a made-up tree under `root`. Its transfers can be read only if
+/// `if_readable` is set.
 fn process(root: &Path, pid: u32, if_readable: bool) {
     let own = root.join(format!("proc/{pid}"));
     fs::create_dir_all(&own).unwrap();

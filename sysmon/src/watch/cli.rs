@@ -26,7 +26,8 @@ pub(crate) struct WatchFlags {
 }
 
 impl WatchFlags {
-    /// Returns options that follow every process and keep only its latest figures.
+    /// Returns options that follow every process and keep only its latest figures, with command
+    /// lines.
     pub(crate) fn following(&self) -> FollowOptions {
         FollowOptions {
             live: true,

@@ -1,25 +1,27 @@
-//! Figures of the last minutes for sparklines. Memory is bounded for any interval: time is divided into slots
-//! of a second or an interval, whichever is longer, and only the peak of each slot is kept.
+//! Figures of the last minutes for sparklines. Memory is bounded for any interval: time is divided
+//! into slots of a second or an interval, whichever is longer, and only the peak of each slot is
+//! stored.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::latest::LatestFigures;
 use crate::metric::{disk, gpu, network, pressure};
 
-/// Number of slots that are kept of each sparkline.
+/// Number of slots that are stored for each sparkline; the oldest ones are dropped.
 pub(crate) const SLOTS: usize = 600;
 const LEAST_SLOT_NS: u64 = 1_000_000_000;
-/// Largest number of sparklines. On a host with thousands of interfaces, only the first ones are kept.
+/// Largest number of sparklines; further ones are not stored. It bounds the memory on a host with
+/// thousands of interfaces.
 const MOST_TRACES: usize = 256;
 
-/// Figure that has a sparkline.
+/// Figure of the machine that has a sparkline.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trend {
-    /// Share of CPU time in use; in a container, of its limit.
+    /// Share of CPU time in use, 0 to 1; in a container with a limit, of that limit.
     Cpu,
-    /// Share of memory in use; in a container, of its limit.
+    /// Share of memory in use, 0 to 1; in a container with a limit, of that limit.
     Memory,
-    /// Share of time in which some tasks waited, with the name of its series.
+    /// Share of time in which some tasks waited for a resource, with the name of its series.
     Stalled(&'static str),
     /// Bytes per second to and from a disk, with the disk's name.
     Disk(String),
@@ -45,7 +47,7 @@ pub(crate) const STALLED: [(&str, &str, Option<&str>); 3] = [
     ),
 ];
 
-/// Peaks of each sparkline over the last minutes.
+/// Peaks of each sparkline's figure in each slot of the last minutes.
 #[derive(Debug, Clone)]
 pub(crate) struct History {
     slot_ns: u64,
@@ -55,7 +57,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Creates an empty history for samples that are taken every `interval_ns`.
+    /// Creates an empty history for samples that are taken every `interval_ns` nanoseconds.
     pub(crate) fn new(interval_ns: u64) -> Self {
         Self {
             slot_ns: interval_ns.max(LEAST_SLOT_NS),
@@ -65,7 +67,8 @@ impl History {
         }
     }
 
-    /// Adds the figures of the tick that ended at `at_ns`, on a machine with `cores` cores.
+    /// Adds the figures of the tick that ended at `at_ns`, in nanoseconds of the monotonic clock,
+    /// on a machine with `cores` cores, `None` if that number is unknown.
     pub(crate) fn take(&mut self, at_ns: u64, machine: &LatestFigures, cores: Option<u64>) {
         let began_ns = *self.began_ns.get_or_insert(at_ns);
         // A tick that is a little late or early must not move to another slot.
@@ -92,8 +95,9 @@ impl History {
         }
     }
 
-    /// Returns the newest `count` columns, oldest first. A column is the peak of `slots_each` slots. Columns
-    /// begin at multiples of their length, so that the peak of a column does not change as time passes.
+    /// Returns the newest `count` columns of a sparkline, oldest first. A column is the peak of
+    /// `slots_each` slots, `None` without a value. Columns begin at multiples of their length, so
+    /// that the peak of a complete column does not change as time passes.
     pub(crate) fn columns(&self, of: &Trend, count: usize, slots_each: usize) -> Vec<Option<f64>> {
         let slots_each = slots_each.max(1);
         let mut columns = vec![None; count];
@@ -119,7 +123,7 @@ impl History {
         self.slot_ns
     }
 
-    /// Returns the highest value of a sparkline in its history.
+    /// Returns the highest value of a sparkline in its stored slots; `None` if it has none.
     pub(crate) fn peak(&self, of: &Trend) -> Option<f64> {
         let kept = self.traces.get(of)?;
         kept.iter().flatten().copied().reduce(f64::max)

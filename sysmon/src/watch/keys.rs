@@ -14,11 +14,11 @@ pub(crate) enum KeyAction {
     Redraw,
     /// Suspend the process, as Ctrl-Z does in a shell.
     Suspend,
-    /// Quit.
+    /// Quit the live view.
     Quit,
 }
 
-/// Keys with their descriptions, for the help.
+/// Keys with their descriptions, in the order of the help. An empty key continues the line above.
 pub(crate) const HELP: [(&str, &str); 10] = [
     ("q, Ctrl-C", "quit"),
     ("Esc", "back: close this, drop the filter, quit"),
@@ -32,7 +32,8 @@ pub(crate) const HELP: [(&str, &str); 10] = [
     ("Ctrl-L, Ctrl-Z", "draw anew, suspend"),
 ];
 
-/// Changes the model as `key` says. Returns the action that the main loop must take.
+/// Changes the model as `key` says, and returns the action that the main loop must take. The
+/// release of a key does nothing.
 pub(crate) fn press(model: &mut Model, key: KeyEvent) -> KeyAction {
     if key.kind == KeyEventKind::Release {
         return KeyAction::Nothing;

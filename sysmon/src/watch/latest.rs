@@ -1,18 +1,18 @@
-//! Newest figures of the machine, by name and label.
+//! Newest figures of the machine, by name and labels.
 
 use std::collections::BTreeMap;
 
 use crate::figure::{Figures, Labels};
 use crate::metric::{cgroup, cpu, memory};
 
-/// Time in nanoseconds for which the newest figures of a GPU are shown. Its driver is read twice a second or
-/// less.
+/// Age in nanoseconds up to which the newest figures of a GPU are shown. Its driver is read twice a
+/// second or less.
 const GPU_LASTS_NS: u64 = 3_000_000_000;
 
-/// Label of the control group of this program.
+/// Value of the label of the control group that this program runs in.
 const OWN: &str = "own";
 
-/// Newest figures of the machine.
+/// Newest figures of the machine, with the time of each.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LatestFigures {
     figures: BTreeMap<(&'static str, Labels), TimedValue>,
@@ -24,20 +24,21 @@ struct TimedValue {
     value: f64,
 }
 
-/// Use of a resource, as a share of a limit or of the machine.
+/// Use of CPU time or memory, as a share of a limit or of the whole machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ResourceUse {
-    /// Share in use, from 0 to 1: of `limit`, or of the whole machine if there is no limit. Absent if it was
-    /// not measured.
+    /// Share in use, from 0 to 1: of `limit`, or of the whole machine if there is no limit. `None`
+    /// if it was not measured.
     pub(crate) ratio: Option<f64>,
-    /// Limit of this program's control group, in cores or bytes; absent unless it is below what the machine
-    /// has.
+    /// Limit of the control group that this program runs in, in cores or bytes; `None` unless it is
+    /// below what the machine has.
     pub(crate) limit: Option<f64>,
 }
 
 impl LatestFigures {
-    /// Replaces the figures by those of the tick that ended at `at_ns`. A figure that is not in `figures`
-    /// becomes absent.
+    /// Replaces the figures by those of the tick that ended at `at_ns`, in nanoseconds of the
+    /// monotonic clock. A figure that is not in `figures` becomes absent, except that those of a
+    /// GPU remain for three seconds.
     pub(crate) fn take(&mut self, at_ns: u64, figures: Figures) {
         self.figures.retain(|(name, _), known| {
             name.starts_with("gpu.") && at_ns.saturating_sub(known.at_ns) < GPU_LASTS_NS
@@ -49,28 +50,32 @@ impl LatestFigures {
         }
     }
 
-    /// Returns the value of a figure that has no labels.
+    /// Returns the newest value of the figure `name` that has no labels, such as one of the whole
+    /// machine; `None` if it is absent.
     pub(crate) fn value(&self, name: &'static str) -> Option<f64> {
         self.figures
             .get(&(name, Labels::default()))
             .map(|at| at.value)
     }
 
-    /// Returns the value of a figure of one device, core or target, which `which` names: its first label.
+    /// Returns the newest value of the figure `name` of one device, core or group, which is the one
+    /// whose first label has the value `which`; `None` if it is absent.
     pub(crate) fn of(&self, name: &'static str, which: &str) -> Option<f64> {
         let mut all = self.all(name);
         all.find(|(first, _)| *first == which)
             .map(|(_, value)| value)
     }
 
-    /// Iterates over first label and value of all figures with a name, in order of their labels.
+    /// Iterates over the value of the first label, and the newest value, of all figures `name` that
+    /// have labels, in order of their labels.
     pub(crate) fn all(&self, name: &'static str) -> impl Iterator<Item = (&str, f64)> {
         let from = self.figures.range((name, Labels::default())..);
         from.take_while(move |((known, _), _)| *known == name)
             .filter_map(|((_, labels), at)| Some((labels.first()?.1.as_str(), at.value)))
     }
 
-    /// Returns the second label of the first figure that has this name and this first label.
+    /// Returns the value of the second label of the first figure `name` whose first label has the
+    /// value `which`; `None` if there is none.
     pub(crate) fn second_label(&self, name: &'static str, which: &str) -> Option<&str> {
         let from = self.figures.range((name, Labels::default())..);
         let mut all = from.take_while(|((known, _), _)| *known == name);
@@ -78,21 +83,23 @@ impl LatestFigures {
             .and_then(|((_, labels), _)| Some(labels.get(1)?.1.as_str()))
     }
 
-    /// Returns the numbers of the cores, in order.
+    /// Returns the numbers of the cores that have a figure, in numerical order.
     pub(crate) fn cores(&self) -> Vec<&str> {
         let mut cores: Vec<&str> = self.all(cpu::BUSY.name()).map(|(core, _)| core).collect();
         cores.sort_by_key(|core| core.parse::<u32>().unwrap_or(u32::MAX));
         cores
     }
 
-    /// Returns the use of CPU time: in a container of its limit, otherwise of the machine.
+    /// Returns the use of CPU time: in a container of its limit if that is below `cores`, the
+    /// number of the machine's cores, otherwise of the machine. `None` if that number is unknown.
     pub(crate) fn cpu(&self, cores: Option<u64>) -> ResourceUse {
         let quota = self.of(cgroup::QUOTA_CORES.name(), OWN);
         let limit = quota.filter(|quota| cores.is_none_or(|cores| *quota < cores as f64));
         self.used(limit, cgroup::CPU_USED_RATIO.name(), cpu::BUSY.name())
     }
 
-    /// Returns the use of memory: in a container of its limit, otherwise of the machine.
+    /// Returns the use of memory: in a container of its limit if that is below the machine's
+    /// memory, otherwise of the machine.
     pub(crate) fn memory(&self) -> ResourceUse {
         let total = self.value(memory::TOTAL.name());
         let limit = self.of(cgroup::MEMORY_LIMIT.name(), OWN);
@@ -104,7 +111,8 @@ impl LatestFigures {
         )
     }
 
-    /// Returns the value of a figure of this program's control group.
+    /// Returns the newest value of the figure `name` of the control group that this program runs
+    /// in; `None` if it is absent.
     pub(crate) fn own_group(&self, name: &'static str) -> Option<f64> {
         self.of(name, OWN)
     }

@@ -42,10 +42,11 @@ use crate::settings::SamplingSettings;
 use crate::signals::{BlockedSignals, SignalEvent};
 use crate::tick_schedule::TickSchedule;
 
-/// Shortest interval: nobody can read faster changes, and the kernel counts CPU time in ticks of 10 ms.
+/// Shortest interval between samples: nobody can read faster changes, and the kernel counts CPU
+/// time in ticks of 10 ms.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Event that wakes the loop before the next sample is due.
+/// Event that wakes the loop of the view before the next sample is due.
 #[derive(Debug)]
 enum WatchEvent {
     Signal(SignalEvent),
@@ -63,7 +64,9 @@ impl From<SignalEvent> for WatchEvent {
 /// Shows this machine on the terminal until the user quits or a signal is received.
 ///
 /// # Errors
-/// If stdout is no terminal, or if the terminal fails.
+///
+/// If stdout is no usable terminal, if the interval is below [`SHORTEST_INTERVAL`], if a thread
+/// cannot be started, or if the terminal fails.
 pub(crate) fn watch(flags: &WatchFlags) -> anyhow::Result<Exit> {
     check(flags)?;
     let blocked = BlockedSignals::block_with(&[Signal::SIGCONT, Signal::SIGHUP]);
@@ -97,7 +100,8 @@ fn check(flags: &WatchFlags) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts a thread that reads keys and changes of the terminal's size, until the process ends.
+/// Starts a thread that sends keys and changes of the terminal's size to `events`, until reading
+/// fails or the receiver is gone. Fails if the thread cannot be started.
 fn listen(events: Sender<WatchEvent>) -> io::Result<()> {
     // Registers for changes of size before the thread runs, so that none is missed.
     terminal::poll(Duration::ZERO)?;
@@ -118,7 +122,7 @@ fn listen(events: Sender<WatchEvent>) -> io::Result<()> {
         .map(drop)
 }
 
-/// State of the running view.
+/// State of the running view, with its sampler and its schedule.
 struct WatchSession {
     model: Model,
     palette: Palette,
@@ -126,12 +130,14 @@ struct WatchSession {
     cadence: TickSchedule,
     interval_ns: u64,
     cost: OwnCost,
-    /// Time of the last sample, and CPU time that this program had used by then, both in nanoseconds.
+    /// Time of the last sample, in nanoseconds of the monotonic clock, and CPU time that this
+    /// program had used by then, in nanoseconds; `None` before the first sample.
     last: Option<(u64, u64)>,
 }
 
 impl WatchSession {
-    /// Creates the view and takes its first sample; rates begin there.
+    /// Creates the view and takes its first sample; rates begin there. Fails if the thread that
+    /// reads GPUs cannot be started.
     fn begin(flags: &WatchFlags) -> anyhow::Result<Self> {
         let interval_ns = flags.basic.interval.as_nanos() as u64;
         let cores = Environment::capture().cores;
@@ -197,7 +203,8 @@ impl WatchSession {
         Ok(())
     }
 
-    /// Handles an event; returns true if it ends the view.
+    /// Handles an event; returns true if it ends the view. Fails if keys cannot be read, or if the
+    /// terminal cannot be switched.
     fn ends(&mut self, event: WatchEvent, screen: &mut Screen) -> anyhow::Result<bool> {
         let done = match event {
             WatchEvent::Signal(SignalEvent::Signal { signal, .. }) if signal != Signal::SIGCONT => {
@@ -255,7 +262,8 @@ impl WatchSession {
         self.model.take(update);
     }
 
-    /// Returns the cost of the live view itself: sampling, deriving and drawing.
+    /// Returns the cost of the live view itself, sampling and drawing included, since the last
+    /// call; `at_ns` is the time of the sample, in nanoseconds of the monotonic clock.
     fn own(&mut self, at_ns: u64) -> WatchCost {
         let cpu_ns = process_cpu_ns();
         let cores = self.last.and_then(|(last_ns, last_cpu_ns)| {
@@ -283,7 +291,7 @@ fn absent(gaps: &Gaps) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Returns the time of day, as in `14:05:09 UTC`.
+/// Returns the present time of day, as in `14:05:09 UTC`.
 fn time_of_day() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let second = now.map_or(0, |since| since.as_secs() % 86_400);

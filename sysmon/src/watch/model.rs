@@ -8,49 +8,52 @@ use super::latest::LatestFigures;
 use super::process::{ProcessView, Sort};
 use crate::figure::Figures;
 
-/// Length of the longest filter, in characters.
+/// Largest length of a filter, in characters; further ones are ignored.
 const FILTER_CHARS: usize = 64;
 
-/// Properties of the view that do not change while it runs.
+/// Properties of the view that are set when it starts. Only `fields` changes later, when the user
+/// orders processes by I/O.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ViewInfo {
     /// Host name of the machine.
     pub host: String,
-    /// Number of the machine's cores; absent if it is not known.
+    /// Number of the machine's cores; `None` if it is unknown.
     pub cores: Option<u64>,
     /// Time between samples in nanoseconds.
     pub interval_ns: u64,
     /// True if `--follow` names processes.
     pub follows: bool,
-    /// Groups of figures that are read of processes beside CPU time and memory.
+    /// Groups of figures that are read of processes in addition to CPU time and memory.
     pub fields: ProcessFields,
 }
 
-/// Cost of the live view itself.
+/// CPU time and memory that the live view itself uses.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct WatchCost {
-    /// Mean number of cores that this program used since the last sample.
+    /// Mean number of cores that this program used since the last sample; `None` at the first
+    /// sample.
     pub cores: Option<f64>,
-    /// Peak memory of this program in bytes.
+    /// Peak resident memory of this program in bytes; `None` if it cannot be read.
     pub rss_max_bytes: Option<u64>,
-    /// Number of samples that were due and not taken.
+    /// Number of samples that were due and not taken, since the start of the view or its last
+    /// suspension.
     pub missed: u64,
 }
 
-/// Results of one sample.
+/// Results of one sample, as the model takes them.
 #[derive(Debug, Default)]
 pub(crate) struct SampleUpdate {
     /// End of the sample, in nanoseconds of the monotonic clock.
     pub at_ns: u64,
-    /// Time of day as text.
+    /// Time of day after the sample, as in `14:05:09 UTC`.
     pub clock: String,
     /// Figures of the machine.
     pub figures: Figures,
-    /// All processes.
+    /// All processes, in no particular order; empty if they could not be listed.
     pub processes: Vec<ProcessView>,
-    /// Readings that failed so far, with the reasons.
+    /// Readings that failed so far, each with its name and the reason.
     pub absent: Vec<(String, String)>,
-    /// Cost of watching.
+    /// Cost of the live view itself.
     pub own: WatchCost,
 }
 
@@ -63,28 +66,29 @@ pub(crate) struct ViewState {
     pub(crate) history: History,
     /// All processes, in no particular order.
     pub(crate) processes: Vec<ProcessView>,
-    /// Readings that failed so far, with the reasons.
+    /// Readings that failed so far, each with its name and the reason.
     pub(crate) absent: Vec<(String, String)>,
-    /// Cost of watching.
+    /// Cost of the live view itself.
     pub(crate) own: WatchCost,
-    /// Time of day as text.
+    /// Time of day after the sample, as in `14:05:09 UTC`; empty before the first.
     pub(crate) clock: String,
 }
 
-/// State of the view.
+/// State of the live view: the newest sample, the paused one, and the choices of the user.
 #[derive(Debug)]
 pub(crate) struct Model {
-    /// Properties that do not change.
+    /// Properties that are set when the view starts.
     pub(crate) about: ViewInfo,
-    /// Order of the processes.
+    /// Order in which processes are shown.
     pub(crate) sort: Sort,
-    /// True if the order is reversed.
+    /// True if the order of processes is reversed.
     pub(crate) reversed: bool,
-    /// Text that the name, process id or command line of a shown process must contain; empty for no filter.
+    /// Text that the name, process id or command line of a shown process must contain, in any case;
+    /// empty for no filter.
     pub(crate) filter: String,
     /// True if the help is shown.
     pub help: bool,
-    /// True if only followed processes are shown.
+    /// True if only processes that `--follow` names are shown.
     pub(crate) only_followed: bool,
     live: ViewState,
     frozen: Option<Box<ViewState>>,
@@ -94,7 +98,8 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Creates the state of a view that has no sample yet.
+    /// Creates the state of a view that has no sample yet. With `--follow` it shows only the
+    /// followed processes.
     pub(crate) fn new(about: ViewInfo) -> Self {
         let only_followed = about.follows;
         Self {
@@ -119,8 +124,8 @@ impl Model {
         }
     }
 
-    /// Adds a sample. It is also added while the view is paused, so that rates and history have no gap
-    /// afterwards.
+    /// Takes over the results of a sample. They are also taken over while the view is paused, so
+    /// that rates and history have no gap afterwards.
     pub(crate) fn take(&mut self, news: SampleUpdate) {
         let live = &mut self.live;
         live.machine.take(news.at_ns, news.figures);
@@ -143,7 +148,7 @@ impl Model {
         self.frozen.is_some()
     }
 
-    /// Pauses the view, or resumes it.
+    /// Pauses the view at its newest state, or resumes a paused view.
     pub(crate) fn pause(&mut self) {
         self.frozen = match self.frozen.take() {
             Some(_) => None,
@@ -152,7 +157,8 @@ impl Model {
         self.scroll(0);
     }
 
-    /// Returns the processes that pass the filter, in the chosen order.
+    /// Returns those processes of the shown state that pass the filter and the choice of followed
+    /// ones, in the chosen order.
     pub(crate) fn processes(&self) -> Vec<&ProcessView> {
         let all = self.shown().processes.iter();
         let mut chosen: Vec<&ProcessView> = all.filter(|process| self.passes(process)).collect();
@@ -160,13 +166,14 @@ impl Model {
         chosen
     }
 
-    /// Returns the groups of figures that the view needs of each process. They include disk transfers if
-    /// processes are ordered by them.
+    /// Returns the groups of figures that the view needs of each process. They include disk
+    /// transfers once the user has ordered processes by them.
     pub(crate) fn fields(&self) -> ProcessFields {
         self.about.fields
     }
 
-    /// Orders processes by `sort`. If they already have that order, reverses it.
+    /// Orders processes by `sort` and scrolls to the first. If they already have that order,
+    /// reverses it.
     pub(crate) fn sort_by(&mut self, sort: Sort) {
         self.reversed = self.sort == sort && !self.reversed;
         self.sort = sort;
@@ -174,13 +181,14 @@ impl Model {
         self.first = 0;
     }
 
-    /// Switches between all processes and only the followed ones.
+    /// Switches between all processes and only the followed ones, and scrolls to the first. Without
+    /// `--follow` all are shown.
     pub(crate) fn toggle_followed(&mut self) {
         self.only_followed = self.about.follows && !self.only_followed;
         self.first = 0;
     }
 
-    /// Begins the input of a filter.
+    /// Begins the input of a filter, which starts with the present one.
     pub(crate) fn begin_filter(&mut self) {
         self.typing = Some(self.filter.clone());
     }
@@ -190,7 +198,8 @@ impl Model {
         self.typing.is_some()
     }
 
-    /// Appends a character to the filter, unless it is a control character.
+    /// Appends a character to the filter, unless it is a control character or the filter has the
+    /// largest length.
     pub(crate) fn type_filter(&mut self, c: char) {
         if !c.is_control() && self.filter.chars().count() < FILTER_CHARS {
             self.filter.push(c);
@@ -198,13 +207,14 @@ impl Model {
         }
     }
 
-    /// Removes the last character of the filter.
+    /// Removes the last character of the filter, if it has any.
     pub(crate) fn erase_filter(&mut self) {
         self.filter.pop();
         self.first = 0;
     }
 
-    /// Ends the input: keeps the filter if it `stays`, otherwise restores the one before.
+    /// Ends the input: keeps the filter if `stays`, otherwise restores the one from before the
+    /// input.
     pub(crate) fn end_filter(&mut self, stays: bool) {
         if let (Some(before), false) = (self.typing.take(), stays) {
             self.filter = before;
@@ -218,23 +228,24 @@ impl Model {
         !std::mem::take(&mut self.filter).is_empty()
     }
 
-    /// Returns the index of the first process on the screen.
+    /// Returns the index of the first process on the screen, in the list of those that are shown.
     pub(crate) fn first(&self) -> usize {
         self.first
     }
 
-    /// Returns the number of processes on a page.
+    /// Returns the number of processes that the screen has room for; at least 1.
     pub(crate) fn page(&self) -> usize {
         self.page
     }
 
-    /// Sets the number of processes that the screen has room for.
+    /// Sets the number of processes that the screen has room for; 0 counts as 1.
     pub(crate) fn set_page(&mut self, rows: usize) {
         self.page = rows.max(1);
         self.scroll(0);
     }
 
-    /// Scrolls the list down by `rows`, or up if that is negative, but not beyond its ends.
+    /// Scrolls the list of processes down by `rows`, or up if that is negative, but not beyond its
+    /// ends.
     pub(crate) fn scroll(&mut self, rows: isize) {
         let all = self.shown().processes.iter();
         let count = all.filter(|process| self.passes(process)).count();

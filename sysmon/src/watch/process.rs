@@ -8,13 +8,13 @@ use crate::follow::FollowedProcess;
 use crate::metric::process;
 use crate::process_history::ProcessHistory;
 
-/// Name of the series of CPU time, in cores.
+/// Name of the series of a process's CPU time, in cores.
 pub(crate) const CORES: &str = process::CPU_CORES.name();
-/// Name of the series of resident memory.
+/// Name of the series of a process's resident memory, in bytes.
 pub(crate) const MEMORY: &str = process::RSS.name();
-/// Name of the series of bytes read from disks, per second.
+/// Name of the series of the bytes that a process reads from disks, per second.
 pub(crate) const DISK_READ: &str = process::DISK_READ.name();
-/// Name of the series of bytes written to disks, per second.
+/// Name of the series of the bytes that a process writes to disks, per second.
 pub(crate) const DISK_WRITTEN: &str = process::DISK_WRITTEN.name();
 
 /// Process with its newest figures.
@@ -24,16 +24,17 @@ pub(crate) struct ProcessView {
     pub pid: u32,
     /// Name that the process has set.
     pub name: String,
-    /// Command line with secrets masked; absent if the process has none, or if command lines are not read.
+    /// Command line with secrets masked; `None` if the process has none, or if command lines are
+    /// not read.
     pub command: Option<String>,
-    /// Label of the followed target that the process belongs to.
+    /// Label of the followed target that the process belongs to; `None` if it belongs to none.
     pub follow: Option<String>,
-    /// Figures that could be read, by the names of their series.
+    /// Newest figures that could be read, each with the name of its series.
     pub figures: Vec<(&'static str, f64)>,
 }
 
 impl ProcessView {
-    /// Creates the view of a process from its state at the last tick.
+    /// Creates the view of the process `id` from its state at the last tick.
     pub(crate) fn of(id: ProcessId, followed: &FollowedProcess<ProcessHistory>) -> Self {
         let latest = followed.latest();
         Self {
@@ -47,7 +48,8 @@ impl ProcessView {
         }
     }
 
-    /// Returns the value of a figure, by the name of its series.
+    /// Returns the value of the figure whose series is called `name`; `None` if it could not be
+    /// read.
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
         let mut figures = self.figures.iter();
         figures
@@ -55,7 +57,7 @@ impl ProcessView {
             .map(|(_, value)| *value)
     }
 
-    /// Returns true if name, process id or command line contains `words`, ignoring case.
+    /// Returns true if name, process id or command line contains `words`, regardless of case.
     pub(crate) fn matches(&self, words: &str) -> bool {
         let words = words.to_lowercase();
         let has = |text: &str| text.to_lowercase().contains(&words);
@@ -70,16 +72,16 @@ impl ProcessView {
     }
 }
 
-/// Order of processes.
+/// Order in which processes are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sort {
     /// CPU time, highest first.
     Cpu,
-    /// Resident memory, highest first.
+    /// Resident memory, largest first.
     Memory,
-    /// Bytes per second from and to disks, highest first.
+    /// Bytes per second read from and written to disks together, highest first.
     Io,
-    /// Name, in alphabetical order.
+    /// Name, in alphabetical order regardless of case.
     Name,
     /// Process id, lowest first.
     Pid,
@@ -97,7 +99,9 @@ impl Sort {
         }
     }
 
-    /// Compares two processes. A process without the figure comes last, even if the order is reversed.
+    /// Compares two processes in this order, or in the opposite one if `reversed`. A process
+    /// without the figure comes last in both. Equal ones are ordered by memory, largest first, then
+    /// by process id.
     pub(crate) fn order(self, reversed: bool, a: &ProcessView, b: &ProcessView) -> Ordering {
         let turned = |order: Ordering| if reversed { order.reverse() } else { order };
         let most_first = |of: fn(&ProcessView) -> Option<f64>| match (of(a), of(b)) {

@@ -1,5 +1,5 @@
-//! Terminal in raw mode, on its alternate screen, without a cursor. Its state is restored however the program
-//! ends: normally, by an error, by a signal or by a panic.
+//! Terminal in raw mode, on its alternate screen, without a cursor. It is restored however the
+//! program ends: normally, by an error, by a handled signal or by a panic.
 
 use std::io::{self, BufWriter, Stdout, stdout};
 use std::panic;
@@ -17,25 +17,29 @@ use ratatui::crossterm::terminal::{
 };
 use ratatui::{Frame, Terminal};
 
-/// Size of the output buffer in bytes: a frame of a large terminal is written in one call.
+/// Size of the output buffer in bytes; even a frame of a large terminal fits into it and is written
+/// in one call.
 const FRAME_BYTES: usize = 1 << 16;
 
-/// True while the terminal is in raw mode. It is global, because the panic hook needs it.
+/// True while this program has switched the terminal to raw mode. It is global, because the panic
+/// hook needs it.
 static OURS: AtomicBool = AtomicBool::new(false);
 
-/// Terminal in raw mode until this value is dropped.
+/// Terminal in raw mode on its alternate screen; dropping this value restores it.
 #[derive(Debug)]
 pub(crate) struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
-    /// Holds back log messages, which would damage the screen. They are printed after the terminal was
-    /// restored.
+    /// Guard that keeps log messages off the screen, which they would damage. They are printed
+    /// after the terminal was restored.
     _held: HeldLines,
 }
 
 impl Screen {
-    /// Switches the terminal to raw mode and to its alternate screen.
+    /// Switches the terminal to raw mode and to its alternate screen, and installs a panic hook
+    /// that restores it.
     ///
     /// # Errors
+    ///
     /// If the terminal cannot be switched, or does not report its size.
     pub(crate) fn enter() -> io::Result<Self> {
         give_back_on_panic();
@@ -49,18 +53,22 @@ impl Screen {
         Ok(screen)
     }
 
-    /// Draws one frame. Adapts to a changed size of the terminal.
+    /// Draws one frame with `render`, which fills it; the frame has the present size of the
+    /// terminal.
     ///
     /// # Errors
+    ///
     /// If the terminal accepts no more output.
     pub(crate) fn draw(&mut self, render: impl FnOnce(&mut Frame)) -> io::Result<()> {
         self.terminal.draw(render).map(drop)
     }
 
-    /// Forgets what the terminal shows, so that the next frame is drawn completely.
+    /// Makes the next frame draw every cell, because the terminal may show something else than the
+    /// last frame.
     ///
     /// # Errors
-    /// If the terminal accepts no more output.
+    ///
+    /// If the terminal accepts no more output, or does not report its size.
     pub(crate) fn forget(&mut self) -> io::Result<()> {
         // `clear` would ask the terminal for its cursor, and the thread that reads keys would receive the
         // answer.
@@ -68,9 +76,11 @@ impl Screen {
         self.terminal.resize(size.into())
     }
 
-    /// Suspends the process group until the shell continues it.
+    /// Restores the terminal, suspends the process group until the shell continues it, and switches
+    /// the terminal again.
     ///
     /// # Errors
+    ///
     /// If the terminal cannot be restored, or cannot be switched again.
     pub(crate) fn suspend(&mut self) -> io::Result<()> {
         give_back()?;
@@ -80,10 +90,11 @@ impl Screen {
         self.resume()
     }
 
-    /// Switches the terminal again after the process was suspended, because other programs may have changed
-    /// it.
+    /// Switches the terminal again after the process was suspended, because other programs may have
+    /// changed it. The next frame draws every cell.
     ///
     /// # Errors
+    ///
     /// If the terminal cannot be switched.
     pub(crate) fn resume(&mut self) -> io::Result<()> {
         // The library assumes that raw mode is still on, and would otherwise leave the terminal as it is.
@@ -114,8 +125,9 @@ fn give_back() -> io::Result<()> {
     disable_raw_mode().and(shown)
 }
 
-/// Restores the terminal before a panic message is printed, so that the message can be read. A panic of
-/// another thread does not end the program; the next frame draws over its message.
+/// Installs a panic hook that restores the terminal before the message of a panic of this thread is
+/// printed, so that it can be read. A panic of another thread does not end the program; the next
+/// frame draws over its message.
 fn give_back_on_panic() {
     let ours = thread::current().id();
     let say = panic::take_hook();

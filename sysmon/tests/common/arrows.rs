@@ -11,21 +11,22 @@ use arrow_array::{RecordBatch, StringArray};
 use arrow_ipc::reader::StreamReader;
 use arrow_schema::ArrowError;
 
-/// Last bytes of a stream that was closed.
+/// Last bytes of a stream of raw samples that was closed.
 const END_OF_STREAM: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 
-/// Readings of one series: time of the tick, and value.
+/// Readings of one series: time of the tick, in nanoseconds of the monotonic clock, and value.
 pub type Points = Vec<(u64, f64)>;
 
 /// Name and labels of a series.
 pub type SeriesKey = (String, BTreeMap<String, String>);
 
-/// Content of one file of raw samples.
+/// Content of one file of raw samples, as far as it is complete.
 pub struct RawFile {
-    /// Metadata of the file's schema.
+    /// Metadata of the file's schema, by key.
     pub header: BTreeMap<String, String>,
     pub series: BTreeMap<SeriesKey, Points>,
-    /// True if the stream has its end mark; false if the file is still open or its last batch is incomplete.
+    /// True if the stream has its end mark; false if the file is still being written or was cut
+    /// short.
     pub is_closed: bool,
 }
 
@@ -33,7 +34,8 @@ impl RawFile {
     /// Reads all complete batches of a file.
     ///
     /// # Errors
-    /// Fails if the file is not a stream, or if the stream is damaged.
+    ///
+    /// If the file cannot be read, is not a stream, or is damaged other than by being cut short.
     pub fn read(path: &Path) -> Result<Self, ArrowError> {
         let is_closed = fs::read(path)?.ends_with(&END_OF_STREAM);
         let batches = StreamReader::try_new(File::open(path)?, None)?;
@@ -69,24 +71,27 @@ impl RawFile {
         }
     }
 
-    /// Returns the time of the last tick in the file, in nanoseconds.
+    /// Returns the time of the last tick in the file, in nanoseconds of the monotonic clock; `None`
+    /// if it has no reading.
     pub fn last_ns(&self) -> Option<u64> {
         let last = self.series.values().filter_map(|points| points.last());
         last.map(|(at_ns, _)| *at_ns).max()
     }
 }
 
-/// Returns the path of the raw samples of `report`, if the recording is not rotated.
+/// Returns the path of the raw samples beside `report`, if the recording is not rotated.
 pub fn single(report: &Path) -> PathBuf {
     report.with_extension("arrows")
 }
 
-/// Returns the path of file `number` of a rotated recording.
+/// Returns the path of the file with this number, counted from 1, of the raw samples beside
+/// `report`, if the recording is rotated.
 pub fn part(report: &Path, number: u64) -> PathBuf {
     report.with_extension(format!("{number:06}.arrows"))
 }
 
-/// Lists the files of raw samples beside a report, in order of their numbers.
+/// Lists the files of raw samples in the directory of a report, in order of their names, and so of
+/// their numbers.
 pub fn files(report: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(report.parent().unwrap()).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());

@@ -1,5 +1,5 @@
-//! Recording together with the counters that it should agree with. Each counter is read just before and just
-//! after every sample, so that a busy machine does not matter.
+//! Recording together with the counters that it should agree with. Each counter is read just before
+//! and just after every sample, so that delays on a busy machine do not matter.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -8,22 +8,23 @@ use bench_report::{Report, Series, Tool};
 use sysmon::recording::LiveRecording;
 use sysmon::settings::SamplingSettings;
 
-/// Longer than the shortest interval for rates of counters in ticks, so that every sample has all rates.
+/// Time between two samples: longer than the shortest interval for rates of counters in ticks, so
+/// that every sample has all rates.
 const BETWEEN: Duration = Duration::from_millis(150);
 
-/// Function that reads a counter, which only grows.
+/// Function that reads the present value of a counter, which only grows.
 pub type Counter = Box<dyn Fn() -> f64>;
 
-/// Recording with the counters to compare.
+/// Recording on this machine, with counters that are read around each sample.
 pub struct Beside {
     recording: LiveRecording,
     counters: Vec<Counter>,
-    /// For each sample, the readings before and after it of each counter.
+    /// For each sample, the values of each counter just before and just after it.
     looks: Vec<Vec<(f64, f64)>>,
 }
 
 impl Beside {
-    /// Takes the first sample.
+    /// Starts the recording, and takes its first sample between two readings of the counters.
     pub fn begin(settings: &SamplingSettings, counters: Vec<Counter>) -> Self {
         let before = read(&counters);
         let recording = LiveRecording::begin(settings);
@@ -43,7 +44,8 @@ impl Beside {
         self.looks.push(before.into_iter().zip(after).collect());
     }
 
-    /// Takes samples until `done` returns a value, and then one further sample.
+    /// Takes samples until `done` returns a value, and then one more, so that the activity before
+    /// is covered. Returns that value.
     pub fn until<T>(&mut self, mut done: impl FnMut() -> Option<T>) -> T {
         loop {
             let answer = done();
@@ -65,13 +67,14 @@ impl Beside {
         report
     }
 
-    /// Returns by how much a counter grew from the first sample to the last: the smallest and the largest
-    /// possible growth.
+    /// Returns the range of the growth of the counter with the index `counter` from the first
+    /// sample to the last: the smallest and the largest possible one.
     pub fn grown(&self, counter: usize) -> RangeInclusive<f64> {
         self.grown_between(counter, 0, self.looks.len() - 1)
     }
 
-    /// Iterates over the same range for each sample and the next.
+    /// Iterates over the range of the growth of the counter with the index `counter` from each
+    /// sample to the next.
     pub fn steps(&self, counter: usize) -> impl Iterator<Item = RangeInclusive<f64>> {
         (1..self.looks.len()).map(move |look| self.grown_between(counter, look - 1, look))
     }
@@ -86,8 +89,8 @@ fn read(counters: &[Counter]) -> Vec<f64> {
     counters.iter().map(|counter| counter()).collect()
 }
 
-/// Returns the sum of a rate over time: each of its points covers the time since the last point with a
-/// reading.
+/// Returns the integral of a rate per second over the recorded time, which is the growth of its
+/// counter. Each point covers the time since the last point with a reading, the first point none.
 pub fn total(series: &Series) -> f64 {
     let mut begin_ns = series.at_ns[0];
     let points = series.at_ns.iter().zip(&series.mean);
@@ -100,8 +103,8 @@ pub fn total(series: &Series) -> f64 {
     parts.sum()
 }
 
-/// Asserts that `seen` agrees with `done`, to within a `share` of it and `error`, the error of the counter.
-/// The message tells the difference.
+/// Asserts that `seen` lies in the range `done`, or is off by at most `share` of its lower end plus
+/// `error`. Prints the difference. Panics as well if that lower end is not positive.
 pub fn agrees(what: &str, seen: f64, done: RangeInclusive<f64>, share: f64, error: f64) {
     let (least, most) = (*done.start(), *done.end());
     let off = if seen < least {

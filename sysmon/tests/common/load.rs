@@ -1,4 +1,4 @@
-//! Load in a process of its own: `examples/known_load`.
+//! Load in a process of its own, which runs the program `examples/known_load`.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
@@ -7,14 +7,14 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use test_support::TIMEOUT;
 
-/// Load that acts when it is told to, and ends with the test.
+/// Process that acts as a load when the test tells it to; dropping this value ends it.
 pub struct Load {
     child: Child,
     said: Receiver<String>,
 }
 
 impl Load {
-    /// Starts `known_load` with these words, and waits until it is ready to act.
+    /// Starts `known_load` with these arguments, and waits until it is ready to act.
     pub fn prepare(words: &[&str]) -> Self {
         let mut child = Command::new(example("known_load"))
             .args(words)
@@ -34,7 +34,7 @@ impl Load {
         load
     }
 
-    /// Starts `known_load` with these words, and tells it to act at once.
+    /// Starts `known_load` with these arguments, and makes it act at once.
     pub fn start(words: &[&str]) -> Self {
         let mut load = Self::prepare(words);
         load.go();
@@ -45,13 +45,14 @@ impl Load {
         self.child.id()
     }
 
-    /// Tells the load to act.
+    /// Makes the prepared load act.
     pub fn go(&mut self) {
         let stdin = self.child.stdin.as_mut().unwrap();
         stdin.write_all(b"go\n").unwrap();
     }
 
-    /// Returns the numbers that the load counted; `None` until it has acted.
+    /// Returns the numbers that the load counted, once, after it has acted; `None` before. Panics
+    /// if the load has failed.
     pub fn done(&self) -> Option<Vec<f64>> {
         match self.said.try_recv() {
             Ok(line) => {
@@ -71,8 +72,8 @@ impl Drop for Load {
     }
 }
 
-/// Returns the path of a program in `examples/`. `cargo test -p sysmon` builds it together with the tests;
-/// `--test NAME` alone does not build it again.
+/// Returns the path of the program `name` from `examples/`; panics if it is missing. `cargo test -p
+/// sysmon` builds it together with the tests; `--test NAME` alone does not build it again.
 pub fn example(name: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let beside = own.ancestors().nth(2).unwrap().join("examples").join(name);

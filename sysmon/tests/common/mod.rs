@@ -1,4 +1,4 @@
-//! Recorder in a directory of its own.
+//! Recorder that a test runs in a directory of its own, and helpers for its results.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -18,10 +18,10 @@ use std::process::{Command, Output};
 use bench_report::{Report, Series};
 use test_support::TestDirectory;
 
-/// File name of the report.
+/// Usual file name of a report of `sysmon record`.
 const REPORT: &str = "sysmon.record.json";
 
-/// Directory into which one test records.
+/// Temporary directory into which one test records.
 pub struct Home(TestDirectory);
 
 impl Home {
@@ -45,12 +45,14 @@ impl Home {
         self.0.report(REPORT)
     }
 
-    /// Returns the command `sysmon record`, which records into this directory.
+    /// Returns the command `sysmon record` with `args`, which records into this directory; it is
+    /// not started.
     pub fn command(&self, args: &[&str]) -> Command {
         self.command_of("record", &[&["--run-dir", "."], args].concat())
     }
 
-    /// Returns another command of `sysmon`, to be run in this directory.
+    /// Returns the command `sysmon ACTION` with `args`, to be run in this directory; it is not
+    /// started.
     pub fn command_of(&self, action: &str, args: &[&str]) -> Command {
         // A test that a script starts in the background ignores SIGINT, and the recorder would inherit that.
         let sysmon = [
@@ -61,7 +63,7 @@ impl Home {
         self.0.command("env", &[&sysmon, args].concat())
     }
 
-    /// Returns the output of `sysmon show`, which must succeed.
+    /// Runs `sysmon show` with `args` and returns what it prints. Panics if it fails.
     pub fn show(&self, args: &[&str]) -> String {
         let out = self.command_of("show", args).output().unwrap();
         let stderr = String::from_utf8_lossy(&out.stderr);
@@ -74,9 +76,9 @@ impl Home {
     }
 }
 
-/// Returns `command` behind a shell script, with process ids and mounts of its own. In the script, `"$@"` is
-/// the command, and `as_nobody "$@"` the same as another user. Prints a reason and returns `None` if the
-/// system does not allow this.
+/// Returns a command that runs the shell script `script` with process ids and mounts of its own. In
+/// the script, `"$@"` is `command`, and `as_nobody "$@"` runs it as user nobody. If the system does
+/// not allow this, prints the reason and returns `None`.
 pub fn alone(home: &Home, script: &str, command: &Command) -> Option<Command> {
     const PRIVATE: [&str; 3] = ["--mount", "--pid", "--fork"];
     let tried = Command::new("unshare").args(PRIVATE).arg("true").output();

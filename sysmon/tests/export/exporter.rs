@@ -1,4 +1,4 @@
-//! Running exporter, and its clients.
+//! Exporter that a test runs, and its clients.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -16,7 +16,7 @@ pub struct Exporter {
     _home: Home,
 }
 
-/// Answer of the exporter.
+/// Answer of the exporter to an HTTP request: status, head in lower case, and body.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -25,7 +25,7 @@ pub struct Answer {
 }
 
 impl Exporter {
-    /// Starts `sysmon export` on a port of its own.
+    /// Starts `sysmon export` with `args` on a free port, and waits until it serves.
     pub fn start(args: &[&str]) -> Self {
         let home = Home::new();
         let args = [&["--listen", "127.0.0.1:0"], args].concat();
@@ -48,8 +48,8 @@ impl Exporter {
         connect(self.address)
     }
 
-    /// Sends `bytes`, closes the sending side if `half_close` is set, and returns everything that is received
-    /// until the other side closes.
+    /// Sends `bytes` on a new connection, closes the sending side if `half_close` is set, and
+    /// returns everything that is received until the exporter closes.
     pub fn say(&self, bytes: &[u8], half_close: bool) -> Vec<u8> {
         let mut stream = self.connect();
         // The server may refuse the request before it was sent completely.
@@ -71,7 +71,8 @@ impl Exporter {
         Page::read(&answer.body, false)
     }
 
-    /// Returns a page of an exporter that has taken at least `samples` samples.
+    /// Asks for pages until the exporter has taken at least `samples` samples, and returns the last
+    /// one.
     pub fn page_after(&self, samples: f64) -> Page {
         loop {
             let page = self.page();
@@ -95,8 +96,8 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Returns everything that is received. A connection that is reset has ended, too; one that stays open fails
-/// the test.
+/// Returns everything that is received until the other side closes or resets the connection. Panics
+/// if it stays open and silent until the time-out.
 pub fn hear(stream: &mut TcpStream) -> Vec<u8> {
     let mut heard = Vec::new();
     let mut buffer = [0; 4096];

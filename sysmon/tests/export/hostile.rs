@@ -13,7 +13,7 @@ fn exporter() -> Exporter {
     Exporter::start(&["--interval", "200ms"])
 }
 
-/// Name, bytes of the request, and status codes that are allowed as the answer.
+/// Malformed request: its name, its bytes, and the status codes that are allowed in an answer.
 type Malformed = (&'static str, Vec<u8>, &'static [u16]);
 
 fn headers(count: usize) -> String {

@@ -86,7 +86,8 @@ fn a_hostile_name_is_told_as_it_is_and_gone_with_its_process() {
     assert_eq!(exporter.page().all("sysmon_tree_resident_bytes").count(), 0);
 }
 
-/// Returns the CPU time of each core by state, in seconds; guests are not part of user and nice.
+/// Returns the CPU time of each core by core number and state, in seconds; the time of guests is
+/// not part of user and nice.
 fn proc_stat() -> BTreeMap<(String, &'static str), f64> {
     let text = std::fs::read_to_string("/proc/stat").unwrap();
     let mut times = BTreeMap::new();
@@ -114,8 +115,8 @@ fn proc_stat() -> BTreeMap<(String, &'static str), f64> {
     times
 }
 
-/// Tolerance in seconds, five ticks: idle time is an estimate at the instant of reading, and a guest's time
-/// is counted in two steps.
+/// Tolerance of CPU times in seconds, five ticks: idle time is an estimate at the instant of
+/// reading, and a guest's time is counted in two steps.
 const TICKS: f64 = 0.05;
 
 #[test]

@@ -9,28 +9,30 @@ use std::time::Duration;
 use crate::exporter::{Exporter, connect};
 
 const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
-/// Number of requests on one connection, which is closed after a minute.
+/// Number of requests that a scraper sends on one connection, which the exporter would close after
+/// a minute.
 const ASKS_OF_A_CONNECTION: u32 = 10;
 
-/// Scrapers, each of which sends a request after a pause.
+/// Scrapers that ask for pages at the same time; each pauses for `pause` after every answer.
 #[derive(Clone, Copy)]
 struct Scrapers {
     count: u32,
     pause: Duration,
 }
 
-/// Cost of a sample while the scrapers were at work.
+/// Mean cost of a sample while the scrapers were at work.
 #[derive(Debug)]
 struct Cost {
-    /// CPU time of reading the machine and building the page's figures, in seconds.
+    /// CPU time for reading the machine and building the page's figures, in seconds per sample.
     sampling_s: f64,
-    /// CPU time of the whole program, in seconds.
+    /// CPU time of the whole exporter, in seconds per sample.
     whole_s: f64,
     scrapes: f64,
 }
 
 impl Scrapers {
-    /// Sends requests until `samples` samples were taken, one in each `interval`.
+    /// Lets the scrapers send requests until the exporter has taken `samples` more samples, one in
+    /// each `interval`. Returns the cost per sample.
     fn ask(self, exporter: &Exporter, samples: u32, interval: Duration) -> Cost {
         let before = exporter.page();
         let stop = &AtomicBool::new(false);
@@ -77,8 +79,8 @@ fn fifty_scrapers_cost_no_more_reads_and_no_more_writing_than_one() {
     assert!(fifty.sampling_s < 5.0 * one.sampling_s, "{one:?} {fifty:?}");
 }
 
-/// Compares a minute without scrapers with a minute of fifty scrapers that each send a request per second, as
-/// Prometheus does.
+/// Compares a minute without scrapers with a minute of fifty scrapers that each send a request per
+/// second.
 #[test]
 #[ignore = "takes two minutes and wants the machine for itself: make soak"]
 fn a_minute_of_fifty_scrapers_costs_a_sample_no_more_than_a_minute_of_none() {
@@ -94,7 +96,7 @@ fn a_minute_of_fifty_scrapers_costs_a_sample_no_more_than_a_minute_of_none() {
     );
 }
 
-/// Reads one answer on a connection that stays open.
+/// Reads one whole answer on a connection that stays open. Panics if it is closed before.
 fn whole_answer(stream: &mut TcpStream) {
     let mut heard = Vec::new();
     let mut buffer = [0; 16 * 1024];

@@ -1,4 +1,4 @@
-//! Secrets in addresses: user and password before an `@`, parameters after a `?`.
+//! Search for secrets in addresses: user and password before an `@`, parameters after a `?`.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -13,18 +13,21 @@ use super::spans::Spans;
 use super::token;
 use super::word_list::contains;
 
-/// Addresses without a scheme: `user:password@tcp(host)/db` of Go, `user:password@host`, and
-/// `thin:user/password@//host` of Oracle.
+/// Pattern of addresses without a scheme, with the password in its last group:
+/// `user:password@tcp(host)/db` of Go, `user:password@host`, and `thin:user/password@//host` of
+/// Oracle.
 static BARE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r#"(?:^|[\s"'`=,(])(?:jdbc:oracle:\w+:([^\s/@"']+)/|(?://)?([^\s:/@"'=(,]*):)([^\s"']+)@[\w\[(/\-]"#,
     )
 });
 
-/// Words before a colon that are not the name of a user.
+/// Words before the colon of an address without a scheme that are not the name of a user, so that
+/// no password follows.
 const NO_USER: &str = "npm workspace mailto acct sip sips xmpp link file patch";
 
-/// Users of `https://user@host` that are public knowledge and need no mask.
+/// Users in web addresses, as in `https://user@host`, that are public knowledge and are not
+/// masked.
 const OPEN_USERS: &str = "git anonymous guest hg svn";
 
 /// Names of parameters that hold no secret, in lower case without `_` and `-`.
@@ -47,8 +50,8 @@ const OPEN_PARAMETERS: &str = "sslmode ssl sslrootcert sslcert sslnegotiation tl
     xamzsignedheaders sv se st sp sr spr expires ref branch tag path package arch os repo \
     utmsource utmmedium utmcampaign";
 
-/// Marks the secrets in addresses of `text`. `argument` is true if the text is one argument of a
-/// command line, in which a password may contain blanks.
+/// Marks the secrets in all addresses in `text`. `argument` is true if the text is one argument of
+/// a command line, in which a password may contain blanks.
 pub(super) fn mark(text: &str, argument: bool, out: &mut Spans) {
     paths(text, out);
     if !text.contains(['@', ':']) {
@@ -69,8 +72,9 @@ pub(super) fn mark(text: &str, argument: bool, out: &mut Spans) {
     }
 }
 
-/// Returns the end of the address: the closing quote if the address is in quotes, else the end of
-/// the word.
+/// Returns the byte position of the end of the address whose `://` is at `colon`: the closing
+/// quote if the address is in quotes, else the end of the word. In an argument of a command line,
+/// blanks before an `@` belong to the address.
 fn end_of(text: &str, colon: usize, argument: bool) -> usize {
     let rest = &text[colon..];
     let scheme = scheme_before(text, colon).map_or(colon, |scheme| scheme.start);
@@ -103,7 +107,8 @@ fn scheme_before(text: &str, colon: usize) -> Option<Range<usize>> {
     (length > 0).then_some(colon - length..colon)
 }
 
-/// Marks the secrets of a text that is one address, blanks included.
+/// Marks the secrets of a text that is a single address, blanks included; does nothing if it has
+/// no scheme.
 pub(super) fn mark_whole(text: &str, out: &mut Spans) {
     if let Some(colon) = text.find("://")
         && let Some(scheme) = scheme_before(text, colon)
@@ -112,8 +117,9 @@ pub(super) fn mark_whole(text: &str, out: &mut Spans) {
     }
 }
 
-/// Marks the secrets of the address that has this scheme and ends at `end`. An address may be a
-/// parameter of another one. One that is nested deeper than anybody writes is masked as a whole.
+/// Marks the secrets of the address that has this scheme and ends at byte `end`. An address may be
+/// a parameter of another one; one that is nested four levels deep, more than anybody writes, is
+/// masked as a whole.
 fn url(text: &str, scheme: Range<usize>, end: usize, out: &mut Spans) {
     const DEEPEST: usize = 4;
     let mut scheme = scheme;
@@ -136,8 +142,9 @@ fn url(text: &str, scheme: Range<usize>, end: usize, out: &mut Spans) {
     }
 }
 
-/// Returns the range of user and password to mask, if there is one, and the start of the host. A
-/// password may contain `@`, `/`, `?` and `#`, so everything before the last `@` belongs to it.
+/// Returns the range of user and password to mask in an address without its scheme, `None` if
+/// nothing is to be masked, and the byte position of the start of the host. A password may contain
+/// `@`, `/`, `?` and `#`, so everything before the last `@` belongs to it.
 fn user_info(rest: &str, scheme: &str) -> (Option<Range<usize>>, usize) {
     let scheme = scheme.to_ascii_lowercase();
     let is_web = ["http", "https", "ws", "wss"]
@@ -214,8 +221,8 @@ fn is_host_and_port(host: &str) -> bool {
     (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Marks the values of parameters after `?`, `#` or `&`, except for those that are known to hold no
-/// secret.
+/// Marks the values of parameters after `?`, `#` or `&` within `range`, except for those that are
+/// known to hold no secret, and secret segments of the path before them.
 fn parameters(text: &str, range: Range<usize>, out: &mut Spans) {
     let shown = &text[range.clone()];
     let query = shown.find(['?', '#']);
@@ -241,8 +248,8 @@ fn parameters(text: &str, range: Range<usize>, out: &mut Spans) {
     }
 }
 
-/// Marks segments of a path that are secrets: those after a name that announces a secret, as in
-/// `/t/X/channel`, and random ones after a version, as in `/v3/X`.
+/// Marks segments of a path within `range` that are secrets: those after a name that announces a
+/// secret, as in `/t/X/channel`, and random ones after a version, as in `/v3/X`.
 fn segments(text: &str, range: Range<usize>, out: &mut Spans) {
     let mut at = range.start;
     let (mut announced, mut versioned) = (false, false);
@@ -280,7 +287,7 @@ fn is_open(key: &str, value: &str) -> bool {
     number && names::naming(key) == Naming::Harmless
 }
 
-/// Marks the secrets in addresses without a scheme.
+/// Marks the passwords in addresses without a scheme.
 fn bare(text: &str, out: &mut Spans) {
     for captures in BARE.captures_iter(text) {
         let Some(secret) = captures.get(3) else {
@@ -295,7 +302,7 @@ fn bare(text: &str, out: &mut Spans) {
     }
 }
 
-/// Marks the secrets in the parameters of paths: `/socket?ticket=…`.
+/// Marks the secrets in the parameters of paths without a host: `/socket?ticket=…`.
 fn paths(text: &str, out: &mut Spans) {
     if !text.contains('?') {
         return;

@@ -9,37 +9,42 @@ use super::programs::{self, ANY, ProgramForms, ProgramKind, Style, WordForm};
 use super::spans::Spans;
 use super::word_list::{contains, words};
 
-/// Last parts of options whose value may be a user and a password: `--user a:b`, `--proxy-user=a:b`.
+/// Last parts of the names of options whose value may be a user and a password: `--user a:b`,
+/// `--proxy-user=a:b`.
 const USER_OPTIONS: &str = "user username login basic authenticate account cert";
 
-/// Last parts of options whose value is a digest or an identifier: `-id`.
+/// Last parts of the names of options whose value is a digest or an identifier, which only looks
+/// like a secret: `-id`.
 const DIGESTS: &str = "id sha sha1 sha256 sha512 digest commit rev revision ref checksum hash uuid \
     guid fingerprint etag md5 image container metadata";
 
-/// Words of commands that manage secrets.
+/// Words of commands that manage secrets, such as `gh secret`.
 const SECRETS: &str = "secret secrets secrets:set secret:set config:secrets";
-/// Words that, beside one of [`SECRETS`], mark a command that is given a secret to store.
+/// Words that, beside one of [`SECRETS`], mean that the command stores a secret, which is one of
+/// its arguments.
 const STORING: &str =
     "set put create add new update write edit import versions secrets:set secret:set";
 
-/// Options whose value is the secret in such a command; `v` and `b` are `-v` and `-b`.
+/// Names of options whose value is the secret to be stored in such a command; `v` and `b` are `-v`
+/// and `-b`.
 const STORED: &str = "value body data string string-value plaintext literal from-literal text v b";
 
-/// Endings of words that announce a secret as the next word, although the words are no options.
+/// Endings of words that are no options but announce that the next word is a secret.
 const SPELT_OUT: &str = "password passphrase passwd requirepass masterauth secretkey accesskey \
     authtoken sessiontoken apikey userpw ownerpw rootpw psk";
 
-/// Number of words of a command that are kept: the first ones tell its task.
+/// Number of leading words of a command that are kept for comparison; they determine the task of
+/// the command.
 const MOST_WORDS: usize = 16;
 
-/// Reader of the words of one command, in order.
+/// Reader of the words of one command line in order, which marks the words that are secrets.
 #[derive(Debug)]
 pub(super) struct CommandReader {
     mode: ReadMode,
     program: Option<Arc<ProgramForms>>,
-    /// True if the program, or one that it runs, is unknown.
+    /// True if the program, or one that it runs, is not in the table of programs.
     unknown: bool,
-    /// Possible meanings of the next word.
+    /// Possible meanings of the next word, as a value of the options before it.
     pending: Vec<PendingValue>,
     /// First words of the command that are not options, in lower case.
     words: Vec<String>,
@@ -50,7 +55,7 @@ pub(super) struct CommandReader {
     sets_password: bool,
 }
 
-/// Kind of text that the words come from.
+/// Kind of text that a [`CommandReader`] reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadMode {
     /// Text that may quote a command line.
@@ -60,20 +65,20 @@ pub(super) enum ReadMode {
     Piped,
 }
 
-/// Kind of the next word, given by the option before it.
+/// Kind of the next word, which the option before it determines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NextWord {
     Word,
-    /// A digest, or an identifier.
+    /// A digest or an identifier, which only looks like a secret.
     Digest,
-    /// A script for a shell.
+    /// A script that a shell runs.
     Script,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum PendingValue {
     Secret(Style),
-    /// A secret, unless the word is a path or a number.
+    /// A secret, unless the word is a path or a number, which only refer to one.
     Reference,
 }
 
@@ -91,7 +96,7 @@ impl CommandReader {
         }
     }
 
-    /// Begins a new command.
+    /// Forgets the words so far, at the end of a command, so that the next word begins a new one.
     pub(super) fn end_command(&mut self) {
         *self = Self::new(self.mode);
     }
@@ -106,17 +111,20 @@ impl CommandReader {
             .is_some_and(|program| program.kind == kind)
     }
 
-    /// Returns true if the next word may be a digest.
+    /// Returns true if the next word may be a digest, so that random digits and letters of one
+    /// case are not masked.
     pub(super) fn digest_next(&self) -> bool {
         self.next == NextWord::Digest || self.is(ProgramKind::Plain)
     }
 
-    /// Returns true if the next word is a script, in which an assignment ends at the next blank.
+    /// Returns true if the next word is a script for a shell, in which an assignment ends at the
+    /// next blank.
     pub(super) fn script_next(&self) -> bool {
         self.next == NextWord::Script
     }
 
-    /// Returns true if a word with blanks in it is a command line of its own.
+    /// Returns true if a next word with blanks in it is a command line of its own, which the
+    /// program runs.
     pub(super) fn runs_commands(&self) -> bool {
         self.commands() && (self.program.is_none() || self.is(ProgramKind::Runs))
     }
@@ -151,7 +159,8 @@ impl CommandReader {
         }
     }
 
-    /// Reads an option. Returns true if the word was one.
+    /// Reads an option and marks its secret, or expects it in the next word. Returns false if
+    /// `word` is no option.
     fn option(&mut self, word: &str, out: &mut Spans) -> bool {
         let own = self.program.clone();
         let own = own.iter().flat_map(|program| &program.options);
@@ -181,8 +190,8 @@ impl CommandReader {
         true
     }
 
-    /// Notes an option that begins a form of words: the words after it are not its values, as in
-    /// `dscl . -passwd PATH X`. Returns true if the word is such an option.
+    /// Counts an option that begins a form of words, as in `dscl . -passwd PATH X`: the words
+    /// after it are not its values. Returns true if the word is such an option.
     fn leads(&mut self, word: &str) -> bool {
         let Some(program) = self.program.clone() else {
             return false;
@@ -200,7 +209,8 @@ impl CommandReader {
     }
 
     /// Reads an option of a command that stores a secret, such as `gh secret set NAME --body X`.
-    /// Returns true if the option holds the secret.
+    /// Marks its value or expects it in the next word. Returns false if the option does not hold
+    /// the secret.
     fn of_a_secret(&mut self, name: &str, start: usize, out: &mut Spans) -> bool {
         let (name, value) = name.split_once('=').unwrap_or((name, ""));
         if !self.stores_a_secret() || !contains(STORED, name) {
@@ -215,14 +225,15 @@ impl CommandReader {
         true
     }
 
-    /// Returns true if the words so far say that a secret is stored: `secrets set`, `secret
-    /// create`.
+    /// Returns true if the words of the command so far mean that it stores a secret: `secrets
+    /// set`, `secret create`.
     fn stores_a_secret(&self) -> bool {
         let any = |list| self.words.iter().any(|word| contains(list, word));
         any(SECRETS) && any(STORING)
     }
 
-    /// Reads the option called `name`, which begins at `start` of its word.
+    /// Reads the option called `name`, without its hyphens, which begins at byte `start` of its
+    /// word: marks the password in its value, or notes the kind of value that the next word is.
     fn named(&mut self, name: &str, start: usize, out: &mut Spans) {
         if let Some((name, value)) = name.split_once('=') {
             if contains(USER_OPTIONS, &last_part(name))
@@ -252,7 +263,8 @@ impl CommandReader {
         }
     }
 
-    /// Reads a word that is not an option.
+    /// Reads a word that is not an option, and marks it if the words before it say that it is a
+    /// secret.
     fn word(&mut self, word: &str, out: &mut Spans) {
         let first = self.words.is_empty();
         if self.words.len() < MOST_WORDS {
@@ -285,7 +297,8 @@ impl CommandReader {
         }
     }
 
-    /// Notes the program if the word calls one. Returns true if it does.
+    /// Notes the program and its forms if the word is the name of a program. Returns true if it
+    /// is.
     fn calls(&mut self, word: &str, first: bool) -> bool {
         let runs = self.is(ProgramKind::Runs);
         if word.contains('=') {
@@ -314,7 +327,8 @@ impl CommandReader {
         true
     }
 
-    /// Follows the forms of words, and marks the word if a form says that it is the secret.
+    /// Advances the forms of words of the program by `word`, and marks the word if a form says
+    /// that it is the secret.
     fn forms(&mut self, word: &str, out: &mut Spans) {
         let own = self.program.clone();
         let own = own.iter().flat_map(|program| &program.words);
@@ -345,8 +359,8 @@ impl PendingValue {
     }
 }
 
-/// Returns true if a word equals `wanted`, or begins with it and a dot, as in
-/// `http-basic.example.com`.
+/// Returns true if `word` equals `wanted` without regard to case, or begins with it and a dot, as
+/// in `http-basic.example.com`.
 fn is_word(wanted: &str, word: &str) -> bool {
     let (start, rest) = word.split_at_checked(wanted.len()).unwrap_or_default();
     wanted.eq_ignore_ascii_case(start) && (rest.is_empty() || rest.starts_with('.'))
@@ -357,7 +371,8 @@ fn last_part(name: &str) -> String {
     last.to_ascii_lowercase()
 }
 
-/// Returns true if a word announces a secret although it is no option: `config set requirepass X`.
+/// Returns true if a word that is no option announces that the next word is a secret: `config set
+/// requirepass X`.
 fn spells_out(word: &str) -> bool {
     let is_name =
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'/' | b':');
@@ -378,7 +393,8 @@ fn is_script_option(word: &str) -> bool {
         && letters.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
-/// Returns true if a word is certainly an option, and not a value that begins with `-`.
+/// Returns true if a word is certainly an option, and not a secret that begins with `-`: a single
+/// letter, `--`, or a long name in lower case.
 fn is_option(word: &str) -> bool {
     let Some(name) = word.strip_prefix('-') else {
         return false;

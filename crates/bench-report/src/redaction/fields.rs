@@ -1,5 +1,5 @@
-//! Secrets after a name that announces them: `password=…`, `"token": "…"`, `Authorization: …`,
-//! `<password>…</password>`, `PASSWORD '…'`.
+//! Search for secrets after a name that announces them: `password=…`, `"token": "…"`,
+//! `Authorization: …`, `<password>…</password>`, `PASSWORD '…'`.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -10,28 +10,30 @@ use super::names::{self, Naming};
 use super::pattern::pattern;
 use super::spans::Spans;
 
-/// Passwords in SQL: `CREATE ROLE app PASSWORD '…'`, `IDENTIFIED BY '…'`.
+/// Pattern of passwords in SQL statements: `CREATE ROLE app PASSWORD '…'`, `IDENTIFIED BY '…'`.
 static SQL: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r#"(?i)\b(?:password|passwd|passphrase|identified\s+(?:with\s+\S{1,40}\s+)?(?:by|as))\s+(?:as\s+)?(?:'((?:[^']|'')*)|"([^"]*))"#,
     )
 });
 
-/// Logons: `CONNECT scott/tiger@db` of Oracle's tools, `.logon server/user,password` of Teradata's.
+/// Pattern of logons: `CONNECT scott/tiger@db` of Oracle's tools, `.logon server/user,password` of
+/// Teradata's.
 static LOGON: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r#"(?i)(?:^|[\s;"'])(?:\.logon\s+[^\s,"']+,\s*([^\s;"']+)|conn(?:ect)?\s+\w+/([^\s@;"'/]+)(?:@|;|\s+as\s+sys))"#,
     )
 });
 
-/// Calls with a password as the second argument, and `crypt('…', salt)`.
+/// Pattern of calls with a password as the second argument, such as `auth(user, '…')`, and of
+/// `crypt('…', salt)`.
 static CALLS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r#"(?i)\b(?:(?:auth|login|authenticate|pgp_sym_(?:en|de)crypt(?:_bytea)?)\s*\([^(),]*,|crypt\s*\()\s*(?:'([^']+)|"([^"]+))"#,
     )
 });
 
-/// Credentials after the name of their scheme, as in `Bearer …`.
+/// Pattern of credentials after the name of their HTTP scheme, as in `Bearer …`.
 static BEARER: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"(?i)\b(bearer|basic|token|negotiate)[ \t]+([^\s"',;]{6,})"#));
 
@@ -71,8 +73,9 @@ pub(super) fn mark(text: &str, argument: bool, out: &mut Spans) {
     }
 }
 
-/// Returns true if `value` is a credential of `scheme`. After `Bearer` it nearly always is; the
-/// other schemes are also words of ordinary sentences.
+/// Returns true if `value` is a credential of the HTTP authentication scheme `scheme`. After
+/// `Bearer` it nearly always is; the other schemes are also words of ordinary sentences, so the
+/// value must have a digit or `=`.
 fn is_credential(scheme: &str, value: &str) -> bool {
     let words = ["token", "auth", "credential", "scheme", "realm", "header"];
     let small = value.to_ascii_lowercase();
@@ -84,7 +87,7 @@ fn is_credential(scheme: &str, value: &str) -> bool {
         && !value.contains(['/', ':', '.'])
 }
 
-/// Returns the length of an option whose value is a file with a name:
+/// Returns the length in bytes of an option whose value is a file with a name, which is no secret:
 /// `--from-file=password=/run/x`. 0 for other texts.
 fn file_option(text: &str) -> usize {
     let name = text.split('=').next().unwrap_or_default();
@@ -96,7 +99,8 @@ fn file_option(text: &str) -> usize {
     }
 }
 
-/// Returns the range of a secret value after `separator`, if the name before it announces one.
+/// Returns the byte range of the value after `separator`; `None` if the name before it does not
+/// announce a secret, or if the value cannot be one.
 fn field(text: &str, separator: usize, argument: bool) -> Option<Range<usize>> {
     let sign = text.as_bytes()[separator];
     let name = name_before(text, separator)?;
@@ -148,7 +152,8 @@ fn field(text: &str, separator: usize, argument: bool) -> Option<Range<usize>> {
     (!plain).then_some(value)
 }
 
-/// Returns the range of the name before `separator`, without quotes and blanks between them.
+/// Returns the byte range of the name before `separator`, without quotes and blanks between them;
+/// `None` if there is no name.
 fn name_before(text: &str, separator: usize) -> Option<Range<usize>> {
     const BETWEEN: usize = 6;
     let bytes = text.as_bytes();
@@ -172,7 +177,9 @@ fn name_before(text: &str, separator: usize) -> Option<Range<usize>> {
     (start < end && text.is_char_boundary(start)).then_some(start..end)
 }
 
-/// Returns the range of the value that begins at `start`.
+/// Returns the byte range of the value that begins at `start`. `quote` is the quote before the
+/// field's name; with `line` the value extends to the end of the line, with `to_the_end` beyond
+/// blanks.
 fn value(
     text: &str,
     start: usize,
@@ -209,8 +216,9 @@ fn value(
     start..start + plain(rest, to_the_end)
 }
 
-/// Returns the position of the closing quote. A quote after a backslash, and a doubled single
-/// quote, do not close.
+/// Returns the byte position of the quote `mark` that closes a value. A quote after a backslash,
+/// and a doubled single quote, do not close. If the opening quote was itself `escaped`, the next
+/// backslash closes. `None` if nothing closes.
 fn quoted(inner: &str, mark: char, escaped: bool) -> Option<usize> {
     if escaped {
         return inner.find('\\');
@@ -229,7 +237,8 @@ fn quoted(inner: &str, mark: char, escaped: bool) -> Option<usize> {
     None
 }
 
-/// Returns the length of a JSON list or object.
+/// Returns the length in bytes of the JSON list or object that begins `rest` with the bracket
+/// `open`; `None` if it does not end.
 fn bracketed(rest: &str, open: u8) -> Option<usize> {
     let close = if open == b'[' { b']' } else { b'}' };
     let mut depth = 0_usize;
@@ -242,9 +251,9 @@ fn bracketed(rest: &str, open: u8) -> Option<usize> {
     end.map(|at| at + 1)
 }
 
-/// Returns the length of a value without quotes. It ends at the next blank, or at a `;`, `&` or `,`
-/// after which another field begins. If `to_the_end`, a blank ends it only if another field begins
-/// after it.
+/// Returns the length in bytes of a value without quotes. It ends at the next blank, or at a `;`,
+/// `&` or `,` after which another field begins. If `to_the_end`, a blank ends it only if another
+/// field begins after it.
 fn plain(rest: &str, to_the_end: bool) -> usize {
     for (at, c) in rest.char_indices() {
         let after = &rest[at + c.len_utf8()..];
@@ -262,7 +271,8 @@ fn plain(rest: &str, to_the_end: bool) -> usize {
     rest.len()
 }
 
-/// Returns true if the text begins with `name=`. Names of ODBC fields may contain blanks.
+/// Returns true if the text begins with a name and `=`. The name may contain blanks, as those of
+/// ODBC fields do.
 fn starts_field(text: &str) -> bool {
     const LONGEST: usize = 40;
     let bytes = text.as_bytes();

@@ -1,10 +1,10 @@
 //! Masking of secrets in everything that is recorded, logged or shown: URLs and other addresses,
 //! headers, environment variables, command lines and messages.
 //!
-//! Text that may be a secret is masked unless it is known to be none. A secret is recognized by the
-//! name that announces it (`names`, `fields`), by its place in an address (`address`) or in the
-//! command line of a known program (`programs`, `arguments`), or by its form (`token`). Command
-//! lines within an argument are read in the same way (`nested`).
+//! Text that may be a secret is masked unless it is known to be none. A secret is recognized by
+//! the name that announces it (`names`, `fields`), by its place in an address (`address`) or in
+//! the command line of a known program (`programs`, `arguments`), or by its form (`token`).
+//! Command lines within an argument are read in the same way (`nested`).
 
 mod address;
 mod arguments;
@@ -24,10 +24,11 @@ use nested::Context;
 pub use spans::MASK;
 use spans::Spans;
 
-/// Largest number of passes over a text until nothing more is found.
+/// Largest number of times that a text is searched; each search covers the result of the last one.
 const MOST_PASSES: usize = 8;
 
-/// Masks every secret in free text, such as an error, a log line or a message of a server.
+/// Masks each secret in free text, such as an error, a log line or a message of a server, by
+/// `***`. Masking the result again changes nothing.
 pub fn text(input: &str) -> String {
     until_clean(input.to_owned(), |text: &String| {
         let mut spans = Spans::default();
@@ -37,8 +38,9 @@ pub fn text(input: &str) -> String {
     .unwrap_or_else(|_| MASK.to_owned())
 }
 
-/// Masks the password and all parameters that may be secret in a URL or connection string. The rest
-/// stays readable.
+/// Masks the password and all parameters that may be secret in a URL or connection string by
+/// `***`. The rest stays readable. A user is masked too where it may be a token, as in
+/// `https://X@host`.
 pub fn url(input: &str) -> String {
     let argument = Context {
         argument: true,
@@ -53,8 +55,9 @@ pub fn url(input: &str) -> String {
     .unwrap_or_else(|_| MASK.to_owned())
 }
 
-/// Returns true if a URL has a user, and another `@` after its host. Most likely the password was
-/// not encoded, so that what looks like the host is part of the password and must not be shown.
+/// Returns true if a URL has a user, and another `@` in its path or parameters. Most likely the
+/// password was not percent-encoded, so that what looks like the host is part of the password and
+/// must not be shown.
 pub fn hides_its_host(url: &str) -> bool {
     let Some((_, rest)) = url.split_once("://") else {
         return false;
@@ -64,19 +67,20 @@ pub fn hides_its_host(url: &str) -> bool {
     first.contains('@') && path.contains('@')
 }
 
-/// Advice for a URL for which [`hides_its_host`] returns true.
+/// Advice, to follow a URL in a message, if [`hides_its_host`] returns true for that URL.
 pub const ENCODE_IT: &str =
     "an @ comes after its host; write @, /, ? and # of a user or password as %40, %2F, %3F and %23";
 
-/// Masks every secret in the words of a command line.
+/// Masks each secret in a command line by `***`. `words` are the program and its arguments; the
+/// result has one word for each of them.
 pub fn command_line<S: AsRef<str>>(words: &[S]) -> Vec<String> {
     let words = words.iter().map(|word| word.as_ref().to_owned()).collect();
     until_clean(words, |words: &Vec<String>| arguments_once(words))
         .unwrap_or_else(|words| words.iter().map(|_| MASK.to_owned()).collect())
 }
 
-/// Applies `once` until nothing changes, so that masking the result again changes nothing. The
-/// error is a text that still changed after [`MOST_PASSES`].
+/// Applies `once` until the result no longer changes. The error is a result that still changed
+/// after [`MOST_PASSES`] times.
 fn until_clean<T: PartialEq>(input: T, once: impl Fn(&T) -> T) -> Result<T, T> {
     let mut text = input;
     for _ in 0..MOST_PASSES {
@@ -107,7 +111,7 @@ fn arguments_once(words: &[String]) -> Vec<String> {
     masked
 }
 
-/// Marks the secrets of a text, and of the command lines in it.
+/// Marks the secrets of a text, and of the command lines within it.
 fn mark(text: &str, context: Context, out: &mut Spans) {
     fields::mark(text, context.argument, out);
     address::mark(text, context.argument, out);

@@ -3,42 +3,43 @@
 use super::token;
 use super::word_list::{contains, words};
 
-/// Kind of value that a name announces.
+/// Kind of value that the name of an option, variable, header or parameter announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Naming {
     /// The value is no secret.
     Harmless,
-    /// The value is a secret, unless it is a path or a number: `--key`, `--credentials`.
+    /// The value is a secret, unless it is a path or a number, which only refer to one: `--key`,
+    /// `--credentials`.
     Reference,
     /// The value is a secret.
     Secret,
 }
 
-/// Number of characters of a name that are read; no name in use is longer.
+/// Number of characters of a name that are examined; no name in use is longer.
 pub(super) const LONGEST_NAME: usize = 80;
 
-/// Words that mark a secret anywhere in a name whose parts are joined: `X-Api-Key`, `dbPassword`,
-/// `PGPASSWORD`.
+/// Words that mark a secret anywhere in a name after its parts are joined in lower case:
+/// `X-Api-Key`, `dbPassword`, `PGPASSWORD`.
 const STEMS: &str = "password passwd passphrase passcode passwort motdepasse contrasena secret token apikey \
     accesskey secretkey privatekey authkey masterkey signingkey encryptionkey encryptkey \
     storagekey accountkey sharedkey sharedaccesskey bearer jwt cookie mnemonic requirepass \
     masterauth authorization sessid sessionid connectsid signature";
 
-/// Words that mark a secret as a whole part of a name: `db-pass`.
+/// Words that mark a secret if they are a whole part of a name: `db-pass`.
 const PARTS: &str = "pass passin passout userpwd pword";
 
-/// Words that mark a secret as the last part of a name: `user-pin`.
+/// Words that mark a secret if they are the last part of a name: `user-pin`.
 const LAST_PARTS: &str = "phrase pin pat sig hmac sas sid otp totp mfa";
 
-/// Endings that mark a secret at the end of any part: `rootpw`, `storepass`.
+/// Endings that mark a secret at the end of any part of a name: `rootpw`, `storepass`.
 const ENDINGS: &str = "pass pwd pw psk";
 
-/// Words with the ending of a secret or of a key that mark none.
+/// Words that end like a secret or a key, such as `bypass` and `monkey`, but mark none.
 const INNOCENT: &str = "bypass compass multipass singlepass onepass twopass surpass overpass newkey monkey turkey \
     donkey hotkey jockey whiskey hockey";
 
-/// Words that make a name harmless as its last part, because the value only describes a secret:
-/// `--password-file`, `--token-ttl`.
+/// Words that make a name harmless if they are its last part, because the value only describes a
+/// secret: `--password-file`, `--token-ttl`.
 const ABOUT: &str = "file files path paths dir directory jar ttl timeout expiry expires expiration lifetime \
     duration age interval rotation length len size bits count limit budget bucket policy type \
     kind method methods mode format encoding name names prefix url uri endpoint host port user \
@@ -47,24 +48,27 @@ const ABOUT: &str = "file files path paths dir directory jar ttl timeout expiry 
     stdin fd passfile keyfile certfile pubkey audience issuer scope scopes \
     attrs protocol generator parallelism schema";
 
-/// Words that make a name harmless as its first part, because the value is a number or a switch:
-/// `--max-tokens`, `--no-password`.
+/// Words that make a name harmless if they are its first part, because the value is a number or a
+/// switch: `--max-tokens`, `--no-password`.
 const SWITCHES: &str = "no not ask prompt without disable skip max min num";
 
-/// Words that make a name harmless as any part, because the value is a number: `tokens_per_second`.
+/// Words that make a name harmless if they are any of its parts, because the value is a number:
+/// `tokens_per_second`.
 const MEASURES: &str = "per tokenizer tokenize";
 
-/// Words that make a name in `key` harmless as the part before it: `--sort-key`, `--primary-key`.
+/// Words that make a name ending in `key` harmless if they are the part before it: `--sort-key`,
+/// `--primary-key`.
 const OPEN_KEYS: &str = "public pub primary foreign partition routing sort shard hash range group row cache object \
     message unique natural index recv send list known hot big mem trusted join merge s3 config \
     dict lookup registry random number per num";
 
-/// Returns true if the last part of a name makes it a description of a secret: `username`.
+/// Returns true if the last part of a name says that the value only describes a secret:
+/// `username`.
 pub(super) fn is_about(name: &str) -> bool {
     parts(name).last().is_some_and(|last| contains(ABOUT, last))
 }
 
-/// Classifies the value that goes by `name`.
+/// Classifies, by the words of `name`, whether the value with this name is a secret.
 pub(super) fn naming(name: &str) -> Naming {
     let parts = parts(name);
     let Some(last) = parts.last().map(String::as_str) else {
@@ -103,9 +107,10 @@ pub(super) fn naming(name: &str) -> Naming {
     }
 }
 
-/// Classifies a name by the end of its `parts`. It is a reference if the last part ends in `key`,
-/// or if that part is followed only by a form such as `base64`. Otherwise, and if the part before
-/// `key` is one of [`OPEN_KEYS`], it is harmless.
+/// Classifies a name by the last of its `parts`, or by the last but one if the last is only a
+/// notation such as `base64`. If it is `keys` or ends in `key`, the value is a
+/// [`Naming::Reference`], unless the part before it is one of [`OPEN_KEYS`]. All other names are
+/// harmless.
 fn key(parts: &[String]) -> Naming {
     let written = ["id", "base64", "b64", "hex", "value", "data"];
     let mut back = parts.iter().rev().map(String::as_str).peekable();
@@ -122,7 +127,8 @@ fn key(parts: &[String]) -> Naming {
     }
 }
 
-/// Splits a name into its words, in lower case: `X-Api-Key` and `xApiKey` give `x`, `api`, `key`.
+/// Splits the first [`LONGEST_NAME`] characters of a name into its parts, in lower case:
+/// `X-Api-Key` and `xApiKey` give `x`, `api`, `key`.
 fn parts(name: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut was_small = false;
@@ -141,7 +147,8 @@ fn parts(name: &str) -> Vec<String> {
 }
 
 /// Returns true for values that are never a secret, whatever their name: empty texts, a single
-/// character, switches, masks and dots, names of variables, paths of system files.
+/// character, words such as `true` and `off`, only dots or asterisks, names of variables, paths of
+/// system files.
 pub(super) fn says_nothing(value: &str) -> bool {
     let switches = "true false yes no on off null nil none ro rw";
     let small = value.to_ascii_lowercase();
@@ -155,7 +162,8 @@ pub(super) fn says_nothing(value: &str) -> bool {
             .any(|file| value.starts_with(file))
 }
 
-/// Returns true for `$DB_PASSWORD` and `${TOKEN}`, but not for `$ecret1`, which may be a password.
+/// Returns true for references to variables with the name of a secret, as `$DB_PASSWORD` and
+/// `${TOKEN}`, but not for `$ecret1`, which may be a password.
 fn is_variable(value: &str) -> bool {
     let Some(name) = value.strip_prefix('$') else {
         return false;
@@ -182,7 +190,8 @@ fn is_system_path(value: &str) -> bool {
         && !value.split('/').any(token::is_opaque)
 }
 
-/// Returns true if a word identifies a secret without containing it: `id=npm,src=.npmrc`.
+/// Returns true if a word consists of fields that identify a secret without containing it:
+/// `id=npm,src=.npmrc`.
 pub(super) fn names_a_secret(word: &str) -> bool {
     word.contains('=')
         && word.split(',').all(|field| {
@@ -191,8 +200,8 @@ pub(super) fn names_a_secret(word: &str) -> bool {
         })
 }
 
-/// Returns true for a path or a number, which a [`Naming::Reference`] may have: the secret is then
-/// elsewhere.
+/// Returns true for a path or a number, also an empty text. As the value of a
+/// [`Naming::Reference`] it is no secret: the secret is elsewhere.
 pub(super) fn is_reference(value: &str) -> bool {
     const FILES: &[&str] = &[
         ".pem", ".key", ".crt", ".cer", ".pub", ".p12", ".pfx", ".jks", ".der", ".json", ".yaml",

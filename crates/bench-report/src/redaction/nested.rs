@@ -1,4 +1,5 @@
-//! Command lines within a text: in `sh -c "…"`, in the title of a process, or quoted in a message.
+//! Search for secrets in command lines within a text: in `sh -c "…"`, in the title of a process,
+//! or quoted in a message.
 
 use super::arguments::{CommandReader, ReadMode};
 use super::programs;
@@ -6,31 +7,35 @@ use super::shell::{self, ShellPiece};
 use super::spans::Spans;
 use super::word_list::contains;
 
-/// Depth to which command lines within command lines are read; deeper ones are masked.
+/// Depth to which command lines within command lines are read; a text at this depth is masked as a
+/// whole.
 const DEEPEST: usize = 5;
 
-/// Words which say that a command reads a secret from another one.
+/// Words which show that a command line has one command that prints a secret and another one that
+/// reads it.
 const READERS: &str = "--password-stdin --passphrase-fd --stdin --with-token --pass-stdin -S \
     --stdin-password --token-stdin --password-fd stdin chpasswd cryptsetup smbpasswd passwd pdbedit";
 
-/// Surroundings of a text.
+/// Properties of a text that follow from the command line around it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Context {
-    /// It is one argument of a command line.
+    /// True if the text is one argument of a command line.
     pub(super) argument: bool,
-    /// A command line in it is meant to be run.
+    /// True if a command line in the text is meant to be run.
     pub(super) commands: bool,
-    /// It may be a digest.
+    /// True if the text may be a digest, so that random digits and letters of one case are not
+    /// masked.
     pub(super) digest: bool,
-    /// Number of command lines around it.
+    /// Number of command lines that enclose the text.
     pub(super) depth: usize,
 }
 
-/// Marks the secrets of a text, given its surroundings.
+/// Function that marks the secrets of a text, given its properties.
 pub(super) type Mark = fn(&str, Context, &mut Spans);
 
-/// Reads a text as a shell does, and as words between blanks, where its quotes may be none. Quoted
-/// words are texts in turn, which `mark_text` reads.
+/// Marks the secrets of command lines in a text. Reads it twice: as a shell does, and as words
+/// between blanks, because its quotes may be no quotes of a shell. `mark_text` reads each quoted
+/// word as a text in turn.
 pub(super) fn mark(text: &str, context: Context, out: &mut Spans, mark_text: Mark) {
     if context.depth == DEEPEST {
         return out.add(0..text.len());
@@ -57,8 +62,8 @@ pub(super) fn mark(text: &str, context: Context, out: &mut Spans, mark_text: Mar
     }
 }
 
-/// Returns the kind of a text. It is a command line if it is meant to be run, or begins with a
-/// known program.
+/// Returns how to read a text: as a command line if it is meant to be run or begins with a known
+/// program, else as a text that may quote one.
 fn mode(pieces: &[ShellPiece], meant_to_run: bool) -> ReadMode {
     let words = || {
         pieces.iter().filter_map(|piece| match piece {

@@ -1,11 +1,12 @@
-//! Place of the secret within a word, according to a form of the program.
+//! Place of the secret within a word of a command line, by the forms that are known of the
+//! program.
 
 use std::ops::Range;
 
 use super::names::{self, Naming};
 use super::programs::{Glue, OptionForm, Style};
 
-/// Place of an option's secret.
+/// Place of the secret of an option, relative to the word that was compared with the option.
 pub(super) enum OptionMatch {
     Nothing,
     /// The next word is the secret.
@@ -14,7 +15,8 @@ pub(super) enum OptionMatch {
 }
 
 impl OptionForm {
-    /// Matches a word against the option, and returns the place of the secret.
+    /// Compares a word with the option, and returns the place of the option's secret: in this
+    /// word, in the next one, or nowhere because the word is not this option.
     pub(super) fn look(&self, word: &str) -> OptionMatch {
         let Some(rest) = word.strip_prefix(self.flag) else {
             return if self.ends_cluster(word) {
@@ -41,8 +43,8 @@ impl OptionForm {
         }
     }
 
-    /// Returns true for a word that is a longer option: `-password` is no `-p` with the value
-    /// `assword`.
+    /// Returns true if `word`, which begins with this option, is a longer option instead:
+    /// `-password` is no `-p` with the value `assword`.
     fn is_other(&self, word: &str) -> bool {
         let name = &word[1..];
         self.glue == Glue::May
@@ -52,7 +54,7 @@ impl OptionForm {
             && names::naming(name) == Naming::Secret
     }
 
-    /// Returns true if the option is the last of several letters, as in `-su a:b`.
+    /// Returns true if the option is the last of several letters in one word, as in `-su a:b`.
     fn ends_cluster(&self, word: &str) -> bool {
         const LONGEST: usize = 5;
         let letters = word.strip_prefix('-').unwrap_or_default();
@@ -64,7 +66,7 @@ impl OptionForm {
 }
 
 impl Style {
-    /// Returns the secret part of a word; `None` if it has none.
+    /// Returns the byte range of the secret in a word; `None` if it has none.
     pub(super) fn find(self, word: &str) -> Option<Range<usize>> {
         match self {
             Self::Whole => Some(0..word.len()),
@@ -91,7 +93,9 @@ fn is_key_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
-/// Returns the password after `user:`. A user without a password may be a token, and is returned.
+/// Returns the byte range of the password after the separator, as in `user:password`. A user
+/// without a password may be a token, and is returned instead. `None` without a separator, and for
+/// two numbers.
 fn after(separator: char, word: &str) -> Option<Range<usize>> {
     let at = word.find(separator)?;
     if separator == '/' && word.starts_with(['/', '@', '.']) {
@@ -126,7 +130,7 @@ pub(super) fn looks_like_password(word: &str) -> bool {
 }
 
 /// Returns true if a word with `/` may be a path, a pattern of paths, an image or an address,
-/// because it has none of the characters that only a shell or a password needs.
+/// because it is ASCII and has none of the characters that only a shell or a password needs.
 fn is_path(word: &str) -> bool {
     let word = word.trim_start_matches(['~', '$']);
     !word.contains(['!', '#', '$', '^', '~', '|', '<', '>', '"', '\'', '\\']) && word.is_ascii()

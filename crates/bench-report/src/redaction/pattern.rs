@@ -1,8 +1,8 @@
-//! Constant patterns.
+//! Compilation of the constant regular expressions of this module.
 
 use regex::Regex;
 
-/// Compiles a pattern that a test has compiled.
+/// Compiles a constant regular expression. Panics if it is invalid, which the tests exclude.
 #[expect(clippy::expect_used, reason = "constant patterns, compiled by tests")]
 pub(super) fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("constant pattern")

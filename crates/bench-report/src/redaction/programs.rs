@@ -1,14 +1,15 @@
-//! Secrets in the command lines of programs whose options do not announce them by name.
+//! Table of the programs whose options do not announce secrets by name, with the places of secrets
+//! in their command lines.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-/// Places of secrets in the command line of a program.
+/// Places of secrets in the command line of one program.
 #[derive(Debug, Default)]
 pub(super) struct ProgramForms {
     pub(super) kind: ProgramKind,
-    /// True if the program's options are whole words after a single `-`, so that no letter has its
-    /// value attached.
+    /// True if the program's options are whole words after a single `-`, so that no option of one
+    /// letter has its value attached.
     unglued: bool,
     pub(super) options: Vec<OptionForm>,
     pub(super) words: Vec<WordForm>,
@@ -16,28 +17,29 @@ pub(super) struct ProgramForms {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum ProgramKind {
-    /// Takes secrets in the listed forms.
+    /// Program that takes secrets in the listed forms.
     #[default]
     Own,
-    /// Runs other programs, whose command lines are part of its own.
+    /// Program that runs other programs, whose command lines are part of its own.
     Runs,
-    /// Takes no secrets. Words such as `password` do not announce one there.
+    /// Program that takes no secrets. Words such as `password` do not announce one in its command
+    /// line.
     Plain,
-    /// Prints its arguments, for another program to read.
+    /// Program that prints its arguments, which another program may read as a secret.
     Prints,
 }
 
-/// Secret that is the value of an option.
+/// Form of a secret that is the value of an option.
 #[derive(Debug, Clone)]
 pub(super) struct OptionForm {
-    /// Word that must have come before the option; absent if none must.
+    /// Word that must come before the option for this form to apply; `None` if none must.
     pub(super) after: Option<&'static str>,
     pub(super) flag: &'static str,
     pub(super) glue: Glue,
     pub(super) style: Style,
 }
 
-/// Forms in which an option and its value are written: as one word (glued), as two words, or as
+/// Ways in which an option and its value may be written: as one word (glued), as two words, or as
 /// either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Glue {
@@ -46,10 +48,10 @@ pub(super) enum Glue {
     Cannot,
 }
 
-/// Secret that follows certain words.
+/// Form of a secret that is the word after certain other words.
 #[derive(Debug, Clone)]
 pub(super) struct WordForm {
-    /// Words before the secret; `None` stands for any word.
+    /// Words before the secret, in order; `None` stands for any word.
     pub(super) lead: Vec<Option<&'static str>>,
     pub(super) style: Style,
 }
@@ -58,14 +60,15 @@ pub(super) struct WordForm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     Whole,
-    /// The whole word, if it looks like a password.
+    /// The whole word, if it looks like a password; otherwise no part of it.
     Likely,
-    /// The part after this character.
+    /// The part after the first occurrence of this character.
     After(char),
-    /// The whole word, without `pass:` before it, in the notation of openssl. No part if the word names
-    /// a source, such as `env:NAME`.
+    /// The whole word, without `pass:` before it, in the notation of openssl. No part if the word
+    /// names a source of the secret, such as `env:NAME`.
     Source,
-    /// The part after the name under which the secret is stored, as in `name=value`.
+    /// The part after the name under which the secret is stored, as in `name=value`; the whole
+    /// word if it has no name.
     Stored,
 }
 
@@ -98,12 +101,12 @@ static TABLE: LazyLock<HashMap<&'static str, Arc<ProgramForms>>> = LazyLock::new
     table
 });
 
-/// Forms that are tried for unknown programs.
+/// Forms that are applied to programs that are not in the table.
 pub(super) static ANY: LazyLock<Arc<ProgramForms>> =
     LazyLock::new(|| find("any").unwrap_or_default());
 
-/// Returns the forms of the program that `word` calls, whatever its directory; `None` if it is
-/// unknown.
+/// Returns the forms of the program that `word` calls, without regard to its directory and `.exe`;
+/// `None` if the program is not in the table.
 pub(super) fn find(word: &str) -> Option<Arc<ProgramForms>> {
     let name = word.rsplit(['/', '\\']).next().unwrap_or(word);
     let name = name.strip_suffix(".exe").unwrap_or(name);
@@ -124,7 +127,7 @@ impl ProgramKind {
 }
 
 impl ProgramForms {
-    /// Parses forms, including the colon before them.
+    /// Parses the forms of a table entry, whose words begin with the colon before the forms.
     fn of(kind: ProgramKind, forms: &[&'static str]) -> Self {
         let mut program = Self {
             kind,

@@ -1,17 +1,19 @@
-//! Splitting of text into words, as a shell does it; each word keeps the positions of its bytes.
+//! Splitting of text into words as a shell does it. Each word keeps the positions of its bytes in
+//! the text.
 
 use std::ops::Range;
 
-/// Word without its quotes and backslashes.
+/// Word of a command line without its quotes and backslashes.
 #[derive(Debug, Default)]
 pub(super) struct ShellWord {
     pub(super) text: String,
-    /// Position in the source of each byte of `text`.
+    /// Byte position in the source of each byte of `text`.
     places: Vec<usize>,
 }
 
 impl ShellWord {
-    /// Returns the range of the source that corresponds to the range `part` of the word.
+    /// Returns the byte range of the source that corresponds to the byte range `part` of the word;
+    /// empty if `part` is.
     pub(super) fn place(&self, part: &Range<usize>) -> Range<usize> {
         let first = self.places.get(part.start);
         let last = part.end.checked_sub(1).and_then(|at| self.places.get(at));
@@ -34,14 +36,15 @@ impl ShellWord {
     }
 }
 
-/// Word, or the end of a command.
+/// Part of a command line: a word, or the end of a command such as `;` or `|`.
 #[derive(Debug)]
 pub(super) enum ShellPiece {
     Word(ShellWord),
     Break,
 }
 
-/// Splits a text as a shell does. A quote that is never closed is an ordinary character.
+/// Splits a text into words and ends of commands as a shell does. A quote that is never closed is
+/// an ordinary character.
 pub(super) fn split(source: &str) -> Vec<ShellPiece> {
     let mut pieces = Vec::new();
     let mut word: Option<ShellWord> = None;
@@ -85,7 +88,8 @@ pub(super) fn split(source: &str) -> Vec<ShellPiece> {
     pieces
 }
 
-/// Returns the position of the quote that closes the one opened before `from`.
+/// Returns the byte position of the quote that closes the one opened before byte `from`; `None` if
+/// none does.
 fn closing(source: &str, from: usize, quote: char) -> Option<usize> {
     let mut chars = source[from..].char_indices();
     while let Some((at, c)) = chars.next() {
@@ -111,7 +115,7 @@ fn quoted(source: &str, inside: Range<usize>, quote: char, word: &mut ShellWord)
     }
 }
 
-/// Iterates over the words between blanks, each with its position.
+/// Iterates over the words between blanks, each with its byte position in `text`.
 pub(super) fn blank_separated(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     text.split_inclusive(char::is_whitespace)

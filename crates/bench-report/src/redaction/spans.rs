@@ -1,11 +1,11 @@
-//! Parts of a text that are to be masked.
+//! Byte ranges of a text that are to be masked.
 
 use std::ops::Range;
 
-/// Mask that stands where a secret was.
+/// Text that replaces each secret.
 pub const MASK: &str = "***";
 
-/// Byte ranges of a text, in any order; they may overlap.
+/// Byte ranges of a text that are to be masked, in any order; they may overlap.
 #[derive(Debug, Default)]
 pub(super) struct Spans(Vec<Range<usize>>);
 
@@ -21,7 +21,8 @@ impl Spans {
         self.0.iter()
     }
 
-    /// Replaces each range of `text` by the mask. Ranges that touch become one mask.
+    /// Returns `text` with each range replaced by [`MASK`]. Ranges that touch or overlap become
+    /// one mask.
     pub(super) fn mask(mut self, text: &str) -> String {
         self.0.sort_by_key(|range| range.start);
         let mut masked = String::with_capacity(text.len());

@@ -1,5 +1,5 @@
-//! Secrets that are recognized by their form: tokens with known beginnings, keys, and long random
-//! text.
+//! Search for secrets that are recognized by their form: tokens with known beginnings, keys, and
+//! long random text.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -10,8 +10,8 @@ use super::pattern::pattern;
 use super::spans::Spans;
 use super::word_list::{contains, words};
 
-/// Beginnings of the tokens of many providers, each group with the smallest number of characters
-/// that must follow.
+/// Beginnings of the tokens of many providers, separated by blanks, each group with the smallest
+/// number of characters that must follow.
 const BEGINNINGS: &[(usize, &str)] = &[
     (
         6,
@@ -37,7 +37,7 @@ const BEGINNINGS: &[(usize, &str)] = &[
     (32, "key- dapi cio"),
 ];
 
-/// Hashes of passwords, as in `/etc/shadow` and LDAP, and tokens that contain a `/`.
+/// Pattern of hashes of passwords, as in `/etc/shadow` and LDAP, and of tokens that contain a `/`.
 static HASHES: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"\$(?:[0-9]|2[abxy]|y|gy|apr1|argon2[a-z]{1,2}|pbkdf2[a-z0-9-]{0,10}|scrypt)\$[A-Za-z0-9./$+=,-]{8,}",
@@ -47,7 +47,7 @@ static HASHES: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 
-/// Addresses of webhooks, of which a part is the secret.
+/// Pattern of the addresses of webhooks, with the part that is the secret in its first group.
 static HOOKS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"(?:hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/\d+/",
@@ -58,10 +58,10 @@ static HOOKS: LazyLock<Regex> = LazyLock::new(|| {
 
 static KEY_BLOCK: LazyLock<Regex> = LazyLock::new(|| pattern(r"-----BEGIN ([A-Z0-9 ]{0,40})-----"));
 
-/// Length from which random text is taken for a secret.
+/// Number of letters and digits from which random text is taken for a secret.
 const SHORTEST: usize = 20;
-/// Length from which text is taken for a secret if it often changes between digits and letters of
-/// both cases.
+/// Number of letters and digits from which text is taken for a secret if it changes especially
+/// often between digits and letters of both cases.
 const SHORTEST_OF_ALL: usize = 14;
 
 /// Marks parts of a text that look like a secret. If `digest_ok`, random digits and letters of one
@@ -104,7 +104,8 @@ pub(super) fn mark(text: &str, digest_ok: bool, out: &mut Spans) {
     }
 }
 
-/// Marks PEM and PGP blocks to their end, except for certificates and public keys.
+/// Marks the content of PEM and PGP blocks, except for certificates and public keys. The first
+/// line stays; a block without an end extends to the end of the text.
 fn key_blocks(text: &str, out: &mut Spans) {
     let mut masked_to = 0;
     for captures in KEY_BLOCK.captures_iter(text) {
@@ -125,8 +126,8 @@ fn key_blocks(text: &str, out: &mut Spans) {
     }
 }
 
-/// Marks a word of Base64, which may contain slashes: one that is long and random, and is not a
-/// path.
+/// Marks the word at `word` if it is Base64 with slashes or plus signs that is long and random,
+/// and is not a path.
 fn base64(text: &str, word: &Range<usize>, out: &mut Spans) {
     const SHORTEST_BASE64: usize = 32;
     let shown = &text[word.clone()];
@@ -140,12 +141,14 @@ fn base64(text: &str, word: &Range<usize>, out: &mut Spans) {
     }
 }
 
-/// Returns true if `text` looks random, unlike a part of a path or a name.
+/// Returns true if `text` is random digits and letters of both cases, unlike a part of a path or a
+/// name.
 pub(super) fn is_opaque(text: &str) -> bool {
     randomness(text) == Randomness::Random
 }
 
-/// Returns true if `text` is long, with random digits and letters of one case.
+/// Returns true if `text` has 20 or more random digits and letters of one case in one piece, as a
+/// digest has.
 pub(super) fn is_digest_like(text: &str) -> bool {
     randomness(text) == Randomness::Digest
 }
@@ -159,8 +162,8 @@ enum Randomness {
     Random,
 }
 
-/// Classifies a text by how often the kind of its characters changes: rarely in words, at every
-/// second character in random text.
+/// Classifies a text by how often the kind of its characters (digit, small letter, capital)
+/// changes: rarely in words, at every second character in random text.
 fn randomness(text: &str) -> Randomness {
     let (mut letters, mut digits, mut small, mut changes) = (0, 0, 0, 0);
     let (mut piece, mut longest) = (0, 0);
@@ -202,8 +205,8 @@ fn randomness(text: &str) -> Randomness {
     }
 }
 
-/// Returns true if the text before a run of characters says that the run is a digest or an id, or
-/// part of a path.
+/// Returns true if `before`, the text before a run of characters, says that the run is a digest,
+/// an id or part of a path.
 fn is_digest(before: &str) -> bool {
     let names = "id sha sha1 sha224 sha256 sha384 sha512 md5 digest commit rev revision ref \
         checksum hash uuid guid fingerprint etag container image thumbprint metadata libpod docker \
@@ -229,7 +232,7 @@ fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'=' | b'~' | b'%')
 }
 
-/// Iterates over the longest runs of bytes that belong to a token.
+/// Iterates over the byte ranges of the longest runs of bytes for which `belongs` is true.
 fn runs(text: &str, belongs: impl Fn(u8) -> bool) -> impl Iterator<Item = Range<usize>> {
     let bytes = text.as_bytes();
     let mut at = 0;

@@ -1,6 +1,6 @@
 //! Lists of words, each written as one text with blanks between the words.
 
-/// Iterates over the words of a list.
+/// Iterates over the words of `list`, in order.
 pub(super) fn words(list: &'static str) -> impl Iterator<Item = &'static str> {
     list.split_ascii_whitespace()
 }

@@ -1,4 +1,5 @@
-//! Machine on which a report was made. Reports are only comparable if made on the same machine.
+//! Machine on which a report was made. Figures are only comparable between reports of the same
+//! machine.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,64 +9,68 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
-/// Limits of the control group in which the tool ran.
+/// Limits of the Linux control group in which the program ran.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Cgroup {
     /// Version of the control groups' interface, 1 or 2.
     pub version: u64,
-    /// CPU quota divided by its period, in cores; absent when unlimited.
+    /// CPU quota divided by its period, in cores: the smallest of the group and its parents.
+    /// Absent when unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_quota_cores: Option<f64>,
-    /// Memory limit in bytes; absent when unlimited.
+    /// Memory limit in bytes: the smallest of the group and its parents. Absent when unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_limit_bytes: Option<u64>,
 }
 
-/// Machine, and limits of this process. Values that could not be read are absent.
+/// Machine on which a program ran, and the limits of its process. Values that could not be read
+/// are absent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Environment {
-    /// Operating system with its version.
+    /// Operating system with its version, as one text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub os: Option<String>,
-    /// Kernel release.
+    /// Release of the kernel, such as `6.8.0-45-generic`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<String>,
     /// Instruction set, such as `x86_64`.
     pub architecture: String,
-    /// CPU model.
+    /// Model of the first CPU, as the system names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_model: Option<String>,
     /// Number of logical processors of the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cores: Option<u64>,
-    /// Number of processors that this process may use, given its affinity and quota.
+    /// Number of logical processors that this process may use, given its affinity and CPU quota.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cores_available: Option<u64>,
     /// Memory of the machine in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
-    /// Kind of container; absent outside one.
+    /// Kind of container in which the program ran, such as `docker` or `kubepods`; absent outside
+    /// one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
-    /// Limits of the control group; absent where there is none.
+    /// Limits of the process's control group; absent where the system has no control groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<Cgroup>,
-    /// Soft limit on the open files of this process.
+    /// Soft limit on the number of open files of this process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nofile_soft: Option<u64>,
-    /// Hard limit on the open files of this process, up to which it may raise the soft one.
+    /// Hard limit on the number of open files of this process, up to which it may raise the soft
+    /// one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nofile_hard: Option<u64>,
-    /// Kernel clock source. Reading `tsc` is cheap; others may cost a system call.
+    /// Clock source of the kernel. Reading `tsc` is cheap; others may cost a system call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_source: Option<String>,
-    /// Versions of servers and other programs that took part, by name.
+    /// Versions of servers and other programs that took part in the run, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, String>,
 }
 
 impl Environment {
-    /// Reads the data of this machine.
+    /// Reads the data of this machine and process; `versions` stays empty.
     pub fn capture() -> Self {
         let wanted = RefreshKind::nothing()
             .with_cpu(CpuRefreshKind::nothing())
@@ -118,8 +123,9 @@ fn container(root: &Path) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Reads the limits of the process's control group: the lowest from its own directory up to the
-/// root of the hierarchy, because the limit of a parent applies to its children.
+/// Reads the limits of this process's control group. In version 2 each is the lowest from the
+/// group's own directory up to the root of the hierarchy, because the limit of a parent applies to
+/// its children; in version 1 it is the group's own. `None` if there is no control group.
 fn cgroup(root: &Path) -> Option<Cgroup> {
     let membership = read(root, "proc/self/cgroup")?;
     if root.join("sys/fs/cgroup/cgroup.controllers").exists() {

@@ -1,4 +1,5 @@
-//! Search for the highest rate of arrivals that keeps its bounds.
+//! Result of a search for the highest rate of arrivals that keeps its bounds, as it is in a
+//! report.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,20 +11,20 @@ pub struct FoundRate {
     pub subject: String,
     /// Bounds that a rate must keep, such as `p99<50ms`.
     pub objectives: Vec<String>,
-    /// Number of steps in which a rate must keep its bounds to count as held.
+    /// Number of steps at one rate that must keep the bounds, so that the rate counts as held.
     pub repeats: u64,
-    /// Highest rate in arrivals per second that kept the bounds in every step at it; absent if none
-    /// did.
+    /// Highest rate, in arrivals per second, that kept the bounds in as many steps as required and
+    /// broke none in any; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_per_s: Option<f64>,
-    /// Lowest rate in arrivals per second at which a step broke a bound; absent if none did.
+    /// Lowest rate, in arrivals per second, at which a step broke a bound; absent if none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken_per_s: Option<f64>,
     /// Way in which the search ended.
     pub end: RateSearchEnd,
-    /// Result as a sentence, with the figures behind it.
+    /// Result of the search as a sentence, with the figures behind it.
     pub reason: String,
-    /// Steps of the search, in order.
+    /// Steps of the search, in the order in which they ran.
     pub steps: Vec<TriedRate>,
 }
 
@@ -42,20 +43,21 @@ pub enum RateSearchEnd {
     NotBroken,
     /// No rate could be judged.
     NotJudged,
-    /// The run ended before the search did.
+    /// The run ended before the search was complete.
     Unfinished,
 }
 
-/// Step of a search, at one rate.
+/// Step of a search for a rate, with its rate and the verdict on it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TriedRate {
-    /// Position of the step in `steps` of the report.
+    /// Index of the step in `steps` of the report.
     pub step: usize,
-    /// Arrivals per second.
+    /// Rate of the step, in arrivals per second.
     pub rate_per_s: f64,
     /// Verdict on the step.
     pub verdict: RateVerdict,
-    /// Figure that broke a bound, or the reason for a doubt; absent if the rate held.
+    /// Figure that broke a bound, or the reason for which the step could not be judged; absent if
+    /// the step held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -68,15 +70,15 @@ pub enum RateVerdict {
     Held,
     /// The target broke a bound, or did not serve the rate.
     Broken,
-    /// The figures are inconclusive: the generator may have distorted them, or there are too few
+    /// The figures decide nothing: the generator may have distorted them, or there are too few
     /// requests.
     Doubtful,
 }
 
 impl FoundRate {
-    /// Returns true if the result of this search rests on the step `tried`: a step that held at the
-    /// highest rate that held. If no rate held, the result rests on the steps at the lowest rate,
-    /// which was not meant to overload the target.
+    /// Returns true if the result of this search rests on the step `tried`: a step that held at
+    /// the highest rate that held. If no rate held, the result rests on the steps at the lowest
+    /// rate, which is the least likely to be overloaded.
     pub fn stands_for_result(&self, tried: &TriedRate) -> bool {
         match self.highest_held() {
             Some(held) => tried.is_at(held) && tried.verdict == RateVerdict::Held,
@@ -84,8 +86,9 @@ impl FoundRate {
         }
     }
 
-    /// Returns the highest rate that held. If the search did not finish, returns the highest rate
-    /// with a step that held and no step that broke a bound.
+    /// Returns the highest rate that held, in arrivals per second. If none held in as many steps
+    /// as required, returns the highest rate with a step that held and no step that broke a bound;
+    /// `None` if there is none.
     fn highest_held(&self) -> Option<f64> {
         let has_broken = |rate: f64| {
             let mut steps = self.steps.iter();

@@ -1,17 +1,17 @@
-//! Marks: instants with a name, such as a deployment, a failover or a changed setting.
+//! Instants of a run that the user named, such as a deployment, a failover or a changed setting.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::redaction;
 
-/// Largest number of characters of a name, which must fit a label in a chart.
+/// Largest number of characters of a mark's name, which must fit a label in a chart.
 pub(crate) const LONGEST_NAME: usize = 120;
 
-/// Named instant.
+/// Instant of a run with a name, which the user set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mark {
-    /// Instant in nanoseconds on the monotonic clock.
+    /// Instant in nanoseconds on the monotonic clock of the host (`CLOCK_MONOTONIC`).
     pub at_ns: u64,
     /// Name of the event, such as `deploy 1.4`.
     pub name: String,
@@ -23,19 +23,23 @@ pub enum NameError {
     /// The text is empty or blank.
     #[error("a mark needs a name")]
     Empty,
-    /// The text is longer than [`LONGEST_NAME`] characters; it has this many.
+    /// The text is longer than [`LONGEST_NAME`] characters; the value is its number of characters.
     #[error("a mark's name has at most {LONGEST_NAME} characters, not {0}")]
     TooLong(usize),
-    /// The text has a control character or a change of writing direction, with this code point.
+    /// The text has a control character or a change of writing direction; the value is the code
+    /// point of the first one.
     #[error("a mark's name is one line of plain text; U+{0:04X} is not allowed in it")]
     NotPlain(u32),
 }
 
 impl Mark {
-    /// Creates a mark at `at_ns`. Secrets in its name are masked, and blanks around it are removed.
+    /// Creates a mark at `at_ns`, in nanoseconds of `CLOCK_MONOTONIC`. Secrets in its name are
+    /// masked, and blanks around it are removed.
     ///
     /// # Errors
-    /// Fails if the name is empty, too long, or has characters that would control a terminal or a
+    ///
+    /// Fails if the name is empty, has more than 120 characters, or has characters that would
+    /// control a terminal or a
     /// page.
     pub fn new(at_ns: u64, name: &str) -> Result<Self, NameError> {
         let name = name.trim();
@@ -54,8 +58,8 @@ impl Mark {
     }
 }
 
-/// Returns true for line and paragraph separators, and for characters that change the writing
-/// direction.
+/// Returns true for the Unicode line and paragraph separators, and for characters that change the
+/// writing direction.
 fn is_direction(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -9,22 +9,22 @@ use serde::{Deserialize, Serialize};
 use crate::clock::ClockAnchor;
 use crate::{Environment, Mark, Series, Step, Summary, Warning, json};
 
-/// Schema that this version writes.
+/// Schema id that this version writes into each report.
 pub(crate) const SCHEMA: &str = "plimsoll.report/1";
 
-/// Program that wrote the report.
+/// Program that wrote a report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
     /// Name of the program.
     pub name: String,
     /// Version of the program.
     pub version: String,
-    /// Commit from which the program was built; absent if it was built outside a checkout.
+    /// Commit from which the program was built; absent if it was not set in the build.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
 }
 
-/// Way in which the run ended.
+/// Way in which a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -45,17 +45,17 @@ pub struct Report {
     pub schema: String,
     /// Program that wrote the report.
     pub tool: Tool,
-    /// Id of the run; all reports of a run share it.
+    /// Id of the run; all reports of one run share it.
     pub run_id: String,
     /// Scenario of the program, such as `sweep`, `cache`, `limit` or `record`.
     pub scenario: String,
     /// Way in which the run ended.
     pub status: Status,
-    /// Wall clock time of the start, RFC 3339 in UTC.
+    /// Wall-clock time of the start of the run, RFC 3339 in UTC.
     pub started_at: String,
     /// Position of `started_at` on the host's monotonic clock.
     pub clock: ClockAnchor,
-    /// Time from the start to the last save, in nanoseconds.
+    /// Time from the start of the run to the last save of the report, in nanoseconds.
     pub duration_ns: u64,
     /// Machine on which the program ran.
     pub environment: Environment,
@@ -64,23 +64,23 @@ pub struct Report {
     /// Steps in the order in which they ran.
     #[serde(default)]
     pub steps: Vec<Step>,
-    /// Figures over time.
+    /// Figures of the run over time.
     #[serde(default)]
     pub series: Vec<Series>,
     /// Events during the run that the user named, in the order of time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<Mark>,
-    /// Conclusions of the program about its own data.
+    /// Conclusions that the program draws from its own data.
     #[serde(default)]
     pub summary: Summary,
-    /// Warnings about figures of the report.
+    /// Warnings about figures of the report that may be distorted or are missing.
     #[serde(default)]
     pub warnings: Vec<Warning>,
 }
 
 impl Report {
     /// Creates the empty report of a run that starts now on this host. Its status is `interrupted`
-    /// until it is set.
+    /// until it is set, so that the report of a killed program says so.
     pub fn begin(tool: Tool, run_id: String, scenario: &str) -> Self {
         Self {
             schema: SCHEMA.to_owned(),
@@ -101,7 +101,7 @@ impl Report {
         }
     }
 
-    /// Copies the report without its series, which may be most of it.
+    /// Copies the report without its series, which may be most of its size.
     pub(crate) fn without_series(&self) -> Self {
         Self {
             schema: self.schema.clone(),
@@ -122,21 +122,24 @@ impl Report {
         }
     }
 
-    /// Returns the name of the report's file without extension, such as `db-pool-bench.sweep`.
+    /// Returns the name of the report's file without the extension `.json`: program and scenario,
+    /// such as `db-pool-bench.sweep`.
     pub fn file_stem(&self) -> String {
         format!("{}.{}", self.tool.name, self.scenario)
     }
 
-    /// Returns the report as JSON, as it stands in a file.
+    /// Returns the report as JSON in lines, as it is written to its file, without a line break at
+    /// the end.
     ///
     /// # Errors
-    /// Fails if a figure is no JSON.
+    ///
+    /// Fails if a value has no JSON form.
     pub fn to_json(&self) -> serde_json::Result<String> {
         json::text(self)
     }
 }
 
-/// Creates a new report for tests.
+/// Creates a new, empty report of a sweep of `db-pool-bench`, for tests.
 #[cfg(test)]
 pub(crate) fn begun() -> Report {
     let tool = Tool {

@@ -1,4 +1,4 @@
-//! Figures over time, with a bounded number of points.
+//! Figures of a run over time, with a bounded number of points.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -6,8 +6,9 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One figure over time, in columns. Point `i` covers the time that ends at `at_ns[i]`. That time
-/// begins at the end of the last point before it that has a value, or else at the first point.
+/// Values of one figure over time, in columns. Point `i` covers the time that ends at `at_ns[i]`.
+/// That time begins at the end of the last point before it that has a value, or else at the end of
+/// the first point.
 ///
 /// All columns have the same length. A point at which nothing could be read has `null` in the
 /// columns `mean`, `min` and `max`.
@@ -19,30 +20,31 @@ pub struct Series {
     /// postgres` …
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// End of each point on the monotonic clock, in nanoseconds.
+    /// End of the time that each point covers, in nanoseconds on the monotonic clock
+    /// (`CLOCK_MONOTONIC`).
     pub at_ns: Vec<u64>,
-    /// Mean value over the time of each point.
+    /// Mean value over the time that each point covers, in the unit of the figure.
     pub mean: Vec<Option<f64>>,
-    /// Lowest reading within each point.
+    /// Lowest reading within the time that each point covers.
     pub min: Vec<Option<f64>>,
-    /// Highest reading within each point.
+    /// Highest reading within the time that each point covers.
     pub max: Vec<Option<f64>>,
-    /// Largest possible error of a reading, which comes from counters that grow in steps and take
-    /// time to read. Absent where readings are exact.
+    /// Largest possible error of a reading, in the unit of the figure. It comes from counters that
+    /// grow in steps and take time to read. Absent where readings are exact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_max: Option<f64>,
-    /// Shortest time over which a rate was calculated, between two readings of its counter. Absent
-    /// where readings are not rates.
+    /// Shortest time in nanoseconds between the two readings of a counter from which a rate was
+    /// calculated. Absent where readings are not rates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_min_ns: Option<u64>,
-    /// Longest time over which a rate was calculated, between two readings of its counter. Absent
-    /// where readings are not rates.
+    /// Longest time in nanoseconds between the two readings of a counter from which a rate was
+    /// calculated. Absent where readings are not rates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_max_ns: Option<u64>,
 }
 
 impl Series {
-    /// Creates an empty series.
+    /// Creates a series of the metric `name` without points and labels.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -50,7 +52,8 @@ impl Series {
         }
     }
 
-    /// Adds a label to the series.
+    /// Adds a label that distinguishes series of one metric, or replaces the value of the label
+    /// `key`.
     #[must_use]
     pub fn label(mut self, key: &str, value: impl Into<String>) -> Self {
         self.labels.insert(key.to_owned(), value.into());
@@ -67,7 +70,8 @@ impl Series {
         self.at_ns.is_empty()
     }
 
-    /// Adds one reading as a point. A value that is not finite counts as not read.
+    /// Adds one reading as a point that ends at `at_ns`, in nanoseconds of `CLOCK_MONOTONIC`.
+    /// `None`, or a value that is not finite, adds a point without a value.
     pub fn push(&mut self, at_ns: u64, value: Option<f64>) {
         let value = value.filter(|v| v.is_finite());
         self.at_ns.push(at_ns);
@@ -76,8 +80,8 @@ impl Series {
         self.max.push(value);
     }
 
-    /// Halves the number of points until it is at most `bound` (at least 2). Neighbours are joined:
-    /// the mean is weighted by time, the lowest and highest readings are kept.
+    /// Halves the number of points until it is at most `bound` (at least 2). Pairs of neighbours
+    /// are joined: the mean is weighted by time, the lowest and highest readings are kept.
     pub fn roll_up(&mut self, bound: usize) {
         while self.len() > bound.max(2) {
             self.halve();
@@ -106,8 +110,8 @@ impl Series {
         (self.at_ns, self.mean, self.min, self.max) = (at_ns, mean, min, max);
     }
 
-    /// Returns the time-weighted mean of the points that end within `from_ns..=to_ns`; `None` if
-    /// none has a value.
+    /// Returns the time-weighted mean of the points that end within `from_ns..=to_ns`, in
+    /// nanoseconds of `CLOCK_MONOTONIC`; `None` if none of them has a value.
     pub fn mean_between(&self, from_ns: u64, to_ns: u64) -> Option<f64> {
         let lengths = self.lengths_ns();
         let points = self.at_ns.iter().zip(&self.mean).zip(&lengths);
@@ -119,7 +123,8 @@ impl Series {
         (length > 0.0).then(|| sum / length)
     }
 
-    /// Iterates over the points that have a value: index, the time covered, and mean.
+    /// Iterates over the points that have a value: index of the point, the time that it covers in
+    /// nanoseconds of `CLOCK_MONOTONIC`, and its mean.
     pub fn spans(&self) -> impl Iterator<Item = (usize, Range<u64>, f64)> {
         let lengths = self.lengths_ns().into_iter();
         let points = self.at_ns.iter().zip(&self.mean).zip(lengths).enumerate();
@@ -129,8 +134,8 @@ impl Series {
         })
     }
 
-    /// Returns the time that each point covers, in nanoseconds. The first point's time is unknown;
-    /// it is assumed to be that of the second.
+    /// Returns the length of the time that each point covers, in nanoseconds, at least 1. That of
+    /// the first point is unknown; it is assumed to be that of the second.
     fn lengths_ns(&self) -> Vec<f64> {
         let mut begin_ns = self.at_ns.first().copied().unwrap_or(0);
         let points = self.at_ns.iter().zip(&self.mean);

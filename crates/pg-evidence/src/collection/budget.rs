@@ -1,23 +1,23 @@
-//! Budget of the server's CPU time for sampling, on a machine of any speed.
+//! Budget of the server's CPU time that sampling its sessions may use, on a machine of any speed.
 
 use std::time::{Duration, Instant};
 
-/// Share of one core that sampling may use over a measured part; well below the promised 1 %.
+/// Share of one core that sampling may use over the measured part; well below the promised 1 %.
 const SHARE: f64 = 0.007;
-/// CPU time that may be used in advance, in nanoseconds: about six samples.
+/// CPU time in nanoseconds that may be used before it is earned: about six samples.
 const AHEAD_NS: u64 = 4_000_000;
 
-/// Budget of CPU time for sampling, which grows with the measured time.
+/// Budget of the server's CPU time for sampling, which grows with the time since its beginning.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
     began: Instant,
-    /// CPU time that sampling had used before the measured part, in nanoseconds.
+    /// CPU time in nanoseconds that sampling had used before the budget began.
     spent_ns: u64,
 }
 
 impl Budget {
-    /// Begins the budget at `now`. `spent_ns` is the server's CPU time that sampling has used until
-    /// then.
+    /// Begins the budget at `now`. `spent_ns` is the server's CPU time in nanoseconds that this
+    /// tool's connection has used until then.
     pub(crate) fn begin(now: Instant, spent_ns: u64) -> Self {
         Self {
             began: now,
@@ -25,8 +25,9 @@ impl Budget {
         }
     }
 
-    /// Returns the time from `now` to the next sample, after `looks` samples that used `spent_ns`
-    /// in total, so that the budget covers them.
+    /// Returns the least time to wait from `now` until the next sample so that the budget covers
+    /// the samples so far; zero if it covers them already. `looks` is their number, and `spent_ns`
+    /// is the CPU time that this tool's connection has used in all, in nanoseconds.
     ///
     /// The pause is at most the time that earns one sample of mean cost, so that all later samples
     /// share the cost of an expensive one. A single long pause after each expensive sample would
@@ -45,8 +46,8 @@ impl Budget {
 mod tests {
     use super::*;
 
-    /// Takes samples that cost `cost` CPU time each, for `seconds`. Returns their number, and the
-    /// share of a core that they used.
+    /// Simulates samples that cost `cost` CPU time each, for `seconds`. Returns their number, and
+    /// the share of one core that they used.
     fn looks(cost: Duration, seconds: u64) -> (u32, f64) {
         let began = Instant::now();
         let end = began + Duration::from_secs(seconds);
@@ -82,9 +83,10 @@ mod tests {
         }
     }
 
-    /// Samples a lock that is held for 300 ms of every 535 ms, at most every 250 ms. A sample that
-    /// sees the lock costs `dear` more. Sampling begins at `first` within the period. Returns the
-    /// share of time in which the lock appears held, and the share of a core that the samples used.
+    /// Simulates sampling of a lock that is held for 300 ms of every 535 ms, at most every 250 ms.
+    /// A sample that sees the lock costs `dear` in addition. Sampling begins at `first` within the
+    /// period. Returns the share of time in which the lock appears held, and the share of one core
+    /// that the samples used.
     fn looks_at_a_lock(first: Duration, dear: Duration) -> (f64, f64) {
         const CYCLE: Duration = Duration::from_millis(535);
         const HELD: Duration = Duration::from_millis(300);

@@ -1,6 +1,6 @@
-//! Collector of the evidence of one run. A thread with its own connection reads it. A server that
-//! stops answering therefore does not block the run, and evidence is available even if the pool
-//! under test is exhausted.
+//! Collector of the evidence that a server gives during one run. A thread with a connection of its
+//! own reads it, so that a server that stops answering does not block the run, and evidence is
+//! available even if the pool under test is exhausted.
 
 use std::io;
 use std::sync::Arc;
@@ -20,31 +20,35 @@ use crate::processes::ServerProcesses;
 use crate::server::capacity::Capacity;
 use crate::sessions::scope::Scope;
 
-/// Longest wait for an answer of the thread; longer than all of its own time-outs together.
+/// Longest wait for an answer of the sampling thread; longer than all time-outs of that thread
+/// together.
 const ANSWER_BOUND: Duration = Duration::from_secs(8);
-/// Longest wait after a signal.
+/// Longest wait for such an answer once a signal has requested the end of the run.
 const ANSWER_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(150);
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Collector of evidence of the server for one run.
+/// Collector of the server's evidence for one run: sends commands to the sampling thread and waits
+/// for its answers.
 #[derive(Debug)]
 pub struct EvidenceCollector {
     commands: UnboundedSender<EvidenceCommand>,
     cancel: Cancel,
-    /// Number of the server's connections in the last sample; 0 before any sample.
+    /// Number of the server's client connections in the last sample; 0 before the first one of a
+    /// step.
     used: Arc<AtomicU64>,
-    /// Processes of the observed server, if this machine can see them.
+    /// Processes of the observed server; empty if this machine cannot see them.
     processes: SharedProcesses,
-    /// Setting `max_connections`; 0 if unknown.
+    /// The server's setting `max_connections`; 0 if unknown.
     limit: AtomicU64,
-    /// Share of `limit` that may be in use, 0..1.
+    /// Share of `limit`, from 0 to 1, above which a step is ended; `None` if there is no such
+    /// bound.
     bound: Option<f64>,
 }
 
 impl EvidenceCollector {
-    /// Starts the sampling thread for the sessions in `scope`, as part of the run `name`. The thread
-    /// connects when the first step begins, and dropping the collector ends it; the application name
-    /// of its own connection is `name` with `.watch`.
+    /// Starts the sampling thread for the sessions in `scope`, as part of the run `name`. The
+    /// thread connects when the first step begins, with the application name `name` followed by
+    /// `.watch`. Dropping the collector ends it; `cancel` shortens the waits for it.
     ///
     /// # Errors
     /// Fails if the operating system cannot create a thread.
@@ -69,13 +73,15 @@ impl EvidenceCollector {
         })
     }
 
-    /// Sets the share of `max_connections`, 0..1, above which a step is ended.
+    /// Sets the share of `max_connections`, from 0 to 1, above which a step is ended; `None` for no
+    /// bound.
     pub fn limit_connections(&mut self, bound: Option<f64>) {
         self.bound = bound;
     }
 
     /// Begins a step: connects if needed, and reads the counters and the number of free
-    /// connections. `None` if a signal came.
+    /// connections. `None` if a signal requested the end of the run meanwhile. The failure is that
+    /// of connecting, of the queries, or a time-out.
     pub fn begin_step(&self) -> Option<Result<Capacity, Failure>> {
         let (reply, answer) = sync_channel(1);
         self.used.store(0, Relaxed);
@@ -97,25 +103,29 @@ impl EvidenceCollector {
         }
     }
 
-    /// Returns the activity of the sessions since the last call, while a step is measured.
+    /// Returns the activity of the sessions since the last call, while a part of a step is
+    /// measured. Only complete if the scope is all sessions of the server; otherwise nothing is
+    /// counted.
     pub fn recent_activity(&self) -> ServerEvidence {
         self.ask(EvidenceCommand::RecentActivity)
             .unwrap_or_else(silent)
     }
 
-    /// Ends a step and returns its evidence.
+    /// Ends a step and returns its evidence: activity of the (last) measured part and the counters.
+    /// What could not be read is named in it with the reason.
     pub fn end_step(&self) -> ServerEvidence {
         self.end_step_parts().pop().unwrap_or_default()
     }
 
-    /// Ends a step that was measured in several parts, and returns the evidence of each. The
-    /// counters cover all parts together, and are included in the last one. Never empty.
+    /// Ends a step that was measured in several parts, and returns the evidence of each, in order.
+    /// The counters cover all parts together, and are in the last one. Never empty.
     pub fn end_step_parts(&self) -> Vec<ServerEvidence> {
         let seen = self.ask(EvidenceCommand::StepEnds);
         seen.unwrap_or_else(|| vec![silent()])
     }
 
-    /// Sends a command and waits for its answer; `None` if that does not arrive in time.
+    /// Sends a command to the sampling thread and waits for its answer; `None` if that does not
+    /// arrive in time.
     fn ask<T>(&self, command: impl FnOnce(SyncSender<T>) -> EvidenceCommand) -> Option<T> {
         let (reply, answer) = sync_channel(1);
         let _ = self.commands.send(command(reply));
@@ -145,8 +155,9 @@ fn silent() -> ServerEvidence {
     ServerEvidence::unavailable("server", "the server did not answer in time")
 }
 
-/// Evidence is returned only by [`EvidenceCollector::end_step`], after the step: backends report
-/// their counts when they are idle, and at the latest when they exit.
+/// Implementation for the engine. Evidence is returned only by [`EvidenceCollector::end_step`],
+/// after the step, because backends report their counts when they are idle, and at the latest when
+/// they exit.
 impl EvidenceSource for EvidenceCollector {
     fn measure_begins(&mut self) {
         let _ = self.commands.send(EvidenceCommand::MeasureBegins);

@@ -9,19 +9,20 @@ use load_engine::Failure;
 use crate::processes::{ProcessSnapshot, ServerProcesses};
 use crate::server::capacity::Capacity;
 
-/// Command to the sampling thread.
+/// Command to the sampling thread, with the channel for its answer if it has one.
 #[derive(Debug)]
 pub(crate) enum EvidenceCommand {
     StepBegins(SyncSender<Result<Capacity, Failure>>),
     MeasureBegins,
-    /// Carries a snapshot of the server's processes at that instant, if this machine can see them.
+    /// End of a measured part, with a snapshot of the server's processes at that instant; `None` if
+    /// this machine cannot see them.
     MeasureEnds(Option<Result<ProcessSnapshot, String>>),
     RecentActivity(SyncSender<ServerEvidence>),
     StepEnds(SyncSender<Vec<ServerEvidence>>),
 }
 
-/// Processes of the server, shared between the sampling thread and the caller that ends a
-/// measurement.
+/// Processes of the server, shared between the sampling thread, which finds them, and the caller
+/// that ends a measured part; empty if they are not visible.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SharedProcesses(Arc<Mutex<Option<ServerProcesses>>>);
 

@@ -1,4 +1,5 @@
-//! Sampling thread. It accepts commands at any time, even while the server does not answer.
+//! Sampling thread of a run. It accepts commands at any time, even while the server does not
+//! answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,56 +26,60 @@ use crate::sessions::session::SessionGroup;
 use pg_connect::Address;
 use pg_connect::ConnectError;
 
-/// Longest time for connecting and for the queries before a step.
+/// Longest time for connecting and for the queries before a step, together.
 const OPENING_BOUND: Duration = Duration::from_secs(6);
 /// Longest time for the queries after a step.
 const CLOSING_BOUND: Duration = Duration::from_millis(2_500);
-/// Longest time for a sample of locks.
+/// Longest time for one sample of locks, and for other queries during or just after a measured
+/// part.
 const LOOK_BOUND: Duration = Duration::from_secs(1);
-/// Reason for missing counters from before the step.
+/// Reason in the evidence for missing counters from before the step.
 const NOT_READ: &str = "the server was not asked before the step";
 
-/// Sampler of the sessions in its scope. It also reads counters before and after each step.
+/// Sampler of the server's sessions in its scope. It also reads the server's counters before and
+/// after each step.
 #[derive(Debug)]
 pub(crate) struct EvidenceSampler {
     address: Address,
-    /// Name of the run; the application name of the sampler's connection adds `.watch`.
+    /// Name of the run; the application name of the sampler's connection is this followed by
+    /// `.watch`.
     name: String,
     scope: Scope,
     connection: Option<EvidenceConnection>,
-    /// Counters before the step, or the reason for which they are missing.
+    /// Counters from before the step, or the reason for which they are missing.
     before: Result<CountersBefore, String>,
     measured: Option<Measured>,
     measuring: bool,
-    /// Evidence that applies to every part of the step.
+    /// Evidence from the beginning of the step, with which every measured part begins.
     evidence: ServerEvidence,
-    /// Evidence of the finished parts.
+    /// Evidence of the measured parts of the step that have ended, in order.
     parts: Vec<ServerEvidence>,
-    /// Number of the server's connections, shared with the check of their limit.
+    /// Number of the server's client connections in the last sample, shared with the check of their
+    /// limit.
     used: Arc<AtomicU64>,
-    /// Processes of the server, shared with the caller that ends a measurement.
+    /// Processes of the server, shared with the caller that ends a measured part.
     processes: SharedProcesses,
 }
 
-/// Sums over the part that is being measured.
+/// Evidence so far, and sums over the samples, of the part of a step that is being measured.
 #[derive(Debug)]
 struct Measured {
     evidence: ServerEvidence,
     activity: Activity,
-    /// Sums since the last call of `recent_activity`.
+    /// Activity since the last call of `recent_activity`.
     recent: Activity,
     running: LongRunning,
     locks: LockSamples,
-    /// Time of the last sample, or of the beginning.
+    /// Instant of the last sample, or of the beginning of the part.
     last: Instant,
     snapshot: Result<ProcessSnapshot, String>,
-    /// Names of the processes at the beginning.
+    /// Names of the server's processes at the beginning of the part.
     names: ProcessNames,
 }
 
 impl Measured {
-    /// Samples locks, and records the server's CPU time that this cost. If CPU time is not visible,
-    /// the elapsed time is used.
+    /// Samples locks, and records the server's CPU time that this used. If the CPU time is not
+    /// visible, the elapsed time is recorded instead.
     async fn sample_locks(&mut self, connection: &EvidenceConnection) {
         let spent = || connection.processes.as_ref().ok()?.own_cpu().ok();
         let (before, asked) = (spent(), Instant::now());
@@ -109,7 +114,8 @@ impl EvidenceSampler {
         }
     }
 
-    /// Handles commands until all senders are dropped.
+    /// Handles commands from `inbox`, and samples sessions while a part is measured, until all
+    /// senders are dropped.
     pub(crate) async fn serve(&mut self, mut inbox: UnboundedReceiver<EvidenceCommand>) {
         loop {
             let command = tokio::select! {
@@ -169,7 +175,7 @@ impl EvidenceSampler {
         Ok((capacity, connection.read_before().await))
     }
 
-    /// Begins a part, and ends one that is still being measured.
+    /// Begins to measure a part of the step, after ending one that is still being measured.
     async fn measure_begins(&mut self) {
         self.measure_ends(None).await;
         self.reopen().await;
@@ -191,8 +197,8 @@ impl EvidenceSampler {
             .set(connection.and_then(|connection| connection.processes.clone().ok()));
     }
 
-    /// Reconnects if the connection was lost during a traced run. Counters from before are then
-    /// useless.
+    /// Reconnects if the connection to the server is lost, as after a restart in a traced run.
+    /// Counters from before are then given up.
     async fn reopen(&mut self) {
         let is_lost = |connection: &EvidenceConnection| connection.client.is_closed();
         if !self.connection.as_ref().is_some_and(is_lost) {
@@ -205,7 +211,8 @@ impl EvidenceSampler {
         }
     }
 
-    /// Returns the activity of the sessions since the last call.
+    /// Returns the activity of the sessions since the last call; empty if no part is being
+    /// measured.
     fn recent_activity(&mut self) -> ServerEvidence {
         let mut evidence = ServerEvidence::default();
         if let Some(measured) = &mut self.measured {
@@ -218,7 +225,8 @@ impl EvidenceSampler {
         evidence
     }
 
-    /// Ends a part. `snapshot` has the server's processes at its end, if the caller took one.
+    /// Ends the measured part, if any, and adds its evidence to `parts`. `snapshot` has the
+    /// server's processes at its end; if it is `None`, they are read now.
     async fn measure_ends(&mut self, snapshot: Option<Result<ProcessSnapshot, String>>) {
         self.measuring = false;
         let Some(measured) = self.measured.take() else {
@@ -276,7 +284,8 @@ impl EvidenceSampler {
         connection.processes.clone()?.snapshot()
     }
 
-    /// Returns the names of the processes, if they are visible.
+    /// Returns the names of the server's processes. Fails with the reason if they are not visible
+    /// or the server does not answer within a second.
     async fn names(&self) -> Result<ProcessNames, String> {
         let connection = self
             .connection
@@ -290,8 +299,8 @@ impl EvidenceSampler {
         asked.map_err(|_| "the server did not answer in time".to_owned())?
     }
 
-    /// Returns the shortest pause before the next sample that keeps sampling within its budget;
-    /// zero if the server's CPU time is not visible.
+    /// Returns the shortest pause before the next sample of sessions that keeps sampling within its
+    /// budget; zero if the server's CPU time is not visible.
     fn pause(&self) -> Duration {
         let spent = || {
             let processes = *self.connection.as_ref()?.processes.as_ref().ok()?;
@@ -333,7 +342,8 @@ impl EvidenceSampler {
         }
     }
 
-    /// Ends the step and returns the evidence of each part. The last one includes the counters.
+    /// Ends the step and returns the evidence of each measured part, in order. The last one
+    /// includes the counters.
     async fn end_step(&mut self) -> Vec<ServerEvidence> {
         self.measure_ends(None).await;
         let mut parts = std::mem::take(&mut self.parts);

@@ -1,5 +1,5 @@
-//! Work that a statement on a table causes elsewhere: its triggers, and tables that refer to it by
-//! a foreign key without an index.
+//! Work that a statement on a table causes elsewhere: the table's triggers, and foreign keys
+//! without an index between it and other tables.
 
 use bench_report::{EvidenceRow, ServerEvidence};
 
@@ -12,8 +12,8 @@ const TRIGGERS: &str = "SELECT /* plimsoll evidence */ t.tgrelid::regclass::text
       FROM pg_trigger t
      WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgrelid::int8 = ANY ($1)
      ORDER BY 1, 2 LIMIT 20";
-/// Query of foreign keys without an index. An index fits if its first columns are those of the key,
-/// in any order.
+/// Query of foreign keys for which the referring table has no index. An index fits if its first
+/// columns are those of the key, in any order.
 const UNINDEXED: &str = "SELECT /* plimsoll evidence */ k.conrelid::regclass::text,
            (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.at)
               FROM unnest(k.conkey) WITH ORDINALITY AS u(number, at)
@@ -27,8 +27,8 @@ const UNINDEXED: &str = "SELECT /* plimsoll evidence */ k.conrelid::regclass::te
               AND (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey)
      ORDER BY 1, 2 LIMIT 20";
 
-/// Writes into `evidence` the triggers of the `touched` tables, and the foreign keys from or to
-/// them that have no index.
+/// Writes into `evidence` the triggers of the tables with the object ids `touched`, and the foreign
+/// keys from or to them that have no index; at most 20 of each.
 pub(super) async fn report(client: &Client, touched: &[i64], evidence: &mut ServerEvidence) {
     let tables: [(&str, &str, [&str; 3]); 2] = [
         ("triggers", TRIGGERS, ["relation", "trigger", "function"]),

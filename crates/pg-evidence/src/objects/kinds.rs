@@ -1,37 +1,39 @@
-//! Kinds of objects with counters, and the columns that are read.
+//! Kinds of database objects with counters, and the columns that are read of each.
 
 use crate::failure::message;
 use crate::server::client::Client;
 
-/// Name of the kind to which foreign keys and triggers belong.
+/// Name of the kind for whose objects foreign keys and triggers are reported too.
 pub(super) const TABLES: &str = "tables";
 
-/// Kind of objects.
+/// Kind of database objects with counters, such as tables.
 #[derive(Debug)]
 pub(super) struct ObjectKind {
     /// Name of the table in the evidence.
     pub(super) name: &'static str,
-    /// Label under which a row has the object's name.
+    /// Label of a row in the evidence that has the object's name as its value.
     pub(super) label: &'static str,
-    /// SQL of an object's id and name.
+    /// SQL expressions of an object's id (8-byte integer) and name, separated by a comma.
     pub(super) identity: &'static str,
-    /// SQL of the relation to select from.
+    /// SQL of the relation to select from, for a `FROM` clause.
     pub(super) source: &'static str,
-    /// Query of the number of objects, for kinds that may have very many.
+    /// Query of the number of objects, for kinds that may have very many; `None` for others.
     pub(super) count: Option<&'static str>,
-    /// Setting that disables counting, with the value that does so.
+    /// Setting that can disable counting, with the value that does so; `None` if counting is always
+    /// on.
     pub(super) needs: Option<(&'static str, &'static str)>,
     pub(super) columns: &'static [ObjectColumn],
 }
 
-/// Figure of an object.
+/// Column that is read of an object, which becomes one of its figures.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ObjectColumn {
     pub(super) name: &'static str,
     sql: &'static str,
-    /// True for a state, false for a counter.
+    /// True for a state, of which the last value is reported; false for a counter, of which the
+    /// growth is.
     pub(super) is_state: bool,
-    /// True if objects are sorted by the figure.
+    /// True if the figure is part of an object's work, by which objects are sorted and selected.
     pub(super) weighs: bool,
 }
 
@@ -45,7 +47,8 @@ impl ObjectColumn {
         }
     }
 
-    /// Creates a counter by which the objects are sorted.
+    /// Creates a counter that is part of an object's work, by which objects are sorted. `sql` is
+    /// the expression of its value.
     pub(super) const fn work(name: &'static str, sql: &'static str) -> Self {
         Self {
             weighs: true,
@@ -75,7 +78,8 @@ impl ObjectKind {
         )
     }
 
-    /// Returns the reason for which nothing is counted; `None` if it is.
+    /// Returns the reason for which the server does not count objects of this kind; `None` if it
+    /// counts them. Fails with a message if the setting cannot be read.
     pub(super) async fn off(&self, client: &Client) -> Result<Option<String>, String> {
         let Some((setting, off)) = self.needs else {
             return Ok(None);

@@ -1,5 +1,5 @@
-//! Counters of the database's tables and functions and of the server's small caches, over a step.
-//! For tables with activity, also triggers, and foreign keys without an index.
+//! Counters of the database's tables and functions and of the server's small caches (SLRU), as they
+//! grow over a step. For tables with activity, also triggers, and foreign keys without an index.
 
 mod dependents;
 mod kinds;
@@ -14,13 +14,14 @@ use crate::server::client::Client;
 use crate::server::foreign_text::text;
 use kinds::{KINDS, ObjectColumn, ObjectKind};
 
-/// Largest number of objects of a kind; the counters of more are not read, because that would take
+/// Largest number of objects of a kind for which counters are read, because more would take
 /// seconds.
 const MOST_OBJECTS: i64 = 5_000;
-/// Largest number of rows in a table of the evidence.
+/// Largest number of rows in each table of objects in the evidence.
 const MOST_ROWS: usize = 20;
 
-/// Counters of all kinds at one instant, or the reason for which they are missing.
+/// Counters of all kinds of objects at one instant, or for a kind the reason for which they are
+/// missing.
 #[derive(Debug, Clone)]
 pub(crate) struct Objects(BTreeMap<&'static str, Result<KindCounters, String>>);
 
@@ -31,12 +32,12 @@ struct KindCounters(BTreeMap<i64, ObjectCounters>);
 #[derive(Debug, Clone, PartialEq)]
 struct ObjectCounters {
     name: String,
-    /// Values in the order of the kind's columns; `None` where the server has none.
+    /// Values in the order of the kind's columns; `None` if the server has no value.
     values: Vec<Option<f64>>,
 }
 
 impl Objects {
-    /// Reads all kinds. One that cannot be read is recorded with the reason.
+    /// Reads the counters of all kinds. For a kind that cannot be read, the reason is stored.
     pub(crate) async fn read(client: &Client) -> Self {
         let mut all = BTreeMap::new();
         for kind in &KINDS {
@@ -45,7 +46,8 @@ impl Objects {
         Self(all)
     }
 
-    /// Writes the differences since `before` into `evidence`.
+    /// Writes the growth of the counters since `before` into `evidence`, and queries the triggers
+    /// and foreign keys of the tables that grew.
     pub(crate) async fn report_since(
         &self,
         before: &Self,
@@ -93,8 +95,9 @@ impl KindCounters {
         Ok(Self(counted.map_err(message)?))
     }
 
-    /// Returns the objects whose counters grew, in descending order of work, at most one table
-    /// full. Counters that were reset meanwhile are left out.
+    /// Returns those objects whose work grew since `before`, by id, with the most work first, at
+    /// most 20. Counters that decreased, because they were reset meanwhile, are `None`; states have
+    /// their last value.
     fn since(&self, before: &Self, kind: &ObjectKind) -> Vec<(i64, ObjectCounters)> {
         let mut grown: Vec<(i64, ObjectCounters)> = Vec::new();
         for (id, now) in &self.0 {
@@ -131,7 +134,8 @@ impl ObjectCounters {
         Ok((row.try_get(0)?, counts))
     }
 
-    /// Returns the amount of work on the object, by which the table is sorted.
+    /// Returns the sum of the columns that are part of an object's work, by which the table is
+    /// sorted.
     fn weight(&self, kind: &ObjectKind) -> f64 {
         let columns = kind.columns.iter().zip(&self.values);
         let weighed = columns.filter(|(column, _)| column.weighs);

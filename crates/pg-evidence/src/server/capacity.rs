@@ -1,17 +1,18 @@
-//! Free connections of the server, read before each step. A pool that exceeds them fails
-//! differently in each driver, and would lock other users out of the server.
+//! Free connections of the server, read before each step. A pool that is larger fails differently
+//! in each driver, and would lock other users out of the server.
 
 use tokio_postgres::Error;
 
 use crate::server::client::Client;
 
-/// Number of connections that a run needs besides those under test, for evidence and clean-up.
+/// Number of connections that a run needs in addition to those under test, for evidence and
+/// clean-up.
 const OURS: i64 = 2;
 
-/// Query of limits and connections. Reserved connections matter only for roles without access to
-/// them, and so do the limits of role and database. If the `backend_type` of other roles' sessions
-/// is hidden, all sessions with a database count, including parallel workers, so the result may be
-/// too high.
+/// Query of connection limits and connections in use. Reserved connections matter only for roles
+/// without access to them, and so do the limits of role and database. If the `backend_type` of
+/// other roles' sessions is hidden, all sessions with a database count, including parallel workers,
+/// so the number in use may be too high.
 const QUERY: &str = "WITH /* plimsoll evidence */ others AS (
         SELECT usesysid, datid FROM pg_stat_activity
          WHERE NOT coalesce(starts_with(application_name, $1), false)
@@ -28,30 +29,30 @@ const QUERY: &str = "WITH /* plimsoll evidence */ others AS (
       FROM pg_roles r, pg_database d
      WHERE r.rolname = session_user AND d.datname = current_database()";
 
-/// Connection limits of a server, and the connections in use.
+/// Connection limits of a server for this role, and the connections of others that are in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
-    /// Setting `max_connections`.
+    /// The server's setting `max_connections`.
     pub(crate) limit: i64,
     /// Number of connections reserved for superusers and `pg_use_reserved_connections`.
     pub(crate) reserved: i64,
-    /// True if this role may use reserved connections, and no limit of role or database applies to
-    /// it.
+    /// True if this role is a superuser, so that it may use reserved connections and no limit of
+    /// role or database applies to it.
     pub(crate) superuser: bool,
-    /// Number of connections of others.
+    /// Number of client connections to the server that do not belong to this run.
     pub(crate) used: i64,
-    /// Limit of the role, and connections of others with this role.
+    /// Limit of this role, and the number of others' connections with this role.
     pub(crate) role: ConnectionLimit,
-    /// Limit of the database, and connections of others to this database.
+    /// Limit of this database, and the number of others' connections to it.
     pub(crate) database: ConnectionLimit,
 }
 
-/// Limit below that of the server.
+/// Connection limit of a role or a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ConnectionLimit {
-    /// Limit; negative for none.
+    /// Largest number of connections; negative if there is no limit.
     pub(crate) limit: i64,
-    /// Number of connections of others that count towards the limit.
+    /// Number of connections that count towards the limit and do not belong to this run.
     pub(crate) used: i64,
 }
 
@@ -74,8 +75,9 @@ impl Capacity {
         })
     }
 
-    /// Returns the reason for which `wanted` connections do not fit; `None` if they fit. `bound` is
-    /// the share of `max_connections`, 0..1, that may be in use on a server with other users.
+    /// Returns the reason for which `wanted` connections, and two for evidence and clean-up, do not
+    /// fit; `None` if they fit. `bound` is the share of `max_connections`, from 0 to 1, that may be
+    /// in use with them; `None` for all.
     pub fn refusal(&self, wanted: u64, bound: Option<f64>) -> Option<String> {
         let Self { limit, used, .. } = *self;
         let reserved = if self.superuser { 0 } else { self.reserved };

@@ -9,8 +9,9 @@ use crate::common::{Talk, postgres};
 
 const REASON: &str = "from version 1.21 on";
 
-/// PgBouncer has two sessions on the server, and another client always occupies one of them. Each driver
-/// therefore prepares its statement on one session and executes it on the other.
+/// Verifies that each driver fails with the missing statement as the reason. PgBouncer has two
+/// sessions on the server, and another client always occupies one of them. Each driver therefore
+/// prepares its statement on one session and executes it on the other.
 #[test]
 fn an_arm_that_meets_a_session_without_its_statements_says_so() {
     let Some(pgbouncer) = PgBouncer::installed() else {

@@ -11,7 +11,8 @@ use crate::drivers::{Driver, DriverSetup, PoolOptions, Recycle, round_trips};
 use crate::protocol::Protocol;
 use crate::workloads::{Builtin, Tables};
 
-/// Returns the number of extra round trips of `driver` for a `SELECT 1`.
+/// Counts the extra round trips of `driver` for a `SELECT 1` at `url`, with this check at checkout
+/// or the library's own.
 fn extra(url: &str, driver: Driver, recycle: Option<Recycle>) -> Result<f64, Failure> {
     let workload = Builtin::CheckoutOnly
         .draft(&Tables::at_scale(1), 7, Protocol::Prepared)

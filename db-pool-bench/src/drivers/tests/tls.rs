@@ -1,5 +1,5 @@
-//! Tests of TLS with every driver. They leave out the first connection of a run, which would report the same
-//! failures.
+//! Tests of TLS with every driver. They do not open the first connection of a run, which would
+//! report the same failures.
 
 use load_engine::Failure;
 use pg_connect::Address;
@@ -9,7 +9,8 @@ use super::certificates::{Certificates, tls_server};
 use super::variants::{Variants, ask_nothing, setup};
 use crate::common::postgres;
 
-/// Returns the failure of each driver to connect to `url`.
+/// Returns the failure of each driver to connect to `url`, in the order `wire`, `direct`,
+/// `deadpool`, `sqlx`. Panics if one connects.
 fn failures_of_all_arms(url: &str) -> [Failure; 4] {
     let address = Address::parse(url).unwrap();
     let variants = Variants::of(setup(address, ask_nothing()));
@@ -28,8 +29,8 @@ fn a_login_that_cannot_bind_the_channel_fails_alike_in_every_arm() {
     assert_eq!((&wire, &wire), (&direct, &deadpool));
 }
 
-/// A run's first connection would report the same failures. Here each driver opens a connection of its own,
-/// as after a change of the server in the middle of a run.
+/// Verifies that each driver reports the wrong certificate on a connection of its own, as after a
+/// change of the server in the middle of a run.
 #[test]
 fn a_stranger_at_the_other_end_is_the_same_failure_in_every_arm() {
     let (place, other) = (TestDirectory::new(), TestDirectory::new());

@@ -1,4 +1,5 @@
-//! The four drivers without the rest of the bench: one user of each, and the results of its requests.
+//! The four drivers without the rest of the bench: one user of each, and the failures of its
+//! requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::drivers::{Deadpool, Direct, DriverSetup, PoolOptions, Sqlx, Wire};
 use crate::protocol::Protocol;
 use crate::workloads::{Builtin, SqlWorkload, Tables};
 
-/// Creates a workload of requests that only need an answer.
+/// Creates a workload whose requests execute a `SELECT 1` without parameters.
 pub(crate) fn ask_nothing() -> Arc<SqlWorkload> {
     let draft = Builtin::CheckoutOnly.draft(&Tables::at_scale(1), 0, Protocol::Prepared);
     Arc::new(draft.unwrap().without_parameters())
@@ -41,7 +42,7 @@ pub(crate) fn runtime() -> Runtime {
         .unwrap()
 }
 
-/// All drivers with the same settings.
+/// All four drivers with the same settings.
 pub(crate) struct Variants {
     setup: DriverSetup,
     runtime: Runtime,
@@ -55,15 +56,15 @@ impl Variants {
         }
     }
 
-    /// Runs requests of one user with `wire`, `direct`, `deadpool` and `sqlx`, one driver after another.
-    /// Returns the failure of each request, `None` for a success. If a driver cannot connect, its only entry
-    /// is that failure.
+    /// Runs `requests` requests of one user with `wire`, `direct`, `deadpool` and `sqlx`, one
+    /// driver after another, and returns the failure of each request by driver; `None` for a
+    /// success. If a driver cannot connect, its only entry is that failure.
     pub(crate) fn each(&self, requests: usize) -> [Vec<Option<Failure>>; 4] {
         self.each_between(requests, |_| ())
     }
 
-    /// Does the same as [`each`](Self::each), and calls `before` with the driver's index between its
-    /// connection and its first request.
+    /// Does the same as [`each`](Self::each), and calls `before` with the driver's index, 0 to 3,
+    /// between its connection and its first request.
     pub(crate) fn each_between(
         &self,
         requests: usize,

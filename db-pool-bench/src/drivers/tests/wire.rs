@@ -1,4 +1,4 @@
-//! Tests of the bare protocol on real servers: it must report the same as the drivers.
+//! Tests of the bare protocol on real servers: it must report the same as the other drivers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ fn address(server: &Postgres) -> Address {
     Address::parse(server.url()).unwrap()
 }
 
-/// Returns the address of `server` for this user with this password.
+/// Returns the address of `server` with this user and this password.
 fn as_user(server: &Postgres, user: &str, password: &str) -> Address {
     let place = server.url().split_once('@').unwrap().1;
     Address::parse(&format!("postgres://{user}:{password}@{place}")).unwrap()
@@ -33,7 +33,7 @@ async fn bare(address: &Address) -> Result<BareConnection, WireError> {
     BareConnection::connect(&address.config("a_test"), &address.tls()).await
 }
 
-/// Compiles a workload of scripts, each with its name, chosen equally often.
+/// Compiles a workload of scripts, given by name and text, which are chosen equally often.
 async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<SqlWorkload> {
     let entry = |(name, text): &(&str, &str)| ScriptEntry {
         source: ScriptSource {
@@ -50,7 +50,8 @@ async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<SqlWorkloa
     Arc::new(draft.verify(&client).await.unwrap())
 }
 
-/// Returns the number of failures of each kind, and of successes, among one user's first requests.
+/// Counts the successes, and the failures of each kind, among the first `requests` requests of one
+/// user.
 async fn counts<F: TargetFactory>(factory: F, requests: usize) -> BTreeMap<String, usize> {
     let target = factory.build(WorkerShare::ALONE).await.unwrap();
     let mut session = target.open(UserId(3)).await.unwrap();

@@ -1,8 +1,8 @@
-//! Ways in which a file can be damaged.
+//! Kinds of damage to the content of a file.
 
 use proptest::prelude::*;
 
-/// One kind of damage.
+/// One kind of damage to the content of a file.
 #[derive(Debug, Clone)]
 pub(crate) enum Harm {
     Becomes(Vec<u8>),
@@ -42,7 +42,8 @@ impl Harm {
         ]
     }
 
-    /// Returns the damaged content of a file with `text`; `None` if the file is to be removed.
+    /// Returns the content of a file with `text` after the damage; `None` if the file is to be
+    /// removed.
     pub(crate) fn done_to(&self, text: &str) -> Option<Vec<u8>> {
         let within = |at: usize| at % (text.len() + 1);
         let bytes = text.as_bytes();
@@ -66,7 +67,8 @@ impl Harm {
     }
 }
 
-/// Returns `text` with one of its numbers replaced.
+/// Returns `text` with one of its numbers, the one at index `which` counted round, replaced by
+/// `number`; unchanged if it has none.
 fn with_number(text: &str, which: usize, number: &str) -> String {
     let is_digit = |at: usize| text.as_bytes()[at].is_ascii_digit();
     let begins: Vec<usize> = (0..text.len())

@@ -1,4 +1,4 @@
-//! Made-up machine for tests of the live view; it is busier in every second half minute.
+//! Made-up machine for tests of the live view; it is busier in every second half of a minute.
 
 use host_metrics::source::process::ProcessFields;
 
@@ -47,7 +47,8 @@ pub(crate) fn shares(f: &mut Figures, labels: &[(&'static str, &str)], user: f64
     }
 }
 
-/// Returns the figures of a machine that is busier in every second half minute.
+/// Returns the figures of the machine at a second of its course; it is busier in every second half
+/// of a minute.
 pub(crate) fn figures(second: u64) -> Figures {
     let mut f = Figures::default();
     let wave = if (second / 30).is_multiple_of(2) {
@@ -122,7 +123,7 @@ pub(crate) fn news(second: u64, figures: Figures, processes: Vec<ProcessView>) -
     }
 }
 
-/// Returns the state of the view after two and a half minutes of the machine.
+/// Returns the state of the view after one sample in each of the first 150 seconds of the machine.
 pub(crate) fn busy_machine() -> Model {
     let mut model = Model::new(about());
     for second in 0..150 {

@@ -10,7 +10,7 @@ use nix::sys::termios::tcgetattr;
 
 use crate::watch::screen::Screen;
 
-/// Environment variable that tells the test program that it is the instance on the terminal.
+/// Environment variable that is set for the instance of the test program that runs on the terminal.
 const ON_TERMINAL: &str = "SYSMON_TEST_ON_TERMINAL";
 const TEST: &str = "watch::tests::panicking::a_panic_is_said_on_the_terminal_as_it_was";
 

@@ -13,7 +13,7 @@ use crate::watch::latest::LatestFigures;
 use crate::watch::model::Model;
 use bench_cli::terminal_text::{columns, fitted, right};
 
-/// Width of a line's label, in columns.
+/// Width of the label at the start of a line, in columns.
 pub(super) const LABEL: usize = 9;
 /// Width of a share such as `100.0 %`, in columns.
 const SHARE: usize = 7;
@@ -21,29 +21,31 @@ const SHARE: usize = 7;
 const WORDS: usize = 21;
 /// Smallest width of a sparkline, in columns.
 pub(super) const LEAST_SPARK: usize = 4;
-/// Shortest time that a sparkline shows, in nanoseconds.
+/// Shortest time that a sparkline in the overview shows, in nanoseconds: two minutes.
 const SPARK_NS: u64 = 120_000_000_000;
 
-/// Line of the overview with its rank. If there is too little room, the line with the highest rank is left
-/// out first, together with the lines of its block that have the same rank or a higher one.
+/// Line of the overview with its rank, which decides what is left out if there is too little room;
+/// see [`fit`].
 #[derive(Debug)]
 pub(super) struct OverviewLine {
-    /// Content.
+    /// Text of the line with its styles.
     pub(super) line: Line<'static>,
-    /// Rank of the line; rank 0 is never left out.
+    /// Rank of the line: lines with the highest rank are left out first, and those with rank 0
+    /// never.
     pub(super) rank: u8,
-    /// Name of the block that the line belongs to.
+    /// Name of the block that the line belongs to, such as `cpu`; lines of one block may be left
+    /// out together.
     pub(super) block: &'static str,
 }
 
-/// State and size for drawing the overview.
+/// State of the view and size of the terminal, from which the overview is drawn.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DrawContext<'a> {
     /// State of the view.
     pub(super) model: &'a Model,
     /// Newest figures of the state that is shown.
     pub(super) machine: &'a LatestFigures,
-    /// Styles.
+    /// Styles of the terminal.
     pub(super) palette: Palette,
     /// Width of the terminal, in columns.
     pub(super) width: usize,
@@ -52,7 +54,7 @@ pub(super) struct DrawContext<'a> {
 }
 
 impl<'a> DrawContext<'a> {
-    /// Creates the context for a terminal of this size.
+    /// Creates the context for a terminal of this width in columns and height in lines.
     pub(super) fn new(model: &'a Model, palette: Palette, (width, height): (usize, usize)) -> Self {
         Self {
             model,
@@ -63,8 +65,8 @@ impl<'a> DrawContext<'a> {
         }
     }
 
-    /// Draws a line with label, share, bar, words and sparkline. Without `words` the bar uses their room,
-    /// too.
+    /// Draws a line with label, share in percent, bar, words, and a sparkline whose full height is
+    /// 100 %. A missing share is shown as such. Without `words` the bar also takes their columns.
     pub(super) fn gauge(
         &self,
         label: &str,
@@ -98,13 +100,13 @@ impl<'a> DrawContext<'a> {
         Line::from(spans)
     }
 
-    /// Draws the label of a line.
+    /// Draws the label at the start of a line, padded or cut to [`LABEL`] columns.
     pub(super) fn label(&self, text: &str) -> Span<'static> {
         Span::styled(fitted(text, LABEL), self.palette.label())
     }
 
-    /// Draws a sparkline of the last two minutes or more. Its full height is `top`, or its own peak without
-    /// `top`.
+    /// Draws a sparkline of the last two minutes or more, `width` columns wide. Its full height
+    /// stands for `top`, or for the highest value shown if `top` is `None`.
     pub(super) fn spark(&self, trace: &Trend, width: usize, top: Option<f64>) -> Span<'static> {
         let history = &self.model.shown().history;
         let slots = SPARK_NS.div_ceil(history.slot_ns()) as usize;
@@ -114,12 +116,13 @@ impl<'a> DrawContext<'a> {
         Span::styled(shape, self.palette.spark())
     }
 
-    /// Draws `first` and as many of the items as fit after it.
+    /// Draws a line of `first` and as many of the items as fit into the width after it, with two
+    /// spaces between items.
     pub(super) fn items(&self, first: Span<'static>, items: Vec<Item>) -> Line<'static> {
         self.spaced(first, items, "  ")
     }
 
-    /// Draws items as [`items`](Self::items) does, with `space` between them.
+    /// Draws a line as [`items`](Self::items) does, but with `space` between items.
     pub(super) fn spaced(
         &self,
         first: Span<'static>,
@@ -142,20 +145,21 @@ impl<'a> DrawContext<'a> {
     }
 }
 
-/// Part of a line that is either shown completely or left out.
+/// Part of a line that is either shown completely or left out if it does not fit.
 pub(super) type Item = Vec<Span<'static>>;
 
-/// Draws an item with a title and a figure.
+/// Creates an item with a title and a figure, which `unit` formats; a missing figure is shown as
+/// such.
 pub(super) fn item(title: &str, value: Option<f64>, unit: fn(f64) -> String) -> Item {
     vec![Span::raw(format!("{title} {}", figure(value, unit)))]
 }
 
-/// Creates a line of the overview.
+/// Creates a line of the overview; `rank` decides when it is left out, as in [`OverviewLine`].
 pub(super) fn row(block: &'static str, rank: u8, line: Line<'static>) -> OverviewLine {
     OverviewLine { line, rank, block }
 }
 
-/// Returns a bar with one solid part.
+/// Returns a bar with one solid part of length `ratio`, 0 to 1; empty if that is `None`.
 pub(super) fn solid(ratio: Option<f64>, style: Style) -> [BarPart; 1] {
     [BarPart {
         ratio: ratio.unwrap_or(0.0),
@@ -164,7 +168,9 @@ pub(super) fn solid(ratio: Option<f64>, style: Style) -> [BarPart; 1] {
     }]
 }
 
-/// Removes lines, those with the highest rank first, until at most `most` are left.
+/// Removes lines, those with the highest rank first and of these the last, until at most `most` are
+/// left. The lines of the same block with this rank or a higher one go together, so fewer may be
+/// left. Lines with rank 0 always stay, so more may be left.
 pub(super) fn fit(mut rows: Vec<OverviewLine>, most: usize) -> Vec<OverviewLine> {
     while rows.len() > most {
         let last = rows

@@ -1,4 +1,5 @@
-//! Lines about CPU time: of the limit or of the machine, by state, and of each core.
+//! Lines about CPU time: of the limit or of the machine, by state, and of each core; and about the
+//! load.
 
 use bench_cli::table::{rate, ratio};
 use bench_cli::terminal_text::{columns, fitted, right};
@@ -11,12 +12,14 @@ use super::glyph::{self, BarPart};
 use crate::metric::{cgroup, cpu, host};
 use crate::watch::history::Trend;
 
-/// Smallest width of a core's number, bar and share, in columns.
+/// Smallest width of the cell with a core's number, bar and share, in columns.
 const CORE: usize = 20;
-/// Share of a core's time. Without room for bars, a core is marked as waiting or stolen from this share on.
+/// Share of a core's time from which the core is marked as waiting or stolen, where there is no room
+/// for bars.
 const MOSTLY: f64 = 0.5;
 
-/// State of CPU time, or several states together: title, short title, shape, colour and series.
+/// State of CPU time, or several states together, as a part of a bar: title, short title,
+/// character, colour and series.
 struct CpuState {
     title: &'static str,
     short: &'static str,
@@ -25,7 +28,7 @@ struct CpuState {
     series: &'static [&'static str],
 }
 
-/// States in the order of the bar. The first four count as busy, the others do not.
+/// States of CPU time in the order of the bar. The first four count as busy, the others do not.
 const STATES: [CpuState; 6] = [
     CpuState {
         title: "user",
@@ -71,7 +74,8 @@ const STATES: [CpuState; 6] = [
     },
 ];
 
-/// States whose shares are listed if there is room: title and series.
+/// States of CPU time whose shares are listed without a place in the bar if there is room: title
+/// and series.
 const OTHERS: [(&str, &str); 4] = [
     ("irq", cpu::IRQ.name()),
     ("softirq", cpu::SOFTIRQ.name()),
@@ -79,7 +83,7 @@ const OTHERS: [(&str, &str); 4] = [
     ("idle", cpu::IDLE.name()),
 ];
 
-/// Returns the lines about CPU time.
+/// Returns the lines about CPU time, the cores and the load.
 pub(super) fn rows(cx: &DrawContext) -> Vec<OverviewLine> {
     let used = cx.machine.cpu(cx.model.about.cores);
     let mut rows = Vec::new();
@@ -115,7 +119,8 @@ fn sum(cx: &DrawContext, core: Option<&str>, state: &CpuState) -> Option<f64> {
         .reduce(|a, b| a + b)
 }
 
-/// Returns the parts of a bar, one for each state; only the busy share if the states are not known.
+/// Returns the parts of the bar of a core, or of the machine if `core` is `None`: one for each
+/// state, or only the busy share if the states are not known.
 fn parts(cx: &DrawContext, core: Option<&str>) -> Vec<BarPart> {
     let part = |state: &CpuState| {
         Some(BarPart {
@@ -132,7 +137,8 @@ fn parts(cx: &DrawContext, core: Option<&str>) -> Vec<BarPart> {
     solid(share(cx, core, cpu::BUSY.name()), style).to_vec()
 }
 
-/// Returns a line about a container's limit: throttled periods, and use of the whole machine.
+/// Returns a line about the limit of a container: share of periods in which it was throttled, and
+/// use of the whole machine.
 fn throttling(cx: &DrawContext) -> Line<'static> {
     let machine = cx.machine;
     let throttled = machine.own_group(cgroup::THROTTLED_PERIODS.name());
@@ -147,7 +153,7 @@ fn throttling(cx: &DrawContext) -> Line<'static> {
     )
 }
 
-/// Returns a line with the share of each state, which is also the legend of the bars.
+/// Returns a line with the machine's share of each state, which is also the legend of the bars.
 fn states(cx: &DrawContext) -> Line<'static> {
     let roomy = cx.width >= 80;
     let state = |state: &CpuState| {
@@ -172,7 +178,7 @@ fn states(cx: &DrawContext) -> Line<'static> {
     cx.spaced(first, items, space)
 }
 
-/// Formats a share in four columns, without the percent sign that the line above has.
+/// Formats a share, 0 to 1, in percent in at most four columns, without the percent sign.
 fn percent(value: Option<f64>) -> String {
     match figure(value, ratio).trim_end_matches(" %") {
         "100.0" => "100".to_owned(),
@@ -216,12 +222,13 @@ fn load(cx: &DrawContext) -> Line<'static> {
     cx.items(cx.label("Load"), items)
 }
 
-/// Formats a count.
+/// Formats a count without decimals.
 pub(super) fn count(value: f64) -> String {
     format!("{value:.0}")
 }
 
-/// Returns the lines about the cores: a bar for each core if there is room, otherwise a character for each.
+/// Returns the lines about the cores: a bar for each core if there is room, otherwise a character
+/// for each. Cores for which there is no room either way are left out.
 fn cores(cx: &DrawContext) -> Vec<OverviewLine> {
     let cores = cx.machine.cores();
     let most_rows = (cx.height / 12).max(1);

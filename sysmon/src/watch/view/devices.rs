@@ -12,22 +12,22 @@ use crate::metric::{disk, gpu, network};
 use crate::watch::history::Trend;
 use crate::watch::latest::LatestFigures;
 
-/// Number of columns between the two halves.
+/// Number of columns between the left and the right half of a line.
 const GAP: usize = 2;
-/// Column of a table of devices.
+/// Column of the table of disks or interfaces: heading, width, series and format.
 struct DeviceColumn {
     heading: &'static str,
     width: usize,
     series: &'static str,
-    /// Second series; the larger value of both is shown.
+    /// Second series of the column, of which the larger value is shown; `None` for a single series.
     other: Option<&'static str>,
     text: fn(f64) -> String,
 }
 
-/// One half of the lines: title, devices and columns.
+/// Table of disks or interfaces, which takes one half of the lines: title, devices and columns.
 struct Panel<'a> {
     title: &'static str,
-    /// Title if there are more devices than room.
+    /// Title if more devices exist than are shown; their number follows it.
     short: &'static str,
     names: Vec<&'a str>,
     columns: &'static [DeviceColumn],
@@ -77,7 +77,7 @@ fn few(value: f64) -> String {
     }
 }
 
-/// Returns the lines about disks and interfaces.
+/// Returns the lines with disks on the left and network interfaces on the right.
 pub(super) fn rows(cx: &DrawContext) -> Vec<OverviewLine> {
     let half = cx.width.saturating_sub(GAP) / 2;
     let disks = Panel {
@@ -124,7 +124,8 @@ impl DeviceColumn {
 }
 
 impl Panel<'_> {
-    /// Returns a heading and a line for each of the busiest devices, in order of their names.
+    /// Returns a heading and a line for each of the busiest devices, in order of their names, all
+    /// `width` columns wide. The busiest are those with the highest peak in the last minutes.
     fn lines(&self, cx: &DrawContext, width: usize) -> Vec<Vec<Span<'static>>> {
         let most = (cx.height / 10).clamp(1, 12);
         let name_width = match width {
@@ -192,7 +193,8 @@ impl Panel<'_> {
     }
 }
 
-/// Returns two lines for each GPU: its use, and further figures.
+/// Returns two lines for each GPU, as far as there is room: its use, and its name with further
+/// figures.
 pub(super) fn gpus(cx: &DrawContext) -> Vec<OverviewLine> {
     let machine = cx.machine;
     let mut rows = Vec::new();
@@ -230,7 +232,7 @@ pub(super) fn gpus(cx: &DrawContext) -> Vec<OverviewLine> {
     rows
 }
 
-/// Returns the numbers of all GPUs with a figure, in order.
+/// Returns the numbers of all GPUs that have a figure, in numerical order.
 fn gpu_indices(machine: &LatestFigures) -> Vec<&str> {
     let told = [
         gpu::UTILISATION.name(),

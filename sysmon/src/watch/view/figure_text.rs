@@ -1,6 +1,6 @@
 //! Text of a figure, also of one that could not be read.
 
-/// Text in place of a figure that could not be read.
+/// Text shown in place of a figure that could not be read.
 pub(super) const ABSENT: &str = "–";
 
 /// Formats a figure with `unit`; returns [`ABSENT`] if there is none.

@@ -7,18 +7,19 @@ const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 /// Character of the empty part of a bar.
 const TROUGH: char = '·';
 
-/// Part of a bar.
+/// Part of a bar: its length, character and style.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BarPart {
-    /// Share of the whole bar, from 0 to 1.
+    /// Length of the part, as a share of the whole bar from 0 to 1.
     pub(super) ratio: f64,
     /// Character of the part, which distinguishes it without colours.
     pub(super) glyph: char,
-    /// Colour of the part.
+    /// Style in which the part is drawn.
     pub(super) style: Style,
 }
 
-/// Returns the block character whose height is `value` ÷ `top`.
+/// Returns the block character whose height is `value` ÷ `top`, rounded up to eighths: at least one
+/// eighth, also if `top` is not positive, and at most the full height.
 pub(super) fn level(value: f64, top: f64) -> char {
     if top <= 0.0 {
         return LEVELS[0];
@@ -27,14 +28,16 @@ pub(super) fn level(value: f64, top: f64) -> char {
     LEVELS[eighths.clamp(1, 8) - 1]
 }
 
-/// Returns a sparkline with a character for each column; a space where nothing was read.
+/// Returns a sparkline with a character for each column, whose full height stands for `top`; a
+/// space where nothing was read.
 pub(super) fn spark(columns: &[Option<f64>], top: f64) -> String {
     let shape = |column: &Option<f64>| column.map_or(' ', |value| level(value, top));
     columns.iter().map(shape).collect()
 }
 
-/// Draws parts one after another over `width` columns. Each part ends at the rounded sum of the shares so
-/// far, so that the widths add up.
+/// Draws parts one after another over `width` columns, and the rest of the bar in the style
+/// `trough`. Each part ends at the rounded sum of the shares so far, so that the widths add up;
+/// what exceeds the bar is cut off.
 pub(super) fn bar(width: usize, parts: &[BarPart], trough: Style) -> Vec<Span<'static>> {
     let (mut spans, mut sum, mut drawn) = (Vec::new(), 0.0, 0);
     for part in parts {

@@ -1,4 +1,4 @@
-//! Help: keys, meaning of the shapes, and figures that could not be read.
+//! Help of the live view: keys, meaning of the shapes, and figures that could not be read.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::watch::keys;
 use crate::watch::model::Model;
 use bench_cli::terminal_text::{fitted, printable};
 
-/// Width of a key's name, in columns.
+/// Width of the column with the names of keys, in columns of the terminal.
 const KEY: usize = 24;
 
 const SHAPES: [(&str, &str); 6] = [
@@ -24,7 +24,7 @@ const SHAPES: [(&str, &str); 6] = [
     ("–", "absent: it could not be read"),
 ];
 
-/// Returns the lines of the help, wrapped to `width`.
+/// Returns the lines of the help; reasons for absent figures are wrapped to `width` columns.
 pub(super) fn lines(model: &Model, palette: Palette, width: usize) -> Vec<Line<'static>> {
     let pair = |key: &str, means: &str| {
         Line::from(vec![
@@ -46,7 +46,8 @@ pub(super) fn lines(model: &Model, palette: Palette, width: usize) -> Vec<Line<'
     lines
 }
 
-/// Wraps `text` into lines of at most `width` characters, between words if possible.
+/// Wraps `text` into lines of at most `width` columns, between words if possible; all but the first
+/// are indented.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let options = textwrap::Options::new(width).subsequent_indent("  ");
     let lines = textwrap::wrap(text, options);

@@ -1,4 +1,4 @@
-//! Lines about memory and pressure (PSI).
+//! Lines about memory and pressure (PSI) in the overview.
 
 use bench_cli::table::{bytes, rate, ratio};
 use bench_cli::terminal_text::{columns, fitted};
@@ -10,10 +10,10 @@ use super::figure_text::figure;
 use crate::metric::{cgroup, memory};
 use crate::watch::history::{STALLED, Trend};
 
-/// Width of `memory 100.0 %`, in columns.
+/// Width of a resource with its share, such as `memory 100.0 %`, in columns.
 const STALL: usize = 14;
 
-/// Returns the lines about memory and pressure.
+/// Returns the lines about memory and pressure, with their ranks.
 pub(super) fn rows(cx: &DrawContext) -> Vec<OverviewLine> {
     let used = cx.machine.memory();
     let of_all = || {
@@ -33,12 +33,12 @@ pub(super) fn rows(cx: &DrawContext) -> Vec<OverviewLine> {
     ]
 }
 
-/// Formats a size in bytes.
+/// Formats a size given in bytes, with its unit.
 pub(super) fn size(value: f64) -> String {
     bytes(value as u64)
 }
 
-/// Formats bytes per second with their unit.
+/// Formats a rate given in bytes per second, with its unit.
 fn flow(value: f64) -> String {
     format!("{}/s", size(value))
 }
@@ -76,8 +76,8 @@ fn more(cx: &DrawContext) -> Line<'static> {
     cx.items(Span::raw(" ".repeat(LABEL)), items)
 }
 
-/// Returns a line about pressure: resources side by side, each with a sparkline. If there is room, it also
-/// shows the share of time in which all tasks waited.
+/// Returns a line about pressure: the share of time in which some task waited for each resource,
+/// with a sparkline. If there is room, it also shows the share of time in which all tasks waited.
 fn pressure(cx: &DrawContext) -> Line<'static> {
     let third = cx.width.saturating_sub(LABEL) / STALLED.len();
     let mut spans = vec![cx.label("Pressure")];

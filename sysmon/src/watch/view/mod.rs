@@ -1,4 +1,5 @@
-//! Drawing of the state into a frame of any size. It takes no samples and keeps no state.
+//! Drawing of the live view's state into a frame of any size. It takes no samples and keeps no
+//! state.
 //!
 //! Lines above the processes have ranks: the least important ones are left out on a terminal with few lines.
 //! Columns are left out in the same way on a narrow one.
@@ -29,10 +30,11 @@ use self::palette::Palette;
 use super::model::Model;
 use crate::metric;
 
-/// Smallest number of columns and lines of a terminal that can be used.
+/// Smallest number of columns, and of lines, of a terminal in which the view is drawn.
 pub(crate) const LEAST: (u16, u16) = (60, 16);
 
-/// Draws the state. Returns the number of processes for which there is room.
+/// Draws the state of the view, or a message if the frame is too small. Returns the number of
+/// processes for which there is room.
 pub(crate) fn draw(frame: &mut Frame, model: &Model, palette: Palette) -> usize {
     let area = frame.area();
     if area.width < LEAST.0 || area.height < LEAST.1 {
@@ -61,7 +63,7 @@ pub(crate) fn draw(frame: &mut Frame, model: &Model, palette: Palette) -> usize 
     processes::page(table.height)
 }
 
-/// Splits `area` into its first `lines` lines and the rest.
+/// Splits `area` into its first `lines` lines, fewer if it has fewer, and the rest.
 fn split(area: Rect, lines: u16) -> [Rect; 2] {
     let lines = lines.min(area.height);
     let above = Rect {
@@ -76,14 +78,15 @@ fn split(area: Rect, lines: u16) -> [Rect; 2] {
     [above, below]
 }
 
-/// Draws lines from the top. Lines for which there is no room are left out.
+/// Draws lines from the top of `area`. Lines for which there is no room are left out.
 fn put(buffer: &mut Buffer, area: Rect, lines: impl IntoIterator<Item = Line<'static>>) {
     for (line, y) in lines.into_iter().zip(area.top()..area.bottom()) {
         buffer.set_line(area.left(), y, &line, area.width);
     }
 }
 
-/// Returns the lines above the processes. They leave a third of the screen's height to the processes.
+/// Returns the lines above the processes, as far as they fit. They leave at least about a third of
+/// the screen's height to the processes.
 fn overview(cx: &DrawContext) -> Vec<OverviewLine> {
     let mut rows = vec![row("title", 0, title(cx))];
     rows.extend(cpu::rows(cx));

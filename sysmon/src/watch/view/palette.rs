@@ -1,11 +1,12 @@
-//! Colours. They only repeat what words, figures and shapes also show, so nothing is lost without them.
+//! Colours of the view. They only repeat what words, figures and shapes also show, so nothing is
+//! lost without them.
 
 use ratatui::style::{Color, Modifier, Style};
 
-/// Share from which a figure is highlighted.
+/// Share, 0 to 1, from which a figure is highlighted.
 const HIGH_RATIO: f64 = 0.9;
 
-/// Styles of the view.
+/// Styles of the live view, with or without colours.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Palette {
     coloured: bool,
@@ -18,7 +19,8 @@ impl Palette {
         Self { coloured }
     }
 
-    /// Creates styles with colours unless `NO_COLOR` is set (<https://no-color.org>).
+    /// Creates styles with colours, unless the environment variable `NO_COLOR` is set and not empty
+    /// (<https://no-color.org>).
     pub(crate) fn from_environment() -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self::new(!refused)
@@ -34,7 +36,7 @@ impl Palette {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
-    /// Returns the style of notices.
+    /// Returns the style of notices, such as that of a paused view.
     pub(crate) fn notice(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD)
     }
@@ -44,7 +46,7 @@ impl Palette {
         Style::new().add_modifier(Modifier::DIM)
     }
 
-    /// Returns the style of a share; a share of nine tenths or more is highlighted.
+    /// Returns the style of a share, 0 to 1; a share of nine tenths or more is highlighted.
     pub(crate) fn share(self, ratio: Option<f64>) -> Style {
         if ratio.is_some_and(|ratio| ratio >= HIGH_RATIO) {
             self.colour(Color::Red).add_modifier(Modifier::BOLD)
@@ -58,7 +60,8 @@ impl Palette {
         self.colour(Color::Green)
     }
 
-    /// Returns the style of a part of a bar, by its colour.
+    /// Returns the style of text or a part of a bar in this colour; without colours it is the plain
+    /// style.
     pub(crate) fn colour(self, colour: Color) -> Style {
         if self.coloured {
             Style::new().fg(colour)

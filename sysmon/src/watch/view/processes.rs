@@ -1,4 +1,4 @@
-//! Table of processes, with as many rows and columns as there is room for.
+//! Table of processes in the live view, with as many rows and columns as there is room for.
 
 use bench_cli::table::{bytes, rate};
 use bench_cli::terminal_text::{columns, fitted, right, shortened};
@@ -14,14 +14,16 @@ use crate::metric::process;
 use crate::watch::model::Model;
 use crate::watch::process::{CORES, DISK_READ, DISK_WRITTEN, MEMORY, ProcessView, Sort};
 
-/// Width of a process id, in columns.
+/// Width of a process id in the table, in columns of the terminal.
 const PID: usize = 7;
-/// Width of a process's name, in columns.
+/// Width of a process's name in the table, in columns of the terminal.
 const NAME: usize = 17;
-/// Smallest width of a command line, in columns.
+/// Smallest width of a command line in the table, in columns of the terminal; without that room it
+/// is left out.
 const LEAST_COMMAND: usize = 12;
 
-/// Column of the table: heading, width, series, format, and the order of processes that it belongs to.
+/// Column of the table: heading, width, series, format, the order of processes that it belongs to,
+/// and whether it was requested.
 struct ProcessColumn {
     heading: &'static str,
     width: usize,
@@ -29,7 +31,7 @@ struct ProcessColumn {
     unit: fn(f64) -> String,
     sort: Option<Sort>,
     asked: fn(ProcessFields) -> bool,
-    /// Smallest width of a terminal that shows the column.
+    /// Smallest width of a terminal that shows the column, in columns of the terminal; 0 for any.
     least: usize,
 }
 
@@ -118,12 +120,14 @@ fn two_digits(value: f64) -> String {
     format!("{value:.2}")
 }
 
-/// Returns the number of processes that fit into `lines` lines; caption and heading take two of them.
+/// Returns the number of processes that fit into a table of `lines` lines; caption and heading take
+/// two of them.
 pub(super) fn page(lines: u16) -> usize {
     usize::from(lines.saturating_sub(2))
 }
 
-/// Draws the table.
+/// Draws the table of processes into `area`: caption, heading and as many processes as fit, from
+/// the first shown one on.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, palette: Palette) {
     if area.height == 0 {
         return;
@@ -146,8 +150,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, palette: Pale
     }
 }
 
-/// Chooses the columns that fit. Returns them, the number of columns that do not fit, and the width that is
-/// left for the command line.
+/// Chooses the table's columns that fit into `width`. Returns them, the number of requested columns
+/// that do not fit, and the width that is left for the command line, 0 if that is too small.
 fn chosen(model: &Model, width: usize) -> (Vec<&'static ProcessColumn>, usize, usize) {
     let fields = model.fields();
     let asked = |column: &&ProcessColumn| (column.asked)(fields) && column.least <= width;
@@ -250,7 +254,7 @@ fn row(process: &ProcessView, shown: &[&ProcessColumn], command: usize) -> Line<
     Line::raw(text)
 }
 
-/// Returns the message that is shown instead of an empty list of processes.
+/// Returns the message that is shown if no process is listed, with the reason.
 fn nobody(model: &Model) -> &'static str {
     if model.shown().processes.is_empty() {
         "        no process could be read; ? says why"

@@ -1,4 +1,5 @@
-//! Table of the followed targets: a line for each, with the sums over its processes and their descendants.
+//! Table of the followed targets in the live view: a line for each, with the sums over its
+//! processes and their descendants.
 
 use bench_cli::terminal_text::{fitted, right};
 use ratatui::text::{Line, Span};
@@ -9,7 +10,7 @@ use super::figure_text::figure;
 use super::memory::size;
 use crate::metric::process;
 
-/// Column of the table: heading, width, series and format.
+/// Column of the table of targets: heading, width in columns of the terminal, series and format.
 type TreeColumn = (&'static str, usize, &'static str, fn(f64) -> String);
 
 const COLUMNS: [TreeColumn; 6] = [
@@ -23,7 +24,8 @@ const COLUMNS: [TreeColumn; 6] = [
     ("pss", 11, process::TREE_PSS.name(), size),
 ];
 
-/// Returns a heading and a line for each followed target.
+/// Returns a heading and a line for each followed target, as far as there is room; nothing if none
+/// is followed.
 pub(super) fn rows(cx: &DrawContext) -> Vec<OverviewLine> {
     let machine = cx.machine;
     let targets: Vec<&str> = machine
