@@ -15,7 +15,8 @@ use crate::{
     completeness, gates, limiting_factor, operating_point, promises, ranking, rules, verdict,
 };
 
-/// Computes the assessment of `run`; `tool` is the program that does so.
+/// Computes the assessment of `run` by the bounds in `thresholds`. `tool` is the name and version
+/// of this program, which the assessment records.
 pub(crate) fn assess(run: &RunReports, thresholds: &Thresholds, tool: Tool) -> Assessment {
     let facts = RunFacts::gather(run, thresholds);
     let conclusions = rules::check_all(&facts);
@@ -63,8 +64,9 @@ fn components(facts: &RunFacts<'_>) -> Vec<ComponentAssessment> {
     facts.benches.iter().map(bench).chain(machine).collect()
 }
 
-/// Returns every warning of the run. Warnings that make a shown figure doubtful come first, each
-/// group in order of gravity.
+/// Returns every warning of the run, each with the shown figures that it spoils. Warnings that
+/// spoil a figure of `assessment` come first. Within both groups the gravest code comes first, then
+/// the warning that exceeds its bound the most.
 fn spoiled(run: &RunReports, assessment: &Assessment) -> Vec<Spoiled> {
     let mut found: Vec<(&Warning, Spoiled)> = Vec::new();
     for source in &run.sources {
@@ -82,7 +84,8 @@ fn spoiled(run: &RunReports, assessment: &Assessment) -> Vec<Spoiled> {
     found.into_iter().map(|(_, spoiled)| spoiled).collect()
 }
 
-/// Joins a warning with the figures of the assessment that it spoils.
+/// Describes a warning of `source`: its message, the labels of the figures in `assessment` that it
+/// spoils, and the name of one step that it is about.
 fn doubt(source: &SourceReport, warning: &Warning, assessment: &Assessment) -> Spoiled {
     let shown = assessment.all_evidence();
     let shown = shown.filter(|e| e.file == source.file && warning.spoils(&e.pointer));
@@ -115,7 +118,8 @@ fn doubt(source: &SourceReport, warning: &Warning, assessment: &Assessment) -> S
     }
 }
 
-/// Returns the index of the step that contains the field at `pointer`; `None` if the field is in no step.
+/// Returns the index of the step that contains the field at `pointer`, as 3 for `/steps/3/end`;
+/// `None` if the field is in no step.
 fn step_of(pointer: &str) -> Option<usize> {
     pointer
         .strip_prefix("/steps/")?
@@ -140,7 +144,8 @@ fn summary(source: &SourceReport) -> SourceSummary {
     }
 }
 
-/// Returns the environment of the first report, with the software versions of all reports.
+/// Returns the environment of the first report, with the software versions of all reports. Of two
+/// versions of one program the later report's counts. Empty for a run without a report.
 fn environment(run: &RunReports) -> Environment {
     let mut sources = run.sources.iter().map(|s| &s.report.environment);
     let mut environment = sources.next().cloned().unwrap_or_default();

@@ -20,19 +20,22 @@ use crate::time_model;
 pub(crate) struct BenchFacts<'a> {
     /// Component that was loaded.
     pub(crate) component: ComponentKind,
-    /// The report.
+    /// Report of the bench, with its file name.
     pub(crate) source: &'a SourceReport,
     /// Run that the report belongs to.
     run: &'a RunReports,
-    /// Sweeps of the report.
+    /// Sweeps of the report: its settings, grouped by the parameter that was varied.
     pub(crate) sweeps: Vec<Sweep>,
-    /// Step chosen to stand for the operating point.
+    /// Step chosen to stand for the operating point; `None` if no step qualifies.
     pub(crate) choice: Option<ChosenStep>,
-    /// Indices of all completed steps with the setting of the operating point.
+    /// Indices into the report's `steps` of all completed steps with the setting of the operating
+    /// point; empty without an operating point.
     pub(crate) repeats: Vec<usize>,
-    /// Division of the time of a call at the operating point.
+    /// Division of the mean time of a call in the chosen step; `None` without an operating point,
+    /// or if no time was measured.
     pub(crate) time_model: Option<TimeModel>,
-    /// CPU use at the operating point.
+    /// CPU use during the chosen step; `None` without an operating point or a comparable recording
+    /// of the machine.
     pub(crate) cpu: Option<StepCpuUse>,
     noise_ratio: f64,
 }
@@ -40,17 +43,17 @@ pub(crate) struct BenchFacts<'a> {
 /// Change of throughput from one setting of a sweep to a larger one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ThroughputRise {
-    /// The smaller setting.
+    /// Value of the parameter at the smaller setting.
     pub(crate) from: f64,
-    /// The larger setting.
+    /// Value of the parameter at the larger setting.
     pub(crate) to: f64,
     /// (Throughput of the larger setting − throughput of the smaller one) ÷ throughput of the smaller one;
     /// negative if throughput fell.
     pub(crate) gain_ratio: f64,
 }
 
-/// Returns the recording if its clock can be compared with the clock of `source`: both were written since the
-/// same boot of one host.
+/// Returns `machine` if its clock can be compared with the clock of `source`: both were written
+/// since the same boot of one host. `None` otherwise.
 fn aligned<'a>(
     source: &SourceReport,
     machine: Option<MachineRecording<'a>>,
@@ -62,8 +65,9 @@ fn aligned<'a>(
 }
 
 impl<'a> BenchFacts<'a> {
-    /// Joins the report of a bench with the recording of the machine. `None` if the report is of a tool that
-    /// this version does not know.
+    /// Joins the report of a bench with the recording of the machine. `limits` gives the noise for
+    /// reports that do not tell theirs. `None` if the report is of a tool that this version does
+    /// not know.
     pub(crate) fn new(
         source: &'a SourceReport,
         run: &'a RunReports,
@@ -86,27 +90,30 @@ impl<'a> BenchFacts<'a> {
         })
     }
 
-    /// Iterates over the completed repeats of the operating point, with their indices. Figures come from
-    /// these; gates and errors use [`BenchFacts::judged_steps`].
+    /// Iterates over the completed repeats of the operating point, with their indices in the
+    /// report. Figures come from these; gates and errors use [`BenchFacts::judged_steps`].
     pub(crate) fn operating_repeats(&self) -> impl Iterator<Item = (usize, &'a Step)> {
         let steps = &self.source.report.steps;
         let repeats = self.repeats.iter().copied();
         repeats.filter_map(|index| Some((index, steps.get(index)?)))
     }
 
-    /// Returns the measured time of load at the operating point in seconds, over all repeats.
+    /// Returns the length of the measured parts of all completed repeats of the operating point
+    /// together, in seconds; 0 without an operating point.
     pub(crate) fn load_s(&self) -> f64 {
         let repeats = self.operating_repeats();
         repeats.map(|(_, step)| step.window.measured_s()).sum()
     }
 
-    /// Returns true if the bench made load. An observer makes none, and its report shows no capacity.
+    /// Returns true if the bench made load in at least one step. An observer makes none, and its
+    /// report shows no capacity.
     pub(crate) fn made_load(&self) -> bool {
         let is_ours = |step: &Step| !matches!(step.load, Load::Closed { users: 0, .. });
         self.source.report.steps.iter().any(is_ours)
     }
 
-    /// Returns the step chosen to stand for the operating point, with its index in the report.
+    /// Returns the step chosen to stand for the operating point, with its index in the report;
+    /// `None` without an operating point.
     pub(crate) fn operating_step(&self) -> Option<(usize, &'a Step)> {
         let index = self.choice.as_ref()?.step;
         Some((index, self.source.report.steps.get(index)?))
@@ -129,7 +136,9 @@ impl<'a> BenchFacts<'a> {
         })
     }
 
-    /// Returns these facts for another repeat of the operating point: step `index` becomes the chosen step.
+    /// Returns a copy of these facts in which step `index` of the report stands for the operating
+    /// point, with the time model and CPU use of that step. `machine` is the recording of the whole
+    /// run. `None` without an operating point; whether the step exists is not checked.
     pub(crate) fn at(&self, index: usize, machine: Option<MachineRecording<'a>>) -> Option<Self> {
         let source = self.source;
         let choice = ChosenStep {
@@ -149,13 +158,15 @@ impl<'a> BenchFacts<'a> {
         })
     }
 
-    /// Returns the recommendation that the operating point follows.
+    /// Returns the bench's own recommendation that the operating point follows; `None` if it
+    /// follows none.
     pub(crate) fn recommendation(&self) -> Option<&'a Recommendation> {
         let index = self.choice.as_ref()?.recommendation?;
         self.source.report.summary.recommendations.get(index)
     }
 
-    /// Returns the name used in ids: `postgres.sweep`, with the report's file if two are of one kind.
+    /// Returns the name used in ids: component and scenario, as in `postgres.sweep`. The report's
+    /// file name without `.json` follows if another report is of the same component and scenario.
     pub(crate) fn id(&self) -> String {
         let id = format!("{}.{}", self.component.name(), self.source.report.scenario);
         match self.distinguishing_file() {
@@ -164,7 +175,8 @@ impl<'a> BenchFacts<'a> {
         }
     }
 
-    /// Returns the report's file name if another report is of the same component and scenario.
+    /// Returns the report's file name if another report is of the same component and scenario, else
+    /// `None`.
     pub(crate) fn distinguishing_file(&self) -> Option<&'a str> {
         let kind = |source: &'a SourceReport| (source.component(), &source.report.scenario);
         let same = self.run.benches();
@@ -172,9 +184,9 @@ impl<'a> BenchFacts<'a> {
         (same.count() > 1).then_some(&*self.source.file)
     }
 
-    /// Returns the relative difference below which two figures differ by noise alone. It is the detectable
-    /// difference of the recommendation, else the largest detectable difference in the report, else the
-    /// threshold.
+    /// Returns the relative difference, from 0 to 1, below which two figures differ by noise alone.
+    /// It is the detectable difference of the recommendation, else the largest detectable
+    /// difference in the report, else the threshold `measurement.noise_ratio`.
     pub(crate) fn noise_ratio(&self) -> f64 {
         let all = self.source.report.summary.recommendations.iter();
         let worst = all
@@ -186,20 +198,23 @@ impl<'a> BenchFacts<'a> {
             .unwrap_or(self.noise_ratio)
     }
 
-    /// Returns a figure of the server's evidence at the operating point.
+    /// Returns the figure `name` of the server's evidence in the chosen step; `None` if it was not
+    /// measured.
     pub(crate) fn server_figure(&self, name: &str) -> Option<f64> {
         let (_, step) = self.operating_step()?;
         step.server.as_ref()?.figures.get(name).copied()
     }
 
-    /// Returns the evidence for a figure of the server at the operating point.
+    /// Returns the figure `name` of the server's evidence in the chosen step, as evidence; `None`
+    /// if it was not measured.
     pub(crate) fn server_evidence(&self, name: &str) -> Option<EvidenceItem> {
         let (index, _) = self.operating_step()?;
         let pointer = format!("/steps/{index}/server/figures/{}", escape(name));
         self.source.evidence(name, &pointer)
     }
 
-    /// Returns the evidence for several figures of the server at the operating point.
+    /// Returns the figures `names` of the server in the chosen step, as evidence; figures that were
+    /// not measured are left out.
     pub(crate) fn server_evidence_of(&self, names: &[&str]) -> Vec<EvidenceItem> {
         let all = names.iter().filter_map(|name| self.server_evidence(name));
         all.collect()
@@ -210,14 +225,17 @@ impl<'a> BenchFacts<'a> {
         FindingDraft::new(rule, &self.id(), self.component, kind)
     }
 
-    /// Returns the evidence for a field of the chosen step, by its pointer inside the step.
+    /// Returns a field of the chosen step as evidence called `label`. `field` is a JSON pointer
+    /// inside the step, without the leading slash. `None` without an operating point or without
+    /// such a field.
     pub(crate) fn step_evidence(&self, label: &str, field: &str) -> Option<EvidenceItem> {
         let (index, _) = self.operating_step()?;
         self.source
             .evidence(label, &format!("/steps/{index}/{field}"))
     }
 
-    /// Returns the sweep that contains the operating point, with the index of its setting.
+    /// Returns the sweep that contains the operating point, with the index of its setting in the
+    /// sweep; `None` if no sweep contains it.
     pub(crate) fn operating_sweep(&self) -> Option<(&Sweep, usize)> {
         let (index, _) = self.operating_step()?;
         self.sweeps
@@ -225,9 +243,10 @@ impl<'a> BenchFacts<'a> {
             .find_map(|s| s.setting_of_step(index).map(|(place, _)| (s, place)))
     }
 
-    /// Returns the change of throughput from the operating point to the best larger setting. If the operating
-    /// point is the largest setting, returns the change from the next smaller setting to it. `None` if only
-    /// one setting was measured.
+    /// Returns the change of throughput from the operating point to the larger setting with the
+    /// highest throughput. If the operating point is the largest setting, returns the change from
+    /// the next smaller setting to it. `None` if only one setting was measured, or if nothing
+    /// succeeded at the smaller one.
     pub(crate) fn rise(&self) -> Option<ThroughputRise> {
         let (sweep, place) = self.operating_sweep()?;
         let here = &sweep.settings[place];
@@ -260,14 +279,15 @@ impl<'a> BenchFacts<'a> {
         (here > 0.0).then(|| best / here - 1.0)
     }
 
-    /// Returns true if server and generator together used `bound` or more of the CPU time that they may use,
-    /// as a share from 0 to 1; `None` if their use is not known.
+    /// Returns true if server and generator together used the share `bound` (0 to 1) or more of the
+    /// CPU time that they may use; `None` if their use is not known.
     pub(crate) fn cpu_past(&self, bound: f64) -> Option<bool> {
         Some(self.cpu.as_ref()?.used_ratio()? >= bound)
     }
 
-    /// Returns true if the used share of the CPU, from 0 to 1, is known to be below `bound`; `None` if it was
-    /// not recorded, or if the server is on another machine.
+    /// Returns true if server and generator are known to have used less than the share `bound` (0
+    /// to 1) of the CPU; false if they used more or their use is not known. `None` if the machine's
+    /// CPU was not recorded, or if its use is below `bound` but the server is on another machine.
     pub(crate) fn cpu_has_room(&self, bound: f64) -> Option<bool> {
         self.cpu.as_ref()?;
         let past = self.cpu_past(bound);
@@ -277,7 +297,8 @@ impl<'a> BenchFacts<'a> {
         Some(past == Some(false))
     }
 
-    /// Returns the settings of the sweep that are larger than the operating point.
+    /// Returns the settings of the sweep that are larger than the operating point, in ascending
+    /// order; empty without a sweep.
     pub(crate) fn past_operating(&self) -> &[SweepSetting] {
         self.operating_sweep()
             .map_or(&[], |(sweep, place)| &sweep.settings[place + 1..])

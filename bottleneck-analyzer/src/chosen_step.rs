@@ -27,9 +27,10 @@ pub(crate) fn choose(source: &SourceReport) -> Option<ChosenStep> {
     recommended(source).or_else(|| best_step(source))
 }
 
-/// Chooses the fastest recommended setting; settings with a pool take precedence over those without. Each
-/// setting is represented by its fastest repeat, so that a fault in another repeat does not change the
-/// choice.
+/// Chooses the fastest recommended setting; settings with a pool take precedence over those
+/// without. Settings are compared by their fastest repeat, so that a fault in another repeat does
+/// not change the choice; the median repeat of the chosen setting becomes the step. `None` if no
+/// recommended setting has a completed repeat.
 fn recommended(source: &SourceReport) -> Option<ChosenStep> {
     let all = source.report.summary.recommendations.iter().enumerate();
     let (index, recommendation, step) = all
@@ -51,13 +52,15 @@ fn recommended(source: &SourceReport) -> Option<ChosenStep> {
     })
 }
 
-/// Returns the repeat with the median throughput from `repeats`, which are ordered by throughput, slowest
-/// first. Of an even number, returns the slower of the two in the middle.
+/// Returns the repeat with the median throughput from `repeats`, which are ordered by throughput,
+/// slowest first. Of an even number, returns the slower of the two in the middle. `None` if
+/// `repeats` is empty.
 fn median_repeat(repeats: &[usize]) -> Option<usize> {
     repeats.get(repeats.len().checked_sub(1)? / 2).copied()
 }
 
-/// Returns the completed repeats of a recommended setting, the slowest first.
+/// Returns the indices of the completed repeats of a recommended setting, the slowest first. Steps
+/// that a search for a rate tried on the way to its result are left out.
 fn repeats_of_recommendation(source: &SourceReport, recommendation: &Recommendation) -> Vec<usize> {
     let steps = &source.report.steps;
     let named = recommendation.steps.iter().copied();
@@ -81,8 +84,9 @@ fn repeats_of_recommendation(source: &SourceReport, recommendation: &Recommendat
     repeats
 }
 
-/// Chooses the completed step with the highest throughput. Of the steps of a search for a rate, only those
-/// that stand for its result are considered.
+/// Chooses the completed step with the highest throughput. Of the steps of a search for a rate,
+/// only those that stand for its result are considered. `None` if no completed step had a
+/// successful request.
 fn best_step(source: &SourceReport) -> Option<ChosenStep> {
     let measured = source.report.steps.iter().enumerate();
     let (step, _) = measured
@@ -100,8 +104,9 @@ fn best_step(source: &SourceReport) -> Option<ChosenStep> {
     })
 }
 
-/// Returns the indices of the completed steps with the setting of step `index`, including `index` itself.
-/// Steps that a search for a rate could not judge are left out.
+/// Returns the indices of the completed steps with the setting of step `index`, including `index`
+/// itself. Steps that a search for a rate tried on the way to its result are left out. Empty if
+/// there is no step `index`.
 pub(crate) fn repeats(source: &SourceReport, index: usize) -> Vec<usize> {
     let steps = &source.report.steps;
     let Some(chosen) = steps.get(index) else {
@@ -114,6 +119,7 @@ pub(crate) fn repeats(source: &SourceReport, index: usize) -> Vec<usize> {
 }
 
 /// Chooses the completed step with the most connections, up to the limit that the search found.
+/// `None` if no completed step had operations.
 fn largest_step_held(source: &SourceReport) -> Option<ChosenStep> {
     let report = &source.report;
     let bound = report.summary.limit.as_ref().map_or(f64::MAX, |l| l.value);

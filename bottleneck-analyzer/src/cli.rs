@@ -64,7 +64,7 @@ struct Analyze {
     /// Write no page
     #[arg(long)]
     no_html: bool,
-    /// Output on stdout: findings to read, or the assessment
+    /// Output on stdout: findings as text, or the assessment as JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Print nothing but errors
@@ -81,7 +81,7 @@ struct Analyze {
         default_missing_value = "strict"
     )]
     gate: Option<Strictness>,
-    /// Thresholds that replace the shipped ones
+    /// TOML file whose thresholds replace the shipped ones of the same names
     #[arg(long, value_name = "FILE")]
     thresholds: Option<PathBuf>,
 }
@@ -157,10 +157,10 @@ impl Strictness {
 }
 
 impl AnalyzerCli {
-    /// Runs the chosen command.
+    /// Runs the chosen command and returns how the program should exit.
     ///
-    /// # Errors
-    /// When a report cannot be read, or a result cannot be written.
+    /// # Errors Fails if a report or the thresholds cannot be read, if reports cannot be joined, if
+    /// an output is one of the inputs, or if a result cannot be written.
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         match &self.command {
             AnalyzerCommand::Analyze(analyze) => analyze.run(),
@@ -218,7 +218,9 @@ fn are_one_file(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// Returns an error if the output `path` is one of the reports that are analyzed.
+/// Checks that the output `path` is not one of the reports that are analyzed.
+///
+/// # Errors Fails with a usage error if it is one of them.
 fn refuse_to_overwrite(run: &RunReports, path: &Path) -> anyhow::Result<()> {
     let same = |source: &SourceReport| are_one_file(path, &source.path);
     if run.sources.iter().any(same) {

@@ -14,7 +14,8 @@ const GUARD: i32 = 3;
 /// Exit code of a tool that a signal interrupted.
 const INTERRUPTED: i32 = 130;
 
-/// Returns a sentence for each measurement that was planned and is missing.
+/// Returns a sentence for each measurement that was planned and is missing; empty if the run is
+/// complete.
 pub(crate) fn missing(facts: &RunFacts<'_>) -> Vec<String> {
     let run = facts.run;
     let mut missing = Vec::new();

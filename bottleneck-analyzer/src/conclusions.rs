@@ -4,7 +4,8 @@
 use crate::assessment::{ComponentKind, Confidence, EvidenceItem, Finding, RuledOut, Unknown};
 use crate::finding_draft::FindingDraft;
 
-/// Conclusions collected from the rules.
+/// Collector of the rules' conclusions: findings, checks that found nothing wrong, and open
+/// questions.
 #[derive(Debug, Default)]
 pub(crate) struct Conclusions {
     /// Findings, not yet ranked.

@@ -2,7 +2,8 @@
 
 use bench_cli::table;
 
-/// Formats `value` in the unit that the suffix of `name` gives: `_ns`, `_bytes`, `_per_s`, `_ratio`.
+/// Formats `value` in the unit that the end of `name` gives: `ns`, `bytes`, `bytes_per_s`, `per_s`
+/// or `ratio`; without a unit for other names.
 pub(crate) fn show(name: &str, value: f64) -> String {
     let ends = |suffix: &str| name.ends_with(suffix);
     if ends("bytes_per_s") {
@@ -20,7 +21,7 @@ pub(crate) fn show(name: &str, value: f64) -> String {
     }
 }
 
-/// Formats nanoseconds: `1.23 ms`, `45.0 µs`, `2.50 s`.
+/// Formats nanoseconds: `1.23 ms`, `45.0 µs`, `2.50 s`. A negative value counts as 0.
 pub(crate) fn duration_ns(ns: f64) -> String {
     table::duration_ns(ns.max(0.0) as u64)
 }
@@ -30,7 +31,7 @@ pub(crate) fn rate(per_s: f64) -> String {
     table::rate(per_s)
 }
 
-/// Formats bytes: `6.80 MiB`.
+/// Formats bytes: `6.80 MiB`. A negative value counts as 0.
 pub(crate) fn bytes(bytes: f64) -> String {
     table::bytes(bytes.max(0.0) as u64)
 }
@@ -43,7 +44,8 @@ pub(crate) fn percent(ratio: f64) -> String {
     table::ratio(ratio)
 }
 
-/// Formats a ratio as whole per cent: `37 %`.
+/// Formats a ratio as whole per cent: `37 %`; `under 1 %` if it is positive but below half a per
+/// cent.
 pub(crate) fn share(ratio: f64) -> String {
     if ratio > 0.0 && ratio < 0.005 {
         return "under 1 %".to_owned();
@@ -52,7 +54,7 @@ pub(crate) fn share(ratio: f64) -> String {
     format!("{:.0} %", (ratio * 100.0).round() + 0.0)
 }
 
-/// Formats a number without a unit.
+/// Formats a number without a unit, with two decimals at most and none from 100 on.
 pub(crate) fn plain(value: f64) -> String {
     if value.fract().abs() < 1e-9 && value.abs() < 1e15 {
         return format!("{value:.0}");

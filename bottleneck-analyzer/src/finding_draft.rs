@@ -58,7 +58,8 @@ impl FindingDraft {
         self
     }
 
-    /// Sets the impact: the share `ratio`, from 0 to 1, of the quantity `of` would be gained.
+    /// Sets the impact: the share `ratio` of the quantity `of` would be gained. The share is
+    /// limited to 0 to 1; one that is not finite leaves the finding without an impact.
     #[must_use]
     pub(crate) fn impact(mut self, ratio: f64, of: ImpactOf) -> Self {
         self.finding.impact = ratio.is_finite().then(|| Impact {
@@ -81,7 +82,8 @@ impl FindingDraft {
         self
     }
 
-    /// Adds the possible rise of throughput to the impact, as a share of the measured throughput.
+    /// Adds the possible rise of throughput to the impact, as a share of the measured throughput; a
+    /// rise that is not positive is dropped. Has no effect on a finding without an impact.
     #[must_use]
     pub(crate) fn raises_capacity(mut self, gain: Option<f64>) -> Self {
         if let Some(impact) = &mut self.finding.impact {
@@ -104,7 +106,7 @@ impl FindingDraft {
         self
     }
 
-    /// Adds `mark` to the id, for rules with several findings about one subject.
+    /// Adds `mark` to the end of the id, for rules with several findings about one subject.
     #[must_use]
     pub(crate) fn one_of_several(mut self, mark: &str) -> Self {
         let mark = mark.replace(':', ".");
@@ -112,28 +114,29 @@ impl FindingDraft {
         self
     }
 
-    /// Sets the confidence. It holds unless a warning spoils the evidence.
+    /// Sets the confidence. It stays unless the evidence is missing or spoiled by a warning.
     #[must_use]
     pub(crate) fn confidence(mut self, confidence: Confidence) -> Self {
         self.finding.confidence = confidence;
         self
     }
 
-    /// Adds evidence.
+    /// Adds evidence to what the finding already has.
     #[must_use]
     pub(crate) fn evidence(mut self, evidence: impl IntoIterator<Item = EvidenceItem>) -> Self {
         self.finding.evidence.extend(evidence);
         self
     }
 
-    /// Sets the id of the finding that causes this one.
+    /// Sets the id of the finding that causes this one; `None` removes it.
     #[must_use]
     pub(crate) fn parent(mut self, parent: Option<String>) -> Self {
         self.finding.parent = parent;
         self
     }
 
-    /// Sets the advice.
+    /// Sets the advice: the actions in order, the expected gain in words, and the reason why the
+    /// actions help.
     #[must_use]
     pub(crate) fn advice(
         mut self,
@@ -150,7 +153,8 @@ impl FindingDraft {
         self
     }
 
-    /// Marks the advice as one that needs a restart of the server or of the application.
+    /// Marks the advice as one that needs a restart of the server or of the application. Has no
+    /// effect before the advice is set.
     #[must_use]
     pub(crate) fn needs_restart(mut self) -> Self {
         if let Some(advice) = &mut self.finding.advice {
@@ -160,8 +164,9 @@ impl FindingDraft {
     }
 }
 
-/// Returns the confidence that `value` is past `threshold`: high if they differ by more than twice the
-/// `noise`, medium if by more than the noise, else low. All three have the same unit.
+/// Returns the confidence that the true value lies on the same side of `threshold` as `value`: high
+/// if they differ by more than twice the `noise`, medium if by more than the noise, else low. All
+/// three have the same unit.
 pub(crate) fn confidence_past(value: f64, threshold: f64, noise: f64) -> Confidence {
     let distance = (value - threshold).abs();
     if distance > 2.0 * noise {

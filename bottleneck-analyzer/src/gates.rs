@@ -82,7 +82,7 @@ enum Doubt {
     Spoiled,
 }
 
-/// Figure of a gate with its evidence.
+/// Measured figure that a gate judges, with its evidence.
 struct GateFigure {
     value: f64,
     doubt: Doubt,
@@ -114,7 +114,7 @@ impl GateFigure {
         self
     }
 
-    /// Returns true if the true figure is past the bound for certain.
+    /// Returns true if the true figure is certainly past the bound.
     fn fails(&self, bound: GateBound) -> bool {
         let is_sure = match bound {
             GateBound::AtMost(_) => matches!(self.doubt, Doubt::None | Doubt::TooSmall),
@@ -123,8 +123,8 @@ impl GateFigure {
         is_sure && !bound.holds(self.value)
     }
 
-    /// Returns the reason why it is not certain that the true figure is within the bound; `None` if it is.
-    /// Called for figures that do not fail.
+    /// Returns the reason why it is not certain that the true figure is within the bound; `None` if
+    /// it is certain. Valid only for figures for which [`GateFigure::fails`] is false.
     fn is_open(&self, bound: GateBound) -> Option<&'static str> {
         match (self.doubt, bound) {
             (Doubt::None, _) => None,
@@ -135,7 +135,7 @@ impl GateFigure {
     }
 }
 
-/// Name of a gate in ids, its name in words, and its unit.
+/// Name of a gate in ids, its name in words, and its unit, in this order.
 type GateNames<'a> = (&'a str, &'a str, &'a str);
 
 fn gate(
@@ -183,8 +183,9 @@ type Decision = (
     Vec<EvidenceItem>,
 );
 
-/// Decides a gate: it fails if a figure is certainly past the bound, and passes if all figures are
-/// certainly within.
+/// Decides a gate: it fails if a figure is certainly past the bound, passes if all figures are
+/// certainly within, and is unknown otherwise. Returns the outcome, its reason, the worst value and
+/// the evidence.
 fn decide(bound: GateBound, readings: Vec<GateReading>) -> Decision {
     let mut open = readings.iter().find_map(|r| r.as_ref().err().copied());
     if readings.is_empty() {
@@ -220,8 +221,8 @@ fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Gate> {
     ))
 }
 
-/// Judges the time to open a WebSocket connection, which is not part of an echo's time. `None` if there is no
-/// such gate for the component.
+/// Judges the time to open a WebSocket connection, which is not part of an echo's time. `None` if
+/// the chosen step sent no echoes over connections that it timed.
 fn connecting(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Gate> {
     let took = |step| requests::connecting(step, |h| h.percentiles_ns.p95);
     took(bench.operating_step()?.1)?;
@@ -236,7 +237,8 @@ fn connecting(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Gate> {
     ))
 }
 
-/// Iterates over the repeats of the operating point, interrupted ones left out.
+/// Iterates over the repeats of the operating point with their indices, incomplete ones included
+/// and interrupted ones left out; empty without an operating point.
 fn repeats<'s>(bench: &BenchFacts<'s>) -> impl Iterator<Item = (usize, &'s Step)> {
     let held = bench.choice.is_some();
     let judged = bench.judged_steps().filter(move |_| held);
@@ -295,8 +297,8 @@ fn errors(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Gate {
     gate(bench, names, bound, vec![reading])
 }
 
-/// Reads a figure in every repeat. `fields` are the labels and JSON pointers, inside the step, of its
-/// evidence.
+/// Reads a figure in every repeat; `missing` is the reason for a repeat without one. `fields` are
+/// the labels and JSON pointers, inside the step, of its evidence.
 fn of_repeats(
     bench: &BenchFacts<'_>,
     value: impl Fn(&Step) -> Option<f64>,

@@ -55,7 +55,8 @@ use std::process::ExitCode;
 
 use crate::cli::AnalyzerCli;
 
-/// Parses the command line and runs the command that it names.
+/// Parses the command line, runs the command that it names, and returns the exit code of the
+/// program.
 pub fn run() -> ExitCode {
     let cli: AnalyzerCli = bench_cli::parse();
     bench_cli::run("bottleneck-analyzer", || cli.run())

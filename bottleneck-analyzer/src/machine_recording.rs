@@ -20,7 +20,7 @@ pub(crate) struct OutsideProgram {
     /// Mean number of cores that all processes of the program used over the window. A process that existed
     /// during a part of the window counts with that part.
     pub(crate) cores: f64,
-    /// CPU use of the program's busiest process.
+    /// CPU use of the program's busiest process over the window, in cores.
     pub(crate) reading: SeriesReading,
 }
 
@@ -32,12 +32,13 @@ pub(crate) struct MachineRecording<'a> {
 }
 
 impl<'a> MachineRecording<'a> {
-    /// Returns the number of processors; `None` if it was not recorded.
+    /// Returns the number of processors of the machine; `None` if it was not recorded.
     pub(crate) fn cores(self) -> Option<f64> {
         self.source.report.environment.cores.map(|n| n as f64)
     }
 
-    /// Reads the machine-wide series `name` over `window`; `None` if most of it was not recorded.
+    /// Reads the machine-wide series `name` over the measured part of `window`; `None` if there is
+    /// no such series or most of that time was not recorded.
     pub(crate) fn read(self, name: &str, window: Window) -> Option<SeriesReading> {
         let all = self.source.report.series.iter().enumerate();
         all.filter(|(_, s)| s.name == name && s.labels.is_empty())
@@ -45,8 +46,9 @@ impl<'a> MachineRecording<'a> {
             .filter(|reading| reading.covers_enough_of(&measured(window)))
     }
 
-    /// Reads the series called `name` that has the highest mean over `window`, such as the series of the
-    /// busiest disk. Series of single cores are left out.
+    /// Reads the series called `name` that has the highest mean over the measured part of `window`,
+    /// such as the series of the busiest disk. Series of single cores are left out. `None` if most
+    /// of that time was not recorded.
     pub(crate) fn busiest_of(
         self,
         name: &str,
@@ -59,7 +61,8 @@ impl<'a> MachineRecording<'a> {
             .max_by(|a, b| a.1.mean.total_cmp(&b.1.mean))
     }
 
-    /// Reads every series called `name` over `window`.
+    /// Reads every series called `name` over the measured part of `window`, also those that cover
+    /// only some of it. Series without a sample there are left out.
     pub(crate) fn all(self, name: &str, window: Window) -> Vec<(&'a Series, SeriesReading)> {
         let all = self.source.report.series.iter().enumerate();
         all.filter(|(_, s)| s.name == name)
@@ -91,8 +94,9 @@ impl<'a> MachineRecording<'a> {
         (allowed > 0.0 && allowed < self.cores()?).then_some((allowed, evidence))
     }
 
-    /// Returns the mean number of cores that servers of `component` used over `window`. Servers are
-    /// recognized by the names of their processes. `None` if no such process was recorded.
+    /// Returns the mean number of cores that servers of `component` used over the measured part of
+    /// `window`. Servers are recognized by the names of their processes. `None` if no such process
+    /// was recorded.
     pub(crate) fn cores_of_server(self, component: ComponentKind, window: Window) -> Option<f64> {
         let processes = self.processes(window);
         let serving = processes.iter().filter(|(s, _)| {
@@ -104,15 +108,16 @@ impl<'a> MachineRecording<'a> {
         (!used.is_empty()).then(|| used.iter().sum())
     }
 
-    /// Returns the number of processes called `name` that were recorded over `window`.
+    /// Returns the number of processes called `name` that were recorded in the measured part of
+    /// `window`.
     pub(crate) fn processes_called(self, name: &str, window: Window) -> usize {
         let all = self.processes(window);
         let called = |s: &Series| s.labels.get("name").is_some_and(|n| n == name);
         all.iter().filter(|(s, _)| called(s)).count()
     }
 
-    /// Returns the mean number of cores that programs of the run used over `window`. `server` is the name of
-    /// the server's process, if known.
+    /// Returns the mean number of cores that programs of the run used over the measured part of
+    /// `window`. `server` is the name of the server's process, if known.
     pub(crate) fn cores_of_participants(self, window: Window, server: Option<&str>) -> f64 {
         let recorded_ns = self.recorded_ns(window);
         let processes = self.processes(window).into_iter();
@@ -123,8 +128,8 @@ impl<'a> MachineRecording<'a> {
         taking_part.map(|(_, r)| r.cores_over(recorded_ns)).sum()
     }
 
-    /// Returns the programs that take no part in the run, the busiest first. `server` is the name of
-    /// the server's process, if known.
+    /// Returns the programs that take no part in the run and ran in the measured part of `window`,
+    /// the busiest first. `server` is the name of the server's process, if known.
     pub(crate) fn outsiders(self, window: Window, server: Option<&str>) -> Vec<OutsideProgram> {
         let recorded_ns = self.recorded_ns(window);
         let mut found: Vec<OutsideProgram> = self
@@ -153,7 +158,8 @@ impl<'a> MachineRecording<'a> {
         by_name
     }
 
-    /// Returns the sample that is nearest to the mean of `reading` as evidence. Its label tells the mean.
+    /// Returns the sample that is nearest to the mean of `reading` as evidence. The label begins
+    /// with `what` and contains the mean. `None` if the report has no such sample.
     pub(crate) fn typical_sample(self, what: &str, reading: SeriesReading) -> Option<EvidenceItem> {
         let name = &self.source.report.series.get(reading.series)?.name;
         let label = format!(
@@ -165,14 +171,15 @@ impl<'a> MachineRecording<'a> {
         self.source.evidence(label, &pointer)
     }
 
-    /// Returns the highest sample of a reading as evidence.
+    /// Returns the highest sample of `reading` as evidence, labelled `what`; `None` if the report
+    /// has no such sample.
     pub(crate) fn peak_sample(self, what: &str, reading: SeriesReading) -> Option<EvidenceItem> {
         let pointer = format!("/series/{}/max/{}", reading.series, reading.peak);
         self.source
             .evidence(format!("{what}: highest sample"), &pointer)
     }
 
-    /// Returns the window of the whole recording.
+    /// Returns the window from the start of the recording to its last sample, all of it measured.
     pub(crate) fn whole(self) -> Window {
         let start_ns = self.source.report.clock.monotonic_ns;
         let last = self
@@ -194,7 +201,8 @@ impl<'a> MachineRecording<'a> {
         self.all("process.cpu_cores", window)
     }
 
-    /// Returns the length of the sampling interval that contains `at_ns`, in nanoseconds.
+    /// Returns the length of the sampling interval that contains the instant `at_ns`, in
+    /// nanoseconds; `None` if no interval contains it.
     fn tick_ns(self, at_ns: u64) -> Option<u64> {
         let mut ticks = self.series(BUSY)?.spans();
         let (_, tick, _) = ticks.find(|(_, tick, _)| at_ns <= tick.end)?;
@@ -206,7 +214,8 @@ impl<'a> MachineRecording<'a> {
         all.find(|s| s.name == name && s.labels.is_empty())
     }
 
-    /// Returns for how many nanoseconds of the measured part of `window` there are recorded samples.
+    /// Returns for how many nanoseconds of the measured part of `window` there are recorded
+    /// samples; the whole length of that part if there are none.
     fn recorded_ns(self, window: Window) -> u64 {
         let window = measured(window);
         let whole = window.end.saturating_sub(window.start);

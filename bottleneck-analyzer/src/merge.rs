@@ -59,7 +59,8 @@ pub(crate) fn merge(reports: Vec<(PathBuf, Report)>) -> Result<Report, MergeErro
     Ok(report)
 }
 
-/// Returns the configuration entry that lists the joined reports.
+/// Returns the configuration entry `workers_joined`, which lists the joined reports with their
+/// clock errors and the differences between their hosts.
 fn joined(workers: &[WorkerReport]) -> serde_json::Value {
     let each = workers.iter().map(|worker| {
         let mut told = serde_json::json!({
@@ -83,6 +84,8 @@ fn joined(workers: &[WorkerReport]) -> serde_json::Value {
 }
 
 /// Adds up step `n` of all workers that have such a step.
+///
+/// # Errors Fails if two histograms cannot be added.
 fn step(workers: &[WorkerReport], n: usize) -> Result<Step, HistogramError> {
     let told = workers.iter().filter_map(|w| w.report.steps.get(n));
     let parts: Vec<&Step> = told.collect();
@@ -120,8 +123,8 @@ fn step(workers: &[WorkerReport], n: usize) -> Result<Step, HistogramError> {
     Ok(whole)
 }
 
-/// Returns the figures that can be computed for the whole load. The other figures of a worker describe only
-/// its share.
+/// Returns the figures that can be computed for the whole load: `carried_ratio` and the arrivals
+/// not made. The other figures of a worker describe only its share and are dropped.
 fn figures(whole: &Step, parts: &[&Step], loaded: &[&Step], n: u64) -> BTreeMap<String, f64> {
     let carried = whole.carried_ratio();
     let told = parts
@@ -140,6 +143,8 @@ fn figures(whole: &Step, parts: &[&Step], loaded: &[&Step], n: u64) -> BTreeMap<
 }
 
 /// Adds up the segments of the load's curve, by name, over all workers that have the segment.
+///
+/// # Errors Fails if two histograms cannot be added.
 fn segments(parts: &[&Step]) -> Result<Vec<StepSegment>, HistogramError> {
     let longest = parts.iter().max_by_key(|step| step.segments.len());
     let named = longest.map_or(&[][..], |step| &step.segments);
@@ -207,7 +212,7 @@ fn end(parts: &[&Step], reports: u64, workers: u64) -> StepEnd {
     }
 }
 
-/// Returns the series of all workers, each labelled with the number of its worker.
+/// Returns the series of all workers, each with the number of its worker as the label `worker`.
 fn series(workers: &[WorkerReport]) -> Vec<bench_report::Series> {
     let each = workers.iter().flat_map(|worker| {
         let name = worker.worker.i.to_string();
@@ -217,7 +222,8 @@ fn series(workers: &[WorkerReport]) -> Vec<bench_report::Series> {
     each.collect()
 }
 
-/// Returns the warnings of all workers, and one for each worker whose report or steps are missing.
+/// Returns the warnings of all workers, each with the number of its worker, after one warning for
+/// each worker whose report or steps are missing.
 fn warnings(workers: &[WorkerReport], steps: &[Step]) -> Vec<Warning> {
     let mut all = missing_load::warnings(workers, steps);
     for worker in workers {

@@ -10,8 +10,9 @@ use crate::series_reading::measured_intervals;
 use crate::source_report::SourceReport;
 use crate::sweep::describe_setting;
 
-/// Describes the operating point of a bench; `None` without one. Percentiles are those of the worst repeat;
-/// other figures are of all repeats.
+/// Describes the operating point of a bench; `None` without one. Percentiles are those of the worst
+/// repeat, the throughput is that of the chosen step, and other figures cover all completed
+/// repeats.
 pub(crate) fn describe(bench: &BenchFacts<'_>) -> Option<OperatingPoint> {
     let (choice, source) = (bench.choice.as_ref()?, bench.source);
     let (index, step) = bench.operating_step()?;
@@ -91,7 +92,8 @@ fn spread(bench: &BenchFacts<'_>) -> Option<RepeatSpread> {
     })
 }
 
-/// Returns the interval with the lowest throughput in the measured parts of all repeats.
+/// Returns the interval with the lowest throughput in the measured parts of all repeats; `None` if
+/// the report has no timeline of the throughput there.
 fn worst_interval(bench: &BenchFacts<'_>) -> Option<WorstInterval> {
     let of_run = |name: &str| {
         let mut all = bench.source.report.series.iter();

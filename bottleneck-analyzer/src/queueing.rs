@@ -20,8 +20,9 @@ pub(crate) fn erlang_wait_ns(servers: f64, rate_per_s: f64, service_ns: f64) -> 
     Some(waits * service_ns / (servers - offered))
 }
 
-/// Returns the utilisation of a single server with a closed population of `population` customers, of
-/// which `waiting` queue on average (the machine-repairman model, M/M/1//N).
+/// Returns the utilisation, from 0 to 1, of a single server with a closed population of
+/// `population` customers, of which `waiting` queue on average (the machine-repairman model,
+/// M/M/1//N).
 pub(crate) fn utilisation_behind(population: f64, waiting: f64) -> f64 {
     let population = population.round().max(1.0) as u64;
     let (mut low, mut high) = (-6.0_f64, 6.0_f64);
@@ -37,8 +38,9 @@ pub(crate) fn utilisation_behind(population: f64, waiting: f64) -> f64 {
     repairman(population, low.exp()).0
 }
 
-/// Returns the utilisation of the server and the mean number of customers in the queue, without the one being
-/// served. `ratio` is service time ÷ the time for which a customer stays away.
+/// Returns the utilisation of the server, from 0 to 1, and the mean number of customers in the
+/// queue, without the one being served, for `population` customers. `ratio` is service time ÷ the
+/// time for which a customer stays away.
 fn repairman(population: u64, ratio: f64) -> (f64, f64) {
     // The sum of N! ÷ (N − n)! × ratio^n over n, by Horner's scheme from the inside.
     let weights = (1..=population).fold(1.0, |sum: f64, n| 1.0 + n as f64 * ratio * sum);

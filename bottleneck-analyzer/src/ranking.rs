@@ -6,8 +6,9 @@ use std::cmp::Ordering;
 
 use crate::assessment::{Finding, FindingKind, ImpactOf};
 
-/// Ranks findings. Removes a finding's `parent` if that finding does not exist, or if the parent is doubtful
-/// and the finding is not.
+/// Sorts findings: problems, information, then doubtful ones, each by score, and symptoms after
+/// their cause. Removes a finding's `parent` if that finding does not exist, or if the parent is
+/// doubtful and the finding is not.
 pub(crate) fn rank(mut findings: Vec<Finding>) -> Vec<Finding> {
     let known: Vec<(String, bool)> = findings
         .iter()
@@ -35,7 +36,8 @@ pub(crate) fn rank(mut findings: Vec<Finding>) -> Vec<Finding> {
     ranked
 }
 
-/// Adds a finding and, after it, the findings that it causes.
+/// Appends a finding to `ranked` and, after it, those of `children` that it causes, in turn with
+/// theirs.
 fn place_with_symptoms(finding: Finding, children: &[Finding], ranked: &mut Vec<Finding>) {
     let id = finding.id.clone();
     ranked.push(finding);

@@ -6,8 +6,8 @@
 use bench_report::histogram::Percentiles;
 use bench_report::{FoundRate, RateSearchEnd, RateVerdict, Report};
 
-/// Returns true if step `index` shows the limit of its setting. A step of a search does so only if the search
-/// found a limit and the step stands for its result.
+/// Returns true if step `index` shows the limit of its setting. A step of a search does so only if
+/// the search found a limit and the step stands for its result; a step of no search always does.
 pub(crate) fn shows_limit(report: &Report, index: usize) -> bool {
     let found = report.summary.search_of_step(index);
     found.is_none_or(|(_, search, tried)| {
@@ -37,7 +37,7 @@ pub(crate) fn verdict(report: &Report, index: usize) -> Option<&'static str> {
 pub(crate) struct LatencyBound {
     /// Name of the percentile, as in `p99`.
     pub(crate) name: &'static str,
-    /// Quantile, 0..1.
+    /// Percentile as a quantile from 0 to 1, as 0.99 for `p99`.
     pub(crate) quantile: f64,
     /// Time below which the percentile must stay, in nanoseconds.
     pub(crate) below_ns: f64,

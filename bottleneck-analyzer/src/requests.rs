@@ -12,21 +12,23 @@ use crate::thresholds::Objectives;
 /// Name of the operation that counts as the request of a WebSocket bench.
 const ECHO: &str = "echo";
 
-/// Iterates over the operations that are requests, with their names.
+/// Iterates over the operations that are requests, with their names. In a step with echoes only
+/// these are.
 pub(crate) fn request_operations(step: &Step) -> impl Iterator<Item = (&String, &Operation)> {
     let echoes = step.operations.contains_key(ECHO);
     let all = step.operations.iter();
     all.filter(move |(name, _)| !echoes || *name == ECHO)
 }
 
-/// Returns the number of successful requests per second.
+/// Returns the number of successful requests per second in the measured part of a step.
 pub(crate) fn throughput_per_s(step: &Step) -> f64 {
     request_operations(step)
         .map(|(_, o)| o.throughput_per_s)
         .sum()
 }
 
-/// Returns the share of requests that failed or were not answered; `None` if no request was made.
+/// Returns the share of requests that failed or were not answered, from 0 to 1; `None` if no
+/// request was made.
 pub(crate) fn error_ratio(step: &Step) -> Option<f64> {
     match step.operations.get(ECHO) {
         Some(echo) => echo.error_ratio(),
@@ -34,8 +36,8 @@ pub(crate) fn error_ratio(step: &Step) -> Option<f64> {
     }
 }
 
-/// Returns the share of requests that failed or were not answered, over all `steps` together; `None` if no
-/// request was made.
+/// Returns the share of requests that failed or were not answered, from 0 to 1, over all `steps`
+/// together; `None` if no request was made.
 pub(crate) fn error_ratio_of<'s>(steps: impl Iterator<Item = &'s Step>) -> Option<f64> {
     let (mut unsuccessful, mut attempted) = (0, 0);
     for (_, operation) in steps.flat_map(request_operations) {
@@ -53,11 +55,11 @@ pub(crate) struct OperationPercentile<'a> {
     /// Histogram that the value was read from: `with_censored` if some requests were never answered, else
     /// `response`, else `call`.
     pub(crate) field: &'static str,
-    /// Value in nanoseconds.
+    /// Value of the percentile in nanoseconds.
     pub(crate) ns: u64,
     /// True if `ns` is a lower bound, because the percentile falls among requests that were never answered.
     pub(crate) at_least: bool,
-    /// Number of samples of the operation.
+    /// Number of samples of the operation, unanswered requests included if `ns` covers them.
     pub(crate) count: u64,
 }
 
@@ -86,13 +88,15 @@ impl<'a> OperationPercentile<'a> {
         })
     }
 
-    /// Returns the label for evidence: `p90 of read`.
+    /// Returns the label for evidence about percentile `which`: `p90 of read`, with `, at least`
+    /// added for a lower bound.
     pub(crate) fn label(&self, which: &str) -> String {
         let bound = if self.at_least { ", at least" } else { "" };
         format!("{which} of {}{bound}", self.operation)
     }
 
-    /// Returns the JSON pointer to percentile `which` in the report, if the value is of step `step`.
+    /// Returns the JSON pointer to percentile `which` (as in `p99`) in the report. `step` is the
+    /// index of the step that the value was read from.
     pub(crate) fn pointer(&self, step: usize, which: &str) -> String {
         format!(
             "/steps/{step}/operations/{}/{}/percentiles_ns/{which}",
@@ -126,30 +130,30 @@ fn name_of(percentile: PercentileFn) -> &'static str {
     Percentiles::LEVELS.get(place).map_or("", |(name, _)| name)
 }
 
-/// Returns the response time of an operation, or its call time if it has no response time. The name is that
-/// of the report's field.
+/// Returns the response times of an operation, or its call times if it has no response times, with
+/// the name of the report's field. `None` if no request finished.
 pub(crate) fn latency(operation: &Operation) -> Option<(&'static str, &Histogram)> {
     let response = operation.response.as_ref().map(|h| ("response", h));
     response.or_else(|| operation.call.as_ref().map(|h| ("call", h)))
 }
 
-/// Returns the longest time of a request, in nanoseconds. A request without an answer counts with the time
-/// until it was given up.
+/// Returns the longest time of a request, in nanoseconds. A request without an answer counts with
+/// the time until it was given up. `None` if no request was timed.
 pub(crate) fn longest_ns(step: &Step) -> Option<u64> {
     let answered = request_operations(step).filter_map(|(_, o)| Some(latency(o)?.1));
     let cut_off = request_operations(step).filter_map(|(_, o)| o.unfinished.as_ref());
     answered.chain(cut_off).map(|h| h.max_ns).max()
 }
 
-/// Returns a percentile of the time to open a connection. `None` for steps that send no echoes over
-/// connections.
+/// Returns a percentile of the time to open a connection. `None` for steps that opened no
+/// connection or sent no echoes.
 pub(crate) fn connecting(step: &Step, percentile: PercentileFn) -> Option<OperationPercentile<'_>> {
     let (name, connect) = step.operations.get_key_value("connect")?;
     step.operations.get(ECHO)?;
     OperationPercentile::new(name, connect, percentile)
 }
 
-/// Reads one percentile of a distribution, in nanoseconds.
+/// Function that reads one percentile of a distribution, in nanoseconds.
 pub(crate) type PercentileFn = fn(&CensoredPercentiles) -> u64;
 
 /// Returns the latency objective of a component: the name of the percentile, the function that reads it, and
@@ -168,8 +172,8 @@ pub(crate) fn latency_objective(
     }
 }
 
-/// Returns the percentile of the step's slowest operation. Operations with less than a hundredth of the
-/// samples are left out.
+/// Returns the percentile of the step's slowest operation. Operations with less than a hundredth of
+/// the samples are left out. `None` if no request was timed.
 pub(crate) fn slowest(step: &Step, percentile: PercentileFn) -> Option<OperationPercentile<'_>> {
     let all: Vec<OperationPercentile> = request_operations(step)
         .filter_map(|(name, operation)| OperationPercentile::new(name, operation, percentile))
@@ -180,7 +184,8 @@ pub(crate) fn slowest(step: &Step, percentile: PercentileFn) -> Option<Operation
         .max_by_key(|latency| latency.ns)
 }
 
-/// Returns the highest percentile among `steps`, with the index of its step.
+/// Returns the highest percentile among `steps`, with the index of its step; `None` if no request
+/// was timed.
 pub(crate) fn slowest_of<'s>(
     steps: impl Iterator<Item = (usize, &'s Step)>,
     percentile: PercentileFn,

@@ -7,7 +7,7 @@ use crate::run_reports::RunReports;
 use crate::series_reading::SeriesReading;
 use crate::thresholds::Thresholds;
 
-/// Facts of one run.
+/// Facts of one run: its reports, joined, and the thresholds.
 #[derive(Debug)]
 pub(crate) struct RunFacts<'a> {
     /// Reports of the run.
@@ -35,8 +35,9 @@ impl<'a> RunFacts<'a> {
         }
     }
 
-    /// Reads the series `name` of the machine over each operating point and over the whole recording. Returns
-    /// the reading with the highest mean, so that a short episode is not averaged away.
+    /// Reads the series `name` of the machine over each operating point and over the whole
+    /// recording. Returns the reading with the highest mean, so that a short episode is not
+    /// averaged away. `None` if the series was not recorded.
     pub(crate) fn highest_machine_reading(&self, name: &str) -> Option<SeriesReading> {
         let machine = self.machine?;
         let steps = self.benches.iter().filter_map(BenchFacts::operating_step);

@@ -14,7 +14,7 @@ use crate::source_report::SourceReport;
 /// All reports of one run.
 #[derive(Debug, Clone)]
 pub(crate) struct RunReports {
-    /// Reports in a fixed order: benches first.
+    /// Reports in a fixed order: benches first, then the recording of the machine.
     pub(crate) sources: Vec<SourceReport>,
     /// Parts that the manifests in the directories planned.
     pub(crate) parts: Vec<Part>,
@@ -25,10 +25,11 @@ pub(crate) struct RunReports {
 }
 
 impl RunReports {
-    /// Reads the reports of one run from directories and single files.
+    /// Reads the reports of one run from directories and single files, with the manifests beside
+    /// them. Each file is read once.
     ///
-    /// # Errors
-    /// If a path is missing or holds no report, or if the reports do not belong together.
+    /// # Errors Fails if a path is missing or holds no report, if a report cannot be read, or if
+    /// the reports do not belong together.
     pub(crate) fn load(paths: &[PathBuf]) -> Result<Self, RunError> {
         let mut sources = Vec::new();
         let mut parts = Vec::new();
@@ -59,7 +60,8 @@ impl RunReports {
         Ok(run)
     }
 
-    /// Returns the id of the run. If the reports have different ids, returns the name of the directory.
+    /// Returns the id of the run. If the reports have different ids, returns the name of the
+    /// directory; empty without a report.
     pub(crate) fn id(&self) -> String {
         let of_reports = self.sources.iter().map(|s| &s.report.run_id);
         let mut names = of_reports.chain(self.parts.iter().map(|part| &part.run_id));
@@ -72,27 +74,28 @@ impl RunReports {
         name.map_or(first, |name| name.to_string_lossy().into_owned())
     }
 
-    /// Returns the report with the recording of the machine.
+    /// Returns the report with the recording of the machine; `None` if the run has none.
     pub(crate) fn machine(&self) -> Option<&SourceReport> {
         self.sources
             .iter()
             .find(|s| s.component() == Some(ComponentKind::Machine))
     }
 
-    /// Iterates over the reports of the benches.
+    /// Iterates over the reports of the benches, leaving out the recording of the machine.
     pub(crate) fn benches(&self) -> impl Iterator<Item = &SourceReport> {
         self.sources
             .iter()
             .filter(|s| s.component() != Some(ComponentKind::Machine))
     }
 
-    /// Returns the report whose name the part of the manifest gives. It may have been written by another run.
+    /// Returns the report whose name the part of the manifest gives; `None` if it was not read.
+    /// Another run may have written it.
     pub(crate) fn report_of(&self, part: &Part) -> Option<&SourceReport> {
         self.sources.iter().find(|source| wrote(part, source))
     }
 
-    /// Adds notes about reports that no manifest names: left by an earlier run, written by an earlier
-    /// version, or copied into the directory.
+    /// Adds notes about reports that no manifest names: left by an earlier run, written by an
+    /// earlier version, or copied into the directory. Adds none if there is no manifest.
     fn note_what_no_manifest_names(&mut self) {
         if self.parts.is_empty() {
             return;
@@ -159,7 +162,8 @@ impl RunReports {
     }
 }
 
-/// Returns true if the part of the manifest names this report.
+/// Returns true if the part of the manifest names this report, by its absolute path or by its file
+/// name.
 fn wrote(part: &Part, source: &SourceReport) -> bool {
     if Path::new(&part.report).is_absolute() {
         let real = |path: &Path| path.canonicalize().ok();
@@ -168,8 +172,10 @@ fn wrote(part: &Part, source: &SourceReport) -> bool {
     part.report == source.file
 }
 
-/// Reads the planned parts from the manifest of a directory. For a single file: the parts that name this
-/// file.
+/// Reads the planned parts from the manifest of a directory. For a single file: the parts that name
+/// this file. Empty without a manifest.
+///
+/// # Errors Fails if the manifest cannot be read.
 fn parts_at(path: &Path) -> Result<Vec<Part>, RunError> {
     if path.is_dir() {
         return Ok(manifest::read(path)?);
@@ -181,6 +187,9 @@ fn parts_at(path: &Path) -> Result<Vec<Part>, RunError> {
 }
 
 /// Reads the reports at `path`, and those outside of it that `parts` name by absolute paths.
+/// Assessments are skipped.
+///
+/// # Errors Fails if `path` does not exist, or if a file cannot be read as a report.
 fn sources_at(path: &Path, parts: &[Part]) -> Result<Vec<SourceReport>, RunError> {
     if !path.exists() {
         return Err(RunError::Missing(path.to_owned()));
@@ -203,7 +212,10 @@ fn sources_at(path: &Path, parts: &[Part]) -> Result<Vec<SourceReport>, RunError
     Ok(found)
 }
 
-/// Lists the JSON files of a directory that may be reports.
+/// Lists the JSON files of a directory that may be reports: hidden files and `assessment.json` are
+/// left out.
+///
+/// # Errors Fails if the directory cannot be listed.
 fn candidates(directory: &Path) -> Result<Vec<PathBuf>, RunError> {
     let list = |source| RunError::List {
         path: directory.to_owned(),
@@ -230,8 +242,10 @@ fn directory_of(paths: &[PathBuf]) -> PathBuf {
     parent.unwrap_or_else(|| Path::new(".")).to_owned()
 }
 
-/// Checks that the reports belong together: all of one boot of one host, and of one run or one directory.
-/// Returns notes about reports whose clocks cannot be compared.
+/// Checks that the reports belong together: all of known tools, of one boot of one host, and of one
+/// run or one directory. Returns notes about reports whose clocks cannot be compared.
+///
+/// # Errors Fails at the first report that does not belong to the others.
 fn belong_together(sources: &[SourceReport]) -> Result<Vec<String>, RunError> {
     let mut notes = Vec::new();
     if let Some(outsider) = sources.iter().find(|s| s.component().is_none()) {

@@ -7,41 +7,46 @@ use bench_report::{Series, Window};
 /// Share of a window. If points cover at least this share, the reading stands for the whole window.
 const COVERED: f64 = 0.5;
 
-/// Divisor of an interval's length: the interval may extend beyond the measured part by this fraction,
-/// because a bench reads its counters slightly late.
+/// Divisor of an interval's length. The interval may extend beyond the measured part by this
+/// fraction (a fiftieth) of its length, because a bench reads its counters slightly late.
 const OUTSIDE: u64 = 50;
 
-/// Point of a series: its index, the time that it covers in nanoseconds, and its mean.
+/// Point of a series: its index, the time that it covers in nanoseconds on the monotonic clock, and
+/// its mean.
 pub(crate) type PointSpan = (usize, Range<u64>, f64);
 
-/// Summary of a series over a window.
+/// Summary of a series over a window of time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct SeriesReading {
-    /// Index into the recording's `series`.
+    /// Index into the recording's `series` of the series that was read.
     pub(crate) series: usize,
-    /// Mean over the recorded part of the window, each point weighted by its overlap with the window.
+    /// Mean over the recorded part of the window, in the unit of the series. Each point is weighted
+    /// by its overlap with the window.
     pub(crate) mean: f64,
-    /// Highest sample in the window.
+    /// Highest sample of the points that lie mostly in the window, in the unit of the series; of
+    /// all points if none does.
     pub(crate) max: f64,
-    /// Number of points in the window.
+    /// Number of points that overlap the window.
     pub(crate) samples: usize,
     /// Length of the part of the window that the points cover, in nanoseconds.
     pub(crate) covered_ns: u64,
     /// Index of the point whose mean is nearest to `mean`.
     pub(crate) typical: usize,
-    /// Index of the point with the highest sample.
+    /// Index of the point with the sample `max`.
     pub(crate) peak: usize,
 }
 
 impl SeriesReading {
-    /// Reads `series`, whose index in the recording is `index`; `None` if no point lies in the window.
+    /// Reads `series`, whose index in the recording is `index`; `None` if no point overlaps
+    /// `window`, which is in nanoseconds on the monotonic clock.
     pub(crate) fn over(index: usize, series: &Series, window: &Range<u64>) -> Option<Self> {
         let spans: Vec<PointSpan> = series.spans().collect();
         Self::from_spans(index, series, &spans, window)
     }
 
-    /// Reads `series`, whose index in the recording is `index`. `spans` are the times that its points cover.
-    /// `None` if no point lies in the window.
+    /// Reads `series`, whose index in the recording is `index`. `spans` are the times that its
+    /// points cover, in place of those that follow from the series. `None` if no point overlaps
+    /// `window`.
     pub(crate) fn from_spans(
         index: usize,
         series: &Series,
@@ -76,13 +81,13 @@ impl SeriesReading {
         })
     }
 
-    /// Returns true if the points cover enough of `window` to stand for all of it.
+    /// Returns true if the points cover half of `window` or more, enough to stand for all of it.
     pub(crate) fn covers_enough_of(&self, window: &Range<u64>) -> bool {
         self.covered_ns as f64 >= COVERED * (window.end - window.start) as f64
     }
 
-    /// Returns the mean number of cores that a process used over `recorded_ns` nanoseconds. Time in which the
-    /// process did not exist counts as 0.
+    /// Returns the mean number of cores that a process used over `recorded_ns` nanoseconds, for a
+    /// reading of the process's cores. Time in which the process did not exist counts as 0.
     pub(crate) fn cores_over(&self, recorded_ns: u64) -> f64 {
         self.mean * self.covered_ns as f64 / recorded_ns.max(self.covered_ns).max(1) as f64
     }

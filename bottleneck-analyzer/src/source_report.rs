@@ -29,8 +29,8 @@ pub(crate) struct SourceReport {
 impl SourceReport {
     /// Reads the report at `path`.
     ///
-    /// # Errors
-    /// As [`store::load`].
+    /// # Errors Fails in the same cases as [`store::load`]: the file cannot be read, or is not a
+    /// report of a known schema.
     pub(crate) fn load(path: &Path) -> Result<Self, StoreError> {
         let report = store::load(path)?;
         let raw = store::load_json(path)?;
@@ -54,13 +54,14 @@ impl SourceReport {
         }
     }
 
-    /// Returns the report's title as shown to people: `PostgreSQL sweep`.
+    /// Returns the report's title as shown to people, component and scenario: `PostgreSQL sweep`.
     pub(crate) fn title(&self) -> String {
         let component = self.component().unwrap_or(ComponentKind::Machine);
         format!("{} {}", component.title(), self.report.scenario)
     }
 
-    /// Returns the value at `pointer` as evidence; `None` if the report has no single value there.
+    /// Returns the value at the JSON pointer `pointer` as evidence called `label`; `None` if the
+    /// report has no single value there.
     pub(crate) fn evidence(&self, label: impl Into<String>, pointer: &str) -> Option<EvidenceItem> {
         let value = self.raw.pointer(pointer)?;
         if value.is_object() || value.is_array() || value.is_null() {
@@ -76,8 +77,8 @@ impl SourceReport {
         })
     }
 
-    /// Returns the numbers of requests in step `index` as evidence: successful ones, failed ones by kind,
-    /// unanswered ones.
+    /// Returns the numbers of requests in step `index` as evidence, for each operation: successful
+    /// ones, failed ones by kind, unanswered ones. Empty if there is no such step.
     pub(crate) fn outcomes(&self, index: usize) -> Vec<EvidenceItem> {
         let Some(step) = self.report.steps.get(index) else {
             return Vec::new();

@@ -20,16 +20,19 @@ const TOLD: f64 = 0.01;
 pub(crate) struct StepCpuUse {
     /// Number of processors of the machine.
     pub(crate) cores: f64,
-    /// Number of processors that server and generator may use; absent unless a quota or an affinity allows
-    /// fewer than the machine has.
+    /// Number of processors that server and generator may use; `None` unless a quota or an affinity
+    /// allows fewer than the machine has.
     pub(crate) allowed_cores: Option<f64>,
-    /// Share of the machine's CPU that was busy, as recorded.
+    /// Reading of the machine's busy share of the CPU over the measured part of the step, from 0 to
+    /// 1.
     pub(crate) busy: SeriesReading,
-    /// Share of the CPU time that the hypervisor gave to other guests; absent if it was not recorded.
+    /// Reading of the share of the CPU time that the hypervisor gave to other guests; `None` if it
+    /// was not recorded.
     pub(crate) stolen: Option<SeriesReading>,
-    /// Share that the server used; absent if neither the bench nor the recording measured it.
+    /// Share of the machine's CPU that the server used; `None` if neither the bench nor the
+    /// recording measured it.
     pub(crate) server_ratio: Option<f64>,
-    /// Share that the generator used.
+    /// Share of the machine's CPU that the generator used.
     pub(crate) generator_ratio: f64,
     /// Evidence that the shares rest on.
     pub(crate) evidence: Vec<EvidenceItem>,
@@ -47,7 +50,8 @@ pub(crate) enum CpuOwner {
 }
 
 impl StepCpuUse {
-    /// Reads the CPU use during step `index`; `None` if the machine was not recorded at that time.
+    /// Reads the CPU use during the measured part of step `index`; `None` if the machine was not
+    /// recorded at that time.
     pub(crate) fn of_step(
         source: &SourceReport,
         index: usize,
@@ -95,23 +99,26 @@ impl StepCpuUse {
         })
     }
 
-    /// Returns the busy share of the machine: the recorded one, or the known use of server and generator if
-    /// that is larger.
+    /// Returns the busy share of the machine, from 0 to 1: the recorded one, or the known use of
+    /// server and generator if that is larger.
     pub(crate) fn busy_ratio(&self) -> f64 {
         self.busy.mean.max(self.known_ratio())
     }
 
-    /// Returns the share of the CPU time that the hypervisor did not give to other guests.
+    /// Returns the share of the CPU time that the hypervisor did not give to other guests, from 0
+    /// to 1; 1 if that was not recorded.
     pub(crate) fn left_ratio(&self) -> f64 {
         1.0 - self.stolen.map_or(0.0, |stolen| stolen.mean)
     }
 
-    /// Returns the busy share of the CPU time that the hypervisor left to this machine.
+    /// Returns the busy share of the CPU time that the hypervisor left to this machine, from 0 to
+    /// 1.
     fn busy_of_left(&self) -> f64 {
         (self.busy_ratio() / self.left_ratio().max(f64::MIN_POSITIVE)).min(1.0)
     }
 
-    /// Returns the share of the machine that server and generator are known to have used.
+    /// Returns the share of the machine, from 0 to 1, that server and generator are known to have
+    /// used. An unknown use of the server counts as 0.
     pub(crate) fn known_ratio(&self) -> f64 {
         self.server_ratio.unwrap_or(0.0) + self.generator_ratio
     }
@@ -148,14 +155,15 @@ impl StepCpuUse {
         }
     }
 
-    /// Returns the share that all other programs used; `None` if the server's share is not known.
+    /// Returns the share of the machine that programs other than server and generator used; `None`
+    /// if the server's share is not known.
     pub(crate) fn others_ratio(&self) -> Option<f64> {
         self.server_ratio?;
         Some(self.unexplained_ratio())
     }
 
-    /// Returns the busy share less the known share of server and generator. It is an upper bound for all
-    /// other programs, because an unknown use of the server is part of it.
+    /// Returns the busy share less the known share of server and generator, from 0 to 1. It is an
+    /// upper bound for all other programs, because an unknown use of the server is part of it.
     pub(crate) fn unexplained_ratio(&self) -> f64 {
         self.busy_ratio() - self.known_ratio()
     }
@@ -211,8 +219,8 @@ fn capacity_ns(step: &Step, cores: f64) -> Option<f64> {
     (capacity > 0.0).then_some(capacity)
 }
 
-/// Returns the number of cores that the affinities of server and generator allow, with its evidence. `None`
-/// unless it is smaller than `cores`.
+/// Returns the number of cores that the affinities of server and generator allow, with its
+/// evidence. `None` unless it is known and smaller than `cores`.
 fn confined(
     source: &SourceReport,
     index: usize,
@@ -226,8 +234,9 @@ fn confined(
     (allowed > 0.0 && allowed < cores).then_some((allowed, evidence))
 }
 
-/// Returns the server's share of the machine with its evidence: as counted by the bench, or as recorded for
-/// the processes with a known server's name.
+/// Returns the server's share of the machine, from 0 to 1, with its evidence: as counted by the
+/// bench, or as recorded for the processes with a known server's name. The share is `None` if
+/// neither measured it.
 fn server(
     source: &SourceReport,
     index: usize,

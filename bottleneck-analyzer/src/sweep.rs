@@ -11,22 +11,24 @@ use crate::{rate_search, requests};
 pub(crate) struct SweepSetting {
     /// Value of the swept parameter; 0 if nothing was swept.
     pub value: f64,
-    /// Indices into the report's `steps` of the repeats.
+    /// Indices into the report's `steps` of the completed repeats.
     pub steps: Vec<usize>,
-    /// Mean throughput of the repeats, in requests per second.
+    /// Mean throughput of the repeats, in successful requests per second.
     pub throughput_per_s: f64,
-    /// Median over the repeats of the p99 of their slowest operation, in nanoseconds.
+    /// Median over the repeats of the p99 of their slowest operation, in nanoseconds; `None` if no
+    /// request was timed.
     pub p99_ns: Option<f64>,
 }
 
 /// Sweep of one subject over several settings of a parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sweep {
-    /// Name of the subject, as in `deadpool` or `pooled, read-heavy`.
+    /// Name of the subject, as in `deadpool` or `pooled, read-heavy`; empty if no parameter names
+    /// one.
     pub subject: String,
-    /// Name of the swept parameter.
+    /// Name of the swept parameter, as in `pool_size`; empty if nothing was swept.
     pub parameter: String,
-    /// Settings in ascending order.
+    /// Settings in ascending order of the parameter.
     pub settings: Vec<SweepSetting>,
 }
 
@@ -37,8 +39,8 @@ const SWEPT: [&str; 4] = ["pool_size", "connections", "users", "rate_per_s"];
 const SUBJECTS: [&str; 4] = ["driver", "client", "workload", "value_bytes"];
 
 impl Sweep {
-    /// Groups the completed steps of a report into sweeps, by subject. Of the steps of a search for a rate,
-    /// only those below the found limit are used.
+    /// Groups the completed steps of a report into sweeps, one for each subject. Of the steps of a
+    /// search for a rate, only those that stand for a limit that was found are used.
     pub(crate) fn from_report(report: &Report) -> Vec<Self> {
         let mut groups: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
         for (index, step) in report.steps.iter().enumerate() {
@@ -57,7 +59,8 @@ impl Sweep {
             .collect()
     }
 
-    /// Returns the setting that contains step `index`, with its index in `settings`.
+    /// Returns the setting that contains step `index`, with its index in `settings`; `None` if no
+    /// setting does.
     pub(crate) fn setting_of_step(&self, index: usize) -> Option<(usize, &SweepSetting)> {
         let mut settings = self.settings.iter().enumerate();
         settings.find(|(_, s)| s.steps.contains(&index))
@@ -117,8 +120,8 @@ pub(crate) fn completed(step: &Step) -> bool {
     matches!(step.end, StepEnd::Completed)
 }
 
-/// Describes the setting of a step, names first: `deadpool, read-heavy, pool size 8, users 32`. Times of zero
-/// are left out.
+/// Describes the setting of a step, names first: `deadpool, read-heavy, pool size 8, users 32`.
+/// Durations of zero are left out.
 pub(crate) fn describe_setting(step: &Step) -> String {
     let number = |value: &bench_report::Parameter| value.as_f64().is_some();
     let names = step.parameters.iter().filter(|(_, v)| !number(v));

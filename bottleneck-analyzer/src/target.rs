@@ -9,8 +9,8 @@ use crate::assessment::ComponentKind;
 use crate::machine_recording::MachineRecording;
 use crate::source_report::SourceReport;
 
-/// Returns true if the target was on the machine of the bench: its address is a loopback address or a
-/// Unix socket.
+/// Returns true if the target was on the machine of the bench: its address is a loopback address or
+/// a Unix socket, or the bench started it. False if the report names no address.
 pub(crate) fn is_local(source: &SourceReport) -> bool {
     let url = source.report.config.get("url").and_then(|url| url.as_str());
     let Some(address) = url else {
@@ -29,14 +29,15 @@ pub(crate) fn is_local(source: &SourceReport) -> bool {
     })
 }
 
-/// Returns true if the report names an address of the target that is not on the machine of the bench. A
-/// recording of this machine then tells nothing about the target.
+/// Returns true if the report names an address of the target that is not on the machine of the
+/// bench; false if it names none. A recording of the bench's machine then tells nothing about the
+/// target.
 pub(crate) fn is_elsewhere(source: &SourceReport) -> bool {
     let url = source.report.config.get("url").and_then(|url| url.as_str());
     url.is_some() && !is_local(source)
 }
 
-/// Returns the name of the server's process, if the bench found it.
+/// Returns the name of the server's process; `None` if the bench did not find it.
 pub(crate) fn process_name(source: &SourceReport) -> Option<&str> {
     let process = source.report.config.get("server_process")?;
     process.get("name")?.as_str()

@@ -55,7 +55,7 @@ sections! {
         websocket_connect_p95_ms: f64, error_ratio: f64, cache_hit_ratio: f64,
         websocket_success_ratio: f64, memory_used_ratio: f64,
     }
-    /// Margins of promises.
+    /// Margins and minimum load of recommended promises.
     Sla {
         throughput_headroom_ratio: f64, latency_margin_ratio: f64, budget_days: u64,
         #[serde(default)]
@@ -81,15 +81,16 @@ sections! {
     }
     /// Thresholds of Redis as a cache.
     Cache { evicted_per_write_ratio: f64, least_evictions: u64 }
-    /// Thresholds of a measurement that is large enough for a conclusion.
+    /// Thresholds for the noise and the number of samples of a measurement.
     Measurement { noise_ratio: f64, least_samples: u64 }
 }
 
 impl Thresholds {
-    /// Returns the embedded thresholds, with values from the file `overrides` in place of theirs.
+    /// Returns the embedded thresholds, with values from the file `overrides` in place of those of
+    /// the same names.
     ///
-    /// # Errors
-    /// If the file cannot be read, names an unknown value, or has a value out of range.
+    /// # Errors Fails if the file cannot be read or is not TOML, names an unknown value, or has a
+    /// value of the wrong type or out of range.
     pub(crate) fn load(overrides: Option<&Path>) -> Result<Self, ThresholdsError> {
         let mut table = parse(Path::new("thresholds.toml"), DEFAULTS)?;
         let at = overrides.unwrap_or_else(|| Path::new("thresholds.toml"));
@@ -109,14 +110,17 @@ fn parse(path: &Path, text: &str) -> Result<toml::Table, ThresholdsError> {
     text.parse().map_err(|e| malformed(path, &e))
 }
 
-/// Ratios that may be above 1; all others must lie between 0 and 1.
+/// Names of ratios that may be above 1; all other ratios must lie between 0 and 1.
 const ABOVE_ONE: [&str; 3] = [
     "too_large_p99_ratio",
     "latency_margin_ratio",
     "evicted_per_write_ratio",
 ];
 
-/// Returns an error for a value out of its range, because every figure or none would meet such a threshold.
+/// Checks that every value of `table` is in its range: 0 or more, and at most 1 for most ratios.
+///
+/// # Errors Fails at the first value out of its range, because every figure or none would meet such
+/// a threshold.
 fn in_range(path: &Path, table: &toml::Table) -> Result<(), ThresholdsError> {
     let sections = table
         .iter()

@@ -4,8 +4,9 @@ use crate::assessment::{
     Assessment, Confidence, FindingKind, Gate, GateOutcome, Readiness, ReadinessVerdict,
 };
 
-/// Decides the verdict. If a gate failed, the target is not ready. If a part is missing, if no gate passed,
-/// or if more gates are unknown than passed, readiness cannot be told.
+/// Decides the verdict. If a gate failed, the target is not ready. Otherwise, if a part is missing,
+/// if no gate passed, or if more gates are unknown than passed, readiness cannot be told. Otherwise
+/// the target is ready, with reservations if there is any reason for one.
 pub(crate) fn decide(assessment: &Assessment) -> ReadinessVerdict {
     let Assessment { gates, missing, .. } = assessment;
     let having = |outcome| gates.iter().filter(move |g| g.outcome == outcome);
@@ -32,7 +33,8 @@ pub(crate) fn decide(assessment: &Assessment) -> ReadinessVerdict {
     }
 }
 
-/// Returns the reasons of the verdict, the worst first.
+/// Returns the reasons of the verdict, the worst first: failed gates, problems, missing
+/// measurements, unknown gates, doubtful figures, notes. Empty if there is none.
 fn reasons(assessment: &Assessment) -> Vec<String> {
     let having = |outcome| {
         let gates = assessment.gates.iter();
@@ -60,7 +62,8 @@ fn reasons(assessment: &Assessment) -> Vec<String> {
     reasons
 }
 
-/// Returns the summary: the counts of gates, and the missing measurements.
+/// Returns the summary: the counts of gates by outcome, and the first missing measurement with the
+/// number of others.
 fn headline(
     gates: usize,
     (passed, failed, unknown): (usize, usize, usize),

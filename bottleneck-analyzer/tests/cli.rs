@@ -21,7 +21,8 @@ fn healthy() -> tempfile::TempDir {
     home
 }
 
-/// Runs the program on `path`, which it must refuse. Returns the message and the exit code.
+/// Runs the program on `path`, which it must refuse. Returns the message on stderr and the exit
+/// code; panics if it wrote to stdout.
 fn refusal(path: &Path) -> (String, i32) {
     let output = analyze().arg(path).output().unwrap();
     assert!(output.stdout.is_empty());

@@ -1,4 +1,4 @@
-//! Flags of `scale`, `exhaust` and `lifecycle`, which test one pool at one size.
+//! Flags that `scale`, `exhaust` and `lifecycle` share, which test one pool at one size.
 
 use std::collections::BTreeMap;
 
@@ -16,15 +16,15 @@ use crate::run_server::RunServer;
 use crate::target::TargetFlags;
 use crate::workloads::WorkloadSelection;
 
-/// Error for `--find-rate` in scenarios that interfere with the load while it runs.
+/// Error message for `--find-rate` in scenarios that interfere with the load while it runs.
 pub(crate) const NO_RATE_TO_FIND: &str = "\
 this scenario has no single rate to find: what it does to the pool on its way decides what users \
 feel. Rates are found by db-pool-bench sweep and scale, redis-bench cache and pool";
 
-/// Flags of the pool under test.
+/// Flags of the pool under test: its server, size, drivers and conditions.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct OnePoolFlags {
-    /// The server.
+    /// Flags of the server and of the pool's options.
     #[command(flatten)]
     pub(crate) target: TargetFlags,
 
@@ -46,21 +46,21 @@ pub(crate) struct OnePoolFlags {
     )]
     pub(crate) drivers: Vec<Driver>,
 
-    /// Hold time and network delay of the requests.
+    /// Flags of the hold time and network delay of the requests.
     #[command(flatten)]
     pub(crate) conditions: ConditionFlags,
 
-    /// Output flags.
+    /// Flags of the output and the report.
     #[command(flatten)]
     pub(crate) output: OutputFlags,
 }
 
 impl OnePoolFlags {
-    /// Returns the drivers to compare, sorted and without duplicates. `without` makes the error message for a
-    /// driver without a pool.
+    /// Returns the drivers to compare, sorted and without duplicates. `without` returns the error
+    /// message for the name of a driver without a pool.
     ///
     /// # Errors
-    /// Fails with a [`UsageError`] if a driver has no pool.
+    /// Fails with a [`UsageError`] if one of the drivers has no pool.
     pub(crate) fn drivers(
         &self,
         without: impl Fn(&str) -> String,
@@ -74,7 +74,8 @@ impl OnePoolFlags {
         }
     }
 
-    /// Returns the variant in which steps test the pool of `driver`.
+    /// Returns the variant in which steps test the pool of `driver`, at the size and under the
+    /// conditions of these flags.
     pub(crate) fn variant(&self, driver: Driver) -> Variant {
         Variant {
             driver,
@@ -83,7 +84,8 @@ impl OnePoolFlags {
         }
     }
 
-    /// Returns these flags and the workload as entries of the report's `config`.
+    /// Returns these flags and the workload as entries of the report's `config`, with the pool's
+    /// options for each of `drivers`.
     pub(crate) fn config(
         &self,
         drivers: &[Driver],
@@ -103,18 +105,20 @@ impl OnePoolFlags {
         config
     }
 
-    /// Checks that the drivers support the address of the server that the flags name.
+    /// Checks that the drivers support the address of the server that the flags name. Nothing is
+    /// checked for a throwaway server.
     ///
     /// # Errors
-    /// Fails with a [`UsageError`].
+    /// Fails with a [`UsageError`] if they do not, or if the address is wrong.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         self.target.server(&self.drivers).map(drop)
     }
 
-    /// Returns the server of the run, with room for `connections`. `None` if a signal is received.
+    /// Returns the server of the run: the one that the flags name, or a new throwaway server with
+    /// room for this number of `connections`. `None` if a signal is received.
     ///
     /// # Errors
-    /// Fails if no server is found.
+    /// Fails if the address is wrong, or a throwaway server cannot be started.
     pub(crate) fn open(
         &self,
         bench: &mut Bench,
@@ -124,7 +128,7 @@ impl OnePoolFlags {
     }
 }
 
-/// Flags of a traced run: a load that changes, with every request recorded one by one.
+/// Flags of a traced run, in which the load changes and every request is recorded by itself.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TracedRunFlags {
     /// Seed of everything random [default: drawn, and recorded]
@@ -137,12 +141,13 @@ pub(crate) struct TracedRunFlags {
 }
 
 impl TracedRunFlags {
-    /// Returns the given seed, or draws one. Each call draws another, so call it once and keep the result.
+    /// Returns the seed of the flags, or draws one. Each call draws another one, so it must be
+    /// called only once in a run.
     pub(crate) fn draw_seed(&self) -> u64 {
         load::seed_or_drawn(self.seed)
     }
 
-    /// Returns these flags as entries of the report's `config`.
+    /// Returns these flags, with the `seed` that was used, as entries of the report's `config`.
     pub(crate) fn config(&self, seed: u64) -> BTreeMap<String, Value> {
         let rules: Vec<String> = self.stop_on.iter().map(ToString::to_string).collect();
         BTreeMap::from([

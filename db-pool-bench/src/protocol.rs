@@ -1,4 +1,4 @@
-//! Query protocol, as for `pgbench --protocol`.
+//! Query protocol of PostgreSQL, selected as by `pgbench --protocol`.
 
 use clap::ValueEnum;
 use pgbench_script::ValueMode;
@@ -18,7 +18,7 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
-    /// Returns the name as written on the command line.
+    /// Returns the name of the protocol as written on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Simple => "simple",
@@ -27,12 +27,13 @@ impl Protocol {
         }
     }
 
-    /// Returns true if values are written into the text of a statement, instead of bound to parameters.
+    /// Returns true if values are written into the text of a statement instead of being bound to
+    /// parameters.
     pub(crate) fn is_textual(self) -> bool {
         self == Self::Simple
     }
 
-    /// Returns how values of scripts get into statements: as text or as bound parameters.
+    /// Returns the mode in which values of scripts are sent: as text or as bound parameters.
     pub(crate) fn value_mode(self) -> ValueMode {
         if self.is_textual() {
             ValueMode::Inline

@@ -1,6 +1,7 @@
-//! Little's law.
+//! Little's law, which relates throughput, time in the system and number of requests.
 
-/// Calculates the mean number of requests in the system by Little's law, L = X · R. Finite
+/// Calculates the mean number of requests in the system by Little's law, L = X · R, from the
+/// throughput per second and the mean time of a request in the system in nanoseconds. Finite
 /// arguments never give NaN.
 ///
 /// Source: Little, *A Proof for the Queuing Formula L = λW*, Operations Research 9(3), 1961.

@@ -1,4 +1,5 @@
-//! Recommended setting: an interval with its reason, or 'not bracketed' if the sweep shows no bound.
+//! Recommended setting of a sweep: a value and an interval with the reason, or 'not bracketed' if
+//! the sweep shows no bound.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,16 +12,19 @@ use statistics::minimum_detectable_difference;
 
 use crate::results::SettingResults;
 
-/// Significance level of the smallest detectable difference.
+/// Significance level α at which the smallest detectable difference is calculated.
 const ALPHA: f64 = 0.05;
-/// Statistical power of the smallest detectable difference.
+/// Probability with which the smallest detectable difference would be found.
 const POWER: f64 = 0.8;
-/// Loss of throughput. A setting whose measured mean is lower than the best by more than this share is not
-/// recommended, even if repeats scatter so much that the loss is not certain.
+/// Largest accepted loss of throughput, as a share of the best. A setting whose measured mean is
+/// lower by more than this share is not recommended, even if repeats scatter so much that the loss
+/// is not certain.
 const LOSS_ACCEPTED: f64 = 0.1;
 
-/// Returns a recommendation: the smallest setting of `parameter` whose throughput is close to the best and
-/// that keeps `objectives`. `None` if nothing was measured. `results` are sorted by value.
+/// Returns a recommendation for `subject`, such as a driver: the smallest setting of `parameter`
+/// whose throughput is close to the best and that keeps `objectives`; its value is `None` if no
+/// setting qualifies. Returns `None` if no step was completed. `results` are in ascending order of
+/// value.
 pub(crate) fn recommend(
     subject: &str,
     parameter: &str,
@@ -78,9 +82,9 @@ pub(crate) fn recommend(
     Some(recommendation)
 }
 
-/// Fills in the recommendation for a fixed rate of arrivals. Throughput is then the same at every setting
-/// that keeps up, so the smallest setting that carries the rate and keeps the objectives is recommended.
-/// Without objectives no setting is recommended.
+/// Fills in the recommendation for a fixed rate of arrivals. Throughput is then the same at every
+/// setting that keeps up, so the smallest setting that carries the rate and keeps the objectives is
+/// recommended; none if there is no such setting, or if there are no objectives.
 fn at_a_rate(measured: &[&&SettingResults], objectives: &[Objective], into: &mut Recommendation) {
     if objectives.is_empty() {
         "at a fixed rate throughput tells no setting from another: give an --objective, or sweep without --rate"
@@ -98,19 +102,21 @@ fn at_a_rate(measured: &[&&SettingResults], objectives: &[Objective], into: &mut
     "the smallest setting that carried the rate within the objectives".clone_into(&mut into.reason);
 }
 
-/// Chosen setting, and the upper end of the interval around it. Both are indices into the settings.
+/// Chosen setting, and the upper end of the interval around it, as indices into the settings that
+/// were measured.
 #[derive(Debug, Clone, Copy)]
 struct KneeChoice {
     chosen: usize,
     high: usize,
-    /// True if repeats scatter so much that the choice rests on the measured means.
+    /// True if repeats scatter so much that the choice rests on the measured means alone.
     scattered: bool,
 }
 
 impl KneeChoice {
-    /// Takes the setting that the knee search chose. If the mean throughput of that setting is below the best
-    /// by more than [`LOSS_ACCEPTED`], takes the smallest admissible setting whose measured mean is within
-    /// the tolerance of the best.
+    /// Takes the setting that the knee search chose. If its mean throughput is below the best by
+    /// more than [`LOSS_ACCEPTED`], takes the smallest admissible setting above it whose measured
+    /// mean is within the tolerance of the best instead. `throughputs` are the repeats of each
+    /// setting.
     fn from_knee(found: &Knee, throughputs: &[Vec<f64>], settings: &[KneeSetting]) -> Self {
         let mean = |place: usize| statistics::mean(&throughputs[place]).unwrap_or(0.0);
         let loss = |place: usize| 1.0 - mean(place) / mean(found.best);
@@ -163,8 +169,8 @@ impl KneeChoice {
     }
 }
 
-/// Returns the end of the sweep at which the setting `chosen` lies; `None` if settings were measured on both
-/// sides of it. Settings that are not admissible count as measured.
+/// Returns the end of the sweep at which the setting with index `chosen` lies; `None` if settings
+/// were measured on both sides of it, admissible or not.
 fn knee_edge(settings: &[KneeSetting], chosen: usize) -> Option<Edge> {
     match (chosen > 0, chosen + 1 < settings.len()) {
         (true, true) => None,
@@ -174,8 +180,8 @@ fn knee_edge(settings: &[KneeSetting], chosen: usize) -> Option<Edge> {
     }
 }
 
-/// Returns the numbers of those repeats that every admissible setting completed, because only they can be
-/// compared in pairs. If no setting is admissible, returns all repeats.
+/// Returns the numbers of those repeats that every admissible setting completed, because only they
+/// can be compared in pairs. If no setting is admissible, returns the numbers of all repeats.
 fn complete_rounds(measured: &[&&SettingResults], objectives: &[Objective]) -> BTreeSet<u64> {
     let rounds = |r: &&&SettingResults| {
         r.held
@@ -200,7 +206,8 @@ fn throughputs(results: &SettingResults, rounds: &BTreeSet<u64>) -> Vec<f64> {
         .collect()
 }
 
-/// Returns the headline: one sentence for each recommendation.
+/// Returns the headline of a summary: one clause for each recommendation that has a value, or that
+/// there is none.
 pub(crate) fn headline(summary: &Summary) -> String {
     let sentences: Vec<String> = summary
         .recommendations
@@ -227,7 +234,8 @@ pub(crate) fn headline(summary: &Summary) -> String {
     }
 }
 
-/// Returns the interval in words: `4 to 8`, `4 alone`, `8 or more`, `2 or fewer`, `not bracketed`.
+/// Returns the interval of a recommendation in words: `4 to 8`, `4 alone`, `8 or more`, `2 or
+/// fewer` or `not bracketed`.
 pub(crate) fn interval(recommendation: &Recommendation) -> String {
     match (recommendation.low, recommendation.high) {
         (Some(low), Some(high)) if low < high => format!("{low} to {high}"),

@@ -9,10 +9,11 @@ use load_engine::WORST_INTERVAL_P99_NS;
 
 use crate::drivers::Driver;
 
-/// Highest share of failed requests at which a setting may be recommended.
+/// Highest share of failed requests, of those attempted, at which a setting may be recommended.
 const ERRORS_TOLERATED: f64 = 0.01;
 
-/// Share of the arrival rate. If at least this share of the arrivals was served, the rate counts as carried.
+/// Share of the arrival rate from which on the rate counts as carried: at least this share of the
+/// arrivals was answered successfully.
 const CARRIED: f64 = 0.99;
 
 /// Steps of one setting, with the driver that was tested.
@@ -20,18 +21,20 @@ const CARRIED: f64 = 0.99;
 pub(crate) struct SettingResults<'a> {
     /// Driver under test.
     pub(crate) driver: Driver,
-    /// Name of the setting as shown to people.
+    /// Name of the setting as reports show it.
     pub(crate) name: String,
-    /// Value of the varied parameter.
+    /// Value of the varied parameter, such as a number of connections or users.
     pub(crate) value: u64,
-    /// Completed repeats, each with the number of the repeat, its index in the report's steps, and the step.
+    /// Completed repeats in ascending order, each with the number of the repeat from 0, its index
+    /// in the report's steps, and the step.
     pub(crate) held: Vec<(u64, usize, &'a Step)>,
-    /// Steps that a stop rule, a signal or a failure ended early.
+    /// Steps of this setting that a stop rule, a signal or a failure ended early.
     pub(crate) broken: Vec<&'a Step>,
 }
 
 impl<'a> SettingResults<'a> {
-    /// Collects the steps of `driver` at the setting `name`: those for which `is_of` returns true.
+    /// Collects those of `steps`, all steps of the report, for which `is_of` returns true: the
+    /// steps of `driver` at the setting `name`, whose varied parameter is `value`.
     pub(crate) fn new(
         driver: Driver,
         name: String,
@@ -56,8 +59,9 @@ impl<'a> SettingResults<'a> {
         }
     }
 
-    /// Returns true if the setting may be recommended: no step ended early, at most [`ERRORS_TOLERATED`] of
-    /// the requests failed, and every repeat carried its rate and kept the objectives.
+    /// Returns true if the setting may be recommended: no stop rule or failure ended a step, at
+    /// most [`ERRORS_TOLERATED`] of the requests failed, and every completed repeat carried its
+    /// rate and kept the objectives.
     pub(crate) fn is_admissible(&self, objectives: &[Objective]) -> bool {
         let stopped =
             |step: &&Step| matches!(step.end, StepEnd::Stopped { .. } | StepEnd::Failed { .. });
@@ -75,14 +79,14 @@ impl<'a> SettingResults<'a> {
                 .all(|(_, _, step)| fine(step) && keeps(step, objectives))
     }
 
-    /// Returns true if any step was an open loop.
+    /// Returns true if any step was an open loop, with arrivals at a fixed rate.
     pub(crate) fn is_open_loop(&self) -> bool {
         let mut steps = self.all_steps();
         steps.any(|step| matches!(step.load, Load::Open { .. }))
     }
 
-    /// Returns the mean throughput of the completed repeats, in requests per second; `None` if there are
-    /// none.
+    /// Returns the mean throughput over the completed repeats, in requests per second; `None` if
+    /// there are none.
     pub(crate) fn throughput_per_s(&self) -> Option<f64> {
         let each: Vec<f64> = self
             .held
@@ -92,12 +96,13 @@ impl<'a> SettingResults<'a> {
         statistics::mean(&each)
     }
 
-    /// Returns the number of failures of each kind. Steps that ended early are included.
+    /// Returns the number of failures of each kind over all steps, including those that ended
+    /// early.
     pub(crate) fn errors(&self) -> BTreeMap<&'a str, u64> {
         errors_by_kind(self.all_steps())
     }
 
-    /// Returns the number of retries. Steps that ended early are included.
+    /// Returns the number of retries over all steps, including those that ended early.
     pub(crate) fn retries(&self) -> u64 {
         let operations = self.all_steps().flat_map(|step| step.operations.values());
         operations.map(|operation| operation.retries).sum()
@@ -111,27 +116,29 @@ impl<'a> SettingResults<'a> {
             .chain(self.broken.iter().copied())
     }
 
-    /// Returns the latency over all operations and completed repeats, unanswered requests included. `None` if
-    /// a histogram cannot be read.
+    /// Returns the latency over all operations and completed repeats, unanswered requests included.
+    /// `None` if a histogram is damaged.
     pub(crate) fn latency(&self) -> Option<Latency> {
         let held = self.held.iter();
         Latency::from_operations(held.flat_map(|(_, _, step)| step.operations.values())).ok()
     }
 
-    /// Returns the highest 99th percentile of a single interval in any completed repeat, in nanoseconds.
+    /// Returns the highest 99th percentile of the response time of any single interval in any
+    /// completed repeat, in nanoseconds; `None` if none was recorded.
     pub(crate) fn worst_interval_ns(&self) -> Option<f64> {
         let figures = self.held.iter().map(|(_, _, step)| &step.figures);
         let each = figures.filter_map(|figures| figures.get(WORST_INTERVAL_P99_NS).copied());
         each.max_by(f64::total_cmp)
     }
 
-    /// Returns the number of requests that were never answered. Steps that ended early are included.
+    /// Returns the number of requests that were never answered over all steps, including those that
+    /// ended early.
     pub(crate) fn unanswered(&self) -> u64 {
         self.all_steps().map(Step::censored).sum()
     }
 
-    /// Merges the histograms of one phase over all operations and completed repeats; `None` if the phase was
-    /// not recorded.
+    /// Merges the histograms of one phase, which `phase` selects, over all operations and completed
+    /// repeats; `None` if the phase was not recorded.
     pub(crate) fn phase(
         &self,
         phase: impl Fn(&Operation) -> Option<&Histogram>,
@@ -143,8 +150,8 @@ impl<'a> SettingResults<'a> {
         merge_recordings(operations.filter_map(phase))
     }
 
-    /// Returns the mean length of one phase in each completed repeat, in nanoseconds; empty if the phase was
-    /// not recorded.
+    /// Returns the mean length of one phase in each completed repeat, in nanoseconds, in order;
+    /// repeats in which the phase was not recorded are left out.
     pub(crate) fn phase_means(&self, phase: impl Fn(&Operation) -> Option<&Histogram>) -> Vec<f64> {
         let mean = |step: &Step| {
             let parts = step.operations.values().filter_map(&phase);
@@ -158,20 +165,23 @@ impl<'a> SettingResults<'a> {
         held.filter_map(|(_, _, step)| mean(step)).collect()
     }
 
-    /// Returns the mean of a figure of the server's evidence, over the completed repeats that have it.
+    /// Returns the mean of a figure of the server's evidence over the completed repeats that have
+    /// it; `None` if none has.
     pub(crate) fn server(&self, figure: &str) -> Option<f64> {
         let read =
             |(_, _, step): &(u64, usize, &Step)| step.server.as_ref()?.figures.get(figure).copied();
         statistics::mean(&self.held.iter().filter_map(read).collect::<Vec<f64>>())
     }
 
-    /// Returns the mean of a figure of the steps, over the completed repeats that have it.
+    /// Returns the mean of a figure of the steps over the completed repeats that have it; `None` if
+    /// none has.
     pub(crate) fn mean_figure(&self, figure: &str) -> Option<f64> {
         let read = |(_, _, step): &(u64, usize, &Step)| step.figures.get(figure).copied();
         statistics::mean(&self.held.iter().filter_map(read).collect::<Vec<f64>>())
     }
 
-    /// Returns the mean of `figure` over the completed repeats.
+    /// Returns the mean of `figure` over the completed repeats; `None` if there are none, or a
+    /// value is not finite.
     pub(crate) fn mean(&self, figure: impl Fn(&Step) -> f64) -> Option<f64> {
         statistics::mean(
             &self
@@ -183,7 +193,7 @@ impl<'a> SettingResults<'a> {
     }
 }
 
-/// Returns the number of failures of each kind in `steps`.
+/// Returns the number of failures of each kind over all operations of `steps`.
 pub(crate) fn errors_by_kind<'a>(steps: impl Iterator<Item = &'a Step>) -> BTreeMap<&'a str, u64> {
     let mut errors = BTreeMap::new();
     for operation in steps.flat_map(|step| step.operations.values()) {
@@ -194,8 +204,8 @@ pub(crate) fn errors_by_kind<'a>(steps: impl Iterator<Item = &'a Step>) -> BTree
     errors
 }
 
-/// Returns true if the arrivals of an open loop were served at their rate in the measured part; `None` for a
-/// closed loop.
+/// Returns true if at least [`CARRIED`] of the planned arrivals per second of an open loop were
+/// answered successfully in the measured part; `None` for a closed loop.
 pub(crate) fn carries_its_rate(step: &Step) -> Option<bool> {
     match step.load {
         Load::Open { rate_per_s, .. } => Some(step.throughput_per_s() >= CARRIED * rate_per_s),
@@ -203,7 +213,7 @@ pub(crate) fn carries_its_rate(step: &Step) -> Option<bool> {
     }
 }
 
-/// Returns true if `step` kept all of `objectives`.
+/// Returns true if `step` kept all of `objectives`; true without objectives.
 fn keeps(step: &Step, objectives: &[Objective]) -> bool {
     if objectives.is_empty() {
         return true;
@@ -215,7 +225,8 @@ fn keeps(step: &Step, objectives: &[Objective]) -> bool {
         .all(|objective| objective.is_kept(latency.as_ref(), errors))
 }
 
-/// Merges the histograms of one phase over all operations of `step`; `None` if the phase was not recorded.
+/// Merges the histograms of one phase, which `phase` selects, over all operations of `step`; `None`
+/// if the phase was not recorded.
 pub(crate) fn whole(
     step: &Step,
     phase: impl Fn(&Operation) -> Option<&Histogram>,
@@ -223,7 +234,8 @@ pub(crate) fn whole(
     merge_recordings(step.operations.values().filter_map(phase))
 }
 
-/// Merges `parts` into one recording; `None` if there are none.
+/// Merges the histograms `parts` into one recording; damaged ones are left out. `None` if there are
+/// none or they are empty.
 pub(crate) fn merge_recordings<'a>(
     parts: impl Iterator<Item = &'a Histogram>,
 ) -> Option<Recording> {

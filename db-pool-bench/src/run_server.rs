@@ -1,4 +1,5 @@
-//! Server of a run: found or started, prepared with the run's schema, and cleaned up at the end.
+//! Server of a run: it is found or started, prepared with the run's schema, and cleaned up at the
+//! end.
 
 use std::sync::Arc;
 
@@ -29,9 +30,9 @@ pub(crate) struct RunServer {
     pub(crate) server: ServerUnderTest,
     /// Schema of the run. Its name is also the application name of the run's connections.
     pub(crate) schema: Schema,
-    /// True as soon as the schema may exist on the server.
+    /// True as soon as this run may have created the schema on the server.
     begun: bool,
-    /// Run of several hosts to which this run belongs; absent in a run of one host.
+    /// Run of several hosts to which this run belongs; `None` in a run of one host.
     hosts: Option<HostsRun>,
 }
 
@@ -39,13 +40,13 @@ pub(crate) struct RunServer {
 #[derive(Debug, Clone, Copy)]
 struct HostsRun {
     host: HostWorker,
-    /// Planned start of the first step.
+    /// Planned start of the first step, the same on every host.
     starts: WallTime,
-    /// Instant at which the last step is over on every host.
+    /// Instant at which the last step has ended on every host.
     over: WallTime,
 }
 
-/// Returns the program, version and scenario name for a report.
+/// Returns the program, its version and the name of a scenario, for the report of that scenario.
 pub(crate) fn scenario_name(scenario: &'static str) -> ScenarioName {
     ScenarioName {
         tool: "db-pool-bench",
@@ -55,11 +56,13 @@ pub(crate) fn scenario_name(scenario: &'static str) -> ScenarioName {
 }
 
 impl RunServer {
-    /// Returns the server that the flags name, or starts a throwaway server with room for `connections`.
-    /// `None` if a signal is received.
+    /// Returns the server that the flags name, or starts a throwaway server with room for this
+    /// number of `connections`, and records its address in the report. `None` if a signal is
+    /// received.
     ///
     /// # Errors
-    /// Fails if no server is found.
+    /// Fails if the address is wrong or not supported by `drivers`, or a throwaway server cannot be
+    /// started.
     pub(crate) fn open(
         bench: &mut Bench,
         flags: &TargetFlags,
@@ -87,8 +90,8 @@ impl RunServer {
         }))
     }
 
-    /// Prepares a run of several hosts as `planned`, if `host` is given. All hosts then use the same schema,
-    /// which worker 0 creates and removes.
+    /// Makes this run part of a run of several hosts as `planned`, if `host` is given. All hosts
+    /// then use the same schema, which worker 0 creates and removes.
     pub(crate) fn among_hosts(
         mut self,
         bench: &Bench,
@@ -103,11 +106,11 @@ impl RunServer {
         self
     }
 
-    /// Creates or finds the tables, and lets the server verify the statements. `None` if a signal is
-    /// received.
+    /// Connects, creates or finds the tables of the workload, and lets the server verify its
+    /// statements. `None` if a signal is received.
     ///
     /// # Errors
-    /// Fails with a remedy if the workload cannot be prepared.
+    /// Fails with a remedy if the server cannot be reached or the workload cannot be prepared.
     pub(crate) fn prepare(
         &mut self,
         bench: &mut Bench,
@@ -156,7 +159,7 @@ impl RunServer {
         remedy::cannot(&what, &from_wire(&error), Purpose::Checking, address)
     }
 
-    /// Starts to watch the server, and returns the context in which steps run.
+    /// Starts to watch the server, and returns the context in which the steps of `workload` run.
     ///
     /// # Errors
     /// Fails if the operating system starts no thread.
@@ -170,8 +173,9 @@ impl RunServer {
         Ok(context.among_hosts(self.hosts.map(|hosts| hosts.host)))
     }
 
-    /// Drops the run's schema, unless the run started the server itself: that server is stopped with
-    /// everything on it.
+    /// Drops the run's schema if this run may have created it; a failure is recorded in the report.
+    /// Does nothing if the run started the server itself: that server is stopped with everything on
+    /// it.
     pub(crate) fn clean_up(self, bench: &mut Bench) {
         if !self.begun || self.server.is_started_here() {
             return;
@@ -191,7 +195,8 @@ impl RunServer {
     }
 }
 
-/// Records version, TLS and settings of the server in the report.
+/// Records version, TLS and settings of the server in the report; what the server refuses is left
+/// out.
 ///
 /// # Errors
 /// Fails with a remedy if the server stops answering.

@@ -1,4 +1,5 @@
-//! Server under test: the user's server, or a throwaway server that is stopped when this value is dropped.
+//! Server under test: the user's server, or a throwaway server that is stopped when its value is
+//! dropped.
 
 use std::time::Duration;
 
@@ -10,28 +11,29 @@ use testbed::{Postgres, PostgresOptions, TestbedError, token};
 
 use pg_connect::Address;
 
-/// Number of connections of a throwaway server beyond those of the largest setting.
+/// Number of connections that a throwaway server accepts beyond those of the largest setting.
 const SPARE_CONNECTIONS: u64 = 20;
-/// Time to wait, after a signal, for a throwaway server that is still starting, so that it can be stopped in
-/// order. If it takes longer, its guardian process stops it.
+/// Longest wait, 1.5 s after a signal, for a throwaway server that is still starting, so that it
+/// can be stopped in order. If it takes longer, its guardian process stops it.
 const START_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
 
-/// The server under test.
+/// Server under test. If it was started by this value, dropping the value stops it.
 #[derive(Debug)]
 pub(crate) struct ServerUnderTest {
     /// Address of the server.
     pub(crate) address: Address,
-    /// True if the server is a throwaway one, started here or by the calling process; guards do not apply to
-    /// it.
+    /// True if the server is a throwaway one, started by this process or its parent; no stop rules
+    /// or limits then protect it by default.
     pub(crate) throwaway: bool,
     started: Option<Postgres>,
 }
 
 impl ServerUnderTest {
-    /// Returns the server at the address `url`.
+    /// Returns the server at the address `url`, a URL or a list of settings as in `host=… user=…`,
+    /// without connecting.
     ///
     /// # Errors
-    /// Fails with a [`UsageError`] if `url` is no address of a PostgreSQL server.
+    /// Fails with a [`UsageError`] if `url` is not the address of a PostgreSQL server.
     pub(crate) fn at(url: &str) -> anyhow::Result<Self> {
         let address = Address::parse(url).map_err(|error| UsageError(error.to_string()))?;
         let mark = std::env::var(token::ENV).unwrap_or_default();
@@ -42,10 +44,11 @@ impl ServerUnderTest {
         })
     }
 
-    /// Starts a throwaway server that accepts `connections`. `None` if a signal is received meanwhile.
+    /// Starts a throwaway server that accepts this number of `connections` and some more. `None` if
+    /// a signal is received meanwhile.
     ///
     /// # Errors
-    /// Fails if PostgreSQL is not installed, or does not start.
+    /// Fails with a remedy if PostgreSQL is not installed, or does not start.
     pub(crate) fn start(connections: u64, cancel: &Cancel) -> anyhow::Result<Option<Self>> {
         let max_connections = u32::try_from(connections + SPARE_CONNECTIONS).unwrap_or(u32::MAX);
         let options = PostgresOptions {
@@ -73,7 +76,8 @@ impl ServerUnderTest {
         }))
     }
 
-    /// Returns the URL, with password, of the throwaway server; `None` if this value started none.
+    /// Returns the URL, with the password, of the throwaway server that this value started; `None`
+    /// if it started none.
     pub(crate) fn started_url(&self) -> Option<&str> {
         self.started.as_ref().map(Postgres::url)
     }

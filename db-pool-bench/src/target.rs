@@ -1,4 +1,4 @@
-//! Flags of the server under test and of its workload.
+//! Flags of the server under test, its workload and the pool's options.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,17 +13,18 @@ use crate::server::ServerUnderTest;
 use crate::workloads::WorkloadFlags;
 use pg_connect::Address;
 
-/// Share of a server's connections that may be in use during a run, those of other users included.
+/// Largest share of a server's connections that may be in use during a run, those of other users
+/// included, unless the flags set another one.
 const MOST_CONNECTIONS: f64 = 0.8;
 
-/// Flags of the server under test and of its workload.
+/// Flags of the server under test, its workload and the pool's options.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TargetFlags {
     /// Address of the server, as a URL or as host=… user=… dbname=… [default: a throwaway server]
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: Option<String>,
 
-    /// Time after which a checkout fails
+    /// Longest wait for a connection of the pool, after which the request fails
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "30s")]
     pub(crate) checkout_timeout: Duration,
 
@@ -31,21 +32,22 @@ pub(crate) struct TargetFlags {
     #[arg(long, value_parser = flags::percent, value_name = "PERCENT")]
     pub(crate) most_connections: Option<f64>,
 
-    /// Workload that the requests execute.
+    /// Flags of the workload that the requests execute.
     #[command(flatten)]
     pub(crate) workload: WorkloadFlags,
 
-    /// Pool settings.
+    /// Flags of the pool's options.
     #[command(flatten)]
     pub(crate) pool: PoolOptions,
 }
 
 impl TargetFlags {
-    /// Returns the server that `--url` names; `None` without that flag. Checks the address first.
+    /// Returns the server that `--url` names, without connecting; `None` without that flag and
+    /// `DATABASE_URL`.
     ///
     /// # Errors
-    /// Fails with a [`UsageError`] if it is no address, or if one of `drivers` does not support the address
-    /// or the protocol.
+    /// Fails with a [`UsageError`] if the address is malformed, or if one of `drivers` does not
+    /// support the address or the protocol.
     pub(crate) fn server(&self, drivers: &[Driver]) -> anyhow::Result<Option<ServerUnderTest>> {
         if drivers.contains(&Driver::Sqlx) && self.workload.protocol == Protocol::Extended {
             return Err(UsageError(PARTED.to_owned()).into());
@@ -57,26 +59,29 @@ impl TargetFlags {
         Ok(given)
     }
 
-    /// Returns the share of the server's connections that may be in use, from 0 to 1. `None` if all may be in
-    /// use, as on a throwaway server.
+    /// Returns the largest share of the server's connections that may be in use, from 0 to 1: that
+    /// of the flags, else 0.8 on a `guarded` server. `None` if all may be in use, as on a throwaway
+    /// server without the flag.
     pub(crate) fn most_connections(&self, guarded: bool) -> Option<f64> {
         self.most_connections
             .or(guarded.then_some(MOST_CONNECTIONS))
     }
 
-    /// Returns these flags as entries of the report's `config`; the workload's flags are not included.
+    /// Returns the checkout time-out as an entry of the report's `config`; the flags of workload
+    /// and pool are added by others.
     pub(crate) fn config(&self) -> BTreeMap<String, Value> {
         let timeout_ns = self.checkout_timeout.as_nanos() as u64;
         BTreeMap::from([("checkout_timeout_ns".to_owned(), json!(timeout_ns))])
     }
 }
 
-/// Reason why sqlx cannot be used with `--protocol extended`.
+/// Error message for sqlx together with `--protocol extended`.
 const PARTED: &str = "sqlx cannot follow --protocol extended: it prepares in one round trip and asks in \
     the next, where a pooler may hand it the statement of somebody else; leave it out of --driver, or \
     use simple or prepared";
 
-/// Checks that every driver supports the address.
+/// Checks that every driver supports the address. Fails for sqlx if the address requires channel
+/// binding.
 fn suits(address: &Address, drivers: &[Driver]) -> Result<(), UsageError> {
     if drivers.contains(&Driver::Sqlx) && address.requires_channel_binding() {
         return Err(UsageError(

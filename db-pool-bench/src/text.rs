@@ -1,4 +1,4 @@
-//! Blocks of text that the results of several scenarios have in common.
+//! Blocks of text that the results of several scenarios have in common, for the terminal.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,8 @@ use pg_evidence::dominant_event;
 use crate::recommendation::interval;
 use crate::results::{SettingResults, errors_by_kind};
 
-/// Returns the name of the reported latency: `response` if arrivals had a due instant, else `call`.
+/// Returns the name of the reported latency: `response` if requests had an instant at which they
+/// were due (open loop), else `call`.
 pub(crate) fn latency_name(report: &Report) -> &'static str {
     let mut operations = report
         .steps
@@ -24,8 +25,9 @@ pub(crate) fn latency_name(report: &Report) -> &'static str {
     }
 }
 
-/// Returns tables with one row for each setting: one of the latency, whose name is `latency`, and one of its
-/// phases.
+/// Returns two tables with one row for each setting that has completed repeats: one of the latency,
+/// named `latency`, and one of its phases. `rows` are names and results. Empty if no setting has
+/// any.
 pub(crate) fn settings_table(rows: &[(String, &SettingResults)], latency: &str) -> String {
     let rows: Vec<_> = rows.iter().filter(|(_, r)| !r.held.is_empty()).collect();
     if rows.is_empty() {
@@ -55,8 +57,8 @@ pub(crate) fn settings_table(rows: &[(String, &SettingResults)], latency: &str) 
     felt + &table.to_string() + &table::paragraph(legend, 0)
 }
 
-/// Returns a table of throughput and latency with a row for each of `rows`, over all repeats. `first` is the
-/// header of the column with their names.
+/// Returns a table of throughput and latency with a row for each of `rows` (name and results), over
+/// all repeats, and its legend. `first` is the header of the column with the names.
 pub(crate) fn felt_table<'r>(
     first: &str,
     latency: &str,
@@ -110,12 +112,12 @@ fn dash() -> String {
     "–".to_owned()
 }
 
-/// Returns the number of failures of all kinds, as text.
+/// Returns the number of failures of all kinds and all steps together, as text.
 pub(crate) fn error_count(result: &SettingResults) -> String {
     result.errors().values().sum::<u64>().to_string()
 }
 
-/// Joins the sentences of a scenario into its headline.
+/// Joins the sentences of a scenario, without their full stops, into its headline.
 pub(crate) fn headline(sentences: &[String]) -> String {
     if sentences.is_empty() {
         return "nothing was measured".to_owned();
@@ -123,15 +125,15 @@ pub(crate) fn headline(sentences: &[String]) -> String {
     sentences.join(". ")
 }
 
-/// Formats the value at `quantile` as a duration; a dash if nothing was recorded.
+/// Formats the value at `quantile` (0 to 1) as a duration; a dash if nothing was recorded.
 pub(crate) fn quantile_text(recording: Option<&Recording>, quantile: f64) -> String {
     recording.map_or("–".to_owned(), |r| {
         table::duration_ns(r.value_at_quantile(quantile))
     })
 }
 
-/// Appends the number of failures of each kind in `steps`, each kind with one message; appends nothing if
-/// there are none. `whose` is the name of the setting.
+/// Appends the number of failures of each kind in `steps`, each kind with one message, to `text`;
+/// appends nothing if there are none. `whose` is the name of the setting.
 pub(crate) fn append_errors(text: &mut String, whose: &str, steps: &[&Step]) {
     let counts = errors_by_kind(steps.iter().copied());
     if !counts.is_empty() {
@@ -145,7 +147,8 @@ pub(crate) fn append_errors(text: &mut String, whose: &str, steps: &[&Step]) {
     }
 }
 
-/// Appends failures, retries, and the reasons of steps that ended early.
+/// Appends the failures and retries of a setting, and the reasons of its steps that ended early, to
+/// `text`.
 pub(crate) fn append_problems(text: &mut String, result: &SettingResults) {
     let steps: Vec<&Step> = result.all_steps().collect();
     append_errors(text, &result.name, &steps);
@@ -162,9 +165,9 @@ pub(crate) fn append_problems(text: &mut String, result: &SettingResults) {
     }
 }
 
-/// Smallest share of the users' time that the sentence mentions.
+/// Smallest share of the users' time that [`time_sentence`] mentions.
 const TOLD: f64 = 0.05;
-/// Parts of the users' time, each with its name in texts.
+/// Parts of the users' time: the name in figures, and the name in texts.
 const TIME: [(&str, &str); 12] = [
     ("checkout", "checkout from the pool"),
     ("cpu", "the server's CPU"),
@@ -180,8 +183,8 @@ const TIME: [(&str, &str); 12] = [
     ("first_statement", "their first statement"),
 ];
 
-/// Returns a sentence about how `whom` spent their time in `steps`, with the largest part first. `None` if
-/// that was not measured.
+/// Returns a clause about how `whom` spent their time in `steps`, as mean shares with the largest
+/// part first. `None` if that was not measured.
 pub(crate) fn time_sentence<'a>(
     whom: &str,
     steps: &(impl Iterator<Item = &'a Step> + Clone),
@@ -210,14 +213,15 @@ pub(crate) fn time_sentence<'a>(
     (!told.is_empty()).then(|| format!("{whom} spent their time on: {}", told.join(", ")))
 }
 
-/// Returns a sentence about the parts of a checkout in `steps`; `None` if no pool recorded them.
+/// Returns a clause about the parts of a checkout in `steps`; `None` if no pool recorded them.
 pub(crate) fn checkout_sentence<'a>(steps: impl Iterator<Item = &'a Step>) -> Option<String> {
     let told = steps.filter_map(|step| step.pool.as_ref()?.checkout.as_ref());
     let parts = CheckoutParts::merged(told)?;
     Some(format!("a checkout took {}", table::checkout(&parts)))
 }
 
-/// Appends the reason why `step` ended early; appends nothing if it was completed.
+/// Appends a line with the reason for which `step` ended early to `text`; appends nothing if it was
+/// completed.
 pub(crate) fn append_early_end(text: &mut String, step: &Step) {
     let how = match &step.end {
         StepEnd::Completed => return,
@@ -229,7 +233,7 @@ pub(crate) fn append_early_end(text: &mut String, step: &Step) {
     text.push_str(&table::paragraph(&line, 0));
 }
 
-/// Appends one recommendation with its reason.
+/// Appends one recommendation with its reason and the smallest detectable difference to `text`.
 pub(crate) fn append_recommendation(text: &mut String, recommendation: &Recommendation) {
     let r = recommendation;
     let what = if r.parameter == "users" {

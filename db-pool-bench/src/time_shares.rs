@@ -1,10 +1,10 @@
-//! Shares of the users' time in a step: waiting for a connection, or holding a connection whose session
+//! Shares of the users' time in a step: waiting for a connection, or holding one whose session
 //! worked, waited, or was idle in a transaction.
 //!
-//! All parts have the same unit: the mean number of users at once. The number that waits for connections or
-//! holds one is computed from the client's timings by Little's law (L = λW: Little, *A Proof for the Queuing
-//! Formula*, Operations Research 9(3), 1961). The activities of sessions are sampled. Their CPU time is the
-//! kernel's figure, if that is larger than the sampled one.
+//! All parts have the same unit: the mean number of users at once. The number that waits for
+//! connections or holds one is computed from the client's timings by Little's law (L = λW: Little,
+//! *A Proof for the Queuing Formula*, Operations Research 9(3), 1961). The activities of sessions
+//! are sampled. Their CPU time is the kernel's figure, if that is larger than the sampled one.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use bench_report::{Histogram, Operation, ServerEvidence, Step};
 
 use crate::failure::is_checkout_timeout;
 
-/// Figures of sampled sessions, each with the part of the users' time that it counts for.
+/// Figures of sampled sessions, each with the part of the users' time to which it is added.
 const SESSIONS: [(&str, &str); 7] = [
     ("sessions.cpu_mean", "cpu"),
     ("sessions.lock_mean", "lock"),
@@ -23,18 +23,18 @@ const SESSIONS: [(&str, &str); 7] = [
     ("sessions.other_wait_mean", "other_wait"),
 ];
 
-/// Tasks other than the users that need connections, such as holders. The samples of sessions include theirs,
-/// so their time must be part of the whole.
+/// Mean numbers of tasks other than the users that need connections, such as holders. The samples
+/// of sessions include those of these tasks, so their time must be part of the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct ExtraUsers {
-    /// Mean number of tasks that wait for a connection.
+    /// Mean number of tasks that wait for a connection, over the measured part of the step.
     pub(crate) waiting: f64,
-    /// Mean number of tasks that hold a connection.
+    /// Mean number of tasks that hold a connection, over the measured part of the step.
     pub(crate) on_connection: f64,
 }
 
-/// Returns the shares of the time of the users (and of the tasks `beside` them), from 0 to 1, by part. They
-/// add up to 1. Empty if sessions were not sampled or no call finished. The parts are:
+/// Returns the shares of the time of the users, and of the tasks `beside` them, from 0 to 1 by
+/// part. They add up to 1. Empty if sessions were not sampled or no call finished. The parts are:
 ///
 /// - `checkout`: waiting for a connection of the pool
 /// - `cpu`: the server on a CPU, or waiting for one
@@ -74,7 +74,8 @@ pub(crate) fn of_step(
     users
 }
 
-/// Stores the server's evidence in `step`, and the shares as figures such as `time.checkout_ratio`.
+/// Stores the server's evidence in `step`, and the shares of the users' time as figures such as
+/// `time.checkout_ratio`.
 pub(crate) fn record(step: &mut Step, server: ServerEvidence, beside: ExtraUsers) {
     for (part, share) in of_step(step, &server, beside) {
         step.figures.insert(format!("time.{part}_ratio"), share);
@@ -82,15 +83,16 @@ pub(crate) fn record(step: &mut Step, server: ServerEvidence, beside: ExtraUsers
     step.server = Some(server);
 }
 
-/// Returns the mean number of users that are in a phase at once.
+/// Returns the mean number of users that are in a phase at once, over the measured part of the
+/// step.
 fn mean_users(step: &Step, phase: impl Fn(&Operation) -> Option<&Histogram>) -> f64 {
     let spent = step.operations.values().filter_map(phase);
     let spent_ns: f64 = spent.map(|h| h.mean_ns * h.count as f64).sum();
     spent_ns / 1e9 / step.window.measured_s()
 }
 
-/// Returns the mean number of users whose wait for a connection failed in the end. All kinds of failure share
-/// one histogram, so its mean is used.
+/// Returns the mean number of users whose wait for a connection timed out in the end. All kinds of
+/// failure share one histogram, so the mean of all failed calls is used.
 fn checkout_failures(step: &Step) -> f64 {
     let of = |operation: &Operation| {
         let errors = operation.errors.iter();
@@ -110,8 +112,8 @@ mod tests {
     use super::*;
     use crate::sweep::tests::step;
 
-    /// Computes the shares of a step of one second with 100 calls. Each waited for a connection for 30 ms and
-    /// held it for 40 ms.
+    /// Returns the shares of a step of one second with 100 calls, given the figures of sampled
+    /// sessions. Each call waited for a connection for 30 ms and held it for 40 ms.
     fn measured(sessions: &[(&str, f64)], beside: ExtraUsers) -> BTreeMap<&'static str, f64> {
         let mut step = step(4, 0, 100.0);
         let histogram = |ms: u64| {

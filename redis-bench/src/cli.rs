@@ -174,8 +174,8 @@ pub(crate) enum PoolWorkload {
 }
 
 impl PoolWorkload {
-    /// Returns the name of the command, which is also the name of the operation and of the server's
-    /// statistics.
+    /// Returns the name of the command as the only element. It is also the name of the operation in
+    /// reports, and of the command in the server's statistics.
     pub(crate) fn operations(self) -> &'static [&'static str] {
         match self {
             Self::Set => &["set"],

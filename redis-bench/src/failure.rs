@@ -1,4 +1,5 @@
-//! Conversion of errors to failures. Each gets a short, stable kind, by which reports count failures.
+//! Conversion of errors of the Redis driver and the pool to failures. Each failure has a short,
+//! stable kind, by which reports count failures.
 
 use std::error::Error as _;
 use std::io;
@@ -8,9 +9,9 @@ use deadpool_redis::{PoolError, TimeoutType};
 use load_engine::Failure;
 use redis::RedisError;
 
-/// Returns the kind of an error: `timeout`, `refused`, `reset`, `closed`, `auth`, `response.<CODE>` (an error
-/// answer of the server), `response.maxclients` (the server has as many clients as it accepts),
-/// `wrong_value`, `io.other`, `client`.
+/// Returns the kind of an error: `timeout`, `refused`, `reset`, `closed`, `auth`, `response.<CODE>`
+/// (an error answer of the server), `response.maxclients` (the server has its largest number of
+/// clients), `wrong_value`, `io.other`, `client`.
 pub(crate) fn kind(error: &RedisError) -> String {
     if error.is_timeout() {
         return "timeout".to_owned();
@@ -32,14 +33,15 @@ pub(crate) fn kind(error: &RedisError) -> String {
     }
 }
 
-/// Returns true if the server refused the connection because it has as many clients as it accepts. The answer
-/// has no code of its own, so its words are compared.
+/// Returns true if the server refused the connection because it has its largest number of clients.
+/// The answer has no code of its own, so its text is compared.
 fn is_turned_away(error: &RedisError) -> bool {
     let said = error.detail().unwrap_or_default();
     said.contains("max number of clients")
 }
 
-/// Returns the kind of the I/O error inside `error`. The driver wraps that error in an `Arc`.
+/// Returns the kind of the I/O error inside `error`, which the driver wraps in an `Arc`; `None` if
+/// there is none.
 fn io_kind(error: &RedisError) -> Option<io::ErrorKind> {
     let source = error.source()?;
     let cause = source.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>()?;
@@ -59,14 +61,15 @@ fn kind_of_io(kind: io::ErrorKind) -> &'static str {
     }
 }
 
-/// Error answer of the server.
+/// Error answer of the server: its code, such as `WRONGTYPE`, and the text after it, which may be
+/// empty.
 struct ErrorReply {
     code: String,
     detail: String,
 }
 
-/// Returns the server's error answer. If several commands were sent together, that of the first one that
-/// failed.
+/// Returns the server's error answer; `None` if `error` has another origin. If several commands
+/// were sent together, it is the answer to the first one that failed.
 fn error_reply(error: &RedisError) -> Option<ErrorReply> {
     let told = |code: &str, detail: Option<&str>| ErrorReply {
         code: code.trim().to_owned(),
@@ -81,8 +84,9 @@ fn error_reply(error: &RedisError) -> Option<ErrorReply> {
     Some(first.map_or_else(|| told(code, None), |(_, e)| told(e.code(), e.details())))
 }
 
-/// Converts the error of a command or a connection to a failure. An error answer keeps the server's words. If
-/// several commands were sent together, the first one that failed counts.
+/// Converts the error of a command or a connection to a failure. An error answer keeps the text of
+/// the server, without quoted arguments. If several commands were sent together, the first one that
+/// failed counts.
 pub(crate) fn from_redis(error: &RedisError) -> Failure {
     match error_reply(error) {
         // Replaces the operating system's message, which is `resource temporarily unavailable`.
@@ -95,13 +99,15 @@ pub(crate) fn from_redis(error: &RedisError) -> Failure {
     }
 }
 
-/// Removes the arguments that an error answer quotes, because they may be the user's data.
+/// Returns the text of an error answer without the arguments at its end, because they may be the
+/// user's data.
 fn without_arguments(detail: &str) -> &str {
     let quoted = detail.find(", with args beginning with:");
     &detail[..quoted.unwrap_or(detail.len())]
 }
 
-/// Converts the error of a checkout.
+/// Converts the error of a checkout from the pool to a failure: `timeout.checkout` if no connection
+/// became free in time, the kind of the Redis error if connecting failed, `pool` otherwise.
 pub(crate) fn from_pool(error: &PoolError) -> Failure {
     match error {
         PoolError::Backend(error) => from_redis(error),
@@ -112,7 +118,8 @@ pub(crate) fn from_pool(error: &PoolError) -> Failure {
     }
 }
 
-/// Returns true if the connection cannot be used after `error`.
+/// Returns true if the connection cannot be used after `error`. Error answers of the server do not
+/// break it.
 pub(crate) fn breaks_connection(error: &RedisError) -> bool {
     error.is_unrecoverable_error() && error.code().is_none()
 }

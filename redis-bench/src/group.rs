@@ -1,4 +1,4 @@
-//! Groups of steps: all repeats with one way to connect.
+//! Groups of steps: all repeats with one way to connect to Redis.
 
 use bench_report::histogram::{Recording, recording};
 use bench_report::{CheckoutParts, Histogram, Latency, Operation, Report, Step, StepEnd};
@@ -9,13 +9,14 @@ use crate::clients::ClientKind;
 pub(crate) struct ClientGroup<'a> {
     /// Way to connect.
     pub(crate) client: ClientKind,
-    /// Number of connections.
+    /// Number of connections, as set for the first step of the group.
     pub(crate) count: u64,
-    /// Steps, each with its index in the report.
+    /// Steps of the group in their order of execution, each with its index in the report.
     pub(crate) steps: Vec<(usize, &'a Step)>,
 }
 
-/// Returns a setting as text: `pool of 8`, `1 shared connection`.
+/// Returns a way to connect and its number of connections as text: `pool of 8`, `1 shared
+/// connection`.
 pub(crate) fn setting(client: ClientKind, count: u64) -> String {
     match (client, count) {
         (ClientKind::Pooled, _) => format!("pool of {count}"),
@@ -24,7 +25,8 @@ pub(crate) fn setting(client: ClientKind, count: u64) -> String {
     }
 }
 
-/// Groups the steps of `report` by way to connect. A way that was not measured has no group.
+/// Groups the steps of `report` by way to connect, the pool first. A way that was not measured has
+/// no group.
 pub(crate) fn groups(report: &Report) -> Vec<ClientGroup<'_>> {
     let of = |client: ClientKind| {
         let named = |step: &&Step| {
@@ -51,42 +53,45 @@ pub(crate) fn groups(report: &Report) -> Vec<ClientGroup<'_>> {
 }
 
 impl ClientGroup<'_> {
-    /// Returns the name of the group as shown to people.
+    /// Returns the name of the group as shown to the user, for example `pool of 8`.
     pub(crate) fn name(&self) -> String {
         setting(self.client, self.count)
     }
 
-    /// Iterates over the steps that lasted as long as planned; shorter ones cannot be compared.
+    /// Iterates over the steps that lasted as long as planned and have operations; shorter ones
+    /// cannot be compared.
     pub(crate) fn completed(&self) -> impl Iterator<Item = &Step> {
         let steps = self.steps.iter().map(|(_, step)| *step);
         steps.filter(|step| step.end == StepEnd::Completed && !step.operations.is_empty())
     }
 
-    /// Returns the throughput of each completed step, in successful requests per second.
+    /// Returns the throughput of each completed step, in successful requests per second, in the
+    /// order of execution.
     pub(crate) fn throughputs(&self) -> Vec<f64> {
         self.completed().map(Step::throughput_per_s).collect()
     }
 
-    /// Returns the figure `name` of each completed step that has it.
+    /// Returns the value of the figure `name` of each completed step that has it.
     pub(crate) fn figures(&self, name: &str) -> Vec<f64> {
         self.completed()
             .filter_map(|step| step.figures.get(name).copied())
             .collect()
     }
 
-    /// Returns the latency over all repeats and operations, requests that were never answered included.
-    /// `None` if a histogram cannot be read.
+    /// Returns the merged latency over all steps and operations, including requests that were never
+    /// answered. `None` if a histogram cannot be decoded.
     pub(crate) fn latency(&self) -> Option<Latency> {
         let steps = self.steps.iter();
         Latency::from_operations(steps.flat_map(|(_, step)| step.operations.values())).ok()
     }
 
-    /// Returns the number of requests that were never answered.
+    /// Returns the number of requests of all steps that were never answered.
     pub(crate) fn unanswered(&self) -> u64 {
         self.steps.iter().map(|(_, step)| step.censored()).sum()
     }
 
-    /// Merges the histograms of a phase over all repeats and operations.
+    /// Merges the histograms that `phase` selects over all steps and operations, in nanoseconds.
+    /// Operations without that histogram, and histograms that cannot be decoded, are left out.
     pub(crate) fn merged(&self, phase: impl Fn(&Operation) -> Option<&Histogram>) -> Recording {
         let mut whole = recording();
         for (_, step) in &self.steps {
@@ -100,7 +105,8 @@ impl ClientGroup<'_> {
         whole
     }
 
-    /// Returns the mean parts of a checkout over all completed steps; `None` if none recorded them.
+    /// Returns the mean parts of a checkout over all completed steps; `None` if no step recorded
+    /// them.
     pub(crate) fn checkout(&self) -> Option<CheckoutParts> {
         let told = self.completed();
         CheckoutParts::merged(told.filter_map(|step| step.pool.as_ref()?.checkout.as_ref()))

@@ -1,33 +1,35 @@
-//! Checks before anything is written: a run that would exceed a limit of the server or of this process is not
-//! begun.
+//! Checks before anything is written to the server: a run that would exceed a limit of the server
+//! or of this process is not started.
 
 use bench_cli::Remedy as _;
 use bench_cli::table;
 
 use crate::info::Info;
 
-/// Number of connections beyond those of the clients: for evidence, filling, and a user's redis-cli.
+/// Number of connections to the server that a run needs in addition to those of its clients: for
+/// evidence, filling, and a user's redis-cli.
 const SPARE_CONNECTIONS: u64 = 8;
-/// Number of file descriptors that the process needs for other purposes than connections.
+/// Number of file descriptors that this process needs for other purposes than connections.
 const SPARE_DESCRIPTORS: u64 = 64;
-/// Share of the server's free memory that a run's keys may take.
+/// Largest share of the server's free memory, from 0 to 1, that a run's keys may take.
 const FILLED_RATIO: f64 = 0.8;
 
-/// Resources that a run needs of its server and of this process.
+/// Resources that a run needs on its server and in this process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Demand {
-    /// Number of connections of the largest step.
+    /// Number of connections in the step that has the most.
     pub(crate) connections: u64,
-    /// Approximate memory of all keys, in bytes.
+    /// Estimated memory of all keys on the server, in bytes.
     pub(crate) bytes: u64,
-    /// Number of files that this process may open; absent if it is not known.
+    /// Largest number of files that this process may open; `None` if it is not known.
     pub(crate) descriptors: Option<u64>,
 }
 
-/// Checks `demand` against the limits of the server and of this process, as far as they are known.
+/// Checks `demand` against the limits of the server, which are in `info`, and of this process. A
+/// limit that is not known is not checked.
 ///
 /// # Errors
-/// Returns a sentence with the figures, and a remedy.
+/// Fails with a sentence about the first limit that would be exceeded, and a remedy.
 pub(crate) fn check(info: &Info, demand: Demand) -> anyhow::Result<()> {
     descriptors(demand)?;
     connections(info, demand.connections)?;

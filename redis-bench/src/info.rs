@@ -1,46 +1,48 @@
-//! Answer of a server to `INFO`. Servers differ in version and kind: unknown fields are skipped, and a field
-//! that is missing stays missing.
+//! Answer of a Redis server to `INFO`. Servers differ in version and kind: unknown fields are kept
+//! as text, and a missing field gives `None`.
 
 use std::collections::BTreeMap;
 
 use redis::{Connection, RedisResult};
 
-/// Fields of the answer to `INFO`.
+/// Fields of an answer to `INFO`, by name, with their values as text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Info(BTreeMap<String, String>);
 
-/// Number of calls of a command, and the time that the server spent on them.
+/// Calls of one command since the server started or its statistics were reset, and the time that
+/// the server spent on them.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct CommandUse {
-    /// Number of calls since the server started.
+    /// Number of calls since the server started or its statistics were reset.
     pub(crate) calls: f64,
-    /// Microseconds spent since the server started.
+    /// Microseconds that the server spent on the calls.
     pub(crate) usec: f64,
-    /// Number of calls that were refused before they were executed; absent before version 6.2.
+    /// Number of calls that were refused before they were executed; `None` before version 6.2.
     pub(crate) rejected: Option<f64>,
-    /// Number of calls that failed while they were executed; absent before version 6.2.
+    /// Number of calls that failed while they were executed; `None` before version 6.2.
     pub(crate) failed: Option<f64>,
 }
 
 impl Info {
-    /// Requests all sections of `INFO`.
+    /// Requests all sections of `INFO` and parses the answer.
     ///
     /// # Errors
-    /// Returns the error of the connection or the server.
+    /// Fails with the error of the connection or the server.
     pub(crate) fn read(connection: &mut Connection) -> RedisResult<Self> {
         Self::section(connection, "all")
     }
 
-    /// Requests one section of `INFO`.
+    /// Requests the section `name` of `INFO` and parses the answer.
     ///
     /// # Errors
-    /// Returns the error of the connection or the server.
+    /// Fails with the error of the connection or the server.
     pub(crate) fn section(connection: &mut Connection, name: &str) -> RedisResult<Self> {
         let text: String = redis::cmd("INFO").arg(name).query(connection)?;
         Ok(Self::parse(&text))
     }
 
-    /// Parses the text of the answer, which has lines of `name:value`. Comments and other lines are skipped.
+    /// Parses the text of an answer to `INFO`, which has lines of `name:value`. Comments and other
+    /// lines are skipped.
     pub(crate) fn parse(text: &str) -> Self {
         let fields = text.lines().filter(|line| !line.starts_with('#'));
         let pairs = fields.filter_map(|line| line.trim_end().split_once(':'));
@@ -64,7 +66,8 @@ impl Info {
             .filter(|n: &f64| n.is_finite())
     }
 
-    /// Returns the use of each command, by the command's name in lower case.
+    /// Returns the use of each command, by the command's name in lower case. Commands whose values
+    /// cannot be parsed are left out.
     pub(crate) fn commands(&self) -> BTreeMap<&str, CommandUse> {
         let lines = self.0.iter();
         lines
@@ -81,7 +84,8 @@ impl Info {
             .collect()
     }
 
-    /// Returns the number of error answers for each error code; empty before version 6.2.
+    /// Returns the number of error answers by error code, since the server started or its
+    /// statistics were reset; empty before version 6.2.
     pub(crate) fn errors(&self) -> BTreeMap<&str, f64> {
         let lines = self.0.iter();
         lines
@@ -91,7 +95,8 @@ impl Info {
             .collect()
     }
 
-    /// Returns the server's version: `7.0.15`, or `valkey 8.1.0` for Valkey.
+    /// Returns the server's version: `7.0.15` for Redis, `valkey 8.1.0` for Valkey. `None` if the
+    /// answer contains neither.
     pub(crate) fn version(&self) -> Option<String> {
         if let Some(version) = self.text("valkey_version") {
             return Some(format!("valkey {version}"));
@@ -100,7 +105,7 @@ impl Info {
     }
 }
 
-/// Returns the number of `name` in a list such as `a=1,b=2`.
+/// Returns the number of `name` in a list such as `a=1,b=2`; `None` if it is missing or no number.
 fn part(value: &str, name: &str) -> Option<f64> {
     let mut pairs = value.split(',').filter_map(|pair| pair.split_once('='));
     pairs.find(|(key, _)| *key == name)?.1.parse().ok()

@@ -1,11 +1,11 @@
-//! Distribution of requests over keys: caches serve most requests from a few keys.
+//! Distribution of requests over the keys of a run: caches serve most requests from a few keys.
 
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
 use rand_distr::{Distribution as _, Zipf};
 
-/// Largest difference from 1 at which an exponent is treated as 1. The sampler's general formula divides by 1
-/// − exponent.
+/// Largest difference from 1 at which an exponent is treated as 1, because the sampler's general
+/// formula divides by 1 − exponent.
 const NEAR_ONE: f64 = 1e-6;
 
 /// Distribution of requests over keys.
@@ -13,18 +13,18 @@ const NEAR_ONE: f64 = 1e-6;
 pub(crate) enum Skew {
     /// Every key is requested equally often.
     Uniform,
-    /// Zipf's law: key n is requested in proportion to n^−exponent.
+    /// Zipf's law: key n, counted from 1, is requested in proportion to n^−exponent.
     Zipf {
-        /// Exponent, above zero. Web caches often show values near 1.
+        /// Exponent, above 0 and up to 100. Web caches often show values near 1.
         exponent: f64,
     },
 }
 
 impl Skew {
-    /// Parses `uniform`, or an exponent above zero.
+    /// Parses `uniform`, or an exponent above 0 and up to 100.
     ///
     /// # Errors
-    /// Returns a sentence if the text is neither.
+    /// Fails with a sentence if the text is neither.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text == "uniform" {
             return Ok(Self::Uniform);
@@ -38,7 +38,7 @@ impl Skew {
         }
     }
 
-    /// Creates a sampler over `keys` keys, at least 1.
+    /// Creates a sampler over `keys` keys; `keys` must be at least 1.
     pub(crate) fn sampler(self, keys: u64) -> KeySampler {
         let zipf = match self {
             Self::Uniform => None,
@@ -60,17 +60,18 @@ impl std::fmt::Display for Skew {
     }
 }
 
-/// Sampler of keys. It uses rejection sampling, which needs no table for any number of keys. A draw takes
-/// some tens of nanoseconds and allocates nothing.
+/// Sampler of key indices by a [`Skew`]. It uses rejection sampling, which needs no table for any
+/// number of keys. A draw takes some tens of nanoseconds and allocates nothing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeySampler {
     keys: u64,
-    /// Sampler of Zipf's law; absent for uniform draws.
+    /// Sampler of Zipf's law; `None` for uniform draws.
     zipf: Option<Zipf<f64>>,
 }
 
 impl KeySampler {
-    /// Draws the index of a key; index 0 is requested most often.
+    /// Draws the index of a key, from 0 to the number of keys less 1. With Zipf's law, index 0 is
+    /// drawn most often.
     pub(crate) fn draw(&self, random: &mut SmallRng) -> u64 {
         match &self.zipf {
             None => random.random_range(0..self.keys),

@@ -1,7 +1,8 @@
-//! Loads Redis as applications use it, and measures what the way to connect costs.
+//! Loads Redis as applications use it, and measures the cost of the way to connect.
 //!
-//! A scenario defines the requests of users (`cache`, `throughput`). A client defines how they are sent
-//! (`clients`). `scenario` runs the steps of all clients in a shuffled order, adds the server's evidence to
+//! A scenario defines the requests of users (`cache`, `throughput`). A client defines how they are
+//! sent (`clients`). `scenario` runs the steps of all clients in a shuffled order, adds the
+//! server's evidence to each step, and removes the run's keys.
 //! each step, and removes the run's keys.
 #![cfg_attr(
     test,
@@ -52,7 +53,8 @@ use crate::scenario::RedisRun;
 use crate::throughput::Throughput;
 use crate::worker::RedisWorker;
 
-/// Parses the command line and runs the command that it names.
+/// Parses the command line of the process and runs the command that it names. Prints results and
+/// errors, and returns the exit code for `main`. Wrong usage ends the process.
 pub fn run() -> ExitCode {
     let cli: RedisBenchCli = bench_cli::parse();
     bench_cli::run("redis-bench", || run_command(&cli.command))

@@ -1,4 +1,5 @@
-//! Text about the load of a run: a description of the load, and results by segment if the load changed.
+//! Text about the load of a run: a description of the load, and a table of results by segment if
+//! the load changed within a step.
 
 use crate::segment_table::segment_table;
 use bench_cli::table;
@@ -6,8 +7,8 @@ use bench_report::{CurveUnit, Load, Report, Step, StepCurve};
 
 use crate::group::ClientGroup;
 
-/// Returns a table of the results of a way to connect, by segment of the load's curve; empty if the load did
-/// not change.
+/// Returns a heading and a table of the results of a way to connect, by segment of the load's
+/// curve; empty if the load did not change. Ends with a line break.
 pub(crate) fn by_segment(group: &ClientGroup<'_>) -> String {
     let steps: Vec<&Step> = group.steps.iter().map(|(_, step)| *step).collect();
     let table = segment_table(&steps);
@@ -21,8 +22,8 @@ pub(crate) fn by_segment(group: &ClientGroup<'_>) -> String {
     )
 }
 
-/// Returns a description of a load that changes within a step: `arrivals per second as in ramp:10..200/5m`.
-/// `is_changed` is true if the user changed the load while the step ran.
+/// Returns a description of a load that changes within a step: `arrivals per second as in
+/// ramp:10..200/5m`. `is_changed` is true if the user changed the load while a step ran.
 fn curve_sentence(curve: &StepCurve, is_changed: bool) -> String {
     let changed = if is_changed {
         ", changed while a step ran"
@@ -51,7 +52,9 @@ fn curve_sentence(curve: &StepCurve, is_changed: bool) -> String {
     }
 }
 
-/// Returns a description of the load of a run, for the beginning of its text.
+/// Returns a description of the load of a run, as a phrase for the beginning of the run's text:
+/// that of the first step, or of the first load curve. States that nothing was measured if there is
+/// no step.
 pub(crate) fn load_sentence(report: &Report) -> String {
     let mut curves = report.steps.iter().filter_map(|step| step.curve.as_ref());
     if let Some(curve) = curves.clone().next() {

@@ -11,7 +11,11 @@ use crate::scenario::RedisRun;
 use crate::workload::RedisWorkload;
 
 impl<W: RedisWorkload> RedisRun<'_, W> {
-    /// Searches for the highest rate of each way to connect; the order is shuffled.
+    /// Searches for the highest rate of arrivals that each way to connect holds, in a shuffled
+    /// order, and adds the steps and the found rates to the report of `bench`.
+    ///
+    /// # Errors
+    /// Fails if a step cannot be run or the report cannot be extended.
     pub(crate) fn find_rates(
         &self,
         bench: &mut Bench,

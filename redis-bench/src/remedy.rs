@@ -1,5 +1,5 @@
-//! Remedies for the errors of a Redis server, chosen by the error's code, or by its words if it has no code
-//! of its own.
+//! Remedies for the errors of a Redis server, chosen by the error's code, or by its text if it has
+//! no code of its own.
 
 use crate::address::RedisAddress;
 use crate::failure;
@@ -8,8 +8,9 @@ use redis::RedisError;
 /// Remedy for a missing or refused login.
 pub(crate) const LOGIN: &str = "put user and password into REDIS_URL: redis://USER:PASSWORD@HOST:PORT/ (@, /, ? and # encoded)";
 
-/// Error codes and words of Redis 6 to 8 and Valkey, each with its remedy. The first entry that fits is used.
-/// Source: `createSharedObjects` in src/server.c.
+/// Error codes and texts of Redis 6 to 8 and Valkey, each with its remedy. An empty code or text
+/// fits every error; the first entry that fits is used. `{cli}` in a remedy is replaced by a
+/// `redis-cli` command. Source: `createSharedObjects` in src/server.c.
 const CAUSES: [(&str, &str, &str); 15] = [
     ("NOAUTH", "", LOGIN),
     ("WRONGPASS", "", LOGIN),
@@ -69,7 +70,8 @@ const CAUSES: [(&str, &str, &str); 15] = [
     ),
 ];
 
-/// Returns the remedy for an error of the server at `remote`; `None` if its cause is not known.
+/// Returns the remedy for an error of the server at `remote`, as shown to the user; `None` if its
+/// cause is not known.
 pub(crate) fn for_error(error: &RedisError, remote: &RedisAddress) -> Option<String> {
     let failure = failure::from_redis(error);
     if failure.kind == "auth" {

@@ -1,6 +1,7 @@
-//! Keys of a run: their names, their state before each step, and their removal at the end.
+//! Keys of a run on the Redis server: their names, their state before each step, and their removal
+//! at the end.
 //!
-//! All their names begin with `plimsoll:<run>:`. Other keys are never touched.
+//! All their names begin with `plimsoll:<run>:`. Other keys are never changed.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -10,12 +11,13 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use redis::{Cmd, Connection, Pipeline, RedisError, RedisResult};
 
-/// Largest number of commands in one batch.
+/// Largest number of commands or keys in one batch.
 const BATCH: u64 = 500;
-/// Largest size of the values in one batch, in bytes.
+/// Largest size of the values in one batch, in bytes, unless a single value is larger.
 const BATCH_BYTES: u64 = 1 << 20;
-/// Upper estimate of the memory that the server needs for a key besides its name and its value, in bytes:
-/// entries for dictionary and expiry, headers of object and string, and rounding by the allocator.
+/// Upper estimate of the memory that the server needs for a key in addition to its name and its
+/// value, in bytes: entries for dictionary and expiry, headers of object and string, and rounding
+/// by the allocator.
 const OVERHEAD_BYTES: u64 = 160;
 
 /// Keys of a scenario: how many, how large, and which of them exist when a step begins.
@@ -23,73 +25,75 @@ const OVERHEAD_BYTES: u64 = 160;
 pub(crate) struct RunKeys {
     /// Beginning of every key's name: `plimsoll:<run>:`.
     pub(crate) prefix: String,
-    /// Number of keys.
+    /// Number of keys that the requests of the load use.
     pub(crate) keys: u64,
     /// Length of each value, in bytes.
     pub(crate) value_bytes: u64,
-    /// Share of the keys that exist when a step begins, from 0 to 1.
+    /// Share of the keys that exist when a step begins, from 0 to 1; each key is drawn at random.
     pub(crate) preload_ratio: f64,
-    /// Distribution of a key's time to live; absent if keys stay until they are removed.
+    /// Distribution of a key's time to live; `None` if keys have no expiry.
     pub(crate) expiry: Option<Expiry>,
-    /// Seed by which the preloaded keys and their ages are drawn.
+    /// Seed of the random draw of the preloaded keys and of their ages.
     pub(crate) seed: u64,
 }
 
-/// Time to live of a key: `ttl`, longer or shorter by up to `jitter_ratio` of it, so that keys that were
-/// written at the same time do not expire at the same time.
+/// Time to live of a key: `ttl`, longer or shorter by up to the share `jitter_ratio` of it, so that
+/// keys that were written at the same time do not expire at the same time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Expiry {
     /// Mean time to live.
     pub(crate) ttl: Duration,
-    /// Largest deviation from `ttl`, as a share of it: at least 0, below 1.
+    /// Largest deviation from `ttl`, as a share of it, from 0 to 1.
     pub(crate) jitter_ratio: f64,
 }
 
 impl Expiry {
-    /// Draws the time to live of a key that is written now, in milliseconds, at least 1.
+    /// Draws the time to live of a key, in milliseconds; at least 1.
     pub(crate) fn draw_ms(&self, random: &mut SmallRng) -> u64 {
         let swing = self.jitter_ratio * (random.random::<f64>() * 2.0 - 1.0);
         ((self.ttl.as_secs_f64() * 1e3 * (1.0 + swing)) as u64).max(1)
     }
 }
 
-/// Returns the prefix of a run's keys.
+/// Returns the prefix of the names of a run's keys, `plimsoll:<run_id>:`.
 pub(crate) fn prefix(run_id: &str) -> String {
     format!("plimsoll:{run_id}:")
 }
 
 impl RunKeys {
-    /// Writes the name of the key with `index` into `buffer`, replacing its content.
+    /// Writes the name of the key with `index`, counted from 0, into `buffer`, replacing its
+    /// content.
     pub(crate) fn name_into(&self, index: u64, buffer: &mut Vec<u8>) {
         buffer.clear();
         // Writing to memory cannot fail.
         let _ = write!(buffer, "{}k:{index}", self.prefix);
     }
 
-    /// Returns the value of all keys: printable text with a length of `value_bytes`.
+    /// Returns the value that all keys have: printable text with a length of `value_bytes`.
     pub(crate) fn value(&self) -> Vec<u8> {
         (0..self.value_bytes)
             .map(|i| b'a' + (i % 26) as u8)
             .collect()
     }
 
-    /// Estimates the memory that all keys need on the server, in bytes.
+    /// Estimates the memory that all keys need on the server if all exist, in bytes; rather too
+    /// high than too low.
     pub(crate) fn estimated_bytes(&self) -> u64 {
         let name = self.prefix.len() as u64 + 22;
         self.keys
             .saturating_mul(self.value_bytes + name + OVERHEAD_BYTES)
     }
 
-    /// Brings the keys into the state in which every step begins: the preloaded share exists, the other keys
-    /// do not. The remaining life of each key is drawn uniformly from its whole life, as in a cache that was
-    /// filled at a steady rate.
+    /// Brings the keys into the state in which every step begins: the preloaded share exists, the
+    /// other keys do not. The remaining life of each key is drawn uniformly from its whole life, as
+    /// in a cache that was filled at a steady rate.
     ///
-    /// They are in that state at `starts_at`; without an instant, now. Keys live longer by the time
-    /// until then, so that none is older when the step begins. Returns false if `cancel` ended it
-    /// early.
+    /// They are in that state at `starts_at`, or now if it is `None`. Keys live longer by the time
+    /// until then, so that none is older when the step begins. Returns false if `cancel` ended the
+    /// writing early, with only a part of the keys in that state.
     ///
     /// # Errors
-    /// Returns the error of the connection or the server.
+    /// Fails with the error of the connection or the server.
     pub(crate) fn fill(
         &self,
         connection: &mut Connection,
@@ -138,12 +142,12 @@ impl RunKeys {
     }
 }
 
-/// Removes all keys under `prefix`. Repeats the scan until it finds none, so that keys written by commands
-/// still on their way to the server are removed as well. Calls `answered` after each answer of the server; if
-/// it returns false, gives up and returns false.
+/// Removes all keys whose names begin with `prefix`. Repeats the scan until it finds none, so that
+/// keys written by commands still on their way to the server are removed as well. Calls `answered`
+/// after each scan; if it returns false, stops at once and returns false with keys remaining.
 ///
 /// # Errors
-/// Returns the error of the connection or the server.
+/// Fails with the error of the connection or the server.
 pub(crate) fn clear(
     connection: &mut Connection,
     prefix: &str,
@@ -172,8 +176,11 @@ pub(crate) fn clear(
     }
 }
 
-/// Removes keys with `UNLINK`, which frees their memory in the background; with `DEL` on servers before
-/// version 4.0.
+/// Removes the keys `names` with `UNLINK`, which frees their memory in the background; with `DEL`
+/// on servers before version 4.0.
+///
+/// # Errors
+/// Fails with the error of the connection or the server.
 fn unlink(connection: &mut Connection, names: &[Vec<u8>]) -> RedisResult<()> {
     let unknown = |error: &RedisError| error.to_string().contains("unknown command");
     match redis::cmd("UNLINK").arg(names).exec(connection) {

@@ -1,4 +1,4 @@
-//! Steps of a run: their settings, their order, and how several hosts share them.
+//! Steps of a run: their settings, their order, and their division among several hosts.
 
 use bench_cli::{RateStep, UsageError};
 use load_engine::{LoadPlan, RuntimeKind, StepPlan, WallTime, shuffled_steps};
@@ -8,16 +8,19 @@ use crate::group;
 use crate::scenario::{DEFAULT_USERS, RedisRun};
 use crate::workload::RedisWorkload;
 
-/// Smallest bound on requests in flight in an open loop. It is far above any pool, so that requests wait for
-/// a connection and not for this bound.
+/// Smallest limit on requests in flight in an open loop. It is far above the size of any pool, so
+/// that requests wait for a connection and not for this limit.
 const MIN_IN_FLIGHT_CAP: u64 = 1_024;
 
 /// Steps in the order in which they run, each with its way to connect.
 type PlannedSteps = Vec<(ClientKind, StepPlan)>;
 
 impl<W: RedisWorkload> RedisRun<'_, W> {
-    /// Plans all steps in their order. If several hosts make the load, also returns the instant at which the
-    /// last step is over on every host.
+    /// Plans all steps, in the shuffled order in which they run. If several hosts create the load,
+    /// also returns the instant at which the last step is over on every host; `None` otherwise.
+    ///
+    /// # Errors
+    /// Fails if the flags of the load contradict each other.
     pub(crate) fn planned(&self) -> Result<(PlannedSteps, Option<WallTime>), UsageError> {
         let repeats = self.flags.load.step.repeats(self.defaults);
         let order = shuffled_steps(self.clients.len(), repeats, self.seed);
@@ -29,7 +32,11 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         Ok((clients.into_iter().zip(plans).collect(), over))
     }
 
-    /// Plans one step with the whole load, the shares of all hosts included.
+    /// Plans one step with the whole load, including the shares of all hosts. `repeat` is counted
+    /// from 0.
+    ///
+    /// # Errors
+    /// Fails if the flags of the load contradict each other.
     pub(crate) fn plan(&self, client: ClientKind, repeat: u64) -> Result<StepPlan, UsageError> {
         let name = group::setting(client, self.connections(client));
         let seed = self.seed.wrapping_add(repeat);
@@ -44,7 +51,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         })
     }
 
-    /// Plans the step that a search for a rate wants to run next.
+    /// Plans the step with the rate that a search for the highest rate requests as the next one.
     pub(crate) fn plan_at(&self, client: ClientKind, step: RateStep) -> StepPlan {
         let setting = group::setting(client, self.connections(client));
         let cap = self.in_flight_cap(client);
@@ -57,7 +64,8 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         MIN_IN_FLIGHT_CAP.max(self.connections(client).saturating_mul(8))
     }
 
-    /// Adds to a plan the parameters of the client and of the workload.
+    /// Adds the parameters of the client and of the workload to a plan. Limits the threads of a
+    /// generator with a runtime for each core to the number of connections on this host.
     fn described(&self, mut plan: StepPlan, client: ClientKind) -> StepPlan {
         let count = self.connections(client);
         if plan.runtime == RuntimeKind::PerCore {
@@ -76,7 +84,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         self.workload.describe(plan)
     }
 
-    /// Returns the number of connections of a client, over all workers.
+    /// Returns the number of connections of a client in one step, over all workers and hosts.
     pub(crate) fn connections(&self, client: ClientKind) -> u64 {
         match client {
             ClientKind::Pooled => self.flags.pool_size,
@@ -84,7 +92,11 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         }
     }
 
-    /// Fails if there are more workers than connections, because each worker needs one of its own.
+    /// Checks that there are at least as many connections as workers, because each worker needs one
+    /// of its own.
+    ///
+    /// # Errors
+    /// Fails with a usage error if there are fewer.
     pub(crate) fn check_workers(&self) -> anyhow::Result<()> {
         let hosts = self.host.map(|host| host.share().count);
         let Some(workers) = self.flags.workers.workers.or(hosts) else {
@@ -107,7 +119,11 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         .into())
     }
 
-    /// Fails if there are fewer users than worker processes, because each worker needs one of its own.
+    /// Checks that a closed loop has at least as many users as worker processes, because each
+    /// worker needs one of its own. A search for a rate is not checked.
+    ///
+    /// # Errors
+    /// Fails with a usage error if there are fewer.
     pub(crate) fn check_users(&self) -> anyhow::Result<()> {
         let (Some(workers), Some(client)) = (self.flags.workers.workers, self.clients.first())
         else {
@@ -126,7 +142,11 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         }
     }
 
-    /// Fails if the load is too small to give every worker on other hosts a share.
+    /// Checks that the load is large enough to give every worker on several hosts a share, and that
+    /// a search is not combined with such workers. A run on one host is not checked.
+    ///
+    /// # Errors
+    /// Fails with a usage error otherwise.
     pub(crate) fn check_share(&self) -> anyhow::Result<()> {
         let (Some(host), Some(client)) = (self.host, self.clients.first()) else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Server of a run, with the keys that the run writes on it.
+//! Redis server of a run, with the keys that the run writes to it.
 
 use std::time::Duration;
 
@@ -15,28 +15,29 @@ use crate::remedy;
 use crate::run_keys::RunKeys;
 use crate::server::RedisServer;
 
-/// Longest time for writing the keys.
+/// Time limit for writing the keys before a step.
 const FILL_TIMEOUT: Duration = Duration::from_mins(10);
-/// Server of a run, with the keys that the run writes on it.
+/// Redis server of a run, and the state of the keys that the run writes to it.
 #[derive(Debug)]
 pub(crate) struct RunTarget {
     pub(crate) server: RedisServer,
-    /// Prefix of the run's keys.
+    /// Prefix of the names of the run's keys.
     pub(crate) prefix: String,
-    /// Instant at which the run is over on every host; absent if only one host makes the load.
+    /// Instant at which the run is over on every host; `None` if only one host creates the load.
     pub(crate) over: Option<WallTime>,
-    /// True as soon as keys of the run may exist.
+    /// True as soon as keys of the run may exist on the server.
     pub(crate) begun: bool,
-    /// Task that was still writing keys when it was given up; absent if there is none.
+    /// Task that was still writing keys when it was abandoned; `None` if there is none.
     pub(crate) writer: Option<KeyWriter>,
 }
 
 impl RunTarget {
-    /// Brings the keys into the state in which a step begins. Returns false if a signal is received. If the
-    /// start of the step is fixed, gives up writing at that instant: the step is then late.
+    /// Brings the keys into the state in which a step begins. Returns false if a signal is
+    /// received. If `starts_at`, the start of the step, is given, stops waiting at that instant and
+    /// returns true: the step is then late.
     ///
     /// # Errors
-    /// Fails with a remedy if the keys cannot be written.
+    /// Fails with a remedy if the keys cannot be written, or not within ten minutes.
     pub(crate) fn fill(
         &mut self,
         bench: &Bench,

@@ -1,4 +1,4 @@
-//! Run of any workload: server, guards, settings in a shuffled order, clean-up.
+//! Run of any workload of `redis-bench`: server, guards, settings in a shuffled order, clean-up.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,11 +26,11 @@ use crate::summary;
 use crate::worker::StepTarget;
 use crate::workload::RedisWorkload;
 
-/// Number of users if neither `--users` nor `--rate` is given.
+/// Number of users of a closed loop if neither `--users` nor `--rate` is given.
 pub(crate) const DEFAULT_USERS: u64 = 50;
-/// Longest wait for the server's evidence after a signal.
+/// Longest wait for the server's evidence of a step after a signal.
 const EVIDENCE_TIMEOUT_INTERRUPTED: Duration = Duration::from_millis(150);
-/// Longest wait for the server's evidence in all other cases.
+/// Longest wait for the server's evidence of a step without a signal.
 const EVIDENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Run of one workload with each way to connect, from its flags to its report.
@@ -39,14 +39,15 @@ pub(crate) struct RedisRun<'a, W> {
     pub(crate) workload: &'a W,
     pub(crate) flags: &'a CommonFlags,
     pub(crate) clients: Vec<ClientKind>,
-    /// Share of the load that this host makes; absent if it makes all of it.
+    /// Share of the load that this host creates; `None` if it creates all of it.
     pub(crate) host: Option<HostWorker>,
     pub(crate) seed: u64,
     pub(crate) defaults: Defaults,
 }
 
 impl<'a, W: RedisWorkload> RedisRun<'a, W> {
-    /// Creates the run of a scenario.
+    /// Creates the run of the scenario `scenario`. `defaults` apply where `flags` give no value. No
+    /// server is contacted.
     ///
     /// # Errors
     /// Fails with a `UsageError` if the flags contradict each other.
@@ -69,10 +70,10 @@ impl<'a, W: RedisWorkload> RedisRun<'a, W> {
         })
     }
 
-    /// Runs the scenario and returns its exit code.
+    /// Runs the scenario, saves its report, prints its result, and returns the exit code.
     ///
     /// # Errors
-    /// Returns a sentence with a remedy. If a report was begun, it is saved as failed.
+    /// Fails with a sentence and a remedy. If a report was begun, it is saved as failed.
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         run_scenario(self, &self.flags.output)
     }
@@ -264,8 +265,8 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         }
     }
 
-    /// Returns the user's stop rules. If there are none, returns a rule that protects the user's server; none
-    /// for a throwaway server.
+    /// Returns the user's stop rules. Without any, returns a rule that stops at 10 % errors and so
+    /// protects a server of the user; none for a throwaway server.
     fn stop_rules(&self, server: &RedisServer) -> Vec<StopRule> {
         let given = &self.flags.load.step.stop_on;
         if given.is_empty() && !server.is_ours() {
@@ -274,8 +275,11 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         given.clone()
     }
 
-    /// Runs a step on fresh keys. Returns its index in the report, or `None` if a signal is received before
-    /// it begins.
+    /// Runs a step on fresh keys, adds its evidence, and saves the report. Returns the step's index
+    /// in the report, or `None` if a signal is received before the step begins.
+    ///
+    /// # Errors
+    /// Fails if the keys cannot be written, or if the step or a worker process fails.
     pub(crate) fn run_step(
         &self,
         bench: &mut Bench,
@@ -334,7 +338,11 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         Ok(Some(index))
     }
 
-    /// Makes the load of a step in this process, without worker processes.
+    /// Runs the load of a step in this process, without worker processes. Returns the step's index
+    /// in the report.
+    ///
+    /// # Errors
+    /// Fails if the step cannot be run.
     fn step_here(
         &self,
         bench: &mut Bench,
@@ -357,7 +365,8 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         }
     }
 
-    /// Waits until every host has finished the step before `plan`. Returns false if a signal is received.
+    /// Waits until every host has finished the step before `plan`; returns at once on a single
+    /// host. Returns false if a signal is received.
     fn await_preparation(&self, bench: &mut Bench, plan: &StepPlan) -> bool {
         self.host
             .is_none_or(|host| host.await_preparation(bench, plan))

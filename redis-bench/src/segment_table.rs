@@ -6,8 +6,9 @@ use bench_report::{CurveUnit, Latency, Operation, Step, StepCurve, StepSegment};
 
 use bench_cli::table::{self, Table};
 
-/// Returns a table of results by segment, over all repeats of a step, and sentences about changes of
-/// the load and the recovery from a spike. Empty if the load is constant.
+/// Returns a table of results by segment, over all repeats of a step, followed by paragraphs about
+/// changes of the load and the recovery from a spike. Segments are in the order in which they first
+/// occur. Empty if the steps have no segments.
 pub(crate) fn segment_table(repeats: &[&Step]) -> String {
     let segments = || repeats.iter().flat_map(|step| &step.segments);
     let mut names: Vec<&str> = Vec::new();
@@ -35,7 +36,8 @@ pub(crate) fn segment_table(repeats: &[&Step]) -> String {
     table.to_string() + &changes(repeats) + &recoveries(repeats)
 }
 
-/// Returns a paragraph for each repeat whose load the user changed while it ran.
+/// Returns a paragraph for each repeat whose load the user changed while it ran; empty if there is
+/// none.
 fn changes(repeats: &[&Step]) -> String {
     let changed = repeats.iter().filter_map(|step| {
         let told = change_sentence(step.curve.as_ref()?, step.window.measure_start_ns)?;
@@ -48,8 +50,9 @@ fn changes(repeats: &[&Step]) -> String {
     changed.collect()
 }
 
-/// Returns a sentence about the changes of a load while it ran: `the load was changed to 500/s after
-/// 12.0 s (change 1)`. `None` if there were none.
+/// Returns a phrase about the changes of a load while a step ran: `the load was changed to 500/s
+/// after 12.0 s (change 1)`. Times are relative to `measure_start_ns`, on the clock of the changes.
+/// `None` if there were no changes.
 fn change_sentence(curve: &StepCurve, measure_start_ns: u64) -> Option<String> {
     let changes = curve.changes.iter().enumerate().map(|(n, change)| {
         let load = match (change.curve.parse::<f64>(), curve.unit) {
@@ -64,7 +67,8 @@ fn change_sentence(curve: &StepCurve, measure_start_ns: u64) -> Option<String> {
     (!changes.is_empty()).then(|| format!("the load was changed {}", changes.join(", ")))
 }
 
-/// Returns a paragraph for each recovery from a spike; equal ones of several repeats are merged.
+/// Returns a paragraph for each recovery from a spike; equal ones of several repeats are merged,
+/// with their number.
 fn recoveries(repeats: &[&Step]) -> String {
     let found = repeats
         .iter()
@@ -84,7 +88,8 @@ fn recoveries(repeats: &[&Step]) -> String {
     told.into_iter().map(paragraph).collect()
 }
 
-/// Returns the cells of one segment over all repeats.
+/// Returns the cells of one segment over all repeats: name, arrivals, throughput, median, 99th
+/// percentile, errors and unanswered requests.
 fn row(name: &str, repeats: &[&StepSegment]) -> [String; 7] {
     let operations = || {
         repeats

@@ -14,10 +14,11 @@ use crate::failure;
 use crate::info::Info;
 use crate::remedy;
 
-/// Time-out for the first connection.
+/// Time-out for the first connection and its answer to `INFO`.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// Server of a run. A throwaway server that this run started is stopped when this value is dropped.
+/// Redis server of a run. A throwaway server that this run started is stopped when this value is
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct RedisServer {
     remote: RedisAddress,
@@ -26,7 +27,8 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    /// Creates the handle for the server at `url`; without a URL, starts a throwaway server.
+    /// Creates the handle for the server at `url`, without contacting it; without a URL, starts a
+    /// throwaway server.
     ///
     /// # Errors
     /// Fails if the URL cannot be parsed, or if no server can be started.
@@ -49,33 +51,35 @@ impl RedisServer {
         })
     }
 
-    /// Returns the address of the server.
+    /// Returns the address of the server, with its credentials.
     pub(crate) fn remote(&self) -> RedisAddress {
         self.remote.clone()
     }
 
-    /// Returns true if guards are not needed, because the server is a throwaway one of this run or of its
-    /// parent process.
+    /// Returns true if the server is a throwaway one of this run or of its parent process, so that
+    /// it needs no protection by guards.
     pub(crate) fn is_ours(&self) -> bool {
         self.ours
     }
 
-    /// Returns the URL of the throwaway server that this run started, which may contain a password; `None` if
-    /// it started none.
+    /// Returns the URL of the throwaway server that this run started, which may contain a password;
+    /// `None` if this run started none.
     pub(crate) fn throwaway_url(&self) -> Option<&str> {
         self.throwaway.as_ref().map(Redis::url)
     }
 
-    /// Returns true if this run started the server. Its keys then need no removal, because they vanish with
-    /// the server.
+    /// Returns true if this run itself started the server. Its keys then need no removal, because
+    /// they vanish with the server.
     pub(crate) fn is_throwaway(&self) -> bool {
         self.throwaway.is_some()
     }
 
-    /// Reads the server's `INFO`. Returns `None` if a signal is received.
+    /// Connects to the server and reads its `INFO`. Returns `None` if `cancel` is triggered, which
+    /// a signal does.
     ///
     /// # Errors
-    /// Returns a sentence with a remedy.
+    /// Fails with a sentence and a remedy if the server does not answer within 12 s, or answers
+    /// with an error.
     pub(crate) fn probe(&self, cancel: &Cancel) -> anyhow::Result<Option<Info>> {
         let remote = self.remote();
         let asked = BlockingTask::start(move |_| Info::read(&mut remote.connect()?))
@@ -92,7 +96,8 @@ impl RedisServer {
     }
 }
 
-/// Returns an error with a sentence about `error` and its remedy.
+/// Always returns an error: a sentence about `error`, which occurred while connecting to the server
+/// at `address`, with a remedy.
 fn connect_error<T>(address: &RedisAddress, error: &RedisError) -> anyhow::Result<T> {
     let failure = failure::from_redis(error);
     let known = remedy::for_error(error, address);

@@ -1,4 +1,4 @@
-//! Summary of a run: its figures, its recommendation, its tables and its text.
+//! Summary of a `redis-bench` run: its figures, its recommendation, its tables and its text.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,8 @@ use crate::advice::recommend;
 use crate::group::{ClientGroup, groups};
 use crate::load_text::{by_segment, load_sentence};
 
-/// Computes figures and recommendation from the steps of a run.
+/// Computes headline, figures and recommendation from the steps of a run. Figures are means over
+/// completed steps.
 pub(crate) fn conclude(report: &Report) -> Summary {
     let groups = groups(report);
     let mut summary = Summary {
@@ -59,7 +60,7 @@ fn headline(groups: &[ClientGroup<'_>]) -> String {
     }
 }
 
-/// Returns the result as text with lines of up to 80 columns.
+/// Returns the result of a run as text for the user; paragraphs are broken at 80 columns.
 pub(crate) fn text(report: &Report) -> String {
     let groups = groups(report);
     let head = format!("redis-bench {}: {}", report.scenario, load_sentence(report));
@@ -106,7 +107,10 @@ fn sentence(text: &str) -> String {
     })
 }
 
-/// Returns a table of the throughput of each way to connect.
+/// Returns a table of the mean throughput of each way to connect, with errors and unanswered
+/// requests; for an open loop also the share of the arrivals that was carried, for a cache the hit
+/// ratio. A second row has the half width of the 95 % interval over the repeats, if there are
+/// several.
 fn throughput_table(groups: &[ClientGroup<'_>]) -> Table {
     let is_open = groups.iter().any(|group| !carried_ratios(group).is_empty());
     let cached = groups
@@ -147,12 +151,13 @@ fn throughput_table(groups: &[ClientGroup<'_>]) -> Table {
     table
 }
 
-/// Returns the share of the arrivals that were carried, for each completed step; empty for a closed loop.
+/// Returns the share of the planned arrivals that were carried, from 0 to 1, for each completed
+/// step; empty for a closed loop.
 fn carried_ratios(group: &ClientGroup<'_>) -> Vec<f64> {
     group.completed().filter_map(Step::carried_ratio).collect()
 }
 
-/// Returns a table of the latency of each way to connect, over all repeats.
+/// Returns a table of the latency of each way to connect, over all repeats, followed by its legend.
 fn latency_table(groups: &[ClientGroup<'_>]) -> String {
     let mut table = Table::new(&["", "p50", "p99", "p99.9", "worst", "max"]);
     let mut any_unanswered = false;
@@ -179,8 +184,8 @@ fn latency_table(groups: &[ClientGroup<'_>]) -> String {
     table.to_string() + &wrapped(&legend)
 }
 
-/// Returns a line for each step that a rule stopped or that failed, and one line with the number of errors of
-/// each kind over all steps.
+/// Returns a line for each step that a stop rule ended or that failed, and one line with the number
+/// of errors of each kind over all steps. Empty if there are none.
 fn troubles(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     for step in &report.steps {
@@ -214,7 +219,8 @@ fn troubles(report: &Report) -> Vec<String> {
     lines
 }
 
-/// Breaks the text into lines of up to 80 columns.
+/// Breaks the text at spaces into lines of up to 80 columns. A longer word stays whole; line breaks
+/// in the text are lost; the result ends with a line break.
 fn wrapped(text: &str) -> String {
     let mut lines = String::new();
     let mut width = 0;
@@ -241,7 +247,8 @@ pub(crate) mod tests {
     use bench_report::{Histogram, Operation, Tool};
     use test_support::empty_step;
 
-    /// Creates the report of a closed loop in which repeat i of each client had the i-th throughput.
+    /// Creates the report of closed loops in which repeat i of the pool and of the shared
+    /// connection had the i-th throughput of `pooled` and `shared`, in requests per second.
     pub(crate) fn report(pooled: &[f64], shared: &[f64]) -> Report {
         let tool = Tool {
             name: "redis-bench".into(),

@@ -1,4 +1,5 @@
-//! Scenario `pool`: a single command over and over, which measures only the cost of the way to connect.
+//! Scenario `pool`: all requests send the same command, so that the load measures only the cost of
+//! the way to connect.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,12 +14,12 @@ use crate::clients::{RequestResult, Task, Work};
 use crate::run_keys::RunKeys;
 use crate::workload::RedisWorkload;
 
-/// Number of keys, which users share if there are more of them. It bounds the number of commands that are
-/// prepared.
+/// Number of keys. If there are more users, several use the same key. It limits the number of
+/// prepared commands.
 const KEYS: u64 = 64;
 
 impl PoolWorkload {
-    /// Name on the command line and in reports.
+    /// Returns the name of the command on the command line and in reports.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Set => "set",
@@ -66,7 +67,7 @@ impl RedisWorkload for Throughput<'_> {
     }
 }
 
-/// Commands that were prepared once, for all users.
+/// Commands for all keys, prepared once and shared by all users.
 #[derive(Debug)]
 pub(crate) struct ThroughputWork {
     workload: PoolWorkload,
@@ -75,7 +76,7 @@ pub(crate) struct ThroughputWork {
 }
 
 impl ThroughputWork {
-    /// Prepares the commands for these keys.
+    /// Prepares a command of `workload` for each key of `keyspace`.
     pub(crate) fn new(keyspace: &RunKeys, workload: PoolWorkload) -> Self {
         let value = keyspace.value();
         let command = |index| {
@@ -116,7 +117,7 @@ impl Work for ThroughputWork {
     }
 }
 
-/// Command of one user.
+/// Requests of one user, which repeat a single command on one key.
 #[derive(Debug)]
 pub(crate) struct ThroughputTask {
     commands: Arc<[Cmd]>,

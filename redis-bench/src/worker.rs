@@ -1,4 +1,5 @@
-//! Worker process, which makes a share of the load of the steps that its parent orders.
+//! Worker process of `redis-bench`, which creates a share of the load of the steps that its parent
+//! process orders.
 
 use std::sync::Arc;
 
@@ -13,23 +14,24 @@ use crate::clients::{ClientKind, Multiplexed, Pooled};
 use crate::throughput::Throughput;
 use crate::workload::RedisWorkload;
 
-/// Target of one step, as the parent describes it to its workers through a pipe.
+/// Server, client and keys of one step, as the parent process describes them to its workers through
+/// a pipe.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StepTarget {
-    /// URL of the throwaway server that the parent started. Absent if the flags or the environment, which the
-    /// worker gets from its parent, name the user's server.
+    /// URL of the throwaway server that the parent process started. `None` if the flags or the
+    /// environment, which the worker gets from its parent, contain the URL of the user's server.
     pub(crate) throwaway_url: Option<String>,
     /// Way to connect.
     pub(crate) client: ClientKind,
-    /// Number of connections, over all workers.
+    /// Number of connections of the step in total over all workers.
     pub(crate) connections: u64,
-    /// Prefix of the run's keys.
+    /// Prefix of the names of the run's keys.
     pub(crate) prefix: String,
-    /// Seed of the keys in this step.
+    /// Seed of the random draw of keys in this step.
     pub(crate) seed: u64,
 }
 
-/// Scenario of the parent process; this process makes a share of its load.
+/// Scenario of the parent process, with its flags; this process creates a share of its load.
 pub(crate) struct RedisWorker(pub(crate) RedisBenchCli);
 
 impl WorkerScenario for RedisWorker {

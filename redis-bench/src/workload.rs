@@ -11,36 +11,38 @@ use crate::run_keys::RunKeys;
 
 /// Workload of a scenario: the keys, the users' requests on them, and figures from their results.
 pub(crate) trait RedisWorkload {
-    /// Requests that users make.
+    /// Type of the requests that users send.
     type Work: Work;
 
-    /// Returns the keys of a step.
+    /// Returns the keys of a step. `prefix` is the beginning of their names, and `seed` that of
+    /// random draws.
     fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys;
 
-    /// Creates the users' requests on these keys.
+    /// Creates the users' requests on the keys `keyspace`.
     fn work(&self, keyspace: RunKeys) -> Self::Work;
 
-    /// Returns the commands that the requests consist of, in lower case as in the server's statistics.
+    /// Returns the names of the commands that the requests consist of, in lower case as in the
+    /// server's statistics.
     fn commands(&self) -> &'static [&'static str];
 
-    /// Returns the flags of the scenario as entries of the report's `config`.
+    /// Returns the scenario's own flags as entries of the report's `config`.
     fn config(&self) -> BTreeMap<String, serde_json::Value>;
 
-    /// Adds the scenario's own parameters to a step's plan.
+    /// Returns the plan of a step with the scenario's own parameters added; unchanged by default.
     fn describe(&self, plan: StepPlan) -> StepPlan {
         plan
     }
 
-    /// Adds the scenario's own figures to a finished step.
+    /// Adds the scenario's own figures to a finished step; none by default.
     fn conclude(&self, step: &mut Step) {
         let _ = step;
     }
 }
 
-/// Checks that Redis can store values of `bytes` bytes, before anything is begun.
+/// Checks that Redis can store values of `bytes` bytes, before a run begins.
 ///
 /// # Errors
-/// Fails if the values are too long.
+/// Fails with a usage error if they are longer than 512 MiB.
 pub(crate) fn check_value_size(bytes: u64) -> Result<(), UsageError> {
     if bytes > crate::cli::LONGEST_VALUE {
         return Err(UsageError(

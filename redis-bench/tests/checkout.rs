@@ -1,4 +1,5 @@
-//! Tests of the parts of a checkout in the report: waiting for a place, the driver's check, connecting.
+//! Tests of the parts of a checkout in the report: the wait for a free connection, the driver's
+//! check, and connecting.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -9,7 +10,8 @@ use test_support::{RunningProgram, TestDirectory};
 
 const POOLED: &str = "cache --client pooled --keys 200 --repeats 1 --warmup 100ms --run-dir run";
 
-/// Returns the only step of a run with `args`. Calls `meanwhile` on the server during the run.
+/// Runs a step of a pool with `args` and returns it. Calls `meanwhile` with the server when the
+/// measured part begins.
 fn step(args: &str, meanwhile: impl Fn(&testbed::Redis)) -> Step {
     let (redis, place) = (common::redis(), TestDirectory::new());
     let args: Vec<&str> = POOLED.split(' ').chain(args.split(' ')).collect();
@@ -25,7 +27,7 @@ fn parts(step: &Step) -> CheckoutParts {
     step.pool.as_ref().unwrap().checkout.unwrap()
 }
 
-/// Returns the mean checkout of all operations, in nanoseconds.
+/// Returns the mean time of a checkout over all operations of `step`, in nanoseconds.
 fn mean_checkout(step: &Step) -> f64 {
     let all: Vec<_> = step
         .operations

@@ -1,5 +1,6 @@
-//! The most important test, on a real Redis: a server that stalls must show in the times that users felt.
-//! Also: the phases of each request add up, and the pacer is on time.
+//! Tests against coordinated omission, the most important of all, on a real Redis server: a server
+//! that stalls must show in the response times of all requests that came due meanwhile. Further
+//! tests: the phases of each request add up, and arrivals are released on time.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,10 +18,11 @@ use common::{bench, report};
 use test_support::{RunningProgram, TestDirectory};
 use testbed::Redis;
 
-/// Lock that makes the tests run one at a time, because each needs the machine for itself.
+/// Lock by which the tests run one at a time, because each needs the machine for itself.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// Rate of the open loop. The requests that come due during the stop are fewer than may be in flight at once.
+/// Rate of the open loop, in requests per second. Fewer requests come due during the stop than may
+/// be in flight at once.
 const RATE_PER_S: f64 = 800.0;
 const MEASURED: Duration = Duration::from_secs(10);
 const STOP: Duration = Duration::from_secs(1);
@@ -28,8 +30,9 @@ const STOP: Duration = Duration::from_secs(1);
 const POOLED: &str = "pooled --pool-size 8";
 const SHARED: &str = "multiplexed --connections 1";
 
-/// Runs one step of `GET` with `client` and the further arguments `args`. Calls `meanwhile` when the measured
-/// part begins.
+/// Runs one step of `GET` with `client`, which contains the client's flags, and the additional
+/// flags `args`. Calls `meanwhile` when the measured part begins. Returns the step, which must
+/// complete, and the result of `meanwhile`.
 fn step<T>(redis: &Redis, client: &str, args: &str, meanwhile: impl FnOnce() -> T) -> (Step, T) {
     let place = TestDirectory::new();
     let args = format!(
@@ -51,12 +54,12 @@ fn open_loop(measure: Duration) -> String {
     format!("--rate {RATE_PER_S} --duration {}ms", measure.as_millis())
 }
 
-/// Requests of a step in whose middle the server was stopped.
+/// Requests of a step in the middle of which the server was stopped.
 struct Stopped {
     get: Operation,
-    /// Time for which the server was stopped.
+    /// Length of the stop.
     stop: Duration,
-    /// Rate at which waiting requests could be served afterwards, per second.
+    /// Rate at which waiting requests could be served after the stop, in requests per second.
     capacity_per_s: f64,
 }
 
@@ -80,7 +83,8 @@ fn with_a_stop(redis: &Redis, client: &str) -> Stopped {
     }
 }
 
-/// Returns the highest rate that the target can serve, per second, at which a queue gets shorter.
+/// Returns the highest rate that `client` and server can serve, in requests per second. At this
+/// rate a queue shrinks that has built up.
 fn capacity_per_s(redis: &Redis, client: &str) -> f64 {
     let (loaded, ()) = step(redis, client, "--users 32 --duration 500ms", || ());
     loaded.throughput_per_s()
@@ -95,20 +99,21 @@ impl Stopped {
         part(self.get.response.as_ref(), "response")
     }
 
-    /// Returns half of the arrivals that were due during the stop, as a share of all arrivals.
+    /// Returns half of the arrivals that were due during the stop, as a share of all arrivals, from
+    /// 0 to 1: the least share of slow responses.
     fn wanted(&self) -> f64 {
         self.stop.as_secs_f64() / 2.0 / MEASURED.as_secs_f64()
     }
 
-    /// Returns the share of responses that took at least half of the stop.
+    /// Returns the share of the responses, from 0 to 1, that took at least half of the stop.
     fn slow(&self) -> f64 {
         let recorded = self.response().decode().unwrap();
         let half_ns = self.stop.as_nanos() as u64 / 2;
         recorded.count_between(half_ns, recorded.max()) as f64 / self.get.succeeded as f64
     }
 
-    /// Asserts what must be true on any machine: an arrival that is due during the stop waits at least for
-    /// the rest of it.
+    /// Asserts that the stop shows in the response times, as it must on any machine: an arrival
+    /// that is due during the stop waits at least for the rest of it.
     fn assert_shown(&self) {
         let (slow, wanted) = (self.slow(), self.wanted());
         assert!(
@@ -124,9 +129,9 @@ impl Stopped {
         );
     }
 
-    /// Returns a description of waits that the stop does not explain; `None` if there are none. An arrival
-    /// that is due a time x into the stop waits for stop − x·(1 − rate ÷ capacity), because those before it
-    /// are served first.
+    /// Returns a description of waits that the stop does not explain; `None` if there are none. An
+    /// arrival that is due a time x into the stop waits for stop − x·(1 − rate ÷ capacity), because
+    /// those before it are served first.
     fn slow_beyond_the_stop(&self) -> Option<String> {
         let slow = self.slow();
         let wanted = self.wanted() / (1.0 - RATE_PER_S / self.capacity_per_s);
@@ -134,8 +139,9 @@ impl Stopped {
         (slow > wanted + 0.01).then(|| format!("{slow} waited for half of the stop, not {wanted}"))
     }
 
-    /// Returns a description of long service times, if there are more than the few requests that the stop
-    /// caught. A clock that starts with the call would have shown only those.
+    /// Returns a description of service times if their 99th percentile is at least a tenth of that
+    /// of the response times, `None` otherwise. The stop caught only a few requests in the server,
+    /// and a clock that starts with the call would have shown only those.
     fn shown_in_service(&self) -> Option<String> {
         let service = part(self.get.service.as_ref(), "service");
         let service = service.percentiles_ns.p99;
@@ -146,8 +152,9 @@ impl Stopped {
     }
 }
 
-/// Runs up to three rounds and returns the first one without a `fault`. Other programs on this machine can
-/// make more requests wait, but not fewer.
+/// Runs up to three rounds with a stop and returns the first one for which `fault` returns `None`;
+/// panics if there is none. Other programs on this machine can make more requests wait, but not
+/// fewer.
 fn undisturbed(redis: &Redis, client: &str, fault: impl Fn(&Stopped) -> Option<String>) -> Stopped {
     let mut faults = Vec::new();
     for _ in 0..3 {
@@ -185,7 +192,8 @@ fn a_stop_shows_in_the_responses_of_a_shared_connection() {
     assert!(stopped.get.checkout.is_none(), "nothing is checked out");
 }
 
-/// Asserts that the means of the phases add up. Each mean is exact to 0.1 %.
+/// Asserts that the means of the phases add up to the means of response and call, to 0.3 %. Each
+/// mean is exact to 0.1 %.
 fn phases_add_up(get: &Operation) {
     let mean = |histogram: Option<&Histogram>, name| part(histogram, name).mean_ns;
     let response = mean(get.response.as_ref(), "response");
@@ -218,7 +226,7 @@ fn median(mut values: Vec<u64>) -> u64 {
     values[values.len() / 2]
 }
 
-/// Returns the median pacing lag in the report, in nanoseconds.
+/// Returns the median pacing lag in the report of a step, in nanoseconds.
 fn pacing_lag_ns(redis: &Redis) -> u64 {
     let args = open_loop(Duration::from_millis(600)) + " --runtime per-core";
     let (step, ()) = step(redis, SHARED, &args, || ());
@@ -227,8 +235,8 @@ fn pacing_lag_ns(redis: &Redis) -> u64 {
         .p50
 }
 
-/// Returns the median lateness of a loop at the same rate that waits by the runtime's own timer, in
-/// nanoseconds.
+/// Returns the median lateness, in nanoseconds, of a loop at the same rate that waits by the timer
+/// of the asynchronous runtime.
 fn timer_lateness_ns() -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,5 +1,5 @@
-//! Tests of a load that changes during a step, on a real server: arrivals and users follow their curve, and
-//! results are reported by segment.
+//! Tests of a load that changes during a step, on a real server: arrivals and users follow their
+//! curve, and results are reported by segment.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,7 +14,8 @@ use common::{bench, report};
 use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::Redis;
 
-/// Runs `redis-bench` on `redis`. Returns its report, and the text that it printed.
+/// Runs `redis-bench` with `args` on `redis`; it must succeed. Returns the report, and the text
+/// that it printed.
 fn run(redis: &Redis, args: &str) -> (Report, String) {
     let place = TestDirectory::new();
     let words: Vec<&str> = args.split(' ').chain(["--run-dir", "run"]).collect();

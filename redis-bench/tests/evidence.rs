@@ -1,5 +1,5 @@
-//! Tests of the evidence about a real server in the report: commands by sender and cost, and connected
-//! clients.
+//! Tests of the evidence about a real server in the report: commands by origin and cost, and
+//! connected clients.
 #![allow(
     clippy::float_cmp,
     clippy::unwrap_used,
@@ -20,7 +20,8 @@ use testbed::{Redis, RedisOptions};
 const CACHE: &str =
     "cache --client pooled --keys 500 --rate 300 --repeats 1 --warmup 100ms --run-dir run";
 
-/// Returns the only step of a run on `url`. Calls `meanwhile` during the run.
+/// Runs a step of `cache` with `args` on the server at `url` and returns it. Calls `meanwhile` 200
+/// ms after the measured part has begun.
 fn step(url: &str, args: &str, meanwhile: impl FnOnce()) -> Step {
     let place = TestDirectory::new();
     let args: Vec<&str> = CACHE.split(' ').chain(args.split(' ')).collect();
@@ -50,7 +51,7 @@ fn row<'a>(server: &'a ServerEvidence, table: &str, label: &str, value: &str) ->
     found.unwrap_or_else(|| panic!("no {value} in {table}: {:?}", rows(server, table)))
 }
 
-/// Reads settings and counters that collecting evidence must not change.
+/// Returns all settings of the server by name, which collecting evidence must not change.
 fn settings(redis: &Redis) -> BTreeMap<String, String> {
     let pairs: Vec<(String, String)> = redis::cmd("CONFIG")
         .arg("GET")

@@ -1,5 +1,5 @@
-//! Search for the highest rate on a real server whose limit is known: a pool of two connections, each of
-//! which is taken for ten milliseconds or more.
+//! Tests of the search for the highest rate, on a real server with a known limit: a pool of two
+//! connections, each of which is occupied for ten milliseconds or more by a request.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,12 +16,12 @@ use common::{bench, report};
 use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::{Faults, Proxy};
 
-/// Highest rate of two connections, each taken for at least 10 ms. A rate counts as carried if 97 % of it was
-/// served.
+/// Highest rate that the search may find, in requests per second: two connections at 10 ms per
+/// request, divided by 0.97, because a rate counts as held if 97 % of it was served.
 const MOST_PER_S: f64 = 2.0 / 0.010 / 0.97;
 
-/// Searches on a Redis whose answers each take ten milliseconds. Returns the report, and the text that was
-/// printed.
+/// Runs a search with `args` on a Redis server behind a proxy that delays each answer by ten
+/// milliseconds in total; it must succeed. Returns the report, and the printed text.
 fn search(args: &str) -> (Report, String) {
     let redis = common::redis();
     let address = redis.url().rsplit('/').nth(1).unwrap().parse().unwrap();
@@ -44,7 +44,8 @@ fn search(args: &str) -> (Report, String) {
     (report(&place, "pool"), said)
 }
 
-/// Asserts that the interval contains the known limit, and rests on steps in the report.
+/// Asserts that the found interval contains the known limit and rests on at least `repeats` steps
+/// in the report, and returns it.
 fn assert_limit_is_found(report: &Report, repeats: u64) -> &FoundRate {
     assert_eq!(report.status, Status::Complete);
     let [found] = &*report.summary.found_rates else {

@@ -1,5 +1,5 @@
-//! Tests of a signal in any phase: the run must end in order within 3 s, with a valid report and nothing left
-//! behind.
+//! Tests of a signal in any phase of a run: the run must end in order within 3 s, with a valid
+//! report and nothing left on the server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -17,8 +17,8 @@ const PHASES: [&str; 7] = [
     "start", "connect", "prepare", "warm-up", "measure", "drain", "save",
 ];
 
-/// Returns flags of a run that is long enough to be interrupted in `phase`; `drain` and `save` end by
-/// themselves.
+/// Returns the flags of a run that is long enough to be interrupted in `phase`; for `drain` and
+/// `save` those of a short run, which reaches these phases by itself.
 fn args(phase: &str) -> Vec<&'static str> {
     let brief = matches!(phase, "drain" | "save");
     let duration = if brief { "300ms" } else { "20s" };
@@ -73,7 +73,7 @@ fn a_signal_in_any_phase_leaves_no_throwaway_server() {
     }
 }
 
-/// Waits in phases with load, so that there is something to report when the signal is sent.
+/// Waits 300 ms in phases with load, so that there is something to report when the signal is sent.
 fn dwell(phase: &str) {
     if matches!(phase, "warm-up" | "measure") {
         std::thread::sleep(Duration::from_millis(300));
@@ -119,7 +119,8 @@ fn where_the_server_stands_still_what_is_left_is_told() {
     assert_the_rest_can_be_removed(&report, &redis);
 }
 
-/// Starts a run whose server is stopped from the end of its only step on. Returns when clean-up has begun.
+/// Starts a run whose server is stopped from the end of its only step on. Returns the run when its
+/// clean-up has begun.
 fn cleans_up_in_vain(place: &TestDirectory, redis: &Redis) -> RunningProgram {
     let mut args = args("save");
     args.extend(["--client", "multiplexed"]);
@@ -157,7 +158,8 @@ fn clean_up_gives_a_silent_server_up_by_itself() {
     assert_the_rest_can_be_removed(&report, &redis);
 }
 
-/// Asserts that the command in the report removes the keys that were left.
+/// Asserts that the command in the report removes the keys that remained on the server. Without
+/// `redis-cli`, only the beginning of the command is checked.
 fn assert_the_rest_can_be_removed(report: &Report, redis: &Redis) {
     let told = left_behind(report).unwrap();
     let command = told.split("with: ").nth(1).unwrap();
@@ -171,7 +173,7 @@ fn assert_the_rest_can_be_removed(report: &Report, redis: &Redis) {
     assert_eq!(common::keys(redis), Vec::<String>::new(), "{command}");
 }
 
-/// A proxy delays the last writes of the fill until the clean-up has removed all keys.
+/// The proxy holds back the last writes of the fill until the clean-up has removed all keys.
 #[test]
 fn what_the_fill_still_has_on_its_way_is_removed_or_told() {
     const HELD_BACK: Duration = Duration::from_millis(400);

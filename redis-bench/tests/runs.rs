@@ -1,4 +1,4 @@
-//! Tests of the program from its command line to its report.
+//! Tests of the program `redis-bench` from its command line to its report.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -233,7 +233,8 @@ fn without_a_guard_a_run_goes_on_when_its_server_is_killed() {
     );
 }
 
-/// Asserts that connections broke first and were refused afterwards, and that requests succeeded before.
+/// Asserts that `step` has the failures of a server that was killed: requests succeeded first, then
+/// connections broke and were refused.
 fn assert_killed(step: &Step) {
     let get = &step.operations["get"];
     assert!(get.succeeded > 0);

@@ -1,5 +1,5 @@
-//! Tests of wrong input: the program prints one clear sentence with what to do, and ends with the right exit
-//! code.
+//! Tests of wrong input: the program prints one clear sentence with what to do, and ends with the
+//! right exit code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -9,7 +9,9 @@ use common::{PASSWORD, bench, report};
 use test_support::TestDirectory;
 use testbed::{Redis, RedisOptions};
 
-/// Returns the text of `redis-bench` on stderr for `args`. Asserts the exit code.
+/// Runs `redis-bench` with `args`, on the server at `url` if given, asserts the exit code `code`,
+/// and returns the text on stderr. Panics if stdout is not empty, or if stderr contains a password
+/// or a trace of a panic.
 fn told(place: &TestDirectory, url: Option<&str>, args: &[&str], code: i32) -> String {
     let mut command = bench(place, args);
     if let Some(url) = url {
@@ -239,7 +241,7 @@ fn a_wrong_or_missing_password_is_told_apart_from_a_missing_server() {
     assert!(!PASSWORD.is_empty());
 }
 
-/// All keys are written at once, and a replica refuses each of the writes.
+/// The load writes all keys in one batch, and a replica refuses each of the writes.
 #[test]
 fn what_a_replica_refuses_is_said_once_in_its_own_words() {
     let setting = ("replicaof".to_owned(), "127.0.0.1 1".to_owned());

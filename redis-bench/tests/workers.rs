@@ -1,4 +1,4 @@
-//! Tests of load that several processes of the program make on a real server.
+//! Tests of a load that several processes of the program create together on a real server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -12,7 +12,8 @@ use nix::unistd::Pid;
 use test_support::{Ended, RunningProgram, TestDirectory, ending_bound, eventually};
 use testbed::Redis;
 
-/// Reads of keys that exist: 500 in a second, of which 100 in the warm-up.
+/// Arguments of a load of 500 reads per second of keys that exist: 500 in one second, 100 of them
+/// in the warm-up.
 const READS: &[&str] = &[
     "pool",
     "--workload",
@@ -35,7 +36,7 @@ fn with<'a>(args: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     [args, more].concat()
 }
 
-/// Returns the number of GET calls that the server counted.
+/// Returns the number of GET calls that the server has counted since its start.
 fn gets(redis: &Redis) -> u64 {
     let mut connection = common::connect(redis);
     let stats: String = redis::cmd("INFO")
@@ -125,7 +126,7 @@ fn a_killed_worker_is_named_and_the_load_that_it_did_not_make_is_told() {
     assert!(common::keys(&redis).is_empty(), "what was made is removed");
 }
 
-/// Removes the first of two values that a flag has.
+/// Returns `args` without the first occurrence of `flag` and its value.
 fn without_first<'a>(args: &[&'a str], flag: &str) -> Vec<&'a str> {
     let mut args = args.to_vec();
     let first = args.iter().position(|arg| *arg == flag).unwrap();

@@ -1,8 +1,8 @@
 //! Loads that count what they do themselves, so that tests can compare a recording with the truth.
 //!
-//! `known_load ACT …` prepares, prints `ready`, and waits for a line on its stdin. Then it acts, prints
-//! `done` with the numbers that it counted, and keeps running until its stdin ends, so that it can still be
-//! read.
+//! `known_load ACT …` prepares, prints `ready`, and waits for a line on its stdin. Then it creates
+//! the load `ACT`, prints `done` with the numbers that it counted, and keeps running until its
+//! stdin ends, so that its process can still be read.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 use std::ffi::c_void;
@@ -49,7 +49,8 @@ fn main() {
     }
 }
 
-/// Waits for the line on stdin, acts, prints the counted numbers, and waits for the end of stdin.
+/// Prints `ready`, waits for a line on stdin, calls `deed`, prints `done` with the numbers that it
+/// returns, and waits for the end of stdin.
 fn act(deed: impl FnOnce() -> Vec<u64>) {
     let mut lines = std::io::stdin().lock().lines();
     say("ready", &[]);
@@ -67,7 +68,8 @@ fn say(word: &str, numbers: &[u64]) {
     out.flush().unwrap();
 }
 
-/// Uses `ms` milliseconds of CPU time, however long that takes on this machine.
+/// Uses `ms` milliseconds of CPU time, however long that takes on this machine. Returns the CPU
+/// time that it used, in nanoseconds.
 fn burn(ms: u64) -> u64 {
     let begin_ns = clock::process_cpu_ns();
     let mut used_ns = 0;
@@ -89,7 +91,7 @@ fn allocate(megabytes: usize) {
     assert!(std::hint::black_box(&held).iter().all(|byte| *byte == 1));
 }
 
-/// Allocates more and more memory until stdin ends.
+/// Allocates `megabytes_per_s` × 1,000,000 bytes per second, and keeps them, until stdin ends.
 fn grow(megabytes_per_s: usize) {
     let mut held = Vec::new();
     act(|| {
@@ -104,7 +106,8 @@ fn grow(megabytes_per_s: usize) {
     });
 }
 
-/// Starts short-lived children one after another. Returns the CPU time of all children, and its own.
+/// Starts `children` short-lived processes one after another, each of which uses `ms` milliseconds
+/// of CPU time. Returns the CPU time of all children and that of this process, in nanoseconds.
 fn parent(children: usize, ms: &str) -> Vec<u64> {
     let me = std::env::current_exe().unwrap();
     for _ in 0..children {
@@ -118,8 +121,8 @@ fn parent(children: usize, ms: &str) -> Vec<u64> {
     vec![of_children, clock::process_cpu_ns()]
 }
 
-/// Writes 100 MB/s, or as much as the disk accepts, and waits for the disk after each 4 MB. Returns the
-/// bytes, and the nanoseconds of waiting.
+/// Writes 100 MB/s to `file`, or as much as the disk accepts, up to `megabytes` MB, and waits for
+/// the disk after each 4 MiB. Returns the written bytes, and the nanoseconds of waiting.
 fn write(file: &File, megabytes: usize) -> Vec<u64> {
     const PIECE: usize = 4 * 1024 * 1024;
     // The same part of the file is written again and again, so that the disk does not fill.
@@ -139,7 +142,8 @@ fn write(file: &File, megabytes: usize) -> Vec<u64> {
     vec![(pieces * PIECE) as u64, waited.as_nanos() as u64]
 }
 
-/// Sends 100 MB/s to itself. Returns the bytes that arrived.
+/// Sends 100 MB/s over the loopback interface, `megabytes` MB in all. Returns the bytes that
+/// arrived.
 fn loopback(listener: &TcpListener, megabytes: usize) -> Vec<u64> {
     const PIECE: usize = 50_000;
     let mut sender = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -163,8 +167,9 @@ fn loopback(listener: &TcpListener, megabytes: usize) -> Vec<u64> {
     vec![received.join().unwrap()]
 }
 
-/// Reads a file repeatedly and removes it from memory in between, as a machine with too little memory does.
-/// Returns the number of bytes that had to be read again.
+/// Reads a file of `bytes` bytes at `path` repeatedly for 1.5 s and removes it from memory in
+/// between, as a machine with too little memory does. Reports the number of bytes that had to be
+/// read again.
 fn thrash(path: &str, bytes: usize) {
     std::fs::write(path, vec![7_u8; bytes]).unwrap();
     let file = OpenOptions::new()
@@ -195,7 +200,7 @@ fn thrash(path: &str, bytes: usize) {
     std::fs::remove_file(path).unwrap();
 }
 
-/// Uses a CPU, with open files and sleeping threads, until stdin ends.
+/// Keeps one CPU busy, with `files` open files and `threads` threads in total, until stdin ends.
 fn crowd(files: usize, threads: usize) {
     let open = || File::open("/dev/null").unwrap();
     let files: Vec<File> = (0..files).map(|_| open()).collect();
@@ -212,7 +217,7 @@ fn crowd(files: usize, threads: usize) {
     });
 }
 
-/// Pace of bytes per second, as far as it can be kept.
+/// Pace of bytes per second, which is kept if the machine is fast enough.
 struct Pace {
     begin: Instant,
     bytes_per_s: f64,
@@ -226,14 +231,15 @@ impl Pace {
         }
     }
 
-    /// Waits until `bytes` are due.
+    /// Waits until `bytes` bytes, counted from the start, are due; returns at once if they are
+    /// late.
     fn wait(&self, bytes: usize) {
         let due = Duration::from_secs_f64(bytes as f64 / self.bytes_per_s);
         std::thread::sleep(due.saturating_sub(self.begin.elapsed()));
     }
 }
 
-/// Mapping of a file's pages.
+/// Mapping of a file's pages into memory.
 struct Map {
     begin: *mut c_void,
     bytes: usize,
@@ -266,7 +272,8 @@ impl Map {
         }
     }
 
-    /// Tells the kernel that the pages are not needed; only Linux supports this, from version 5.4 on.
+    /// Asks the kernel to remove the mapped pages from memory; only Linux supports this, from
+    /// version 5.4 on.
     #[cfg_attr(not(target_os = "linux"), expect(clippy::unused_self))]
     fn page_out(&self) {
         #[cfg(target_os = "linux")]

@@ -1,4 +1,4 @@
-//! Command during which a recording is made: `sysmon record -- COMMAND`.
+//! Command around which a recording is made: `sysmon record -- COMMAND`.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -22,16 +22,16 @@ const NOT_FOUND: u8 = 127;
 /// Reason why the command cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
-    /// There is no program of that name.
+    /// There is no program of that name, or the command is empty.
     #[error("cannot run {program}: there is no such program")]
     NotFound {
-        /// First word of the command.
+        /// First word of the command, with secrets masked.
         program: String,
     },
     /// The program exists but cannot be run.
     #[error("cannot run {program}: {source}")]
     CannotExecute {
-        /// First word of the command.
+        /// First word of the command, with secrets masked.
         program: String,
         /// Error of the operating system.
         source: io::Error,
@@ -50,7 +50,7 @@ impl CommandError {
         }
     }
 
-    /// Returns a command or a change that the user can try next.
+    /// Returns a command or a change that the user can try next, as a phrase for a message.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::NotFound { .. } => {
@@ -73,9 +73,9 @@ impl CommandError {
     }
 }
 
-/// Returns environment variables that make benches which the command starts part of this run: the run's id,
-/// and the directory for reports. The directory is left out if the user named a file for this report
-/// (`named`).
+/// Returns environment variables, as name and value, that make benches which the command starts
+/// part of this run: the run's id, the name of the starter, and the directory of `report` for
+/// further reports. The directory is left out if the user named a file for this report (`named`).
 pub(crate) fn variables_of_run(
     run_id: &str,
     report: &Path,
@@ -93,11 +93,12 @@ pub(crate) fn variables_of_run(
     variables
 }
 
-/// Searches for the program of `words` before anything is written, so that a mistyped name does not overwrite
-/// the report of an earlier run. Failures that show only when the program is started are reported then.
+/// Searches for the program of `words` before anything is written, so that a mistyped name does not
+/// overwrite the report of an earlier run. Failures that show only when the program is started are
+/// reported then.
 ///
 /// # Errors
-/// If there is no such program, or it may not be executed.
+/// Fails if there is no such program, or if it may not be executed.
 pub(crate) fn look_for(words: &[OsString]) -> Result<(), CommandError> {
     let Some(program) = words.first() else {
         return Ok(());
@@ -111,9 +112,11 @@ pub(crate) fn look_for(words: &[OsString]) -> Result<(), CommandError> {
     looked.map_err(|source| CommandError::of(program, source))
 }
 
-/// Searches `directories`, a value of `PATH`, as execvp(3) does. Succeeds if one of them has the program and
-/// it may be executed. Fails if there is none; the error says so if the program exists but may not be
-/// executed.
+/// Searches the program in `directories`, a value of `PATH`, as execvp(3) does.
+///
+/// # Errors
+/// Fails if no directory has a program of that name that may be executed: with `PermissionDenied`
+/// if one exists that may not be executed, else with `NotFound`.
 fn look_in(directories: &OsStr, program: &OsStr) -> io::Result<()> {
     let mut found = Err(io::ErrorKind::NotFound.into());
     for directory in std::env::split_paths(directories) {
@@ -134,19 +137,20 @@ fn may_run(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Running command. It shares the terminal and the process group of the recorder, as if the user had started
-/// it directly.
+/// Running command. It shares the terminal and the process group of the recorder, as if the user
+/// had started it directly.
 #[derive(Debug)]
 pub(crate) struct RunningCommand {
     child: Child,
 }
 
 impl RunningCommand {
-    /// Starts `words`, whose first word is the program. The command gets `mask` as its blocked signals, and
-    /// `variables` in addition to the environment.
+    /// Starts `words`, whose first word is the program. The command gets `mask` as its blocked
+    /// signals, `variables` in addition to the environment, and the limit on open files that this
+    /// process was started with.
     ///
     /// # Errors
-    /// If there is no such program, or it cannot be executed.
+    /// Fails if there is no such program, or if it cannot be executed.
     pub(crate) fn start(
         words: &[OsString],
         variables: Vec<(&str, OsString)>,
@@ -175,24 +179,24 @@ impl RunningCommand {
         self.child.id()
     }
 
-    /// Forwards a signal to the command. Its process id cannot belong to another process, because the
-    /// recorder has not yet waited for the command.
+    /// Sends `signal` to the command; does nothing if it has ended. Its process id cannot belong to
+    /// another process, because the recorder has not yet waited for the command.
     pub(crate) fn forward(&self, signal: Signal) {
         // The command may have exited in the meantime; the recording's loop notices its exit.
         let _ = kill(Pid::from_raw(self.child.id().cast_signed()), signal);
     }
 
-    /// Returns the exit status of the command; `None` while it is running.
+    /// Returns the exit status of the command; `None` while it is running. Does not wait.
     ///
     /// # Errors
-    /// If the operating system does not report it, for example because SIGCHLD is ignored.
+    /// Fails if the operating system does not report it, for example because SIGCHLD is ignored.
     pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
 }
 
-/// Returns the exit code of `sysmon` for a command that ended with `status`: the command's own code, or 128 +
-/// the number of the signal that killed it, as in a shell.
+/// Returns the exit code of `sysmon` for a command that ended with `status`: the command's own
+/// code, or 128 + the number of the signal that killed it, as in a shell.
 pub(crate) fn exit_code(status: ExitStatus) -> u8 {
     let code = status
         .code()

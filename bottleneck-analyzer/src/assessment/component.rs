@@ -5,39 +5,43 @@ use serde::{Deserialize, Serialize};
 
 use super::{ComponentKind, Confidence, EvidenceItem, OperatingPoint, TimeModel};
 
-/// Result for one component under one scenario.
+/// Conclusions about one component under one scenario, drawn from one report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ComponentAssessment {
-    /// Component that was loaded.
+    /// Component that was loaded, or the machine.
     pub component: ComponentKind,
-    /// Scenario of the load.
+    /// Name of the scenario of the report, as in `sweep`.
     pub scenario: String,
     /// File name of the report that this result comes from.
     pub file: String,
-    /// Operating point; absent for the machine, and where no step was measured.
+    /// Setting at which the component should run, with its figures; absent for the machine, and if
+    /// no completed step can stand for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operating_point: Option<OperatingPoint>,
     /// Limiting factor at the operating point.
     pub limiting_factor: LimitingFactor,
-    /// Division of the time of a call at the operating point.
+    /// Division of the mean time of a call at the operating point; absent without an operating
+    /// point, or if no time was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_model: Option<TimeModel>,
 }
 
-/// Resource or setting that holds a component at its knee.
+/// Resource or setting that limits the throughput of a component at its operating point; for the
+/// machine, its most used resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct LimitingFactor {
-    /// Stable name, as in `machine_cpu.server`; `inconclusive` if no factor explains the run.
+    /// Stable name of the factor, as in `machine_cpu.server`; `inconclusive` if no factor explains
+    /// the run.
     pub factor: String,
-    /// Summary of one line with the figures.
+    /// Summary of the factor in one line, with its figures.
     pub title: String,
-    /// Reason for choosing it over the other factors.
+    /// Reason for choosing this factor over others.
     pub reason: String,
     /// Confidence in the choice of this factor.
     pub confidence: Confidence,
     /// Evidence that the choice rests on.
     pub evidence: Vec<EvidenceItem>,
-    /// Measurement that would settle the question, if the factor is not certain.
+    /// Measurement that would make the factor certain; absent if none is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub would_tell: Option<String>,
 }

@@ -21,7 +21,7 @@ pub(crate) enum ComponentKind {
 }
 
 impl ComponentKind {
-    /// Name shown to people: `PostgreSQL`.
+    /// Returns the name shown to people, as in `PostgreSQL`.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Postgres => "PostgreSQL",
@@ -31,7 +31,7 @@ impl ComponentKind {
         }
     }
 
-    /// Name in files and in the ids of findings: `postgres`.
+    /// Returns the name used in files and in the ids of findings, as in `postgres`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",

@@ -9,15 +9,15 @@ use super::ComponentKind;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Evidence")]
 pub(crate) struct EvidenceItem {
-    /// Name shown to people.
+    /// Name of the figure as shown to people.
     pub label: String,
-    /// File name of the report.
+    /// File name of the report that contains the figure.
     pub file: String,
-    /// JSON pointer (RFC 6901) into that report.
+    /// JSON pointer (RFC 6901) to the figure inside the report.
     pub pointer: String,
-    /// Value at that place.
+    /// Value that the report has at `pointer`.
     pub value: serde_json::Value,
-    /// Value with its unit, as shown to people.
+    /// Text of the value with its unit, as shown to people.
     pub shown: String,
     /// True if a warning of the report makes this figure doubtful.
     pub spoiled: bool,
@@ -26,20 +26,23 @@ pub(crate) struct EvidenceItem {
 /// Warning of a report, with the figures that it makes doubtful.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Spoiled {
-    /// File name of the report.
+    /// File name of the report that contains the warning.
     pub file: String,
     /// Component that the report is about.
     pub component: ComponentKind,
-    /// The warning's code.
+    /// Code of the warning in snake case, as in `pacing_lag`.
     pub code: String,
-    /// The warning's message.
+    /// Message of the warning. Ends in the name of the warning's worst step if `step` names another
+    /// one.
     pub message: String,
-    /// Name of the step that the warning is about; `None` if the warning is about the whole report.
+    /// Name of one step that the warning is about; absent if the warning is about no particular
+    /// step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
-    /// JSON pointers into the report, to the figures that the warning makes unreliable.
+    /// JSON pointers of the figures that the warning makes unreliable, with everything below them.
+    /// A `*` stands for any one key.
     pub spoils: Vec<String>,
-    /// True if the assessment shows one of these figures.
+    /// True if the assessment shows a figure that the warning makes doubtful.
     pub touches_a_conclusion: bool,
     /// Names of the figures that the assessment shows and that the warning makes doubtful.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -20,7 +20,7 @@ pub(crate) enum Confidence {
 }
 
 impl Confidence {
-    /// Name shown to people.
+    /// Returns the name shown to people, as in `medium`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Low => "low",
@@ -47,14 +47,14 @@ impl Confidence {
 pub(crate) enum FindingKind {
     /// Cause that keeps a component from its objective.
     Problem,
-    /// Consequence of a cause.
+    /// Consequence of a cause; the cause is usually the finding named by `parent`.
     Symptom,
     /// Fact worth knowing; nothing is wrong.
     Information,
 }
 
 impl FindingKind {
-    /// Name shown to people.
+    /// Returns the name shown to people, as in `problem`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Problem => "problem",
@@ -82,16 +82,16 @@ pub(crate) enum ImpactOf {
 /// they may add up to more than the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Impact {
-    /// Share from 0 to 1.
+    /// Share of the quantity `of` that would be gained, from 0 to 1.
     pub ratio: f64,
     /// Quantity of which `ratio` is a share.
     pub of: ImpactOf,
-    /// Mean response time that would be gained at the same load, in nanoseconds: `ratio` × the mean response
-    /// time.
+    /// Mean response time that would be gained at the same load, in nanoseconds: `ratio` × the mean
+    /// response time. Absent unless `of` is the response time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved_ns: Option<f64>,
-    /// Possible throughput ÷ measured throughput − 1. The possible throughput is the one at which the next
-    /// limit is reached.
+    /// Possible throughput ÷ measured throughput − 1. The possible throughput is the one at which
+    /// the next limit is reached. Absent if it is not known or not above the measured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity_gain_ratio: Option<f64>,
 }
@@ -100,9 +100,9 @@ pub(crate) struct Impact {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Advice")]
 pub(crate) struct FindingAdvice {
-    /// Actions in order.
+    /// Recommended actions, in the order in which to take them.
     pub actions: Vec<String>,
-    /// Expected gain.
+    /// Expected gain in words.
     pub expected_gain: String,
     /// Reason why the actions help.
     pub rationale: String,
@@ -120,10 +120,11 @@ pub(crate) struct Finding {
     pub component: ComponentKind,
     /// Cause, consequence or information.
     pub kind: FindingKind,
-    /// Name of the thing at fault, as in `Lock:advisory 42`, `SQLSTATE 40001` or `p.orders`.
+    /// Name of the thing at fault, as in `Lock:advisory 42`, `SQLSTATE 40001` or `p.orders`; absent
+    /// if the rule names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thing: Option<String>,
-    /// Summary of one line.
+    /// Summary of the finding in one line.
     pub title: String,
     /// Explanation of a few sentences with the figures.
     pub detail: String,
@@ -137,25 +138,28 @@ pub(crate) struct Finding {
     pub breaks_objective: bool,
     /// Confidence in the finding.
     pub confidence: Confidence,
-    /// Impact ratio × weight of the confidence; 0 without a measured impact.
+    /// Rank among findings of the same group: ratio of the impact × weight of the confidence; 0
+    /// without a measured impact.
     pub score: f64,
     /// Evidence that the finding rests on.
     pub evidence: Vec<EvidenceItem>,
-    /// Id of the finding that causes this one.
+    /// Id of the finding that causes this one; absent if no other finding explains it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// Advice; absent if there is nothing to do.
+    /// Advice about the cause; absent if there is nothing to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<FindingAdvice>,
 }
 
 impl Finding {
-    /// Returns true if the finding is about `subject`: the id of a bench, or `machine`.
+    /// Returns true if the finding is about `subject`: the id of a bench, as in `postgres.sweep`,
+    /// or `machine`.
     pub(crate) fn is_about(&self, subject: &str) -> bool {
         self.id.split(':').nth(1) == Some(subject)
     }
 
-    /// Returns true if the finding is outside the noise and rests on reliable figures.
+    /// Returns true if the confidence is above low: the finding is outside the noise and rests on
+    /// reliable figures.
     pub(crate) fn is_sure(&self) -> bool {
         self.confidence > Confidence::Low
     }

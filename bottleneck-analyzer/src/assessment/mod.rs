@@ -27,13 +27,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::thresholds::Thresholds;
 
-/// Schema that this version writes.
+/// Name and version of the JSON schema in which this program writes assessments.
 pub(crate) const SCHEMA: &str = "plimsoll.assessment/1";
 
 /// Summary of one report that the assessment was computed from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct SourceSummary {
-    /// File name.
+    /// File name of the report.
     pub file: String,
     /// Program that wrote the report.
     pub tool: Tool,
@@ -41,11 +41,11 @@ pub(crate) struct SourceSummary {
     pub scenario: String,
     /// Status of the run when the report was written: complete, stopped, interrupted or failed.
     pub status: Status,
-    /// Start time in RFC 3339.
+    /// Start of the tool's run by the wall clock, in RFC 3339.
     pub started_at: String,
-    /// Duration in nanoseconds.
+    /// Duration of the tool's run, in nanoseconds.
     pub duration_ns: u64,
-    /// Number of steps.
+    /// Number of steps in the report.
     pub steps: u64,
     /// Number of time series in the report.
     pub series: u64,
@@ -62,11 +62,13 @@ pub(crate) struct Assessment {
     pub tool: Tool,
     /// Id of the run.
     pub run_id: String,
-    /// Reports that were read.
+    /// Summaries of the reports that the assessment was computed from.
     pub reports: Vec<SourceSummary>,
-    /// Reservations about the reports: partial ones, and ones whose clocks cannot be aligned.
+    /// Sentences about reports that are partial, or whose clocks cannot be aligned with the
+    /// others'.
     pub notes: Vec<String>,
-    /// Measurements that were planned and are missing; any of them prevents a verdict.
+    /// Sentences about measurements that were planned and are missing; any of them prevents a
+    /// verdict.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
     /// The readiness verdict.
@@ -80,16 +82,17 @@ pub(crate) struct Assessment {
     pub ruled_out: Vec<RuledOut>,
     /// Questions that the reports cannot answer.
     pub unknown: Vec<Unknown>,
-    /// Warnings of the reports, with the figures that they make doubtful.
+    /// All warnings of the reports, those that make a figure of the assessment doubtful first.
     pub spoiled: Vec<Spoiled>,
     /// Gates with their outcomes.
     pub gates: Vec<Gate>,
-    /// Recommended promises (SLA), provisional.
+    /// Recommended promises to users (SLA); all of them are provisional.
     #[serde(rename = "objectives")]
     pub promises: Vec<Promise>,
     /// Thresholds that rules and gates were judged by.
     pub thresholds: Thresholds,
-    /// Environment of the run.
+    /// Environment (hardware, system, limits) of the first report, with the software versions of
+    /// all reports.
     pub environment: Environment,
 }
 
@@ -99,7 +102,8 @@ impl Assessment {
         self.gates.iter().any(|g| g.outcome == GateOutcome::Fail)
     }
 
-    /// Returns true if a component was judged, every gate passed, and nothing is missing.
+    /// Returns true if there is at least one gate, every gate passed, and no planned measurement is
+    /// missing.
     pub(crate) fn every_gate_passed(&self) -> bool {
         let passed = |gate: &Gate| gate.outcome == GateOutcome::Pass;
         self.missing.is_empty() && !self.gates.is_empty() && self.gates.iter().all(passed)

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::EvidenceItem;
 
-/// Setting at which a component should run.
+/// Setting at which a component should run, with the figures measured there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct OperatingPoint {
     /// Index into the report's `steps` of the step that stands for the operating point.
@@ -14,33 +14,41 @@ pub(crate) struct OperatingPoint {
     pub setting: String,
     /// Reason for choosing this setting.
     pub reason: String,
-    /// Smallest setting that the measurements do not distinguish from this one.
+    /// Smallest value of the swept parameter that the measurements do not distinguish from this
+    /// setting; absent if the bench recommends no setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low: Option<f64>,
-    /// Largest setting that the measurements do not distinguish from this one.
+    /// Largest value of the swept parameter that the measurements do not distinguish from this
+    /// setting; absent if the bench recommends no setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high: Option<f64>,
-    /// Successful requests per second. Requests of a WebSocket are its echoes, here and below.
+    /// Successful requests per second in the step `step`. For a WebSocket server, echoes count as
+    /// requests in all fields.
     pub throughput_per_s: f64,
-    /// 95th percentile of the slowest operation's response times in the worst repeat, in nanoseconds.
+    /// 95th percentile of the slowest operation's response times in the worst repeat, in
+    /// nanoseconds; absent if no request was timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p95_ns: Option<u64>,
-    /// 99th percentile of the slowest operation's response times in the worst repeat, in nanoseconds.
+    /// 99th percentile of the slowest operation's response times in the worst repeat, in
+    /// nanoseconds; absent if no request was timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ns: Option<u64>,
     /// Percentiles (`p95`, `p99`) that are lower bounds, because they fall among unanswered requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub at_least: Vec<String>,
-    /// Longest time of a request in any repeat, answered or not, in nanoseconds.
+    /// Longest time of a request in any repeat, in nanoseconds. An unanswered request counts with
+    /// the time until it was given up. Absent if no request was timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ns: Option<u64>,
-    /// Failed and unanswered requests ÷ all requests, over all repeats.
+    /// Failed and unanswered requests ÷ all requests, over all repeats; absent if no request was
+    /// made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_ratio: Option<f64>,
-    /// Spread of the repeats; absent for a single one.
+    /// Ranges of the repeats' figures; absent if there is a single repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread: Option<RepeatSpread>,
-    /// Interval with the lowest throughput of all repeats.
+    /// Interval of the timeline with the lowest throughput in any repeat; absent if the report has
+    /// no timeline of the throughput.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst_interval: Option<WorstInterval>,
     /// Evidence that the figures rest on.
@@ -60,34 +68,37 @@ impl OperatingPoint {
     }
 }
 
-/// Lowest and highest figure of several repeats of one setting.
+/// Ranges of the figures over several repeats of one setting, each as lowest and highest value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Spread")]
 pub(crate) struct RepeatSpread {
     /// Number of repeats.
     pub repeats: u64,
-    /// Range of the throughput.
+    /// Lowest and highest throughput of a repeat, in successful requests per second.
     pub throughput_per_s: [f64; 2],
-    /// Range of the slowest operation's 95th percentile.
+    /// Lowest and highest 95th percentile of the slowest operation in a repeat, in nanoseconds;
+    /// absent if no request was timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p95_ns: Option<[u64; 2]>,
-    /// Range of the slowest operation's 99th percentile.
+    /// Lowest and highest 99th percentile of the slowest operation in a repeat, in nanoseconds;
+    /// absent if no request was timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ns: Option<[u64; 2]>,
 }
 
-/// Interval of a timeline, within the measured part of a step.
+/// Interval of a report's timeline with the lowest throughput, within the measured part of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WorstInterval {
     /// Repeat that the interval belongs to, counted from 0.
     pub repeat: u64,
-    /// Start, in nanoseconds from the start of the measured part.
+    /// Start of the interval, in nanoseconds since the start of the step's measured part.
     pub at_ns: u64,
-    /// Length in nanoseconds.
+    /// Length of the interval in nanoseconds.
     pub length_ns: u64,
-    /// Answers per second.
+    /// Lowest sample of the throughput in the interval, in successful requests per second.
     pub throughput_per_s: f64,
-    /// 99th percentile of the interval's response times, in nanoseconds; absent if there were no answers.
+    /// 99th percentile of the interval's response times, in nanoseconds; absent if there were no
+    /// answers or the report has no timeline of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ns: Option<f64>,
 }

@@ -5,22 +5,22 @@ use serde::{Deserialize, Serialize};
 
 use super::EvidenceItem;
 
-/// Divided time of a server that was only observed.
+/// Value of `TimeModel::of` for a server that was only observed, so that no call was timed.
 const OF_SESSIONS: &str = "time of sessions at work, for each transaction";
 
 /// Names of the parts of a call that pass before the call holds a connection.
 const QUEUES: [&str; 3] = ["pacing_lag", "backlog", "checkout"];
 
-/// Time of the mean call, with its parts.
+/// Mean time of a call, divided into parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct TimeModel {
     /// Name of the divided time, as in `mean response time`.
     pub of: String,
-    /// Length of the whole, in nanoseconds.
+    /// Length of the time that is divided, in nanoseconds.
     pub whole_ns: f64,
     /// Parts in the order in which they happen.
     pub parts: Vec<TimePart>,
-    /// Reservations about the division.
+    /// Reservations about the division, as sentences.
     pub notes: Vec<String>,
 }
 
@@ -66,18 +66,20 @@ impl TimeModel {
         self.of == OF_SESSIONS
     }
 
-    /// Returns the part called `name`.
+    /// Returns the part called `name`; `None` if the model has no such part.
     pub(crate) fn part(&self, name: &str) -> Option<&TimePart> {
         self.parts.iter().find(|p| p.name == name)
     }
 
-    /// Returns the mean time of a call before it holds a connection, in nanoseconds.
+    /// Returns the mean time of a call before it holds a connection, in nanoseconds: the sum of the
+    /// parts `pacing_lag`, `backlog` and `checkout`.
     pub(crate) fn queued_ns(&self) -> f64 {
         let queues = self.parts.iter().filter(|p| QUEUES.contains(&&*p.name));
         queues.map(|p| p.ns).sum()
     }
 
-    /// Returns the mean time of a call while it holds a connection, in nanoseconds.
+    /// Returns the mean time of a call while it holds a connection, in nanoseconds: the whole less
+    /// the time before, at least 0.
     pub(crate) fn served_ns(&self) -> f64 {
         (self.whole_ns - self.queued_ns()).max(0.0)
     }
@@ -88,7 +90,8 @@ impl TimeModel {
         parts.map(|p| p.ns).sum()
     }
 
-    /// Returns the longest part of a call while the call holds a connection; parts before that are queues.
+    /// Returns the longest part of a call while the call holds a connection; the queues before that
+    /// do not count. `None` if the model has no such part.
     pub(crate) fn largest_of_service(&self) -> Option<&TimePart> {
         let parts = self.parts.iter();
         let parts = parts.filter(|p| !QUEUES.contains(&&*p.name));
@@ -101,7 +104,8 @@ impl TimeModel {
         evidence.any(|e| e.spoiled)
     }
 
-    /// Adds a part of `ns` nanoseconds; adds nothing if `ns` is not positive.
+    /// Adds a part of `ns` nanoseconds at the end; adds nothing if `ns` or the whole is not
+    /// positive.
     pub(crate) fn add_part(
         &mut self,
         name: &str,
@@ -121,7 +125,8 @@ impl TimeModel {
         });
     }
 
-    /// Adds the time that no part covers as the part `rest`, if it is more than a thousandth of the whole.
+    /// Adds the time that no part covers as the part `rest` with this title, if it is more than a
+    /// thousandth of the whole.
     pub(crate) fn add_rest(&mut self, title: &str) {
         let known: f64 = self.parts.iter().map(|p| p.ns).sum();
         let rest = self.whole_ns - known;

@@ -9,15 +9,16 @@ use super::{ComponentKind, EvidenceItem};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum GateOutcome {
-    /// Within the threshold.
+    /// The measured value is within the bound.
     Pass,
-    /// Past the threshold.
+    /// The measured value is past the bound for certain.
     Fail,
-    /// Not measured, or a warning spoils the figure.
+    /// The value was not measured, rests on too few samples, is only a bound, or is spoiled by a
+    /// warning.
     Unknown,
 }
 
-/// Threshold that a run passes or fails.
+/// Requirement for production readiness, with its bound, the measured value and the outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Gate {
     /// Stable name, as in `postgres.sweep.p90`.
@@ -29,12 +30,13 @@ pub(crate) struct Gate {
     pub file: Option<String>,
     /// Requirement in words, as in `p90 at the operating point below 500 ms`.
     pub requirement: String,
-    /// Bound in `unit`.
+    /// Largest or smallest value that passes, in `unit`; `requirement` tells which of the two.
     pub threshold: f64,
-    /// Measured value in `unit`; absent if it was not measured.
+    /// Measured value in `unit`, of the worst repeat if each repeat has one; absent if it was not
+    /// measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<f64>,
-    /// `ns`, `ratio`, `per_s`, `bytes`.
+    /// Unit of `threshold` and `measured`: `ns` or `ratio`.
     pub unit: String,
     /// Pass, fail or unknown.
     pub outcome: GateOutcome,
@@ -46,8 +48,8 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Returns the name of the component; the report's file name follows if another report is of the same
-    /// component.
+    /// Returns the title of the component, as in `PostgreSQL`; the report's file name follows in
+    /// parentheses if another report is of the same component and scenario.
     pub(crate) fn subject(&self) -> String {
         let component = self.component.title();
         match &self.file {
@@ -71,16 +73,16 @@ pub(crate) struct Promise {
     /// Measured quantity: `throughput`, `latency_p95`, `latency_p99`, `availability`; of a WebSocket also
     /// `connections`, `connect_p95`, `connect_p99`, `connections_kept`.
     pub indicator: String,
-    /// Promised value in `unit`; absent if the measurements allow none.
+    /// Promised value in `unit`; absent if the measurements do not allow one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// `ns`, `ratio`, `per_s`, `count`.
+    /// Unit of `value`: `ns`, `ratio`, `per_s` or `count`.
     pub unit: String,
     /// Promise in words, or the reason why there is none: `p99 not told: pacing lag`.
     pub shown: String,
     /// Always true, because a load test shows the capacity and not what users need.
     pub provisional: bool,
-    /// Derivation of the value, or the reason why there is none.
+    /// Derivation of the value in words, or the reason why there is none.
     pub basis: String,
     /// Evidence that the value rests on.
     pub evidence: Vec<EvidenceItem>,
@@ -90,19 +92,20 @@ pub(crate) struct Promise {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Readiness {
-    /// Every gate passed, and no problem was found.
+    /// Every gate passed, and no problem, doubt or note remains.
     Ready,
-    /// No gate failed, but problems, doubts or unknown gates remain.
+    /// No gate failed and enough gates passed, but problems, doubts, notes or unknown gates remain.
     ReadyWithReservations,
-    /// A gate failed.
+    /// At least one gate failed.
     NotReady,
-    /// Too little of the run could be judged.
+    /// No gate failed, but a planned measurement is missing, no gate passed, or more gates are
+    /// unknown than passed.
     #[default]
     CannotTell,
 }
 
 impl Readiness {
-    /// Name shown to people.
+    /// Returns the name shown to people, as in `not ready`.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Ready => "ready",
@@ -119,8 +122,8 @@ impl Readiness {
 pub(crate) struct ReadinessVerdict {
     /// Readiness for production.
     pub readiness: Readiness,
-    /// Summary in one sentence.
+    /// Summary of the verdict in one sentence.
     pub headline: String,
-    /// Reasons, the worst first.
+    /// Reasons for the verdict in words, the worst first.
     pub reasons: Vec<String>,
 }

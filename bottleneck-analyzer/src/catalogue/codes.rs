@@ -8,7 +8,7 @@ use super::matches;
 
 const TABLE: &str = include_str!("../../error-codes.toml");
 
-/// Entry about a kind of failure.
+/// Entry of the catalogue about one or several kinds of failure.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FailureEntry {
@@ -16,9 +16,9 @@ pub(crate) struct FailureEntry {
     /// Texts of which the failure's message must contain at least one; an empty list matches every message.
     #[serde(default)]
     contains: Vec<String>,
-    /// Explanation of the failure in a load test.
+    /// Meaning of the failure in a load test, in words.
     pub(crate) means: String,
-    /// Actions, in order.
+    /// Recommended actions, in order.
     pub(crate) actions: Vec<String>,
 }
 
@@ -36,7 +36,9 @@ fn all() -> &'static [FailureEntry] {
     })
 }
 
-/// Finds the entry for a failure by its kind and its message. The last entry of the table matches every kind.
+/// Finds the first entry that matches a failure by its kind, as in `sqlstate.40001`, and its
+/// message. The last entry of the table matches every kind, so the result is never `None` in
+/// practice.
 pub(crate) fn find(kind: &str, message: &str) -> Option<&'static FailureEntry> {
     all().iter().find(|code| {
         let says = |word: &String| message.contains(word.as_str());

@@ -12,7 +12,7 @@ const TABLE: &str = include_str!("../../wait-events.toml");
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WaitKind {
-    /// Waiting for something that others hold.
+    /// Waiting for something that other sessions hold, such as a lock.
     Queue,
     /// Time that the answer does not need, such as sleeping.
     Wasted,
@@ -28,7 +28,7 @@ pub(crate) enum WaitKind {
     Background,
 }
 
-/// Entry about one or several events that are counted together.
+/// Entry of the catalogue about one or several wait events that are counted together.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WaitEvent {
@@ -40,17 +40,17 @@ pub(crate) struct WaitEvent {
     pub(crate) kind: WaitKind,
     /// Title of the time model's part for these events, as in `waiting for row locks`.
     pub(crate) part: String,
-    /// Title of a finding, without a full stop.
+    /// Title of a finding about these events, without a full stop.
     pub(crate) title: String,
-    /// Likely cause.
+    /// Likely cause of the waits, in words.
     pub(crate) cause: String,
     /// Caches of transaction states (SLRU) that the event belongs to, by their names in `pg_stat_slru`: the
     /// names up to version 16, and those from version 17 on.
     #[serde(default)]
     pub(crate) slru: Vec<String>,
-    /// Measurement that confirms the cause.
+    /// Measurement that confirms the cause, in words.
     pub(crate) confirms: String,
-    /// Actions, in order.
+    /// Recommended actions, in order.
     pub(crate) actions: Vec<String>,
     /// True if an action needs a restart of the server.
     #[serde(default)]

@@ -21,7 +21,8 @@ pub(super) struct CauseAcrossRepeats<'p, 'a, 'f> {
     costs: Vec<Option<CauseCost>>,
 }
 
-/// Groups the costs of all repeats by cause, the largest cause first.
+/// Groups the costs of all repeats by cause (rule and key), the largest cause first. `results` has
+/// one entry for each of `repeats`, in the same order.
 pub(super) fn causes_across_repeats<'p, 'a, 'f>(
     repeats: &'p [RepeatFacts<'a, 'f>],
     results: &[Vec<CheckResult>],
@@ -56,12 +57,13 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         all.filter_map(|(i, cost)| Some((i, cost.as_ref()?)))
     }
 
-    /// Returns the rule that found the cause.
+    /// Returns the name of the rule that found the cause; empty if no repeat has the cause.
     pub(super) fn rule(&self) -> &'static str {
         self.seen().next().map_or("", |(_, cost)| cost.rule)
     }
 
-    /// Returns the time that the cause takes of a call in repeat `i`, as a share of the service time.
+    /// Returns the time that the cause takes of a call in repeat `i`, as a share of the service
+    /// time; 0 if the repeat does not have the cause.
     fn share(&self, i: usize) -> f64 {
         let own = self.costs[i].as_ref().map_or(0.0, |cost| cost.own_ns);
         self.repeats[i].share_of_service(own)
@@ -79,8 +81,9 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         self.repeats[i].saved_ns(own) / self.repeats[i].model.whole_ns
     }
 
-    /// Returns the indices of the repeats in which the cause is large enough for a finding. If some repeat
-    /// reaches the bound, half of the bound is enough for the others.
+    /// Returns the indices of the repeats in which the cause is large enough for a finding. If some
+    /// repeat reaches the bound, half of the bound is enough for the others. Empty if no repeat
+    /// reaches it.
     fn passing(&self) -> Vec<usize> {
         let past = |part: f64| {
             let at_least = |&(i, cost): &(usize, &CauseCost)| self.share(i) >= part * cost.least;
@@ -94,8 +97,9 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         }
     }
 
-    /// Returns the index of the repeat that represents the cause. For a persistent cause: the chosen step if
-    /// the cause is in it, else the median repeat. For an episode: the worst repeat.
+    /// Returns the index of the repeat that represents the cause. For a persistent cause: the
+    /// chosen step if the cause is in it, else the median repeat. For an episode: the worst repeat.
+    /// `None` if the cause is too small in every repeat.
     fn typical(&self, persistent: bool) -> Option<usize> {
         let mut passing = self.passing();
         passing.sort_by(|a, b| self.saved_ratio(*a).total_cmp(&self.saved_ratio(*b)));
@@ -111,8 +115,9 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         point.or_else(|| passing.get(passing.len() / 2).copied())
     }
 
-    /// Returns a finding if the cause is large enough in some repeat. With `not_the_first` the finding's id
-    /// gets a suffix, because the rule already has a finding with the plain id.
+    /// Returns a finding about the cause; `None` if the cause is too small in every repeat, or is
+    /// an episode that cannot be avoided. With `not_the_first` the finding's id gets a suffix,
+    /// because the rule already has a finding with the plain id.
     pub(super) fn finding(&self, not_the_first: bool) -> Option<FindingDraft> {
         let persistent = 2 * self.passing().len() > self.repeats.len();
         let typical = self.typical(persistent)?;
@@ -264,8 +269,8 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         }
     }
 
-    /// Returns a statement that the cause is too small, and its evidence, from the repeat in which it is
-    /// largest.
+    /// Returns a statement that the cause is too small, and its evidence, from the repeat in which
+    /// it is largest. Both are empty if no repeat has the cause.
     pub(super) fn ruled_out(&self) -> (String, Vec<EvidenceItem>) {
         let Some((at, cost)) = self
             .seen()

@@ -9,19 +9,19 @@ pub(crate) struct CauseCost {
     pub(crate) rule: &'static str,
     /// Key that distinguishes the cause from other causes of the same rule. It is the same in every repeat.
     pub(crate) key: String,
-    /// Name of the thing at fault.
+    /// Name of the thing at fault, as in `Lock:advisory 42`.
     pub(crate) thing: String,
     /// Mean time that a call spends in the cause, in nanoseconds.
     pub(crate) own_ns: f64,
     /// Bound for a finding: the share of the service time, from 0 to 1, that the cause must take.
     pub(crate) least: f64,
-    /// True if the time could be avoided.
+    /// True if the time could be avoided; only such a cause can be a problem.
     pub(crate) avoidable: bool,
-    /// True if `own_ns` is a lower bound.
+    /// True if `own_ns` is a lower bound of the true time.
     pub(crate) lower_bound: bool,
-    /// Title of one line, without the figure.
+    /// Title of a finding in one line, without the time.
     pub(crate) title: String,
-    /// Explanation of a few sentences.
+    /// Explanation of the cause in a few sentences.
     pub(crate) detail: String,
     /// Evidence that `own_ns` rests on.
     pub(crate) evidence: Vec<EvidenceItem>,
@@ -29,7 +29,7 @@ pub(crate) struct CauseCost {
     pub(crate) actions: Vec<String>,
     /// Reason why the actions help.
     pub(crate) rationale: String,
-    /// True if an action needs a restart.
+    /// True if an action needs a restart of a server or of the application.
     pub(crate) restart: bool,
 }
 
@@ -40,9 +40,9 @@ pub(crate) struct Note {
     pub(crate) rule: &'static str,
     /// Name of the thing that the fact is about.
     pub(crate) thing: String,
-    /// Title of one line.
+    /// Title of a finding in one line.
     pub(crate) title: String,
-    /// Explanation of a few sentences.
+    /// Explanation of the fact in a few sentences.
     pub(crate) detail: String,
     /// Evidence that the fact rests on.
     pub(crate) evidence: Vec<EvidenceItem>,

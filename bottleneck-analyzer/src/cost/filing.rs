@@ -52,6 +52,7 @@ fn file(repeats: &[RepeatFacts<'_, '_>], results: &[Vec<CheckResult>], out: &mut
 }
 
 /// Adds the notes of all repeats as findings. The same note about the same thing is added once.
+/// `told` collects the rules that have a finding.
 fn notes<'l>(
     bench: &BenchFacts<'_>,
     results: &'l [Vec<CheckResult>],

@@ -1,6 +1,6 @@
-//! Facts of one repeat of an operating point that rules read. They also tell the mean response time, in
-//! nanoseconds, that would be saved without a cause: its own time, and the part of the queue that would be
-//! gone.
+//! Facts of one repeat of an operating point that rules read. They also give the mean response time
+//! that would be saved without a cause, in nanoseconds: the cause's own time, and the part of the
+//! queue that would disappear.
 
 use bench_report::Step;
 
@@ -25,7 +25,8 @@ pub(crate) struct RepeatFacts<'a, 'f> {
 }
 
 impl<'a, 'f> RepeatFacts<'a, 'f> {
-    /// Returns the repeats of the operating point that have a time model.
+    /// Returns the facts of each completed repeat of the operating point; repeats without a time
+    /// model are left out.
     pub(crate) fn all(bench: &'f BenchFacts<'a>, facts: &'f RunFacts<'a>) -> Vec<Self> {
         let at = |index: &usize| {
             Some(Self {
@@ -66,7 +67,8 @@ impl<'a, 'f> RepeatFacts<'a, 'f> {
         Some((wait - then).max(0.0))
     }
 
-    /// Returns the name of the repeat as shown to people.
+    /// Returns the name of the repeat as shown to people, as in `pool of 8, repeat 2`; repeats are
+    /// counted from 1.
     pub(super) fn name(&self) -> String {
         let Step { name, repeat, .. } = self.server.step;
         format!("{name}, repeat {}", repeat + 1)

@@ -23,9 +23,10 @@ pub(crate) fn cpu_matters(bench: &BenchFacts<'_>) -> bool {
     })
 }
 
-/// Returns the time of a call during which its session was ready to run but had no CPU, in nanoseconds, as
-/// counted by the kernel. Samples of the session do not show this time: a session that was woken up shows its
-/// last wait event until it runs.
+/// Returns the time of a call during which its session was ready to run but had no CPU, in
+/// nanoseconds, as counted by the kernel. Samples of the session do not show this time: a session
+/// that was woken up shows its last wait event until it runs. `None` if the kernel's count was not
+/// read or no call was made.
 fn ready_ns(bench: &BenchFacts<'_>) -> Option<f64> {
     let (_, step) = bench.operating_step()?;
     let calls: u64 = step.operations.values().map(|o| o.attempted).sum();

@@ -76,8 +76,9 @@ fn confidence(cpu: &StepCpuUse) -> Confidence {
     }
 }
 
-/// Computes the bound without a recording of the machine, from the CPU times in the report. `None` if server
-/// and generator do not use up the CPU, because other programs may have used the rest.
+/// Computes the bound without a recording of the machine, from the CPU times in the report. `None`
+/// if these are missing, or if server and generator do not use up the CPU, because other programs
+/// may have used the rest.
 fn as_reported(bench: &BenchFacts<'_>) -> Option<ResourceBound> {
     let (_, step) = bench.operating_step()?;
     let cores = bench.source.report.environment.cores_available? as f64;

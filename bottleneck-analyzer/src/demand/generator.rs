@@ -8,7 +8,7 @@ use crate::bench_facts::BenchFacts;
 use crate::figures::share;
 use crate::run_facts::RunFacts;
 
-/// Computes the bound of all generator threads together.
+/// Computes the bound of all generator threads together; `None` without an operating point.
 pub(super) fn threads(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<ResourceBound> {
     let (_, step) = bench.operating_step()?;
     let ratio = step.generator.cpu_ratio;
@@ -47,8 +47,8 @@ pub(super) fn threads(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Re
     })
 }
 
-/// Computes the bound of a single thread that is fully used while others are idle. This happens, for example,
-/// where all users share one connection.
+/// Computes the bound of a single thread that is fully used while others are idle; `None` if no
+/// thread is. This happens, for example, where all users share one connection.
 pub(super) fn busiest_thread(
     bench: &BenchFacts<'_>,
     facts: &RunFacts<'_>,

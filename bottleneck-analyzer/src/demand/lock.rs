@@ -12,8 +12,9 @@ use crate::run_facts::RunFacts;
 /// Share of the service time. If lock waits take less than this, they do not limit calls.
 const LEAST_SHARE: f64 = 0.25;
 
-/// Computes the bound of the locks that calls wait for. The lock's utilisation follows from the number of
-/// waiting sessions (the machine-repairman model, see [`utilisation_behind`]).
+/// Computes the bound of the locks that calls wait for. The lock's utilisation follows from the
+/// number of waiting sessions (the machine-repairman model, see [`utilisation_behind`]). `None` if
+/// lock waits take less than a quarter of the service time, or less time than the CPU.
 pub(super) fn hot_lock(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<ResourceBound> {
     let model = bench.time_model.as_ref()?;
     let (index, step) = bench.operating_step()?;
@@ -67,7 +68,7 @@ pub(super) fn hot_lock(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Resou
 }
 
 /// Returns the largest part of a call that is a wait for a lock, and the sum of all such parts, in
-/// nanoseconds.
+/// nanoseconds; `None` if no part is one.
 fn lock_waits(model: &TimeModel) -> Option<(&TimePart, f64)> {
     let parts = model.parts.iter();
     let locks = parts.filter(|part| part.name == "lock" || part.name.starts_with("lock."));

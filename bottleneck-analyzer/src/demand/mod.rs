@@ -23,7 +23,8 @@ use call_time::held_ns;
 pub(crate) use call_time::{cpu_matters, held_up_ns};
 pub(crate) use resource_bound::{EXPLAINS, ResourceBound};
 
-/// Computes the bound of one resource at the operating point; `None` if it was not measured.
+/// Function that computes the bound of one resource at the operating point; it returns `None` if
+/// the bound was not measured or does not apply.
 pub(crate) type ResourceMeasure = fn(&BenchFacts<'_>, &RunFacts<'_>) -> Option<ResourceBound>;
 
 /// All resources, from the generator inwards. The first one whose bound explains the measured throughput is
@@ -37,13 +38,14 @@ const ALL: [ResourceMeasure; 6] = [
     pool::connections,
 ];
 
-/// Returns the bounds of all measured resources.
+/// Returns the bounds of all measured resources, in the order of [`ALL`].
 pub(crate) fn bounds(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Vec<ResourceBound> {
     ALL.iter().filter_map(|ask| ask(bench, facts)).collect()
 }
 
-/// Returns how often the measured throughput fits into what the CPU allows: the share of the CPU that other
-/// programs leave ÷ the share that server and generator used. `None` if a share was not recorded.
+/// Returns the throughput that the CPU allows ÷ the measured throughput: the share of the CPU that
+/// other programs leave ÷ the share that server and generator used. Under a CPU quota it is 1 ÷ the
+/// used share. `None` if a share was not recorded.
 fn room_for_more(cpu: &StepCpuUse) -> Option<f64> {
     let ours = cpu.server_ratio.map(|server| server + cpu.generator_ratio);
     let times = match (ours, cpu.others_ratio()) {
@@ -53,8 +55,9 @@ fn room_for_more(cpu: &StepCpuUse) -> Option<f64> {
     times.is_finite().then_some(times)
 }
 
-/// Returns the possible rise of throughput, as a share of the measured one, if each call took `own_ns` less.
-/// The rise ends at the next limit: CPU, pool or number of users. `None` if the CPU was not recorded.
+/// Returns the possible rise of throughput, as a share of the measured one, if each call took
+/// `own_ns` nanoseconds less. The rise ends at the next limit: CPU, pool or number of users. `None`
+/// if the CPU was not recorded or calls were not timed.
 pub(crate) fn gain_without(repeat: &RepeatFacts<'_, '_>, own_ns: f64) -> Option<f64> {
     let step = repeat.server.step;
     let rate = repeat.server.calls_per_s();

@@ -8,7 +8,7 @@ use crate::figures::share;
 use crate::redis::RedisEvidence;
 use crate::run_facts::RunFacts;
 
-/// Figures of the report that tell how busy the main thread was.
+/// Figures of the report that measure how busy the main thread was.
 const MEASURES: [&str; 4] = [
     "main_thread_active_s",
     "eventloop_busy_us",
@@ -16,7 +16,7 @@ const MEASURES: [&str; 4] = [
     "cpu_main_thread_s",
 ];
 
-/// Computes the bound of the main thread.
+/// Computes the bound of the main thread; `None` if the report has no figure of its use.
 pub(super) fn main_thread(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<ResourceBound> {
     let (index, step) = bench.operating_step()?;
     let server = RedisEvidence::of_step(bench.source, index);

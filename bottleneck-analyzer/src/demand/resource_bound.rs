@@ -2,24 +2,24 @@
 
 use crate::assessment::{Confidence, EvidenceItem};
 
-/// Measured throughput ÷ bound. From this ratio on, the bound explains the throughput.
+/// Smallest ratio of measured throughput ÷ bound at which the bound explains the throughput.
 pub(crate) const EXPLAINS: f64 = 0.90;
 
 /// Throughput bound of one resource, relative to the measured throughput.
 #[derive(Debug, Clone)]
 pub(crate) struct ResourceBound {
-    /// Stable name, as in `redis_main_thread`.
+    /// Stable name of the resource, as in `redis_main_thread`.
     pub(crate) factor: String,
-    /// Summary of one line with the figures.
+    /// Summary of the bound in one line, with its figures.
     pub(crate) title: String,
     /// Reason for choosing this resource over others.
     pub(crate) reason: String,
     /// Measured throughput ÷ bound; 1 means that the resource is used up.
     pub(crate) used_ratio: f64,
-    /// Confidence for figures that no warning spoils.
+    /// Confidence that the resource is the limit, before spoiled evidence lowers it.
     pub(crate) confidence: Confidence,
     /// Evidence of the bound.
     pub(crate) evidence: Vec<EvidenceItem>,
-    /// Measurement that would tell more; `None` if the result is certain.
+    /// Measurement that would make the result certain; `None` if none is needed.
     pub(crate) would_tell: Option<String>,
 }

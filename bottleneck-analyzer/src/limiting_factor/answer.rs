@@ -2,7 +2,8 @@
 
 use crate::assessment::{Confidence, EvidenceItem, LimitingFactor};
 
-/// Creates a limiting factor that needs no further measurement.
+/// Creates a limiting factor called `name` whose `would_tell` is absent: it needs no further
+/// measurement.
 pub(super) fn factor(
     name: &str,
     title: String,
@@ -34,7 +35,8 @@ pub(super) fn inconclusive(why: &str, would_tell: &str) -> LimitingFactor {
     answer
 }
 
-/// Lowers the answer's confidence if a warning spoils its evidence.
+/// Sets the answer's confidence to low if a warning spoils its evidence, and names a repeat of the
+/// run as the measurement that would tell, unless the answer names one.
 pub(super) fn cap_confidence(mut answer: LimitingFactor) -> LimitingFactor {
     if answer.evidence.iter().any(|e| e.spoiled) {
         answer.confidence = Confidence::Low;

@@ -25,7 +25,8 @@ const MOST_QUEUED: f64 = 0.10;
 /// (Little's law).
 const MOST_IMBALANCE: f64 = 0.05;
 
-/// Finds the limiting factor of a bench at its operating point.
+/// Finds the limiting factor of a bench at its operating point; `inconclusive` if no factor
+/// explains the run.
 pub(crate) fn of_bench(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> LimitingFactor {
     if bench.component == ComponentKind::Websocket {
         return cap_confidence(searched_limit(bench));
@@ -46,7 +47,7 @@ pub(crate) fn of_bench(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Limiting
     cap_confidence(answer)
 }
 
-/// Finds the limiting factor in one repeat of the operating point.
+/// Finds the limiting factor in the step chosen to stand for the operating point.
 fn of_repeat(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> LimitingFactor {
     if let Some(answer) = offered_rate(bench) {
         return answer;
@@ -82,7 +83,8 @@ fn disagreement(
     (!others.is_empty()).then(|| format!("the repeats disagree ({})", others.join("; ")))
 }
 
-/// Describes a violation of Little's law: users ≠ throughput × time of a call. `None` if it holds.
+/// Describes a violation of Little's law by more than 5 %: users ≠ throughput × time of a call.
+/// `None` if the law holds, or if the load is an open loop.
 fn imbalance(bench: &BenchFacts<'_>) -> Option<String> {
     let (index, step) = bench.operating_step()?;
     let Load::Closed {
@@ -170,7 +172,8 @@ fn nothing_to_judge(bench: &BenchFacts<'_>) -> LimitingFactor {
     )
 }
 
-/// Returns the offered rate as the factor if an open load was carried completely.
+/// Returns the offered rate as the factor if an open load was carried completely; `None` otherwise
+/// and for a closed loop.
 fn offered_rate(bench: &BenchFacts<'_>) -> Option<LimitingFactor> {
     let (index, step) = bench.operating_step()?;
     let Load::Open { rate_per_s, .. } = step.load else {
@@ -283,7 +286,8 @@ fn users_title(load: &Load, model: &TimeModel, part: &TimePart, of: &str) -> Str
     )
 }
 
-/// Returns the longest wait inside the server; `None` if it is a small part of the service time.
+/// Returns the longest wait inside the server; `None` if it takes less than a quarter of the
+/// service time.
 fn main_wait(model: &TimeModel) -> Option<&TimePart> {
     let parts = model
         .parts
@@ -293,7 +297,8 @@ fn main_wait(model: &TimeModel) -> Option<&TimePart> {
     (most.ns >= MAIN_PART * model.served_ns()).then_some(most)
 }
 
-/// Returns the class of a wait, as in `lock` or `io`; empty for a part that is no wait.
+/// Returns the class of a wait from the name of its part: `lock` for `lock.tuple`; empty for a part
+/// that is no wait.
 fn class(name: &str) -> &str {
     let class = name.split('.').next().unwrap_or_default();
     let classes = [

@@ -21,7 +21,8 @@ const RESOURCES: [(&str, &str, &str); 5] = [
     ),
 ];
 
-/// Finds the limiting factor of the machine.
+/// Finds the limiting factor of the machine: the resource with the largest used share at any
+/// operating point; `inconclusive` if the recording covers none of them.
 pub(crate) fn of_machine(machine: MachineRecording<'_>, facts: &RunFacts<'_>) -> LimitingFactor {
     let Some((name, title, reading)) = fullest(machine, facts) else {
         return inconclusive(
@@ -56,7 +57,8 @@ fn near_its_end(used: f64, facts: &RunFacts<'_>) -> &'static str {
     }
 }
 
-/// Returns the resource with the highest use at any operating point: its factor, its title and the reading.
+/// Returns the resource with the highest mean use at any operating point: its factor, its title and
+/// the reading. `None` if no resource was recorded at one.
 fn fullest(
     machine: MachineRecording<'_>,
     facts: &RunFacts<'_>,
@@ -80,7 +82,8 @@ fn fullest(
     all.max_by(|a, b| a.2.mean.total_cmp(&b.2.mean))
 }
 
-/// Returns the CPU use of the step that used the largest share of a CPU quota, with that share.
+/// Returns the CPU use of the step that used the largest share of a CPU quota, with that share;
+/// `None` if no step ran under a quota or its use is not known.
 fn quota<'f>(facts: &'f RunFacts<'_>) -> Option<(&'f StepCpuUse, f64)> {
     let cpus = facts.benches.iter().filter_map(|b| b.cpu.as_ref());
     let under_quota = cpus.filter(|cpu| cpu.quota_binds());
@@ -88,7 +91,8 @@ fn quota<'f>(facts: &'f RunFacts<'_>) -> Option<(&'f StepCpuUse, f64)> {
     used.max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
-/// Names the bench at whose operating point `reading` was taken.
+/// Names the bench at whose operating point `reading` was taken, as ` at the operating point of
+/// Redis`; empty if it is not a bench's reading of the CPU.
 fn bench_at(facts: &RunFacts<'_>, reading: &SeriesReading) -> String {
     let mut cpus = facts
         .benches

@@ -7,7 +7,8 @@ use crate::assessment::{Confidence, LimitingFactor};
 use crate::bench_facts::BenchFacts;
 use crate::figures::plain;
 
-/// Creates the limiting factor from the limit that the report of a search names.
+/// Creates the limiting factor from the limit that the report of a search names; `inconclusive` if
+/// the search found none.
 pub(super) fn searched_limit(bench: &BenchFacts<'_>) -> LimitingFactor {
     let Some(limit) = &bench.source.report.summary.limit else {
         return inconclusive(

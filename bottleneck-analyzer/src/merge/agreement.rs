@@ -112,6 +112,9 @@ fn named(differences: &[String]) -> String {
 }
 
 /// Checks that the steps which both workers have are the same and were measured at the same time.
+/// Returns a warning for each step that began further apart than the clocks of both hosts may err.
+///
+/// # Errors Fails if a step differs, or if its measured parts do not overlap.
 fn check_steps(first: &WorkerReport, other: &WorkerReport) -> Result<Vec<Warning>, MergeError> {
     let mut doubts = Vec::new();
     let steps = first.report.steps.iter().zip(&other.report.steps);
@@ -175,8 +178,8 @@ fn apart(other: &WorkerReport, step: usize, apart_ns: i128, bound_ns: i128) -> W
         .about_step(step, &["operations", "parts", "pool", "figures"])
 }
 
-/// Returns a warning that names the workers whose host does not know the error of its clock. `None` if all
-/// reports are of one clock.
+/// Returns a warning that names the workers whose host does not know the error of its clock. `None`
+/// if every host knows it, or if all reports are of one clock.
 fn unknown_errors(workers: &[WorkerReport]) -> Option<Warning> {
     let first = workers.first()?;
     if workers.iter().all(|one| one.shares_clock_with(first)) {

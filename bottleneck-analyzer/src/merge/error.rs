@@ -61,7 +61,7 @@ pub(crate) enum MergeError {
         path: PathBuf,
         /// First report, with which the others are compared.
         first: PathBuf,
-        /// Index of the step.
+        /// Index of the step in both reports, counted from 0.
         step: usize,
     },
     /// Two histograms cannot be added.

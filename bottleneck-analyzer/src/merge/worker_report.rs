@@ -17,7 +17,7 @@ pub(super) struct ReportedWorker {
     pub(super) n: u64,
     /// Planned start of the first step, as text; absent if the report does not tell.
     pub(super) start_at: Option<String>,
-    /// Time planned for the preparation of each step, in nanoseconds.
+    /// Time planned for the preparation of each step, in nanoseconds; absent if none was planned.
     pub(super) prepare_ns: Option<u64>,
     pub(super) plan_hash: String,
     /// Largest possible error of the host's wall clock, in nanoseconds; absent if the host does not know it.
@@ -82,7 +82,8 @@ impl WorkerReport {
         self.boot_wall_ns - other.boot_wall_ns
     }
 
-    /// Adds `offset_ns` to every instant in the report.
+    /// Adds `offset_ns` to every instant in the report; an instant that would become negative
+    /// becomes 0.
     pub(super) fn move_by(&mut self, offset_ns: i128) {
         if offset_ns == 0 {
             return;

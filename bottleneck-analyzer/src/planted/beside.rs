@@ -7,8 +7,9 @@ use super::common::SECOND;
 use super::common::server::{Server, row};
 use super::{assess_reports, factor, finding, is_unknown, named};
 
-/// A server whose CPU is used by the load to a quarter and by `report.py` for the rest. Sessions of the load
-/// wait for a CPU for the share `ready` of their time.
+/// Creates a server whose own CPU time goes to a quarter to the load and to three quarters to
+/// `report.py`, on a machine that is 99 % busy. Sessions of the load are ready to run without a CPU
+/// for `ready` (0 to 1) of the step.
 fn shared_with_a_report(ready: f64) -> Server {
     let on_cpu = 0.25;
     Server {
@@ -37,7 +38,8 @@ fn shared_with_a_report(ready: f64) -> Server {
     }
 }
 
-/// The machine's CPU is used up, most of it by sessions of `report.py` inside the server.
+/// The machine's CPU is used up, most of it by sessions of `report.py` inside the server, so the
+/// finding names `report.py`.
 #[test]
 fn a_report_in_the_same_server_that_takes_the_cpu_is_a_problem_by_its_name() {
     let assessment = assess_reports(&shared_with_a_report(0.70).run());
@@ -59,8 +61,8 @@ fn a_report_in_the_same_server_that_takes_the_cpu_is_a_problem_by_its_name() {
     assert_eq!(found.kind, FindingKind::Information);
 }
 
-/// The server counts the statements of everybody. The report's statement took most of the time and must not
-/// be taken for one of the load.
+/// The server counts the statements of all applications. The statement of `report.py` took most of
+/// the time and must not be taken for one of the load.
 #[test]
 fn a_statement_of_another_application_is_not_taken_for_the_load_s() {
     let mut server = shared_with_a_report(0.70);
@@ -92,7 +94,8 @@ fn a_statement_of_another_application_is_not_taken_for_the_load_s() {
     assert!(found.title.contains("stock"), "{}", found.title);
 }
 
-/// Autovacuum and a report wait for the same reads as the load, and must be named.
+/// Autovacuum and a report wait for the same reads as the load; the finding about the reads must
+/// name both.
 #[test]
 fn who_else_waits_for_the_same_is_named_with_the_wait() {
     let server = Server {
@@ -207,7 +210,8 @@ fn time_without_a_cpu_that_no_sample_shows_is_not_taken_for_the_network() {
     assert!(finding(&assessment, "round_trips").is_some());
 }
 
-/// If the CPU is used up, a session that was woken shows its last wait event until it runs.
+/// If the CPU is used up, a session that was woken shows its last wait event until it runs. That
+/// time counts as a lack of CPU.
 #[test]
 fn a_wait_that_goes_on_for_want_of_a_cpu_is_counted_as_want_of_a_cpu() {
     let commits = |ready_s: f64| Server {

@@ -11,7 +11,8 @@ pub(super) fn assess(server: &Server) -> Assessment {
     assess_reports(&server.run())
 }
 
-/// Returns the first problem, and checks that it is of `rule`.
+/// Returns the first problem that is not doubtful. Panics if there is none, or if it is not of
+/// `rule`.
 pub(super) fn first<'a>(assessment: &'a Assessment, rule: &str) -> &'a Finding {
     let mut problems = assessment.findings.iter();
     let first = problems.find(|f| f.kind == FindingKind::Problem && f.confidence > Confidence::Low);
@@ -45,8 +46,8 @@ fn a_healthy_load_has_no_problem_and_its_number_of_users_is_the_limit() {
     );
 }
 
-/// For each entry below: the event with 60 % of the sessions in service, the rule that must report it, and a
-/// part of the finding's title.
+/// Plants each event with 60 % of the sessions in service. Each entry has the event, the rule that
+/// must report it, and a part of the finding's title.
 #[test]
 fn each_event_is_the_first_finding_with_its_name_and_its_time() {
     for (event, rule, named) in [
@@ -140,7 +141,8 @@ fn waits_that_were_not_sampled_are_not_known() {
     assert!(finding(&assessment, "lock_waits").is_none());
 }
 
-/// Every load waits a little for commits and reads; that is no problem until it is much.
+/// Commits that wait for their own flush are information while calls are short. The same share of a
+/// long call is a slow disk.
 #[test]
 fn commits_that_wait_for_their_own_flush_alone_are_no_problem() {
     let assessment = assess(&Server {
@@ -353,7 +355,8 @@ fn a_transaction_that_its_client_keeps_open_is_a_problem_and_round_trips_are_non
     assert!(ruled_out(&assessment, "kept_transactions"));
 }
 
-/// On a full machine, a client that waits for a CPU pauses just as a client that thinks.
+/// On a full machine, a client that waits for a CPU pauses just as a client that thinks, so short
+/// pauses are an open question.
 #[test]
 fn pauses_of_a_client_that_may_have_had_no_cpu_are_unknown() {
     let crowded = |pause_ns: f64| Server {

@@ -37,7 +37,8 @@ fn what_a_warning_spoils_is_never_sure_and_passes_no_gate() {
     assert!(named(&assessment).contains(&"generator_spoilt_results"));
 }
 
-/// Returns the report with a warning that spoils these fields of every step.
+/// Returns the report with one warning of `code` for each step, which spoils the figures that match
+/// `fields`, pointers inside the step.
 fn doubted(mut report: Report, code: WarningCode, fields: &[&str]) -> Report {
     for index in 0..report.steps.len() {
         let doubt = Warning::new(code, "arrivals were released late by the generator");
@@ -46,7 +47,8 @@ fn doubted(mut report: Report, code: WarningCode, fields: &[&str]) -> Report {
     report
 }
 
-/// Returns the assessment as shown on the terminal, joined into one line.
+/// Returns the assessment as shown on the terminal, joined into one line. Panics if a line is
+/// longer than 80 columns.
 fn shown(assessment: &Assessment) -> String {
     let text = terminal::render(assessment);
     assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");

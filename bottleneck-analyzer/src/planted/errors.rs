@@ -24,7 +24,8 @@ fn sample(
     }
 }
 
-/// Makes the share `part` of the calls of a step fail.
+/// Makes the share `part` (0 to 1) of the calls of a step fail with `kind`, and adds a sample with
+/// `message`.
 fn fail(step: &mut Step, kind: &str, part: f64, message: &str) {
     let call = step.operations.get_mut("call").unwrap();
     let failed = (call.attempted as f64 * part) as u64;

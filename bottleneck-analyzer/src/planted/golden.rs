@@ -28,7 +28,8 @@ fn faults(assessment: &Value) -> Vec<String> {
     faults::faults(&root().join("docs/schema/assessment-1.json"), assessment)
 }
 
-/// Returns the rules that found something in the report of `scenario` of `db-pool-bench`.
+/// Returns the rules of the problems and symptoms found in the kept report of `scenario` of
+/// `db-pool-bench`; information is left out.
 fn found(scenario: &str) -> Vec<String> {
     let assessment = assess(&kept().join(format!("db-pool-bench.{scenario}-1.json")));
     let wrong = assessment.findings.iter();

@@ -188,7 +188,7 @@ fn figures_that_break_little_s_law_make_the_limit_doubtful() {
     assert!(limit.reason.contains("9 were at work"), "{}", limit.reason);
 }
 
-/// No sentence contradicts another: time on a CPU is not counted as a round trip.
+/// No bound explains the run, so the limiting factor is inconclusive and names the nearest bound.
 #[test]
 fn where_no_bound_explains_the_run_the_limit_is_not_known_and_the_nearest_is_told() {
     let assessment = assess_reports(
@@ -207,7 +207,8 @@ fn where_no_bound_explains_the_run_the_limit_is_not_known_and_the_nearest_is_tol
     assert!(!told.contains("round trip"), "{told}");
 }
 
-/// Sessions that sleep need no CPU, so a CPU that others use up is not the reason of their calls' time.
+/// Calls that sleep need no CPU, so a CPU that other programs use up is not the reason for their
+/// time.
 #[test]
 fn a_cpu_that_others_use_up_does_not_hide_what_the_calls_wait_for() {
     let sleeping = Server {
@@ -246,7 +247,9 @@ fn a_quota_that_holds_the_server_back_is_named_with_its_periods() {
     assert!(fine.ruled_out.iter().any(|r| r.rule == "throttled"));
 }
 
-/// A run recorded in intervals of 100 ms, in which the target stops for `stall_s` of each second.
+/// Assesses a run recorded in intervals of 100 ms, in which the target answers nothing for
+/// `stall_s` seconds of the first second of each step. `generator_stall_ns` is the generator's
+/// longest stall.
 fn with_stalls(stall_s: f64, generator_stall_ns: u64) -> Assessment {
     let mut reports = Server::default().run_with(|_, step| {
         step.generator.worst_stall_ns = generator_stall_ns;

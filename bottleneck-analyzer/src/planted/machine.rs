@@ -255,8 +255,8 @@ fn an_impact_that_nobody_measured_is_not_made_up() {
     assert_eq!(finding(&swapping, "swapping").unwrap().impact, None);
 }
 
-/// Returns a recording with short-lived compilers: each runs for a second on a core of its own, and `at_once`
-/// run at any time.
+/// Returns a recording of 100 seconds with short-lived compilers (`rustc`): each runs for a second
+/// on a core of its own, and `at_once` run at any time.
 fn with_compilers(plant: &Plant, at_once: u64) -> Report {
     let mut recording = plant.sysmon();
     for second in 0..100u64 {
@@ -274,7 +274,7 @@ fn with_compilers(plant: &Plant, at_once: u64) -> Report {
     recording
 }
 
-/// Returns the percentages in a text.
+/// Returns the numbers before each ` %` in a text, in order.
 fn percentages(text: &str) -> Vec<f64> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let pairs = words.windows(2).filter(|pair| pair[1].starts_with('%'));

@@ -37,7 +37,7 @@ use crate::{analysis, cli, run_reports::RunReports, thresholds::Thresholds};
 use bench_report::{Report, store};
 use common::{Plant, save};
 
-/// Returns the run in `directory`, and its assessment.
+/// Returns the run in `directory`, and its assessment by the shipped thresholds.
 fn judge(directory: &Path) -> (RunReports, Assessment) {
     let run = RunReports::load(&[directory.to_owned()]).unwrap();
     let assessment = analysis::assess(&run, &Thresholds::load(None).unwrap(), cli::tool());
@@ -56,7 +56,8 @@ fn assess(plant: &Plant) -> Assessment {
     assess_at(home.path())
 }
 
-/// Returns the assessment of `reports`, without other files.
+/// Saves `reports` alone in a directory and returns their assessment. Panics if its evidence does
+/// not match the reports.
 fn assess_reports(reports: &[Report]) -> Assessment {
     let home = tempfile::tempdir().unwrap();
     for report in reports {
@@ -65,7 +66,7 @@ fn assess_reports(reports: &[Report]) -> Assessment {
     assess_at(home.path())
 }
 
-/// Asserts that each piece of evidence points at a place in a report, with the value that it shows.
+/// Panics unless each piece of evidence points at a place in a report that has the value it shows.
 fn every_pointer_resolves(assessment: &Assessment, directory: &Path) {
     let mut walked = 0;
     let mut reports: HashMap<&str, serde_json::Value> = HashMap::new();
@@ -86,7 +87,8 @@ fn every_pointer_resolves(assessment: &Assessment, directory: &Path) {
     assert!(walked > 0);
 }
 
-/// Returns the rules of the problems and symptoms, in the order of the assessment.
+/// Returns the rules of the problems and symptoms, in the order of the assessment; information is
+/// left out.
 fn named(assessment: &Assessment) -> Vec<&str> {
     let wrong = assessment
         .findings
@@ -101,7 +103,7 @@ fn factor(assessment: &Assessment, component: ComponentKind) -> &str {
     &found.limiting_factor.factor
 }
 
-/// Returns the first finding of `rule`; `None` if there is none.
+/// Returns the first finding of `rule`, of any kind; `None` if there is none.
 fn finding<'a>(assessment: &'a Assessment, rule: &str) -> Option<&'a Finding> {
     let mut all = assessment.findings.iter();
     all.find(|f| f.id.split(':').next() == Some(rule))
@@ -112,7 +114,8 @@ fn gate<'a>(assessment: &'a Assessment, name: &str) -> &'a Gate {
     found.unwrap_or_else(|| panic!("no gate {name}"))
 }
 
-/// Returns the promise `indicator` about a component.
+/// Returns the promise about `component` whose indicator is `indicator`, as in `latency_p99`;
+/// `None` if there is none.
 fn promise<'a>(
     assessment: &'a Assessment,
     component: ComponentKind,

@@ -11,7 +11,7 @@ fn page_of(directory: &std::path::Path) -> String {
     html::page(&run, &assessment)
 }
 
-/// Returns the page without its data: the part whose size has a bound.
+/// Returns the page without its embedded chart data: the part whose size has a bound.
 fn shell(page: &str) -> String {
     let start = page.find("id=\"plimsoll-data\"").unwrap();
     let end = start + page[start..].find("</script>").unwrap();
@@ -56,7 +56,7 @@ fn the_page_loads_nothing_and_stays_small() {
     }
 }
 
-/// Returns the data of the charts.
+/// Returns the data of the charts that the page embeds as JSON.
 fn data(page: &str) -> serde_json::Value {
     let start = page.find("id=\"plimsoll-data\">").unwrap() + "id=\"plimsoll-data\">".len();
     let json = &page[start..start + page[start..].find("</script>").unwrap()];

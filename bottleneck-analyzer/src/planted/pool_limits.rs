@@ -7,8 +7,8 @@ use super::common::server::Server;
 use super::common::{Plant, hist};
 use super::{assess_reports, factor, finding, is_unknown, named};
 
-/// Creates a step whose calls queue for a pool of 4. `cpu` has the shares of the machine's CPU time that all
-/// programs, the server and the generator use.
+/// Creates a server with 32 users whose calls queue for a pool of 4. `cpu` has the shares of the
+/// machine's CPU time that all programs, the server and the generator use.
 fn crowd(cpu: (f64, f64, f64)) -> Server {
     Server {
         users: 32.0,
@@ -62,7 +62,9 @@ fn a_server_on_another_machine_is_not_known_to_have_room() {
     assert_eq!(factor(&assessment, ComponentKind::Postgres), "inconclusive");
 }
 
-/// A long checkout without a queue: connections are free and no call waits for one.
+/// Creates reports with a checkout of 1.5 ms without a queue. Of `size` connections `in_use` are
+/// used on average; `waiting` calls wait for one, if counted; `parts` divides the checkout, if
+/// known.
 fn checked(
     in_use: f64,
     size: u64,

@@ -97,7 +97,8 @@ fn connections_near_the_limit_are_a_problem() {
     assert_eq!(named(&assessment), ["connections_near_limit"]);
 }
 
-/// Users who queue for a pool, on a machine with CPU to spare.
+/// Creates a sweep of pools of these sizes with 64 users who queue for them, on a machine with CPU
+/// to spare.
 fn crowd(pool_sizes: &[u64]) -> Plant {
     Plant {
         pool_sizes: pool_sizes.to_vec(),

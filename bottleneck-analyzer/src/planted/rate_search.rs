@@ -13,11 +13,12 @@ use super::{assess_reports, factor, finding, gate, judge, named, promise};
 
 const BOUND: &str = "p99<20ms";
 
-/// Step of a search: rate per second, mean time of a request in milliseconds, and verdict.
+/// Step of a search: rate in arrivals per second, mean time of a request in milliseconds, and
+/// verdict.
 type Tried = (f64, f64, RateVerdict);
 
-/// Creates a report of `redis-bench pool` with one search for each entry: the size of the pool, and the
-/// steps.
+/// Creates a report of `redis-bench pool` with one search for each entry of `searches`: the size of
+/// the pool, and the steps in the order in which they were tried.
 fn searched(searches: &[(u64, &[Tried])]) -> Report {
     let mut report = begin("redis-bench", "pool", START);
     report.config.insert("url".into(), "throwaway".into());

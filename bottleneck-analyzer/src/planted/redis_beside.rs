@@ -8,8 +8,8 @@ use bench_report::{EvidenceRow, Report, Series, ServerEvidence, Step};
 use super::common::{Plant, SECOND, command, hist};
 use super::{assess_reports, factor, finding, is_unknown, named};
 
-/// Returns a series of throughput, in intervals of 50 ms over a second, in which nothing is answered for
-/// `still_s` seconds.
+/// Returns a series of throughput in intervals of 50 ms over the first second of each step: nothing
+/// is answered for `still_s` seconds, then 20,000 requests per second.
 fn throughput(report: &Report, still_s: f64) -> Series {
     let mut series = Series::new("throughput_per_s");
     for step in &report.steps {
@@ -22,8 +22,8 @@ fn throughput(report: &Report, still_s: f64) -> Series {
     series
 }
 
-/// Assesses a healthy run in which no user is answered for `still_s` seconds, after `plant` changed its
-/// steps.
+/// Assesses a healthy run of Redis in which no user is answered for `still_s` seconds of each step,
+/// after `plant` changed its steps.
 fn run(still_s: f64, plant: impl Fn(&mut Step)) -> Assessment {
     let mut report = Plant::default().redis();
     for step in &mut report.steps {
@@ -50,7 +50,8 @@ fn client(server: &mut ServerEvidence, kind: &str, clients: f64) {
     server.tables.entry("clients".into()).or_default().push(row);
 }
 
-/// Returns the first finding, and the rules of all problems and symptoms in order.
+/// Returns the first finding, and the rules of all problems and symptoms in the order of the
+/// assessment.
 fn first(assessment: &Assessment) -> (&Finding, Vec<&str>) {
     (&assessment.findings[0], named(assessment))
 }
@@ -200,8 +201,9 @@ fn bytes_go_to_whoever_asks_for_them() {
     assert!(is_under(&large, "redis_bytes", "redis_command"));
 }
 
-/// Assesses a run with affinities on a machine of four cores: the server may use `server_cores`, server and
-/// load together `either`. The main thread was ready to run without a CPU for `ready_s` of a second.
+/// Assesses a run with affinities on a machine of four cores, `busy` (0 to 1) of whose CPU is used:
+/// the server may use `server_cores`, server and load together `either`. The main thread was ready
+/// to run without a CPU for `ready_s` seconds of each step.
 fn pinned(server_cores: f64, either: f64, ready_s: f64, busy: f64) -> Assessment {
     let plant = Plant {
         cpu: (busy, 0.0, 0.125),

@@ -8,7 +8,7 @@ use bench_report::{EvidenceRow, Report, ServerEvidence, Step};
 use super::common::{Plant, SECOND, command};
 use super::{assess_reports, factor, finding, is_unknown, named};
 
-/// Assesses a healthy run after `plant` changed its steps.
+/// Assesses a healthy run of Redis after `plant` changed its steps.
 pub(super) fn run(plant: impl Fn(&mut Step)) -> Assessment {
     let mut report = Plant::default().redis();
     for step in &mut report.steps {
@@ -17,7 +17,7 @@ pub(super) fn run(plant: impl Fn(&mut Step)) -> Assessment {
     assess_reports(&[report])
 }
 
-/// Assesses a healthy run after `plant` changed the server's evidence in its steps.
+/// Assesses a healthy run of Redis after `plant` changed the server's evidence in its steps.
 pub(super) fn server(plant: impl Fn(&mut ServerEvidence)) -> Assessment {
     run(|step| plant(step.server.as_mut().unwrap()))
 }
@@ -26,7 +26,8 @@ fn is_ruled_out(assessment: &Assessment, rule: &str) -> bool {
     assessment.ruled_out.iter().any(|r| r.rule == rule)
 }
 
-/// Returns the rows of a table of the evidence, to change them.
+/// Returns the rows of a table of the evidence, to change them; adds an empty table if there is
+/// none.
 pub(super) fn rows<'a>(server: &'a mut ServerEvidence, table: &str) -> &'a mut Vec<EvidenceRow> {
     server.tables.entry(table.to_owned()).or_default()
 }

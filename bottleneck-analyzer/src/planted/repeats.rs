@@ -17,7 +17,7 @@ fn sweep() -> (Report, Vec<usize>) {
     (report, repeats)
 }
 
-/// Multiplies all times of step `index` by `factor`.
+/// Multiplies the times of all calls in step `index` by `factor`.
 fn slower(report: &mut Report, index: usize, factor: f64) {
     for operation in report.steps[index].operations.values_mut() {
         let call = operation.call.as_ref().unwrap();

@@ -12,7 +12,7 @@ use crate::run_reports::RunReports;
 use crate::thresholds::Thresholds;
 use crate::{analysis, cli};
 
-/// Value above every figure of a run, for thresholds that are not shares.
+/// Value above every figure of a run; used for thresholds that are not shares.
 const HIGH: f64 = 1e12;
 
 fn run_of(reports: &[Report]) -> RunReports {

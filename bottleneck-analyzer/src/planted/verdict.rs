@@ -35,7 +35,8 @@ fn whole() -> tempfile::TempDir {
     home
 }
 
-/// Asserts that readiness cannot be told, with `reason` as one of the reasons.
+/// Panics unless the readiness is `CannotTell` with `reason` as one of the reasons, and the
+/// terminal shows both.
 fn cannot_be_told(assessment: &Assessment, reason: &str) {
     let verdict = &assessment.verdict;
     assert_eq!(verdict.readiness, Readiness::CannotTell, "{verdict:?}");

@@ -46,7 +46,7 @@ fn a_search_that_held_no_level_has_no_operating_point_and_promises_nothing() {
     assert_eq!(assessment.verdict.readiness, Readiness::CannotTell);
 }
 
-/// Returns the search after `change` changed every step.
+/// Returns the report of a WebSocket search with steps of 600 s, after `change` changed every step.
 fn changed(change: impl Fn(&mut bench_report::Step)) -> Report {
     let mut report = held_for(Plant::default().websocket(), 600);
     report.steps.iter_mut().for_each(change);

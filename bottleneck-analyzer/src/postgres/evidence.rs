@@ -9,15 +9,15 @@ use crate::source_report::SourceReport;
 /// Evidence about a PostgreSQL server in one step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PostgresEvidence<'a> {
-    /// The report.
+    /// Report that contains the step.
     pub(crate) source: &'a SourceReport,
     /// Index into the report's `steps`.
     pub(crate) index: usize,
-    /// The step.
+    /// Step that the evidence is about.
     pub(crate) step: &'a Step,
 }
 
-/// Row of a table of the evidence, with its place in the report.
+/// Row of a table of the server's evidence, with its place in the report.
 #[derive(Debug, Clone)]
 pub(crate) struct CitedRow<'a> {
     source: &'a SourceReport,
@@ -41,13 +41,13 @@ impl<'a> PostgresEvidence<'a> {
         self.step.server.as_ref()?.figures.get(name).copied()
     }
 
-    /// Returns a figure of the server as evidence.
+    /// Returns the figure `name` of the server as evidence; `None` if it was not measured.
     pub(crate) fn evidence(&self, name: &str) -> Option<EvidenceItem> {
         let pointer = format!("/steps/{}/server/figures/{}", self.index, escape(name));
         self.source.evidence(name, &pointer)
     }
 
-    /// Iterates over the server's figures whose names begin with `prefix`.
+    /// Iterates over the names and values of the server's figures whose names begin with `prefix`.
     pub(crate) fn figures_below(&self, prefix: &str) -> impl Iterator<Item = (&'a String, f64)> {
         let server = self.step.server.as_ref();
         let all = server.into_iter().flat_map(|s| &s.figures);
@@ -55,7 +55,7 @@ impl<'a> PostgresEvidence<'a> {
             .map(|(name, value)| (name, *value))
     }
 
-    /// Returns the rows of a table; `None` if the report has no such table.
+    /// Returns the rows of the table `name`; `None` if the report has no such table.
     pub(crate) fn table(&self, name: &str) -> Option<Vec<CitedRow<'a>>> {
         let rows = self.step.server.as_ref()?.tables.get(name)?;
         let pointer = format!("/steps/{}/server/tables/{}", self.index, escape(name));
@@ -67,12 +67,13 @@ impl<'a> PostgresEvidence<'a> {
         Some(rows.iter().enumerate().map(line).collect())
     }
 
-    /// Returns the rows of a table; empty if the report has no such table.
+    /// Returns the rows of the table `name`; empty if the report has no such table.
     pub(crate) fn rows(&self, name: &str) -> Vec<CitedRow<'a>> {
         self.table(name).unwrap_or_default()
     }
 
-    /// Returns the number of finished calls, failed ones included, per second of the measured part.
+    /// Returns the number of finished calls, failed ones included, per second of the measured part;
+    /// 0 if nothing was measured.
     pub(crate) fn calls_per_s(&self) -> f64 {
         let operations = self.step.operations.values();
         let (done, good) = operations.fold((0, 0), |(done, good), o| {
@@ -111,7 +112,8 @@ impl CitedRow<'_> {
         self.figure(name).unwrap_or(0.0)
     }
 
-    /// Returns a figure as evidence.
+    /// Returns the figure `name` of the row as evidence called `label`; `None` if the row has no
+    /// such figure.
     pub(crate) fn evidence(&self, label: impl Into<String>, name: &str) -> Option<EvidenceItem> {
         let pointer = format!("{}/figures/{}", self.pointer, escape(name));
         self.source.evidence(label, &pointer)

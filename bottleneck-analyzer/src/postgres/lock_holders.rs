@@ -13,16 +13,16 @@ use crate::figures::share;
 pub(crate) struct LockHolders {
     /// Locked thing, as in `advisory lock 42` or `table p.orders`; empty if not known.
     pub(crate) thing: String,
-    /// Statement whose sessions wait most often.
+    /// Statement whose sessions wait most often; empty if not known.
     pub(crate) waiting: String,
     /// Activities of the holders, each with its share of the samples from 0 to 1, the most frequent first.
     pub(crate) doing: Vec<(String, f64)>,
-    /// Statement that the holders ran last, in most of the samples.
+    /// Statement that the holders ran last, in most of the samples; empty if not known.
     pub(crate) statement: String,
-    /// Name of the application that holds the locks, if at least half of the samples show a holder that is
-    /// not of the load.
+    /// Name of the application that holds the locks, if at least half of the samples show a holder
+    /// that is not of the load; empty if that application has no name.
     pub(crate) outsider: Option<String>,
-    /// Age of the oldest transaction of any holder, in seconds.
+    /// Age of the oldest transaction of any holder, in seconds; 0 if not known.
     pub(crate) oldest_s: f64,
     /// Evidence that the other fields rest on.
     pub(crate) evidence: Vec<EvidenceItem>,
@@ -90,7 +90,7 @@ impl LockHolders {
         }
     }
 
-    /// Sentence about the holders and their activities; empty if nothing is known.
+    /// Returns a sentence about the holders and their activities; empty if no activity is known.
     pub(crate) fn sentence(&self) -> String {
         let told: Vec<String> = self
             .doing
@@ -123,7 +123,8 @@ impl LockHolders {
         )
     }
 
-    /// Returns the most frequent activity, as in `idle in transaction`; empty if not known.
+    /// Returns the holders' most frequent activity, as in `idle in transaction`; empty if not
+    /// known.
     pub(crate) fn mostly(&self) -> &str {
         self.doing.first().map_or("", |(what, _)| what)
     }
@@ -141,7 +142,8 @@ fn without_queues(pairs: Vec<CitedRow<'_>>) -> Vec<CitedRow<'_>> {
     if holders.is_empty() { pairs } else { holders }
 }
 
-/// Names of the columns of a table of blocking sessions.
+/// Names of the columns of a table of blocking sessions, which differ between versions of the
+/// report.
 struct HolderColumns {
     weight: &'static str,
     application: &'static str,
@@ -188,7 +190,8 @@ fn thing_of(row: &CitedRow<'_>) -> String {
     }
 }
 
-/// Formats the key of an advisory lock as the application wrote it: `0:42` is `pg_advisory_lock(42)`.
+/// Converts the key of an advisory lock to the arguments of `pg_advisory_lock`: `0:42` becomes
+/// `42`, and `7:42` becomes `(7, 42)`. A key without a colon stays as it is.
 fn advisory(key: &str) -> String {
     match key.split_once(':') {
         Some(("0", object)) => object.to_owned(),
@@ -200,7 +203,8 @@ fn advisory(key: &str) -> String {
 /// Activity of a holder that sleeps, with the name that the catalogue of wait events uses.
 const SLEEPING: &str = "sleeping (pg_sleep)";
 
-/// Describes what the holder in `row` does meanwhile; empty if its state is not known.
+/// Describes what the holder in `row` does while other sessions wait for it; empty if its state is
+/// not known.
 fn what_it_does(row: &CitedRow<'_>) -> String {
     let state = row.label("blocking_state");
     let event = row.label("blocking_event");

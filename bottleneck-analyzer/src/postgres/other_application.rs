@@ -16,7 +16,7 @@ pub(crate) struct OtherApplication {
     pub(crate) cpu_ns: f64,
     /// Number of server processes that worked for the application during the step.
     pub(crate) sessions: f64,
-    /// Evidence of the CPU time.
+    /// Evidence that the CPU time rests on.
     pub(crate) evidence: Vec<EvidenceItem>,
 }
 

@@ -12,7 +12,8 @@ const LEAST_REST: f64 = 0.01;
 /// Event that sessions waited for.
 #[derive(Debug, Clone)]
 pub(crate) struct Wait {
-    /// Key `type.event` in lower case; the class (`lock`) if the report does not name events.
+    /// Key of the event, `type.event` in lower case; the class (as in `lock`) if the report does
+    /// not name events.
     pub(crate) key: String,
     /// Name as the server spells it: `Lock:transactionid`.
     pub(crate) shown: String,
@@ -28,7 +29,8 @@ impl Wait {
         events::find(&self.key)
     }
 
-    /// Returns the title of the time model's part for this wait.
+    /// Returns the title of the time model's part for this wait. For an event that the catalogue
+    /// does not have, the title names the event.
     pub(crate) fn part(&self) -> String {
         let unknown = || format!("waiting for {} (not in the catalogue)", self.shown);
         self.event()
@@ -36,10 +38,10 @@ impl Wait {
     }
 }
 
-/// Classes of waiting sessions, as the figures name them.
+/// Classes of waiting sessions, as the names of the figures `sessions.<class>_mean` spell them.
 const CLASSES: [&str; 4] = ["lock", "lwlock", "io", "other_wait"];
 
-/// Returns all waits; `None` if sessions were not sampled.
+/// Returns all waits of the load's sessions; `None` if sessions were not sampled.
 pub(crate) fn sampled_waits(server: &PostgresEvidence<'_>) -> Option<Vec<Wait>> {
     server.figure("sessions.cpu_mean")?;
     let mut found = Vec::new();
@@ -93,7 +95,7 @@ fn of_the_client(server: &PostgresEvidence<'_>, found: &[Wait]) -> Vec<Wait> {
     [reads, between].into_iter().filter(some).collect()
 }
 
-/// Creates a wait for all events of a class together.
+/// Creates a wait called `key` of `sessions` sessions for all events of a class together.
 fn whole(server: &PostgresEvidence<'_>, key: &str, class: &str, sessions: f64) -> Wait {
     Wait {
         key: key.to_owned(),
@@ -111,15 +113,15 @@ fn mean(server: &PostgresEvidence<'_>, class: &str) -> f64 {
     server.figure(&figure).unwrap_or(0.0)
 }
 
-/// Returns type and event of a figure such as `waits.Lock.transactionid_mean`; `None` for a wait of
-/// parallel workers.
+/// Splits a figure such as `waits.Lock.transactionid_mean` into type and event; `None` for a wait
+/// of parallel workers and for other figures.
 fn event_of(figure: &str) -> Option<(&str, &str)> {
     let name = figure.strip_prefix("waits.")?.strip_suffix("_mean")?;
     let (kind, event) = name.split_once('.')?;
     (kind != "parallel").then_some((kind, event))
 }
 
-/// Returns the class under which an event is sampled.
+/// Returns the class under which the report counts sessions that wait for an event, as in `lwlock`.
 fn class_of(kind: &str, event: &str) -> &'static str {
     match kind {
         "Lock" => "lock",

@@ -8,13 +8,14 @@ use crate::figures::{percent, plain};
 use crate::requests;
 use crate::thresholds::Sla;
 
-/// Usual availabilities, the strictest first.
+/// Usual availabilities as shares of all requests, the strictest first.
 const AVAILABILITIES: [f64; 6] = [0.9999, 0.9995, 0.999, 0.995, 0.99, 0.95];
 
 /// Confidence level of the bound on failures.
 const CONFIDENCE: f64 = 0.95;
 
 /// Recommends a share of requests that are answered. Requests without an answer count as failed.
+/// `None` if no request was made.
 pub(super) fn of_requests(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     let (mut failed, mut asked) = (0, 0);
     let steps = bench.operating_repeats();
@@ -53,7 +54,8 @@ pub(super) fn of_requests(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> 
     )
 }
 
-/// Recommends a share of connections that can be opened and are kept.
+/// Recommends a share of connections that can be opened and are kept. `None` for a bench that opens
+/// no connections, such as one of a database.
 pub(super) fn of_connections(bench: &BenchFacts<'_>) -> Option<Promise> {
     let (_, step) = bench.operating_step()?;
     let connect = step.operations.get("connect")?;
@@ -118,10 +120,10 @@ struct FailureTrials {
 
 /// Availability that the trials allow to promise.
 struct AllowedAvailability {
-    /// Strictest usual availability that the trials allow.
+    /// Strictest usual availability that the trials allow, from 0 to 1; `None` if they allow none.
     target: Option<f64>,
     basis: String,
-    /// Reason why there is no target.
+    /// Reason why there is no target; used only if there is none.
     reason: String,
 }
 

@@ -48,7 +48,8 @@ pub(crate) fn recommend(facts: &RunFacts<'_>) -> Vec<Promise> {
     all
 }
 
-/// Recommends the throughput of the slowest repeat, less the headroom that `sla` asks for.
+/// Recommends the throughput of the slowest repeat, less the headroom that `sla` asks for. `None`
+/// if nothing succeeded in that repeat.
 fn throughput(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     let rates = bench
         .operating_repeats()
@@ -102,7 +103,8 @@ fn where_measured(bench: &BenchFacts<'_>) -> &'static str {
     }
 }
 
-/// Recommends the number of connections that were held, less the headroom.
+/// Recommends the number of connections that were held, less the headroom that `sla` asks for.
+/// `None` without an operating point.
 fn connections(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     let (_, step) = bench.operating_step()?;
     let held = step.parameter("connections")?;
@@ -127,8 +129,9 @@ fn connections(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     )
 }
 
-/// Recommends a bound on a percentile: that of the worst repeat plus the margin. Gives a reason instead if a
-/// warning spoils the percentile of any repeat.
+/// Recommends a bound on the percentile `which`: that of the worst repeat plus the margin of `sla`.
+/// Gives a reason instead if a warning spoils the percentile of any repeat. `None` if no repeat has
+/// the percentile.
 fn latency<'s>(
     bench: &BenchFacts<'s>,
     indicator: &str,

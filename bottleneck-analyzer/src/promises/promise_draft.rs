@@ -10,10 +10,10 @@ use crate::source_report::{SourceReport, code_name};
 /// Promise under construction; it may still turn out that nothing can be promised.
 pub(super) struct PromiseDraft<'a> {
     pub(super) indicator: &'a str,
-    /// Name shown to people.
+    /// Name of the promised quantity as shown to people, as in `p99 of connecting`.
     pub(super) title: &'a str,
     pub(super) unit: &'a str,
-    /// Value with its wording, or the reason why there is none.
+    /// Value in `unit` with its wording, or the reason why there is none.
     pub(super) value: Result<(f64, String), String>,
     pub(super) basis: String,
     pub(super) evidence: Vec<EvidenceItem>,
@@ -35,8 +35,8 @@ impl PromiseDraft<'_> {
         }
     }
 
-    /// Returns the finished promise. It has no value if a warning spoils its evidence or if a repeat ended
-    /// early.
+    /// Returns the finished promise about `bench`. It has no value if a warning spoils its evidence
+    /// or if a repeat ended early.
     pub(super) fn into_promise(self, bench: &BenchFacts<'_>) -> Promise {
         let spoiling = self.evidence.iter().find_map(|e| spoiling(bench.source, e));
         let not_told = |why: &str| (None, format!("{} not told: {why}", self.title));
@@ -64,7 +64,7 @@ impl PromiseDraft<'_> {
     }
 }
 
-/// Describes repeats that a stop rule or a fault ended early; `None` if there are none.
+/// Describes the repeats that a stop rule or a fault ended early; `None` if there are none.
 fn ended_early(bench: &BenchFacts<'_>) -> Option<String> {
     let all: Vec<&Step> = bench.judged_steps().map(|(_, step)| step).collect();
     let early =

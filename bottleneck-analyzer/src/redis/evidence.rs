@@ -16,9 +16,9 @@ pub(crate) struct RedisEvidence<'a> {
     server: &'a ServerEvidence,
     /// Time over which the server's counters were read, in seconds.
     pub(crate) seconds: f64,
-    /// Number of calls of the load.
+    /// Number of calls that the load attempted in the step.
     pub(crate) calls: f64,
-    /// Mean response time of the calls, in nanoseconds.
+    /// Mean response time of the answered calls, in nanoseconds.
     pub(crate) response_ns: f64,
 }
 
@@ -50,25 +50,28 @@ impl<'a> RedisEvidence<'a> {
         self.server.figures.get(name).copied()
     }
 
-    /// Returns a figure of the server as evidence.
+    /// Returns the figure `name` of the server as evidence; `None` if it was not measured.
     pub(crate) fn evidence(&self, name: &str) -> Option<EvidenceItem> {
         let pointer = format!("/steps/{}/server/figures/{}", self.index, escape(name));
         self.source.evidence(name.replace('_', " "), &pointer)
     }
 
-    /// Iterates over the rows of a table with their indices; empty if it is absent.
+    /// Iterates over the rows of the table `table` with their indices; empty if the report has no
+    /// such table.
     pub(crate) fn rows(&self, table: &str) -> impl Iterator<Item = (usize, &'a EvidenceRow)> {
         let rows = self.server.tables.get(table).map(Vec::as_slice);
         rows.unwrap_or_default().iter().enumerate()
     }
 
-    /// Returns true if the table `what` was read, even if it is empty. It was not read if the report lists it
-    /// as unavailable. A bench that reads tables always lists its own commands.
+    /// Returns true if the table `what` was read, even if it is empty. It was not read if the
+    /// report lists it as unavailable, or if the table `commands` is empty, because a bench that
+    /// reads tables always lists its own commands there.
     pub(crate) fn was_read(&self, what: &str) -> bool {
         !self.server.unavailable.contains_key(what) && self.rows("commands").next().is_some()
     }
 
-    /// Returns a figure of a row as evidence.
+    /// Returns the figure `figure` of a row as evidence called `label`. The row is given by its
+    /// table and its index. `None` if the row has no such figure.
     pub(crate) fn row_evidence(
         &self,
         label: impl Into<String>,
@@ -80,8 +83,8 @@ impl<'a> RedisEvidence<'a> {
             .evidence(label, &format!("{place}/figures/{}", escape(figure)))
     }
 
-    /// Iterates over the commands of one kind of sender, with their indices: `load`, `pool`, `bench` or
-    /// `others`.
+    /// Iterates over the rows of commands that one kind of sender (`load`, `pool`, `bench` or
+    /// `others`) sent, with their indices in the table `commands`.
     pub(crate) fn commands_of(
         &self,
         whose: &str,
@@ -90,7 +93,8 @@ impl<'a> RedisEvidence<'a> {
         self.rows("commands").filter(move |(_, row)| is(row))
     }
 
-    /// Returns a setting of the server.
+    /// Returns the value of the server's setting `name`, as in `io-threads`; `None` if it was not
+    /// read.
     pub(crate) fn setting(&self, name: &str) -> Option<&'a str> {
         let is = |(_, row): &(usize, &'a EvidenceRow)| {
             row.labels
@@ -124,21 +128,22 @@ impl<'a> RedisEvidence<'a> {
         }
     }
 
-    /// Returns `ns` as a share of the mean response time, at most 1.
+    /// Returns `ns` nanoseconds as a share of the mean response time, at most 1.
     pub(crate) fn share_of_response(&self, ns: f64) -> f64 {
         (ns / self.response_ns).min(1.0)
     }
 
-    /// Returns `ns` as a share of the time for which a call holds a connection, at most 1. The queue for the
-    /// pool is left out, because it gets shorter by itself if connections are held for a shorter time.
+    /// Returns `ns` nanoseconds as a share of the time for which a call holds a connection, at most
+    /// 1. The queue for the pool is left out, because it gets shorter by itself if connections are
+    /// held for a shorter time.
     pub(crate) fn share_of_hold(&self, ns: f64) -> f64 {
         let parts = self.step.pool.as_ref().and_then(|pool| pool.checkout);
         let queued = parts.map_or(0.0, |parts| parts.wait_mean_ns);
         (ns / (self.response_ns - queued).max(ns).max(1.0)).min(1.0)
     }
 
-    /// Returns the mean number of answers that a call waits for, including the pool's check of the
-    /// connection.
+    /// Returns the mean number of answers that a call waits for, including the answer to the pool's
+    /// check of the connection; at least 1.
     pub(crate) fn round_trips(&self) -> f64 {
         let calls = |(_, row): (usize, &EvidenceRow)| {
             let label = |name: &str| row.labels.get(name).map_or("", String::as_str);
@@ -150,7 +155,8 @@ impl<'a> RedisEvidence<'a> {
         (waited / self.calls).max(1.0)
     }
 
-    /// Returns how many commands called `command` the load is known to have sent.
+    /// Returns the number of commands called `command` (`get` or `set`) that the load is known to
+    /// have sent.
     pub(crate) fn calls_of(&self, command: &str) -> f64 {
         let made = |operation: &str| {
             let operation = self.step.operations.get(operation);
@@ -160,14 +166,16 @@ impl<'a> RedisEvidence<'a> {
         made(command) + made("miss")
     }
 
-    /// Returns the number of bytes that the server sent to clients outside the load.
+    /// Returns the number of bytes that the server sent to clients outside the load; `None` if the
+    /// bytes sent or the size of the load's values are not known.
     pub(crate) fn others_bytes(&self) -> Option<f64> {
         let sent = self.figure("net_output_bytes")?;
         Some((sent - self.own_answer_bytes()?).max(0.0))
     }
 
-    /// Returns the share of the main thread's time that it spent on sending to clients outside the load.
-    /// `None` if its time outside of commands is not known.
+    /// Returns the share of the main thread's time, from 0 to 1, that it spent on sending to
+    /// clients outside the load. `None` if the bytes sent to them, or the thread's time outside of
+    /// commands, are not known.
     pub(crate) fn cost_of_others_bytes(&self) -> Option<f64> {
         let ratio = self.others_bytes()? / self.figure("net_output_bytes")?.max(1.0);
         Some(self.outside_commands_s()? * ratio / self.seconds)
@@ -185,5 +193,5 @@ impl<'a> RedisEvidence<'a> {
     }
 }
 
-/// Upper bound for the bytes of the short answers to one call.
+/// Upper bound for the bytes of the short answers to one call, such as headers and `+OK`.
 const SHORT_ANSWERS_BYTES: f64 = 64.0;

@@ -22,7 +22,7 @@ pub(crate) const NO_PROMISE: &str = "None: no setting was held under a load of o
 /// Number of entries shown of each list at the end of the text. The page and the JSON have all entries.
 const MOST: usize = 6;
 
-/// Returns the whole text, which ends in a line feed.
+/// Returns the whole text of the assessment, wrapped at 80 columns, with a line feed at the end.
 pub(crate) fn render(assessment: &Assessment) -> String {
     let mut text = String::new();
     head(&mut text, assessment);
@@ -34,7 +34,7 @@ pub(crate) fn render(assessment: &Assessment) -> String {
     text
 }
 
-/// Names the quantity that an impact is a share of.
+/// Names the quantity that an impact is a share of, as in `of the response time`.
 pub(crate) fn impact_of(of: ImpactOf) -> &'static str {
     match of {
         ImpactOf::ResponseTime => "of the response time",
@@ -44,8 +44,9 @@ pub(crate) fn impact_of(of: ImpactOf) -> &'static str {
     }
 }
 
-/// Describes impact and confidence: `up to 34 % of the response time (12 ms of each call), confidence
-/// high`.
+/// Describes impact and confidence: `up to 34 % of the response time (12 ms of each call),
+/// confidence high`. A problem or symptom without an impact reads `impact not measured, confidence
+/// …`.
 pub(crate) fn weight(finding: &Finding) -> String {
     let confidence = finding.confidence.name();
     match finding.impact {
@@ -156,7 +157,7 @@ fn finding_lines(text: &mut String, finding: &Finding, mark: &str) {
     advice_line(text, finding);
 }
 
-/// Appends the advice of a finding.
+/// Appends the actions of the finding's advice to `text`, in one paragraph; nothing without advice.
 fn advice_line(text: &mut String, finding: &Finding) {
     if let Some(advice) = &finding.advice {
         let restart = if advice.needs_restart {
@@ -177,8 +178,8 @@ fn advice_line(text: &mut String, finding: &Finding) {
     }
 }
 
-/// Names a component with its scenario. The report's file name follows if another report is of the same
-/// component and scenario.
+/// Names a component with its scenario, as in `Redis cache`. The report's file name follows in
+/// parentheses if another report is of the same component and scenario.
 pub(crate) fn name_of(component: &ComponentAssessment, assessment: &Assessment) -> String {
     let kind = |c: &ComponentAssessment| (c.component, c.scenario.clone());
     let all = assessment.components.iter();
@@ -222,7 +223,7 @@ fn components(text: &mut String, assessment: &Assessment) {
     }
 }
 
-/// Returns the word for the outcome of a gate.
+/// Returns the word for the outcome of a gate, four columns wide.
 fn stamp(outcome: GateOutcome) -> &'static str {
     match outcome {
         GateOutcome::Pass => "pass",
@@ -231,7 +232,7 @@ fn stamp(outcome: GateOutcome) -> &'static str {
     }
 }
 
-/// Describes a gate's measurement in words.
+/// Describes a gate's measured value and the reason of its outcome, whichever of the two it has.
 pub(crate) fn measured(gate: &Gate) -> String {
     let seen = gate.measured.map(|value| figures::show(&gate.unit, value));
     match (seen, &gate.reason) {

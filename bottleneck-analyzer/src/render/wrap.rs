@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 const WIDTH: usize = 80;
 
-/// Appends `words`, wrapped at the width. The first line follows `first`; the others are indented as far as
-/// it is long.
+/// Appends `words` to `text`, wrapped at 80 columns, with a line feed at the end. The first line
+/// follows `first`; the others are indented as far as it is long. Control characters become spaces,
+/// and longer words are not broken.
 pub(super) fn line(text: &mut String, first: &str, words: &str) {
     let indent = first.chars().count();
     let mut column = indent;

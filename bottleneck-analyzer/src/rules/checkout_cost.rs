@@ -54,7 +54,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     out.add_finding(finding(bench, gain, limit, &figures).evidence(evidence));
 }
 
-/// Adds an open question if a bench did not measure both clients.
+/// Adds an open question if a bench that compares clients did not measure both of them.
 fn not_compared(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let (why, would_tell) = if !bench.source.report.summary.found_rates.is_empty() {
         (
@@ -98,8 +98,9 @@ fn finding(bench: &BenchFacts<'_>, gain: f64, limit: f64, figures: &str) -> Find
         )
 }
 
-/// Returns the index of a step at the best setting of `client`, and the throughput of that setting. If the
-/// run searched for rates, the throughput is the highest rate below the limit that was found.
+/// Returns the index of a step at the best setting of `client`, and the throughput of that setting
+/// in requests per second. If the run searched for rates, the throughput is the highest rate below
+/// the limit that was found. `None` if the client was not measured.
 fn best(bench: &BenchFacts<'_>, client: &str) -> Option<(usize, f64)> {
     let of_client = |sweep: &&Sweep| sweep.subject.split(", ").any(|part| part == client);
     let settings = bench

@@ -47,8 +47,8 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     out.add_finding(finding(bench, ratio, &figures, facts).evidence(evidence));
 }
 
-/// Describes the number of connections in use. It can exceed the number open to ordinary users, because
-/// superusers may use the reserved ones.
+/// Describes the number of connections in use: `96 of 100 connections (3 reserved for superusers)`.
+/// It can exceed the number open to ordinary users, because superusers may use the reserved ones.
 fn in_use(used: f64, limit: f64, reserved: f64) -> String {
     let kept = if reserved > 0.0 {
         format!(" ({} reserved for superusers)", plain(reserved))
@@ -58,7 +58,8 @@ fn in_use(used: f64, limit: f64, reserved: f64) -> String {
     format!("{} of {} connections{kept}", plain(used), plain(limit))
 }
 
-/// Builds the finding about a server near its limit of connections.
+/// Builds the finding about a server near its limit of connections. `ratio` is connections in use ÷
+/// connections open to ordinary users.
 fn finding(
     bench: &BenchFacts<'_>,
     ratio: f64,

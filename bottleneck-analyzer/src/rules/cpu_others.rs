@@ -21,7 +21,7 @@ const RULE: &str = "cpu_others";
 const QUEUED: f64 = 0.5;
 /// Largest number of programs that the finding names.
 const NAMED: usize = 3;
-/// Smallest share of the machine at which the finding names a program.
+/// Smallest share of the machine's CPU at which the finding names a program.
 const TOLD: f64 = 0.01;
 
 /// CPU use by outside programs at one operating point.
@@ -77,7 +77,8 @@ fn worst(all: Vec<Disturbance<'_>>) -> Option<Disturbance<'_>> {
     all.into_iter().max_by(|a, b| a.ratio.total_cmp(&b.ratio))
 }
 
-/// Adds an open question: without a known name, the server cannot be distinguished from outside programs.
+/// Adds an open question about the operating point `worst`: without a known name, the server cannot
+/// be distinguished from outside programs.
 fn cannot_tell(worst: &Disturbance<'_>, out: &mut Conclusions) {
     let name = worst.outsiders.first().map_or("unnamed", |s| &s.name);
     out.cannot_judge(
@@ -186,7 +187,8 @@ fn finding(
 }
 
 impl Disturbance<'_> {
-    /// Names the busiest programs with their shares of the machine.
+    /// Names the three busiest programs with their shares of the machine, as a continuation of the
+    /// title.
     fn names(&self) -> String {
         let cores: f64 = self.outsiders.iter().map(|s| s.cores).sum();
         let ratio = |one: f64| self.named * one / cores.max(f64::MIN_POSITIVE);
@@ -212,7 +214,8 @@ impl Disturbance<'_> {
     }
 }
 
-/// Returns the reason why the CPU was short at the operating point; `None` if it was not short.
+/// Returns the reason why the CPU was short at the operating point, as a sentence; `None` if it was
+/// not short.
 fn is_short(
     at: &Disturbance<'_>,
     machine: MachineRecording<'_>,
@@ -228,8 +231,8 @@ fn is_short(
     queued.then(|| format!("Work waited for it {} of the time", share(waited)))
 }
 
-/// Returns the confidence. It is at most medium if the server's share is not known, or if most of the outside
-/// use has no name.
+/// Returns the confidence that outside programs used more than the share `limit`. It is at most
+/// medium if the server's share is not known, or if most of the outside use has no name.
 fn confidence(worst: &Disturbance<'_>, limit: f64) -> Confidence {
     let past = confidence_past(worst.ratio, limit, 0.03);
     let sure = worst.cpu.server_ratio.is_some() && worst.is_mostly_named();

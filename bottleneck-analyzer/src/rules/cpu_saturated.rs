@@ -65,7 +65,8 @@ fn saturated(bench: &BenchFacts<'_>, cpu: &StepCpuUse, facts: &RunFacts<'_>) -> 
     advise(draft, cpu)
 }
 
-/// Adds advice by the user of the largest share. If outside programs use it, sets their finding as the parent.
+/// Adds advice that depends on the user of the largest share of the CPU. If outside programs use
+/// it, sets their finding as the parent instead.
 fn advise(draft: FindingDraft, cpu: &StepCpuUse) -> FindingDraft {
     let owner = cpu.owner();
     if owner == Some(CpuOwner::Others) {

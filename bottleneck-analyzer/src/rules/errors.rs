@@ -48,12 +48,13 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Failures of one kind over several steps.
+/// Failures of one kind, added up over several steps.
 #[derive(Default)]
 struct KindTotal {
     count: u64,
     evidence: Vec<EvidenceItem>,
-    /// First sample of this kind of failure, with its evidence.
+    /// First sample of this kind of failure, with its message as evidence; `None` if the reports
+    /// kept no sample.
     sample: Option<(FailureSample, Option<EvidenceItem>)>,
 }
 
@@ -100,7 +101,7 @@ impl FailureTotals {
     }
 }
 
-/// Returns the count `field` of an operation in step `index` as evidence.
+/// Returns the count at `field` of an operation in step `index` as evidence, called `what`.
 fn count_evidence(
     bench: &BenchFacts<'_>,
     index: usize,
@@ -139,7 +140,8 @@ fn count_kinds(
     }
 }
 
-/// Stores the first sample of each kind of failure in `kinds`.
+/// Stores the first sample that step `index` has of each kind of failure in `kinds`, for kinds
+/// without one.
 fn keep_samples(bench: &BenchFacts<'_>, index: usize, kinds: &mut BTreeMap<String, KindTotal>) {
     let failures = &bench.source.report.steps[index].failures;
     for (place, sample) in failures.iter().enumerate() {
@@ -211,8 +213,9 @@ fn judge(
     }
 }
 
-/// Adds a finding about the settings outside the operating point in which failures exceeded the objective.
-/// Steps of a search are left out, because their failures are part of the search's result.
+/// Adds a finding, as information, about the settings outside the operating point (the steps not in
+/// `judged`) in which failures exceeded the objective. Steps of a search are left out, because
+/// their failures are part of the search's result.
 fn elsewhere(
     bench: &BenchFacts<'_>,
     judged: &[usize],
@@ -335,7 +338,7 @@ fn detail(failures: &FailureTotals, kind: &str, found: &KindTotal) -> String {
     text
 }
 
-/// Joins the lines of a message and removes the final full stop.
+/// Joins the lines of a message, removes full stops at its end, and cuts it at 300 characters.
 fn one_line(message: &str) -> String {
     const MOST: usize = 300;
     let words: Vec<&str> = message.split_whitespace().collect();

@@ -44,7 +44,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     out.add_finding(finding(bench, evicted, ratio, facts).evidence(evidence));
 }
 
-/// Builds the finding about evicted keys.
+/// Builds the finding about evicted keys. `evicted` is their number, `ratio` evictions ÷ writes.
 fn finding(bench: &BenchFacts<'_>, evicted: f64, ratio: f64, facts: &RunFacts<'_>) -> FindingDraft {
     let limits = &facts.thresholds.cache;
     let own = own_writes(bench);
@@ -80,7 +80,8 @@ fn finding(bench: &BenchFacts<'_>, evicted: f64, ratio: f64, facts: &RunFacts<'_
         )
 }
 
-/// Returns the number of reads and the number of misses among them.
+/// Returns the number of reads in the chosen step and the number of misses among them; `None` if
+/// there were no reads.
 fn reads(bench: &BenchFacts<'_>) -> Option<(f64, f64)> {
     let (_, step) = bench.operating_step()?;
     let count = |name: &str| step.operations.get(name).map_or(0, |o| o.succeeded) as f64;
@@ -88,7 +89,8 @@ fn reads(bench: &BenchFacts<'_>) -> Option<(f64, f64)> {
     (hits + misses > 0.0).then_some((hits + misses, misses))
 }
 
-/// Returns the number of keys that the load is known to have written.
+/// Returns the number of keys that the load is known to have written in the chosen step; 0 without
+/// an operating point.
 fn own_writes(bench: &BenchFacts<'_>) -> f64 {
     let Some((_, step)) = bench.operating_step() else {
         return 0.0;
@@ -98,7 +100,8 @@ fn own_writes(bench: &BenchFacts<'_>) -> f64 {
     written.map(|o| o.attempted as f64).sum()
 }
 
-/// Describes the writes of other clients, if they are more than half of all writes.
+/// Describes the writes of other clients, if they are more than half of all writes; empty
+/// otherwise. `own` and `written` are the numbers of the load's and of all writes.
 fn whose(own: f64, written: f64) -> String {
     let others = 1.0 - own / written.max(1.0);
     if others <= 0.5 {

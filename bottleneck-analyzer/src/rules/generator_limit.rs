@@ -66,7 +66,8 @@ fn measured(bench: &BenchFacts<'_>, index: usize, warning: &Warning) -> Option<E
     at("value").or_else(|| at("message"))
 }
 
-/// Builds the finding about a generator that distorted the results.
+/// Builds the finding about a generator that distorted the results. `lost` is the distorted share,
+/// from 0 to 1, of the quantity `of`.
 fn finding(bench: &BenchFacts<'_>, messages: &str, (lost, of): (f64, ImpactOf)) -> FindingDraft {
     // A late generator makes the target look slower than it is, so it is information. A generator that could
     // not send more hides how much the target can do, so it is a problem.
@@ -97,7 +98,8 @@ fn finding(bench: &BenchFacts<'_>, messages: &str, (lost, of): (f64, ImpactOf)) 
         )
 }
 
-/// Returns the share of `step` that the fault can have distorted, and the quantity of which it is a share.
+/// Returns the share of `step`, from 0 to 1, that the fault can have distorted, and the quantity of
+/// which it is a share.
 fn cost(step: &Step, fault: WarningCode) -> (f64, ImpactOf) {
     let measured_ns = step.window.measured_s() * 1e9;
     match fault {
@@ -119,7 +121,8 @@ fn cost(step: &Step, fault: WarningCode) -> (f64, ImpactOf) {
     }
 }
 
-/// Returns the share of all response time that was spent in a phase.
+/// Returns the share of all response time, from 0 to 1, that was spent in a phase; 0 if no response
+/// was timed.
 fn share_of_response(step: &Step, phase: fn(&Operation) -> Option<&Histogram>) -> f64 {
     let total = |of: &dyn Fn(&Operation) -> Option<f64>| -> f64 {
         let operations = step.operations.values();

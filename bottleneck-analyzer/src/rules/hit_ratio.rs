@@ -48,7 +48,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     out.add_finding(finding(bench, step, ratio, facts).evidence(evidence));
 }
 
-/// Builds the finding about a cache that misses too often.
+/// Builds the finding about a cache that hits only the share `ratio` of its reads.
 fn finding(bench: &BenchFacts<'_>, step: &Step, ratio: f64, facts: &RunFacts<'_>) -> FindingDraft {
     let least = facts.thresholds.objectives.cache_hit_ratio;
     let evicted = bench.server_figure("evicted_keys").unwrap_or(0.0)
@@ -84,7 +84,8 @@ fn finding(bench: &BenchFacts<'_>, step: &Step, ratio: f64, facts: &RunFacts<'_>
         )
 }
 
-/// Returns the share of the time of all reads that was spent in misses.
+/// Returns the share of the time of all reads, from 0 to 1, that was spent in misses; `None` if
+/// hits or misses were not timed.
 fn miss_share(step: &Step) -> Option<f64> {
     let time = |name: &str| {
         let operation = step.operations.get(name)?;

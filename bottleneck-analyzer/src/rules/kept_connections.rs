@@ -26,7 +26,8 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Returns the step with the highest value of figure `name`: its index, the step, and the value.
+/// Returns the step with the highest value of the step's figure `name`: its index, the step, and
+/// the value. `None` if no step has the figure.
 fn most<'a>(bench: &BenchFacts<'a>, name: &str) -> Option<(usize, &'a Step, f64)> {
     let steps = bench.source.report.steps.iter().enumerate();
     let having = steps.filter_map(|(at, step)| Some((at, step, *step.figures.get(name)?)));

@@ -23,7 +23,8 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Iterates over the findings about this bench that can explain its latency. Doubtful ones cannot.
+/// Iterates over the findings in `out` about this bench that can explain its latency: problems and
+/// a used-up CPU. Doubtful findings cannot.
 fn causes<'o>(bench: &BenchFacts<'_>, out: &'o Conclusions) -> impl Iterator<Item = &'o Finding> {
     let id = bench.id();
     out.findings.iter().filter(move |f: &&Finding| {
@@ -71,7 +72,8 @@ fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) 
     out.add_finding(draft.evidence(evidence));
 }
 
-/// Builds the finding about latency above its objective. It is a symptom if another finding explains it.
+/// Builds the finding about latency above its objective. It is a symptom if another finding,
+/// `parent`, explains it.
 fn finding(
     bench: &BenchFacts<'_>,
     facts: &RunFacts<'_>,
@@ -114,7 +116,8 @@ fn finding(
         )
 }
 
-/// Names the repeat that is slowest; empty if there is only one.
+/// Returns words that name the repeat in step `index` as the slowest one; empty if there is only
+/// one repeat.
 fn of_repeats(bench: &BenchFacts<'_>, index: usize) -> String {
     let all = bench.judged_steps().count();
     let place = bench.source.report.steps.get(index);

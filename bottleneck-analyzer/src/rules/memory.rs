@@ -47,7 +47,8 @@ fn used(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusio
     out.add_finding(used_up(reading, limit).evidence(evidence));
 }
 
-/// Builds the finding about memory that is nearly used up.
+/// Builds the finding about memory that is nearly used up; `limit` is the used share that counts as
+/// such.
 fn used_up(reading: SeriesReading, limit: f64) -> FindingDraft {
     FindingDraft::new(
         "memory_used",
@@ -99,7 +100,8 @@ fn pressure(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Concl
     out.add_finding(waited_for(reading, limit).evidence(evidence).evidence(peak));
 }
 
-/// Builds the finding about work that waits for memory.
+/// Builds the finding about work that waits for memory; `limit` is the share of the time from which
+/// it does.
 fn waited_for(reading: SeriesReading, limit: f64) -> FindingDraft {
     FindingDraft::new(
         "memory_pressure",

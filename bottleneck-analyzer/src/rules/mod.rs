@@ -31,7 +31,7 @@ mod websocket_limit;
 use crate::conclusions::Conclusions;
 use crate::run_facts::RunFacts;
 
-/// Rule about a whole run.
+/// Rule about a whole run, which adds its conclusions to the second argument.
 type RunRule = fn(&RunFacts<'_>, &mut Conclusions);
 
 /// All rules. Rules that find causes come before those that find their symptoms.
@@ -61,7 +61,7 @@ const ALL: [RunRule; 23] = [
     latency_objective::check,
 ];
 
-/// Runs every rule.
+/// Runs every rule on `facts` and returns the conclusions of all.
 pub(crate) fn check_all(facts: &RunFacts<'_>) -> Conclusions {
     let mut conclusions = Conclusions::default();
     for look in ALL {

@@ -72,7 +72,9 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     );
 }
 
-/// Builds the finding about settings past the operating point, each with its p99 in nanoseconds.
+/// Builds the finding about settings past the operating point, with the p99 of the operating point
+/// and of the largest setting in nanoseconds. `gain` is the relative rise of throughput between
+/// them.
 fn finding(
     bench: &BenchFacts<'_>,
     (here, now): (&SweepSetting, f64),

@@ -20,15 +20,15 @@ use crate::{demand, target};
 
 const RULE: &str = "pool_too_small";
 
-/// Pool at the operating point.
+/// Pool at the operating point, with the figures that the rule judges.
 struct PoolCase<'f> {
     model: &'f TimeModel,
     size: u64,
     in_use: f64,
     /// Mean checkout time of a call, in nanoseconds.
     checkout_ns: f64,
-    /// Mean wait of a call for a connection, in nanoseconds; absent if the report does not separate it from
-    /// the rest of the checkout.
+    /// Mean wait of a call for a connection, in nanoseconds; `None` if the report does not separate
+    /// it from the rest of the checkout.
     wait_ns: Option<f64>,
     evidence: Vec<EvidenceItem>,
 }
@@ -123,8 +123,9 @@ fn judge(bench: &BenchFacts<'_>, case: &PoolCase<'_>, facts: &RunFacts<'_>, out:
     behind_the_pool(bench, case, wait, facts, out);
 }
 
-/// Judges a fully used pool for whose connections calls wait. Adds a finding if a larger pool would help, a
-/// passed check if the work behind the pool makes calls wait, and an open question if neither is known.
+/// Judges a fully used pool for whose connections calls wait, for `wait` nanoseconds on average.
+/// Adds a finding if a larger pool would help, a passed check if the work behind the pool makes
+/// calls wait, and an open question if neither is known.
 fn behind_the_pool(
     bench: &BenchFacts<'_>,
     case: &PoolCase<'_>,
@@ -173,8 +174,9 @@ fn behind_the_pool(
     );
 }
 
-/// Returns the thing at fault in a problem that makes calls hold their connections longer. Network round
-/// trips are left out, because more connections hide them.
+/// Returns the thing at fault in a problem that makes calls hold their connections longer; `None`
+/// if no such problem was found. Network round trips are left out, because more connections hide
+/// them.
 fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<String> {
     let id = bench.id();
     let slows = |f: &&Finding| {
@@ -186,7 +188,7 @@ fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<String> {
     found.map(|f| f.thing.clone().unwrap_or_else(|| f.title.clone()))
 }
 
-/// Returns the reason why the CPU may have no room for more work.
+/// Returns the reason why the CPU may have no room for more work, as the end of a sentence.
 fn no_room(bench: &BenchFacts<'_>) -> &'static str {
     if bench.cpu.is_some() && target::is_elsewhere(bench.source) {
         return "the server is on another machine, whose CPU was not recorded";
@@ -265,7 +267,8 @@ fn explanation(bench: &BenchFacts<'_>, case: &PoolCase<'_>, facts: &RunFacts<'_>
     )
 }
 
-/// Returns the response time that a call gains with twice the connections at the same load, in nanoseconds.
+/// Returns the response time that a call gains with twice the connections at the same load, in
+/// nanoseconds. `wait` is its present mean wait for a connection.
 fn saved_ns(bench: &BenchFacts<'_>, case: &PoolCase<'_>, wait: f64) -> f64 {
     let left = wait_with(bench, case, 2.0, 0.0).unwrap_or(0.0);
     wait - left.min(wait)

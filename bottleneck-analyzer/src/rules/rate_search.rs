@@ -52,7 +52,8 @@ fn judge(bench: &BenchFacts<'_>, (place, search): (usize, &FoundRate), out: &mut
     out.cannot_judge(RULE, bench.component, question, would_tell);
 }
 
-/// Builds the finding about a rate that keeps the bounds.
+/// Builds the finding about a rate that keeps the bounds. `place` is the index of the search in the
+/// report's `summary.found_rates`.
 fn found(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> FindingDraft {
     let detail = format!(
         "Found in {} steps. Those at higher rates than this were tried to find the limit; what fails or \
@@ -83,7 +84,8 @@ fn reached(search: &FoundRate) -> String {
     }
 }
 
-/// Builds the finding about bounds that not even the lowest rate keeps.
+/// Builds the finding about bounds that not even the lowest rate keeps. `place` is the index of the
+/// search in the report's `summary.found_rates`.
 fn not_met(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> FindingDraft {
     let title = format!("{} keeps {} at no rate", search.subject, bounds(search));
     let detail = format!(

@@ -33,9 +33,10 @@ const SHORTEST_NS: u64 = 200_000_000;
 /// Longest stall of the generator ÷ longest stall of the calls. From this ratio on, the generator is the
 /// cause.
 const OWN_RATIO: f64 = 0.5;
-/// Rule that sees the same pause by polling the server. Its finding is merged into the finding of this rule.
+/// Rule that sees the same pause because Redis did not answer its polls. Its finding is merged into
+/// the finding of this rule.
 const ASKED: &str = "redis_stall";
-/// Share of the step. From this share on, stalls are a problem.
+/// Share of the step's measured time. From this share on, stalls are a problem.
 const PROBLEM_RATIO: f64 = 0.10;
 
 /// Stalls of one step.
@@ -43,12 +44,13 @@ struct StepStalls<'a> {
     step: &'a Step,
     /// Lengths of the stalls, in nanoseconds.
     lengths: Vec<u64>,
-    /// Throughput in the longest stall, and longest stall of the generator, as evidence.
+    /// Throughput in the longest stall, or the lowest throughput without a stall, and the longest
+    /// stall of the generator, as evidence.
     evidence: Vec<EvidenceItem>,
 }
 
 impl StepStalls<'_> {
-    /// Returns the share of the measured time in which the target was stalled.
+    /// Returns the share of the measured time in which the target was stalled, from 0 to 1.
     fn part(&self) -> f64 {
         let total: u64 = self.lengths.iter().sum();
         total as f64 / (self.step.window.measured_s() * 1e9)
@@ -99,20 +101,23 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     ));
 }
 
-/// Removes the finding `id` from `out` and returns it, so that it can be merged into another one.
+/// Removes the finding `id` from `out` and returns it, so that it can be merged into another one;
+/// `None` if there is no such finding.
 fn remove_finding(id: &str, out: &mut Conclusions) -> Option<Finding> {
     let place = out.findings.iter().position(|f| f.id == id)?;
     Some(out.findings.swap_remove(place))
 }
 
-/// Returns the mean time that a call lost to stalls in step `index`, in nanoseconds; `None` without stalls.
+/// Returns the mean time that a call lost to stalls in step `index`, in nanoseconds; `None` without
+/// stalls, and if the throughput was not recorded closely enough.
 pub(super) fn lost_in(bench: &BenchFacts<'_>, index: usize) -> Option<f64> {
     let series = throughput(bench)?;
     let stalls = stalls_of(bench, series, index).filter(|s| !s.lengths.is_empty())?;
     Some(lost_ns(bench, &stalls))
 }
 
-/// Returns the series of the bench's throughput, with its index in the report.
+/// Returns the series of the bench's throughput, with its index in the report; `None` if it has
+/// none.
 fn throughput<'a>(bench: &BenchFacts<'a>) -> Option<(usize, &'a Series)> {
     let mut series = bench.source.report.series.iter().enumerate();
     series.find(|(_, s)| s.name == "throughput_per_s" && s.labels.is_empty())
@@ -151,7 +156,9 @@ fn finding(
     }
 }
 
-/// Builds the finding about stalls; impact and parent are set later.
+/// Builds the finding about the stalls of the step `worst`, without impact and parent. `longest` is
+/// the longest of them in nanoseconds, `repeats` the number of repeats, and `why` ends the
+/// explanation.
 fn describe(
     bench: &BenchFacts<'_>,
     (worst, longest, repeats): (&StepStalls<'_>, u64, usize),
@@ -201,7 +208,7 @@ fn lost_ns(bench: &BenchFacts<'_>, worst: &StepStalls<'_>) -> f64 {
     }
 }
 
-/// Returns a hint to the usual cause of a stall of this length.
+/// Returns a sentence about the usual cause of a stall of `longest` nanoseconds.
 fn hint(longest: u64) -> &'static str {
     match longest {
         0..=300_000_000 => "Some 200 ms are those of a lost packet that is sent again.",
@@ -212,7 +219,7 @@ fn hint(longest: u64) -> &'static str {
     }
 }
 
-/// Returns the id of a problem of the bench that can explain stalls.
+/// Returns the id of a problem of the bench that can explain stalls; `None` if none was found.
 fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<String> {
     let id = bench.id();
     let rules = [
@@ -234,7 +241,8 @@ fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<String> {
     found.map(|f| f.id.clone())
 }
 
-/// Finds the stalls of step `index`; `None` if its intervals have too few calls to tell.
+/// Finds the stalls of step `index` in a series and its index; `None` if the step has too few
+/// intervals, or too few calls in them, to tell.
 fn stalls_of<'a>(
     bench: &BenchFacts<'a>,
     (place, series): (usize, &Series),
@@ -270,8 +278,9 @@ fn stalls_of<'a>(
     })
 }
 
-/// Returns the lengths of the stalls, in nanoseconds, and the index of the last point of the longest one. A
-/// stall is a run of points whose rate is below `least`.
+/// Returns the lengths of the stalls of 200 ms or more, in nanoseconds, and the index of the last
+/// point of the longest one. A stall is a run of points whose rate is below `least`. Without a
+/// stall the index is that of the first point; `None` if there are no points.
 fn stalled(points: &[PointSpan], least: f64) -> Option<(Vec<u64>, usize)> {
     let (first, span, _) = points.first()?;
     let mut lengths = Vec::new();

@@ -36,7 +36,7 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     out.add_finding(finding(reading, limit).evidence(evidence).evidence(peak));
 }
 
-/// Builds the finding about stolen CPU time.
+/// Builds the finding about stolen CPU time; `limit` is the share from which it is a problem.
 fn finding(reading: SeriesReading, limit: f64) -> FindingDraft {
     FindingDraft::new(
         RULE,

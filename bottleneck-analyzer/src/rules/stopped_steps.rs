@@ -27,7 +27,8 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Adds a finding about the steps that failed, with the reason of the first one.
+/// Adds a finding about the steps that failed, with the reason of the first one; none if no step
+/// failed.
 fn failed(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let steps = &bench.source.report.steps;
     let all = steps.iter().enumerate();
@@ -87,7 +88,8 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     out.add_finding(stopped(bench, rule, &ended, kind).parent(parent));
 }
 
-/// Builds the finding about steps that a stop rule ended.
+/// Builds the finding about the steps that the stop rule `rule` ended; `ended` has their indices
+/// and reasons.
 fn stopped(
     bench: &BenchFacts<'_>,
     rule: &str,

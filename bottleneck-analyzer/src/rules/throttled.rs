@@ -19,13 +19,14 @@ const LEAST_RATIO: f64 = 0.05;
 
 /// Throttling of a control group during a step.
 struct GroupThrottling {
-    /// Name of the group, as in `the control group /app`.
+    /// Name of the group in words, as in `the control group /app`.
     whose: String,
     /// Periods in which the group was throttled ÷ all periods.
     ratio: f64,
     /// Throttling in words, with its figures.
     figures: String,
-    /// Time for which the group's processes were stopped ÷ time of observation; absent if it was not counted.
+    /// Time for which the group's processes were stopped ÷ time of observation; `None` if it was
+    /// not counted.
     lost_ratio: Option<f64>,
     evidence: Vec<EvidenceItem>,
 }
@@ -44,7 +45,8 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Reads the throttling of the server's control group, as counted by the bench.
+/// Reads the throttling of the server's control group in step `index`, as counted by the bench;
+/// `None` if it was not counted.
 fn of_server(bench: &BenchFacts<'_>, index: usize) -> Option<GroupThrottling> {
     let server = PostgresEvidence::of_step(bench.source, index)?;
     let periods = server.figure("server.cgroup.periods")?;
@@ -80,7 +82,8 @@ fn of_server(bench: &BenchFacts<'_>, index: usize) -> Option<GroupThrottling> {
     })
 }
 
-/// Reads the throttling of every control group that `sysmon` recorded during step `index`.
+/// Reads the throttling of every control group that `sysmon` recorded during step `index`; empty
+/// without a recording on the clock of the bench.
 fn of_machine(bench: &BenchFacts<'_>, index: usize, facts: &RunFacts<'_>) -> Vec<GroupThrottling> {
     let Some(machine) = facts.machine else {
         return Vec::new();
@@ -137,8 +140,8 @@ fn judge(bench: &BenchFacts<'_>, worst: &GroupThrottling, out: &mut Conclusions)
     out.add_finding(weigh(bench, worst, draft));
 }
 
-/// Sets the impact: the time of a call in which its session neither ran nor waited for an event, or a share
-/// of the capacity without such a time.
+/// Sets the impact: the time of a call in which its session neither ran nor waited for an event,
+/// with the queue that it causes, or the throttled share of the capacity if there is no such time.
 fn weigh(bench: &BenchFacts<'_>, worst: &GroupThrottling, draft: FindingDraft) -> FindingDraft {
     let model = bench.time_model.as_ref().filter(|m| m.whole_ns > 0.0);
     let held_up = model

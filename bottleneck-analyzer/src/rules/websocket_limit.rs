@@ -72,8 +72,8 @@ fn judge(bench: &BenchFacts<'_>, limit: &Limit, out: &mut Conclusions) {
     out.add_finding(draft);
 }
 
-/// Returns kind, title and advice of a finding about a limit, by the owner of the limit. `held` is the number
-/// of connections in words.
+/// Returns kind, title and advice of a finding about a limit, by the owner of the limit. `held` is
+/// the number of connections as text.
 fn meaning(owner: LimitOwner, held: &str) -> (FindingKind, String, &'static str) {
     match owner {
         LimitOwner::Target => (
@@ -99,8 +99,8 @@ fn meaning(owner: LimitOwner, held: &str) -> (FindingKind, String, &'static str)
     }
 }
 
-/// Returns the share of connections that were refused in the first step past the limit; `None` if there is no
-/// such step.
+/// Returns the share, from 0 to 1, of the next larger number of connections tried that exceeds
+/// `held`; `None` if no larger number was tried.
 fn refused(bench: &BenchFacts<'_>, held: f64) -> Option<f64> {
     let levels = bench.source.report.steps.iter();
     let asked = levels.filter_map(|s| s.parameter("connections"));

@@ -20,8 +20,8 @@ pub(crate) fn wait_ns(step: &Step, checkout_ns: f64) -> Option<f64> {
     (throughput > 0.0).then(|| (waiting / throughput * 1e9).min(checkout_ns))
 }
 
-/// Returns the number of users that wait for a connection, computed as those without one. This holds if the
-/// pool is fully used and users do not pause; otherwise `None`.
+/// Returns the mean number of users that wait for a connection, computed as those without one. This
+/// holds if the pool is fully used and users do not pause; otherwise `None`.
 fn all_but_those_served(step: &Step) -> Option<f64> {
     let pool = step.pool.as_ref()?;
     let full = pool.samples > 0 && pool.in_use_mean >= FULL_RATIO * pool.max_size as f64;
@@ -34,7 +34,8 @@ fn all_but_those_served(step: &Step) -> Option<f64> {
     }
 }
 
-/// Returns the parts of a mean checkout, each with name, title and length in nanoseconds.
+/// Returns the parts of a mean checkout of `checkout_ns` nanoseconds, each with name, title and
+/// length in nanoseconds.
 pub(super) fn parts(step: &Step, checkout_ns: f64) -> Vec<(&'static str, &'static str, f64)> {
     const WAIT: (&str, &str) = ("checkout", "waiting for a place in the pool");
     let Some(wait) = wait_ns(step, checkout_ns) else {

@@ -14,7 +14,8 @@ mod websocket;
 use crate::assessment::{ComponentKind, TimeModel};
 use crate::source_report::SourceReport;
 
-/// Computes the time model of step `index`; `None` if no call finished.
+/// Computes the time model of step `index`; `None` if no call finished, if there is no such step,
+/// or if the report is of the machine.
 pub(crate) fn of_step(source: &SourceReport, index: usize) -> Option<TimeModel> {
     let step = source.report.steps.get(index)?;
     match source.component()? {

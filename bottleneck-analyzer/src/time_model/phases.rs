@@ -9,8 +9,9 @@ use crate::source_report::SourceReport;
 
 pub(super) type PhaseFn = fn(&Operation) -> Option<&Histogram>;
 
-/// Returns the mean length of a phase, in nanoseconds, over all successful calls of a step, with its
-/// evidence.
+/// Returns the mean length of a phase, in nanoseconds, over all successful calls of a step, with
+/// its evidence. `name` is the phase's field in the report. Operations without the phase count as
+/// 0.
 pub(super) fn mean_of(
     source: &SourceReport,
     index: usize,
@@ -40,7 +41,8 @@ pub(super) fn mean_of(
     )
 }
 
-/// Creates a time model with the phases before service as its parts. `None` if no call finished.
+/// Creates a time model whose parts are the phases before service: pacing lag, backlog and
+/// checkout. `None` if no call was timed.
 pub(super) fn phases(source: &SourceReport, index: usize) -> Option<TimeModel> {
     let response = mean_of(source, index, "response", |o| o.response.as_ref()).0;
     let call = mean_of(source, index, "call", |o| o.call.as_ref()).0;
@@ -66,7 +68,8 @@ pub(super) fn phases(source: &SourceReport, index: usize) -> Option<TimeModel> {
     Some(model)
 }
 
-/// Returns a figure of the server with its evidence.
+/// Returns the figure `name` of the server in step `index`, with its evidence; `None` if it was not
+/// measured.
 pub(super) fn server_figure(
     source: &SourceReport,
     index: usize,

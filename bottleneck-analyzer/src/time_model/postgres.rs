@@ -8,7 +8,7 @@ use crate::figures::share;
 use crate::postgres::{PostgresEvidence, waits};
 use crate::source_report::SourceReport;
 
-/// Share of the whole. Waits below it are shown together as one part.
+/// Share of the model's whole. Waits below it are shown together as one part.
 const LEAST_SHOWN: f64 = 0.005;
 
 /// Name of the part in which a session was ready to run and had no CPU.
@@ -122,9 +122,9 @@ fn put(model: &mut TimeModel, mut slices: Vec<PartDraft>) {
     model.add_part("small_waits", "other waits, each below 1 %", ns, evidence);
 }
 
-/// Returns the time that a call spends in each sampled state: sessions ÷ calls per second (Little's law). The
-/// state without a wait event is shortened by the CPU time `on_cpu`, both in nanoseconds. `None` if sessions
-/// were not sampled.
+/// Returns the time that a call spends in each sampled state: sessions ÷ calls per second (Little's
+/// law). The state without a wait event is shortened by the CPU time `on_cpu`, in nanoseconds per
+/// call. `None` if sessions were not sampled.
 fn slices(server: &PostgresEvidence<'_>, on_cpu: f64) -> Option<Vec<PartDraft>> {
     let calls = Some(server.calls_per_s())
         .filter(|x| *x > 0.0)
@@ -186,9 +186,9 @@ fn move_unseen(server: &PostgresEvidence<'_>, slices: &mut Vec<PartDraft>, rest:
     }
 }
 
-/// Returns the time of a call in which its session was ready to run but had no CPU, in nanoseconds, as
-/// counted by the kernel. Parallel workers are left out, because they run at the same time as the session
-/// that leads them.
+/// Returns the time of a call in which its session was ready to run but had no CPU, in nanoseconds,
+/// as counted by the kernel; `None` if it was not counted. Parallel workers are left out, because
+/// they run at the same time as the session that leads them.
 fn ready_ns(server: &PostgresEvidence<'_>) -> Option<f64> {
     let ready = per_attempt(server, "server.load_ready_ns")?;
     let of_all: f64 = server.figure("server.load_ready_ns")?;
@@ -200,7 +200,9 @@ fn ready_ns(server: &PostgresEvidence<'_>) -> Option<f64> {
     (of_all > 0.0).then(|| ready * (1.0 - theirs / of_all).max(0.0))
 }
 
-/// Creates the part for sessions without a wait event: they run on a CPU or wait for one.
+/// Creates the part for sessions without a wait event, `ns` nanoseconds long. If their CPU time
+/// `on_cpu` is known (positive), they only wait for a CPU; otherwise they run on one or wait for
+/// one.
 fn without_event(
     server: &PostgresEvidence<'_>,
     ns: f64,
@@ -225,8 +227,9 @@ fn without_event(
     }
 }
 
-/// Returns the CPU time that the server spent on a call, in nanoseconds, as counted by the kernel, with its
-/// evidence. It includes reading and parsing, in which a session does not yet show as active.
+/// Returns the CPU time that the server spent on a call, in nanoseconds, as counted by the kernel,
+/// with its evidence; `None` if it was not counted. It includes reading and parsing, in which a
+/// session does not yet show as active.
 fn on_cpu(server: &PostgresEvidence<'_>) -> Option<(f64, Vec<EvidenceItem>)> {
     let names = ["server.load_cpu_ns", "server.cpu_ns"];
     let (name, ns) = names
@@ -235,8 +238,8 @@ fn on_cpu(server: &PostgresEvidence<'_>) -> Option<(f64, Vec<EvidenceItem>)> {
     Some((ns, server.evidence(name).into_iter().collect()))
 }
 
-/// Returns figure `name` of the server, a sum of times over the measured part, divided by the number
-/// of calls attempted, in nanoseconds.
+/// Returns figure `name` of the server, a sum of times over the measured part, divided by the
+/// number of calls attempted, in nanoseconds. `None` if it was not measured or no call was made.
 fn per_attempt(server: &PostgresEvidence<'_>, name: &str) -> Option<f64> {
     let calls: u64 = server.step.operations.values().map(|o| o.attempted).sum();
     let ns = server.figure(name)?;

@@ -7,10 +7,11 @@ use crate::assessment::{EvidenceItem, TimeModel};
 use crate::redis::RedisEvidence;
 use crate::source_report::SourceReport;
 
-/// Commands that the load does not send: the pool's check, and the reading of statistics.
+/// Commands that the load does not send: the pool's check of a connection, and the reading of
+/// statistics.
 const NOT_THE_LOADS: [&str; 3] = ["ping", "unwatch", "info"];
 
-/// Computes the model of step `index`; `None` if no call finished.
+/// Computes the model of step `index`; `None` if no call was timed.
 pub(super) fn model(source: &SourceReport, index: usize, step: &Step) -> Option<TimeModel> {
     let mut model = phases(source, index)?;
     let calls: u64 = step.operations.values().map(|o| o.succeeded).sum();
@@ -43,8 +44,9 @@ pub(super) fn model(source: &SourceReport, index: usize, step: &Step) -> Option<
     Some(model)
 }
 
-/// Returns the server's total time in commands of the load, in microseconds, with its evidence. If the report
-/// does not tell who sent a command, all but [`NOT_THE_LOADS`] count.
+/// Returns the server's total time in commands of the load in the step, in microseconds, with its
+/// evidence. If the report does not tell who sent a command, all but [`NOT_THE_LOADS`] count. The
+/// evidence is empty if the times were not read.
 fn executing(source: &SourceReport, index: usize, step: &Step) -> (f64, Vec<EvidenceItem>) {
     let server = RedisEvidence::of_step(source, index);
     let own: Option<Vec<&str>> = server.as_ref().and_then(|server| {

@@ -6,7 +6,8 @@ use crate::assessment::TimeModel;
 use crate::json_pointer::escape;
 use crate::source_report::SourceReport;
 
-/// Computes the model from the medians of the phases, which add up only approximately.
+/// Computes the model from the medians of the phases, which add up only approximately. `None` if no
+/// connection was timed or the report has no phases.
 pub(super) fn model(source: &SourceReport, index: usize, step: &Step) -> Option<TimeModel> {
     let connect = step.operations.get("connect")?;
     let (field, histogram) = crate::requests::latency(connect)?;

@@ -6,7 +6,7 @@ use super::parts::{SECOND, begin};
 use super::{CORES, Plant, START};
 
 impl Plant {
-    /// Returns a recording of the machine: 4 samples per second for 100 s.
+    /// Returns a recording of the machine with the planted shares: 4 samples per second for 100 s.
     pub(crate) fn sysmon(&self) -> Report {
         let mut report = begin("sysmon", "record", START);
         let (busy, server, generator) = self.cpu;
@@ -46,8 +46,8 @@ impl Plant {
     }
 }
 
-/// Adds 100 s of samples at 4 Hz to the series: a mean with a small ripple, and one point at which nothing
-/// was read.
+/// Returns the series with 100 s of samples at 4 Hz added: `mean` with a ripple of 1 %, and a last
+/// point at which nothing was read.
 fn series(mut series: Series, mean: f64) -> Series {
     for i in 0..400u64 {
         let ripple = if i % 2 == 0 { 0.99 } else { 1.01 };

@@ -26,24 +26,25 @@ const CORES: f64 = 4.0;
 pub(crate) struct Plant {
     /// Pool sizes that the sweep tried.
     pub(crate) pool_sizes: Vec<u64>,
-    /// Users of the sweep.
+    /// Number of users in each step of PostgreSQL's sweep.
     pub(crate) users: u64,
-    /// Share of PostgreSQL's service time spent waiting for locks.
+    /// Share of PostgreSQL's service time spent waiting for locks, from 0 to 1.
     pub(crate) lock: f64,
-    /// Share spent waiting for the server's internal locks.
+    /// Share of PostgreSQL's service time spent waiting for the server's internal locks, from 0 to
+    /// 1.
     pub(crate) lwlock: f64,
-    /// Share spent waiting for files.
+    /// Share of PostgreSQL's service time spent waiting for files, from 0 to 1.
     pub(crate) io: f64,
-    /// Service time of a statement, in nanoseconds.
+    /// Service time of a statement of PostgreSQL, in nanoseconds.
     pub(crate) service_ns: f64,
     /// Failed ÷ successful requests of PostgreSQL.
     pub(crate) errors: f64,
-    /// Connections of the server in use, and its limit.
+    /// Number of connections of PostgreSQL in use, and the number that it allows.
     pub(crate) connections: (f64, f64),
     /// Shares of the machine's CPU at PostgreSQL's operating point: all that is busy, the server's, the
     /// generator's.
     pub(crate) cpu: (f64, f64, f64),
-    /// Program that takes no part in the run, with the number of cores that it uses.
+    /// Name of a program that takes no part in the run, with the number of cores that it uses.
     pub(crate) outsider: Option<(String, f64)>,
     pub(crate) steal: f64,
     pub(crate) memory: f64,
@@ -59,7 +60,7 @@ pub(crate) struct Plant {
     pub(crate) limit: LimitOwner,
     /// Number of requests to PostgreSQL that were never answered.
     pub(crate) censored: u64,
-    /// Name of a step, to test that markup in it does not break the page.
+    /// Name given to PostgreSQL's steps, to test that markup in it does not break the page.
     pub(crate) step_name: Option<String>,
 }
 
@@ -93,7 +94,7 @@ impl Default for Plant {
 }
 
 impl Plant {
-    /// Writes the run's four reports into `directory`.
+    /// Writes the run's four reports into `directory`; panics if a file cannot be written.
     pub(crate) fn write(&self, directory: &Path) {
         for report in [
             self.postgres(),
@@ -106,7 +107,8 @@ impl Plant {
     }
 }
 
-/// Saves a report in `directory`, under the name that its bench gives it.
+/// Saves a report in `directory`, under the name that its bench gives it; panics if it cannot be
+/// written.
 pub(crate) fn save(directory: &Path, report: &Report) {
     let path = directory.join(format!("{}.json", report.file_stem()));
     store::save_json(&path, report).unwrap();

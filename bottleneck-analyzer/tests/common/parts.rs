@@ -46,6 +46,7 @@ pub(crate) fn step(name: &str, start_ns: u64) -> Step {
 }
 
 /// Returns the report with steps whose measured parts last `seconds` each, one after another.
+/// Counts and times of the requests stay as they are.
 pub(crate) fn held_for(mut report: Report, seconds: u64) -> Report {
     for (index, step) in report.steps.iter_mut().enumerate() {
         let later = index as u64 * seconds * SECOND;
@@ -70,8 +71,8 @@ pub(crate) fn generator(machine_ratio: f64) -> Generator {
     }
 }
 
-/// Returns an operation with one second of successful calls at the given rate, which take `call_ns`
-/// nanoseconds on average.
+/// Returns an operation with one second of successful calls, `throughput_per_s` of them, which take
+/// `call_ns` nanoseconds on average.
 pub(crate) fn operation(throughput_per_s: f64, call_ns: f64) -> Operation {
     let succeeded = throughput_per_s as u64;
     Operation {
@@ -83,7 +84,8 @@ pub(crate) fn operation(throughput_per_s: f64, call_ns: f64) -> Operation {
     }
 }
 
-/// Returns a histogram of `count` values with the given mean and an exponential tail.
+/// Returns a histogram of `count` values with the mean `mean_ns` (in nanoseconds) and an
+/// exponential tail.
 pub(crate) fn hist(mean_ns: f64, count: u64) -> Option<Histogram> {
     let mut recording = histogram::recording();
     let n = count.clamp(1, 500);

@@ -6,7 +6,8 @@ use super::parts::{SECOND, begin, generator, hist, operation, step};
 use super::{CORES, Plant, START};
 
 impl Plant {
-    /// Returns a sweep over pool sizes whose knee is a pool of 8.
+    /// Returns a sweep over pool sizes with two drivers and two repeats of each setting; the knee
+    /// is a pool of 8.
     pub(crate) fn postgres(&self) -> Report {
         let mut report = begin("db-pool-bench", "sweep", START);
         for driver in ["deadpool", "sqlx"] {
@@ -53,8 +54,8 @@ impl Plant {
         });
     }
 
-    /// Returns a step in which the pool of `size` carries at most what 8 connections can, each call taking a
-    /// millisecond.
+    /// Returns step `index` of the sweep, in which the pool of `size` carries at most what 8
+    /// connections can. A call takes `service_ns` in a pool of up to 8, and longer in larger pools.
     fn postgres_step(&self, driver: &str, size: u64, repeat: u64, index: u64) -> Step {
         let slower = if driver == "sqlx" { 0.93 } else { 1.0 };
         let active = size.min(8).min(self.users) as f64;

@@ -6,7 +6,8 @@ use super::parts::{SECOND, begin, generator, hist, operation, step};
 use super::{Plant, START};
 
 impl Plant {
-    /// Returns a run with both clients and with pools of 4 and 8.
+    /// Returns a run of one step with each client: pools of 4 and 8, and one multiplexed
+    /// connection.
     pub(crate) fn redis(&self) -> Report {
         let from = START + 60 * SECOND;
         let mut report = begin("redis-bench", "cache", from);
@@ -73,7 +74,8 @@ impl Plant {
     }
 }
 
-/// Fills in the evidence of a recent server over about a second in which nothing is wrong.
+/// Fills in the evidence of a recent Redis server over about a second in which nothing is wrong.
+/// `throughput` is in requests per second, and `miss` is the share of reads that miss.
 fn healthy_server(server: &mut ServerEvidence, throughput: f64, miss: f64) {
     for (name, value) in [
         ("interval_s", 1.0),
@@ -116,8 +118,8 @@ fn healthy_server(server: &mut ServerEvidence, throughput: f64, miss: f64) {
     server.tables.insert("settings".into(), settings);
 }
 
-/// Returns a row of the table of commands: `calls` of equal length, except for one of `longest_us`
-/// microseconds.
+/// Returns a row of the table of commands: `calls` of equal length, `usec` microseconds in all,
+/// except for one of `longest_us` microseconds.
 pub(crate) fn command(
     name: &str,
     whose: &str,

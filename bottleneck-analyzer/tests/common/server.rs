@@ -20,13 +20,13 @@ pub(crate) struct Server {
     pub(crate) idle_in_transaction: f64,
     /// Share of the service time that passes outside the server, from 0 to 1.
     pub(crate) outside: f64,
-    /// Additional figures of the server.
+    /// Further figures of the server's evidence, by name.
     pub(crate) figures: Vec<(&'static str, f64)>,
-    /// Tables of the server's evidence.
+    /// Tables of the server's evidence, each with its name and rows.
     pub(crate) tables: Vec<(&'static str, Vec<EvidenceRow>)>,
-    /// Number of times that sessions were sampled.
+    /// Number of sampled sessions in each repeat.
     pub(crate) samples: f64,
-    /// Shares of the machine's CPU: all that is busy, the server's, the generator's.
+    /// Shares of the machine's CPU, from 0 to 1: all that is busy, the server's, the generator's.
     pub(crate) cpu: (f64, f64, f64),
 }
 
@@ -47,7 +47,7 @@ impl Default for Server {
     }
 }
 
-/// Returns a row of a table.
+/// Returns a row of a table of the evidence with these labels and figures.
 pub(crate) fn row(labels: &[(&str, &str)], figures: &[(&str, f64)]) -> EvidenceRow {
     let mut row = EvidenceRow::default();
     for (name, label) in labels {
@@ -60,7 +60,8 @@ pub(crate) fn row(labels: &[(&str, &str)], figures: &[(&str, f64)]) -> EvidenceR
 }
 
 impl Server {
-    /// Returns three repeats, each changed by `change`, and a recording of the machine.
+    /// Returns two reports: a bench with three repeats, each changed by `change`, and a recording
+    /// of the machine.
     pub(crate) fn run_with(&self, change: impl Fn(usize, &mut Step)) -> Vec<Report> {
         let mut report = begin("db-pool-bench", "sweep", START);
         for repeat in 0..3usize {
@@ -76,12 +77,12 @@ impl Server {
         vec![report, machine.sysmon()]
     }
 
-    /// Returns three equal repeats, and a recording of the machine.
+    /// Returns two reports: a bench with three equal repeats, and a recording of the machine.
     pub(crate) fn run(&self) -> Vec<Report> {
         self.run_with(|_, _| {})
     }
 
-    /// Returns the run without the figure or table `name` of the server.
+    /// Returns the two reports without the figure and the table `name` of the server.
     pub(crate) fn run_without(&self, name: &str) -> Vec<Report> {
         self.run_with(|_, step| {
             let server = step.server.as_mut().unwrap();
@@ -90,7 +91,8 @@ impl Server {
         })
     }
 
-    /// Returns the mean number of sessions in service.
+    /// Returns the mean number of sessions in service: the users, at most as many as the pool has
+    /// connections.
     fn inside(&self) -> f64 {
         self.users.min(self.pool as f64)
     }
@@ -170,7 +172,7 @@ impl Server {
         server
     }
 
-    /// Returns the number of calls in the time over which counters were read.
+    /// Returns the number of calls in the 1.5 s over which each repeat's counters were read.
     pub(crate) fn calls(&self) -> f64 {
         self.inside() / self.service_ns * 1e9 * 1.5
     }

@@ -39,7 +39,7 @@ pub fn full_fingerprint(sql: &str) -> String {
 #[derive(Default)]
 struct FingerprintWriter {
     text: String,
-    /// True if a space must precede the next word.
+    /// True if a space must be written before the next word, symbol or value.
     gap: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Text of the result.
+//! Text of the result of `lifecycle` for the terminal.
 
 use bench_cli::table::{self, Table};
 use bench_report::{Operation, Report, Step};
@@ -11,7 +11,8 @@ use crate::text::{append_early_end, append_errors, quantile_text, time_sentence}
 const LEGEND: &str = "\nresponse: median, then 99th percentile; wait: for a connection, 99th percentile; \
                       open (at the end), opened, closed: sessions that the server saw";
 
-/// Returns the cost of connecting, then a table and conclusions for each pool.
+/// Returns the cost of connecting, then a table and conclusions for each pool, wrapped for a
+/// terminal and ending with a line break.
 pub(super) fn render(report: &Report, plan: &LifecyclePlan) -> String {
     if report.steps.is_empty() {
         return "Nothing was measured.\n".to_owned();
@@ -67,7 +68,8 @@ pub(super) fn render(report: &Report, plan: &LifecyclePlan) -> String {
     text
 }
 
-/// Returns a sentence about the logins of the storm; `None` if no login was attempted.
+/// Returns a clause about the step with many logins at once: their number, their times and their
+/// failures. `None` if no login was attempted.
 fn storm_sentence(step: &Step) -> Option<String> {
     let logins = step.figures.get("storm.logins")?;
     let took = step.figures.get("storm.whole_ns")?;

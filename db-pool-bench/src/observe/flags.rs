@@ -28,11 +28,11 @@ pub(crate) struct ObserveFlags {
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "1m")]
     pub(crate) duration: Duration,
 
-    /// Interval between shown lines and recorded points
+    /// Time between two shown lines, and between two recorded points
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "2s")]
     pub(crate) interval: Duration,
 
-    /// Output flags.
+    /// Flags of the output and the report.
     #[command(flatten)]
     pub(crate) output: OutputFlags,
 }

@@ -1,4 +1,5 @@
-//! Live table of `observe`: a line for each interval, and the same figures as series of the report.
+//! Live table of `observe`: a line for each interval, whose figures are also recorded as series of
+//! the report.
 
 use std::time::Duration;
 
@@ -7,9 +8,10 @@ use bench_report::{Series, ServerEvidence};
 
 use super::text::truncate;
 
-/// Number of lines after which the header is repeated.
+/// Number of lines of figures after which the header is printed again.
 const HEADER_EVERY: usize = 20;
-/// Columns of the table: header, width in characters, and name of the figure.
+/// Columns of the table: header, width in characters, and name of the figure in the server's
+/// evidence.
 const COLUMNS: [(&str, usize, &str); 8] = [
     ("used", 6, "connections.used_max"),
     ("cpu", 6, "sessions.cpu_mean"),
@@ -20,12 +22,12 @@ const COLUMNS: [(&str, usize, &str); 8] = [
     ("in txn", 8, "sessions.idle_in_transaction_mean"),
     ("idle", 6, "sessions.idle_mean"),
 ];
-/// Width of the column with the time, in characters.
+/// Width of the column with the time since the start, in characters.
 const TIME: usize = 7;
-/// Width that 80 columns leave for the name of a wait event, in characters.
+/// Width that the other columns leave in 80 columns for the name of a wait event, in characters.
 const WAIT: usize = 19;
 
-/// Table that is printed line by line while the server is observed.
+/// Table that is printed line by line while the server is observed, and the series of its figures.
 #[derive(Debug)]
 pub(super) struct LiveTable {
     lines: usize,
@@ -43,8 +45,8 @@ impl Default for LiveTable {
 }
 
 impl LiveTable {
-    /// Adds the evidence of the interval that ends at time `since` after the start. Returns the lines to
-    /// print.
+    /// Adds the evidence of the interval that ends now, `since` after the start, to the series.
+    /// Returns the lines to print: the figures, and before every 20th line the header.
     pub(super) fn add(&mut self, seen: &ServerEvidence, since: Duration) -> Vec<String> {
         let now_ns = monotonic_ns();
         let mut shown = Vec::new();
@@ -75,8 +77,8 @@ impl LiveTable {
     }
 }
 
-/// Returns the wait event with the most sessions. Sessions that wait for the next request of their client do
-/// not count.
+/// Returns the name of the wait event with the highest mean number of waiting sessions; `None` if
+/// no session waits. Sessions that wait for the next request of their client do not count.
 fn longest_wait(seen: &ServerEvidence) -> Option<&str> {
     let events = seen.figures.iter().filter_map(|(name, mean)| {
         let event = name.strip_prefix("waits.")?.strip_suffix("_mean")?;

@@ -27,13 +27,13 @@ use crate::server::ServerUnderTest;
 use crate::workloads::Schema;
 use pg_evidence::{EvidenceCollector, Scope};
 
-/// Interval between two checks for a signal.
+/// Time between two checks for a signal, 20 ms.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Runs the scenario from flags to exit code.
+/// Runs the scenario `observe` with these flags and returns the exit code.
 ///
 /// # Errors
-/// Fails on wrong usage, without a server, or when the report cannot be written.
+/// Fails on wrong usage, without a server, or if the report cannot be written.
 pub(crate) fn run(flags: &ObserveFlags) -> anyhow::Result<Exit> {
     let missing =
         || UsageError("there is no server to watch; name it with --url or DATABASE_URL".to_owned());
@@ -41,14 +41,15 @@ pub(crate) fn run(flags: &ObserveFlags) -> anyhow::Result<Exit> {
     run_scenario(&ObservedServer { flags, server }, &flags.output)
 }
 
-/// Server that is observed, and the flags of the command.
+/// Scenario `observe`: the server that is observed, and the flags of the command.
 struct ObservedServer<'a> {
     flags: &'a ObserveFlags,
     server: ServerUnderTest,
 }
 
 impl Scenario for ObservedServer<'_> {
-    /// Nothing is created on the server, so there is nothing to prepare.
+    /// Type of the data that a run creates on the server: none, so there is nothing to prepare or
+    /// remove.
     type Target = ();
     type Prepared = EvidenceCollector;
 
@@ -129,7 +130,8 @@ impl Scenario for ObservedServer<'_> {
     }
 }
 
-/// Prints a line and records a point for each interval, until the duration is over or a signal is received.
+/// Prints a line and records a point for each interval, until the duration has passed or a signal
+/// is received. `begun` is the start of the observation. Returns the recorded series.
 fn follow(
     bench: &mut Bench,
     flags: &ObserveFlags,
@@ -157,7 +159,9 @@ fn follow(
     table.into_series()
 }
 
-/// Creates the step of the observation. Its operation counts the server's transactions, and has no latencies.
+/// Creates the step of the whole observation. Its operation `transaction` counts the server's
+/// commits and rollbacks and has no latencies; it is missing if these were not counted. The times
+/// are in nanoseconds of the monotonic clock.
 fn step(server: ServerEvidence, (start_ns, end_ns): (u64, u64), end: StepEnd) -> Step {
     let window = Window {
         start_ns,

@@ -1,11 +1,12 @@
-//! Text of the result.
+//! Text of the result of `observe` for the terminal.
 
 use std::fmt::Write as _;
 
 use bench_cli::table::{self, Table};
 use bench_report::{EvidenceRow, Report, ServerEvidence};
 
-/// Figures of sessions that are at work, each with its name in texts.
+/// Figures with the mean number of sessions in each activity other than idle, each with the name of
+/// the activity in texts.
 const AT_WORK: [(&str, &str); 6] = [
     ("sessions.cpu_mean", "on a CPU or waiting for one"),
     ("sessions.lock_mean", "waiting for a lock"),
@@ -14,17 +15,17 @@ const AT_WORK: [(&str, &str); 6] = [
     ("sessions.client_mean", "waiting for their client"),
     ("sessions.idle_in_transaction_mean", "idle in a transaction"),
 ];
-/// Largest number of rows shown of a table; the report has all of them.
+/// Largest number of rows that the text shows of a table; the report has all of them.
 const SHOWN: usize = 5;
-/// Width in characters of a text column, in a table of 80 columns with three columns of figures.
+/// Width in characters of the text column in a table of 80 columns with three columns of figures.
 const BESIDE_THREE: usize = 46;
-/// Width in characters of a text column, in a table of 80 columns with two columns of figures.
+/// Width in characters of the text column in a table of 80 columns with two columns of figures.
 const BESIDE_TWO: usize = 54;
-/// Width in characters of each of two text columns, in a table of 80 columns.
+/// Width in characters of each of two text columns in a table of 80 columns.
 const OF_TWO: usize = 32;
 
-/// Returns the activity of most of the sessions at work, and the mean number of these sessions. `None` if
-/// hardly any session was at work.
+/// Returns the activity in which most of the sessions at work were, and their mean number. `None`
+/// if that number is below 0.05.
 pub(super) fn largest_wait(server: &ServerEvidence) -> Option<(&'static str, f64)> {
     let seen = AT_WORK
         .iter()
@@ -33,7 +34,7 @@ pub(super) fn largest_wait(server: &ServerEvidence) -> Option<(&'static str, f64
         .filter(|(_, sessions)| *sessions >= 0.05)
 }
 
-/// Returns tables of 80 columns, and the reasons for missing evidence.
+/// Returns the headline, tables of at most 80 columns, and the reasons for missing evidence.
 pub(super) fn render(report: &Report) -> String {
     let mut text = table::paragraph(&report.summary.headline, 0);
     let Some(server) = report.steps.first().and_then(|step| step.server.as_ref()) else {
@@ -53,7 +54,8 @@ pub(super) fn render(report: &Report) -> String {
     text
 }
 
-/// Appends tables of connections and of blocking sessions.
+/// Appends tables of connections and of blocking sessions to `text`; a table without rows is left
+/// out.
 fn who_is_there(text: &mut String, server: &ServerEvidence) {
     section(
         text,
@@ -99,7 +101,8 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
     );
 }
 
-/// Appends tables of the statements that took most time, and of the longest running ones.
+/// Appends tables of the statements that took most time, and of the longest running ones, to
+/// `text`.
 fn what_takes_long(text: &mut String, server: &ServerEvidence) {
     section(
         text,
@@ -158,7 +161,8 @@ fn label(row: &EvidenceRow, name: &str) -> String {
     label.map_or("(no name)".to_owned(), Clone::clone)
 }
 
-/// Shortens `text` to `longest` characters; the report has it in full.
+/// Shortens `text` to at most `longest` characters, the last of which is then an ellipsis.
+/// `longest` must be above 0.
 pub(super) fn truncate(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest - 1) {
         Some((end, _)) if text.chars().count() > longest => format!("{}…", &text[..end]),

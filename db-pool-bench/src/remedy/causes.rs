@@ -8,13 +8,15 @@ use super::Purpose::{self, Checking, Connecting, Making, Removing, Watching};
 
 /// Cause of a failure: the conditions that identify it, and the remedy.
 pub(super) struct Cause {
-    /// Kinds of failure that fit, without the prefix `sqlstate.`; empty if all fit.
+    /// Kinds of failure that fit, an SQLSTATE code without the prefix `sqlstate.`; empty if all
+    /// kinds fit.
     pub(super) kinds: &'static [&'static str],
-    /// Text that the message must contain; empty if all messages fit.
+    /// Text that the failure's message must contain; empty if all messages fit.
     pub(super) says: &'static str,
     /// Purposes of the failed statement or connection that fit; empty if all fit.
     pub(super) purpose: &'static [Purpose],
-    /// Remedy. `{user}`, `{database}`, `{ready}` and `{list}` are replaced by values from the address.
+    /// Remedy as text for the user. `{user}`, `{database}`, `{ready}` and `{list}` are replaced by
+    /// values and commands for the server's address.
     pub(super) remedy: &'static str,
 }
 

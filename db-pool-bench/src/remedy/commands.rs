@@ -2,19 +2,20 @@
 
 use pg_connect::Address;
 
-/// Returns the command that asks whether the server accepts connections.
+/// Returns the shell command that checks whether the server accepts connections.
 pub(crate) fn is_ready(address: &Address) -> String {
     let (host, port) = address.host_and_port();
     format!("pg_isready -h {host} -p {port}")
 }
 
-/// Returns the command that lists the server's databases.
+/// Returns the shell command that lists the server's databases.
 pub(crate) fn list(address: &Address) -> String {
     let (host, port) = address.host_and_port();
     format!("psql -h {host} -p {port} --list")
 }
 
-/// Returns the command that runs `sql` on the server. The command prompts for the password.
+/// Returns the shell command that runs `sql` on the server. It contains no password; psql prompts
+/// for one.
 pub(crate) fn psql(address: &Address, sql: &str) -> String {
     let sql = sql.replace('\'', "'\\''");
     format!("psql '{}' -c '{sql}'", address.redacted())

@@ -1,5 +1,5 @@
-//! Remedies for errors of the server, a pooler or the network, chosen by code, message and purpose. A remedy
-//! is given only for a cause that the message names.
+//! Remedies for failures of the server, a pooler or the network, chosen by code, message and
+//! purpose. A particular remedy is given only for a cause that the code or the message names.
 
 mod causes;
 pub(crate) mod commands;
@@ -12,7 +12,8 @@ use causes::{CAUSES, Cause};
 use pg_connect::Address;
 pub(crate) use purpose::Purpose;
 
-/// Returns a general remedy for failures whose cause is not known.
+/// Returns a general remedy for failures of this purpose whose cause is not known. It may contain
+/// placeholders.
 fn default_remedy(purpose: Purpose) -> &'static str {
     use Purpose::{Checking, Connecting, Making, Removing, Watching};
     match purpose {
@@ -24,8 +25,8 @@ fn default_remedy(purpose: Purpose) -> &'static str {
     }
 }
 
-/// Returns an error that says what could not be done (`what`, as in `connect to …`), with the reason and the
-/// remedy.
+/// Returns an error that says what could not be done (`what`, as in `connect to …`), with the
+/// reason and the remedy for the server at `address`.
 ///
 /// # Errors
 /// Always: the returned value is the error.
@@ -39,7 +40,8 @@ pub(crate) fn cannot<T>(
         .remedy(remedy_for(failure, purpose, address))
 }
 
-/// Returns the remedy for `failure`, which occurred on the server at `address` for `purpose`.
+/// Returns the remedy for `failure`, which occurred on the server at `address` for `purpose`; a
+/// general one if the cause is not known.
 pub(crate) fn remedy_for(failure: &Failure, purpose: Purpose, address: &Address) -> String {
     let remedy = known_remedy(failure, purpose).unwrap_or_else(|| default_remedy(purpose));
     let remedy = match address.password_file_note() {
@@ -71,7 +73,7 @@ fn fill_placeholders(remedy: &str, address: &Address) -> String {
         .replace("{list}", &commands::list(address))
 }
 
-/// Returns the failure's message with its detail.
+/// Returns the failure's message, followed by its detail in parentheses if it has one.
 pub(crate) fn full_message(failure: &Failure) -> String {
     match &failure.detail {
         Some(detail) => format!("{failure} ({detail})"),
@@ -84,7 +86,8 @@ mod tests {
     use super::Purpose::{Checking, Connecting, Making};
     use super::*;
 
-    /// Failures and their remedies: kind, message, purpose, and a part of the remedy.
+    /// Failures and their remedies: kind, message, purpose, and a part that the remedy must
+    /// contain.
     const KNOWN: [(&str, &str, Purpose, &str); 20] = [
         (
             "auth",

@@ -1,15 +1,15 @@
-//! Purposes of statements and connections.
+//! Purposes of statements and connections, on which the remedy for a failure depends.
 
 /// Purpose of the statement or the connection that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Connecting and logging in.
+    /// Connecting to the server and logging in.
     Connecting,
-    /// Creating tables.
+    /// Creating and filling the tables of a run.
     Making,
     /// Verifying the statements of a workload.
     Checking,
-    /// Dropping what was created.
+    /// Dropping what the run created.
     Removing,
     /// Reading the server's statistics.
     Watching,

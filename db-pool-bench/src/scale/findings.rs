@@ -10,23 +10,28 @@ use crate::queue::little_concurrency;
 use crate::results::SettingResults;
 use crate::text::headline;
 
-/// Share of the mean service time. A mean wait for a connection that exceeds this share counts as waiting.
+/// Share of the mean service time. Users wait if the mean checkout is longer than without waiting
+/// by more than this share.
 const WAIT_BEGINS: f64 = 0.1;
 
 /// Number of users at which waiting for a connection begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WaitBegins {
-    /// At the fewest users that were measured, or below: they already outnumber the pool's connections.
+    /// Waiting at the fewest users that were measured, this number: they already outnumber the
+    /// pool's connections.
     AtOrBelow(u64),
-    /// Between two measured numbers: no waiting at the first one, waiting in every repeat at the second.
+    /// Waiting begins between two numbers that were measured: none at the first one, and in every
+    /// repeat at the second.
     Between(u64, u64),
-    /// Above the largest number of users that was measured.
+    /// No waiting up to the largest number of users that was measured, this one.
     Beyond(u64),
 }
 
-/// Finds the number of users at which waiting for a connection begins. Users wait if, in every repeat, the
-/// mean checkout is longer than that of the fewest users by more than a tenth of the mean service time. What
-/// a checkout costs without a wait, such as a ping, thus does not count. `None` if nothing was measured.
+/// Finds the number of users at which waiting for a connection of a pool of `pool_size` begins.
+/// Users wait if, in every repeat, the mean checkout is longer than that of the fewest users by
+/// more than a tenth of the mean service time. What a checkout costs without a wait, such as a
+/// ping, thus does not count. `None` if nothing was measured. `results` are in ascending order of
+/// users.
 pub(super) fn wait_begins(results: &[SettingResults], pool_size: u64) -> Option<WaitBegins> {
     let measured: Vec<&SettingResults> = results.iter().filter(|r| !r.held.is_empty()).collect();
     let checkouts = |r: &SettingResults| r.phase_means(|o| o.checkout.as_ref());
@@ -51,12 +56,12 @@ pub(super) fn wait_begins(results: &[SettingResults], pool_size: u64) -> Option<
     Some(WaitBegins::Beyond(last))
 }
 
-/// Returns the relative difference between the number of users that Little's law computes and the actual
-/// number of users of a step. 0.02 means that the law computes 2 % too many. `None` if no request finished,
-/// or for an open loop.
+/// Returns the relative difference between the number of users that Little's law computes and the
+/// actual number of users of a step. 0.02 means that the law computes 2 % too many. `None` if no
+/// request finished or no time was measured, or for an open loop.
 ///
-/// The law is N = X · (R + Z). X counts all finished requests per second, also failed ones, because they
-/// occupy a user as well. R is the time of a request, Z the think time.
+/// The law is N = X · (R + Z). X counts all finished requests per second, also failed ones, because
+/// they occupy a user as well. R is the mean time of a request, Z the think time.
 pub(super) fn little_discrepancy(step: &Step) -> Option<f64> {
     let Load::Closed {
         users,
@@ -81,8 +86,10 @@ pub(super) fn little_discrepancy(step: &Step) -> Option<f64> {
     (counted > 0.0).then(|| counted / users as f64 - 1.0)
 }
 
-/// Finds the largest number of users that keeps `objectives`: every smaller number that was measured keeps
-/// them, too, and the next larger one does not. `None` if nothing was measured.
+/// Finds the largest number of users that keeps `objectives`: every smaller number that was
+/// measured keeps them, too, and the next larger one does not. The value of the recommendation is
+/// `None` if the fewest users do not keep them. Returns `None` if there is no step. `results` are
+/// in ascending order of users.
 pub(super) fn most_users(
     subject: &str,
     results: &[SettingResults],
@@ -127,14 +134,16 @@ pub(super) fn most_users(
     })
 }
 
-/// Returns the discrepancy of Little's law with the largest absolute value over `results`.
+/// Returns the discrepancy of Little's law with the largest absolute value over the completed steps
+/// in `results`; `None` if there is none.
 pub(super) fn worst_discrepancy(results: &[SettingResults]) -> Option<f64> {
     let steps = results.iter().flat_map(|r| &r.held);
     let each = steps.filter_map(|(_, _, step)| little_discrepancy(step));
     each.max_by(|a, b| a.abs().total_cmp(&b.abs()))
 }
 
-/// Returns the scenario's conclusions from the report's own data.
+/// Returns the scenario's conclusions from the data in the report: the headline, and figures and a
+/// recommendation for each driver.
 pub(super) fn summary(report: &Report, plan: &ScalePlan) -> Summary {
     let mut summary = Summary::default();
     let mut sentences = Vec::new();
@@ -167,7 +176,8 @@ pub(super) fn summary(report: &Report, plan: &ScalePlan) -> Summary {
 }
 
 impl WaitBegins {
-    /// Returns a sentence about a pool of `pool_size` connections.
+    /// Returns a clause about the number of users at which waiting for a connection of a pool of
+    /// `pool_size` begins.
     pub(super) fn sentence(self, pool_size: u64) -> String {
         let pool = format!("a pool of {pool_size}");
         match self {
@@ -185,7 +195,8 @@ impl WaitBegins {
     }
 }
 
-/// Returns a sentence about how well the figures obey Little's law; `None` if that could not be computed.
+/// Returns a sentence about how far the measured figures differ from Little's law at most; `None`
+/// if that could not be computed.
 pub(super) fn little_sentence(results: &[SettingResults]) -> Option<String> {
     let worst = worst_discrepancy(results)?;
     let (share, side) = (
@@ -214,8 +225,8 @@ mod tests {
         Histogram::from_recording(&times)
     }
 
-    /// Creates a step of one second: each of `users` is served 100 times, and waits for `wait_ns` of its 10
-    /// ms.
+    /// Creates a step of one second: each of `users` makes 100 requests of 10 ms each, and waits
+    /// for a connection for `wait_ns` of that time.
     fn step(users: u64, wait_ns: u64) -> Step {
         let load = LoadPlan::Closed {
             users,

@@ -40,7 +40,7 @@ pub(crate) struct ScaleFlags {
     #[arg(long, value_parser = load::held_counts, value_name = "N,…|A..B*F", default_value = "2..64*2")]
     pub(crate) users: Counts,
 
-    /// Search for a rate instead of users.
+    /// Flags of the search for a rate instead of numbers of users.
     #[command(flatten)]
     pub(crate) search: FindRateFlags,
 
@@ -48,11 +48,11 @@ pub(crate) struct ScaleFlags {
     #[arg(long, value_name = "OBJECTIVE", value_parser = str::parse::<Objective>)]
     pub(crate) objective: Vec<Objective>,
 
-    /// The pool, and where it is.
+    /// Flags of the pool under test and its server.
     #[command(flatten)]
     pub(crate) pool: OnePoolFlags,
 
-    /// Step flags.
+    /// Flags of each step: its length, repeats and runtime.
     #[command(flatten)]
     pub(crate) step: StepFlags,
 

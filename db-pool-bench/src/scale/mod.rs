@@ -23,10 +23,10 @@ use crate::defaults::DEFAULTS;
 use crate::run_server::{RunServer, scenario_name};
 use crate::workloads::SqlWorkload;
 
-/// Runs the scenario from flags to exit code.
+/// Runs the scenario `scale` with these flags and returns the exit code.
 ///
 /// # Errors
-/// Fails on wrong usage, without a server, or when the report cannot be written.
+/// Fails on wrong usage, without a server, or if the report cannot be written.
 pub(crate) fn run(flags: &ScaleFlags) -> anyhow::Result<Exit> {
     let plan = ScalePlan::new(flags)?;
     run_scenario(&plan, &flags.pool.output)
@@ -101,7 +101,8 @@ impl Scenario for ScalePlan<'_> {
 }
 
 impl ScalePlan<'_> {
-    /// Searches for the highest rate of each driver's pool.
+    /// Searches for the highest rate of arrivals that the pool of each driver carries within the
+    /// objectives, one driver after another.
     fn find_rates(&self, context: &mut ScenarioContext) -> anyhow::Result<()> {
         let flags = self.flags;
         let (sought, held) = (&flags.search.find_rate, (&flags.step, DEFAULTS));

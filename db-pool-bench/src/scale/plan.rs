@@ -1,4 +1,4 @@
-//! Plan of the scenario, made before the server is contacted.
+//! Plan of the scenario `scale`, made before the server is contacted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::run_server::scenario_name;
 use crate::sweep::in_flight_cap;
 use crate::workloads::WorkloadSelection;
 
-/// Number of users on the pool of one driver.
+/// Number of users on the pool of one driver, tested in one step for each repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ScaleSetting {
     pub(super) driver: Driver,
@@ -25,19 +25,19 @@ pub(super) struct ScaleSetting {
 }
 
 impl ScaleSetting {
-    /// Returns the name shown to people.
+    /// Returns the name of the setting in reports, such as `sqlx, 8 users`.
     fn name(self) -> String {
         let users = if self.users == 1 { "user" } else { "users" };
         format!("{}, {} {users}", self.driver.name(), self.users)
     }
 }
 
-/// Plan of all steps: settings, order, workload and seed.
+/// Plan of all steps of `scale`: settings, workload, seed and sharing of the load.
 #[derive(Debug)]
 pub(super) struct ScalePlan<'a> {
     pub(super) flags: &'a ScaleFlags,
     pub(super) drivers: Vec<Driver>,
-    /// Settings in order of driver, then of rising numbers of users.
+    /// Settings in order of driver, then of ascending numbers of users.
     pub(super) settings: Vec<ScaleSetting>,
     /// Workload that the requests execute.
     pub(super) selection: WorkloadSelection,
@@ -47,10 +47,11 @@ pub(super) struct ScalePlan<'a> {
 }
 
 impl<'a> ScalePlan<'a> {
-    /// Makes the plan that `flags` describe.
+    /// Creates the plan that `flags` describe, with a random seed unless they set one.
     ///
     /// # Errors
-    /// Fails with a [`bench_cli::UsageError`] for a driver without a pool.
+    /// Fails with a [`bench_cli::UsageError`] for a driver without a pool, an option without effect
+    /// or a load that cannot be shared, and if the workload cannot be read.
     pub(super) fn new(flags: &'a ScaleFlags) -> anyhow::Result<Self> {
         let drivers = flags.pool.drivers(|driver| {
             format!("scale holds a pool at one size; {driver} has none, sweep varies its users")
@@ -79,7 +80,8 @@ impl<'a> ScalePlan<'a> {
         })
     }
 
-    /// Plans all steps in order, with the start of each if several hosts make the load.
+    /// Plans all steps in random order, with the start of each if several hosts make the load.
+    /// Equal seeds give the same order.
     pub(super) fn planned(&self) -> PlannedRun {
         let order = shuffled_steps(self.settings.len(), self.repeats(), self.seed);
         let steps = order.into_iter().map(|planned| {
@@ -93,13 +95,13 @@ impl<'a> ScalePlan<'a> {
         self.flags.step.repeats(DEFAULTS)
     }
 
-    /// Returns the planned length of all steps together.
+    /// Returns the planned length of all steps together, warm-ups included.
     pub(super) fn total(&self) -> Duration {
         let step = self.flags.step.warmup(DEFAULTS) + self.flags.step.measure(DEFAULTS);
         step * (self.settings.len() as u32).saturating_mul(self.repeats() as u32)
     }
 
-    /// Returns the plan of one step.
+    /// Returns the plan of the step for a setting and a repeat.
     pub(super) fn step(&self, planned: PlannedStep) -> StepPlan {
         let ScaleSetting { driver, users } = self.settings[planned.setting];
         let load = LoadPlan::Closed {
@@ -116,7 +118,7 @@ impl<'a> ScalePlan<'a> {
         step
     }
 
-    /// Returns the plan of the step that a search for a rate wants to run next.
+    /// Returns the plan of the next step of a search for a rate, on the pool of `driver`.
     pub(super) fn step_at(&self, driver: Driver, step: RateStep) -> StepPlan {
         let size = self.flags.pool.size;
         let load = LoadPlan::Open {
@@ -145,7 +147,7 @@ impl<'a> ScalePlan<'a> {
         step
     }
 
-    /// Returns the results of each driver, in order of rising numbers of users.
+    /// Returns the results of each driver, in ascending order of numbers of users.
     pub(super) fn results<'r>(&self, report: &'r Report) -> Vec<(Driver, Vec<SettingResults<'r>>)> {
         let by_driver = self.settings.chunk_by(|a, b| a.driver == b.driver);
         let of = |setting: &ScaleSetting| {
@@ -159,7 +161,7 @@ impl<'a> ScalePlan<'a> {
             .collect()
     }
 
-    /// Returns these settings as entries of the report's `config`.
+    /// Returns the settings of the scenario as entries of the report's `config`.
     pub(super) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let objectives: Vec<String> = flags.objective.iter().map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! Text of the result.
+//! Text of the result of `scale` for the terminal.
 
 use bench_cli::table::{self, Table};
 use bench_report::Report;
@@ -8,7 +8,8 @@ use super::plan::ScalePlan;
 use crate::results::SettingResults;
 use crate::text::{append_problems, error_count, felt_table, quantile_text};
 
-/// Returns a table with a row for each number of users, and then the conclusions.
+/// Returns a table for each driver with a row for each number of users, and then the conclusions,
+/// wrapped for a terminal and ending with a line break.
 pub(super) fn render(report: &Report, plan: &ScalePlan) -> String {
     let all = plan.results(report);
     if report.steps.is_empty() {

@@ -1,8 +1,9 @@
 //! Recommendation for other conditions than the measured ones. By Little's law a pool needs as many
-//! connections as requests are served at once: c = X · S. X is the highest throughput of the server, S is the
-//! time for which a request holds its connection (Little, *A Proof for the Queuing Formula L = λW*,
-//! Operations Research 9(3), 1961). Hold time and network delay make S longer. They change X only if too few
-//! connections are left to reach it. The law is checked against the measurements.
+//! connections as requests are served at once: c = X · S. X is the highest throughput of the
+//! server, S is the time for which a request holds its connection (Little, *A Proof for the Queuing
+//! Formula L = λW*, Operations Research 9(3), 1961). Hold time and network delay make S longer.
+//! They change X only if the largest pool has too few connections to reach it. The law is checked
+//! against the measurements.
 
 use std::time::Duration;
 
@@ -15,44 +16,49 @@ use crate::drivers::Driver;
 use crate::queue::little_concurrency;
 use crate::recommendation::interval;
 
-/// Prediction by the law for one driver under one set of conditions.
+/// Prediction by Little's law for one driver under one set of conditions.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Prediction {
     driver: Driver,
     conditions: Conditions,
-    /// Time for which a request holds its connection longer than under the base's conditions, in nanoseconds.
-    /// Measured at the smallest number of connections.
+    /// Time for which a request holds its connection longer than under the conditions of the
+    /// [`Base`], in nanoseconds; negative if shorter. Measured at the smallest number of
+    /// connections.
     longer_ns: f64,
-    /// Number of round trips of a request while it holds its connection; absent if the network delay is that
-    /// of the base.
+    /// Number of network round trips of a request while it holds its connection; `None` if the
+    /// network delay is not larger than under the conditions of the [`Base`].
     round_trips: Option<f64>,
-    /// Number of connections that the law requires.
+    /// Number of connections that the law requires for the highest throughput of the [`Base`]; not
+    /// rounded.
     pub(super) connections: f64,
-    /// Mean relative difference between the measured throughputs and min(c ÷ S, X).
+    /// Mean absolute difference between the measured throughputs and min(c ÷ S, X), as a share of
+    /// the latter.
     pub(super) error_ratio: f64,
 }
 
-/// Measurements of one driver under the conditions from which its predictions start.
+/// Measurements of one driver under the conditions from which predictions for other conditions
+/// start.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Base {
     conditions: Conditions,
-    /// X: highest mean throughput of any size, in requests per second.
+    /// X: highest mean throughput of any number of connections, in requests per second.
     ceiling_per_s: f64,
-    /// S: time for which a request holds its connection at the smallest number of connections, in
-    /// nanoseconds.
+    /// S: mean time for which a request holds its connection at the smallest number of connections,
+    /// in nanoseconds.
     held_ns: f64,
 }
 
-/// Returns the time for which a request holds its connection, in nanoseconds: the mean service time at the
-/// smallest number of connections, where requests do not compete. It includes hold time and network.
+/// Returns the time for which a request holds its connection, in nanoseconds: the mean service time
+/// at the smallest number of connections, where requests do not compete. It includes hold time and
+/// network. `None` if nothing was measured.
 fn held_ns(group: &SettingGroup) -> Option<f64> {
     let fewest = group.results.iter().find(|r| !r.held.is_empty())?;
     statistics::mean(&fewest.phase_means(|o| o.service.as_ref()))
 }
 
 impl Base {
-    /// Returns the measurements of `driver` under the conditions with the shortest hold time and network
-    /// delay together.
+    /// Returns the measurements of `driver` under the conditions with the smallest sum of hold time
+    /// and network delay; `None` if nothing was measured there.
     fn for_driver(groups: &[SettingGroup], driver: Driver) -> Option<Self> {
         let mine = groups.iter().filter(|g| g.driver == driver);
         let planned = |g: &&SettingGroup| g.conditions.hold.mean() + g.conditions.network_delay;
@@ -64,7 +70,8 @@ impl Base {
         })
     }
 
-    /// Returns the prediction for the conditions of `group`, compared with the group's measurements.
+    /// Returns the prediction for the conditions of `group`, compared with the group's
+    /// measurements; `None` if nothing was measured there.
     fn predict(&self, group: &SettingGroup) -> Option<Prediction> {
         let held = held_ns(group)?;
         let longer_ns = held - self.held_ns;
@@ -88,8 +95,8 @@ impl Base {
     }
 }
 
-/// Returns the predictions for each pooled driver that was swept under several sets of conditions, with their
-/// base.
+/// Returns the base and the predictions of each pooled driver that was measured under several sets
+/// of conditions. The predictions include that for the base's own conditions.
 fn predictions(groups: &[SettingGroup]) -> Vec<(Base, Vec<Prediction>)> {
     let mut drivers: Vec<Driver> = groups.iter().map(|g| g.driver).collect();
     drivers.sort_unstable();
@@ -117,7 +124,8 @@ fn recommendation<'a>(
     all.find(|r| r.subject == group.subject)
 }
 
-/// Writes the predictions into `summary`, as figures.
+/// Adds the predicted connections and the prediction errors to the figures of `summary`; none if
+/// only one set of conditions was swept.
 pub(super) fn figures(groups: &[SettingGroup], summary: &mut Summary) {
     for (_, found) in predictions(groups) {
         for prediction in found {
@@ -134,8 +142,9 @@ pub(super) fn figures(groups: &[SettingGroup], summary: &mut Summary) {
     }
 }
 
-/// Returns text about the hold times and network delays for which each recommendation holds, and about how
-/// well the law describes the measurements. Empty if only one set of conditions was swept.
+/// Returns text about the hold times and network delays for which each recommendation holds, and
+/// about how well Little's law describes the measurements, ending with a line break. Empty if only
+/// one set of conditions was swept.
 pub(super) fn text(groups: &[SettingGroup], summary: &Summary) -> String {
     let mut text = String::new();
     for (base, found) in predictions(groups) {
@@ -156,8 +165,8 @@ pub(super) fn text(groups: &[SettingGroup], summary: &Summary) -> String {
     text
 }
 
-/// Returns a sentence with the longest time held for which the recommendation of the base has enough
-/// connections.
+/// Returns a sentence with the longest time for which a request may hold its connection so that the
+/// recommendation `stands`, made under the base's conditions, still has enough connections.
 fn range(base: &Base, driver: Driver, stands: &Recommendation) -> String {
     let name = driver.name();
     let Some(value) = stands.value else {

@@ -1,5 +1,5 @@
-//! Cost of drivers and pools at equal numbers of connections, compared with the bare protocol and with no
-//! pool.
+//! Cost of drivers and pools at equal numbers of connections, compared with the bare protocol and
+//! with a driver without a pool.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,7 +12,8 @@ use super::SettingGroup;
 use crate::drivers::Driver;
 use crate::results::{SettingResults, merge_recordings};
 
-/// Name of a step's figure: round trips of the driver for each request, beyond those of the statement.
+/// Name of a step's figure: number of round trips of the driver for each request beyond the one of
+/// the statement.
 pub(super) const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
 const BASELINES: [Driver; 2] = [Driver::Wire, Driver::Direct];
 const CONFIDENCE: f64 = 0.95;
@@ -23,7 +24,7 @@ call: – where users outnumber connections; CPU: the client's, per query;
 CPU/query: of the first
 ";
 
-/// Figure of a step that is compared, with its name.
+/// Figure of a step that is compared between drivers: its name, and the function that reads it.
 type StepFigure = (&'static str, fn(&Step) -> Option<f64>);
 
 const THROUGHPUT: StepFigure = ("throughput_per_s", |step| Some(step.throughput_per_s()));
@@ -34,14 +35,16 @@ const CPU: StepFigure = ("cpu_per_operation_ns", |step| {
 });
 const FIGURES: [StepFigure; 4] = [THROUGHPUT, CALL_P50, CALL_P99, CPU];
 
-/// Returns the results that can be compared with each other: those under the first conditions of the sweep.
+/// Returns the results of all drivers under the first set of conditions of the sweep, which can be
+/// compared with each other.
 pub(super) fn comparable<'g, 'r>(groups: &'g [SettingGroup<'r>]) -> Vec<&'g SettingResults<'r>> {
     let first = groups.first().map(|group| group.conditions);
     let alike = groups.iter().filter(|g| Some(g.conditions) == first);
     alike.flat_map(|group| &group.results).collect()
 }
 
-/// Writes the comparisons of each driver with its baselines into `summary`.
+/// Adds the comparisons of each driver with its baselines, and the drivers' extra round trips, to
+/// `summary`.
 pub(super) fn compare(results: &[&SettingResults], summary: &mut Summary) {
     for baseline in BASELINES {
         let of = |driver| move |r: &&&SettingResults| r.driver == driver && r.is_admissible(&[]);
@@ -63,7 +66,8 @@ pub(super) fn compare(results: &[&SettingResults], summary: &mut Summary) {
     }
 }
 
-/// Returns the number of connections that share the load. `None` if there are fewer users than connections.
+/// Returns the number of connections that share the load; `None` if there are fewer users than
+/// connections, or no step was completed.
 fn loaded_connections(results: &SettingResults) -> Option<u64> {
     let (_, _, step) = results.held.first()?;
     let size = results.value;
@@ -73,8 +77,9 @@ fn loaded_connections(results: &SettingResults) -> Option<u64> {
     }
 }
 
-/// Compares a figure of two drivers, repeat by repeat. Only repeats that both completed count, because a
-/// disturbance of a repeat affects both.
+/// Compares a figure of two drivers, repeat by repeat. Only repeats that both completed count,
+/// because a disturbance of a repeat affects both. `None` if no repeat has both figures, above
+/// zero. A single pair gives a ratio without an interval.
 fn ratio(
     subject: &SettingResults,
     base: &SettingResults,
@@ -108,9 +113,9 @@ fn ratio(
     })
 }
 
-/// Returns the call time at `quantile` over all operations, in nanoseconds. `None` if the quantile falls
-/// among calls that were never answered. Also `None` if there are more users than connections, because their
-/// wait then depends on the number of users and not on the driver.
+/// Returns the call time at `quantile` (0 to 1) over all operations, in nanoseconds. `None` if the
+/// quantile falls among calls that were never answered. Also `None` if there are more users than
+/// connections, because their wait then depends on the number of users and not on the driver.
 fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
     if let (Load::Closed { users, .. }, Some(size)) = (&step.load, step.parameter("pool_size"))
         && *users as f64 > size
@@ -138,7 +143,8 @@ fn round_trips(results: &[&SettingResults]) -> BTreeMap<Driver, f64> {
     results.iter().filter_map(read).collect()
 }
 
-/// Returns the table of what drivers and pools cost, and the extra round trips; empty without comparisons.
+/// Returns the table of what drivers and pools cost, and a sentence about each driver's extra round
+/// trips, as lines of text; empty if neither was measured.
 pub(super) fn text(results: &[&SettingResults], summary: &Summary) -> String {
     let mut text = String::new();
     if !summary.comparisons.is_empty() {
@@ -198,7 +204,8 @@ fn absent() -> String {
     "–".to_owned()
 }
 
-/// Formats a ratio as `0.93±0.02`; from 10 on as `13.4±5.2`, from 100 on as `134±52`.
+/// Formats a ratio, with half of its interval if there is one, as `0.93±0.02`; from 10 on as
+/// `13.4±5.2`, from 100 on as `134±52`.
 fn shown(comparison: &Comparison) -> String {
     let ratio = comparison.ratio;
     let digits = match ratio {
@@ -223,7 +230,8 @@ mod tests {
     use super::*;
     use crate::sweep::tests::step;
 
-    /// Creates repeats of a driver at 4 connections. The machine is half as fast in each further repeat.
+    /// Creates three repeats of a step of `driver` at 4 connections. The machine is half as fast in
+    /// each further repeat.
     fn steps(driver: Driver, throughput_per_s: f64, cpu_ns: f64, extra: f64) -> Vec<Step> {
         let repeat = |repeat: u64| {
             let speed = 0.5_f64.powi(repeat as i32);

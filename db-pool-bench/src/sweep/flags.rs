@@ -101,11 +101,11 @@ pub(crate) struct SweepFlags {
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) app_instances: Option<u64>,
 
-    /// The server.
+    /// Flags of the server under test, its workload and the pool's options.
     #[command(flatten)]
     pub(crate) target: TargetFlags,
 
-    /// Load flags.
+    /// Flags of the load and of each step.
     #[command(flatten)]
     pub(crate) load: LoadFlags,
 
@@ -113,13 +113,14 @@ pub(crate) struct SweepFlags {
     #[command(flatten)]
     pub(crate) sharing: SharingFlags,
 
-    /// Output flags.
+    /// Flags of the output and the report.
     #[command(flatten)]
     pub(crate) output: OutputFlags,
 }
 
 impl SweepFlags {
-    /// Returns every combination of hold time and network delay, the shortest first.
+    /// Returns every combination of hold time and network delay, each once, by mean hold time and
+    /// then by delay, the shortest first.
     pub(crate) fn conditions(&self) -> Vec<Conditions> {
         let (mut holds, mut delays) = (self.hold.clone(), self.network_delay.clone());
         holds.sort_by_key(|hold| hold.mean());

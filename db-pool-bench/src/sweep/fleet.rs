@@ -1,10 +1,10 @@
-//! Connections of several instances of an application: the pool of one instance × the number of instances,
-//! compared with the server's limit. Also the classic formula for pool sizes.
+//! Connections of several instances of an application: the pool of one instance times the number of
+//! instances, compared with the server's limit. Also the classic formula for pool sizes.
 
 use bench_report::{Report, Summary};
 
-/// Returns `max_connections` and the number of reserved connections, as the steps recorded them; `None` if
-/// they did not.
+/// Returns the server's `max_connections` and the number of connections reserved for superusers, as
+/// the first step that has them recorded them; `None` if no step has.
 fn room(report: &Report) -> Option<(f64, f64)> {
     let mut servers = report.steps.iter().filter_map(|step| step.server.as_ref());
     let read = |server: &bench_report::ServerEvidence| {
@@ -17,7 +17,8 @@ fn room(report: &Report) -> Option<(f64, f64)> {
     servers.find_map(read)
 }
 
-/// Writes the connections of `instances` together into `summary`, for each recommendation.
+/// Adds the connections that all `instances` need together to the figures of `summary`, for each
+/// recommendation, and the number that the server has for them. Does nothing without `instances`.
 pub(super) fn figures(report: &Report, instances: Option<u64>, summary: &mut Summary) {
     let Some(instances) = instances else { return };
     for recommendation in summary.recommendations.clone() {
@@ -32,8 +33,8 @@ pub(super) fn figures(report: &Report, instances: Option<u64>, summary: &mut Sum
     }
 }
 
-/// Returns a sentence about the connections of `instances` with a pool of `size` each, compared with those
-/// that the server has.
+/// Returns a sentence about the connections that `instances` with a pool of `size` each need
+/// together, compared with those that the server has.
 pub(super) fn sentence(report: &Report, instances: u64, size: f64) -> String {
     let wanted = size * instances as f64;
     let fleet = format!("{instances} instances × {size} = {wanted} connections");
@@ -53,8 +54,8 @@ pub(super) fn sentence(report: &Report, instances: u64, size: f64) -> String {
     }
 }
 
-/// Returns a sentence with the result of the formula `cores × 2 + spindles`, or with the reason why it cannot
-/// be computed if the server is not on this machine.
+/// Returns a sentence with the result of the formula `cores × 2 + spindles`, with one spindle, or
+/// with the reason why it cannot be computed if the server is not on this machine.
 pub(super) fn classic(report: &Report) -> String {
     let here = report.steps.iter().any(|step| {
         let server = step.server.as_ref();

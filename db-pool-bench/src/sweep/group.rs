@@ -1,5 +1,5 @@
-//! Group of settings that are compared with each other: one driver under one set of conditions, with rising
-//! sizes.
+//! Group of settings that are compared with each other: one driver under one set of conditions,
+//! with ascending sizes.
 
 use bench_report::{Report, Step};
 
@@ -8,19 +8,21 @@ use crate::conditions::Conditions;
 use crate::drivers::Driver;
 use crate::results::SettingResults;
 
-/// One group of a sweep.
+/// Results of the settings of a sweep that have the same driver and conditions.
 #[derive(Debug)]
 pub(super) struct SettingGroup<'a> {
     pub(super) driver: Driver,
     pub(super) conditions: Conditions,
-    /// Name of the group: that of the driver, followed by the conditions if the sweep has several.
+    /// Name of the group in reports: that of the driver, followed by the conditions if the sweep
+    /// has several.
     pub(super) subject: String,
-    /// Results in order of rising size.
+    /// Results in ascending order of size: connections of the pool, or users without a pool.
     pub(super) results: Vec<SettingResults<'a>>,
 }
 
 impl<'a> SettingGroup<'a> {
-    /// Groups the results of `settings`; groups have the order of their first setting.
+    /// Groups the results of `settings` in `report` by driver and conditions; the groups have the
+    /// order of their first setting.
     pub(super) fn all(report: &'a Report, settings: &[PoolSweepSetting]) -> Vec<Self> {
         let crossed = settings
             .iter()
@@ -57,7 +59,8 @@ impl<'a> SettingGroup<'a> {
         groups
     }
 
-    /// Returns the highest mean throughput of any size, in requests per second.
+    /// Returns the highest mean throughput of any size, in requests per second; `None` if no step
+    /// was completed.
     pub(super) fn best_throughput_per_s(&self) -> Option<f64> {
         let each = self
             .results

@@ -1,13 +1,16 @@
-//! Limiting factor of the best setting, as far as the figures of this report show it.
+//! Factor that limits the throughput of the best setting, as far as the figures of this report show
+//! it.
 
 use bench_report::{Environment, Limit, LimitOwner, Operation, Step};
 use pg_evidence::dominant_event;
 
 use crate::results::{SettingResults, carries_its_rate};
 
-/// Used share of the CPU. From this share on, the processors are the limit.
+/// Used share of all cores or of the load generator's threads from which on the processors are the
+/// limit.
 const CPU_BOUND: f64 = 0.9;
-/// Share of the requests in service that wait. From this share on, their wait is the limit.
+/// Share of the requests in service that wait for the same thing, above which this wait is the
+/// limit.
 const WAIT_BOUND: f64 = 0.5;
 const WAITS: [(&str, &str); 4] = [
     ("lock", "locks of other sessions"),
@@ -16,8 +19,9 @@ const WAITS: [(&str, &str); 4] = [
     ("other_wait", "other waits in the server"),
 ];
 
-/// Returns the limit of the throughput of `best`; `None` if the setting completed no step. `open_above` is
-/// true if throughput still rose at the largest setting.
+/// Returns the factor that limits the throughput of `best`; `None` if the setting completed no step
+/// or the number of cores is unknown. `open_above` is true if throughput still rose at the largest
+/// setting.
 pub(super) fn find(
     best: &SettingResults,
     open_above: bool,
@@ -34,9 +38,9 @@ pub(super) fn find(
     })
 }
 
-/// Finds the owner of the limit, with the reason. Checks the arrival rate first, then the processors, because
-/// they explain whatever queues for them, then the waits of sessions, and at last whether larger settings
-/// were tried.
+/// Finds the owner of the limit, with the reason. Checks the arrival rate first, then the
+/// processors, because they explain whatever queues for them, then the waits of sessions, and at
+/// last whether larger settings were tried. `None` if a figure that is always needed is missing.
 fn owner(
     best: &SettingResults,
     open_above: bool,
@@ -101,9 +105,10 @@ fn owner(
     })
 }
 
-/// Returns the wait with the most sessions: its class, its name, and its share of all requests in service.
-/// That number is throughput × service time (Little's law), so sessions that are idle between requests or
-/// wait for the network do not count. `None` if no wait has a share of [`WAIT_BOUND`].
+/// Returns the class of waits with the most sessions: its class, its name, and its share of all
+/// requests in service. That number is throughput × service time (Little's law), so sessions that
+/// are idle between requests or wait for the network do not count. `None` if no share is above
+/// [`WAIT_BOUND`], or sessions were not sampled.
 fn dominant_wait(best: &SettingResults) -> Option<(&'static str, &'static str, f64)> {
     let cpu = best.server("sessions.cpu_mean")?;
     let mean = |class: &str| best.server(&format!("sessions.{class}_mean"));
@@ -163,7 +168,8 @@ mod tests {
         find(&results, open_above, &environment).unwrap()
     }
 
-    /// Sessions show as waiting because no processor is free to run them.
+    /// Verifies that used-up processors are named as the limit even if sessions show as waiting,
+    /// because no processor is free to run them.
     #[test]
     fn processors_that_are_used_up_come_before_what_queues_for_them() {
         let crowded = [

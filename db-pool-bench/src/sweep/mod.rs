@@ -1,5 +1,5 @@
-//! Scenario `sweep`: pool sizes and drivers on one server. Each setting is run several times, in a shuffled
-//! order.
+//! Scenario `sweep`: pool sizes and drivers on one server. Each setting is run several times, in a
+//! random order.
 
 mod carry_over;
 mod cost;
@@ -37,10 +37,10 @@ use crate::drivers::{Driver, round_trips};
 use crate::run_server::{RunServer, scenario_name};
 use crate::workloads::SqlWorkload;
 
-/// Runs a sweep from flags to exit code.
+/// Runs the scenario `sweep` with these flags and returns the exit code.
 ///
 /// # Errors
-/// Fails on wrong usage, without a server, or when the report cannot be written.
+/// Fails on wrong usage, without a server, or if the report cannot be written.
 pub(crate) fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
     let plan = PoolSweepPlan::new(flags)?;
     run_scenario(&plan, &flags.output)
@@ -119,7 +119,8 @@ impl Scenario for PoolSweepPlan<'_> {
 }
 
 impl PoolSweepPlan<'_> {
-    /// Searches for the highest rate of each setting; the settings have a shuffled order.
+    /// Searches for the highest rate of arrivals that each setting carries within the objectives;
+    /// the settings follow in random order. `round_trips` are the extra ones of each driver.
     fn find_rates(
         &self,
         context: &mut ScenarioContext,
@@ -152,8 +153,10 @@ fn add_round_trips(bench: &mut Bench, index: usize, extra: Option<&f64>) {
     }
 }
 
-/// Counts the extra round trips of each driver. A driver whose count fails is absent from the result, and a
-/// warning tells the reason.
+/// Counts the extra round trips of each driver for one request, beyond the one of the statement. A
+/// driver whose count fails is missing, and a warning in the report states the reason; after a
+/// signal all further drivers are missing without one. Fails if the count cannot be started or the
+/// server stops answering.
 fn round_trips(
     context: &mut ScenarioContext,
     plan: &PoolSweepPlan,
@@ -190,7 +193,8 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// Creates a step of one second of `deadpool` with a pool of `size` at `throughput_per_s`.
+    /// Creates a completed step of one second of `deadpool` with a pool of `size`, at this
+    /// throughput in requests per second.
     pub(crate) fn step(size: u64, repeat: u64, throughput_per_s: f64) -> Step {
         let load = LoadPlan::Closed {
             users: 16,

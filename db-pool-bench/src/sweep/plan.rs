@@ -1,4 +1,4 @@
-//! Plan of a sweep, made before the server is contacted.
+//! Plan of the scenario `sweep`, made before the server is contacted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,10 +16,11 @@ use crate::load_sharing::{LoadSharing, PlannedRun};
 use crate::run_server::scenario_name;
 use crate::workloads::WorkloadSelection;
 
-/// Smallest bound on requests in flight in an open loop. It is large enough that waits for a connection show
-/// as checkout time and not as backlog.
+/// Smallest limit on requests in flight in an open loop. It is large enough that waits for a
+/// connection show as checkout time and not as backlog.
 const FEWEST_IN_FLIGHT: u64 = 1_024;
-/// Number of requests in flight for each connection of a large pool.
+/// Number of requests in flight for each connection of a pool, if that is more than
+/// [`FEWEST_IN_FLIGHT`] in all.
 const IN_FLIGHT_PER_CONNECTION: u64 = 8;
 /// Error message for `--app-instances` together with a search for a rate.
 const NO_SIZE_FOUND: &str = "\
@@ -27,7 +28,7 @@ const NO_SIZE_FOUND: &str = "\
 for each size and recommends none; sweep without --find-rate first, then search with --pool-sizes of \
 the size found";
 
-/// One setting of a sweep.
+/// One setting of a sweep, tested in one step for each repeat.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PoolSweepSetting {
     /// Driver under test.
@@ -39,7 +40,8 @@ pub(crate) struct PoolSweepSetting {
 }
 
 impl PoolSweepSetting {
-    /// Returns the name shown to people.
+    /// Returns the name of the setting in reports, such as `sqlx, pool of 8`, followed by its
+    /// conditions unless they are the default.
     pub(crate) fn name(self) -> String {
         let Self {
             driver,
@@ -58,8 +60,8 @@ impl PoolSweepSetting {
         }
     }
 
-    /// Returns the largest number of requests in flight in an open loop. Without a pool it is the number of
-    /// connections, because a request cannot wait for one.
+    /// Returns the largest number of requests in flight in an open loop. Without a pool it is the
+    /// number of connections, because a request cannot wait for one.
     fn in_flight_cap(self) -> u64 {
         if self.driver.is_pooled() {
             in_flight_cap(self.size)
@@ -68,7 +70,8 @@ impl PoolSweepSetting {
         }
     }
 
-    /// Returns the conditions of the setting as parameters of a step.
+    /// Returns the conditions of the setting as parameters of a step: `hold` and `network_delay`,
+    /// each as text.
     pub(super) fn condition_parameters(self) -> [(&'static str, String); 2] {
         let delay = humantime::format_duration(self.conditions.network_delay);
         [
@@ -77,7 +80,7 @@ impl PoolSweepSetting {
         ]
     }
 
-    /// Returns the variant that a step tests.
+    /// Returns the variant that the steps of this setting test.
     pub(crate) fn variant(self) -> Variant {
         Variant {
             driver: self.driver,
@@ -87,26 +90,27 @@ impl PoolSweepSetting {
     }
 }
 
-/// Plan of a sweep: settings, workload and seed.
+/// Plan of a sweep: settings, workload, seed and sharing of the load.
 #[derive(Debug)]
 pub(crate) struct PoolSweepPlan<'a> {
-    /// Flags of the command.
+    /// Flags of the command `sweep`.
     pub(crate) flags: &'a SweepFlags,
-    /// Settings, each once: in order of conditions, then driver, then rising size.
+    /// Settings, each once: in order of conditions, then driver, then ascending size.
     pub(crate) settings: Vec<PoolSweepSetting>,
     /// Workload that the requests execute.
     pub(crate) selection: WorkloadSelection,
-    /// Seed of everything random.
+    /// Seed of everything random: the order of steps and the requests.
     pub(crate) seed: u64,
     /// Sharing of the load among processes and hosts.
     pub(crate) sharing: LoadSharing,
 }
 
 impl<'a> PoolSweepPlan<'a> {
-    /// Makes the plan that `flags` describe.
+    /// Creates the plan that `flags` describe, with a random seed unless they set one.
     ///
     /// # Errors
-    /// Fails with a [`bench_cli::UsageError`] if flags contradict each other, or if a script has an error.
+    /// Fails with a [`bench_cli::UsageError`] if flags contradict each other or have no effect, if
+    /// the load cannot be shared, or if a script has an error.
     pub(crate) fn new(flags: &'a SweepFlags) -> anyhow::Result<Self> {
         let mut drivers = flags.driver.clone();
         drivers.sort_unstable();
@@ -139,7 +143,8 @@ impl<'a> PoolSweepPlan<'a> {
         Ok(plan)
     }
 
-    /// Checks that the smallest setting has a connection and a user for each process that makes the load.
+    /// Checks that the smallest setting has a connection and a user for each process that makes the
+    /// load. Fails with a remedy if not.
     fn check_shares(&self) -> Result<(), UsageError> {
         let sizes = self.flags.pool_sizes.0.iter().copied();
         let loads = self.settings.iter().map(|setting| self.load(*setting));
@@ -150,7 +155,8 @@ impl<'a> PoolSweepPlan<'a> {
         )
     }
 
-    /// Plans all steps in order, with the start of each if several hosts make the load.
+    /// Plans all steps in random order, with the start of each if several hosts make the load.
+    /// Equal seeds give the same order.
     pub(crate) fn planned(&self) -> PlannedRun {
         let order = shuffled_steps(self.settings.len(), self.repeats(), self.seed);
         let steps = order.into_iter().map(|planned| {
@@ -160,7 +166,7 @@ impl<'a> PoolSweepPlan<'a> {
         self.sharing.planned(steps.collect())
     }
 
-    /// Returns the drivers, each once, in the order of [`PoolSweepPlan::settings`].
+    /// Returns the drivers, each once, in ascending order.
     pub(crate) fn drivers(&self) -> Vec<Driver> {
         let mut drivers: Vec<Driver> = self.settings.iter().map(|s| s.driver).collect();
         drivers.sort_unstable();
@@ -168,7 +174,7 @@ impl<'a> PoolSweepPlan<'a> {
         drivers
     }
 
-    /// Returns the number of connections of the largest setting.
+    /// Returns the number of connections, or of users without a pool, of the largest setting.
     pub(crate) fn largest(&self) -> u64 {
         self.flags.pool_sizes.largest()
     }
@@ -178,13 +184,13 @@ impl<'a> PoolSweepPlan<'a> {
         self.flags.load.step.repeats(DEFAULTS)
     }
 
-    /// Returns the planned length of all steps together.
+    /// Returns the planned length of all steps together, warm-ups included.
     pub(crate) fn total(&self) -> Duration {
         let step = self.flags.load.step.warmup(DEFAULTS) + self.flags.load.step.measure(DEFAULTS);
         step * (self.settings.len() as u32).saturating_mul(self.repeats() as u32)
     }
 
-    /// Returns the plan of one step.
+    /// Returns the plan of the step for a setting and a repeat.
     pub(crate) fn step(&self, planned: PlannedStep) -> StepPlan {
         let setting = self.settings[planned.setting];
         let settings = self.settings.len() as u64;
@@ -196,7 +202,8 @@ impl<'a> PoolSweepPlan<'a> {
         step
     }
 
-    /// Returns the plan of the step that a search for a rate wants to run next.
+    /// Returns the plan of the next step of a search for a rate, at the rate and of the length that
+    /// `step` requires.
     pub(crate) fn step_at(&self, setting: PoolSweepSetting, step: RateStep) -> StepPlan {
         let load = LoadPlan::Open {
             rate_per_s: step.rate_per_s,
@@ -208,7 +215,8 @@ impl<'a> PoolSweepPlan<'a> {
         step.shape(self.step_with(setting, &name, &load, seed))
     }
 
-    /// Returns the plan of a step under `setting` with `load`.
+    /// Returns the plan of a step named `name` under `setting` with `load`; `seed` determines its
+    /// random choices.
     fn step_with(
         &self,
         setting: PoolSweepSetting,
@@ -258,7 +266,7 @@ impl<'a> PoolSweepPlan<'a> {
         load.load(2 * self.largest(), setting.in_flight_cap())
     }
 
-    /// Returns these settings as entries of the report's `config`.
+    /// Returns the settings of the scenario as entries of the report's `config`.
     pub(crate) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let mut drivers = BTreeMap::new();
@@ -293,7 +301,8 @@ impl<'a> PoolSweepPlan<'a> {
     }
 }
 
-/// Returns the largest number of requests in flight in an open loop on a pool of `size`.
+/// Returns the largest number of requests in flight in an open loop on a pool of `size`
+/// connections.
 pub(crate) fn in_flight_cap(size: u64) -> u64 {
     FEWEST_IN_FLIGHT.max(IN_FLIGHT_PER_CONNECTION * size)
 }

@@ -1,4 +1,4 @@
-//! Universal Scalability Law fitted to a sweep.
+//! Universal Scalability Law, fitted to the throughputs of a sweep.
 
 use super::usl::{self, Usl, UslError};
 use bench_cli::table;
@@ -6,10 +6,10 @@ use bench_report::Summary;
 
 use super::SettingGroup;
 
-/// Fits the law to the throughput of every repeat at every size.
+/// Fits the law to the throughput of every completed repeat at every size of `group`.
 ///
 /// # Errors
-/// Fails if the points allow no fit.
+/// Fails if there are too few sizes, or the law does not describe the throughputs.
 fn fit(group: &SettingGroup) -> Result<Usl, UslError> {
     let points: Vec<(f64, f64)> = group
         .results
@@ -23,7 +23,8 @@ fn fit(group: &SettingGroup) -> Result<Usl, UslError> {
     usl::fit(&points)
 }
 
-/// Writes the parameters of the fitted law into `summary`, under the group's name.
+/// Adds the parameters of the fitted law to the figures of `summary`, under the group's name; none
+/// if there is no fit.
 pub(super) fn figures(group: &SettingGroup, summary: &mut Summary) {
     let Ok(law) = fit(group) else { return };
     let subject = &group.subject;
@@ -36,7 +37,7 @@ pub(super) fn figures(group: &SettingGroup, summary: &mut Summary) {
     }
 }
 
-/// Returns a sentence about the fitted law, or about the reason why there is none.
+/// Returns a clause about the fitted law of `group`, or about the reason why there is none.
 pub(super) fn sentence(group: &SettingGroup) -> String {
     let law = match fit(group) {
         Ok(law) => law,

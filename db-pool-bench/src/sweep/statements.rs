@@ -1,4 +1,4 @@
-//! Table of the single statements of transactions, at the recommended settings.
+//! Table of the single statements of transactions, at the recommended settings of a sweep.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,14 +7,14 @@ use bench_cli::table::{self, Table};
 use bench_report::histogram::{Recording, recording};
 use bench_report::{Recommendation, Report};
 
-/// Totals of one statement over several steps.
+/// Totals of one statement over several steps: its call times and its number of failures.
 struct StatementTotals {
     call: Recording,
     failed: u64,
 }
 
-/// Returns a table of statements for each recommended setting; empty if every operation is a single
-/// statement.
+/// Returns a table of statements for each recommended setting, as lines of text; empty if every
+/// operation is a single statement.
 pub(super) fn render(report: &Report) -> String {
     let mut text = String::new();
     for recommendation in &report.summary.recommendations {
@@ -52,7 +52,8 @@ fn table(statements: &BTreeMap<&str, StatementTotals>) -> Table {
     rows
 }
 
-/// Splits a statement's name into script and line number, by which the table is sorted.
+/// Splits a statement's name, `SCRIPT:LINE …`, into script and line number, by which the table is
+/// sorted. Without a line number that is the largest `u32`.
 fn place(name: &str) -> (&str, u32) {
     let (script, rest) = name.split_once(':').unwrap_or((name, ""));
     let line = rest.split_once(' ').map_or(rest, |(line, _)| line);

@@ -1,12 +1,13 @@
-//! Conclusions of a sweep from the report's own data.
+//! Conclusions of a sweep from the data in its report.
 
 use bench_report::{Report, Summary};
 
 use super::{PoolSweepPlan, SettingGroup, carry_over, cost, fleet, limit, scalability};
 use crate::recommendation::{headline, recommend};
 
-/// Returns the conclusions of a sweep: a recommendation for each driver under each set of conditions, the
-/// scalability, and the limit of the best setting.
+/// Returns the conclusions of a sweep: a recommendation for each driver under each set of
+/// conditions, the scalability, the cost of drivers, the predictions for other conditions, and the
+/// limit of the setting with the highest throughput.
 pub(super) fn summarize(report: &Report, plan: &PoolSweepPlan) -> Summary {
     let mut summary = Summary::default();
     let groups = SettingGroup::all(report, &plan.settings);
@@ -49,7 +50,7 @@ mod tests {
         summarize(&report(steps), &PoolSweepPlan::new(&flags).unwrap())
     }
 
-    /// Creates three repeats of each size; throughput stops rising at 4.
+    /// Creates three repeats of each size 1, 2, 4 and 8; throughput stops rising at 4.
     fn knee_at_four() -> Vec<bench_report::Step> {
         let levels = [(1, 100.0), (2, 200.0), (4, 400.0), (8, 402.0)];
         (0..3)

@@ -1,4 +1,4 @@
-//! Text of a sweep's result.
+//! Text of the result of `sweep` for the terminal.
 
 use std::fmt::Write as _;
 
@@ -12,8 +12,8 @@ use crate::text::{
     time_sentence,
 };
 
-/// Returns tables of 80 columns with the figures of each setting, then the recommendations with their
-/// reasons.
+/// Returns tables of at most 80 columns with the figures of each setting, then the recommendations
+/// with their reasons, ending with a line break.
 pub(super) fn render(report: &Report, plan: &PoolSweepPlan) -> String {
     if report.steps.is_empty() {
         return "Nothing was measured.\n".to_owned();

@@ -1,5 +1,5 @@
-//! Universal Scalability Law: how throughput X rises with the number N of clients, and whether it
-//! falls again.
+//! Universal Scalability Law: at what rate throughput X rises with the number N of clients, and
+//! whether it falls again.
 //!
 //! X(N) = λN ÷ (1 + σ(N − 1) + κN(N − 1)), with λ the throughput of one client, σ the serial share
 //! (contention), and κ the cost of keeping pairs of clients coherent.
@@ -9,32 +9,33 @@
 
 use std::collections::BTreeSet;
 
-/// Smallest number of different N to which three parameters can be fitted; with fewer they would
-/// describe noise.
+/// Smallest number of different values of N to which three parameters can be fitted; with fewer
+/// they would describe noise.
 const LEAST_POINTS: usize = 5;
-/// Smallest share of the throughput's variance that the law must explain to fit.
+/// Smallest share of the throughput's variance that the law must explain to be accepted.
 const LEAST_R_SQUARED: f64 = 0.9;
 
-/// Universal Scalability Law, fitted to points.
+/// Universal Scalability Law, fitted to points of number of clients and throughput.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Usl {
     /// λ, the throughput of one client, above zero, in the unit of the points.
     pub(super) lambda: f64,
-    /// σ, contention, from 0 to below 1.
+    /// σ, contention: the share of work that is serial, from 0 to below 1.
     pub(super) sigma: f64,
-    /// κ, coherence, 0 or above.
+    /// κ, coherence: the cost of keeping each pair of clients coherent, as a share of the work of
+    /// one; 0 or above.
     pub(super) kappa: f64,
-    /// Share of the throughput's variance that the law explains.
+    /// R²: share of the throughput's variance that the law explains, at most 1.
     pub(super) r_squared: f64,
 }
 
 /// Reason for which no law could be fitted.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub(super) enum UslError {
-    /// There are too few different N.
+    /// There are too few different values of N.
     #[error("{found} different load{were} measured; fitting the scalability law takes {needed}", were = if *found == 1 { " was" } else { "s were" })]
     TooFewPoints {
-        /// Number of different N.
+        /// Number of different values of N in the points.
         found: usize,
         /// Number of different values of N that a fit needs.
         needed: usize,
@@ -42,18 +43,18 @@ pub(super) enum UslError {
     /// A load is below 1, a throughput is not above 0, or a value is not finite.
     #[error("point {index} (load {load}, throughput {throughput}) cannot be fitted")]
     InvalidPoint {
-        /// Position of the point, from 0.
+        /// Index of the point, from 0.
         index: usize,
-        /// Load N of the point.
+        /// Number of clients N of the point.
         load: f64,
         /// Throughput X of the point.
         throughput: f64,
     },
-    /// The best fit explains too little of the measurements.
+    /// The best fit explains too little of the throughput's variance.
     #[error("the scalability law does not describe these points (R² = {r_squared:.2})")]
     DoesNotFit {
-        /// Share of the variance that the law explains; below zero if the mean would be a better
-        /// fit.
+        /// R²: share of the variance that the best fit explains; below zero if the mean alone would
+        /// be a better fit, and 0 if there is no fit at all.
         r_squared: f64,
     },
 }
@@ -68,7 +69,8 @@ impl Usl {
         (self.kappa > 0.0 && peak.is_finite()).then_some(peak)
     }
 
-    /// Returns the throughput X(N), in the unit of the points; N from 1.
+    /// Returns the throughput X(N) that the law predicts, in the unit of the points, for N of 1 or
+    /// more.
     pub(super) fn throughput_at(&self, n: f64) -> f64 {
         let beyond_first = n - 1.0;
         self.lambda * n / (1.0 + self.sigma * beyond_first + self.kappa * n * beyond_first)
@@ -76,8 +78,8 @@ impl Usl {
 }
 
 /// Fits the law to points (N, X) with at least five different N, by least squares of the relative
-/// error. A fit with R² below 0.9 is refused; of 1,000 sets of random points, 35 pass with five
-/// points, 2 with eight.
+/// error. Fails if a point is invalid, if there are too few N, or if R² is below 0.9; of 1,000 sets
+/// of random points, 35 pass with five points, 2 with eight.
 ///
 /// With a = 1/λ, b = σ/λ and c = κ/λ the law is N/X = a + b(N − 1) + cN(N − 1), which is linear.
 /// Each point is weighted by X/N, so that its residual is the relative error of the throughput, in
@@ -140,7 +142,8 @@ fn check(points: &[(f64, f64)]) -> Result<(), UslError> {
     Ok(())
 }
 
-/// Returns the terms of a point, weighted by X/N. Their weighted sum should be 1.
+/// Returns the three terms of a point in the linear form of the law, weighted by X/N. Multiplied by
+/// the law's weights, they add up to 1 for a point on the curve.
 fn terms(&(n, x): &(f64, f64)) -> [f64; 3] {
     [x / n, x / n * (n - 1.0), x * (n - 1.0)]
 }
@@ -157,7 +160,8 @@ fn relative_error(points: &[(f64, f64)], weights: &[f64; 3]) -> f64 {
 }
 
 /// Returns the weights of the active terms (0 for the others) with the smallest relative error, by
-/// Gram–Schmidt. Forming the normal equations would square the condition number.
+/// Gram–Schmidt. Forming the normal equations would square the condition number. `None` if the
+/// points do not determine them.
 fn least_squares(points: &[(f64, f64)], active: [bool; 3]) -> Option<[f64; 3]> {
     let dot = |u: &[f64], v: &[f64]| u.iter().zip(v).map(|(u, v)| u * v).sum::<f64>();
     let columns: Vec<usize> = (0..3).filter(|&term| active[term]).collect();
@@ -197,8 +201,8 @@ fn least_squares(points: &[(f64, f64)], active: [bool; 3]) -> Option<[f64; 3]> {
         .then_some(weights)
 }
 
-/// Calculates R² of the throughput itself; 0 if it does not vary, because there is then nothing to
-/// explain.
+/// Calculates R² of the throughput itself; 0 if the throughput does not vary, because there is then
+/// nothing to explain. Below 0 if the law is worse than the mean.
 fn explained(points: &[(f64, f64)], usl: &Usl) -> f64 {
     let mean = points.iter().map(|(_, x)| x).sum::<f64>() / points.len() as f64;
     let total: f64 = points.iter().map(|(_, x)| (x - mean).powi(2)).sum();
@@ -286,7 +290,7 @@ mod tests {
         assert_eq!(fit(&LOADS.map(|n| (n, 10.0 * n))).unwrap().peak(), None);
     }
 
-    /// Three parameters can fit five random points now and then, but hardly ever eight.
+    /// Verifies that three parameters fit five random points now and then, but hardly ever eight.
     #[test]
     fn random_points_are_said_not_to_fit() {
         for (count, at_most) in [(5, 100), (6, 40), (8, 6)] {

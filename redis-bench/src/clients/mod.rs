@@ -38,7 +38,7 @@ pub(crate) enum ClientKind {
 }
 
 impl ClientKind {
-    /// Returns the name on the command line and in reports.
+    /// Returns the name of the way to connect, as on the command line and in reports.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pooled => "pooled",

@@ -1,5 +1,6 @@
-//! Polls of the server within a step: highest values of gauges, times in which it saved data, and its
-//! response time. A poll is a minimal query, so it waits only if the server's main thread is busy or stopped.
+//! Polls of the Redis server within a step: highest values of gauges, periods in which it saved
+//! data, and its response time. A poll is a minimal query, so it waits only if the server's main
+//! thread is busy or stopped.
 
 use std::time::Instant;
 
@@ -9,22 +10,25 @@ use redis::{Connection, RedisResult};
 
 use crate::info::Info;
 
-/// Gauges of `INFO` that are polled, each with the figure that tells its highest value.
+/// Gauges of `INFO` that are polled, each with the name of the figure that contains its highest
+/// value.
 const MOST: [(&str, &str); 3] = [
     ("connected_clients", "connected_clients_max"),
     ("blocked_clients", "blocked_clients_max"),
     ("client_recent_max_output_buffer", "output_buffer_max_bytes"),
 ];
-/// Gauges that are 1 while a child process saves data, each with the purpose of the child.
+/// Gauges of `INFO` that are 1 while a child process saves data, each with the purpose of the
+/// child.
 const SAVING: [(&str, &str); 3] = [
     ("rdb_bgsave_in_progress", "snapshot"),
     ("aof_rewrite_in_progress", "rewrite of the append-only file"),
     ("module_fork_in_progress", "a module's child"),
 ];
-/// Largest number of periods of saving that are stored.
+/// Largest number of saving periods that are stored for a step; later ones are dropped.
 const MAX_SAVE_PERIODS: usize = 100;
 
-/// Period in which a child process saved data, from the first poll that saw the process to the last.
+/// Period in which a child process of the server saved data: from the first poll that saw the
+/// process to the last, in nanoseconds of the monotonic clock.
 #[derive(Debug)]
 struct SavePeriod {
     what: &'static str,
@@ -38,14 +42,16 @@ pub(super) struct StepPolls {
     /// Number of `INFO` commands that the polls sent.
     asked: u64,
     count: u64,
-    /// Number of polls that saw a child process saving data; absent if the server does not tell.
+    /// Number of polls that saw a child process saving data; `None` if the server does not report
+    /// it.
     saving: Option<u64>,
     savings: Vec<SavePeriod>,
     /// True if the last poll saw a child process saving data.
     saved_just_now: bool,
-    /// Highest value of each gauge in [`MOST`], in that order.
+    /// Highest value of each gauge in [`MOST`], in that order; `None` if the server does not have
+    /// it.
     most: [Option<f64>; MOST.len()],
-    /// Times that the server took to answer, in nanoseconds.
+    /// Response times of the first `INFO` of each poll, in nanoseconds.
     answers: ResponseTimes,
 }
 
@@ -67,15 +73,15 @@ impl ResponseTimes {
 }
 
 impl StepPolls {
-    /// Returns the number of `INFO` commands that the polls sent.
+    /// Returns the number of `INFO` commands that the polls sent, answered or not.
     pub(super) fn asked(&self) -> u64 {
         self.asked
     }
 
-    /// Polls the server now.
+    /// Polls the server now, with two `INFO` commands, and adds the answers.
     ///
     /// # Errors
-    /// Fails if the server does not answer.
+    /// Fails if the server does not answer; a response time may have been added then.
     pub(super) fn poll(&mut self, connection: &mut Connection) -> RedisResult<()> {
         self.asked += 2;
         let began = Instant::now();
@@ -86,8 +92,8 @@ impl StepPolls {
         Ok(())
     }
 
-    /// Adds answers to `INFO` that were received at `at_ns`: the section about clients, and the section about
-    /// persistence.
+    /// Adds the answers of one poll to `INFO`: the section about clients, and the section about
+    /// persistence. They were received at `at_ns`, in nanoseconds of the monotonic clock.
     pub(super) fn add(&mut self, clients: &Info, persistence: &Info, at_ns: u64) {
         self.count += 1;
         let gauge =
@@ -125,7 +131,8 @@ impl StepPolls {
         }
     }
 
-    /// Adds the figures and the table of saving periods to `evidence`.
+    /// Adds the figures of the polls, and the table of saving periods if there are any, to
+    /// `evidence`.
     pub(super) fn add_to(&self, evidence: &mut ServerEvidence) {
         for (most, (_, figure)) in self.most.iter().zip(MOST) {
             if let Some(most) = most {

@@ -1,4 +1,4 @@
-//! Process of the server, if it runs on this machine and is visible from here.
+//! Process of the Redis server, if it runs on this machine and is visible from this process.
 
 use host_metrics::Masking;
 use host_metrics::source::process::{ProcessDirectory, ProcessStatus};
@@ -8,30 +8,31 @@ use crate::info::Info;
 /// Figures of the kernel about the server's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ServerProcess {
-    /// Time for which the main thread was ready to run but had no CPU, in nanoseconds, since the process
-    /// started.
+    /// Time since the process started in which the main thread was ready to run but had no CPU, in
+    /// nanoseconds; `None` if the kernel does not report it.
     pub(super) ready_ns: Option<u64>,
-    /// Memory of the process that is in swap, in bytes.
+    /// Memory of the process that is in swap, in bytes; `None` if the kernel does not report it.
     pub(super) swap_bytes: Option<u64>,
-    /// Cores that the main thread may use.
+    /// Cores that the main thread may use; `None` if the kernel does not report them.
     pub(super) cores: Option<Cores>,
 }
 
-/// Cores that a thread may use (its affinity).
+/// Numbers of cores that threads may use (their affinity).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cores {
     /// Number of cores that the server's thread may use.
     pub(super) allowed: usize,
-    /// Number of cores that the server's thread or this program may use.
+    /// Number of cores that the server's thread or this program may use, each core counted once.
     pub(super) either: usize,
 }
 
-/// Reads the process of the server that answered `info`. The answer has a process id, which may be that of
-/// another process here if the server is elsewhere. A server writes its port into its process title, so the
-/// process counts only if its title has the port of `info`.
+/// Reads the figures of the server's process; `info` is the server's answer. The process id in that
+/// answer may be that of another process on this machine if the server is elsewhere. A server
+/// writes its port into its process title, so the process counts only if its title contains the
+/// port in `info`.
 ///
 /// # Errors
-/// Fails if the process cannot be seen from here.
+/// Fails with a sentence if no such process is visible on this machine.
 pub(super) fn read(info: &Info) -> Result<ServerProcess, String> {
     let hidden = || "the server's process cannot be seen from here".to_owned();
     let pid = info.number("process_id").ok_or_else(hidden)? as u32;
@@ -49,12 +50,13 @@ pub(super) fn read(info: &Info) -> Result<ServerProcess, String> {
     })
 }
 
-/// Returns true if a word of the title ends with the port, as `127.0.0.1:6379` does.
+/// Returns true if `word` ends with a colon and `port`, as `127.0.0.1:6379` does for `6379`.
 fn names_port(word: &str, port: &str) -> bool {
     word.rsplit_once(':').is_some_and(|(_, last)| last == port)
 }
 
 /// Counts the cores that the server may use, and those that the server or this program may use.
+/// `None` if either affinity is unknown.
 fn cores(server: &ProcessStatus, own: &ProcessStatus) -> Option<Cores> {
     let (server, own) = (server.allowed_cpus.as_ref()?, own.allowed_cpus.as_ref()?);
     Some(Cores {

@@ -1,5 +1,6 @@
-//! Reading of the server at the beginning or the end of a step. Only `INFO` must be answered. Other parts
-//! that cannot be read are listed as unavailable with the reason.
+//! Reading of the server at the beginning or the end of a step. Without an answer to `INFO` there
+//! is no reading. Other parts that cannot be read are listed in the evidence as unavailable, with
+//! the reason.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -15,22 +16,23 @@ use super::{commands, counters, settings};
 use crate::failure;
 use crate::info::Info;
 
-/// Value that was read, or the reason why it could not be read.
+/// Value that was read, or the reason why it could not be read, as a sentence.
 type ReadResult<T> = Result<T, String>;
 
-/// Reading of the server at the beginning or the end of a step.
+/// Everything that is read of the server at the beginning or the end of a step.
 pub(super) struct ServerReading {
     at: Instant,
     pub(super) info: Info,
     histograms: ReadResult<Histograms>,
     clients: ReadResult<Vec<ClientEntry>>,
     process: ReadResult<ServerProcess>,
-    /// Slow log: at the beginning the number of the newest entry, at the end the entries added since then.
+    /// Slow log: at the beginning of a step the number of the newest entry, at the end the entries
+    /// added since then.
     slow: ReadResult<SlowLog>,
     settings: ReadResult<BTreeMap<String, String>>,
 }
 
-/// What was read of the slow log.
+/// Part of the slow log that a reading contains.
 enum SlowLog {
     Newest(Option<u64>),
     Since(Option<u64>, Vec<SlowCall>),
@@ -41,8 +43,8 @@ fn or_reason<T>(read: RedisResult<T>) -> ReadResult<T> {
 }
 
 impl ServerReading {
-    /// Reads the server before a step. `INFO` is the last command, so that the other commands are not counted
-    /// in the step.
+    /// Reads the server before a step. `INFO` is the last command, so that the other commands are
+    /// not counted in the step.
     ///
     /// # Errors
     /// Fails if the server does not answer `INFO`.
@@ -64,7 +66,8 @@ impl ServerReading {
         })
     }
 
-    /// Reads the server after a step, whose first reading is `began`. `INFO` is the first command.
+    /// Reads the server after a step; `began` is the reading before it. `INFO` is the first
+    /// command, so that the other commands are not counted in the step.
     ///
     /// # Errors
     /// Fails if the server does not answer `INFO`.
@@ -90,8 +93,9 @@ impl ServerReading {
     }
 }
 
-/// Returns the evidence of a step from its two readings. `load` names the commands of the load. `polls` is
-/// the number of `INFO` calls that this program made.
+/// Returns the evidence of a step from the readings before and after it. `load` contains the
+/// commands of the load in lower case or capitals. `polls` is the number of `INFO` calls that this
+/// program made.
 pub(super) fn between(
     before: &ServerReading,
     after: &ServerReading,
@@ -148,7 +152,8 @@ fn table(evidence: &mut ServerEvidence, name: &str, rows: Vec<bench_report::Evid
     }
 }
 
-/// Returns both readings of `what`. If one is missing, adds the reason to the evidence and returns `None`.
+/// Returns the values of the readings before and after the step, in that order. If one is missing,
+/// adds the reason to `evidence` under the name `what` and returns `None`.
 fn both<'a, T>(
     evidence: &mut ServerEvidence,
     what: &str,

@@ -1,4 +1,4 @@
-//! Settings of the server that affect the cost of a step.
+//! Settings of the Redis server that affect the cost of a step.
 
 use std::collections::BTreeMap;
 
@@ -20,10 +20,11 @@ const NAMES: [&str; 11] = [
     "lazyfree-lazy-eviction",
 ];
 
-/// Reads the settings by name. Settings that the server does not know are left out.
+/// Reads the settings in [`NAMES`], with their values as text. Settings that the server does not
+/// know are left out.
 ///
 /// # Errors
-/// Returns the error of the server. Many hosted servers refuse `CONFIG`.
+/// Fails with the error of the server. Many hosted servers refuse `CONFIG`.
 pub(super) fn read(connection: &mut Connection) -> RedisResult<BTreeMap<String, String>> {
     let mut settings = BTreeMap::new();
     for name in NAMES {

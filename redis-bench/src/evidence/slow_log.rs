@@ -1,13 +1,14 @@
-//! Calls in the server's `SLOWLOG`, which took longer than the server's own threshold. Entries are numbered,
-//! so the entries of a step can be told from older ones without a reset. Only the command, the number of its
-//! arguments and its duration are stored, never the arguments.
+//! Calls in the Redis server's `SLOWLOG`, which took longer than the server's own threshold.
+//! Entries are numbered, so the entries of a step can be distinguished from older ones without a
+//! reset. Only the command, the number of its arguments and its duration are stored, never the
+//! arguments.
 
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
 use redis::{Connection, FromRedisValue as _, RedisResult, Value};
 
-/// Largest number of entries that are read: as many as the server keeps by default.
+/// Largest number of entries that are read, which is the number that the server keeps by default.
 const ENTRIES: usize = 128;
 /// Commands that have subcommands: the second word is part of the command's name.
 const CONTAINERS: [&str; 16] = [
@@ -15,7 +16,8 @@ const CONTAINERS: [&str; 16] = [
     "module", "object", "pubsub", "script", "slowlog", "xgroup", "xinfo",
 ];
 
-/// Call in the slow log.
+/// Entry of the slow log: its number, the duration in microseconds, the command, and the number of
+/// arguments.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct SlowCall {
     id: u64,
@@ -24,18 +26,19 @@ pub(super) struct SlowCall {
     arguments: usize,
 }
 
-/// Reads the number of the newest entry; `None` if the slow log is empty.
+/// Reads the number of the newest entry of the slow log; `None` if it is empty.
 ///
 /// # Errors
-/// Returns the error of the server.
+/// Fails with the error of the server.
 pub(super) fn newest(connection: &mut Connection) -> RedisResult<Option<u64>> {
     Ok(get(connection, 1)?.first().map(|call| call.id))
 }
 
-/// Reads the entries that were added after the one numbered `last`, newest first.
+/// Reads the entries of the slow log with a number above `last`, newest first; all entries for
+/// `None`. At most 128 entries are read.
 ///
 /// # Errors
-/// Returns the error of the server.
+/// Fails with the error of the server.
 pub(super) fn since(connection: &mut Connection, last: Option<u64>) -> RedisResult<Vec<SlowCall>> {
     let mut calls = get(connection, ENTRIES)?;
     calls.retain(|call| last.is_none_or(|last| call.id > last));
@@ -76,8 +79,9 @@ fn entry(value: Value) -> Option<SlowCall> {
     })
 }
 
-/// Returns the number of entries that were added after `last`, also those that newer entries have already
-/// displaced.
+/// Returns the number of entries that were added after the entry `last`, including those that newer
+/// entries have displaced. `calls` are the read entries, newest first. Without `last`, only the
+/// read entries are counted.
 pub(super) fn entered(last: Option<u64>, calls: &[SlowCall]) -> u64 {
     match (last, calls.first()) {
         (_, None) => 0,
@@ -86,7 +90,7 @@ pub(super) fn entered(last: Option<u64>, calls: &[SlowCall]) -> u64 {
     }
 }
 
-/// Returns a row for each command; the one with the longest call comes first.
+/// Returns a row for each command with its calls, sorted by the longest call, longest first.
 pub(super) fn rows(calls: &[SlowCall]) -> Vec<EvidenceRow> {
     let mut commands: BTreeMap<&str, Vec<&SlowCall>> = BTreeMap::new();
     for call in calls {

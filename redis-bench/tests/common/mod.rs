@@ -1,4 +1,4 @@
-//! Common parts of the tests: servers, the program, and its report.
+//! Helpers of the tests: servers, the program, and its report.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -46,7 +46,8 @@ pub(crate) fn bench(place: &TestDirectory, args: &[&str]) -> Command {
     place.command(env!("CARGO_BIN_EXE_redis-bench"), args)
 }
 
-/// Reads the report of a run with `--run-dir run`.
+/// Reads the report of `scenario` that a run with `--run-dir run` wrote in `place`. Panics if there
+/// is none.
 pub(crate) fn report(place: &TestDirectory, scenario: &str) -> Report {
     place.report(format!("run/redis-bench.{scenario}.json"))
 }

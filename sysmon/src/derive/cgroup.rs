@@ -1,4 +1,4 @@
-//! Use of control groups, absolute and as shares of their limits.
+//! Figures of control groups from their counters, absolute and as shares of their limits.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::pressure_baselines::PressureBaselines;
 use crate::figure::{Figures, at_most};
 use crate::metric::{cgroup as metric, pressure, put_gauges, put_rates};
 
-/// Last readings of each control group, by the group's name.
+/// Last readings of each control group, by the group's name, from which rates are computed.
 #[derive(Debug)]
 pub(super) struct CgroupDerivation {
     tick_ns: u64,
@@ -29,8 +29,9 @@ struct CgroupBaselines {
 }
 
 impl CgroupDerivation {
-    /// Creates a derivation without readings. For groups without a quota, the host's `cores` are
-    /// the limit.
+    /// Creates a derivation without readings. `tick_ns` is the kernel's clock tick, and
+    /// `least_window_ns` the shortest window of rates of CPU time. For groups without a quota, the
+    /// host's `cores` are the limit.
     pub(super) fn new(tick_ns: u64, cores: Option<u64>, least_window_ns: u64) -> Self {
         Self {
             tick_ns,

@@ -1,4 +1,4 @@
-//! Shares of CPU time by state, and rates of the scheduler.
+//! Shares of CPU time by state, and rates of the scheduler, from the kernel's counters.
 
 use host_metrics::rate_window::FigureValue;
 use host_metrics::source::cpu::{CpuSample, CpuTimes};
@@ -25,7 +25,9 @@ pub(super) fn rates(
     put_rates(metric::TASKS, (old, new), window, &[], out);
 }
 
-/// Adds the shares of the CPU time that passed. Only the kernel's counters are needed, no clock.
+/// Adds to `out` the share of each state in the CPU time that passed between `old` and `new`, from
+/// 0 to 1, with its rounding error. The counters themselves give the total, so no clock is needed.
+/// Adds nothing if no CPU time passed or a counter fell.
 fn shares(
     old: &CpuTimes,
     new: &CpuTimes,
@@ -57,8 +59,9 @@ fn shares(
     }
 }
 
-/// Returns the CPU time in all states together; `None` if none passed or a counter fell. `iowait`
-/// may fall, as the kernel documents, and then counts as zero.
+/// Returns the CPU time of all states together between `old` and `new`, in nanoseconds; `None` if
+/// none passed or a counter fell. `iowait` may fall, as the kernel documents, and then counts as
+/// zero.
 fn elapsed(old: &CpuTimes, new: &CpuTimes) -> Option<u64> {
     let iowait_ns = new
         .iowait_ns

@@ -1,7 +1,7 @@
-//! Conversion of counters to rates, over the real time between two reads.
+//! Conversion of counters of the kernel to rates, over the real time between two reads.
 //!
 //! If a counter falls, because it wrapped, was reset or its CPU went offline, it has no rate: the
-//! figure is absent for that tick. CPU time is counted in clock ticks, so over a few milliseconds
+//! figure is absent for that sample. CPU time is counted in clock ticks, so over a few milliseconds
 //! its rate would be mostly a rounding error. A window of such a counter therefore lasts at least
 //! ten ticks of 10 ms. If samples are taken more often, the figure appears about ten times a second
 //! and is absent in between. Samples are slightly early or late, so the shortest window is never a
@@ -48,7 +48,7 @@ pub(crate) struct Derivation {
 
 impl Derivation {
     /// Creates a derivation without readings. `units` are those of the host's counters, `cores` is
-    /// its number of cores, and samples are taken every `interval_ns`.
+    /// its number of cores if known, and samples are taken every `interval_ns` nanoseconds.
     pub(crate) fn new(units: KernelUnits, cores: Option<u64>, interval_ns: u64) -> Self {
         let least_ns = tick_window_ns(interval_ns);
         Self {
@@ -64,9 +64,9 @@ impl Derivation {
         }
     }
 
-    /// Returns the figures of the host and of control groups at this tick. Takes the readings that
-    /// it needs out of `sample`. Rates need an earlier sample; [`follow`](crate::follow) handles
-    /// processes.
+    /// Returns the figures of the host and of its control groups for this sample. Takes the
+    /// readings that it needs out of `sample`. Rates need an earlier sample, so the first call
+    /// returns gauges only; [`follow`](crate::follow) handles processes.
     pub(crate) fn figures(&mut self, sample: &mut HostSample) -> Figures {
         let mut out = Figures::default();
         let Self {
@@ -110,7 +110,8 @@ impl Derivation {
     }
 }
 
-/// Adds the figures of each device that both samples have. Label `key` has the device's name.
+/// Adds the rates of each device that both `old` and `new` contain. The label `key` has the
+/// device's name.
 fn put_rates_of_each<S>(
     metrics: &[&Metric<S>],
     key: &'static str,
@@ -159,7 +160,7 @@ fn gauges(sample: &HostSample, out: &mut Figures) {
     }
 }
 
-/// Adds the figures of GPUs, which are gauges and need no earlier sample.
+/// Adds the figures of GPUs to `out`. They are gauges and need no earlier sample.
 pub(crate) fn gpu_figures(gpus: &[GpuSample], out: &mut Figures) {
     for sample in gpus {
         let index = sample.index.to_string();

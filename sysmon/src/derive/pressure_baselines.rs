@@ -1,4 +1,4 @@
-//! Last readings of pressure counters.
+//! Last readings of pressure counters, from which shares of stalled time are computed.
 
 use host_metrics::rate_window::Baseline;
 use host_metrics::source::pressure::{PressureSample, PressureStall};
@@ -22,7 +22,8 @@ impl Default for PressureBaselines {
 }
 
 impl PressureBaselines {
-    /// Adds the share of time that tasks waited for each resource since the last sample.
+    /// Adds to `out`, for each resource, the share of the time since its last reading in which
+    /// tasks waited for it. Adds nothing at the first reading.
     pub(super) fn advance(
         &mut self,
         sample: PressureSample,

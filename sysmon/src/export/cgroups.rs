@@ -5,7 +5,8 @@ use host_metrics::source::cgroup::CgroupSample;
 use super::exposition::Families;
 use crate::metric::{cgroup, pressure};
 
-/// Adds the metrics of each group.
+/// Adds the metrics of each control group in `groups` to `out`, with the group's name as label
+/// `cgroup`.
 pub(crate) fn families(groups: &[CgroupSample], out: &mut Families) {
     for group in groups {
         let labels = &[("cgroup", group.name.as_str())];

@@ -1,4 +1,4 @@
-//! Samples the machine and builds the page of metrics.
+//! Sampling of the machine for export, and the page of metrics made from each sample.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,10 +19,12 @@ use crate::sampler::DetailReader;
 use crate::settings::SamplingSettings;
 use crate::tick_schedule::TickSchedule;
 
-/// Time in nanoseconds for which readings of a GPU are exported while the driver has no newer ones.
+/// Age, in nanoseconds, up to which readings of a GPU are exported while the driver has no newer
+/// ones.
 const GPU_FIGURES_LAST_NS: u64 = 5_000_000_000;
 
-/// Samples the machine at an interval of its own, independent of how often pages are requested.
+/// Sampler of the machine at a fixed interval, which does not depend on how often pages are
+/// requested.
 #[derive(Debug)]
 pub(crate) struct Exporter {
     source: HostSource,
@@ -37,8 +39,8 @@ pub(crate) struct Exporter {
 }
 
 impl Exporter {
-    /// Creates an exporter of everything that the settings select. `tool` describes this program in the
-    /// metric `sysmon_build_info`.
+    /// Creates an exporter of everything that the settings select; it takes no sample yet. `tool`
+    /// describes this program in the metric `sysmon_build_info`.
     pub(crate) fn new(settings: &SamplingSettings, tool: Tool) -> Self {
         let mut gaps = Gaps::default();
         let selection = SourceOptions {
@@ -63,12 +65,12 @@ impl Exporter {
         }
     }
 
-    /// Adds the figures that `gpus` reads to each further page.
+    /// Adds the figures that `gpus` reads to each page from now on.
     pub(crate) fn watch_gpus(&mut self, gpus: GpuWatch) {
         self.gpus = Some(gpus);
     }
 
-    /// Returns the time until the next sample is due.
+    /// Returns the time until the next sample is due; zero if it is overdue.
     pub(crate) fn due_in(&self) -> Duration {
         Duration::from_nanos(self.cadence.due_ns().saturating_sub(monotonic_ns()))
     }
@@ -78,8 +80,8 @@ impl Exporter {
         &self.gaps
     }
 
-    /// Takes the first sample, from which the interval is counted, and returns its page. `traffic` has the
-    /// counts of requested pages.
+    /// Takes a sample without changing the schedule, and returns its page; called for the first
+    /// page. `traffic` has the counts of requested pages.
     pub(crate) fn first_page(&mut self, traffic: &PageStore) -> Page {
         let mut families = Families::default();
         self.read(&mut families);
@@ -87,7 +89,8 @@ impl Exporter {
         Page::new(families)
     }
 
-    /// Takes the sample that is due, and returns its page.
+    /// Takes the sample that is due, schedules the next one, and returns the page. `traffic` has
+    /// the counts of requested pages.
     pub(crate) fn page(&mut self, traffic: &PageStore) -> Page {
         self.cadence.sampled(monotonic_ns());
         self.first_page(traffic)
@@ -125,7 +128,8 @@ impl Exporter {
         });
     }
 
-    /// Adds metrics about the exporter itself.
+    /// Adds metrics about the exporter itself to `out`; `traffic` has the counts of requested and
+    /// encoded pages.
     fn own(&self, traffic: &PageStore, out: &mut Families) {
         let commit = self.tool.commit.as_deref().unwrap_or_default();
         let labels = [("version", self.tool.version.as_str()), ("commit", commit)];

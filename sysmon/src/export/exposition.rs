@@ -1,9 +1,9 @@
-//! Metric families, and the page made of them in either format that Prometheus reads: text 0.0.4 (Prometheus
-//! documentation, "Exposition formats") and `OpenMetrics` 1.0.0.
+//! Metric families, and the page made of them in either format that Prometheus reads: text 0.0.4
+//! (Prometheus documentation, "Exposition formats") and `OpenMetrics` 1.0.0.
 //!
-//! The encoder is written for this program. A page has a few hundred lines that are made anew for each
-//! sample, because processes and devices come and go. The usual client library keeps a registry of counters
-//! that its program increments, and writes only one of the two formats.
+//! The encoder is written for this program. A page has a few hundred lines that are made anew for
+//! each sample, because processes and devices come and go. The usual client library keeps a
+//! registry of counters that its program increments, and writes only one of the two formats.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
@@ -14,20 +14,20 @@ use bytes::Bytes;
 
 use crate::metric::{Metric, MetricKind};
 
-/// Units that OpenMetrics declares, by the ending of a metric's name.
+/// Units that a page in OpenMetrics declares, if the name of a metric ends with one of them.
 const UNITS: [&str; 6] = ["seconds", "bytes", "ratio", "celsius", "hertz", "watts"];
 
-/// Format of a page.
+/// Format of a page of metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PageFormat {
     /// Prometheus text format 0.0.4.
     Text,
-    /// `OpenMetrics`.
+    /// `OpenMetrics` text format 1.0.0.
     OpenMetrics,
 }
 
 impl PageFormat {
-    /// Returns the value of the header `Content-Type`.
+    /// Returns the value of the HTTP header `Content-Type` for this format.
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
@@ -44,7 +44,8 @@ enum FamilyKind {
 }
 
 impl FamilyKind {
-    /// Returns the suffix that the names of samples have in addition to the family's name.
+    /// Returns the suffix that is appended to the family's name to form the names of its samples;
+    /// may be empty.
     fn suffix(self) -> &'static str {
         match self {
             Self::Counter => "_total",
@@ -75,27 +76,29 @@ impl From<MetricKind> for FamilyKind {
 struct MetricFamily {
     kind: FamilyKind,
     help: &'static str,
-    /// Samples, each with its encoded labels in braces and its value.
+    /// Samples of the family, each with its encoded labels in braces and its value.
     samples: Vec<(String, f64)>,
 }
 
-/// Label names and values of a sample.
+/// Label names and values of one sample, in order.
 pub(crate) type LabelPairs<'a> = &'a [(&'a str, &'a str)];
 
-/// Metric families of one sample of the machine, in order of name. A value that is absent is left out; a
-/// family without any value is left out, too.
+/// Metric families of one sample of the machine, in order of name. Absent values and families
+/// without any value are left out.
 #[derive(Debug, Default)]
 pub(crate) struct Families(BTreeMap<&'static str, MetricFamily>);
 
 impl Families {
-    /// Adds the exported metrics of `table`, with the values that `sample` has for them.
+    /// Adds the exported metrics of `table`, with the values that `sample` has for them. Each
+    /// sample gets `labels`.
     pub(crate) fn table<S>(&mut self, table: &[&Metric<S>], sample: &S, labels: LabelPairs<'_>) {
         for metric in table {
             self.metric(metric, metric.exported_value(sample), labels);
         }
     }
 
-    /// Adds a value of a metric, if that metric is exported. The metric's own label follows `labels`.
+    /// Adds a value of a metric, if that metric is exported and the value is present and finite.
+    /// The metric's own label follows `labels`.
     pub(crate) fn metric<S>(
         &mut self,
         metric: &Metric<S>,
@@ -110,7 +113,8 @@ impl Families {
         self.add(metric.kind().into(), name, info.help, &labels, value);
     }
 
-    /// Adds a counter; `_total` is appended to `name`.
+    /// Adds a counter; `_total` is appended to `name` for its samples. Adds nothing without a
+    /// `count`.
     pub(crate) fn counter(
         &mut self,
         name: &'static str,
@@ -122,7 +126,8 @@ impl Families {
         self.add(FamilyKind::Counter, name, help, labels, count);
     }
 
-    /// Adds a counter of nanoseconds, exported in seconds.
+    /// Adds a counter of `ns` nanoseconds, exported in seconds; `_total` is appended to `name` for
+    /// its samples. Adds nothing without a value.
     pub(crate) fn seconds(
         &mut self,
         name: &'static str,
@@ -134,7 +139,7 @@ impl Families {
         self.add(FamilyKind::Counter, name, help, labels, seconds);
     }
 
-    /// Adds a gauge.
+    /// Adds a gauge. Adds nothing unless the value is present and finite.
     pub(crate) fn gauge(
         &mut self,
         name: &'static str,
@@ -145,7 +150,8 @@ impl Families {
         self.add(FamilyKind::Gauge, name, help, labels, value);
     }
 
-    /// Adds a metric that carries its information in labels; `_info` is appended to `name`.
+    /// Adds a metric with the value 1 that carries its information in labels; `_info` is appended
+    /// to `name`.
     pub(crate) fn info(&mut self, name: &'static str, help: &'static str, labels: LabelPairs<'_>) {
         self.add(FamilyKind::Info, name, help, labels, Some(1.0));
     }
@@ -170,7 +176,7 @@ impl Families {
     }
 }
 
-/// Encodes labels as `{key="value",…}`; empty if there are none.
+/// Encodes labels as `{key="value",…}`, with values escaped; empty if there are none.
 fn written(labels: LabelPairs<'_>) -> String {
     let mut text = String::new();
     for (key, value) in labels {
@@ -193,7 +199,7 @@ fn written(labels: LabelPairs<'_>) -> String {
     text
 }
 
-/// Page that is encoded at most once in each format, and only if it is requested.
+/// Page that is encoded at most once in each format, at its first request.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     families: Families,
@@ -202,7 +208,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Creates a page of these families.
+    /// Creates a page of `families`; nothing is encoded yet.
     pub(crate) fn new(families: Families) -> Self {
         Self {
             families,
@@ -210,8 +216,8 @@ impl Page {
         }
     }
 
-    /// Returns the encoded page. Encodes it at the first request and increments `written` then; later
-    /// requests share the same bytes.
+    /// Returns the page encoded in `format`. The first request for a format encodes it and
+    /// increments `written`; later requests share the same bytes.
     pub(crate) fn body(&self, format: PageFormat, written: &AtomicU64) -> Bytes {
         let place = match format {
             PageFormat::Text => &self.text,

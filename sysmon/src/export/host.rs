@@ -1,5 +1,5 @@
-//! Metrics of the machine: counters of the kernel as counters, so that a rate over any time
-//! between two scrapes is right; the rest as gauges.
+//! Exported metrics of the machine: counters of the kernel as counters, so that a rate over any
+//! time between two scrapes is right; everything else as gauges.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,8 @@ use super::monotonic::MonotonicTimes;
 use crate::gpu::GpuSample;
 use crate::metric::{cpu, disk, gpu, host, memory, network, pressure};
 
-/// Adds all metrics of the machine for which the sample has values.
+/// Adds to `out` all metrics of the machine for which the sample has values. `monotonic` keeps CPU
+/// times from falling.
 pub(crate) fn families(sample: &HostSample, monotonic: &mut MonotonicTimes, out: &mut Families) {
     if let Some(cpu) = &sample.cpu {
         cpu_times(&cpu.value, monotonic, out);
@@ -50,7 +51,8 @@ pub(crate) fn families(sample: &HostSample, monotonic: &mut MonotonicTimes, out:
     }
 }
 
-/// Adds CPU time of each core by state; the states add up to the elapsed time.
+/// Adds the CPU time of each core by state to `out`; the states of a core add up to the elapsed
+/// time.
 fn cpu_times(cpu: &CpuSample, monotonic: &mut MonotonicTimes, out: &mut Families) {
     let tables = [cpu::BUSY_TIME, cpu::BUSY_STATES, cpu::OTHER_STATES];
     for (core, times) in &cpu.cores {
@@ -97,7 +99,7 @@ fn sensors(sensors: &SensorSample, out: &mut Families) {
     }
 }
 
-/// Adds the metrics of GPUs, which are gauges that their driver reports.
+/// Adds the metrics of GPUs to `out`, which are gauges that their driver reports.
 pub(crate) fn gpus(gpus: &[GpuSample], out: &mut Families) {
     for sample in gpus {
         let index = sample.index.to_string();

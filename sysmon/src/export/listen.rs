@@ -1,18 +1,19 @@
-//! Address to listen on. Only this machine can reach it, unless the user gives another address.
+//! Address that `sysmon export` listens on. Only this machine can reach it, unless the user gives
+//! another address.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 /// Default address. The port is outside of 9100 to 9999, which known exporters share, and below
-/// those that the kernel assigns to connections.
+/// those that the kernel assigns to outgoing connections.
 pub(crate) const DEFAULT: &str = "127.0.0.1:19178";
 
-/// Address to listen on, as the user gave it.
+/// Address to listen on, as the user gave it; never a host name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ListenAddress(pub(crate) SocketAddr);
 
 impl ListenAddress {
-    /// Returns true if other machines can reach the address.
+    /// Returns true if other machines may reach the address, because it is no loopback address.
     pub(crate) fn is_exposed(self) -> bool {
         !self.0.ip().to_canonical().is_loopback()
     }
@@ -21,8 +22,12 @@ impl ListenAddress {
 impl FromStr for ListenAddress {
     type Err = String;
 
-    /// Parses `127.0.0.1:9000`, `[::1]:9000`, `localhost:9000`, or `9000` (reached only from this machine).
-    /// Other host names are not resolved, because they may lead to another address than the user expects.
+    /// Parses `127.0.0.1:9000`, `[::1]:9000`, `localhost:9000`, or `9000`, which stands for
+    /// 127.0.0.1. Other host names are not resolved, because they may lead to another address than
+    /// the user expects.
+    ///
+    /// # Errors
+    /// Fails with a sentence for the user if the text has another form.
     fn from_str(text: &str) -> Result<Self, String> {
         const FORM: &str = "write ADDRESS:PORT, as in 127.0.0.1:19178 or [::1]:19178";
         let local = |port: &str| {

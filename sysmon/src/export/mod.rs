@@ -33,10 +33,11 @@ use crate::gpu::nvml::NvmlDriver;
 use crate::gpu::watch::GpuWatch;
 use crate::settings::SamplingSettings;
 
-/// Serves this machine's metrics as the flags say, until a signal is received.
+/// Serves this machine's metrics as `flags` describe, until a signal is received.
 ///
 /// # Errors
-/// If the address cannot be bound, or if the operating system starts no thread.
+/// Fails if the flags contradict each other, if the address cannot be bound, if the operating
+/// system starts no thread, or if the server ends by itself.
 pub(crate) fn export(flags: &ExportFlags) -> anyhow::Result<Exit> {
     let settings = settings(flags)?;
     let (signal, signalled) = channel();
@@ -79,7 +80,7 @@ pub(crate) fn export(flags: &ExportFlags) -> anyhow::Result<Exit> {
 /// Returns the settings of sampling that the flags describe.
 ///
 /// # Errors
-/// If two followed processes would have the same label.
+/// Fails if two followed processes would have the same label.
 fn settings(flags: &ExportFlags) -> Result<SamplingSettings, UsageError> {
     let sampling = &flags.sampling;
     let mut labels = HashSet::new();
@@ -100,7 +101,7 @@ fn settings(flags: &ExportFlags) -> Result<SamplingSettings, UsageError> {
     })
 }
 
-/// Status lines on stderr.
+/// Status lines on stderr, each of which is printed once.
 struct StatusLines {
     progress: Progress,
     told: HashSet<String>,
@@ -126,7 +127,8 @@ impl StatusLines {
         self.progress.line(&line);
     }
 
-    /// Prints each metric that is missing in the pages, with the reason, once.
+    /// Prints a line for each metric that is missing in the pages, with the reason, unless an
+    /// earlier call has printed it.
     fn absent(&mut self, exporter: &Exporter) {
         for (what, sentence) in exporter.gaps().sentences() {
             if !self.told.contains(what) {

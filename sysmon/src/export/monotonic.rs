@@ -1,22 +1,23 @@
-//! CPU times as monotonic counters.
+//! CPU times as counters that never fall.
 //!
-//! The kernel's counter of a state may fall a little: time waited for I/O is an estimate, and a guest's time
-//! is moved out of user time in two steps. Prometheus takes any fall for a restart and counts the whole value
-//! as new, so a core would seem to have waited for days.
+//! The kernel's counter of a state may fall a little: time waited for I/O is an estimate, and a
+//! guest's time is moved out of user time in two steps. Prometheus takes any fall for a restart and
+//! counts the whole value as new, so a core would seem to have waited for days.
 
 use std::collections::HashMap;
 
-/// Smallest fall of a counter, in nanoseconds, that is a real restart: the core was taken offline and put
-/// back.
+/// Largest fall of a counter, in nanoseconds, that is hidden. A larger one is a real restart: the
+/// core was taken offline and put back.
 const RESTART_NS: u64 = 3_000_000_000;
 
-/// Last exported value of each state of each core, in nanoseconds.
+/// Last exported value of each state of each core, in nanoseconds, by core number and name of the
+/// state.
 #[derive(Debug, Default)]
 pub(crate) struct MonotonicTimes(HashMap<(u32, &'static str), u64>);
 
 impl MonotonicTimes {
-    /// Returns `ns`. If `ns` is a little less than the last exported value of the state, returns that value
-    /// instead.
+    /// Returns the value to export for a state of a core whose counter is `ns`. That is `ns`, or
+    /// the last exported value if `ns` is less by up to 3 s.
     pub(crate) fn hold(&mut self, state: (u32, &'static str), ns: u64) -> u64 {
         let shown = self.0.entry(state).or_insert(ns);
         if ns > *shown || *shown - ns > RESTART_NS {

@@ -3,8 +3,9 @@
 
 use super::exposition::PageFormat;
 
-/// Returns the format of the answer. A scraper that accepts neither format gets the text format, because
-/// every scraper can read it, and a page is more useful than a refusal.
+/// Returns the format of the answer; `accept` are the values of the `Accept` headers. OpenMetrics
+/// is preferred if both are accepted equally. A scraper that accepts neither format gets the text
+/// format, because every scraper can read it, and a page is more useful than a refusal.
 pub(crate) fn format<'a>(accept: impl Iterator<Item = &'a str>) -> PageFormat {
     let (mut open, mut text) = (0.0_f64, 0.0_f64);
     for range in accept.flat_map(|header| header.split(',')) {

@@ -1,4 +1,4 @@
-//! Process that is followed.
+//! Process that is followed, with its latest figures and its history.
 
 use std::sync::Arc;
 
@@ -13,17 +13,17 @@ use super::fault_counters::FaultCounters;
 use super::process_recorder::ProcessRecorder;
 use crate::metric::{Metric, process as metric};
 
-/// Largest number of characters that are kept of a command line.
+/// Largest number of characters of a command line that are stored; the rest is cut off.
 const COMMAND_CHARS: usize = 200;
 
-/// Process that is followed, with its latest figures and its history `H`.
+/// Followed process, with its latest figures and its history `H`.
 #[derive(Debug)]
 pub(crate) struct FollowedProcess<H = ()> {
     /// Name of the process in the last sample.
     pub name: Arc<str>,
-    /// CPU time that the process has used during the recording, in nanoseconds.
+    /// CPU time that the process has used since it was first seen, in nanoseconds.
     pub used_ns: u64,
-    /// Largest resident memory in any sample, in bytes.
+    /// Largest resident memory of all samples, in bytes.
     pub rss_max_bytes: u64,
     command: Option<Arc<str>>,
     target: Option<Arc<str>>,
@@ -57,12 +57,14 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         }
     }
 
-    /// Iterates over the figures in the last sample of the process, by name.
+    /// Iterates over the figures in the last sample of the process, each with its name. Figures
+    /// that could not be read are left out.
     pub(crate) fn latest(&self) -> impl Iterator<Item = (&'static str, FigureValue)> {
         self.latest.iter().copied()
     }
 
-    /// Returns the command line with secrets masked; `None` if command lines are not recorded.
+    /// Returns the first 200 characters of the command line, with secrets masked; `None` if command
+    /// lines are not recorded or it could not be read.
     #[cfg(feature = "watch")]
     pub(crate) fn command(&self) -> Option<&str> {
         self.command.as_deref()

@@ -1,4 +1,4 @@
-//! Processes that are followed during one recording.
+//! Processes that are followed during one recording or live view.
 
 use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
@@ -18,8 +18,8 @@ use super::selection::{ProcessUse, select_top};
 use super::target_trees::TargetTrees;
 use crate::figure::Figures;
 
-/// Largest number of followed processes, as a multiple of those selected. Beyond it, the ones that
-/// used the least are forgotten.
+/// Number of processes in the trees of all targets that are selected by CPU time; as many are
+/// selected by memory.
 pub(super) const SLACK: usize = 4;
 /// Number of processes in all trees that are kept by CPU time; as many are kept by memory.
 pub(crate) const MOST_MEMBERS: usize = 128;

@@ -11,7 +11,8 @@ use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
 use crate::sweep::{self, Sweep};
 
-/// Returns all charts of a run.
+/// Returns all charts of a run, and its marks: charts over time, of sweeps and searches, of
+/// connections and of percentiles.
 pub(super) fn all_charts(run: &RunReports, assessment: &Assessment) -> PageCharts {
     let axis = TimeAxis::new(run);
     let mut charts = time_charts(run, &axis);
@@ -98,7 +99,8 @@ fn recommended(source: &SourceReport, parameter: &str) -> Vec<ChartBand> {
         .collect()
 }
 
-/// Returns a chart of latency over the number of WebSocket connections.
+/// Returns a chart of latency over the number of WebSocket connections; `None` for other benches,
+/// and if no line has two points.
 fn connection_chart(source: &SourceReport) -> Option<Chart> {
     if source.component() != Some(ComponentKind::Websocket) {
         return None;
@@ -140,8 +142,8 @@ fn connection_chart(source: &SourceReport) -> Option<Chart> {
     })
 }
 
-/// Returns one chart for each operating point: the latency at quantile q over 1 ÷ (1 − q), with a curve for
-/// each operation.
+/// Returns one chart for each operating point: the latency at quantile q over 1 ÷ (1 − q), with a
+/// curve for each operation. Components without an operating point have none.
 fn percentiles(run: &RunReports, assessment: &Assessment) -> Vec<Chart> {
     let mut charts = Vec::new();
     for component in &assessment.components {

@@ -7,9 +7,9 @@ use serde::Serialize;
 pub(super) struct Chart {
     /// Id of the chart's HTML element.
     pub(super) id: String,
-    /// Title.
+    /// Title of the chart.
     pub(super) title: String,
-    /// Explanation of one sentence.
+    /// Explanation of the chart, shown beside its title.
     pub(super) caption: String,
     /// Name of the x axis.
     pub(super) x_label: String,
@@ -23,7 +23,7 @@ pub(super) struct Chart {
     pub(super) lines: Vec<ChartLine>,
     /// Shaded ranges of x, such as the steps of a bench.
     pub(super) bands: Vec<ChartBand>,
-    /// Name of the group of charts that zoom together.
+    /// Name of the group of charts that zoom together; `None` if the chart zooms alone.
     pub(super) group: Option<&'static str>,
 }
 
@@ -32,9 +32,9 @@ pub(super) struct Chart {
 pub(super) struct ChartLine {
     pub(super) label: String,
     pub(super) x: Vec<f64>,
-    /// Value of each point; `null` if nothing was read at that point.
+    /// Value at each x; `null` in JSON if nothing was read at that point, which breaks the line.
     pub(super) y: Vec<Option<f64>>,
-    /// Highest sample of each point; absent if each point is a single sample.
+    /// Highest sample at each x; absent if each point is a single sample.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) peak: Option<Vec<Option<f64>>>,
 }

@@ -6,8 +6,8 @@ use super::data::{Chart, ChartBand, ChartLine, four_digits};
 use crate::rate_search::LatencyBound;
 use crate::source_report::SourceReport;
 
-/// Returns a chart for each bound on a percentile. The chart has the percentile over the rate, with one line
-/// for each search, and the bound.
+/// Returns a chart for each bound on a percentile that a search had. The chart has the percentile
+/// over the rate, with one line for each search, and the bound as a level line.
 pub(super) fn search_charts(source: &SourceReport) -> Vec<Chart> {
     let searches = &source.report.summary.found_rates;
     let mut bounds: Vec<&String> = searches.iter().flat_map(|s| &s.objectives).collect();
@@ -76,8 +76,8 @@ fn found(search: &FoundRate) -> Option<ChartBand> {
     })
 }
 
-/// Returns, for each rate that a search tried, in ascending order, the median of a percentile over the steps
-/// at that rate.
+/// Returns, for each rate that a search tried, in ascending order, the median of a percentile over
+/// the steps at that rate. `None` if no step of the search was timed.
 fn percentile_by_rate(
     source: &SourceReport,
     search: &FoundRate,

@@ -205,7 +205,7 @@ fn names(chart: &Chart) -> String {
     names.join(", ")
 }
 
-/// Lists the marks that the time charts show as vertical lines.
+/// Returns a list of the marks that the time charts show as vertical lines; empty without marks.
 pub(super) fn marks(marks: &[ChartMark]) -> Markup {
     html! {
         @if !marks.is_empty() {
@@ -217,7 +217,8 @@ pub(super) fn marks(marks: &[ChartMark]) -> Markup {
     }
 }
 
-/// Lists the results of each setting of a cache bench.
+/// Returns a table for each cache bench, with the throughput, hit ratio, p99 and evictions of each
+/// step.
 pub(super) fn caches(run: &RunReports) -> Markup {
     let caches = run.benches().filter(|s| s.report.scenario == "cache");
     html! {

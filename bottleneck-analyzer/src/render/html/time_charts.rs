@@ -14,10 +14,10 @@ const POINTS: usize = 600;
 /// Largest number of processes in a chart. The busiest ones are shown.
 const PROCESSES: usize = 6;
 
-/// Time axis in seconds; 0 is the earliest instant of any report.
+/// Time axis in seconds; 0 is the earliest instant of any step, series or mark of the run.
 pub(super) struct TimeAxis {
     start_ns: u64,
-    /// End of the axis in seconds.
+    /// End of the axis, in seconds since its start.
     pub(super) end_s: f64,
 }
 
@@ -57,7 +57,7 @@ const CHARTS: [(&str, &str, &str, &str); 6] = [
     ("time-traffic", "Disk and network", PEAKS, "bytes_per_s"),
 ];
 
-/// Returns the charts over time that have data.
+/// Returns the charts over time, in the order of [`CHARTS`]; those without data are left out.
 pub(super) fn time_charts(run: &RunReports, axis: &TimeAxis) -> Vec<Chart> {
     let bands = step_bands(run, axis);
     let drawn = |line: &ChartLine| line.y.iter().any(Option::is_some);
@@ -151,7 +151,8 @@ fn line(series: &Series, label: String, axis: &TimeAxis) -> ChartLine {
     line
 }
 
-/// Inserts gaps into a line where nothing was measured, such as between two steps.
+/// Inserts a gap into a line wherever two points are more than four times the median distance
+/// apart, such as between two steps.
 fn break_at_pauses(line: &mut ChartLine) {
     let gaps: Vec<f64> = line.x.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let Some(usual) = statistics::median(&gaps).filter(|g| *g > 0.0) else {
@@ -189,8 +190,8 @@ fn step_bands(run: &RunReports, axis: &TimeAxis) -> Vec<ChartBand> {
         .collect()
 }
 
-/// Returns a line for each bench: its own series of `what`, or the figures of its steps if it has no such
-/// series.
+/// Returns the lines of all benches for `what` (`throughput` or `p99`): each bench's own series, or
+/// the figures of its steps if it has no such series.
 fn bench_lines(run: &RunReports, axis: &TimeAxis, what: &str) -> Vec<ChartLine> {
     let mut lines = Vec::new();
     for source in run.benches() {
@@ -211,7 +212,8 @@ fn bench_lines(run: &RunReports, axis: &TimeAxis, what: &str) -> Vec<ChartLine> 
     lines
 }
 
-/// Returns a line of the figure `what` that is constant over each step.
+/// Returns a line of the figure `what` (`throughput` or `p99`) that is constant over the measured
+/// part of each step.
 fn step_line(source: &SourceReport, axis: &TimeAxis, what: &str) -> ChartLine {
     let name = if what == "throughput" {
         "throughput"

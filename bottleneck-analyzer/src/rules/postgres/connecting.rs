@@ -58,7 +58,8 @@ fn connection_storm(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
     CheckResult::Cost(storm_cost(repeat, ratio, own_ns, evidence))
 }
 
-/// Returns the cost of opening connections all the time.
+/// Returns the cost of opening connections in the share `ratio` of the calls. `own_ns` is the mean
+/// time of a call spent on that, in nanoseconds.
 fn storm_cost(
     repeat: &RepeatFacts<'_, '_>,
     ratio: f64,
@@ -94,7 +95,8 @@ fn storm_cost(
 }
 
 /// Checks the time of the round trip that the driver makes before it hands out a connection. It is
-/// information and no problem, because the driver is configured to do so.
+/// information and no problem, because the driver is configured to do so. `None` if the driver
+/// makes none or its time was not measured.
 fn checkout_check(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
     let part = repeat.model.part("checkout_check")?;
     Some(CheckResult::Cost(CauseCost {

@@ -45,7 +45,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     out.add_finding(finding(bench, deadlocks, calls).evidence(evidence));
 }
 
-/// Builds the finding about deadlocks.
+/// Builds the finding about `deadlocks` deadlocks in a step with `calls` calls.
 fn finding(bench: &BenchFacts<'_>, deadlocks: f64, calls: f64) -> FindingDraft {
     let waited = deadlocks * TIMEOUT_NS / calls.max(1.0);
     let draft = bench.finding(RULE, FindingKind::Problem)

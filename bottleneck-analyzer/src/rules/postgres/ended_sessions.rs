@@ -18,8 +18,8 @@ const COUNTERS: [(&str, &str); 2] = [
     ("database.sessions_killed", "at somebody's command"),
 ];
 
-/// Describes the sessions that the server ended and the time-outs that are set, with their evidence. Empty if
-/// the server ended no session.
+/// Describes the sessions that the server ended in the judged steps and the time-outs that are set,
+/// with their evidence. Both are empty if the server ended no session, or is no PostgreSQL server.
 pub(in crate::rules) fn sessions(bench: &BenchFacts<'_>) -> (String, Vec<EvidenceItem>) {
     if bench.component != ComponentKind::Postgres {
         return Default::default();

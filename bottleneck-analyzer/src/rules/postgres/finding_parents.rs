@@ -7,7 +7,7 @@ use crate::catalogue::events;
 use crate::conclusions::Conclusions;
 use crate::postgres::{LockHolders, PostgresEvidence};
 
-/// Sets the parents of the findings about `bench`.
+/// Sets the parents of those findings in `out` about `bench` that only follow from another finding.
 pub(super) fn assign(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     under_a_lock(bench, out);
     under_a_statement(bench, out);
@@ -79,7 +79,8 @@ fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Returns true if findings of `rule` are about the holders' activity `mostly`.
+/// Returns true if findings of `rule` are about the holders' activity `mostly`, as in `idle in
+/// transaction`.
 fn holds(rule: &str, mostly: &str) -> bool {
     if mostly.starts_with("idle in transaction") {
         return rule == "kept_transactions";

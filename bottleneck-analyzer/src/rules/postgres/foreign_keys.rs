@@ -87,8 +87,8 @@ fn cost(
     })
 }
 
-/// Returns true if enough rows of the parent table were changed, and the child table was read whole about as
-/// often.
+/// Returns true if enough rows of the parent table were changed, and the child table was read whole
+/// about as often: `scans` times.
 fn scanned_for_parents(scans: f64, parent: &CitedRow<'_>) -> bool {
     let deleted = parent.count("deleted");
     let changed = deleted + parent.count("updated");

@@ -76,8 +76,9 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     })]
 }
 
-/// Returns the part of a call, in nanoseconds, in which its session waited for a CPU that this application
-/// used. `None` if the time for which sessions were ready to run, or the CPU use, is not known.
+/// Returns the time of a call, in nanoseconds, in which its session waited for a CPU that the
+/// application `other` used. `None` if the time for which sessions were ready to run, or the CPU
+/// use, is not known.
 fn waited_ns(repeat: &RepeatFacts<'_, '_>, other: &OtherApplication) -> Option<f64> {
     let server = &repeat.server;
     let (ready, on_cpu) = (

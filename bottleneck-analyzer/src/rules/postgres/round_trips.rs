@@ -65,7 +65,8 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     vec![CheckResult::Cost(cost(own_ns, trip, trips, evidence))]
 }
 
-/// Returns the cost of `trips` round trips per call, each `trip` nanoseconds long.
+/// Returns the cost of `trips` round trips per call, each `trip` nanoseconds long. `own_ns` is
+/// their time in a call, in nanoseconds.
 fn cost(own_ns: f64, trip: f64, trips: f64, evidence: Vec<EvidenceItem>) -> CauseCost {
     CauseCost {
         rule: RULE,
@@ -110,8 +111,8 @@ fn trip_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     repeat.model.sum_of("rest") + repeat.model.sum_of("network")
 }
 
-/// Returns a reason why the remainder of the service time may not be the network's; `None` if there is no
-/// such reason.
+/// Returns a reason why the remainder of the service time may not be the network's, as the end of a
+/// sentence; `None` if there is no such reason.
 fn obscured(repeat: &RepeatFacts<'_, '_>) -> Option<&'static str> {
     let limits = &repeat.facts.thresholds.cpu;
     let generator = &repeat.server.step.generator;
@@ -136,7 +137,8 @@ fn obscured(repeat: &RepeatFacts<'_, '_>) -> Option<&'static str> {
     }
 }
 
-/// Returns the mean number of pauses between two statements of a call.
+/// Returns the mean number of pauses between two statements of a call: its statements less one. 0
+/// if statements were not counted.
 pub(super) fn gaps(repeat: &RepeatFacts<'_, '_>) -> f64 {
     let server = &repeat.server;
     let parts = server

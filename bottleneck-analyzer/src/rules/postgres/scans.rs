@@ -24,7 +24,7 @@ const WHOLE: f64 = 0.9;
 /// Table, or index of a table, that is read whole.
 struct WholeScan {
     relation: String,
-    /// Beginning of the title.
+    /// Beginning of the finding's title, without the figures.
     what: String,
     scans: f64,
     rows: f64,
@@ -85,8 +85,9 @@ fn scan_of(row: &CitedRow<'_>) -> Option<WholeScan> {
     })
 }
 
-/// Finds an index that is read whole because the condition is on the result of a cast or a function. The
-/// server does not count this as a scan of the whole table.
+/// Finds an index that is read whole because the condition is on the result of a cast or a
+/// function. The server does not count this as a scan of the whole table. `None` if the indexes of
+/// the table in `row` are not read whole.
 fn index_scan_of(row: &CitedRow<'_>) -> Option<WholeScan> {
     let (scans, read) = (row.count("idx_scan"), row.count("idx_entries_read"));
     let rows = read / scans.max(1.0);
@@ -107,8 +108,8 @@ fn index_scan_of(row: &CitedRow<'_>) -> Option<WholeScan> {
     })
 }
 
-/// Returns the cost of a scan and names the statement that causes it: one that names the table and keeps few
-/// of the rows.
+/// Returns the cost of a scan and names the statement that causes it: one that names the table and
+/// keeps few of the rows. `None` if statements were counted and none fits.
 fn cost(
     repeat: &RepeatFacts<'_, '_>,
     scan: &WholeScan,
@@ -163,8 +164,8 @@ fn cost(
     })
 }
 
-/// Returns the time of a call spent on reading rows, in nanoseconds: CPU time, and waits for pages that were
-/// not in memory.
+/// Returns the mean time of a call spent on reading rows, in nanoseconds: CPU time, and waits for
+/// pages that were not in memory.
 pub(super) fn reading_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     running_ns(repeat) + repeat.model.sum_of("io.datafileread") + repeat.model.sum_of("io.aio")
 }
@@ -206,7 +207,8 @@ fn by_counters(repeat: &RepeatFacts<'_, '_>, statements: &[LoadStatement<'_>]) -
     vec![CheckResult::Cost(cost_by_counters(repeat, &scan, found))]
 }
 
-/// Returns the cost of reading rows, for reports without figures for each table.
+/// Returns the cost of the rows that the statement `found` reads, for reports without figures for
+/// each table.
 fn cost_by_counters(
     repeat: &RepeatFacts<'_, '_>,
     scan: &WholeScan,

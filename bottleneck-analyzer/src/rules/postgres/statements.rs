@@ -22,7 +22,8 @@ const SLOW_NS: f64 = 5e6;
 /// statements are filtered out.
 const OTHERS_SHARE: f64 = 0.05;
 
-/// Returns the time of a call without a wait event, in nanoseconds: the session ran on a CPU or was ready to.
+/// Returns the mean time of a call without a wait event, in nanoseconds: its session ran on a CPU
+/// or was ready to.
 pub(super) fn running_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     repeat.model.sum_of("server_cpu") + repeat.model.sum_of("server_runnable")
 }
@@ -39,12 +40,14 @@ impl LoadStatement<'_> {
         self.row.label("statement")
     }
 
-    /// Returns the figure `name` of the statement, divided by its number of calls.
+    /// Returns the figure `name` of the statement, divided by its number of calls; `None` if the
+    /// figure is missing or there were no calls.
     pub(super) fn per_call(&self, name: &str) -> Option<f64> {
         Some(self.row.figure(name)? / self.row.figure("calls").filter(|n| *n > 0.0)?)
     }
 
-    /// Returns true if the statement's text names the relation, with or without its schema.
+    /// Returns true if the statement's text contains the name of `relation` as a word, with or
+    /// without its schema and in any case of letters.
     pub(super) fn names(&self, relation: &str) -> bool {
         let bare = relation
             .rsplit('.')
@@ -102,7 +105,8 @@ fn shape(statement: &str) -> String {
     shape
 }
 
-/// Shortens a statement to the length that fits into a title.
+/// Shortens a statement to 80 characters, the length that fits into a title; a cut text ends in
+/// `…`.
 pub(super) fn short(statement: &str) -> String {
     const MOST: usize = 80;
     if statement.chars().count() <= MOST {
@@ -127,7 +131,8 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     vec![CheckResult::Cost(cost(repeat, top, outlier))]
 }
 
-/// Returns the cost of the statement with the largest share of the time.
+/// Returns the cost of `top`, the statement with the largest share of the time. `outlier` tells
+/// that its calls take far longer than those of all others.
 fn cost(repeat: &RepeatFacts<'_, '_>, top: &LoadStatement<'_>, outlier: bool) -> CauseCost {
     let running = running_ns(repeat);
     let calls = top.row.count("calls");

@@ -91,8 +91,9 @@ fn cost(repeat: &RepeatFacts<'_, '_>, spilt: f64, evidence: Vec<EvidenceItem>) -
     }
 }
 
-/// Returns the statement that writes the most to temporary files, and the time that the server measured for
-/// all of a call's temporary files, in nanoseconds; 0 if it did not measure.
+/// Returns the text of the statement that writes the most to temporary files, and the time that the
+/// server measured for all of a call's temporary files, in nanoseconds. The text is empty if
+/// statements were not counted; the time is 0 if it was not measured.
 fn spiller(repeat: &RepeatFacts<'_, '_>) -> (String, f64) {
     let Some(all) = statements::of_load(&repeat.server) else {
         return (String::new(), 0.0);

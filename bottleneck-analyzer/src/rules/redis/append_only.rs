@@ -90,7 +90,8 @@ fn always(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusi
     out.add_finding(flushed(bench, server, ratio, waited).evidence(evidence.into_iter().flatten()));
 }
 
-/// Builds the finding about writes that wait for the disk.
+/// Builds the finding about writes that wait for the disk. A call waits `waited` nanoseconds on
+/// average, which is the share `ratio` of the time for which it holds its connection.
 fn flushed(
     bench: &BenchFacts<'_>,
     server: &RedisEvidence<'_>,

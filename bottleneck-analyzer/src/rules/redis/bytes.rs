@@ -45,7 +45,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     ));
 }
 
-/// Builds the finding about bytes that other clients receive.
+/// Builds the finding about bytes that other clients receive: `per_s` bytes per second, the share
+/// `ratio` of all bytes sent. `cause` is the id of the finding that explains them.
 fn finding(
     bench: &BenchFacts<'_>,
     server: &RedisEvidence<'_>,
@@ -100,7 +101,8 @@ fn finding(
     draft
 }
 
-/// Returns the id of the finding that explains the bytes: about MONITOR, or about commands with large values.
+/// Returns the id of the finding that explains the bytes: about MONITOR, or about commands with
+/// large values. `None` if subscribers receive them, or if no such finding exists.
 fn cause(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &Conclusions) -> Option<String> {
     if clients::monitor(server).is_some() {
         return Some(format!("redis_monitor:{}", bench.id()));

@@ -68,7 +68,8 @@ fn refused(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclus
     out.add_finding(turned_away(bench, (refused, limit), &statement).evidence(evidence));
 }
 
-/// Builds the finding about a number of connections near or past the limit.
+/// Builds the finding about a number of connections near or past the limit. `refused` is the number
+/// of connections that the server refused, `limit` its `maxclients`.
 fn turned_away(
     bench: &BenchFacts<'_>,
     (refused, limit): (f64, f64),
@@ -128,7 +129,9 @@ fn churn(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusio
     out.add_finding(churned(bench, server, came, (ours, connecting_ns)));
 }
 
-/// Builds the finding about connections that are opened and closed all the time.
+/// Builds the finding about connections that are opened and closed all the time. `came` is the
+/// number of new connections, `ours` tells whether the load opened them, and connecting takes
+/// `connecting_ns` of a call.
 fn churned(
     bench: &BenchFacts<'_>,
     server: &RedisEvidence<'_>,
@@ -172,7 +175,8 @@ fn churned(
     draft
 }
 
-/// Iterates over the clients of a kind, with their indices in the table.
+/// Iterates over the rows of clients of a kind, as in `subscriber`, with their indices in the table
+/// `clients`.
 fn of_kind<'a>(
     server: &RedisEvidence<'a>,
     kind: &'a str,
@@ -181,7 +185,7 @@ fn of_kind<'a>(
     server.rows("clients").filter(move |(_, row)| is(row))
 }
 
-/// Returns name and address of the client in `row`.
+/// Returns name and address of the client in `row`, whichever are known; `others` if neither is.
 fn whose(row: &EvidenceRow) -> String {
     let label = |name: &str| row.labels.get(name).filter(|text| !text.is_empty());
     match (label("name"), label("address")) {
@@ -220,7 +224,8 @@ fn monitors(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclu
     out.add_finding(finding);
 }
 
-/// Builds the finding about clients that run MONITOR.
+/// Builds the finding about `count` clients that run MONITOR. `taken` is the share of the main
+/// thread's time spent on sending to other clients, if it is large and known.
 fn monitored(
     bench: &BenchFacts<'_>,
     server: &RedisEvidence<'_>,
@@ -267,7 +272,8 @@ fn monitored(
     draft
 }
 
-/// Returns the first client that runs MONITOR, with its index.
+/// Returns the row of the first client that runs MONITOR, with its index in the table `clients`;
+/// `None` if none was seen.
 pub(super) fn monitor<'a>(server: &RedisEvidence<'a>) -> Option<(usize, &'a EvidenceRow)> {
     of_kind(server, "monitor").next()
 }
@@ -341,7 +347,8 @@ fn unread(
         )
 }
 
-/// Rules out clients that read too slowly, as far as the server counts them.
+/// Rules out clients that read too slowly, as far as the server counts them; adds an open question
+/// if the list of clients was not read.
 fn no_slow_reader(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_output";
     if !server.was_read("clients") {
@@ -362,7 +369,8 @@ fn no_slow_reader(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut 
     out.rule_out(rule, bench.component, statement, evidence);
 }
 
-/// Describes subscribers that received messages: `50 subscriber(s) (PUBLISH)`.
+/// Describes subscribers that received messages: `50 subscriber(s) (PUBLISH)`. `None` if nothing
+/// was published or no subscriber was seen.
 pub(super) fn subscribers(server: &RedisEvidence<'_>) -> Option<String> {
     let publishes = |row: &EvidenceRow| {
         let command = row.labels.get("command");

@@ -18,7 +18,7 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_command";
 
-/// Command that other clients send.
+/// Command that other clients send, with what it costs the load.
 struct OtherCommand<'a> {
     place: usize,
     row: &'a EvidenceRow,
@@ -144,8 +144,8 @@ fn found(
         )
 }
 
-/// Returns the length of the command's longest call, in microseconds: exact from the slow log, else within a
-/// factor of two from the histogram.
+/// Returns the length of the command's longest call, in microseconds: exact from the slow log, else
+/// within a factor of two from the histogram. `None` if neither has it.
 fn longest_us(server: &RedisEvidence<'_>, other: &OtherCommand<'_>) -> Option<f64> {
     let is = |row: &EvidenceRow| row.labels.get("command").is_some_and(|c| c == other.name);
     let logged = server.rows("slow_calls").find(|(_, row)| is(row));
@@ -153,7 +153,8 @@ fn longest_us(server: &RedisEvidence<'_>, other: &OtherCommand<'_>) -> Option<f6
     logged.or(other.row.figures.get("longest_us")).copied()
 }
 
-/// Returns the confidence: high for several calls whose lengths are in a histogram.
+/// Returns the confidence: high for two or more calls whose lengths are in a histogram, else
+/// medium.
 fn confidence(calls: f64, squares: Option<f64>) -> Confidence {
     if calls >= 2.0 && squares.is_some() {
         Confidence::High
@@ -162,7 +163,7 @@ fn confidence(calls: f64, squares: Option<f64>) -> Confidence {
     }
 }
 
-/// Returns advice about a command, and the reason why the command is slow.
+/// Returns advice about a command, given in lower case as in `keys`, and the reason why it is slow.
 fn advice(command: &str) -> (&'static [&'static str], &'static str) {
     match command {
         "keys" => (
@@ -205,8 +206,8 @@ fn advice(command: &str) -> (&'static [&'static str], &'static str) {
 /// Number of cached scripts. From this number on, applications seem to generate the texts of scripts.
 const SCRIPTS_MANY: f64 = 1_000.0;
 
-/// Checks for scripts with values in their text instead of arguments. Each value is a new script and fills
-/// the cache.
+/// Adds a finding about scripts with values in their text instead of arguments, if many scripts are
+/// cached. Each value makes a new script, which fills the cache.
 fn too_many_scripts(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_scripts";
     let (Some(cached), Some(new)) = (

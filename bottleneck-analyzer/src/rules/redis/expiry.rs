@@ -39,7 +39,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     out.add_finding(finding(bench, server, spent_ms, ratio));
 }
 
-/// Builds the finding about the search for expired keys.
+/// Builds the finding about the search for expired keys, which took `spent_ms` milliseconds, the
+/// share `ratio` of the thread's time.
 fn finding(
     bench: &BenchFacts<'_>,
     server: &RedisEvidence<'_>,

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use crate::assessment::{Confidence, Finding};
 use crate::conclusions::Conclusions;
 
-/// Adds each finding once, in its worst version, with the number of repeats that had it.
+/// Adds the conclusions of all repeats to `out`: each finding once, in its worst version, with the
+/// number of repeats that had it. Open questions and passed checks are kept once for each rule
+/// without a finding.
 pub(super) fn join(repeats: Vec<Conclusions>, out: &mut Conclusions) {
     let all = repeats.len();
     let mut found: BTreeMap<String, Vec<Finding>> = BTreeMap::new();

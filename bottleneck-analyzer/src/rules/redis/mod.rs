@@ -21,7 +21,7 @@ use crate::conclusions::Conclusions;
 use crate::redis::RedisEvidence;
 use crate::run_facts::RunFacts;
 
-/// Rule that checks one repeat of a bench.
+/// Rule that checks one repeat of a bench and adds its conclusions to the last argument.
 type RedisRule = fn(&BenchFacts<'_>, &RedisEvidence<'_>, &mut Conclusions);
 
 const ALL: [RedisRule; 11] = [

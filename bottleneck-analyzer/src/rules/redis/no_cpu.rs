@@ -73,7 +73,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     out.add_finding(draft);
 }
 
-/// Returns the reason why the thread had no CPU.
+/// Returns the reason why the thread had no CPU, as a sentence. `confined` describes its affinity,
+/// and `busy` is the busy share of the machine's CPU.
 fn reason(confined: Option<&str>, busy: Option<f64>) -> String {
     let has_room = busy.is_some_and(|busy| busy < FULL);
     match (confined, busy) {

@@ -77,7 +77,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     out.add_finding(found(bench, server, &worst).evidence(evidence));
 }
 
-/// Finds the outliers among the calls of the command in `row`; `None` if there are none.
+/// Finds the outliers among the calls of the command in `row`; `None` if there are none, or if the
+/// lengths of its calls are not known.
 fn slow(server: &RedisEvidence<'_>, place: usize, row: &EvidenceRow) -> Option<SlowCalls> {
     let figure = |name: &str| row.figures.get(name).copied();
     let (calls, usec) = (figure("calls")?, figure("usec")?);

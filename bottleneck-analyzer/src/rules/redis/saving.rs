@@ -41,7 +41,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     out.add_finding(finding(bench, server, forks, saving));
 }
 
-/// Builds the finding about saving during the step.
+/// Builds the finding about `forks` forks during the step. A child process was at work for the
+/// share `saving` of the step.
 fn finding(
     bench: &BenchFacts<'_>,
     server: &RedisEvidence<'_>,
@@ -102,8 +103,9 @@ pub(super) fn starts_child(row: &EvidenceRow) -> bool {
     command.is_some_and(|command| STARTERS.contains(&command.as_str()))
 }
 
-/// Returns the mean time that a call waits for forks, in nanoseconds. Takes the larger of two estimates: from
-/// the commands that started the forks, and from the length of the latest fork.
+/// Returns the mean time that a call waits for forks, in nanoseconds. Takes the larger of two
+/// estimates: from the commands that started the forks, and from the length `fork_us` of the latest
+/// fork, in microseconds.
 fn stopped_ns(server: &RedisEvidence<'_>, forks: f64, fork_us: f64) -> f64 {
     let starters = server
         .rows("commands")
@@ -129,7 +131,7 @@ fn what(server: &RedisEvidence<'_>, forks: f64) -> String {
     format!("{} fork(s){seen}", plain(forks))
 }
 
-/// Latency in intervals with a child process at work, and in intervals without one.
+/// Latency of calls in intervals with a child process at work, and in intervals without one.
 #[derive(Debug, Clone, Copy)]
 struct Slowdown {
     with_ns: f64,
@@ -154,7 +156,8 @@ impl Slowdown {
     }
 }
 
-/// Compares the intervals with and without a child process; `None` if there are too few of either.
+/// Compares the latencies of intervals with and without a child process; `None` if there are too
+/// few of either, or no series of the latency.
 fn slowdown(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>) -> Option<Slowdown> {
     let times: Vec<(f64, f64)> = server
         .rows("saving")

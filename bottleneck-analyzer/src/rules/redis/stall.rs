@@ -51,7 +51,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     out.add_finding(finding(bench, server, longest, mean));
 }
 
-/// Builds the finding about a stall of `longest` nanoseconds.
+/// Builds the finding about a stall of `longest` nanoseconds; `mean` is the mean time of an answer
+/// to a minimal query, in nanoseconds.
 fn finding(
     bench: &BenchFacts<'_>,
     server: &RedisEvidence<'_>,
@@ -101,7 +102,8 @@ fn finding(
         )
 }
 
-/// Explains a pause of `longest` nanoseconds: returns the id of the finding that caused it, and a sentence.
+/// Explains a pause of `longest` nanoseconds: returns the id of the finding that caused it, and a
+/// sentence about the cause. Without a known cause there is no id.
 fn cause(
     bench: &BenchFacts<'_>,
     server: &RedisEvidence<'_>,

@@ -3,9 +3,9 @@
 /// Effect of a statement on the transaction in which it is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransactionEffect {
-    /// The statement changes nothing.
+    /// The statement neither begins nor ends a transaction.
     None,
-    /// The statement begins a transaction.
+    /// The statement begins a transaction, which stays open.
     Begins,
     /// The statement ends the transaction.
     Ends,
@@ -14,9 +14,9 @@ pub enum TransactionEffect {
 }
 
 impl TransactionEffect {
-    /// Returns the effect of the statement that begins with `words`.
-    /// Source: PostgreSQL manual, *SQL Commands*: BEGIN, START TRANSACTION, COMMIT, END, ROLLBACK,
-    /// ABORT, PREPARE TRANSACTION.
+    /// Returns the effect of the statement that begins with `words`, in any case; `None` if it is
+    /// unknown. Source: PostgreSQL manual, *SQL Commands*: BEGIN, START TRANSACTION, COMMIT, END,
+    /// ROLLBACK, ABORT, PREPARE TRANSACTION.
     pub(crate) fn from_words(words: &[String]) -> Self {
         let lower: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
         let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
@@ -35,7 +35,7 @@ impl TransactionEffect {
         }
     }
 
-    /// Returns the combined effect of two consecutive statements.
+    /// Returns the combined effect of this statement and then `next`.
     pub(crate) fn then(self, next: Self) -> Self {
         match (self, next) {
             (so_far, Self::None) => so_far,

@@ -1,4 +1,4 @@
-//! Tests of figures from made-up counters at made-up times.
+//! Tests of figures from invented counters at invented times.
 
 mod precision;
 
@@ -19,7 +19,7 @@ const UNITS: KernelUnits = KernelUnits {
 };
 const ALL: &str = "";
 
-/// Content of the kernel's files at one instant; a file that is `None` cannot be read.
+/// Content of the kernel's files at one instant; a file that is `None` does not exist.
 #[derive(Default)]
 struct Files {
     stat: Option<String>,
@@ -30,7 +30,7 @@ struct Files {
     io: Option<String>,
 }
 
-/// Figures by name and label.
+/// Figures by metric name and label value.
 type Seen = BTreeMap<(&'static str, String), f64>;
 
 fn at<T>(ms: u64, value: T) -> Timed<T> {
@@ -50,7 +50,7 @@ fn span(ms: u64) -> ReadSpan {
 }
 
 impl Files {
-    /// Writes them below `root`, as the kernel would show them.
+    /// Writes the files below `root`, at the paths at which the kernel shows them.
     fn write(&self, root: &Path) {
         for (path, text) in [
             ("proc/stat", &self.stat),
@@ -69,7 +69,8 @@ impl Files {
     }
 }
 
-/// Reads the files, as if that had been around `ms`.
+/// Reads the files as a sample, with `ms` milliseconds of the monotonic clock as the middle of each
+/// read.
 fn sample(ms: u64, files: &Files) -> HostSample {
     fn move_to<T>(ms: u64, read: &mut Option<Timed<T>>) {
         if let Some(read) = read {

@@ -1,4 +1,4 @@
-//! Tests of rates of counters that grow in ticks, are read late, or are read rarely.
+//! Tests of rates of counters that grow in clock ticks, are read late, or are read rarely.
 
 use super::*;
 
@@ -22,8 +22,8 @@ fn ten_milliseconds_say_nothing_about_a_counter_of_ten_millisecond_ticks() {
     assert_eq!(figure(&later, "cpu.busy_ratio", ALL), Some(0.5));
 }
 
-/// Returns the number of values of each series in ten seconds. Samples are late by varying times,
-/// up to nearly half an interval.
+/// Returns, for each series in `names`, the number of values in ten seconds. Samples are late by
+/// varying times, up to nearly half an interval.
 fn readings_in_ten_seconds(interval_ms: u64, names: [&'static str; 3]) -> [usize; 3] {
     let mut derivation = derivation_every(interval_ms);
     let ticks = 10_000 / interval_ms;

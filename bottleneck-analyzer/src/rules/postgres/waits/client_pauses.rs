@@ -49,8 +49,8 @@ pub(super) fn short_pauses(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> O
     })
 }
 
-/// Returns the length, in nanoseconds, below which a missing CPU can explain pauses, with the reason. `None`
-/// if the client had a CPU.
+/// Returns the length of a pause, in nanoseconds, below which a missing CPU can explain it, with
+/// the reason; infinite if it explains pauses of any length. `None` if the client had a CPU.
 fn want_of_cpu(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<(f64, &'static str)> {
     if let Some(sessions) = sessions_before_the_client(repeat.server.step) {
         let reason = "its threads work or wait for a CPU for as long";
@@ -75,14 +75,14 @@ fn sessions_before_the_client(step: &Step) -> Option<f64> {
     Some(threads * busy / (1.0 - busy.min(0.999)))
 }
 
-/// Returns the mean pause that the client makes between two statements of a transaction, in nanoseconds,
-/// without the round trip.
+/// Returns the mean pause that the client makes between two statements of a transaction, in
+/// nanoseconds, without the time of the round trip.
 pub(super) fn pause_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     kept_ns(repeat) / round_trips::gaps(repeat).max(1.0)
 }
 
-/// Returns the time of a call, in nanoseconds, in which the client keeps a transaction open and the server
-/// has no statement to execute, without the round trips.
+/// Returns the mean time of a call, in nanoseconds, in which the client keeps a transaction open
+/// and the server has no statement to execute, without the time of the round trips.
 pub(super) fn kept_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     let open = repeat
         .model

@@ -117,7 +117,8 @@ fn counters(rule: &str) -> &'static [&'static str] {
     }
 }
 
-/// Returns figures about those caches of transaction states (SLRU) that the group's events belong to.
+/// Returns, as evidence, the figures of those caches of transaction states (SLRU) that the group's
+/// events belong to; figures of 0 are left out.
 fn caches(server: &PostgresEvidence<'_>, group: &WaitGroup) -> impl Iterator<Item = EvidenceItem> {
     let names = group.event.map_or(&[][..], |event| &event.slru);
     let rows = server.rows("slru").into_iter();
@@ -193,8 +194,8 @@ fn thing(group: &WaitGroup, holders: Option<&LockHolders>) -> String {
     parts.join(", ")
 }
 
-/// Returns the smallest share of the service time at which the group is a finding; infinite if too few
-/// sessions were sampled waiting.
+/// Returns the smallest share of the service time, from 0 to 1, at which the group is a finding;
+/// infinite if too few sessions were sampled waiting.
 fn least(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
     let limits = &repeat.facts.thresholds.waits;
     if group.kind() != WaitKind::Wasted && group.sessions() < LEAST_SESSIONS {

@@ -26,7 +26,8 @@ pub(super) struct WaitGroup {
     pub(super) waits: Vec<Wait>,
 }
 
-/// Groups waits by their entry in the catalogue.
+/// Groups waits by their entry in the catalogue; each event without an entry becomes a group of its
+/// own.
 pub(super) fn groups(waits: Vec<Wait>) -> Vec<WaitGroup> {
     let mut groups: BTreeMap<String, WaitGroup> = BTreeMap::new();
     for wait in waits {
@@ -42,12 +43,13 @@ pub(super) fn groups(waits: Vec<Wait>) -> Vec<WaitGroup> {
 }
 
 impl WaitGroup {
-    /// Returns the mean number of sessions that wait for events of the group.
+    /// Returns the mean number of the load's sessions that wait for events of the group at the same
+    /// time.
     pub(super) fn sessions(&self) -> f64 {
         self.waits.iter().map(|wait| wait.sessions).sum()
     }
 
-    /// Returns the wait with the most sessions.
+    /// Returns the wait with the most sessions; `None` if the group is empty.
     pub(super) fn main(&self) -> Option<&Wait> {
         let all = self.waits.iter();
         all.max_by(|a, b| a.sessions.total_cmp(&b.sessions))
@@ -61,7 +63,7 @@ impl WaitGroup {
         names.join(", ")
     }
 
-    /// Returns true if the group contains the event `key`, as in `lock.tuple`.
+    /// Returns true if the group contains the event `key`, in lower case as in `lock.tuple`.
     pub(super) fn has(&self, key: &str) -> bool {
         self.waits.iter().any(|wait| wait.key == key)
     }
@@ -71,14 +73,16 @@ impl WaitGroup {
         self.event.map_or(WaitKind::Queue, |event| event.kind)
     }
 
-    /// Returns the key that distinguishes the group from other causes of its rule. It is the name of the
-    /// catalogue's entry, so a whole class and its single events have the same key.
+    /// Returns the key that distinguishes the group from other causes of its rule. It is the title
+    /// of the catalogue's entry, so a whole class and its single events have the same key; without
+    /// an entry it is the key of `main`.
     pub(super) fn cause_key(&self, main: &Wait) -> String {
         let event = self.event.map(|event| event.part.clone());
         event.unwrap_or_else(|| main.key.clone())
     }
 
-    /// Returns the rule that reports the group.
+    /// Returns the name of the rule that reports the group; `other_waits` if the catalogue has no
+    /// entry.
     pub(super) fn rule(&self) -> &'static str {
         self.event
             .map_or("other_waits", |event| event.rule.as_str())
@@ -103,8 +107,8 @@ impl WaitGroup {
         queue.map(|wait| wait.sessions).sum::<f64>() >= 1.0
     }
 
-    /// Iterates over rows of background processes and other applications that wait for an event of the group,
-    /// too.
+    /// Iterates over the rows of background processes and other applications of which a tenth of a
+    /// session or more, on average, waits for an event of the group.
     pub(super) fn beside_load<'a>(
         &self,
         server: &PostgresEvidence<'a>,

@@ -79,7 +79,8 @@ pub(super) fn detail(
     text
 }
 
-/// Describes background processes and other applications that wait for the same events as the load.
+/// Describes background processes and other applications that wait for the same events as the load;
+/// empty if there are none.
 fn beside_the_load(server: &PostgresEvidence<'_>, group: &WaitGroup) -> String {
     let told: Vec<String> = group
         .beside_load(server)
@@ -94,14 +95,15 @@ fn beside_the_load(server: &PostgresEvidence<'_>, group: &WaitGroup) -> String {
     )
 }
 
-/// Returns the name of the application in `row`, or the kind of process if it has no name.
+/// Returns the name of the application in `row`, else its kind of process, else words for an
+/// unnamed session.
 pub(super) fn who(row: &CitedRow<'_>) -> String {
     let names = [row.label("application"), row.label("backend_type")];
     let first = names.into_iter().find(|name| !name.is_empty());
     or_somebody(first.unwrap_or_default()).to_owned()
 }
 
-/// Describes the event that the load's parallel workers wait for most.
+/// Describes the event that the load's parallel workers wait for most; empty if none was sampled.
 fn what_workers_do(server: &PostgresEvidence<'_>) -> String {
     let most = server
         .figures_below("waits.parallel.")
@@ -119,7 +121,8 @@ fn what_workers_do(server: &PostgresEvidence<'_>) -> String {
     )
 }
 
-/// Describes triggers and functions of the database that may contain the sleep.
+/// Describes triggers and functions of the database that may contain the sleep; empty if it has
+/// none.
 fn who_sleeps(server: &PostgresEvidence<'_>) -> String {
     let slow = server.rows("functions").into_iter();
     let slow = slow.filter(|f| !f.label("function").contains("pg_stat_"));
