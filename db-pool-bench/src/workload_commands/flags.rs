@@ -27,16 +27,16 @@ const DESCRIBE_EXAMPLES: &str = "Examples:
   db-pool-bench workload describe tpcb-like
       what each request of it does, in pgbench's language, and on which tables";
 
-/// Flags of `db-pool-bench workload`.
+/// Flags of `db-pool-bench workload`: its subcommand.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct WorkloadCommandFlags {
-    /// Command to run.
+    /// Subcommand of `workload` to run.
     #[command(subcommand)]
     pub(crate) command: WorkloadCommand,
 }
 
-/// Commands of `db-pool-bench workload`.
+/// Subcommands of `db-pool-bench workload`.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum WorkloadCommand {
     /// List the built-in workloads

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Value of an instant that was not set.
+/// Value of a place that holds no instant.
 const NEVER: u64 = u64::MAX;
 
-/// Instants of at most `MOST` changes, rising, in nanoseconds. All clones share the same instants,
-/// so that every thread sees a change without a lock.
+/// Instants at which a load was changed, at most `MOST`, rising, in nanoseconds on
+/// `CLOCK_MONOTONIC`. Clones share the same instants, so that every thread sees a change without a
+/// lock.
 #[derive(Debug, Clone)]
 pub(super) struct ChangeInstants<const MOST: usize>(Arc<[AtomicU64; MOST]>);
 
@@ -33,7 +34,7 @@ impl<const MOST: usize> ChangeInstants<MOST> {
             .map_or(NEVER, |at_ns| at_ns.load(Ordering::Relaxed))
     }
 
-    /// Iterates over the instants, rising.
+    /// Iterates over the instants of all changes, rising.
     pub(super) fn iter(&self) -> impl Iterator<Item = u64> {
         let all = self.0.iter().map(|at_ns| at_ns.load(Ordering::Relaxed));
         all.take_while(|at_ns| *at_ns != NEVER)

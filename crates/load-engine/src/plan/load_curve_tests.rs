@@ -1,4 +1,4 @@
-//! Tests of curves as people write them: the load at each instant, and the named segments.
+//! Tests of load curves as users write them: the load at each instant, and the named segments.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,7 +33,7 @@ fn segments(fitted: &FittedCurve) -> Vec<String> {
     fitted.segments.iter().map(segment).collect()
 }
 
-/// File of points that is deleted when the value is dropped.
+/// File of points in the temporary directory, which is deleted when the value is dropped.
 struct Points(PathBuf);
 
 impl Points {
