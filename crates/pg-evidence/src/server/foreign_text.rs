@@ -1,4 +1,4 @@
-//! Text of other sessions, which may have the encoding of another database.
+//! Text columns from other sessions, which may have the encoding of another database.
 
 use std::error::Error;
 

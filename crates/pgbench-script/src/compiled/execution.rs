@@ -1,4 +1,4 @@
-//! Execution of a program up to the next action of the caller.
+//! Execution of a compiled script up to the next action of the caller.
 
 use std::time::Duration;
 

@@ -56,7 +56,7 @@ impl IntegerRange {
         random.random_range(self.low..=self.high)
     }
 
-    /// Draws the integer `i` with probability `f(i) − f(i+1)`, where `f(x) = exp(−parameter (x −
+    /// Draws the integer `i` with probability `f(i) − f(i+1)`, where `f(x)` is `exp(−parameter (x −
     /// low) / (high − low + 1)) / (1 − exp(−parameter))`, by inverting that distribution. Fails
     /// with a message unless `parameter` is above 0.
     pub(crate) fn exponential(self, parameter: f64, random: &mut impl Rng) -> Result<i64, String> {
