@@ -43,7 +43,7 @@ pub(crate) struct TargetFlags {
 
 impl TargetFlags {
     /// Returns the server that `--url` names, without connecting; `None` without that flag and
-    /// DATABASE_URL.
+    /// `DATABASE_URL`.
     ///
     /// # Errors
     /// Fails with a [`UsageError`] if the address is malformed, or if one of `drivers` does not

@@ -1,4 +1,5 @@
-//! Worker process, which makes a share of the load of the steps that its parent orders.
+//! Worker process of `db-pool-bench`, which makes a share of the load of the steps that its parent
+//! orders.
 
 use std::sync::Arc;
 
@@ -9,8 +10,8 @@ use crate::driver_order::DriverOrder;
 use crate::drivers::{Deadpool, Direct, Driver, Sqlx, Wire};
 use crate::target::TargetFlags;
 
-/// Worker of the parent's scenario; it makes a share of the load. The field has the parent's flags of the
-/// server and the pool.
+/// Worker process of a scenario, which makes a share of the load of each step. The field contains
+/// the parent's flags of the server, the workload and the pool.
 pub(crate) struct PoolWorker(pub(crate) TargetFlags);
 
 impl WorkerScenario for PoolWorker {

@@ -1,4 +1,4 @@
-//! Figures that are read or derived at one tick.
+//! Figures that are read from the kernel or derived from its counters for one sample.
 
 use std::sync::Arc;
 
@@ -7,34 +7,36 @@ use host_metrics::rate_window::FigureValue;
 /// Key and value that distinguish a figure from others with its name, such as `device = vda`.
 pub(crate) type Label = (&'static str, String);
 
-/// All labels of a figure. The figures of one device at one tick share them.
+/// All labels of a figure. Figures of the same device in one sample share them.
 pub(crate) type Labels = Arc<[Label]>;
 
-/// Returns the value; `None` if it exceeds `most` by more than its error, which is impossible.
+/// Returns `reading`; `None` if its value exceeds `most` by more than its error, which is
+/// impossible and therefore a wrong reading. Without `most` every value is possible.
 pub(crate) fn at_most(reading: FigureValue, most: Option<f64>) -> Option<FigureValue> {
     let possible = most.is_none_or(|most| reading.value <= most + reading.error);
     possible.then_some(reading)
 }
 
-/// Figure that was read or derived. Figures that could not be are left out.
+/// Figure that was read or derived, with its name and labels. A figure that could not be read is
+/// left out of [`Figures`].
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Figure {
-    /// Name of the series.
+    /// Name of the series that the figure belongs to, for example `cpu.busy_ratio`.
     pub name: &'static str,
-    /// Labels; the first one has the number or name of the device. Empty for a figure of the whole
-    /// host.
+    /// Labels; the first one contains the number or name of the device. Empty for a figure of the
+    /// whole host.
     pub labels: Labels,
-    /// Value at this tick.
+    /// Value of the figure in this sample, with its error.
     pub reading: FigureValue,
 }
 
-/// Figures of one tick.
+/// Figures of one sample, in the order in which they were added.
 #[derive(Debug, Default)]
 pub(crate) struct Figures(Vec<Figure>);
 
 impl Figures {
-    /// Adds a figure of the whole host (without labels), of a core, a device or an interface, unless it
-    /// is absent or not finite.
+    /// Adds a figure of the whole host (without labels), of a core, a device or an interface. Does
+    /// nothing if the value is absent, or if value or error is not finite.
     pub(crate) fn put_labelled(
         &mut self,
         name: &'static str,
@@ -55,8 +57,8 @@ impl Figures {
         }
     }
 
-    /// Returns the labels of the previous figure if they are equal, because the figures of one
-    /// device are added in sequence.
+    /// Returns the labels of the figure that was added last if they are equal, because the figures
+    /// of one device are added in sequence; else new labels.
     fn labels(&self, labels: &[(&'static str, &str)]) -> Labels {
         if labels.is_empty() {
             return Labels::default();
@@ -74,7 +76,7 @@ impl Figures {
         }
     }
 
-    /// Iterates over the figures added so far.
+    /// Iterates over the figures in the order in which they were added.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Figure> {
         self.0.iter()
     }

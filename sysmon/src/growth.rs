@@ -1,4 +1,4 @@
-//! Search for recorded series that grow although they should level off.
+//! Search for recorded series that grow although they should level off, such as memory.
 
 use std::str::FromStr;
 
@@ -9,20 +9,20 @@ use statistics::median;
 use crate::growth_rule::{GrowthRule, GrowthState, growth};
 use crate::metric::{self, Unit};
 
-/// Smallest growth of a count that is reported.
+/// Smallest reported growth of a count over the recording, unless the threshold is a share.
 const LEAST_COUNT: f64 = 100.0;
-/// Share of a recording that counts as warm-up: its first tenth.
+/// Share of a recording that counts as warm-up and is left out: its first tenth.
 const WARMUP_RATIO: f64 = 0.1;
-/// Time in seconds for which growth must have continued to be called a leak.
+/// Shortest time after the warm-up, in seconds, over which growth can be called a leak.
 const LEAK_AFTER_S: f64 = 300.0;
 const NS_PER_S: f64 = 1e9;
 
 /// Smallest growth over the recording that is reported.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum GrowthThreshold {
-    /// Growth in bytes. For counts the threshold is 100.
+    /// Growth of memory in bytes. For counts, such as threads, the threshold is then 100.
     Bytes(u64),
-    /// Growth as a share of the first values, for bytes and counts.
+    /// Growth as a share of the median of the first tenth of the values, for bytes and counts.
     Share(f64),
 }
 
@@ -35,7 +35,11 @@ impl Default for GrowthThreshold {
 impl FromStr for GrowthThreshold {
     type Err = String;
 
-    /// Parses `50MB` or `10%`.
+    /// Parses a size such as `50MB`, or a share such as `10%`.
+    ///
+    /// # Errors
+    /// Fails with a sentence for the user if the text is neither, or if the share is 0 or above
+    /// 1,000,000 %.
     fn from_str(text: &str) -> Result<Self, String> {
         let Some(percent) = text.trim().strip_suffix('%') else {
             return flags::size(text).map(Self::Bytes);
@@ -63,7 +67,8 @@ impl GrowthThreshold {
     }
 }
 
-/// Returns the series that grow by at least `least`: leaks first, in the order of `series`.
+/// Returns the series that should level off but grow by at least `least`: leaks first, otherwise in
+/// the order of `series`.
 pub(crate) fn growing<'a>(
     series: impl IntoIterator<Item = &'a Series>,
     least: GrowthThreshold,

@@ -3,8 +3,8 @@
 //! Successive samples of a process are correlated, but the trend test needs independent ones. The
 //! series is therefore reduced to medians of equal periods. A process may give back memory from
 //! time to time, which makes a sawtooth. Growth that stays is recognized by the *floor*: at each
-//! point, the lowest value from there on. A cache that fills grows more and more slowly; a leak
-//! does not slow down.
+//! point, the lowest value from there to the end. A cache that fills grows more and more slowly; a
+//! leak does not slow down.
 
 #[cfg(test)]
 mod tests;
@@ -13,54 +13,57 @@ use statistics::median;
 
 use crate::trend::{mann_kendall, theil_sen};
 
-/// Number of medians to which a series is reduced: enough for the test, and far enough apart.
+/// Largest number of medians to which a series is reduced: enough for the test, and far enough
+/// apart.
 const MEDIANS: usize = 36;
-/// Smallest number of medians from which anything is concluded.
+/// Smallest number of medians from which a conclusion is drawn.
 const LEAST_MEDIANS: usize = 12;
-/// Probability with which chance alone may be taken for a trend.
+/// Largest p value, from 0 to 1, at which a rise counts as a trend and not as chance.
 const SIGNIFICANT: f64 = 0.01;
-/// Smallest share of the growth in the first third that a leak must reach in the last third. A
-/// cache that fills as `1 − exp(−t/τ)` reaches it only if τ is at least twice the length of the
-/// run.
+/// Smallest growth in the last third of the run, as a share of the growth in the first third, with
+/// which growth is a leak. A cache that fills as `1 − exp(−t/τ)` reaches it only if τ is at least
+/// twice the length of the run.
 const UNABATED: f64 = 0.7;
 
-/// Bounds above which growth matters.
+/// Limits above which growth of a series matters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct GrowthRule {
-    /// Growth over the run that is negligible, in the unit of the values.
+    /// Smallest growth over the time after the warm-up that matters, in the unit of the values.
     pub(crate) least: f64,
-    /// Share of the series' time, 0 to 1, that counts as warm-up and is left out.
+    /// Share of the series' time, from 0 to 1, that counts as warm-up and is left out.
     pub(crate) warmup_ratio: f64,
-    /// Shortest time after the warm-up, in seconds, over which growth is called a leak.
+    /// Shortest time after the warm-up, in seconds, over which growth can be called a leak.
     pub(crate) leak_after_s: f64,
 }
 
-/// Outcome of a test for growth.
+/// Verdict of the test for growth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum GrowthState {
-    /// The values do not grow, or only slightly.
+    /// The values do not grow, or by less than the limit.
     Steady,
-    /// The values have grown significantly and by a large amount. They may have levelled off, or
-    /// may still do so.
+    /// The values have grown significantly and by at least the limit. They may have levelled off,
+    /// or may still do so.
     Growing,
-    /// The values have grown for a long time, never fell back, and the growth has not slowed down.
+    /// The values have grown for a long time, never fell back to an earlier level, and the growth
+    /// has not slowed down.
     Leak,
 }
 
-/// Outcome of the test, with its figures.
+/// Verdict of the test for growth, with the figures that it is based on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Growth {
     /// Outcome of the test.
     pub(crate) verdict: GrowthState,
-    /// Theil–Sen slope after the warm-up, per second.
+    /// Theil–Sen slope of the values after the warm-up, in their unit per second.
     pub(crate) per_s: f64,
-    /// Growth by that slope over the time after the warm-up.
+    /// Growth by that slope over the time after the warm-up, in the unit of the values; negative if
+    /// they fell.
     pub(crate) grown: f64,
-    /// Two-sided p value of the Mann–Kendall test.
+    /// Two-sided p value of the Mann–Kendall test for a trend, from 0 to 1.
     pub(crate) p_value: f64,
 }
 
-/// Tests points `(seconds, value)` in the order of time for growth. `None` if fewer than twelve
+/// Tests points `(seconds, value)`, in the order of time, for growth. `None` if fewer than twelve
 /// remain after the warm-up, or if one is not finite.
 pub(crate) fn growth(points: &[(f64, f64)], rule: &GrowthRule) -> Option<Growth> {
     let ((first, _), (last, _)) = (*points.first()?, *points.last()?);
@@ -92,7 +95,8 @@ pub(crate) fn growth(points: &[(f64, f64)], rule: &GrowthRule) -> Option<Growth>
     })
 }
 
-/// Returns the medians of equal periods; their number is a multiple of three.
+/// Returns the medians of time and value of equal periods. The number of periods is a multiple of
+/// three, at most 36; periods without points are left out. `None` for fewer than twelve points.
 fn thin_out(points: &[(f64, f64)]) -> Option<Vec<(f64, f64)>> {
     let count = points.len().min(MEDIANS) / 3 * 3;
     if count < LEAST_MEDIANS {
@@ -119,7 +123,8 @@ fn thin_out(points: &[(f64, f64)]) -> Option<Vec<(f64, f64)>> {
     (thinned.len() >= LEAST_MEDIANS).then_some(thinned)
 }
 
-/// Lowest of all values from a point to the end, at the beginning of each third and at the end.
+/// Lowest of all values from a point to the end, at the beginning of each third of the series and
+/// at its end.
 #[derive(Debug, Clone, Copy)]
 struct Floor([f64; 4]);
 
@@ -133,13 +138,14 @@ impl Floor {
         Some(Self([0, 1, 2, 3].map(|third| floor[last * third / 3])))
     }
 
-    /// Returns the rise of the lowest remaining value over the first two thirds: growth that no
-    /// later value undid.
+    /// Returns the rise of the floor over the first two thirds of the series: growth that no later
+    /// value undid.
     fn risen(self) -> f64 {
         self.0[2] - self.0[0]
     }
 
-    /// Returns true if each third grew by about as much as the others.
+    /// Returns true if the growth has not slowed down: each third of the series grew by at least
+    /// half of the mean, and the last by at least 0.7 times the first.
     fn is_unabated(self) -> bool {
         let [a, b, c, d] = self.0;
         let (first, second, third) = (b - a, c - b, d - c);

@@ -1,10 +1,10 @@
-//! `sysmon` records the machine while something else is measured. This library contains its commands, and the
-//! recording of figures over time.
+//! `sysmon` records the machine while something else is measured. This library contains its
+//! commands, and the recording of figures over time.
 //!
-//! The crate `host-metrics` reads the machine. Module `derive` turns counters into figures by the
-//! table in `metric`, and `follow` follows the processes that matter. A [`recording`] keeps figures
-//! in bounded memory and writes them into a report, which `show` reads. `marks` are named instants
-//! that another process adds to a recording.
+//! The crate `host-metrics` reads the machine. Module `derive` converts counters to figures by the
+//! table in `metric`, and `follow` follows the processes that use the most or that the user
+//! selected. A [`recording`] stores figures in limited memory and writes them into a report, which
+//! `show` reads. `marks` are named instants that another process adds to a recording.
 #![cfg_attr(
     test,
     allow(
@@ -58,7 +58,8 @@ use std::process::ExitCode;
 
 use crate::cli::{SysmonCli, SysmonCommand};
 
-/// Runs the command that the command line names, and returns the exit code.
+/// Parses the command line of the process, runs the command that it names, and returns the exit
+/// code for `main`. Prints results and errors. Wrong usage ends the process.
 pub fn run() -> ExitCode {
     let cli = bench_cli::parse::<SysmonCli>();
     let mut own_code = None;

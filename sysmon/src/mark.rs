@@ -1,4 +1,4 @@
-//! `sysmon mark`: gives an instant of a running recording a name.
+//! `sysmon mark`: adds a named mark to a recording in progress.
 
 use std::path::{Path, PathBuf};
 
@@ -34,11 +34,12 @@ pub(crate) struct MarkFlags {
     pub(crate) recording: Option<String>,
 }
 
-/// Adds a mark to the recording that the flags name, or to the only one that is running.
+/// Adds a mark, with the present time, to the recording that the flags name, or to the only one
+/// that is running, and prints a line about it.
 ///
 /// # Errors
-/// If the name is not valid, if there is no such recording, or if several are running and the flags name
-/// none.
+/// Fails if the name is not valid, if there is no such recording, or if several are running and the
+/// flags name none.
 pub(crate) fn mark(flags: &MarkFlags) -> anyhow::Result<Exit> {
     let mark = Mark::new(monotonic_ns(), &flags.name)
         .map_err(|error| UsageError(error.to_string()))
@@ -130,7 +131,11 @@ fn of_path(path: &Path) -> anyhow::Result<ActiveRecording> {
     only(found)
 }
 
-/// Returns the paths of those reports in a directory that have a file of marks beside them.
+/// Returns the paths of those reports in a directory that have a file of marks beside them, in
+/// alphabetical order.
+///
+/// # Errors
+/// Fails with a remedy if the directory cannot be listed.
 fn reports_in(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(directory)
         .with_context(|| format!("cannot list {}", directory.display()))

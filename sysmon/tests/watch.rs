@@ -21,7 +21,8 @@ use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::Pid;
 use test_support::{TIMEOUT, eventually};
 
-/// Terminal with a program in its foreground, which ends even if the test fails.
+/// Terminal of 80 × 24 characters with a program in its foreground; dropping this value kills the
+/// program.
 struct Desk {
     child: Child,
     keyboard: File,
@@ -50,7 +51,7 @@ fn winsize(columns: u16, rows: u16) -> Winsize {
 }
 
 impl Desk {
-    /// Starts `sysmon watch` on a terminal of 80 × 24 characters.
+    /// Starts `sysmon watch` with `args` on a terminal of 80 × 24 characters.
     fn watch(args: &[&str]) -> Self {
         let home = Home::new();
         let mut command = home.command_of("watch", args);
@@ -124,7 +125,8 @@ impl Desk {
         self.seen.screen_mut().set_size(rows, columns);
     }
 
-    /// Reads the output until the screen is as `wanted`.
+    /// Reads the output of the program until `wanted` returns true for the screen. Panics after a
+    /// time-out with the name `what`.
     fn until(&mut self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
         let started = Instant::now();
         while !wanted(self.seen.screen()) {
@@ -145,7 +147,8 @@ impl Desk {
         self.until(text, |screen| screen.contents().contains(text));
     }
 
-    /// Waits for the end of the program and of its output. Returns the exit code.
+    /// Waits for the end of the program and reads the rest of its output. Returns the exit code;
+    /// `None` if a signal ended it.
     fn end(&mut self) -> Option<i32> {
         eventually("it ends", || self.child.try_wait().unwrap().is_some());
         while let Ok(bytes) = self.bytes.recv_timeout(Duration::from_millis(100)) {
@@ -252,7 +255,8 @@ fn no_color_is_honoured() {
     }
 }
 
-/// Starts the program in a shell that reports when it was suspended, and continues it on Enter.
+/// Starts `sysmon watch` in a shell that prints `stopped` when it was suspended, and continues it
+/// on Enter.
 fn in_a_shell() -> Desk {
     let home = Home::new();
     let script = format!(

@@ -165,8 +165,8 @@ impl LimitArgs {
         }
     }
 
-    /// Returns the load of the talkers: an open loop if a rate is given, a closed loop if only the number of
-    /// talkers is given, and a gentle open loop if neither is.
+    /// Returns the load of the connections that send messages: an open loop if a rate is given, a
+    /// closed loop if only their number is given, and an open loop at [`RATE_PER_S`] if neither is.
     fn load_plan(&self) -> LoadPlan {
         let talkers = self.talkers.unwrap_or(TALKERS);
         if self.talkers.is_some() || self.load.rate.is_some() {

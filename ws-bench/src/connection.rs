@@ -1,4 +1,5 @@
-//! Connections of the load: opening one, sending a message, and recognizing its echo.
+//! Connections of the load to a WebSocket server: opening one, sending a message, and recognizing
+//! its echo.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -18,22 +19,24 @@ use crate::endpoint::WsEndpoint;
 use crate::failure;
 use crate::socket::{self, WsSocket};
 
-/// Opens connections to a WebSocket server.
+/// Factory of connections to one WebSocket server.
 #[derive(Debug)]
 pub(crate) struct WsConnector {
     pub(crate) endpoint: WsEndpoint,
-    /// Time-out of connecting by TCP, and of the upgrade.
+    /// Time-out of connecting by TCP, and as much again for the upgrade to a WebSocket.
     pub(crate) timeout: Duration,
-    /// Size of a message in bytes.
+    /// Size of a message in bytes; smaller sizes than
+    /// [`SMALLEST_BYTES`](crate::echo::SMALLEST_BYTES) count as that.
     pub(crate) message_bytes: usize,
 }
 
-/// Open connection to a server that echoes messages.
+/// Open WebSocket connection to a server that should echo messages.
 #[derive(Debug)]
 pub(crate) struct WsConnection {
     socket: WsSocket,
     messages: MessageSource,
-    /// True if the server has sent a message that is not an echo since the last message to it.
+    /// True if, since the last message was sent, the server has sent a message that is no echo of
+    /// this connection's messages.
     has_foreign: bool,
 }
 
@@ -115,8 +118,9 @@ impl HeldConnection for WsConnection {
         Failure::new(failure::ECHO_TIMEOUT, &format!("no echo within {bound}"))
     }
 
-    /// Closes the connection as RFC 6455 describes. The server ends the TCP connection, so that the port on
-    /// this side is free again at once.
+    /// Closes the connection as RFC 6455 describes, and waits until the server has ended the TCP
+    /// connection, so that the port on this side is free again at once. It has no time-out of its
+    /// own.
     async fn close(mut self) {
         if self.socket.close(None).await.is_ok() {
             while let Some(Ok(_)) = self.socket.next().await {}
@@ -149,7 +153,8 @@ impl WsConnection {
     }
 }
 
-/// Sends one message and waits for its echo.
+/// Sends one message and waits for its echo, without a time-out. Fails if the connection ends or
+/// the echo is wrong; other messages are skipped.
 pub(crate) async fn exchange_echo(connection: &mut WsConnection) -> Result<(), Failure> {
     connection.send().await?;
     loop {

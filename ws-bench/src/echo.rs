@@ -1,12 +1,12 @@
-//! Messages of one connection, and the matching of echoes to them.
+//! Messages that one connection sends, and the matching of echoes to them.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-/// Size of the smallest message, in bytes: connection number and sequence number, which distinguish a message
-/// from all others.
+/// Size of the smallest message, in bytes: the numbers of the connection and of the message, which
+/// distinguish it from all others.
 pub(crate) const SMALLEST_BYTES: usize = 16;
 
-/// Source of the messages of one connection; all of them differ.
+/// Source of the messages that one connection sends; all of them differ.
 #[derive(Debug)]
 pub(crate) struct MessageSource {
     connection: u64,
@@ -15,22 +15,23 @@ pub(crate) struct MessageSource {
     scratch: BytesMut,
 }
 
-/// Message that an echo matches.
+/// Result of comparing a received message with those that were sent on the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EchoKind {
-    /// The last message that was sent.
+    /// Echo of the last message that was sent.
     Last,
-    /// An earlier message, whose time-out has expired.
+    /// Echo of an earlier message, which the load no longer waits for.
     Earlier,
-    /// Echo of this connection's message whose content has changed.
+    /// Echo of a message of this connection whose content or length has changed.
     Changed,
-    /// Message that is no echo of this connection's message: the server sent it by itself, or to all
+    /// No echo of a message of this connection: the server sent it by itself, or to all
     /// connections.
     Foreign,
 }
 
 impl MessageSource {
-    /// Creates a source of messages of `size` bytes, at least [`SMALLEST_BYTES`].
+    /// Creates the source for the connection with the number `connection`. Messages have `size`
+    /// bytes, at least [`SMALLEST_BYTES`].
     pub(crate) fn new(connection: u64, size: usize) -> Self {
         Self {
             connection,
@@ -40,7 +41,7 @@ impl MessageSource {
         }
     }
 
-    /// Creates the next message. It reuses the memory of the last one, which was sent before.
+    /// Creates the next message. It reuses the memory of earlier ones that were dropped.
     pub(crate) fn next(&mut self) -> Bytes {
         self.sequence += 1;
         self.scratch.reserve(self.size);
@@ -50,7 +51,7 @@ impl MessageSource {
         self.scratch.split().freeze()
     }
 
-    /// Returns which message `echo` matches.
+    /// Compares a received message with those that were sent.
     pub(crate) fn kind(&self, echo: &[u8]) -> EchoKind {
         let number = |at: usize| {
             let bytes = echo.get(at..at + 8)?;

@@ -1,4 +1,5 @@
-//! Addresses of connections: the server's URL and socket address, and the local address of each connection.
+//! Addresses of the load's connections: the server's URL and socket address, and the local address
+//! of each connection.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -6,33 +7,33 @@ use bench_report::redaction;
 use tokio_tungstenite::tungstenite::http::Uri;
 use url::{Host, Url};
 
-/// Number of connections that share one local address on the loopback. It is well below the 28,000 ports that
-/// a system usually provides, so that a free port is found at once.
+/// Number of connections of this process that share one local address on the loopback. It is well
+/// below the 28,000 ports that a system usually provides, so that a free port is found at once.
 const CONNECTIONS_PER_SOURCE: u64 = 5_000;
 
-/// Reasons why a server cannot be loaded by its URL.
+/// Reason why a server cannot be loaded by its URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UrlError {
-    /// The text is no URL.
+    /// The text is no URL, or names no host.
     #[error("{text:?} is no URL ({reason}); write it as in ws://127.0.0.1:9001/")]
     Malformed {
-        /// Text that the user gave, as far as it may be shown.
+        /// Text that the user gave, with secrets masked; wholly masked if it has no scheme.
         text: String,
-        /// Error in the text.
+        /// Description of the error in the text.
         reason: String,
     },
-    /// The URL asks for TLS, which is not supported.
+    /// The URL has the scheme `wss`, for TLS, which is not supported.
     #[error("wss:// (TLS) is not supported in this version; give a ws:// URL")]
     Tls,
-    /// The URL is of another protocol.
+    /// The URL has the scheme of another protocol.
     #[error("{scheme}:// is no WebSocket URL; write it as in ws://127.0.0.1:9001/")]
     Scheme {
-        /// Name of that protocol.
+        /// Scheme of the URL, such as `http`.
         scheme: String,
     },
 }
 
-/// URL of a server as the user wrote it, after a check.
+/// Checked `ws://` URL of a server, as the user wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TargetUrl {
     url: Url,
@@ -43,7 +44,8 @@ impl TargetUrl {
     /// Parses a `ws://` URL.
     ///
     /// # Errors
-    /// Fails if `text` is not a `ws://` URL.
+    ///
+    /// If `text` is not a `ws://` URL with a host; no error shows a password.
     pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
         let malformed = |reason: String| UrlError::Malformed {
             // A text without a scheme is not shown, because it may be a password that the user gave by
@@ -80,12 +82,14 @@ impl TargetUrl {
         Ok(Self { url, uri })
     }
 
-    /// Returns the URL with its password masked, and with those parameters masked that may be secret.
+    /// Returns the URL with its password masked, and with the values of those parameters masked
+    /// that may be secret.
     pub(crate) fn masked(&self) -> String {
         redaction::url(self.url.as_str())
     }
 
-    /// Returns host and port, which the resolver needs.
+    /// Returns host and port as the resolver needs them: an IPv6 address without brackets, and port
+    /// 80 if the URL has none.
     pub(crate) fn host_and_port(&self) -> (String, u16) {
         let host = match self.url.host() {
             Some(Host::Ipv6(address)) => address.to_string(),
@@ -95,7 +99,7 @@ impl TargetUrl {
         (host, self.url.port_or_known_default().unwrap_or(80))
     }
 
-    /// Returns the endpoint at `address`, to which the URL's host was resolved.
+    /// Returns the endpoint with this URL at `address`, to which the URL's host was resolved.
     pub(crate) fn resolved_to(&self, address: SocketAddr) -> WsEndpoint {
         WsEndpoint {
             uri: self.uri.clone(),
@@ -104,7 +108,7 @@ impl TargetUrl {
     }
 }
 
-/// Server to which connections can be opened.
+/// Server to which connections can be opened: its URL without a fragment, and its resolved address.
 #[derive(Debug, Clone)]
 pub(crate) struct WsEndpoint {
     pub(crate) uri: Uri,
@@ -112,17 +116,19 @@ pub(crate) struct WsEndpoint {
 }
 
 impl WsEndpoint {
-    /// Returns true if the server is on this machine.
+    /// Returns true if the server's address is on the loopback, so that it is on this machine.
     pub(crate) fn is_local(&self) -> bool {
         self.address.ip().is_loopback()
     }
 
-    /// Returns true if connections can use several local addresses, so that ports do not limit their number.
+    /// Returns true if connections can use several local addresses, so that the ports of one do not
+    /// limit their number: on Linux for a server on the IPv4 loopback.
     pub(crate) fn spreads_sources(&self) -> bool {
         cfg!(target_os = "linux") && matches!(self.address.ip(), IpAddr::V4(ip) if ip.is_loopback())
     }
 
-    /// Returns the local address of connection `id`; `None` if the operating system is to choose it.
+    /// Returns the local address of the connection with the number `id`; `None` if the operating
+    /// system is to choose it.
     ///
     /// On Linux all of 127.0.0.0/8 is the loopback. The second octet depends on the process, so that two runs
     /// at the same time do not use up each other's ports.

@@ -1,4 +1,5 @@
-//! Evidence about the server in a step, read from its process if that runs on this machine.
+//! Evidence about the server in a step, read from its process if that runs on this machine, and
+//! memory of processes.
 
 use bench_report::{ServerEvidence, redaction};
 use host_metrics::Masking;
@@ -13,13 +14,13 @@ const MASKING: Masking = Masking {
     words: redaction::command_line::<String>,
 };
 
-/// Reader of the server's process. It reads nothing if the process is not known.
+/// Reader of the server's process. It reads nothing if the process is unknown.
 #[derive(Debug)]
 pub(crate) struct ServerProcessReader {
     process: Result<u32, &'static str>,
 }
 
-/// Resources that a process has used up to one instant.
+/// CPU time that a process has used so far, with its present memory and open files.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ProcessUsage {
     cpu_ns: u64,
@@ -28,12 +29,13 @@ pub(crate) struct ProcessUsage {
 }
 
 impl ServerProcessReader {
-    /// Creates the reader of process `pid`, which is known to be the server.
+    /// Creates the reader of the process `pid`, which is the server.
     pub(crate) fn of_process(pid: u32) -> Self {
         Self { process: Ok(pid) }
     }
 
-    /// Finds the process that listens at `endpoint`, and creates its reader.
+    /// Finds the process that listens at `endpoint`, and creates its reader. If the server is on
+    /// another machine, or the process is not found, the reader only knows that reason.
     pub(crate) fn of_endpoint(endpoint: &WsEndpoint) -> Self {
         let process = if endpoint.is_local() {
             listener(endpoint.address.port())
@@ -44,20 +46,23 @@ impl ServerProcessReader {
         Self { process }
     }
 
-    /// Returns the identity of the process: `{"pid": 4711, "name": "ws-bench"}`. `None` if it is not known.
-    /// The analyzer finds the server by it in a recording of the machine.
+    /// Returns the identity of the process, by which the analyzer finds the server in a recording
+    /// of the machine: `{"pid": 4711, "name": "ws-bench"}`. `None` if the process is unknown or
+    /// cannot be read.
     pub(crate) fn server_process(&self) -> Option<Value> {
         let pid = *self.process.as_ref().ok()?;
         let (process, _) = read_process(pid, MASKING).ok()?;
         Some(json!({ "pid": pid, "name": &*process.name }))
     }
 
-    /// Reads what the process has used up to now; `None` if it cannot be read.
+    /// Reads what the process has used up to now; `None` if it is unknown or cannot be read.
     pub(crate) fn read(&self) -> Option<ProcessUsage> {
         usage(*self.process.as_ref().ok()?)
     }
 
-    /// Returns the use between two readings as evidence.
+    /// Returns the CPU time between two readings, and the memory and open files of the second, as
+    /// evidence. If the process is unknown, or a reading is missing, the evidence contains that
+    /// reason instead.
     pub(crate) fn evidence(
         &self,
         before: Option<ProcessUsage>,
@@ -79,8 +84,8 @@ impl ServerProcessReader {
     }
 }
 
-/// Returns the resident memory of all `processes` together, in bytes; `None` if the memory of one of them
-/// cannot be read.
+/// Returns the present resident memory of all `processes` together, in bytes; `None` if that of one
+/// of them cannot be read.
 pub(crate) fn rss_bytes(processes: &[u32]) -> Option<u64> {
     let each = processes.iter();
     each.map(|pid| Some(usage(*pid)?.rss_bytes)).sum()
@@ -95,7 +100,8 @@ fn usage(pid: u32) -> Option<ProcessUsage> {
     })
 }
 
-/// Returns the id of the process that listens on `port` of this machine; `None` if it cannot be found.
+/// Returns the id of the process that listens on `port` of this machine, the lowest of several;
+/// `None` if it cannot be found.
 #[cfg(target_os = "linux")]
 fn listener(port: u16) -> Option<u32> {
     use std::collections::BTreeSet;

@@ -1,4 +1,5 @@
-//! Kinds of failures of connections, and the owner of the limit that each kind reveals.
+//! Kinds of failures of connections, and the owner of the limit that a failure of each kind
+//! reveals.
 
 use std::borrow::Cow;
 use std::io;
@@ -18,7 +19,8 @@ pub(crate) const ECHO_TIMEOUT: &str = "timeout.echo";
 /// Kind of failure: an answer that differs from the message that was sent.
 pub(crate) const WRONG_ECHO: &str = "wrong_echo";
 
-/// Converts an error of the TCP connection.
+/// Converts an error in connecting by TCP, or of an open TCP connection, to a failure with its
+/// kind.
 pub(crate) fn from_io(error: &io::Error) -> Failure {
     let kind = match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EMFILE) => "emfile",
@@ -35,7 +37,7 @@ pub(crate) fn from_io(error: &io::Error) -> Failure {
     Failure::new(kind, &error.to_string())
 }
 
-/// Converts an error of the upgrade to a WebSocket.
+/// Converts an error of the upgrade to a WebSocket to a failure with its kind.
 pub(crate) fn from_upgrade(error: &Error) -> Failure {
     let kind = match error {
         Error::Io(error) => return from_io(error),
@@ -51,7 +53,7 @@ pub(crate) fn from_upgrade(error: &Error) -> Failure {
     Failure::new(kind, &error.to_string())
 }
 
-/// Converts an error of an open connection.
+/// Converts an error of an open WebSocket connection to a failure with its kind.
 pub(crate) fn from_session(error: &Error) -> Failure {
     let kind = match error {
         Error::Io(error) => return from_io(error),
@@ -64,8 +66,8 @@ pub(crate) fn from_session(error: &Error) -> Failure {
     Failure::new(kind, &error.to_string())
 }
 
-/// Creates the failure of a connection that the server closed with this close frame. The code is 1005 if the
-/// frame has none (RFC 6455, 7.1.5).
+/// Creates the failure of a connection that the server closed with this close frame. Its code is
+/// 1005 if the frame has none (RFC 6455, 7.1.5).
 pub(crate) fn from_close(frame: Option<&CloseFrame>) -> Failure {
     let code = frame.map_or(1005, |frame| u16::from(frame.code));
     let reason = frame.map_or("", |frame| frame.reason.as_str());
@@ -81,7 +83,8 @@ pub(crate) fn from_end() -> Failure {
     )
 }
 
-/// Returns the owner of the limit that a failure of `kind` reveals.
+/// Returns the owner of the limit that a failure of `kind` reveals; it is the target unless the
+/// kind is known to be of the generator or the network.
 pub(crate) fn owner(kind: &str) -> LimitOwner {
     match kind {
         "emfile" | "enfile" | "memory" => LimitOwner::Generator,
@@ -90,8 +93,8 @@ pub(crate) fn owner(kind: &str) -> LimitOwner {
     }
 }
 
-/// Returns true if a failure of `kind` may come from a generator without enough CPU, just as from a slow
-/// server.
+/// Returns true if a failure of `kind` is a time-out, which may come from a generator without
+/// enough CPU just as well as from a slow server.
 pub(crate) fn is_lateness(kind: &str) -> bool {
     kind.starts_with("timeout.")
 }

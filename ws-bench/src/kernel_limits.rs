@@ -3,14 +3,14 @@
 use std::path::Path;
 
 /// Returns the highest limit of open files that can be set for a process; `None` if the kernel does
-/// not report it.
+/// not report it. `proc` is the directory `/proc`.
 pub(crate) fn open_files_most(proc: &Path) -> Option<u64> {
     let text = std::fs::read_to_string(proc.join("sys/fs/nr_open")).ok()?;
     text.trim().parse().ok()
 }
 
 /// Returns the first and the last local port for outgoing connections; `None` if the kernel does
-/// not report them.
+/// not report them as a range. `proc` is the directory `/proc`.
 pub(crate) fn local_ports(proc: &Path) -> Option<(u64, u64)> {
     let text = std::fs::read_to_string(proc.join("sys/net/ipv4/ip_local_port_range"));
     parse_ports(&text.ok()?)

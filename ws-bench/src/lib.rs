@@ -47,7 +47,8 @@ use crate::serve::{ServeError, ServeOptions};
 use crate::settings::DEFAULTS;
 use crate::worker::WsWorker;
 
-/// Parses the command line and runs the command that it names.
+/// Parses the command line, runs the command that it names, and returns the exit code of the
+/// program.
 pub fn run() -> ExitCode {
     let cli: WsCli = bench_cli::parse();
     bench_cli::run("ws-bench", || run_command(&cli.command))

@@ -28,35 +28,37 @@ use crate::step_runner::{StepBreak, StepRunner, StepVerdict};
 use crate::verdict::BreakReason;
 use crate::worker::ConnectorOrder;
 
-/// Time-out after a rule ended a step, for a new connection and for its echo. If both fail, the server counts
-/// as gone.
+/// Largest time-out of each part of the probe after a rule ended a step. If the probe fails because
+/// of the server, the server counts as gone.
 const PROBE_AFTER_RULE: Duration = Duration::from_secs(1);
 
-/// Search for the limit of a server. Without a URL a throwaway server is started.
+/// Search for the limit of a server, as the flags describe it. Without a URL a throwaway server is
+/// started.
 pub(crate) struct LimitRun {
-    /// Server that the flags name; absent if they name none.
+    /// Server that the flags name; `None` for a throwaway server.
     pub(crate) url: Option<TargetUrl>,
     /// Settings of the search.
     pub(crate) settings: LimitSettings,
-    /// Number of worker processes that hold the connections; absent if this process holds them itself.
+    /// Number of worker processes that hold the connections; `None` if this process holds them
+    /// itself.
     pub(crate) workers: Option<u64>,
     /// Entries of the report's `config` about the flags of the load.
     pub(crate) config: BTreeMap<String, Value>,
 }
 
-/// Server under test.
+/// Server under test: its URL, and its process if this run has started it.
 pub(crate) struct LimitTarget {
     url: TargetUrl,
-    /// Throwaway server; absent if the run uses the user's server.
+    /// Throwaway server; `None` if the run uses the user's server.
     throwaway: Option<WebSocketServer>,
 }
 
-/// Everything that steps need: the load that connects to the server, and a reader of the server's process.
-/// The server has answered a probe.
+/// Load and evidence with which steps are run, after the server has answered a probe.
 pub(crate) struct LimitSetup {
     watch: ServerProcessReader,
     load: LimitLoad,
-    /// Limit of this machine that is below the number of connections to try; absent if there is none.
+    /// Limit of this machine that is below the number of connections to try; `None` if there is
+    /// none.
     shortage: Option<Shortage>,
 }
 
@@ -178,7 +180,8 @@ impl Scenario for LimitRun {
 }
 
 impl LimitRun {
-    /// Starts the threads that hold the connections, or the worker processes.
+    /// Starts the threads that hold the connections, or the worker processes if the flags ask for
+    /// these. Fails if they cannot be started.
     fn start_load(
         &self,
         bench: &mut Bench,
@@ -228,8 +231,9 @@ fn throwaway() -> anyhow::Result<LimitTarget> {
     })
 }
 
-/// Returns the limit of this machine that does not allow `max` connections in this number of `processes`, and
-/// adds a warning about it before the first connection is opened. `None` if the machine allows them.
+/// Returns the limit of this machine that does not allow `max` connections in this number of
+/// `processes`; `None` if the machine allows them. Prints a warning about the limit and adds it to
+/// the report, before the first connection is opened.
 fn plan(bench: &mut Bench, endpoint: &WsEndpoint, max: u64, processes: u64) -> Option<Shortage> {
     let server = ServerPlacement {
         local: endpoint.is_local(),
@@ -243,16 +247,16 @@ fn plan(bench: &mut Bench, endpoint: &WsEndpoint, max: u64, processes: u64) -> O
     Some(shortage)
 }
 
-/// Reason why the lowest step that did not hold broke.
+/// Reason why the lowest step that did not hold broke, and whether the server still works.
 enum Found {
-    /// The server still answers other connections.
+    /// The server still answers, as far as that was tested.
     Broke(BreakReason),
-    /// The server does not answer any connection any more.
+    /// The server does not answer any connection any more, so that the search ended.
     Gone(BreakReason),
 }
 
-/// Runs steps until the limit is known, or until the server is gone. Returns the reason why the last step
-/// broke; `None` if none broke.
+/// Runs steps until the limit is known, the server is gone, or the run is interrupted. Returns the
+/// reason why the last broken step broke; `None` if none broke. Fails if no load can be made.
 fn run_steps(
     runner: &mut StepRunner<'_>,
     search: &mut LimitSearch,
@@ -280,7 +284,8 @@ fn run_steps(
     Ok(found)
 }
 
-/// Runs the repeats of a step until one does not hold.
+/// Runs the repeats of a step with `step` connections until one does not hold. Returns the verdict
+/// on that one, or that all held.
 fn hold(runner: &mut StepRunner<'_>, step: u64) -> anyhow::Result<StepVerdict> {
     for repeat in 0..runner.settings.repeats {
         match hold_once(runner, step, repeat)? {
@@ -291,8 +296,8 @@ fn hold(runner: &mut StepRunner<'_>, step: u64) -> anyhow::Result<StepVerdict> {
     Ok(StepVerdict::Held)
 }
 
-/// Runs one repeat of a step. Runs it again, up to three times in all, if it broke while the generator itself
-/// was late.
+/// Runs one repeat of a step. Runs it again, up to three times in all, if it broke while the
+/// generator itself was late, and returns the last verdict.
 fn hold_once(runner: &mut StepRunner<'_>, step: u64, repeat: u64) -> anyhow::Result<StepVerdict> {
     const TRIES: usize = 3;
     for _ in 1..TRIES {
@@ -311,9 +316,9 @@ fn hold_once(runner: &mut StepRunner<'_>, step: u64, repeat: u64) -> anyhow::Res
     runner.run_step(step, repeat)
 }
 
-/// Returns the reason of a broken step if the server answers no connection any more, so that the search must
-/// end. This is tried out with a new connection if all connections were lost, or if a rule ended the step,
-/// because that happens if a server hangs.
+/// Returns the reason of a broken step if the server answers no connection any more, so that the
+/// search must end; `None` otherwise. A new connection is tried out if all connections were lost,
+/// or if a rule ended the step, because that happens if a server hangs.
 fn server_gone(
     runner: &StepRunner<'_>,
     broken: &StepBreak,

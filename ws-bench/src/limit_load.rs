@@ -12,15 +12,15 @@ pub(crate) enum LimitLoad {
     Here(HeldLoad<WsConnector>),
     /// Connections that the worker processes of the bench hold.
     OnWorkers {
-        /// Description of the server that the workers need to connect.
+        /// Description of the server, which the workers need to connect to it.
         order: ConnectorOrder,
-        /// Number of open connections in the workers' last answer.
+        /// Number of open connections of all workers in their last answer.
         open: u64,
     },
 }
 
 impl LimitLoad {
-    /// Returns the number of open connections.
+    /// Returns the number of open connections; of workers, as they last reported it.
     pub(crate) fn open(&self) -> u64 {
         match self {
             Self::Here(load) => load.open(),
@@ -31,7 +31,8 @@ impl LimitLoad {
     /// Runs one step: opens connections up to the number of `level`, holds them and checks them.
     ///
     /// # Errors
-    /// Fails if no load can be made at all.
+    ///
+    /// If the worker processes cannot run the step; failures of connections are part of the result.
     pub(crate) fn run(
         &mut self,
         bench: &mut Bench,
@@ -49,11 +50,12 @@ impl LimitLoad {
         }
     }
 
-    /// Closes the connections beyond `most`, and forgets lost connections, so that the next step is not
-    /// charged with them.
+    /// Closes the connections beyond `most`, and forgets lost connections, so that they do not
+    /// count in the next step.
     ///
     /// # Errors
-    /// Fails if a worker process has ended.
+    ///
+    /// If a thread or process that holds connections has ended.
     pub(crate) fn close_beyond(&mut self, bench: &mut Bench, most: u64) -> anyhow::Result<()> {
         match self {
             Self::Here(load) => load.close_beyond(most, || bench.interrupted())?,

@@ -10,26 +10,27 @@ use host_metrics::source::memory::read_memory;
 use crate::kernel_limits;
 use crate::open_files::{opened_files, raise_limit};
 
-/// Number of file descriptors kept free for runtimes, timers and the report.
+/// Number of file descriptors of a process that are kept free for runtimes, timers and the report.
 const SPARE_FILES: u64 = 64;
-/// Number of ports kept free for other programs on this machine; at most a tenth of them.
+/// Number of ports that are kept free for other programs on this machine; at most a tenth of all
+/// are.
 const SPARE_PORTS: u64 = 1_000;
 const SPARE_PORT_SHARE: u64 = 10;
-/// Memory of one open connection, in bytes: 7 KiB of this program for buffer and task, and the kernel's
-/// memory for a socket with empty buffers.
+/// Memory of one end of an open connection, in bytes: 7 KiB of this program for buffer and task,
+/// and the kernel's memory for a socket with empty buffers.
 const BYTES_PER_CONNECTION: u64 = 16 * 1024;
-/// Share of the available memory that connections may take.
+/// Share of the available memory that connections may use.
 const MEMORY_SHARE: f64 = 0.8;
 
-/// Limits of this machine on the number of connections. A limit that could not be read is absent and does not
-/// count.
+/// Limits of this machine on the number of connections. A limit that could not be read is `None`
+/// and does not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct MachineLimits {
-    /// Number of files that this process may have open.
+    /// Number of files that this process may have open, after the limit was raised.
     pub(crate) nofile: Option<u64>,
-    /// Number of files that this process has open.
+    /// Number of files that this process has open; 0 if it could not be read.
     pub(crate) open_files: u64,
-    /// Highest limit of open files that the kernel allows a process to set.
+    /// Highest limit of open files that the kernel allows to be set for a process.
     pub(crate) nr_open: Option<u64>,
     /// Range of ports for outgoing connections, both ends included.
     pub(crate) ports: Option<(u64, u64)>,
@@ -37,7 +38,8 @@ pub(crate) struct MachineLimits {
 }
 
 impl MachineLimits {
-    /// Raises the process's limit of open files as far as possible, then reads all limits.
+    /// Raises the process's soft limit of open files to the hard one, then reads all limits. Memory
+    /// is bounded by the limit of the control group `cgroup`, if it has one.
     pub(crate) fn prepare(cgroup: Option<&Cgroup>) -> Self {
         let available = available_bytes();
         let proc = Path::new("/proc");
@@ -64,24 +66,25 @@ fn available_bytes() -> Option<u64> {
 pub(crate) struct ServerPlacement {
     /// True if the server is on this machine, so that it shares the machine's memory.
     pub(crate) local: bool,
-    /// True if connections can use several local addresses, so that ports do not limit their number.
+    /// True if connections can use several local addresses, so that the ports of one do not limit
+    /// their number.
     pub(crate) many_sources: bool,
 }
 
 /// Limit of this machine that is below the wanted number of connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shortage {
-    /// Number of connections that the limit allows.
+    /// Number of connections that the limit allows, in all processes together.
     pub(crate) fits: u64,
     pub(crate) owner: LimitOwner,
-    /// Description of the limit, with its figures.
+    /// Description of the limit with its figures, as part of a sentence.
     pub(crate) reason: String,
-    /// Command or change that would raise it.
+    /// Command or change that would raise the limit, as part of a sentence.
     pub(crate) remedy: String,
 }
 
 impl Shortage {
-    /// Returns a warning for the report about the limit.
+    /// Returns a warning for the report that `wanted` connections exceed the limit.
     pub(crate) fn warning(&self, wanted: u64) -> Warning {
         let message = format!(
             "{wanted} connections were asked for, {} fit: {}; {}",
@@ -92,9 +95,9 @@ impl Shortage {
     }
 }
 
-/// Returns the lowest limit that does not allow `wanted` connections in this number of `processes`; `None` if
-/// all limits allow them. Each process has its own limit of open files; ports and memory are those of the
-/// machine.
+/// Returns the limit of the machine that allows the fewest connections, if it does not allow
+/// `wanted` connections in this number of `processes`; otherwise `None`. Each process has its own
+/// limit of open files; ports and memory are those of the machine.
 pub(crate) fn shortage(
     wanted: u64,
     machine: &MachineLimits,

@@ -14,25 +14,27 @@ use crate::endpoint::{TargetUrl, WsEndpoint};
 
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(100);
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
-/// Number of the probe's connection. It has the same local address as the first connections of the load.
+/// Number of the probe's connection, by which it gets the same local address as the first
+/// connections of the load.
 const PROBE: ConnectionId = ConnectionId(0);
 
-/// Result of a probe.
+/// Result of a probe of the server.
 #[derive(Debug)]
 pub(crate) enum ProbeResult {
-    /// A server answered with an echo.
+    /// A server answered with an echo; contains the address at which it did.
     Echo(WsEndpoint),
-    /// No server answered, or it sent no echo.
+    /// No server answered, or it sent no correct echo; contains the failure.
     Nothing(Failure),
-    /// A signal was received first.
+    /// A signal was received before the probe had ended.
     Interrupted,
 }
 
-/// Resolves `target`, connects, exchanges one echo and closes the connection. `bound` is the time-out of each
-/// of these.
+/// Resolves `target`, connects, exchanges one echo and closes the connection, each with the
+/// time-out `bound` except for closing, which has a shorter one. `cancel` ends the probe early.
 ///
 /// # Errors
-/// Fails if the operating system provides no runtime.
+///
+/// If the operating system provides no runtime. A server that does not answer is no error.
 pub(crate) fn probe(
     target: &TargetUrl,
     bound: Duration,

@@ -1,10 +1,11 @@
-//! Sentences about a server that cannot be loaded: the cause, and a remedy.
+//! Texts about a server that cannot be loaded: the cause, and a remedy.
 
 use load_engine::Failure;
 
 use crate::endpoint::TargetUrl;
 
-/// Returns a sentence about the fault of a server whose first connection ended in `failure`.
+/// Returns a sentence without a full stop about the fault of the server `target`, whose first
+/// connection ended in `failure`. It shows the masked URL.
 pub(crate) fn sentence(target: &TargetUrl, failure: &Failure) -> String {
     let kind = failure.kind.as_ref();
     let what = match family(kind) {
@@ -24,7 +25,7 @@ pub(crate) fn sentence(target: &TargetUrl, failure: &Failure) -> String {
     )
 }
 
-/// Returns the remedy for a failure of `kind` at `target`.
+/// Returns the remedy for a failure of `kind` at `target`, to be shown after `Try: `.
 pub(crate) fn advice(target: &TargetUrl, kind: &str) -> String {
     let (host, port) = target.host_and_port();
     let reach = format!("nc -vz {host} {port}");
@@ -44,7 +45,7 @@ fn family(kind: &str) -> (&str, &str) {
     kind.split_once('.').unwrap_or((kind, ""))
 }
 
-/// Returns the remedy for an HTTP status other than 101 in the answer to the upgrade.
+/// Returns the remedy if the server answered the upgrade with this HTTP status, which is not 101.
 fn of_status(status: &str) -> &'static str {
     match status {
         "401" | "407" => {
@@ -74,7 +75,8 @@ fn of_status(status: &str) -> &'static str {
     }
 }
 
-/// Returns the remedy for a close code (RFC 6455, 7.4, and the registry of IANA).
+/// Returns the remedy if the server closed the connection with this close code (RFC 6455, 7.4, and
+/// the registry of IANA).
 fn of_close(code: &str) -> &'static str {
     match code {
         "1002" | "1003" | "1007" => {

@@ -1,9 +1,10 @@
-//! Result of a search as text.
+//! Result of a search for the limit, as text.
 
 use bench_cli::table::{Table, bytes, quantile, rate, ratio};
 use bench_report::{Limit, LimitOwner, Report, Step, StepEnd};
 
-/// Returns one sentence: how many connections were held, and whose limit it was.
+/// Returns one sentence without a full stop: how many connections were held, whose limit it was,
+/// and why.
 pub(crate) fn headline(limit: &Limit) -> String {
     let whose = match limit.owner {
         LimitOwner::Target => "the limit is the target's",
@@ -18,7 +19,8 @@ pub(crate) fn headline(limit: &Limit) -> String {
     )
 }
 
-/// Returns the whole result: a row for each step, then the headline.
+/// Returns the whole result, a table with a row for each step and then the headline, with a
+/// trailing line break.
 pub(crate) fn text(report: &Report) -> String {
     let is_open = report.steps.iter().any(|s| s.carried_ratio().is_some());
     let mut header = vec![
@@ -53,8 +55,8 @@ pub(crate) fn text(report: &Report) -> String {
     format!("{table}\n{headline}\n")
 }
 
-/// Index of the table's column with the share of due messages that were carried; it is shown only if messages
-/// were due at a rate.
+/// Index, from 0, of the table's column with the share of due messages that were answered. The column
+/// is shown only if messages were due at a rate.
 const CARRIED_AT: usize = 4;
 
 fn absent() -> String {

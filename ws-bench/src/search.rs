@@ -1,10 +1,12 @@
-//! Choice of the next step of a search. Numbers rise by a factor until one breaks; then numbers in between
-//! are tried until the limit is known to within 2 %.
+//! Choice of the next step of a search. The number of connections rises by a factor until a step
+//! breaks; then numbers in between are tried until the limit is known to within 2 %.
 
-/// Relative difference. If two steps differ by less than this share of the lower one, the search ends.
+/// Difference between the highest number that held and the lowest that broke, as a share of the
+/// former, at which the search ends.
 const RESOLUTION: f64 = 0.02;
 
-/// Search for the highest number of connections that holds, from 1 to `highest`.
+/// Search for the highest number of connections that holds, from 1 to `highest`, with the results
+/// so far.
 #[derive(Debug, Clone)]
 pub(crate) struct LimitSearch {
     start: u64,
@@ -17,7 +19,7 @@ pub(crate) struct LimitSearch {
 #[derive(Debug, Clone, Copy)]
 struct BrokenStep {
     step: u64,
-    /// Number of connections that were open when the step broke.
+    /// Number of connections that were open at the end of the step that broke.
     open: u64,
 }
 
@@ -42,14 +44,16 @@ impl LimitSearch {
         self.held = self.held.max(step);
     }
 
-    /// Records that a step with `step` connections broke while `open` connections were open.
+    /// Records that a step with `step` connections broke, at whose end `open` connections were
+    /// open. Only the lowest broken step counts.
     pub(crate) fn broke(&mut self, step: u64, open: u64) {
         if self.broken.is_none_or(|broken| step < broken.step) {
             self.broken = Some(BrokenStep { step, open });
         }
     }
 
-    /// Returns the number of connections to try next; `None` if the limit is known.
+    /// Returns the number of connections to try next; `None` if the limit is known, or if `highest`
+    /// held.
     pub(crate) fn next(&self) -> Option<u64> {
         let Some(broken) = self.broken else {
             return self.next_up();
@@ -81,7 +85,8 @@ impl LimitSearch {
         Some(up.max(self.held + 1).min(self.highest))
     }
 
-    /// Returns the number of steps after the next one, if none breaks.
+    /// Returns the number of steps that follow the next one, if none breaks; 0 once a step has
+    /// broken.
     pub(crate) fn steps_after(&self) -> usize {
         let mut ahead = self.clone();
         let mut steps: usize = 0;
@@ -97,8 +102,9 @@ impl LimitSearch {
 mod tests {
     use super::*;
 
-    /// Runs a search on a server that keeps `open_at(n)` connections open when n are wanted. Returns the
-    /// steps that were tried, and the highest that held.
+    /// Runs a search on a made-up server that keeps `open_at(n)` connections open when n are
+    /// wanted. Returns the numbers of connections that were tried, in order, and the highest that
+    /// held.
     fn steps(mut search: LimitSearch, open_at: impl Fn(u64) -> u64) -> (Vec<u64>, u64) {
         let mut tried = Vec::new();
         while let Some(step) = search.next() {

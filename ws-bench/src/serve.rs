@@ -1,5 +1,6 @@
-//! Echo server for trials, tests, and users without a server of their own. It needs little for each
-//! connection, so that the bench meets the limits of the machine before those of this server.
+//! Echo server for trials, tests, and users without a server of their own. It needs little memory
+//! for each connection, so that the bench meets the limits of the machine before those of this
+//! server.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -18,34 +19,34 @@ use tokio_tungstenite::tungstenite::http::StatusCode;
 use crate::open_files::raise_limit;
 use crate::socket::{self, WsSocket};
 
-/// Number of connections that the kernel completes while the server is busy. The kernel cuts it to
-/// `somaxconn`.
+/// Largest number of connections that the kernel completes and queues while the server is busy. The
+/// kernel reduces it to `somaxconn`.
 const LISTEN_BACKLOG: u32 = 4_096;
-/// Time-out for a client's request to upgrade.
+/// Time-out for a client's request to upgrade, from the acceptance of its connection.
 const HANDSHAKE_BOUND: Duration = Duration::from_secs(10);
-/// Pause after accepting failed, for example without a free file descriptor: an immediate retry would loop
-/// without waiting.
+/// Pause after a connection could not be accepted, for example without a free file descriptor: an
+/// immediate retry would loop without waiting.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// Settings of the server.
+/// Settings of the echo server.
 #[derive(Debug, Clone)]
 pub(crate) struct ServeOptions {
     /// Address to listen on; with port 0 the operating system chooses a free port.
     pub(crate) listen: SocketAddr,
-    /// Number of open connections at which further ones get HTTP 503; absent for no limit.
+    /// Number of open connections at which further ones get HTTP 503; `None` for no limit.
     pub(crate) refuse_after: Option<u64>,
 }
 
-/// Reasons why the server could not run.
+/// Reason why the echo server could not run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
-    /// The operating system provides no threads or no signal handler.
+    /// The operating system provides no threads, or no handler for signals.
     #[error("cannot start the server: {0}")]
     Start(#[source] io::Error),
-    /// The server cannot listen on the address.
+    /// The server cannot listen on the wanted address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// Address that the user asked for.
+        /// Address on which the server was to listen.
         address: SocketAddr,
         /// Error of the operating system.
         source: io::Error,
@@ -55,10 +56,12 @@ pub(crate) enum ServeError {
     Announce(#[source] io::Error),
 }
 
-/// Serves clients until SIGINT or SIGTERM is received, which is the normal end.
+/// Runs the echo server until SIGINT or SIGTERM is received, which is the normal end. Prints its
+/// address on stdout when it is ready.
 ///
 /// # Errors
-/// Fails if the server cannot start.
+///
+/// If the server cannot start, listen, or print its address.
 pub(crate) fn run(options: &ServeOptions) -> Result<(), ServeError> {
     raise_limit();
     let runtime = Builder::new_multi_thread()
@@ -121,7 +124,8 @@ async fn accept_all(listener: &TcpListener, slots: Arc<Semaphore>) {
     }
 }
 
-/// Serves one client: echoes its messages until it leaves, or answers 503 if no slot is free.
+/// Serves one client: echoes its messages until it leaves, or answers 503 if no slot is free. Ends
+/// silently if the upgrade fails.
 async fn serve_client(stream: TcpStream, slots: Arc<Semaphore>) {
     // If this fails, echoes are only delayed.
     let _ = stream.set_nodelay(true);

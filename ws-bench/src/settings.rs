@@ -7,19 +7,19 @@ use bench_cli::load::Defaults;
 use load_engine::{LoadPlan, RuntimeKind, StopRule, WaitStrategy};
 use serde_json::{Value, json};
 
-/// Defaults for shared flags that are not given. Connections stay open from step to step, so one runtime for
-/// each core has no disadvantage, and it is the cheapest kind.
+/// Defaults of this scenario for shared flags that are not given. Connections stay open from step
+/// to step, so one runtime for each core has no disadvantage, and it is the cheapest kind.
 pub(crate) const DEFAULTS: Defaults = Defaults {
     warmup: Duration::ZERO,
     measure: Duration::from_secs(2),
     repeats: 1,
     runtime: RuntimeKind::PerCore,
 };
-/// Default number of connections that send messages.
+/// Default for the largest number of connections that send messages at the same time.
 pub(crate) const TALKERS: u64 = 200;
-/// Default rate of echoes over all talkers, per second.
+/// Default rate of messages over all connections, per second.
 pub(crate) const RATE_PER_S: f64 = 2_000.0;
-/// Default share of failed attempts at which a step breaks, if no `--stop-on` sets another.
+/// Share of failed attempts, 0 to 1, above which a step breaks if no `--stop-on` sets another.
 const ERROR_RATIO: f64 = 0.01;
 
 /// Settings of a search for the highest number of open connections.
@@ -29,36 +29,38 @@ pub(crate) struct LimitSettings {
     pub(crate) max: u64,
     /// Number of connections of the first step.
     pub(crate) start: u64,
-    /// Connections of a step ÷ connections of the step before.
+    /// Connections of a step ÷ connections of the step before, while steps hold; above 1.
     pub(crate) factor: f64,
-    /// Rate at which connections are opened, per second.
+    /// Highest rate at which connections are opened, in connections per second.
     pub(crate) spawn_rate_per_s: f64,
-    /// Time-out of connecting by TCP, of the upgrade, and of each echo.
+    /// Time-out of connecting by TCP, of the upgrade, and of each echo, for each separately.
     pub(crate) timeout: Duration,
-    /// Highest p99 of the echo at which a step holds.
+    /// Highest 99th percentile of the echo times at which a step holds, unless a rule in `stop_on`
+    /// sets a lower one.
     pub(crate) latency_bound: Duration,
     /// Size of a message, in bytes.
     pub(crate) message_bytes: usize,
-    /// Load of the talkers, as an open or a closed loop.
+    /// Load of the connections that send messages, as an open or a closed loop.
     pub(crate) load: LoadPlan,
-    /// Time for which talkers send messages before measuring begins.
+    /// Time for which messages are sent before measuring begins.
     pub(crate) warmup: Duration,
-    /// Time for which each step is held and measured.
+    /// Time for which each repeat of a step is measured.
     pub(crate) measure: Duration,
-    /// Number of times that each step is held.
+    /// Number of times that each step is run.
     pub(crate) repeats: u64,
-    /// Seed of everything random.
+    /// Seed of the generator of random numbers.
     pub(crate) seed: u64,
-    /// Kind of runtime.
+    /// Kind of runtime whose threads hold the connections.
     pub(crate) runtime: RuntimeKind,
-    /// Way in which the pacer waits for the next arrival.
+    /// Way in which the thread that paces an open loop waits for the next message.
     pub(crate) waiting: WaitStrategy,
-    /// Rules that the user set.
+    /// Rules of `--stop-on`, which end a step early.
     pub(crate) stop_on: Vec<StopRule>,
 }
 
 impl LimitSettings {
-    /// Returns the share of failed attempts above which a step breaks.
+    /// Returns the share of failed attempts, 0 to 1, above which a step breaks: the lowest of the
+    /// user's rules, or the default if there is none.
     pub(crate) fn error_ratio(&self) -> f64 {
         let set = self.stop_on.iter().filter_map(|rule| match rule {
             StopRule::ErrorRatio { above } => Some(*above),
@@ -67,7 +69,8 @@ impl LimitSettings {
         set.reduce(f64::min).unwrap_or(ERROR_RATIO)
     }
 
-    /// Returns the p99 above which a step breaks: the tightest bound that the user set.
+    /// Returns the 99th percentile of the echo times above which a step breaks: the lowest of the
+    /// latency bound and the user's rules.
     pub(crate) fn p99_bound(&self) -> Duration {
         let set = self.stop_on.iter().filter_map(|rule| match rule {
             StopRule::LatencyP99 { above } => Some(*above),
@@ -76,7 +79,8 @@ impl LimitSettings {
         set.fold(self.latency_bound, Duration::min)
     }
 
-    /// Adds the settings of the search to the report's `config`.
+    /// Adds the settings of the search to `config`, that of the report; values of the same names
+    /// are replaced.
     pub(crate) fn describe(&self, config: &mut BTreeMap<String, Value>) {
         let ns = |time: Duration| json!(time.as_nanos() as u64);
         for (name, value) in [

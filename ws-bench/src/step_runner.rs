@@ -1,5 +1,5 @@
-//! Runs the steps of the search, one after another, on the connections that are open. Judges each step, and
-//! adds it to the report.
+//! Runner of the search's steps, one after another, on the connections that are open. It judges
+//! each step, and adds it to the report.
 
 use std::time::Duration;
 
@@ -13,50 +13,52 @@ use crate::open_files::ReservedFiles;
 use crate::settings::LimitSettings;
 use crate::verdict::{BreakReason, StepBounds, StepEvidence, judge};
 
-/// Time of the drain beyond the time-out of an echo, so that an echo without an answer is recorded as a
-/// failure and is not cut off.
+/// Time by which the drain is longer than the time-out of an echo, so that a message without an
+/// echo is recorded as a failure and is not cut off.
 const DRAIN_SLACK: Duration = Duration::from_millis(500);
-/// Bound on opening all connections of a step. It is never reached, because each attempt has a time-out of
-/// its own.
+/// Time-out for opening all connections of a step. It is never reached, because each attempt has a
+/// time-out of its own.
 const CONNECT_BOUND: Duration = Duration::from_hours(24);
 
-/// Result of a step.
+/// Verdict on one run of a step.
 #[derive(Debug)]
 pub(crate) enum StepVerdict {
-    /// The step kept all bounds.
+    /// The step ended without breaking a bound.
     Held,
-    /// The step broke a bound.
+    /// The step broke a bound, or a rule ended it.
     Broken(StepBreak),
-    /// A signal was received.
+    /// A signal ended the step before its end.
     Interrupted,
 }
 
-/// How a step broke.
+/// Reason why a step broke, and the state at its end.
 #[derive(Debug)]
 pub(crate) struct StepBreak {
     pub(crate) why: BreakReason,
-    /// Number of connections that were open when the step broke.
+    /// Number of connections that were open at the end of the step.
     pub(crate) open: u64,
-    /// True if a rule ended the step early.
+    /// True if a stop rule ended the step early.
     pub(crate) by_rule: bool,
 }
 
-/// Runs steps on connections that stay open from step to step.
+/// Runner of steps on connections that stay open from step to step.
 pub(crate) struct StepRunner<'a> {
     pub(crate) bench: &'a mut Bench,
     pub(crate) load: LimitLoad,
     pub(crate) settings: &'a LimitSettings,
     pub(crate) watch: ServerProcessReader,
-    /// Number of steps after this one, if none breaks.
+    /// Number of steps that follow the present one if none breaks; for the estimate of the
+    /// remaining time.
     pub(crate) steps_left: usize,
 }
 
 impl StepRunner<'_> {
-    /// Opens connections until `connections` are open, holds and checks them, and adds the step to the
-    /// report.
+    /// Opens connections until `connections` are open, holds and checks them, and adds the step to
+    /// the report. `repeat` counts the runs of this step from 0.
     ///
     /// # Errors
-    /// Fails if a worker thread has ended.
+    ///
+    /// If the step could not be run, or if a worker has ended.
     pub(crate) fn run_step(
         &mut self,
         connections: u64,
@@ -90,7 +92,9 @@ impl StepRunner<'_> {
         self.push(held, why, rss_bytes)
     }
 
-    /// Adds a step to the report, with its figures and the reason why it broke, if it did.
+    /// Adds a step to the report with its figures, among them the memory `rss_bytes` of the load's
+    /// processes, and with the reason why it broke, if it did. Returns the verdict. Fails if the
+    /// step failed for another reason, or if a worker has ended.
     fn push(
         &mut self,
         held: HeldResult,
@@ -124,11 +128,12 @@ impl StepRunner<'_> {
         }
     }
 
-    /// Closes the connections beyond `most`. Removes lost connections from the count, so that the next step
-    /// is charged only with its own losses.
+    /// Closes the connections beyond `most`, and removes lost connections from the count, so that
+    /// the losses of one step do not count in the next.
     ///
     /// # Errors
-    /// Fails if a worker has ended.
+    ///
+    /// If a thread or process that holds connections has ended.
     pub(crate) fn close_beyond(&mut self, most: u64) -> anyhow::Result<()> {
         self.load.close_beyond(self.bench, most)
     }
@@ -144,7 +149,8 @@ impl StepRunner<'_> {
     }
 }
 
-/// Returns the plan of a step with `connections` connections.
+/// Returns the plan of a step with `connections` connections, of which no more send messages than
+/// the settings say; `repeat` counts the runs of the step from 0.
 fn plan(settings: &LimitSettings, connections: u64, repeat: u64) -> StepPlan {
     let mut load = settings.load.clone();
     match &mut load {
@@ -170,7 +176,7 @@ fn plan(settings: &LimitSettings, connections: u64, repeat: u64) -> StepPlan {
     plan.parameter("connections", connections)
 }
 
-/// Returns the reason why a step broke; `None` if it held, or was not carried to its end.
+/// Returns the reason why a step broke; `None` if it held, was interrupted, or could not be run.
 fn reason(held: &HeldResult, bounds: StepBounds) -> Option<BreakReason> {
     let step = &held.result.step;
     let rule = match &step.end {
@@ -225,8 +231,8 @@ fn add_figures(step: &mut Step, check: Option<&Operation>, open: u64, rss_bytes:
     }
 }
 
-/// Evidence about the server's process and about this program's memory. Keeps some open files in reserve
-/// until all connections are open.
+/// Source of evidence about the server's process and about the memory of the load's processes. It
+/// keeps some open files in reserve until all connections are open.
 struct LimitEvidence<'a> {
     watch: &'a ServerProcessReader,
     reserve: Option<ReservedFiles>,

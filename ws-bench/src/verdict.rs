@@ -1,4 +1,4 @@
-//! Verdict on a step: the first bound that it broke, and the owner of that limit.
+//! Verdict on a step: the first bound that it broke, and the owner of the limit behind it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,54 +8,58 @@ use bench_report::{FailureSample, Generator, LimitOwner, Operation};
 
 use crate::failure;
 
-/// Delay of the generator's heartbeat, in nanoseconds. Above it, the generator counts as stalled.
+/// Delay of the generator's heartbeat, in nanoseconds, above which the generator counts as stalled.
 const STALL_BOUND_NS: u64 = 100_000_000;
 
 /// Bounds that a step must keep.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StepBounds {
-    /// Largest share of failed attempts, from 0 to 1.
+    /// Largest share of failed attempts, from 0 to 1, with which a step holds.
     pub(crate) error_ratio: f64,
-    /// Largest 99th percentile of the echo's time.
+    /// Largest 99th percentile of the echo times with which a step holds.
     pub(crate) p99: Duration,
     /// Time-out of connecting, of the upgrade, and of each echo.
     pub(crate) timeout: Duration,
 }
 
-/// Reason why a step broke.
+/// Reason why a step broke, with the owner of the limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BreakReason {
-    /// Rule that was broken, as the user would write it.
+    /// Rule that was broken, as the user would write it for `--stop-on`: `errors>1%` or `p99>1s`.
     pub(crate) rule: String,
     /// Observation that broke the rule, with its figures.
     pub(crate) reason: String,
     pub(crate) owner: LimitOwner,
-    /// True if a temporary delay of the generator itself may be the cause, so that the step is tried again.
+    /// True if a temporary delay of the generator itself may be the cause, so that the step is run
+    /// again.
     pub(crate) may_pass: bool,
 }
 
-/// Results of a finished step by which it is judged.
+/// Results of a finished step, by which it is judged.
 #[derive(Debug)]
 pub(crate) struct StepEvidence<'a> {
     pub(crate) operations: &'a BTreeMap<String, Operation>,
-    /// Results of the final check: one echo of every open connection.
+    /// Results of the final check, which sends one message on every open connection; `None` if
+    /// there was no check.
     pub(crate) check: Option<&'a Operation>,
     pub(crate) failures: &'a [FailureSample],
     /// True if so many attempts to connect failed that no further ones were made.
     pub(crate) connects_broke: bool,
-    /// Rule that ended the step early, and how it was broken.
+    /// Rule that ended the step early, and how it was broken; `None` if no rule did.
     pub(crate) rule: Option<(&'a str, &'a str)>,
     pub(crate) generator: &'a Generator,
 }
 
-/// Reason why the generator itself may have caused a delay.
+/// Reason why the generator itself, rather than the server, may have caused a delay.
 struct Excuse {
     what: String,
     may_pass: bool,
 }
 
-/// Returns the first bound that a step broke, in this order: a rule that ended the step, connections that
-/// could not be opened, connections that were lost, echoes that failed, echoes that came late.
+/// Returns the first bound that a step broke, in this order: a rule that ended the step,
+/// connections that could not be opened, connections that were lost, echoes that failed, echoes
+/// that came late. `None` if the step kept all bounds, or if there was no check and neither of the
+/// first two broke.
 pub(crate) fn judge(seen: &StepEvidence<'_>, bounds: StepBounds) -> Option<BreakReason> {
     seen.stopped(bounds)
         .or_else(|| seen.connects(bounds))
@@ -167,8 +171,8 @@ impl StepEvidence<'_> {
         }
     }
 
-    /// Sets the generator as the owner of the limit if the generator's own delays account for `late_ns`
-    /// nanoseconds; otherwise returns `found` unchanged.
+    /// Sets the generator as the owner of the limit in `found` if the generator's own delays may
+    /// account for `late_ns` nanoseconds, and adds the reason; otherwise returns `found` unchanged.
     fn unless_ours(&self, mut found: BreakReason, late_ns: u64) -> BreakReason {
         if let Some(Excuse { what, may_pass }) = self.excuse(late_ns) {
             found.owner = LimitOwner::Generator;
@@ -226,7 +230,7 @@ impl StepEvidence<'_> {
     }
 }
 
-/// Returns the kinds of failures of an operation with their numbers, the most frequent first.
+/// Returns the kinds of failures of an operation with their counts, the most frequent first.
 fn kinds(operation: &Operation) -> Vec<(&str, u64)> {
     let errors = operation.errors.iter();
     let mut kinds: Vec<(&str, u64)> = errors.map(|(kind, n)| (kind.as_str(), *n)).collect();
@@ -234,13 +238,15 @@ fn kinds(operation: &Operation) -> Vec<(&str, u64)> {
     kinds
 }
 
-/// Returns true if all failures may come from a generator that is late.
+/// Returns true if all failures are time-outs, which may come from a generator that is late; also
+/// if there is none.
 fn are_late(kinds: &[(&str, u64)]) -> bool {
     kinds.iter().all(|(kind, _)| failure::is_lateness(kind))
 }
 
-/// Returns the owner of the limit that the failures reveal: the generator if it owns one of them, because the
-/// others may follow from it; else the network if it owns one; else the target.
+/// Returns the owner of the limit that the kinds of failures reveal: the generator if it owns one
+/// of them, because the others may follow from it; else the network if it owns one; else the
+/// target.
 fn owner(kinds: &[(&str, u64)]) -> LimitOwner {
     let any = |wanted| kinds.iter().any(|(kind, _)| failure::owner(kind) == wanted);
     match (any(LimitOwner::Generator), any(LimitOwner::Network)) {

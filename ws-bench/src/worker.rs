@@ -1,4 +1,4 @@
-//! Worker process, which holds a share of the connections as its parent orders.
+//! Worker process of a search, which holds a share of the connections as its parent orders.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use crate::cli::{LimitArgs, WsCli, WsCommand};
 use crate::connection::WsConnector;
 use crate::endpoint::TargetUrl;
 
-/// Server of a run, as the parent describes it to its workers through a pipe.
+/// Server of a search, as the parent describes it to its workers through a pipe.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ConnectorOrder {
-    /// URL of the throwaway server that the parent started. Absent if the flags or the environment, which the
-    /// worker gets from its parent, name the user's server.
+    /// URL of the throwaway server that the parent started. `None` if the flags or the environment,
+    /// which the worker has from its parent, name the user's server.
     pub(crate) throwaway_url: Option<String>,
     /// Address to which the parent resolved the server's host name.
     pub(crate) address: SocketAddr,
 }
 
-/// Worker of a search; it holds a share of the parent's connections.
+/// Worker of a search; it holds its share of the connections.
 pub(crate) struct WsWorker {
     args: LimitArgs,
     /// Connections that this process holds; `None` before the first step.
@@ -29,10 +29,11 @@ pub(crate) struct WsWorker {
 }
 
 impl WsWorker {
-    /// Creates a worker for the parent's command line `cli`.
+    /// Creates a worker for `cli`, the parent's command line.
     ///
     /// # Errors
-    /// Fails if the command makes its load without workers.
+    ///
+    /// If the command is not `limit`, and so has no workers.
     pub(crate) fn new(cli: WsCli) -> Result<Self, String> {
         match cli.command {
             WsCommand::Limit(args) => Ok(Self {
@@ -43,7 +44,8 @@ impl WsWorker {
         }
     }
 
-    /// Starts the threads that hold this process's share of the connections.
+    /// Starts the threads that hold this process's share of the connections to the server of
+    /// `order`. Fails if no server is named, its URL is wrong, or a thread cannot be started.
     fn start(
         &self,
         order: &ConnectorOrder,

@@ -1,5 +1,5 @@
-//! Tests of a signal in any phase: within three seconds there must be a valid report, and nothing may be left
-//! behind.
+//! Tests of a signal in any phase of a search: within three seconds there must be a valid report,
+//! and no process or file may be left behind.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -57,7 +57,8 @@ fn in_every_phase_the_report_is_saved_and_no_server_is_left() {
     }
 }
 
-/// A signal in the last moments may come after everything is done; the report is then complete.
+/// Checks a signal while the report is saved. It may come after everything is done; the report is
+/// then complete.
 #[test]
 fn while_the_report_is_saved_it_is_finished_or_marked() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
@@ -81,7 +82,8 @@ fn while_the_report_is_saved_it_is_finished_or_marked() {
     }
 }
 
-/// The drain of a server that hangs lasts until the time-out, which is long here.
+/// Checks that a signal ends the drain of a server that hangs, which would last until the time-out
+/// of 60 s.
 #[test]
 fn a_server_that_stands_still_does_not_keep_us() {
     let server = server(&[]);
@@ -109,7 +111,8 @@ fn a_server_that_stands_still_does_not_keep_us() {
     assert_eq!(echo.censored, 5, "what was under way is not forgotten");
 }
 
-/// Starts a server that echoes `echoes` messages over all connections and then stays silent.
+/// Starts a server that echoes `echoes` messages over all connections together and then stays
+/// silent. Returns its URL.
 fn falls_silent_after(echoes: i64) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -133,8 +136,8 @@ fn falls_silent_after(echoes: i64) -> String {
     url
 }
 
-/// Ten echoes per second for 500 ms, and that of the probe, are six. The check of all connections then waits
-/// for its time-out, which is long here.
+/// Checks a signal during the drain. The server echoes six messages: that of the probe, and ten per
+/// second for 500 ms. The check of all connections then waits for its time-out of 60 s.
 #[test]
 fn in_the_drain_too() {
     let url = falls_silent_after(6);

@@ -1,5 +1,5 @@
-//! Tests of the report about the server's process: its identity, and its use of resources while it was
-//! measured.
+//! Tests of what a report contains about the server's process: its identity, and its use of
+//! resources in the measured part of a step.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -44,7 +44,7 @@ fn a_throwaway_server_is_named_too() {
     assert_eq!(server_process(&report).1, "ws-bench");
 }
 
-/// Uses `time` of CPU time on the calling thread.
+/// Keeps the calling thread busy until it has used `time` of CPU time.
 fn burn(time: Duration) {
     let used = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
     let until = used() + time;
@@ -53,14 +53,16 @@ fn burn(time: Duration) {
     }
 }
 
-/// CPU time in milliseconds that a server must use before its next echo, and CPU time that it has used.
+/// CPU time in milliseconds that a server must use before its next echo, and CPU time that it has
+/// used so.
 #[derive(Debug, Default)]
 struct Fuel {
     asked: AtomicU64,
     burnt: AtomicU64,
 }
 
-/// Starts an echo server in this process that uses the CPU time in `fuel`.
+/// Starts an echo server in this process that uses the CPU time in `fuel` before its next echo.
+/// Returns its URL.
 fn burns_before_its_echo(fuel: &Arc<Fuel>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -84,8 +86,9 @@ fn burns_before_its_echo(fuel: &Arc<Fuel>) -> String {
     url
 }
 
-/// One user with one connection. 1 s of CPU time is spent on an echo of the warm-up, and 2 s on an echo that
-/// is due within the measured 0.5 s and arrives long after it.
+/// Checks that CPU time outside the measured part does not count. One user has one connection. 1 s
+/// of CPU time is spent on an echo of the warm-up, and 2 s on an echo that is due within the
+/// measured 0.5 s and arrives long after it.
 #[test]
 fn its_cpu_time_is_that_of_the_measured_part() {
     let fuel = Arc::new(Fuel::default());

@@ -1,4 +1,5 @@
-//! Tests of wrong usage and missing servers: one clear sentence, a remedy, and the right exit code.
+//! Tests of wrong usage and missing servers of `ws-bench`: one clear sentence, a remedy, and the
+//! right exit code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -10,7 +11,8 @@ use bench_report::Status;
 use common::{REPORT, bench, finish, limit_of, report, said};
 use test_support::TestDirectory;
 
-/// Runs the program. Asserts the exit code and words of its message, and that it did not panic.
+/// Runs `ws-bench` with `args` in a directory of its own, which it returns. Asserts the exit code,
+/// that the output contains all of `wanted`, and that the program did not panic.
 fn fails(args: &[&str], code: i32, wanted: &[&str]) -> TestDirectory {
     let place = TestDirectory::new();
     let output = finish(&mut bench(&place, args));

@@ -1,4 +1,4 @@
-//! Tests of connections that several processes of the program hold.
+//! Tests of a search whose connections are held by several worker processes.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,7 +20,8 @@ use test_support::{Ended, RunningProgram, TestDirectory, eventually};
 
 const SHORT: &[&str] = &["--duration", "300ms"];
 
-/// Returns the process ids of the workers of a running program, in their order.
+/// Returns the process ids of the workers of a running program, in the order in which the system
+/// lists its children.
 fn workers(running: &RunningProgram) -> Vec<i32> {
     let is_worker = |pid: &i32| {
         let shown = std::fs::read_to_string(format!("/proc/{pid}/cmdline"));
@@ -97,7 +98,8 @@ fn each_worker_has_its_own_limit_of_open_files_and_the_verdict_says_so() {
     assert!(report.steps.iter().all(held), "planned no more than fits");
 }
 
-/// The limits allow the plan at first. Then the limit of one worker is lowered without its knowledge.
+/// Checks the owner of the limit if the system refuses sockets to one worker. The limits allow the
+/// plan at first; then the limit of open files of that worker is lowered without its knowledge.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_descriptor_that_the_system_refuses_one_worker_is_told_with_its_name() {

@@ -40,8 +40,8 @@ const SERIES_BOUND: usize = 4_000;
 /// marks the report `failed`, or `interrupted` if a signal came.
 #[derive(Debug)]
 pub struct Bench {
-    /// Report so far. It lacks the warnings passed to [`push_step`](Self::push_step) and
-    /// [`warn`](Self::warn), which are merged into it at each save.
+    /// Report so far. It lacks the warnings passed to [`Bench::push_step`] and
+    /// [`Bench::warn`], which are merged into it at each save.
     pub report: Report,
     /// Flag that is set when the process receives SIGINT, SIGTERM or SIGHUP; the load then ends.
     pub cancel: Cancel,
@@ -186,9 +186,9 @@ impl Bench {
         Ok(result)
     }
 
-    /// Runs one step on connections that stay open from step to step, `level` of them. Does not
-    /// add it to the report: the scenario judges the step, adds its own figures, and then calls
-    /// [`push_step`](Self::push_step).
+    /// Runs one step with as many open connections as `level` states; the connections stay open
+    /// from step to step. Does not add the step to the report: the scenario judges it, adds its
+    /// own figures, and then calls [`push_step`](Self::push_step).
     pub fn held<F: ConnectionFactory>(
         &mut self,
         load: &mut HeldLoad<F>,

@@ -1,4 +1,4 @@
-//! Files of reports: created before the load starts, and replaced as a whole or not at all.
+//! Files of reports: created before the load starts, and replaced either as a whole or not at all.
 
 mod load;
 mod place;
@@ -19,15 +19,16 @@ pub use self::{
     store_error::StoreError,
 };
 
-/// File of a report. It is created before any load is made, to find out early whether it can be
-/// written.
+/// File of a report, which is replaced at each save. It is created before any load is made, to
+/// find out early whether it can be written.
 #[derive(Debug, Clone)]
 pub struct ReportFile {
     path: PathBuf,
 }
 
 impl ReportFile {
-    /// Claims `path`: creates its directory, and writes `report` in its present state.
+    /// Claims `path`: creates its directory, and writes `report` in its present state. Replaces a
+    /// file that exists.
     ///
     /// # Errors
     /// Fails if the directory cannot be created or the file cannot be written.
@@ -39,12 +40,13 @@ impl ReportFile {
         Ok(file)
     }
 
-    /// Claims a free name in `directory`: `db-pool-bench.sweep.json`, or
-    /// `db-pool-bench.sweep.2.json` if that exists, and so on. Programs that do this at the same
-    /// time get different names.
+    /// Claims a free name in `directory`, which is created if need be: `db-pool-bench.sweep.json`,
+    /// or `db-pool-bench.sweep.2.json` if that exists, and so on. Writes `report` in its present
+    /// state. Programs that do this at the same time get different names.
     ///
     /// # Errors
-    /// As [`ReportFile::create`].
+    ///
+    /// Fails if the directory cannot be created or the file cannot be written.
     pub(crate) fn create_beside(directory: &Path, report: &Report) -> Result<Self, StoreError> {
         make(directory)?;
         let stem = report.file_stem();
@@ -108,8 +110,8 @@ fn write_report(file: &File, report: &Report) -> std::io::Result<()> {
     file.flush()
 }
 
-/// Writes a document as indented JSON: to a temporary file beside `path`, which is synced and then
-/// renamed.
+/// Writes a document as indented JSON, with a line break at its end: to a temporary file beside
+/// `path`, which is synced and then renamed.
 ///
 /// # Errors
 /// Fails if the file cannot be written, or if the document could not be read back.
@@ -120,7 +122,8 @@ pub fn save_json<T: Serialize + DeserializeOwned>(
     save_text(path, &readable_text(path, document)?)
 }
 
-/// Returns a document as indented JSON, after checking that it can be read back.
+/// Returns a document as indented JSON with a line break at its end, after checking that it can be
+/// read back. `path` is for the error only.
 fn readable_text<T: Serialize + DeserializeOwned>(
     path: &Path,
     document: &T,
@@ -135,10 +138,12 @@ fn readable_text<T: Serialize + DeserializeOwned>(
     Ok(text)
 }
 
-/// Writes a text file as a whole or not at all.
+/// Writes a text file as a whole or not at all: to a temporary file beside `path`, which is then
+/// renamed. A device or a pipe is written directly.
 ///
 /// # Errors
-/// Fails if the file cannot be written.
+///
+/// Fails if the file cannot be written; an existing file then keeps its content.
 pub fn save_text(path: &Path, text: &str) -> Result<(), StoreError> {
     replace(path, |mut file| file.write_all(text.as_bytes())).map_err(|source| StoreError::Write {
         path: path.to_owned(),
@@ -164,7 +169,7 @@ fn replace(path: &Path, write: impl FnOnce(&File) -> std::io::Result<()>) -> std
     File::open(directory)?.sync_all()
 }
 
-/// Writes a temporary file in `directory`, synced, which the caller renames.
+/// Writes a temporary file in `directory` and syncs it; the caller renames it.
 fn temporary(
     directory: &Path,
     write: impl FnOnce(&File) -> std::io::Result<()>,
@@ -181,8 +186,8 @@ fn temporary(
     Ok(temporary)
 }
 
-/// Opens a device or a pipe for writing. Without this flag, opening a pipe that nobody reads would
-/// wait forever; with it, that is an error.
+/// Opens a device or a pipe for writing. A pipe that nobody reads is an error, so that opening it
+/// does not wait forever.
 fn open_special(path: &Path) -> std::io::Result<File> {
     use nix::fcntl::{FcntlArg, OFlag, fcntl};
     use std::os::unix::fs::OpenOptionsExt as _;

@@ -1,5 +1,5 @@
-//! Tests with the command lines of many programs: every secret is masked, and harmless text stays
-//! readable.
+//! Tests of masking with the command lines of many programs: each secret is masked, and harmless
+//! text stays readable.
 #![allow(clippy::unwrap_used)]
 
 use std::time::{Duration, Instant};
@@ -10,15 +10,16 @@ use proptest::prelude::*;
 const SECRET: &str = include_str!("command_lines/secret.jsonl");
 const HARMLESS: &str = include_str!("command_lines/harmless.jsonl");
 
-/// Secret that tests replace by others. Secrets written otherwise are recognized by their form and
-/// not replaced.
+/// Marked secret in the corpus that tests replace by other secrets. Secrets that are written in
+/// another way are recognized by their form and not replaced.
 const ANY: &str = "«hunter2»";
 
-/// Pattern of passwords. The first character is no digit, because `app:80?a=b@c` is a host with a
-/// port.
+/// Pattern from which tests generate passwords. The first character is no digit, because
+/// `app:80?a=b@c` is a host with a port.
 const ANY_PASSWORD: &str = "[^\\s\"'<>`0-9][^\\s\"'<>`]{6,23}";
 
-/// Command line whose secrets stand between `«` and `»`.
+/// Command line of the corpus, in which secrets stand between `«` and `»`, as words without these
+/// marks and as list of its secrets.
 #[derive(Debug, Clone)]
 struct Line {
     words: Vec<String>,
@@ -44,12 +45,12 @@ impl Line {
         Self { words, secrets }
     }
 
-    /// Reads the line with another secret in place of [`ANY`].
+    /// Reads a line of the corpus with the secret `secret` in place of [`ANY`].
     fn with(json: &str, secret: &str) -> Self {
         Self::read(&json.replace(ANY, &format!("«{secret}»")))
     }
 
-    /// Returns the line quoted for a shell.
+    /// Returns the words of the line, each in single quotes for a shell, separated by blanks.
     fn quoted(&self) -> String {
         let quote = |word: &String| format!("'{}'", word.replace('\'', r"'\''"));
         self.words.iter().map(quote).collect::<Vec<_>>().join(" ")
@@ -60,8 +61,8 @@ fn lines(corpus: &str) -> Vec<Line> {
     corpus.lines().map(Line::read).collect()
 }
 
-/// Returns a part of the secret that is shown and long enough to be of use to an attacker; `None`
-/// if there is none.
+/// Returns a part of `secret` of six characters or more (a shorter secret as a whole) that occurs
+/// in `shown`, and so is long enough to be of use to an attacker; `None` if there is none.
 fn leaked<'a>(shown: &str, secret: &'a str) -> Option<&'a str> {
     const OF_USE: usize = 6;
     let starts: Vec<usize> = secret.char_indices().map(|(at, _)| at).collect();
@@ -148,7 +149,7 @@ fn the_rest_of_a_command_line_with_a_secret_stays_readable() {
     );
 }
 
-/// Secrets whose characters have a meaning in command lines, addresses and paths.
+/// Secrets whose characters have a special meaning in command lines, addresses and paths.
 const HARD: &[&str] = &[
     "A/A*~a*a",
     "a/b/c/d/e/f",
@@ -195,14 +196,14 @@ fn no_hard_secret_survives_in_any_of_the_places() {
     );
 }
 
-/// Secrets for places without a name that announces them, of the characters that an address may
-/// have unencoded.
+/// Generates secrets for places without a name that announces them, from the characters that an
+/// address may have unencoded.
 fn secret() -> impl Strategy<Value = String> {
     "[A-Za-z][A-Za-z0-9!%*+.,:/?@_~^-]{6,20}[A-Za-z0-9]"
 }
 
-/// Returns true if the secret makes the line read as in `https://a/b@c`: a path on a host, and no
-/// user.
+/// Returns true if `secret`, in place of a user in the line, reads as in `https://a/b@c`: a path
+/// on a host, and no user.
 fn is_path_of_a_host(line: &Line, secret: &str) -> bool {
     let user = format!("://{secret}@");
     secret.contains(['/', '?']) && line.words.iter().any(|word| word.contains(&user))
@@ -214,7 +215,7 @@ fn line_with(secret: impl Strategy<Value = String>) -> impl Strategy<Value = (Li
         .prop_map(|(json, secret)| (Line::with(json, &secret), secret))
 }
 
-/// Texts of pieces that have a meaning in command lines and addresses.
+/// Generates texts from pieces that have a special meaning in command lines and addresses.
 fn odd_text() -> impl Strategy<Value = String> {
     let pieces = vec![
         "password",

@@ -1,5 +1,5 @@
-//! Tests that the committed schema is that of the types, and that every older report can still be
-//! read.
+//! Tests that the committed JSON schema is that of the types, and that each older report can still
+//! be read.
 #![allow(clippy::unwrap_used)]
 
 #[path = "common/faults.rs"]
@@ -24,8 +24,8 @@ fn the_committed_json_schema_is_the_one_of_the_types() {
     );
 }
 
-/// Returns a place at which `raw` has a value that `read`, the same document after reading it into
-/// the types, lacks.
+/// Returns the first place at which the JSON document `raw` has a value that `read`, the same
+/// document after reading it into the types, lacks or has differently. `None` if there is none.
 fn unknown(raw: &Value, read: &Value) -> Option<String> {
     match (raw, read) {
         (Value::Object(raw), Value::Object(read)) => raw.iter().find_map(|(name, value)| {
@@ -73,12 +73,13 @@ fn golden_reports_of_every_version_stay_readable_and_keep_to_the_schema() {
     );
 }
 
-/// Lists the violations of the schema by a report, each with its place and the rule.
+/// Returns the violations of the committed schema by a report, each with its place and the rule;
+/// empty if it is valid.
 fn faults(report: &Value) -> Vec<String> {
     faults::faults(&root().join("docs/schema/report-1.json"), report)
 }
 
-/// Reads the committed reports of real runs, and those of the example.
+/// Reads the committed reports of real runs, and those of the example run, each with its path.
 fn kept() -> Vec<(PathBuf, Value)> {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let files = [golden, root().join("reports/examples/smoke")].map(|directory| {
@@ -96,7 +97,7 @@ fn kept() -> Vec<(PathBuf, Value)> {
     reports.into_iter().map(read).collect()
 }
 
-/// Uses the schema alone, as a reader in another language would do.
+/// Validates with the schema alone, as a program in another language would do.
 #[test]
 fn every_report_that_is_kept_is_valid_by_the_committed_schema() {
     let kept = kept();

@@ -1,7 +1,7 @@
-//! Child processes that do not outlive this process.
+//! Start of child processes that do not outlive this process.
 //!
-//! `spawn` starts a child in its own session, and has the kernel signal the child when this process
-//! dies. [`ChildProcess`] is such a child with a time-out for its exit.
+//! `spawn` starts a child in its own session, and has the kernel signal the child when this
+//! process dies. [`ChildProcess`] is such a child with a time-out for its exit.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod spawn;
@@ -16,18 +16,19 @@ use nix::unistd::Pid;
 
 pub use spawn::spawn;
 
-/// Time between two checks of a child.
+/// Time between two checks of a child for its exit.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Running child process. If it is dropped before it has exited, it is killed and waited for.
+/// Running child process. If this value is dropped before the child has exited, the child is
+/// killed and waited for.
 #[derive(Debug)]
 pub struct ChildProcess {
     child: Child,
 }
 
 impl ChildProcess {
-    /// Starts `command` in its own session, as [`spawn`](spawn()) does. The child receives
-    /// `death_signal` when this process dies.
+    /// Starts `command` in its own session, as [`spawn`](spawn()) does. The kernel sends
+    /// `death_signal` to the child when this process dies, on systems that support that.
     ///
     /// # Errors
     /// Fails if the operating system starts no process, or if the program does not exist.
@@ -36,17 +37,17 @@ impl ChildProcess {
         Ok(Self { child })
     }
 
-    /// Returns the process id.
+    /// Returns the process id of the child, also after its exit.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Takes the child's standard error; `None` if it is no pipe or was taken before.
+    /// Takes the child's standard error for reading; `None` if it is no pipe or was taken before.
     pub fn take_stderr(&mut self) -> Option<ChildStderr> {
         self.child.stderr.take()
     }
 
-    /// Returns the exit status; `None` while the child runs.
+    /// Returns the exit status without waiting; `None` while the child runs.
     ///
     /// # Errors
     /// Fails if the operating system does not report it.
@@ -54,8 +55,8 @@ impl ChildProcess {
         self.child.try_wait()
     }
 
-    /// Sends `signal`, unless the child has exited: its process id may then belong to another
-    /// process.
+    /// Sends `signal` to the child. Does nothing after its exit, because its process id may then
+    /// belong to another process. A failure is ignored.
     pub fn signal(&mut self, signal: Signal) {
         if matches!(self.exit_status(), Ok(None)) {
             // If the child exits meanwhile, it is a zombie that keeps its process id.
@@ -63,8 +64,8 @@ impl ChildProcess {
         }
     }
 
-    /// Waits for the child's exit, at most `timeout`, and then kills it. `None` if it had to be
-    /// killed.
+    /// Waits at most `timeout` for the child's exit and returns its status. After that it kills
+    /// the child, waits for its end, and returns `None`.
     pub fn wait(&mut self, timeout: Duration) -> Option<ExitStatus> {
         let started = Instant::now();
         loop {
@@ -79,7 +80,7 @@ impl ChildProcess {
         }
     }
 
-    /// Kills the child and waits for its end; does nothing after its exit.
+    /// Kills the child with SIGKILL and waits for its end; does nothing after its exit.
     pub fn kill(&mut self) {
         // Both fail only for a process that has exited.
         let _ = self.child.kill();
@@ -109,7 +110,8 @@ mod tests {
         ChildProcess::start(command, Signal::SIGKILL).unwrap()
     }
 
-    /// Returns the first line of the child's output, which it prints once it is set up.
+    /// Returns the first line of the child's output, without blanks around it; the child prints it
+    /// once it is set up.
     fn first_line(child: &mut ChildProcess) -> String {
         let mut line = String::new();
         let output = child.child.stdout.take().unwrap();

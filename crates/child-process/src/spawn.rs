@@ -16,8 +16,9 @@ use nix::sys::signal::Signal;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Spawns `command` in its own session, so that Ctrl-C in a terminal reaches it only through this
-/// process. When this process dies the child receives `death_signal`, if the system supports that.
+/// Spawns `command` in its own session, so that Ctrl-C in a terminal does not reach it directly.
+/// The kernel sends `death_signal` to the child when this process dies, on Linux only; `None`
+/// sends nothing.
 ///
 /// # Errors
 /// Fails if the operating system starts no process, or if the program does not exist.

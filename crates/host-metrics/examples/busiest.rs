@@ -1,4 +1,5 @@
-//! Prints CPU use, available memory and the five busiest processes every second for five seconds.
+//! Example that prints CPU use, available memory and the five busiest processes every second for
+//! five seconds.
 #![allow(clippy::print_stdout)]
 
 use std::cmp::Reverse;
@@ -50,7 +51,8 @@ fn main() {
     }
 }
 
-/// Prints the busiest processes of one second, with the CPU time that each used in it.
+/// Prints the five processes that used the most CPU time since the sample before, with that time.
+/// `before` has the CPU time of each process in that sample, in nanoseconds.
 fn show(processes: &[ProcessSample], before: &BTreeMap<ProcessId, u64>) {
     let used = processes.iter().filter_map(|process| {
         let used_ns = process.cpu_ns.checked_sub(*before.get(&process.id)?)?;

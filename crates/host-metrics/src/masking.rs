@@ -1,4 +1,4 @@
-//! Secrets in the names and command lines of processes.
+//! Masking of secrets in the names and command lines of processes.
 
 use std::fmt;
 
@@ -10,20 +10,22 @@ const MASK: &str = "***";
 /// Functions that mask secrets in names and command lines of processes.
 #[derive(Clone, Copy)]
 pub struct Masking {
-    /// Masks the name of a process, which some programs fill with their command line.
+    /// Function that returns the name of a process with secrets masked; some programs write their
+    /// command line into the name.
     pub text: fn(&str) -> String,
-    /// Masks a command line, word by word.
+    /// Function that returns the words of a command line with secrets masked.
     pub words: fn(&[String]) -> Vec<String>,
 }
 
 impl Masking {
-    /// Masks everything, for programs that search command lines but show none.
+    /// Masking that replaces each name and word as a whole, for programs that search command lines
+    /// but show none.
     pub const EVERYTHING: Self = Self {
         text: |_| MASK.to_owned(),
         words: |words| words.iter().map(|_| MASK.to_owned()).collect(),
     };
 
-    /// Masks nothing, for programs whose output only the user sees.
+    /// Masking that changes nothing, for programs whose output only the user sees.
     pub const NONE: Self = Self {
         text: str::to_owned,
         words: <[String]>::to_vec,
@@ -36,7 +38,7 @@ impl fmt::Debug for Masking {
     }
 }
 
-/// Command line of a process. It is searched unmasked, but shown only with secrets masked.
+/// Command line of a process. It can be searched unmasked, but is shown only with secrets masked.
 #[derive(Clone)]
 pub struct CommandLine {
     words: Vec<String>,
@@ -44,25 +46,27 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
-    /// Creates a command line from its words, program first.
+    /// Creates a command line from its words, of which the first is the program, and the functions
+    /// that mask its secrets.
     pub fn new(words: Vec<String>, masking: Masking) -> Self {
         Self { words, masking }
     }
 
-    /// Returns the words with secrets masked.
+    /// Returns the words of the command line with secrets masked.
     pub(crate) fn masked(&self) -> Vec<String> {
         (self.masking.words)(&self.words)
     }
 
-    /// Returns true if `is_it` returns true for any word. Words are also split at white space,
-    /// because servers set titles that contain it. The words are unmasked, so `is_it` must not keep
-    /// them.
+    /// Returns true if `is_it` returns true for any word of the command line. Words are also split
+    /// at white space, because servers set process titles that contain it. The words are unmasked,
+    /// so `is_it` must not keep them.
     pub fn any_word(&self, is_it: impl Fn(&str) -> bool) -> bool {
         let words = self.words.iter();
         words.flat_map(|word| word.split_whitespace()).any(is_it)
     }
 
-    /// Returns true if `pattern` matches the unmasked words, joined by spaces.
+    /// Returns true if `pattern` matches a part of the unmasked command line, whose words are
+    /// joined by spaces.
     pub fn is_match(&self, pattern: &Regex) -> bool {
         pattern.is_match(&self.words.join(" "))
     }

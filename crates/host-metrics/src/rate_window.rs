@@ -1,38 +1,40 @@
-//! Time between two readings of a counter, and the rate over it.
+//! Rate of a counter over the time between two readings.
 
 use crate::source::Timed;
 
 const NS_PER_S: f64 = 1e9;
-/// Window over which the error of a counter of clock ticks is 10 %, in nanoseconds.
+/// Length of a window, in nanoseconds, over which the error of a counter of clock ticks is 10 %.
 const TICK_WINDOW_NS: u64 = 100_000_000;
-/// Time by which an interval may be shorter than that, in nanoseconds.
+/// Time by which an interval may be shorter than [`TICK_WINDOW_NS`] and still counts as long
+/// enough, in nanoseconds.
 const TOLERANCE_NS: u64 = TICK_WINDOW_NS / 20;
 
-/// Interval on the monotonic clock.
+/// Interval of time on the monotonic clock (`CLOCK_MONOTONIC`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Period {
-    /// Beginning of the interval, in nanoseconds.
+    /// Beginning of the interval, in nanoseconds on the monotonic clock.
     pub from_ns: u64,
-    /// End of the interval, in nanoseconds.
+    /// End of the interval, in nanoseconds on the monotonic clock.
     pub to_ns: u64,
 }
 
 impl Period {
-    /// Returns the length of the interval, in nanoseconds.
+    /// Returns the length of the interval, in nanoseconds; 0 if it ends before it begins.
     pub fn ns(self) -> u64 {
         self.to_ns.saturating_sub(self.from_ns)
     }
 }
 
-/// Value with its largest error, which comes from counters that grow in ticks and from the time
-/// that reading takes.
+/// Value of a figure with its largest possible error, which comes from counters that grow in ticks
+/// and from the time that reading takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FigureValue {
-    /// Best estimate.
+    /// Best estimate of the value, in the unit of the figure.
     pub value: f64,
-    /// Largest difference between the true value and the estimate; zero for a gauge.
+    /// Largest possible difference between the true value and the estimate, in the unit of the
+    /// figure; zero for a gauge, which is read directly.
     pub error: f64,
-    /// Interval over which the value is a mean, between two reads of its counter; absent for a
+    /// Interval over which the value is a mean, between two reads of its counter; `None` for a
     /// gauge.
     pub over: Option<Period>,
 }
@@ -69,23 +71,24 @@ pub fn tick_window_ns(interval_ns: u64) -> u64 {
     }
 }
 
-/// Time from the middle of one read to the middle of the next one.
+/// Time between two reads of counters, from the middle of one read to the middle of the next.
 #[derive(Debug, Clone, Copy)]
 pub struct RateWindow {
-    /// Beginning and end of the window.
+    /// Beginning and end of the window, on the monotonic clock.
     pub period: Period,
-    /// Largest error of the window's length, in nanoseconds. The kernel may have taken the counters
-    /// at any instant within each read.
+    /// Largest error of the window's length, in nanoseconds. The kernel may have taken the
+    /// counters at any instant within each of the two reads.
     pub slack_ns: u64,
 }
 
 impl RateWindow {
-    /// Returns the length, in nanoseconds.
+    /// Returns the length of the window, in nanoseconds.
     fn ns(&self) -> u64 {
         self.period.ns()
     }
 
-    /// Returns the growth of an exact counter per second; `None` if the counter fell.
+    /// Returns the growth per second of a counter with exact values, from `old` to `new`; `None`
+    /// if one of them is missing or the counter fell.
     pub fn per_s(&self, old: Option<u64>, new: Option<u64>) -> Option<FigureValue> {
         let grown = new?.checked_sub(old?)? as f64;
         let value = grown * NS_PER_S / self.ns() as f64;
@@ -96,8 +99,9 @@ impl RateWindow {
         })
     }
 
-    /// Returns the growth of a counter of nanoseconds per time passed, for example the cores used.
-    /// The counter grows in steps of `quantum_ns`. `None` if the counter fell.
+    /// Returns the growth from `old` to `new` of a counter of nanoseconds, per nanosecond of the
+    /// window: for CPU time this is the mean number of cores used. The counter grows in steps of
+    /// `quantum_ns`. `None` if a value is missing or the counter fell.
     pub fn mean(&self, old: Option<u64>, new: Option<u64>, quantum_ns: u64) -> Option<FigureValue> {
         let spent = new?.checked_sub(old?)? as f64 / self.ns() as f64;
         Some(FigureValue {
@@ -107,9 +111,10 @@ impl RateWindow {
         })
     }
 
-    /// Returns the growth of a counter of nanoseconds as a share of the time passed, at most 1.
-    /// Counter and clock are not read at the same instant, so slightly more than 1 is taken as 1.
-    /// `None` if the counter fell, or grew by more than twice the window.
+    /// Returns the growth from `old` to `new` of a counter of nanoseconds as a share of the
+    /// window, at most 1. The counter grows in steps of `quantum_ns`. Counter and clock are not
+    /// read at the same instant, so slightly more than 1 is taken as 1. `None` if a value is
+    /// missing, or if the counter fell or grew by more than twice the window.
     pub fn share(
         &self,
         old: Option<u64>,
@@ -124,7 +129,7 @@ impl RateWindow {
     }
 }
 
-/// Previous reading of a source, with which the next one is compared.
+/// Last reading of a source, with which the next one is compared.
 #[derive(Debug)]
 pub struct Baseline<T> {
     previous: Option<Timed<T>>,
@@ -132,7 +137,8 @@ pub struct Baseline<T> {
 }
 
 impl<T> Baseline<T> {
-    /// Creates a baseline without a reading, for windows of at least `least_window_ns`.
+    /// Creates a baseline without a reading, for windows of at least `least_window_ns`
+    /// nanoseconds.
     pub fn with_least_window(least_window_ns: u64) -> Self {
         Self {
             previous: None,
@@ -140,8 +146,9 @@ impl<T> Baseline<T> {
         }
     }
 
-    /// Calls `derive` with the previous reading, `current` and the window between them, if that is
-    /// long enough. If a reading failed, the window includes its time.
+    /// Calls `derive` with the last reading, `current` and the window between them, and keeps
+    /// `current` as the last reading. If the window is too short or `current` is `None`, does
+    /// nothing, so that the next window includes its time. The first reading is only kept.
     pub fn advance(&mut self, current: Option<Timed<T>>, derive: impl FnOnce(&T, &T, RateWindow)) {
         let Some(current) = current else { return };
         if let Some(previous) = &self.previous {

@@ -26,7 +26,7 @@ const QUERY: &str =
 /// Backend type in the evidence of a process that the server does not list.
 const UNLISTED: &str = "other";
 
-/// PostgreSQL server on this machine, identified by its main process.
+/// Processes of a PostgreSQL server on this machine, identified by the main process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ServerProcesses {
     postmaster: u32,

@@ -1,4 +1,4 @@
-//! Settings of the server that affect a pool and its throughput.
+//! Settings of the server that affect a connection pool and its throughput.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use tokio_postgres::Error;
 
 use crate::server::client::Client;
 
-/// Names of the settings; those that the server's version lacks are left out.
+/// Names of the settings that are read; those that the server's version lacks are left out.
 const NAMES: [&str; 53] = [
     "max_connections",
     "superuser_reserved_connections",
@@ -63,10 +63,11 @@ const NAMES: [&str; 53] = [
     "ssl",
 ];
 
-/// Reads the settings of a new connection with this role, by name, with their units.
+/// Returns the values, with their units, of the settings that hold on `client`'s connection, by
+/// name. Settings that this version of the server lacks are left out.
 ///
 /// # Errors
-/// Fails with the server's error.
+/// Returns the error of the query.
 pub async fn read(client: &Client) -> Result<BTreeMap<String, String>, Error> {
     let query = "SELECT /* plimsoll evidence */ name, current_setting(name, true) FROM unnest($1::text[]) AS name";
     let names: Vec<&str> = NAMES.to_vec();

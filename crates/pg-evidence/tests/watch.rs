@@ -1,4 +1,4 @@
-//! Tests of the evidence of a server that no bench loads; the tests themselves open sessions of
+//! Tests of the evidence of a server that no bench loads; each test itself opens the sessions of
 //! other programs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -16,7 +16,7 @@ use tokio_postgres::Client;
 
 const STOCK: &str =
     "CREATE TABLE stock (id int PRIMARY KEY, n int); INSERT INTO stock VALUES (4711, 0)";
-/// Statement of both programs, with a value that the evidence must not show.
+/// Statement that both programs execute, with a value that the evidence must not contain.
 const UPDATE: &str = "UPDATE stock SET n = n + 1 WHERE id = 4711";
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
 
@@ -33,8 +33,8 @@ fn connect(runtime: &Runtime, server: &Postgres, application: &str) -> Arc<Clien
     Arc::new(runtime.block_on(address.connect(application)).unwrap())
 }
 
-/// The application `clerk` holds a row lock for which `shop` waits. The evidence of `shop` names
-/// both.
+/// Lets the application `clerk` hold a row lock for which `shop` waits. The evidence of `shop` must
+/// name both.
 #[test]
 fn a_planted_wait_is_seen_with_whoever_is_waited_for_and_without_values() {
     let (server, runtime) = (server(), Runtime::new().unwrap());

@@ -1,5 +1,5 @@
-//! Prints the content of a script: its statements as a driver prepares them, and the actions of one
-//! execution.
+//! Prints the content of a pgbench script: its statements as a driver prepares them, and the
+//! actions of one execution.
 //!
 //! `cargo run -p pgbench-script --example describe_script -- FILE [NAME=VALUE…]`
 
@@ -53,7 +53,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Parses `NAME=VALUE`.
+/// Parses `NAME=VALUE` into the name and the value. Fails if the form is another, or the value is
+/// no number, `true`, `false` or `null`.
 fn constant(text: &str) -> Result<(String, ScriptValue)> {
     let (name, value) = text.split_once('=').context("write NAME=VALUE")?;
     let value = ScriptValue::parse(value).context("a value is a number, true, false or null")?;

@@ -1,4 +1,5 @@
-//! Smallest difference between two sets of repeats that a test could have found.
+//! Smallest difference between two sets of repeats that a significance test would be likely to
+//! find.
 
 use crate::describe::{finite, mean, stdev};
 use crate::student;
@@ -8,11 +9,11 @@ use crate::student;
 /// `samples_per_side` repeats that vary as the baseline does. The formula is (t(1 − α/2; ν) +
 /// t(power; ν)) · s · √(2/n) ÷ |x̄|, with ν = 2(n − 1).
 ///
-/// `None` for fewer than two baseline samples or two samples per side, for a baseline with a value
-/// that is not finite or a mean of zero, and for an `alpha` or `power` not strictly between 0 and
-/// 1. Quantiles of the central t distribution are used for those of the noncentral one. With α =
-/// 0.05 and a power of 0.8, the returned difference is therefore found with a power of 0.76 at n =
-/// 2, 0.79 at n = 3 and 0.80 from n = 5.
+/// `None` for an `alpha` or `power` not strictly between 0 and 1, for fewer than two baseline
+/// samples or two samples per side, and for a baseline with a mean of zero or a value that is not
+/// finite. Quantiles of the central t distribution are used for those of the noncentral one. With α
+/// = 0.05 and a power of 0.8, the returned difference is therefore found with a power of 0.76 at n
+/// = 2, 0.79 at n = 3 and 0.80 from n = 5.
 ///
 /// Source: Zar, *Biostatistical Analysis*, 5th ed. 2010, §8.3 (minimum detectable difference).
 pub fn minimum_detectable_difference(
@@ -37,8 +38,8 @@ mod tests {
     use super::*;
     use crate::close::close;
 
-    /// t(0.975; 18) = 2.10092 and t(0.8; 18) = 0.86205: with s = 2, n = 10 and a mean of 100 the
-    /// difference is 2.96297 · 2 · √0.2 ÷ 100.
+    /// Verifies the formula on an example: t(0.975; 18) = 2.10092 and t(0.8; 18) = 0.86205, so with
+    /// s = 2, n = 10 and a mean of 100 the difference is 2.96297 · 2 · √0.2 ÷ 100.
     #[test]
     fn the_minimum_detectable_difference_follows_its_formula() {
         let unit = (9.0_f64 / 10.0).sqrt() * 2.0;

@@ -4,7 +4,6 @@
 //! Formula L = λW*, Operations Research 9(3), 1961). Hold time and network delay make S longer.
 //! They change X only if the largest pool has too few connections to reach it. The law is checked
 //! against the measurements.
-//! connections are left to reach it. The law is checked against the measurements.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Login at the server: SCRAM-SHA-256 (with or without channel binding to TLS), MD5, clear text, or trust.
+//! Login at the server by SCRAM-SHA-256 (with or without channel binding to TLS), MD5, clear text,
+//! or trust.
 
 use std::borrow::Cow;
 use std::io;
@@ -21,10 +22,12 @@ const NO_PASSWORD: &str = "the server asks for a password, and none is given";
 const UNKNOWN_METHOD: &str = "the server asks for a way to log in that the driver wire does not know; it knows \
      SCRAM-SHA-256, MD5, clear text and trust";
 
-/// Logs in as `config` says. Afterwards the server waits for the first request.
+/// Logs in with the user, password and other settings of `config`; without a user, with the name of
+/// the user who runs this process. Afterwards the server waits for the first request.
 ///
 /// # Errors
-/// Fails with the error of the server or the operating system, or if `config` lacks something.
+/// Fails with the error of the server or the operating system, if a password is required and
+/// `config` has none, or if the server requires a method that is not supported.
 pub(super) async fn log_in(channel: &mut MessageChannel, config: &Config) -> Result<(), WireError> {
     // The default is the user who runs this process, as with the other drivers.
     let user = match config.get_user() {
@@ -66,7 +69,8 @@ pub(super) async fn log_in(channel: &mut MessageChannel, config: &Config) -> Res
     }
 }
 
-/// Returns the parameters of the startup message.
+/// Returns the names and values of the parameters of the start-up message; those that `config`
+/// lacks are left out.
 fn startup_parameters<'a>(
     config: &'a Config,
     user: &'a str,
@@ -89,7 +93,8 @@ fn password(config: &Config) -> Result<&[u8], WireError> {
     config.get_password().ok_or(WireError::Login(NO_PASSWORD))
 }
 
-/// Fails if `config` requires channel binding, for a login that is not bound to the TLS channel.
+/// Fails if `config` requires channel binding. It is called for a login that is not bound to the
+/// TLS channel.
 fn check_unbound(config: &Config) -> Result<(), WireError> {
     match config.get_channel_binding() {
         Binding::Require => Err(WireError::Login(UNBOUND)),
@@ -97,7 +102,9 @@ fn check_unbound(config: &Config) -> Result<(), WireError> {
     }
 }
 
-/// Authenticates by SCRAM-SHA-256, bound to the TLS channel if server and `config` allow it.
+/// Authenticates by SCRAM-SHA-256 with the mechanisms that the server has `offered`, bound to the
+/// TLS channel if server and `config` allow it. Fails if the server refuses the login, or its proof
+/// is wrong.
 /// Source: RFC 5802 and RFC 7677; channel binding as in RFC 5929, section 4.
 async fn scram(
     channel: &mut MessageChannel,

@@ -1,4 +1,5 @@
-//! Connection without a driver: one write and one answer for each round trip.
+//! Connection of the bare protocol, without a client library: one write and one answer for each
+//! round trip.
 
 use std::io;
 use std::mem;
@@ -19,34 +20,37 @@ use super::channel::MessageChannel;
 use super::error::{ServerError, WireError};
 use super::message::RawMessage;
 
-/// Format code of the protocol for values in binary.
+/// Format code in the protocol for values in binary.
 const BINARY: i16 = 1;
-/// Row limit of the protocol that means no limit.
+/// Row limit in the protocol that stands for no limit.
 const UNLIMITED: i32 = 0;
 
-/// Result of one round trip.
+/// Result of one round trip, over all of its statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ExecutionResult {
-    /// Number of rows.
+    /// Number of rows that the server returned.
     pub(crate) rows: u64,
-    /// First column of the last row, if that is an `int4`.
+    /// First column of the last row as an integer, if it has four bytes, as an `int4` has; `None`
+    /// for any other value and without rows.
     pub(crate) value: Option<i32>,
 }
 
-/// Connection that only one user uses.
+/// Connection to the server that one user at a time uses, without pipelining.
 #[derive(Debug)]
 pub(crate) struct BareConnection {
     channel: MessageChannel,
-    /// True if the server waits for a request. False while an answer is being read, and for ever after the
-    /// connection broke.
+    /// True if the server waits for a request. False while an answer is being read, and for good
+    /// once the connection is broken or a round trip was abandoned.
     idle: bool,
 }
 
 impl BareConnection {
-    /// Connects and logs in as `config` says: with TLS if requested, and within the connect time-out if set.
+    /// Connects and logs in with the settings of `config`, with TLS if it requests that. The
+    /// connect time-out of `config`, if set, applies to all of this together.
     ///
     /// # Errors
-    /// Fails with the error of the operating system or the server, or if `config` lacks something.
+    /// Fails with the error of the operating system or the server, after the time-out, or if
+    /// `config` lacks a setting.
     pub(crate) async fn connect(config: &Config, tls: &RustlsConnector) -> Result<Self, WireError> {
         let opening = Self::open(config, tls);
         let Some(bound) = config.get_connect_timeout() else {
@@ -65,12 +69,14 @@ impl BareConnection {
         })
     }
 
-    /// Returns true if the connection can still be used.
+    /// Returns true if the connection can execute another request; false once it is broken or a
+    /// round trip was abandoned.
     pub(crate) fn is_usable(&self) -> bool {
         self.idle
     }
 
-    /// Prepares `sql` as a statement called `name`. `types` are the types of its parameters.
+    /// Prepares `sql` on the server as a statement called `name`. `types` are the types of its
+    /// parameters, in order.
     ///
     /// # Errors
     /// Fails with the error of the server or the operating system.
@@ -86,10 +92,12 @@ impl BareConnection {
         self.round_trip(None).await.map(drop)
     }
 
-    /// Returns the type OIDs of the parameters of `sql`, without executing it.
+    /// Returns the type OIDs that the server infers for the parameters of `sql`, in order, without
+    /// executing it.
     ///
     /// # Errors
-    /// Fails with the error of the server or the operating system.
+    /// Fails with the error of the server or the operating system. The connection stays usable if
+    /// the server refuses `sql`.
     pub(crate) async fn describe_parameters(&mut self, sql: &str) -> Result<Vec<u32>, WireError> {
         frontend::parse("", sql, [], &mut self.channel.outgoing)?;
         frontend::describe(b'S', "", &mut self.channel.outgoing)?;
@@ -112,7 +120,8 @@ impl BareConnection {
         }
     }
 
-    /// Binds `values` to the prepared statement `name` and executes it, in one write.
+    /// Binds `values` to the prepared statement `name` and executes it, in one write; returns once
+    /// the whole answer was read.
     ///
     /// # Errors
     /// Fails with the error of the server or the operating system.
@@ -125,7 +134,8 @@ impl BareConnection {
         self.round_trip(None).await
     }
 
-    /// Parses `sql` as the unnamed statement, binds `values` and executes it, in one write.
+    /// Parses `sql` as the unnamed statement, binds `values` and executes it, in one write; returns
+    /// once the whole answer was read.
     ///
     /// # Errors
     /// Fails with the error of the server or the operating system.
@@ -140,7 +150,8 @@ impl BareConnection {
         self.round_trip(None).await
     }
 
-    /// Adds the messages that bind `values` to the statement `name`, execute it and end the round trip.
+    /// Appends to the outgoing messages those that bind `values` to the statement `name`, execute
+    /// it and end the round trip.
     fn bind(&mut self, name: &str, values: &[BoundValue]) -> io::Result<()> {
         let bound = frontend::bind(
             "",
@@ -166,7 +177,8 @@ impl BareConnection {
         Ok(())
     }
 
-    /// Executes `sql` by the simple query protocol.
+    /// Executes `sql`, one or several statements, by the simple query protocol, and discards their
+    /// rows.
     ///
     /// # Errors
     /// Fails with the error of the server or the operating system.
@@ -175,7 +187,8 @@ impl BareConnection {
         self.round_trip(None).await
     }
 
-    /// Executes `sql` by the simple query protocol. Adds the result of each of its statements to `results`.
+    /// Executes `sql` by the simple query protocol. Appends the result of each of its statements to
+    /// `results`, with the values as text.
     ///
     /// # Errors
     /// Fails with the error of the server or the operating system.
@@ -188,7 +201,7 @@ impl BareConnection {
         self.round_trip(Some(results)).await.map(drop)
     }
 
-    /// Announces to the server that the connection ends, and closes it.
+    /// Informs the server that the connection ends, and closes it. Failures are ignored.
     pub(crate) async fn close(mut self) {
         self.channel.outgoing.clear();
         frontend::terminate(&mut self.channel.outgoing);
@@ -196,8 +209,9 @@ impl BareConnection {
         let _ = self.channel.send().await;
     }
 
-    /// Sends the outgoing messages, and reads until the server waits for the next request. Adds the result of
-    /// each statement to `results`, if given; otherwise it allocates nothing.
+    /// Sends the outgoing messages, and reads until the server waits for the next request. Appends
+    /// the result of each statement to `results`, if given; otherwise it allocates nothing unless
+    /// the server reports an error.
     async fn round_trip(
         &mut self,
         mut results: Option<&mut Vec<StatementResult>>,

@@ -1,4 +1,4 @@
-//! Errors of a bare connection.
+//! Errors of a connection of the bare protocol.
 
 use std::io;
 
@@ -6,50 +6,53 @@ use bytes::BytesMut;
 use postgres_protocol::message::backend::{ErrorResponseBody, Message};
 use tokio_postgres::fallible_iterator::FallibleIterator as _;
 
-/// Reasons why a connection or a round trip failed.
+/// Reason for which a connection or a round trip of the bare protocol failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WireError {
-    /// The server refused the login or the statement.
+    /// The server refused the login or the statement, with this error.
     #[error(transparent)]
     Server(Box<ServerError>),
-    /// The server could not be reached.
+    /// No network connection could be established.
     #[error("error connecting to server: {0}")]
     Connect(#[source] io::Error),
-    /// The connection broke after it was established.
+    /// The connection broke after it was established, or the server sent something unexpected.
     #[error("error communicating with the server: {0}")]
     Io(#[from] io::Error),
-    /// The TLS handshake failed.
+    /// The TLS handshake failed, or the server does not support TLS.
     #[error("error performing TLS handshake: {0}")]
     Tls(#[source] io::Error),
-    /// The server wants a method of login that is not supported, or the settings lack something.
+    /// The server requires a method of login that is not supported, or the settings lack something;
+    /// the text is the whole message.
     #[error("{0}")]
     Login(&'static str),
 }
 
-/// Fields of an `ErrorResponse` message that are shown to people.
+/// Fields of an `ErrorResponse` message of the server; fields that are not needed are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct ServerError {
-    /// Severity, such as `ERROR` or `FATAL`.
+    /// Severity in the server's language, such as `ERROR` or `FATAL`.
     pub(crate) severity: String,
-    /// SQLSTATE, such as `28P01`.
+    /// SQLSTATE code of five characters, such as `28P01`.
     pub(crate) code: String,
-    /// Primary message, on one line.
+    /// Primary message, usually on one line.
     pub(crate) message: String,
-    /// Secondary message with further details.
+    /// Secondary message with further details; `None` if the server sent none.
     pub(crate) detail: Option<String>,
-    /// Suggestion for solving the problem.
+    /// Suggestion for solving the problem; `None` if the server sent none.
     pub(crate) hint: Option<String>,
-    /// Position of the error in the statement, in characters from 1.
+    /// Position of the error in the statement, in characters from 1; `None` if the server sent
+    /// none.
     pub(crate) position: Option<u32>,
-    /// Call stack at the error: one line for each level, the innermost first.
+    /// Call stack at the error, one line for each level, the innermost first; `None` if the server
+    /// sent none.
     pub(crate) context: Option<String>,
 }
 
 impl ServerError {
-    /// Parses an `ErrorResponse` message.
+    /// Parses the bytes of a whole `ErrorResponse` message, tag and length included.
     ///
     /// # Errors
-    /// Fails if `message` is another message.
+    /// Fails if `message` is incomplete, malformed or a different message.
     pub(super) fn parse(message: &[u8]) -> io::Result<Self> {
         match Message::parse(&mut BytesMut::from(message))? {
             Some(Message::ErrorResponse(body)) => Self::from_body(&body),
@@ -57,10 +60,10 @@ impl ServerError {
         }
     }
 
-    /// Reads the fields of `body`.
+    /// Reads the fields of an `ErrorResponse`; text that is not UTF-8 is replaced in part.
     ///
     /// # Errors
-    /// Fails if they are malformed.
+    /// Fails if the fields are malformed.
     pub(super) fn from_body(body: &ErrorResponseBody) -> io::Result<Self> {
         let mut error = Self::default();
         let mut fields = body.fields();
@@ -81,7 +84,8 @@ impl ServerError {
     }
 }
 
-/// Formats the error as the other drivers do.
+/// Formats the error as tokio-postgres does: severity and message, then the detail and the hint on
+/// lines of their own.
 impl std::fmt::Display for ServerError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.severity, self.message)?;

@@ -1,5 +1,5 @@
-//! Messages of the server as they lie in the read buffer. Only tag and length of each are parsed; the rest is
-//! parsed only if it is used.
+//! Messages of the server in the read buffer, still encoded. Only tag and length of each are
+//! parsed; the rest is parsed only if it is used.
 
 use std::io;
 use std::ops::Range;
@@ -14,20 +14,20 @@ use pgbench_script::StatementResult;
 
 const HEADER_BYTES: usize = 5;
 
-/// Message that was received completely.
+/// Message of the server that was received completely, still encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RawMessage<'a> {
-    /// Type of the message, as a letter.
+    /// Type of the message as an ASCII letter, as the protocol defines it.
     pub(super) tag: u8,
     /// All bytes of the message, tag and length included.
     pub(super) whole: &'a [u8],
 }
 
 impl<'a> RawMessage<'a> {
-    /// Returns the first message in `bytes`; `None` if it was not received completely.
+    /// Returns the first message in `bytes`; `None` if it has not been received completely.
     ///
     /// # Errors
-    /// Fails if the bytes are no message.
+    /// Fails if the first bytes are no header of a message.
     pub(super) fn parse_first(bytes: &'a [u8]) -> io::Result<Option<Self>> {
         let Some(header) = Header::parse(bytes)? else {
             return Ok(None);
@@ -40,11 +40,12 @@ impl<'a> RawMessage<'a> {
         }))
     }
 
-    /// Adds what the message tells to `result`, the result of the current statement. When the statement is
-    /// complete, moves `result` to `results`.
+    /// Adds the content of the message to `result`, the result of the current statement. When the
+    /// statement is complete, moves `result` to the end of `results` and empties it. Ignores
+    /// messages that do not belong to a result.
     ///
     /// # Errors
-    /// Fails if the content does not match the tag.
+    /// Fails if the message is malformed.
     pub(super) fn add_to(
         self,
         result: &mut StatementResult,
@@ -74,7 +75,8 @@ impl<'a> RawMessage<'a> {
         Ok(())
     }
 
-    /// Returns the first column of a `DataRow` as an integer, if it has four bytes.
+    /// Returns the first column of a `DataRow` message as an integer, if its value has four bytes;
+    /// else `None`. It must be such a message.
     pub(super) fn first_int4(self) -> Option<i32> {
         let [_, _, 0, 0, 0, 4, value @ ..] = &self.whole[HEADER_BYTES..] else {
             return None;

@@ -13,23 +13,24 @@ use super::error::WireError;
 use pg_connect::{PgTlsStream, RustlsConnector};
 
 const DEFAULT_PORT: u16 = 5432;
-/// Answer of a server that supports TLS.
+/// Answer, as one byte, of a server that supports TLS to a request for it.
 const YES: u8 = b'S';
 
-/// Socket without buffers of its own, except those of TLS.
+/// Socket to a PostgreSQL server, without buffers except those of TLS.
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
-    /// Boxed, because TLS needs far more memory than the other variants.
+    /// TCP with TLS. Boxed, because TLS needs far more memory than the other variants.
     Tls(Box<PgTlsStream<TcpStream>>),
 }
 
 impl Socket {
-    /// Connects to the first host of `config` that answers, with TLS if `config` asks for it.
+    /// Connects to the first host of `config` that answers, with TLS if `config` requests it; Unix
+    /// sockets are never encrypted. The connection is not logged in.
     ///
     /// # Errors
-    /// Fails with the error of the last host.
+    /// Fails with the error of the last host if none can be used, or if `config` names none.
     pub(super) async fn open(config: &Config, tls: &RustlsConnector) -> Result<Self, WireError> {
         let nobody = io::Error::new(io::ErrorKind::InvalidInput, "no host is named");
         let mut last = WireError::Connect(nobody);
@@ -83,7 +84,8 @@ impl Socket {
         }
     }
 
-    /// Returns the hash of the server's certificate, to which a login can be bound; `None` without TLS.
+    /// Returns the hash of the server's certificate, to which a login can be bound; `None` without
+    /// TLS, or for a certificate whose signature defines no hash.
     pub(super) fn server_end_point(&self) -> Option<Vec<u8>> {
         match self {
             Self::Tls(stream) => Some(stream.server_end_point()?.as_ref().to_vec()),
@@ -91,7 +93,7 @@ impl Socket {
         }
     }
 
-    /// Writes all of `bytes`, encrypted if the socket uses TLS.
+    /// Writes all of `bytes` and flushes them, encrypted if the socket uses TLS.
     pub(super) async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.write_all(bytes).await,
@@ -103,7 +105,7 @@ impl Socket {
         }
     }
 
-    /// Waits until bytes arrive, and adds them to `buffer`.
+    /// Waits until at least one byte arrives, and appends what has arrived to `buffer`.
     ///
     /// # Errors
     /// Fails with [`io::ErrorKind::UnexpectedEof`] if the server closed the connection, or with the error of

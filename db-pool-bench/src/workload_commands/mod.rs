@@ -15,10 +15,10 @@ pub(crate) use flags::{WorkloadCommand, WorkloadCommandFlags};
 
 use server_connection::ServerConnection;
 
-/// Runs a `workload` command from flags to exit code.
+/// Runs a `workload` subcommand with these flags and returns the exit code.
 ///
 /// # Errors
-/// Fails on wrong usage, without a server, or on a wrong script.
+/// Fails on wrong usage, without a server that the subcommand needs, or on a script with an error.
 pub(crate) fn run(flags: &WorkloadCommandFlags) -> anyhow::Result<Exit> {
     match &flags.command {
         WorkloadCommand::List => describe::list(),

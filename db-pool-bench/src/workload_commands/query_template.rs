@@ -1,4 +1,4 @@
-//! Template of a query: its text without values.
+//! Template of a query: its text with placeholders instead of values.
 //!
 //! `pg_stat_statements` replaces constants by `$1`, except if an entry was evicted while its statement ran.
 //! Values that are still in the text are removed here.
@@ -6,23 +6,26 @@
 use pg_evidence::fingerprint;
 use pgbench_script::is_single_statement;
 
-/// First words of the statements that a workload can contain. The server does not replace the constants of
-/// other statements, which may contain passwords.
+/// First words of the statements that a suggested mix can contain. The server does not replace the
+/// constants of other statements, which may contain passwords.
 const QUERIES: [&str; 6] = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "MERGE"];
-/// Replacement for a value that the server did not replace.
+/// Placeholder for a value that the server has not replaced by a parameter.
 const VALUE: char = '?';
 
-/// Query without values.
+/// Text of a query without its values, by which calls are grouped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct QueryTemplate {
-    /// Text of the query, on one line.
+    /// Text of the query on one line, with `$1` and so on for values that the server replaced, and
+    /// `?` for the others.
     pub(super) sql: String,
-    /// True if the query only reads, judged by its first word.
+    /// True if the query only reads, judged by its words: it begins with SELECT and has no word
+    /// UPDATE, as in FOR UPDATE.
     pub(super) reads: bool,
 }
 
 impl QueryTemplate {
-    /// Returns the template of `query`; `None` if a workload cannot contain such a statement.
+    /// Returns the template of `query`; `None` if it is not a single statement of a kind that a
+    /// workload can contain.
     pub(super) fn parse(query: &str) -> Option<Self> {
         if !is_single_statement(query) {
             return None;
@@ -36,8 +39,8 @@ impl QueryTemplate {
             .then_some(Self { sql, reads })
     }
 
-    /// Returns the text for a script, with `:p1` for `$1`. `None` if a value was removed, because the script
-    /// would lack it.
+    /// Returns the text for a script, with `:p1` for `$1`. `None` if the template contains `?`,
+    /// because the script would lack that value.
     pub(super) fn script(&self) -> Option<String> {
         if self.sql.contains(VALUE) {
             return None;

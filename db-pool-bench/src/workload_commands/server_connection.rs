@@ -1,4 +1,4 @@
-//! Connection of a `workload` command to its server.
+//! Connection of a `workload` subcommand to its server.
 
 use anyhow::Context as _;
 use bench_cli::{Interrupted, signals};
@@ -10,7 +10,8 @@ use crate::control::ControlRuntime;
 use crate::server::ServerUnderTest;
 use crate::workloads::Schema;
 
-/// Connection of a command to its server. Work on it ends if a signal is received.
+/// Connection of a `workload` subcommand to its server. Work on it ends early if a signal is
+/// received.
 pub(super) struct ServerConnection {
     pub(super) address: Address,
     pub(super) control: ControlRuntime,
@@ -18,7 +19,9 @@ pub(super) struct ServerConnection {
 }
 
 impl ServerConnection {
-    /// Connects to `url`, with the name of `schema` in the application name.
+    /// Connects to the server at `url`, with the name of `schema` plus `.control` as application
+    /// name, and begins to watch for signals. Fails with a remedy if it cannot connect, or if a
+    /// signal is received.
     pub(super) fn begin(url: &str, schema: &Schema) -> anyhow::Result<Self> {
         let address = ServerUnderTest::at(url)?.address;
         let cancel = Cancel::new();
@@ -34,7 +37,7 @@ impl ServerConnection {
         })
     }
 
-    /// Runs `work` to its end.
+    /// Runs `work` to its end and returns its output.
     ///
     /// # Errors
     /// Fails if a signal is received, or if the server stops answering.

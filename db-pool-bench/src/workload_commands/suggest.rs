@@ -1,5 +1,5 @@
-//! Command `workload suggest`: a weighted mix of the statements that a server has counted. Statements are
-//! grouped by template, and values are never shown.
+//! Command `workload suggest`: proposes a weighted mix of the statements that a server has counted.
+//! Statements are grouped by template, and values are never shown.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,38 +21,43 @@ use crate::workloads::{Builtin, LASTING, PREFIX, Schema, quoted};
 use pg_evidence::Client;
 use pg_evidence::fingerprint;
 
-/// Query for the schema that the extension is installed in, if this database has it.
+/// SQL query for the schema in which `pg_stat_statements` is installed; no row if this database
+/// does not have it.
 const PLACE: &str = "SELECT /* plimsoll */ n.nspname::text FROM pg_extension e
     JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'";
-/// Text that the server shows instead of statements that the role may not see.
+/// Text that the server shows instead of a statement that the role may not read.
 const HIDDEN: &str = "<insufficient privilege>";
-/// Name of the view. Statements that read it observe the load and are not part of it.
+/// Name of the extension and its view. Statements that read the view observe the load and are not
+/// part of it.
 const EXTENSION: &str = "pg_stat_statements";
-/// Remedy if the server does not count statements.
+/// Remedy if the server does not count statements, as text for the user.
 const LOADED: &str = "CREATE EXTENSION pg_stat_statements in this database; the server's \
                       shared_preload_libraries must name it too";
-/// Largest number of rows that are read; `pg_stat_statements` keeps fewer by default.
+/// Largest number of rows that are read from the view; `pg_stat_statements` keeps fewer by default.
 const MOST_READ: usize = 10_000;
 const WIDEST: usize = 100;
 
-/// Counted statements, or the reason why there are none.
+/// Counted statements with the calls that are left out, or the reason for which there are none and
+/// the remedy.
 enum StatementCounts {
     Statements(Vec<CountedStatement>, SkippedCalls),
     Unavailable { reason: String, to_do: &'static str },
 }
 
-/// Numbers of calls that are not part of the mix.
+/// Numbers of calls that are not part of the mix, by the reason.
 #[derive(Debug, Clone, Copy, Default)]
 struct SkippedCalls {
-    /// Calls of statements that the role may not see.
+    /// Calls of statements that the role may not read.
     by_rights: i64,
-    /// Calls of statements that no workload can contain: transaction control, settings, definitions.
+    /// Calls of statements that no workload can contain: transaction control, settings,
+    /// definitions, and queries of the counts themselves.
     by_kind: i64,
-    /// Calls that runs of this program made.
+    /// Calls that runs of this tool made.
     ours: i64,
 }
 
-/// All calls of the statements with one template.
+/// Calls of all statements with one template: their number, and their total time on the server in
+/// milliseconds.
 #[derive(Debug, Clone, PartialEq)]
 struct CountedStatement {
     template: QueryTemplate,
@@ -131,7 +136,8 @@ async fn count(client: &Client) -> Result<StatementCounts, Error> {
     Ok(gather(seen))
 }
 
-/// Adds up rows of query, calls and milliseconds by template; the most frequent template comes first.
+/// Adds up rows of query, calls and milliseconds by template; the template with the most calls
+/// comes first. Without any template, returns the reason.
 fn gather(rows: Vec<(String, i64, f64)>) -> StatementCounts {
     let mut hidden = SkippedCalls::default();
     let mut by_sql: BTreeMap<String, CountedStatement> = BTreeMap::new();
@@ -240,7 +246,7 @@ fn shown(all: &[CountedStatement], taken: &[CountedStatement], hidden: SkippedCa
     text
 }
 
-/// Returns the built-in workload whose share of reads is nearest to `read_ratio`.
+/// Returns the built-in workload whose share of reads is nearest to `read_ratio` (0 to 1).
 fn closest(read_ratio: f64) -> Builtin {
     let known = [
         (1.0, Builtin::PointSelect),
@@ -255,13 +261,14 @@ fn closest(read_ratio: f64) -> Builtin {
     nearest.map_or(Builtin::Mixed, |(_, builtin)| builtin)
 }
 
-/// Returns the weight of a statement: its percentage of all calls, at least 1.
+/// Returns the weight of a statement in a mix: `calls` as a percentage of `all` calls, rounded, at
+/// least 1.
 fn weight(calls: i64, all: i64) -> i64 {
     (100.0 * calls as f64 / all.max(1) as f64).round().max(1.0) as i64
 }
 
-/// Returns the types of each statement's parameters; empty for a statement whose types the server cannot
-/// infer.
+/// Returns the names of the types of each statement's parameters, in order; empty for a statement
+/// without parameters, or whose types the server cannot infer.
 async fn types(client: &Client, statements: &[CountedStatement]) -> Vec<Vec<String>> {
     let mut all = Vec::with_capacity(statements.len());
     for statement in statements {
@@ -280,7 +287,9 @@ async fn types(client: &Client, statements: &[CountedStatement]) -> Vec<Vec<Stri
     all
 }
 
-/// Writes a script for each statement into `directory`. Returns text that says how to use the scripts.
+/// Creates `directory` and writes a script for each statement into it, except for those with values
+/// that are missing. `types` are the types of their parameters. Returns text about how to use the
+/// scripts. Fails if the directory exists.
 fn write(
     directory: &Path,
     statements: &[CountedStatement],

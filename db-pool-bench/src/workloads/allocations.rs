@@ -1,4 +1,5 @@
-//! Test that a script allocates nothing for each request: allocations would be part of what is measured.
+//! Test that executing a script allocates nothing for each request: allocations would be part of
+//! what is measured.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::common::postgres;
 use crate::counting::allocations;
 use crate::protocol::Protocol;
 
-/// Connection that accepts every statement and sends nothing.
+/// Connection that accepts every statement, sends nothing, and counts statements and values.
 #[derive(Default)]
 struct Nobody {
     statements: u64,

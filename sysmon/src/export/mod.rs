@@ -33,10 +33,11 @@ use crate::gpu::nvml::NvmlDriver;
 use crate::gpu::watch::GpuWatch;
 use crate::settings::SamplingSettings;
 
-/// Serves this machine's metrics as the flags say, until a signal is received.
+/// Serves this machine's metrics as `flags` describe, until a signal is received.
 ///
 /// # Errors
-/// If the address cannot be bound, or if the operating system starts no thread.
+/// Fails if the flags contradict each other, if the address cannot be bound, if the operating
+/// system starts no thread, or if the server ends by itself.
 pub(crate) fn export(flags: &ExportFlags) -> anyhow::Result<Exit> {
     let settings = settings(flags)?;
     let (signal, signalled) = channel();

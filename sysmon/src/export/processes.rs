@@ -1,8 +1,10 @@
-//! Exported metrics of processes: of those that use the most, and of the trees of followed processes.
+//! Exported metrics of processes: of those that use the most, and of the trees of followed
+//! processes.
 //!
-//! The number of processes on a page is bounded, because each adds series to Prometheus. A page has those
-//! that used the most CPU time recently, those with the most memory, and the followed processes with their
-//! descendants, which have a bound of their own. A process that has exited is missing on the next page.
+//! The number of processes on a page is limited, because each adds series to Prometheus. A page
+//! contains those that used the most CPU time recently, those with the most memory, and the
+//! followed processes with their descendants, which have a limit of their own. A process that has
+//! exited is missing on the next page.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -15,11 +17,11 @@ use crate::follow::{
 };
 use crate::metric::process;
 
-/// Half-life in seconds of the CPU time that counts as recent: a process that is busy now ranks above one
-/// that was busy earlier.
+/// Half-life, in seconds, with which the CPU time that counts as recent decays: a process that is
+/// busy now ranks above one that was busy earlier.
 const HALF_LIFE_S: f64 = 60.0;
 
-/// Chooses and exports the processes of one exporter.
+/// Exporter that selects processes in each sample and adds their metrics to the page.
 #[derive(Debug)]
 pub(crate) struct ProcessExporter {
     following: FollowOptions,
@@ -29,7 +31,7 @@ pub(crate) struct ProcessExporter {
     last_ns: Option<u64>,
 }
 
-/// CPU time of one process, in nanoseconds: total and recently used.
+/// CPU time of one process, in nanoseconds: in total since its start, and recently, with decay.
 #[derive(Debug, Clone, Copy)]
 struct RecentUse {
     cpu_ns: u64,
@@ -37,8 +39,8 @@ struct RecentUse {
 }
 
 impl ProcessExporter {
-    /// Creates an exporter for the processes that `following` selects. The kernel counts CPU time in ticks of
-    /// `tick_ns`; it is read every `interval_ns`.
+    /// Creates an exporter for the processes that `following` selects. The kernel counts CPU time
+    /// in ticks of `tick_ns` nanoseconds; it is read every `interval_ns` nanoseconds.
     pub(crate) fn new(following: &FollowOptions, tick_ns: u64, interval_ns: u64) -> Self {
         Self {
             trees: TargetTrees::new(&following.targets, None, tick_ns, interval_ns),
@@ -49,7 +51,9 @@ impl ProcessExporter {
         }
     }
 
-    /// Adds the metrics of the chosen processes at the tick that ended at `at_ns`.
+    /// Selects the processes of the sample that ended at `at_ns`, in nanoseconds of the monotonic
+    /// clock, and adds their metrics and those of the trees to `out`. Reads further figures of
+    /// selected processes through `details`.
     pub(crate) fn families(
         &mut self,
         at_ns: u64,
@@ -84,15 +88,15 @@ impl ProcessExporter {
         self.starts.finish_sample(samples);
     }
 
-    /// Iterates over the process ids of the first process of each followed target. Their control groups are
-    /// exported, too.
+    /// Iterates over the process ids of the outermost process of each followed target that is in
+    /// the last sample. The control groups of these processes are exported, too.
     pub(crate) fn root_pids(&self) -> impl Iterator<Item = u32> {
         self.trees.root_pids()
     }
 
-    /// Updates the CPU time that each process used recently. A process that started after the last sample
-    /// used all of its time since then. For an older process that is seen for the first time, nothing is
-    /// known yet.
+    /// Updates the CPU time that each process used recently; `at_ns` is the time of the sample on
+    /// the monotonic clock. A process that started after the last sample used all of its CPU time
+    /// since then. For an older process that is seen for the first time, the recent CPU time is 0.
     fn note_uses(&mut self, at_ns: u64, samples: &[ProcessSample]) {
         let since_s = self
             .last_ns
@@ -117,8 +121,9 @@ impl ProcessExporter {
         self.uses = uses.collect();
     }
 
-    /// Returns the `most` processes with the most recently used CPU time, those without any left out, and the
-    /// `most` processes with the most memory.
+    /// Returns the `most` processes with the most recent CPU time, leaving out those without any,
+    /// and the `most` processes with the most resident memory. At most twice `most` processes
+    /// result.
     fn first<'a>(
         &self,
         most: usize,
@@ -139,8 +144,8 @@ impl ProcessExporter {
     }
 }
 
-/// Adds the metrics of one process: those that every process has, and those of the groups that were
-/// requested.
+/// Adds the metrics of one process to `out`: those that every process has, and those of the groups
+/// in `fields`. `follow` is the label of its target, if it belongs to one.
 fn of_process(
     sample: &ProcessSample,
     detail: &ProcessDetail,

@@ -1,8 +1,9 @@
-//! HTTP/1 server of the page, on a thread of its own.
+//! HTTP/1 server of the page of metrics, on a thread of its own.
 //!
-//! Clients may be slow or hostile, so everything is bounded: the number of connections at once (the kernel
-//! queues further ones), the time and size of a request, and the life of a connection. hyper parses requests
-//! and bounds their time and size; smaller libraries with a thread for each connection do neither.
+//! Clients may be slow or hostile, so everything is limited: the number of connections at once (the
+//! kernel queues further ones), the time and size of a request, and the life of a connection. hyper
+//! parses requests and limits their time and size; smaller libraries with a thread for each
+//! connection do neither.
 
 use std::convert::Infallible;
 use std::io;
@@ -27,21 +28,25 @@ use tokio::time::{sleep, timeout};
 use super::negotiation;
 use super::page_store::PageStore;
 
-/// Path of the page.
+/// Path in the URL of the page of metrics.
 pub(crate) const PATH: &str = "/metrics";
 
 const MOST_CONNECTIONS: usize = 128;
-/// Time-out for a request header, counted from the start of the connection or from the last response.
+/// Time-out for a request header, counted from the start of the connection or from the last
+/// response.
 const REQUEST_COMES_WITHIN: Duration = Duration::from_secs(5);
-/// Longest life of a connection, so that a client that does not read its response cannot occupy it for ever.
+/// Longest life of a connection, so that a client that does not read its response cannot occupy it
+/// for ever.
 const CONNECTION_LIVES: Duration = Duration::from_mins(1);
-/// Additional time for a response that is being sent when the connection's life is over.
+/// Additional time, after the connection's longest life, for a response that is being sent.
 const GRACE: Duration = Duration::from_secs(5);
 const LARGEST_REQUEST_BYTES: usize = 16 * 1024;
-/// Pause after accepting failed. Without a free file descriptor, an immediate retry would keep a core busy.
+/// Pause after accepting a connection failed. Without a free file descriptor, an immediate retry
+/// would keep a core busy.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// Handle of the running server.
+/// Handle of the running server. Dropping it does not wait for the thread; use
+/// [`PageServer::stop`].
 #[derive(Debug)]
 pub(crate) struct PageServer {
     address: SocketAddr,
@@ -50,10 +55,10 @@ pub(crate) struct PageServer {
 }
 
 impl PageServer {
-    /// Serves the newest page in `pages` to clients of `listener`.
+    /// Starts a thread that serves the newest page in `pages` to clients of `listener`.
     ///
     /// # Errors
-    /// If the operating system has no thread or file descriptor left.
+    /// Fails if the operating system has no thread or file descriptor left.
     pub(crate) fn start(listener: TcpListener, pages: Arc<PageStore>) -> io::Result<Self> {
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
@@ -83,17 +88,18 @@ impl PageServer {
         })
     }
 
-    /// Returns the address that the server listens on.
+    /// Returns the address and port that the server listens on.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Returns true while the server thread is running. Only a bug ends it before [`PageServer::stop`].
+    /// Returns true while the server thread is running. Only a bug ends it before
+    /// [`PageServer::stop`].
     pub(crate) fn serves(&self) -> bool {
         !self.thread.is_finished()
     }
 
-    /// Closes every connection and frees the port.
+    /// Closes every connection, frees the port, and waits until the thread has ended.
     pub(crate) fn stop(self) {
         // Both fail only if the thread has already ended.
         let _ = self.stop.send(());
@@ -114,7 +120,8 @@ async fn accept(listener: tokio::net::TcpListener, pages: Arc<PageStore>) {
     }
 }
 
-/// Serves one connection until it ends or its life is over.
+/// Serves one connection until it ends or its longest life is over. Errors of the client are not
+/// reported.
 async fn serve(stream: TcpStream, pages: Arc<PageStore>, _place: OwnedSemaphorePermit) {
     let service = service_fn(|request: Request<Incoming>| {
         let response = respond(&request, &pages);

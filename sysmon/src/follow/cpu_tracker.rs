@@ -1,4 +1,4 @@
-//! CPU time of every process during a recording.
+//! CPU time of every process during a recording or a live view.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,15 @@ use host_metrics::source::process::{ProcessId, ProcessSample};
 use super::selection::StartTracker;
 use crate::figure::at_most;
 
-/// CPU time that each live process has used since it was first seen. Only a few numbers are kept
-/// per process.
+/// Tracker of the CPU time that each live process has used since it was first seen. It keeps only a
+/// few numbers per process.
 #[derive(Debug)]
 pub(super) struct CpuTracker {
     cores: Option<f64>,
     tick_ns: u64,
     least_window_ns: u64,
-    /// State of each process, sorted as samples are, so that processes are found in sequence.
+    /// State of each process, sorted by process id as samples are, so that processes are found in
+    /// sequence.
     processes: BTreeMap<ProcessId, TrackedCpu>,
     starts: StartTracker,
     last_ns: u64,
@@ -24,19 +25,21 @@ pub(super) struct CpuTracker {
 #[derive(Debug)]
 #[expect(clippy::struct_field_names, reason = "each is a time in nanoseconds")]
 struct TrackedCpu {
-    /// Time of the last reading, and the largest error of that time, in nanoseconds.
+    /// Time of the last reading on the monotonic clock, and the largest error of that time, in
+    /// nanoseconds.
     at_ns: u64,
     slack_ns: u64,
-    /// Counter at that time, in nanoseconds.
+    /// Counter of CPU time at `at_ns`, in nanoseconds.
     cpu_ns: u64,
     used_ns: u64,
-    /// End of the last tick at which the process existed.
+    /// End of the last sample that contained the process, in nanoseconds of the monotonic clock.
     seen_ns: u64,
 }
 
 impl CpuTracker {
-    /// Creates a tracker without processes. A process cannot use more than all `cores`; a figure
-    /// above that is absent.
+    /// Creates a tracker without processes. The kernel counts CPU time in ticks of `tick_ns`
+    /// nanoseconds; samples are taken every `interval_ns`. A process cannot use more than all
+    /// `cores`; a figure above that is absent.
     pub(super) fn new(cores: Option<f64>, tick_ns: u64, interval_ns: u64) -> Self {
         Self {
             cores,
@@ -48,8 +51,10 @@ impl CpuTracker {
         }
     }
 
-    /// Returns the CPU time that the process has used during the recording so far, in nanoseconds,
-    /// and the number of cores that it used since its previous reading.
+    /// Adds the reading of one process in the sample that ended at `at_ns`. Returns the CPU time
+    /// that the process has used since it was first seen, in nanoseconds, and the number of cores
+    /// that it used on average since its previous reading. The latter is `None` if less than the
+    /// shortest window has passed, or if it cannot be derived.
     pub(super) fn update(
         &mut self,
         at_ns: u64,
@@ -92,14 +97,15 @@ impl CpuTracker {
         (tracked.used_ns, cores)
     }
 
-    /// Forgets the processes that are not in `samples`, a complete sample.
+    /// Removes the processes that are not in `samples`, a complete sample that ended at `at_ns` and
+    /// of which [`CpuTracker::update`] was called for each process.
     pub(super) fn retain(&mut self, at_ns: u64, samples: &[ProcessSample]) {
         if self.processes.len() > samples.len() {
             self.processes.retain(|_, tracked| tracked.seen_ns == at_ns);
         }
     }
 
-    /// Ends the tick that ended at `at_ns`.
+    /// Ends the sample `samples`, which ended at `at_ns` in nanoseconds of the monotonic clock.
     pub(super) fn finish_tick(&mut self, at_ns: u64, samples: &[ProcessSample]) {
         self.starts.finish_sample(samples);
         self.last_ns = at_ns;
@@ -110,7 +116,7 @@ impl CpuTracker {
         self.processes.contains_key(&id)
     }
 
-    /// Returns the tracker of the processes that started after the last sample.
+    /// Returns a copy of the detector of processes that started after the last sample.
     pub(super) fn starts(&self) -> StartTracker {
         self.starts
     }

@@ -2,17 +2,18 @@
 
 use host_metrics::source::process::ProcessSample;
 
-/// Page faults since the process started.
+/// Numbers of page faults of a process since it started; `None` if the sample does not contain
+/// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct FaultCounters {
-    /// Faults without a disk.
+    /// Page faults that were resolved without reading from a disk.
     pub(crate) minor: Option<u64>,
-    /// Faults that waited for a disk.
+    /// Page faults that waited for a disk.
     pub(crate) major: Option<u64>,
 }
 
 impl FaultCounters {
-    /// Takes the counters out of a sample.
+    /// Returns the counters in a sample of a process.
     pub(crate) fn of(sample: &ProcessSample) -> Self {
         Self {
             minor: sample.minor_faults,

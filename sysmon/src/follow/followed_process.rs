@@ -1,4 +1,4 @@
-//! Process that is followed.
+//! Process that is followed, with its latest figures and its history.
 
 use std::sync::Arc;
 
@@ -13,17 +13,17 @@ use super::fault_counters::FaultCounters;
 use super::process_recorder::ProcessRecorder;
 use crate::metric::{Metric, process as metric};
 
-/// Largest number of characters that are kept of a command line.
+/// Largest number of characters of a command line that are stored; the rest is cut off.
 const COMMAND_CHARS: usize = 200;
 
-/// Process that is followed, with its latest figures and its history `H`.
+/// Followed process, with its latest figures and its history `H`.
 #[derive(Debug)]
 pub(crate) struct FollowedProcess<H = ()> {
     /// Name of the process in the last sample.
     pub name: Arc<str>,
-    /// CPU time that the process has used during the recording, in nanoseconds.
+    /// CPU time that the process has used since it was first seen, in nanoseconds.
     pub used_ns: u64,
-    /// Largest resident memory in any sample, in bytes.
+    /// Largest resident memory of all samples, in bytes.
     pub rss_max_bytes: u64,
     command: Option<Arc<str>>,
     target: Option<Arc<str>>,
@@ -57,24 +57,27 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         }
     }
 
-    /// Iterates over the figures in the last sample of the process, by name.
+    /// Iterates over the figures in the last sample of the process, each with its name. Figures
+    /// that could not be read are left out.
     pub(crate) fn latest(&self) -> impl Iterator<Item = (&'static str, FigureValue)> {
         self.latest.iter().copied()
     }
 
-    /// Returns the command line with secrets masked; `None` if command lines are not recorded.
+    /// Returns the first 200 characters of the command line, with secrets masked; `None` if command
+    /// lines are not recorded or it could not be read.
     #[cfg(feature = "watch")]
     pub(crate) fn command(&self) -> Option<&str> {
         self.command.as_deref()
     }
 
-    /// Returns the label of the target to whose tree the process belongs.
+    /// Returns the label of the target to whose tree the process belongs; `None` if it belongs to
+    /// none.
     #[cfg(feature = "watch")]
     pub(crate) fn target(&self) -> Option<&str> {
         self.target.as_deref()
     }
 
-    /// Returns the history; `None` in a live view.
+    /// Returns the history of the figures; `None` in a live view.
     pub(crate) fn history(&self) -> Option<&H> {
         self.history.as_ref()
     }
@@ -94,14 +97,16 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         self.label("name", name);
     }
 
-    /// Keeps the first `COMMAND_CHARS` characters of the masked command line.
+    /// Stores the first `COMMAND_CHARS` characters of the masked command line, also as a label of
+    /// the history.
     pub(super) fn set_command(&mut self, line: &CommandLine) {
         let shown: String = line.to_string().chars().take(COMMAND_CHARS).collect();
         self.label("command", &shown);
         self.command = Some(shown.into());
     }
 
-    /// Sets the label of the target to which the process belongs.
+    /// Sets the label of the target to whose tree the process belongs, also as a label of the
+    /// history.
     pub(super) fn set_target(&mut self, label: &str) {
         self.label("follow", label);
         self.target = Some(label.into());
@@ -113,7 +118,9 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         }
     }
 
-    /// Adds the tick that ended at `at_ns`.
+    /// Adds the figures of the sample that ended at `at_ns`, in nanoseconds of the monotonic clock.
+    /// `cores` is the number of cores that the process used, `detail` contains further figures, and
+    /// `fields` the groups of figures to add.
     pub(super) fn record(
         &mut self,
         at_ns: u64,
@@ -193,7 +200,8 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
     }
 }
 
-/// Derives the figures of `metrics` from the baseline's sample to `sample`.
+/// Derives the rates of `metrics` from the baseline's sample to `sample`, which becomes the new
+/// baseline. A rate is `None` at the first sample, without a sample, or if its counter fell.
 fn rates<S>(
     baseline: &mut Baseline<S>,
     metrics: &[&Metric<S>],

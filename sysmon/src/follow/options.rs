@@ -1,4 +1,4 @@
-//! Choice of the processes to follow, and of the figures to read.
+//! Selection of the processes to follow, and of the figures to read of each.
 
 use host_metrics::source::process::ProcessFields;
 
@@ -7,17 +7,17 @@ use super::target::ProcessTarget;
 /// Processes to follow, and figures to read of each.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FollowOptions {
-    /// Number of processes to follow by CPU time; as many are followed by memory.
+    /// Number of processes to select in each sample by CPU time; as many are selected by memory.
     pub(crate) most: usize,
-    /// True if every process was asked for, so that those left out are counted.
+    /// True if the user requested every process, so that those left out are counted and reported.
     pub(crate) all: bool,
-    /// Processes to follow in any case, with their descendants.
+    /// Processes to follow whatever they use, with all their descendants.
     pub(crate) targets: Vec<ProcessTarget>,
-    /// Figures to read in addition to CPU time and memory.
+    /// Groups of figures to read in addition to CPU time and memory.
     pub(crate) fields: ProcessFields,
-    /// True to keep command lines, with secrets masked.
+    /// True to record command lines, with secrets masked.
     pub(crate) command_lines: bool,
-    /// True for a live view: every process until it ends, with its latest figures and without
-    /// history.
+    /// True for a live view, which follows every process until it ends, with its latest figures and
+    /// without a history.
     pub(crate) live: bool,
 }

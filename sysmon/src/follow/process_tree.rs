@@ -1,13 +1,13 @@
-//! Sums over a process and all its descendants.
+//! Sums of use over a process and all its descendants.
 //!
 //! When a child has ended and its parent has waited for it, the kernel adds the child's CPU time to
 //! the parent's counter of children. The CPU time of a tree is therefore the time that its members
-//! used, plus that of their ended children, minus what was counted of these children while they
-//! ran. Children that start and end between two samples are included.
+//! used, plus that of their ended children, minus the part of these children's time that was
+//! counted while they ran. Children that start and end between two samples are included.
 //!
 //! Reading all processes takes time. If a child ends after its parent was read and before it is
-//! read itself, this sample has its time in neither. What was counted of the child is then carried
-//! over to the next sample, in which the parent's counter includes it.
+//! read itself, this sample has its time in neither. The part of the child's time that was counted
+//! before is then carried over to the next sample, in which the parent's counter includes it.
 
 use std::collections::HashMap;
 
@@ -19,15 +19,15 @@ use super::tree_totals::TreeTotals;
 use crate::figure::{Figures, at_most};
 use crate::metric::{process as metric, put_gauges};
 
-/// CPU time of a tree, and its members in the last sample.
+/// Tree of processes: its CPU time so far, and its members in the last sample.
 #[derive(Debug, Default)]
 pub(super) struct ProcessTree {
     used_ns: u64,
     cores: Option<f64>,
     least_window_ns: u64,
     last: HashMap<ProcessId, MemberCpu>,
-    /// CPU time of ended children that was counted already, by the parent whose counter does not
-    /// include it yet.
+    /// CPU time of ended children that was already counted, in nanoseconds, by the parent whose
+    /// counter of children does not include it yet.
     carried_ns: HashMap<ProcessId, u64>,
     at_ns: Option<u64>,
     slack_ns: u64,
@@ -42,7 +42,7 @@ struct MemberCpu {
     parent: u32,
 }
 
-/// Sums over the members at the current tick.
+/// Sums over those members of the current sample that were added so far.
 #[derive(Debug, Default)]
 struct TreeSum {
     now: HashMap<ProcessId, MemberCpu>,
@@ -50,7 +50,7 @@ struct TreeSum {
     threads: Option<u64>,
     descriptors: Option<u64>,
     pss_bytes: Option<u64>,
-    /// Figures that could not be read of some member, and therefore have no sum.
+    /// Groups of figures that could not be read of some member, and therefore have no sum.
     unread: ProcessFields,
     span: Option<(u64, u64)>,
 }
@@ -69,8 +69,8 @@ impl TreeSum {
 }
 
 impl ProcessTree {
-    /// Creates a tree without members. It cannot use more than all `cores`; a figure above that is
-    /// absent. CPU time is derived over windows of at least `least_window_ns`.
+    /// Creates a tree without members. A tree cannot use more than all `cores`; a figure above that
+    /// is absent. CPU time is derived over windows of at least `least_window_ns` nanoseconds.
     pub(super) fn new(cores: Option<f64>, least_window_ns: u64) -> Self {
         Self {
             cores,
@@ -79,7 +79,7 @@ impl ProcessTree {
         }
     }
 
-    /// Adds a member of the current tick.
+    /// Adds a process of the current sample, with its further figures, as a member of the tree.
     pub(super) fn add(&mut self, sample: &ProcessSample, detail: &ProcessDetail) {
         let sum = &mut self.sum;
         let used = MemberCpu {
@@ -104,7 +104,8 @@ impl ProcessTree {
         sum.span = Some((first.min(begin), last.max(end)));
     }
 
-    /// Returns the sums of the last tick. Their CPU time never falls.
+    /// Returns the sums over the members in the last sample, and the tree's CPU time since it was
+    /// first seen, which never falls.
     pub(super) fn totals(&self) -> TreeTotals {
         TreeTotals {
             used_ns: self.used_ns,
@@ -112,8 +113,9 @@ impl ProcessTree {
         }
     }
 
-    /// Ends the tick and adds the sums over its members to `out`. `starts` tells which processes
-    /// started since the last sample; all of their CPU time is counted.
+    /// Ends the current sample and adds the sums over its members to `out`, with the target's
+    /// `label`. `tick_ns` is the kernel's clock tick. `starts` detects processes that started since
+    /// the last sample; all of their CPU time is counted.
     pub(super) fn finish_tick(
         &mut self,
         label: &str,
@@ -161,9 +163,9 @@ impl ProcessTree {
     }
 }
 
-/// Returns the number of pairs of counters (user and system time) that were each rounded to a tick:
-/// one of every process in either sample, and one of the children of each process that waited for a
-/// child.
+/// Returns the number of pairs of counters (user and system time) that were each rounded to a clock
+/// tick: one pair for every process in either sample, and one for the children of each process that
+/// waited for a child.
 fn rounded_counters(
     last: &HashMap<ProcessId, MemberCpu>,
     now: &HashMap<ProcessId, MemberCpu>,
@@ -176,9 +178,10 @@ fn rounded_counters(
     (now.len() + gone + now.iter().filter(waited).count()) as u64
 }
 
-/// Returns the CPU time used between two samples; `None` if a counter fell. Subtracts the time that
-/// was carried over from the sample before, and replaces it by the time to be carried over to the
-/// next one.
+/// Returns the CPU time that the tree used between two samples, in nanoseconds; `None` if a counter
+/// fell. Subtracts the time in `carried_ns`, which was carried over from the sample before, and
+/// replaces it by the time to carry over to the next sample. `is_new` returns true for processes
+/// that started since the last sample.
 fn used_between(
     last: &HashMap<ProcessId, MemberCpu>,
     now: &HashMap<ProcessId, MemberCpu>,
@@ -212,8 +215,9 @@ fn used_between(
     Some(used_ns)
 }
 
-/// Returns the CPU time that was counted of ended members, by their nearest ancestor that still
-/// exists.
+/// Returns the CPU time of members that have ended since `last`, as counted in `last`, in
+/// nanoseconds, by their nearest ancestor that still exists. Members without such an ancestor are
+/// left out.
 fn counted_of_ended(
     last: &HashMap<ProcessId, MemberCpu>,
     now: &HashMap<ProcessId, MemberCpu>,
@@ -238,7 +242,8 @@ mod tests {
     const CHILD: ProcessId = ProcessId { pid: 2, started: 9 };
     const GRANDCHILD: ProcessId = ProcessId { pid: 3, started: 9 };
 
-    /// Creates a sample in which each process is the child of the process before.
+    /// Creates a sample from id, own CPU time and children's CPU time of each process, in
+    /// nanoseconds. The parent of a process has the process id before its own.
     fn sample(members: &[(ProcessId, u64, u64)]) -> HashMap<ProcessId, MemberCpu> {
         let used = |id: ProcessId, own_ns, children_ns| MemberCpu {
             own_ns,
@@ -251,7 +256,7 @@ mod tests {
             .collect()
     }
 
-    /// Returns the CPU time used between consecutive samples.
+    /// Returns the CPU time used between each two consecutive samples, in nanoseconds.
     fn used(samples: &[HashMap<ProcessId, MemberCpu>]) -> Vec<Option<u64>> {
         let mut carried_ns = HashMap::new();
         let pairs = samples.windows(2);

@@ -1,10 +1,10 @@
-//! Selection of the processes that use the most.
+//! Selection of the processes that use the most CPU time or memory.
 
 use std::cmp::Reverse;
 
 use host_metrics::source::process::{ProcessId, ProcessSample};
 
-/// CPU time and memory of one process, by which it is selected.
+/// CPU time and memory of one process, by which processes are selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProcessUse {
     /// Identity of the process.
@@ -15,9 +15,9 @@ pub(crate) struct ProcessUse {
     pub rss_bytes: u64,
 }
 
-/// Selects the first `most` of `all` by CPU time, of those that used any, and the first `most` by
-/// memory. Among equal ones the earlier is preferred. The result is true at the index of each
-/// selected process.
+/// Selects the first `most` of `all` by CPU time, leaving out processes without any, and the first
+/// `most` by memory. Among equal ones the earlier is preferred. The result is true at the index of
+/// each selected process.
 pub(crate) fn select_top(all: &[ProcessUse], most: usize) -> Vec<bool> {
     let mut selected = vec![false; all.len()];
     let mut indices: Vec<usize> = (0..all.len()).collect();
@@ -30,8 +30,8 @@ pub(crate) fn select_top(all: &[ProcessUse], most: usize) -> Vec<bool> {
     selected
 }
 
-/// Returns the `most` indices with the largest values, in no order. Among equal values the smaller
-/// index is preferred.
+/// Returns the `most` indices with the largest values, or all if there are fewer, in no particular
+/// order. Among equal values the smaller index is preferred. `indices` is reordered.
 fn greatest(indices: &mut [usize], most: usize, value: impl Fn(usize) -> u64) -> &[usize] {
     if (1..indices.len()).contains(&most) {
         indices.select_nth_unstable_by_key(most - 1, |index| (Reverse(value(*index)), *index));
@@ -40,20 +40,21 @@ fn greatest(indices: &mut [usize], most: usize, value: impl Fn(usize) -> u64) ->
 }
 
 /// Detector of processes that started after the last sample. All their CPU time was used since
-/// then, unlike that of processes that are only seen for the first time.
+/// then, unlike that of older processes that are seen for the first time.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct StartTracker {
     latest_start: Option<u64>,
 }
 
 impl StartTracker {
-    /// Returns true if the process started after the last sample. Returns false before the first
-    /// sample.
+    /// Returns true if the process started after the last sample, or in the same clock tick as the
+    /// youngest process in it. Returns false before the end of the first sample.
     pub(crate) fn is_new(self, id: ProcessId) -> bool {
         self.latest_start.is_some_and(|latest| id.started >= latest)
     }
 
-    /// Ends a sample, once [`StartTracker::is_new`] was called for all of its processes.
+    /// Ends the sample `samples`, after [`StartTracker::is_new`] was called for all of its
+    /// processes.
     pub(crate) fn finish_sample(&mut self, samples: &[ProcessSample]) {
         let latest = samples.iter().map(|sample| sample.id.started).max();
         self.latest_start = latest.max(self.latest_start);

@@ -1,4 +1,4 @@
-//! Targets: processes that the user asked for.
+//! Targets of `--follow`: processes that the user selected.
 
 use host_metrics::Masking;
 use regex::Regex;
@@ -12,16 +12,17 @@ pub(super) enum TargetKind {
     Command(Regex),
 }
 
-/// Processes that the user asked for, with all their descendants.
+/// Processes that the user selected to be followed, together with all their descendants.
 #[derive(Debug, Clone)]
 pub(crate) struct ProcessTarget {
-    /// The target as the user wrote it, with secrets masked; the label of its series.
+    /// Text of the target as the user wrote it, with secrets masked; used as the label of its
+    /// series.
     pub(crate) label: String,
     pub(super) kind: TargetKind,
 }
 
 impl ProcessTarget {
-    /// Returns the target of one process.
+    /// Returns the target that consists of the process with this id and its descendants.
     pub(crate) fn of_pid(pid: u32) -> Self {
         Self {
             label: format!("pid:{pid}"),
@@ -29,7 +30,8 @@ impl ProcessTarget {
         }
     }
 
-    /// Parses `postgres`, `pid:4711`, `port:5432` or `command:REGEX`.
+    /// Parses `postgres`, `pid:4711`, `port:5432` or `command:REGEX`. `masking` masks secrets in
+    /// the label.
     ///
     /// # Errors
     /// Fails with a message that lists the forms.

@@ -1,4 +1,4 @@
-//! Assignment of processes to targets.
+//! Assignment of processes to the targets that the user selected.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -8,36 +8,38 @@ use host_metrics::source::process::{ProcessId, ProcessSample};
 use super::lookup::ProcessLookup;
 use super::target::{ProcessTarget, TargetKind};
 
-/// Time after which the listeners of ports are looked up again. This reads the descriptors of all
-/// processes.
+/// Time in nanoseconds after which the processes that listen on the targets' ports are looked up
+/// again, which reads the descriptors of all processes.
 const LISTENERS_EVERY_NS: u64 = 2_000_000_000;
-/// Time after which command lines of processes without a target are read again. A program that
-/// executes another one may keep its name and change only its command line.
+/// Time in nanoseconds after which command lines of processes without a target are read again. A
+/// program that executes another one may keep its name and change only its command line.
 const COMMANDS_EVERY_NS: u64 = 2_000_000_000;
-/// Depth above which a tree of processes is assumed to contain a cycle.
+/// Depth above which a tree of processes is assumed to contain a cycle; ancestors beyond it are
+/// ignored.
 const DEEPEST: usize = 1000;
-/// Number of bytes that the kernel keeps of a name.
+/// Number of bytes of a process's name that the kernel stores; longer names are cut.
 const NAME_BYTES: usize = 15;
 
-/// Matcher that assigns the processes of one recording to targets.
+/// Matcher that assigns the processes of one recording or live view to targets.
 #[derive(Debug)]
 pub(super) struct TargetMatcher {
     targets: Vec<ProcessTarget>,
-    /// Name and target of each process when it was last matched.
+    /// Name of each process when it was last matched, and the index of its target, if any.
     known: HashMap<ProcessId, (Arc<str>, Option<usize>)>,
     listeners: BTreeMap<u16, BTreeSet<u32>>,
     listeners_ns: Option<u64>,
     commands_ns: u64,
-    /// True if command lines are read again at the current tick.
+    /// True if command lines are read again in the current sample.
     rereads_commands: bool,
-    /// True for each target of which a process was seen.
+    /// True at the index of each target of which a process has been seen.
     found: Vec<bool>,
-    /// Outermost process of each target in the last sample.
+    /// Process id of the first outermost process of each target in the last sample; `None` if there
+    /// was none.
     roots: Vec<Option<u32>>,
 }
 
 impl TargetMatcher {
-    /// Creates a matcher for targets of which no process was seen yet.
+    /// Creates a matcher for `targets`, of which no process has been seen.
     pub(super) fn new(targets: &[ProcessTarget]) -> Self {
         Self {
             targets: targets.to_vec(),
@@ -51,24 +53,27 @@ impl TargetMatcher {
         }
     }
 
-    /// Iterates over the targets of which no process was seen yet.
+    /// Iterates over the targets of which no process has been seen so far.
     pub(super) fn unfound(&self) -> impl Iterator<Item = &ProcessTarget> {
         let all = self.targets.iter().zip(&self.found);
         all.filter(|(_, found)| !**found).map(|(target, _)| target)
     }
 
-    /// Iterates over the outermost process of each target that is in the last sample.
+    /// Iterates over the process id of the outermost process of each target, if it is in the last
+    /// sample.
     pub(super) fn root_pids(&self) -> impl Iterator<Item = u32> {
         self.roots.iter().flatten().copied()
     }
 
-    /// Returns the targets in the order in which they were given.
+    /// Returns the targets in the order in which they were given, which is that of their indices.
     pub(super) fn targets(&self) -> &[ProcessTarget] {
         &self.targets
     }
 
-    /// Returns the index of the target of each process that matches a target or descends from one
-    /// that does.
+    /// Returns the index of the target of each process in `samples` that matches a target or
+    /// descends from one that does; the outermost match decides. The sample ended at `at_ns`, in
+    /// nanoseconds of the monotonic clock. Reads command lines and listening ports through `lookup`
+    /// where targets need them.
     pub(super) fn members(
         &mut self,
         at_ns: u64,
@@ -118,7 +123,7 @@ impl TargetMatcher {
         }
     }
 
-    /// Decides whether command lines are read again at this tick.
+    /// Decides whether command lines are read again in the sample that ended at `at_ns`.
     fn schedule_commands(&mut self, at_ns: u64) {
         let by_command = |target: &ProcessTarget| matches!(target.kind, TargetKind::Command(_));
         let since_ns = at_ns.saturating_sub(self.commands_ns);
@@ -170,7 +175,7 @@ impl TargetMatcher {
     }
 }
 
-/// Returns true if `name` is `wanted` as the kernel keeps it, cut to 15 bytes.
+/// Returns true if `name` is `wanted` as the kernel stores it, which cuts it to 15 bytes.
 fn is_name(wanted: &str, name: &str) -> bool {
     wanted == name || (name.len() == NAME_BYTES && wanted.starts_with(name))
 }

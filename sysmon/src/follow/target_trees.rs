@@ -1,4 +1,4 @@
-//! Trees of processes of all targets.
+//! Trees of processes of all targets that the user selected.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use super::target_matcher::TargetMatcher;
 use super::tree_totals::TreeTotals;
 use crate::figure::Figures;
 
-/// Processes of each target with their descendants, and the sums of their use.
+/// Tree of processes of each target, which includes all descendants, with the sums of their use.
 #[derive(Debug)]
 pub(crate) struct TargetTrees {
     matcher: TargetMatcher,
@@ -23,8 +23,8 @@ pub(crate) struct TargetTrees {
 
 impl TargetTrees {
     /// Creates the trees of `targets` without processes. A tree cannot use more than all `cores`; a
-    /// figure above that is absent. CPU time is counted in ticks of `tick_ns`, and read every
-    /// `interval_ns`.
+    /// figure above that is absent. The kernel counts CPU time in ticks of `tick_ns` nanoseconds;
+    /// it is read every `interval_ns` nanoseconds.
     pub(crate) fn new(
         targets: &[ProcessTarget],
         cores: Option<f64>,
@@ -44,8 +44,9 @@ impl TargetTrees {
         self.trees.is_empty()
     }
 
-    /// Returns the index of the target of each process that matches a target or descends from one
-    /// that does.
+    /// Returns the index of the target of each process in `samples` that matches a target or
+    /// descends from one that does. The sample ended at `at_ns`, in nanoseconds of the monotonic
+    /// clock.
     pub(crate) fn members(
         &mut self,
         at_ns: u64,
@@ -55,21 +56,23 @@ impl TargetTrees {
         self.matcher.members(at_ns, samples, lookup)
     }
 
-    /// Returns the label of a target.
+    /// Returns the label of the target with index `target`; `None` if there is no such target.
     pub(crate) fn label(&self, target: usize) -> Option<&str> {
         let target = self.matcher.targets().get(target);
         target.map(|target| target.label.as_str())
     }
 
-    /// Adds a process of the current tick to the tree of its target.
+    /// Adds a process of the current sample to the tree of the target with index `target`; does
+    /// nothing if there is no such target.
     pub(crate) fn add(&mut self, target: usize, sample: &ProcessSample, detail: &ProcessDetail) {
         if let Some(tree) = self.trees.get_mut(target) {
             tree.add(sample, detail);
         }
     }
 
-    /// Ends the tick. Calls `each` with the label of each tree, its figures of this tick and its
-    /// sums.
+    /// Ends the current sample. Calls `each` for every tree, in the order of the targets, with the
+    /// target's label, the tree's figures in this sample, and its sums. `starts` detects processes
+    /// that started since the last sample.
     pub(crate) fn finish_tick(
         &mut self,
         starts: StartTracker,
@@ -82,12 +85,13 @@ impl TargetTrees {
         }
     }
 
-    /// Iterates over the outermost process of each target that exists.
+    /// Iterates over the process id of the outermost process of each target, if it is in the last
+    /// sample.
     pub(crate) fn root_pids(&self) -> impl Iterator<Item = u32> {
         self.matcher.root_pids()
     }
 
-    /// Iterates over the targets of which no process was seen yet.
+    /// Iterates over the targets of which no process has been seen so far.
     pub(crate) fn unfound(&self) -> impl Iterator<Item = &ProcessTarget> {
         self.matcher.unfound()
     }

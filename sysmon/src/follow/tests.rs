@@ -1,4 +1,4 @@
-//! Tests of followed processes on made-up samples at made-up times.
+//! Tests of followed processes on invented samples at invented times.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ fn process(pid: u32, started: u64, cpu_ms: u64, rss_bytes: u64, at_ms: u64) -> P
     }
 }
 
-/// Recorder that keeps every figure.
+/// Recorder that stores every figure and the latest labels.
 #[derive(Debug, Default)]
 struct KeptFigures {
     labels: BTreeMap<&'static str, String>,
@@ -62,7 +62,7 @@ fn observe(follower: &mut Follower<KeptFigures>, at_ms: u64, samples: &[ProcessS
     follower.observe(at_ms * 1_000_000, samples, &mut NoDetails, &mut out);
 }
 
-/// Lookup that knows no further data of any process.
+/// Lookup that finds no further data of any process.
 struct NoDetails;
 
 impl ProcessLookup for NoDetails {
@@ -229,7 +229,7 @@ fn a_thousand_passers_by_leave_the_bound_and_the_heavy_one() {
     assert_eq!(means(&follower, "process.cpu_cores", 1).len(), 500);
 }
 
-/// Lookup with the same command line for all processes.
+/// Lookup that returns the same command line for all processes, with words separated by spaces.
 struct OneCommandLine(&'static str);
 
 impl ProcessLookup for OneCommandLine {

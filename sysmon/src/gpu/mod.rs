@@ -1,17 +1,17 @@
 //! GPUs: load, memory, power, temperature and clock, as the driver reports them.
 //!
-//! A host without a GPU is the normal case and no gap. A figure that a GPU does not report is absent
-//! and noted once, as any other; of a GPU that stops answering (it may fall off the bus) all figures
-//! are absent from then on.
+//! A host without a GPU is the normal case and no gap. A figure that a GPU does not report is
+//! absent and recorded as a gap once; of a GPU that stops answering (it may fall off the bus) all
+//! figures are absent from then on.
 //!
 //! The figures are gauges, some of them smoothed by the driver: the shares are of its last sampling
-//! period, a sixth of a second to a second long, in whole percent, and the power of recent GPUs is a
-//! mean over about a second. Reading twice a second ([`watch`]) loses little of that. A read takes
-//! some milliseconds, and seconds while a GPU wakes, so it has a thread of its own.
+//! period, a sixth of a second to a second long, in whole percent, and the power of recent GPUs is
+//! a mean over about a second. Reading twice a second ([`watch`]) loses little of that. A read
+//! takes some milliseconds, and seconds while a GPU wakes, so reading has a thread of its own.
 //!
-//! Module `nvml` asks NVIDIA's driver; tests put a made-up [`GpuDriver`] in its place. None of
-//! this has met a real GPU yet, so how long its reads take there is not known: a report has it as
-//! `own.gpu_read_ns_mean` and `own.gpu_read_ns_max`.
+//! Module `nvml` reads NVIDIA's driver; tests replace it by an invented [`GpuDriver`]. None of this
+//! has been run on a real GPU yet, so it is not known how long its reads take there: a report
+//! contains that as `own.gpu_read_ns_mean` and `own.gpu_read_ns_max`.
 
 pub(crate) mod nvml;
 pub(crate) mod watch;
@@ -20,29 +20,29 @@ use std::sync::Arc;
 
 use host_metrics::source::Gaps;
 
-/// Reason for which a GPU, or a figure of a GPU, is absent.
+/// Reason why a GPU, or a figure of a GPU, cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GpuError {
-    /// The host has no GPU that can be read.
+    /// The host has no GPU or no driver for it; contains which of them, as a phrase.
     #[error("{0}")]
     Absent(&'static str),
-    /// The driver refused or failed; the text is its message.
+    /// The driver refused or failed; contains its message.
     #[error("{0}")]
     Driver(String),
 }
 
-/// Readings of one GPU; each may fail on its own.
+/// Readings of one GPU, each of which may fail separately.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct GpuSample {
-    /// Number of the GPU in the driver's order, which is that of the bus.
+    /// Number of the GPU, counted from 0, in the driver's order, which is that of the bus.
     pub index: u32,
-    /// Name of the product.
+    /// Product name of the GPU; `unnamed` if the driver does not report it.
     pub name: Arc<str>,
-    /// Shares of the driver's last sampling period in which the GPU was busy.
+    /// Shares of the driver's last sampling period in which the GPU and its memory were busy.
     pub busy: Result<GpuBusy, GpuError>,
-    /// Device memory.
+    /// Used and total device memory.
     pub memory: Result<GpuMemory, GpuError>,
-    /// Power of the whole board, in watts.
+    /// Power draw of the whole board, in watts.
     pub power_watts: Result<f64, GpuError>,
     /// Temperature of the chip, in degrees Celsius.
     pub temperature_celsius: Result<f64, GpuError>,
@@ -50,7 +50,7 @@ pub(crate) struct GpuSample {
     pub sm_clock_hertz: Result<f64, GpuError>,
 }
 
-/// Shares of the driver's last sampling period, 0 to 1.
+/// Shares of the driver's last sampling period, from 0 to 1, to a hundredth.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct GpuBusy {
     /// Share of time in which at least one kernel ran, on however small a part of the chip.
@@ -59,7 +59,7 @@ pub(crate) struct GpuBusy {
     pub memory_ratio: f64,
 }
 
-/// Device memory.
+/// Used and total memory of one GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct GpuMemory {
     /// Memory in use in bytes, without that of the driver itself.
@@ -68,14 +68,15 @@ pub(crate) struct GpuMemory {
     pub total_bytes: u64,
 }
 
-/// Driver of GPUs: NVML, or a made-up one in tests.
+/// Driver of GPUs: NVML, or an invented one in tests.
 pub(crate) trait GpuDriver {
-    /// Reads every GPU once, in order of index.
+    /// Reads every GPU once and returns a sample of each, in order of index.
     fn read(&mut self) -> Vec<GpuSample>;
 }
 
 impl GpuSample {
-    /// Creates the sample of a GPU of which nothing can be read.
+    /// Creates the sample of a GPU of which nothing can be read, with the same reason for every
+    /// reading.
     pub(crate) fn lost(index: u32, name: Arc<str>, why: &GpuError) -> Self {
         Self {
             index,
@@ -88,7 +89,8 @@ impl GpuSample {
         }
     }
 
-    /// Records the readings that failed: individually, or the whole GPU if all failed.
+    /// Records the readings that failed in `gaps`: individually, or the whole GPU once if all
+    /// failed.
     pub(crate) fn note_gaps(&self, gaps: &mut Gaps) {
         let parts = [
             ("gpu.utilisation", self.busy.as_ref().err()),

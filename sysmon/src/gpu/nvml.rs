@@ -1,5 +1,5 @@
-//! NVIDIA's management library. It is loaded at run time, so that programs can be built and started
-//! without it.
+//! NVIDIA's management library (NVML). It is loaded at run time, so that programs can be built and
+//! started without it.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{GpuBusy, GpuDriver, GpuError, GpuMemory, GpuSample};
 const HERTZ_PER_MEGAHERTZ: f64 = 1e6;
 const MILLIWATTS_PER_WATT: f64 = 1e3;
 
-/// Driver of the GPUs that NVML lists.
+/// Driver of the GPUs that NVML lists on this host.
 #[derive(Debug)]
 pub(crate) struct NvmlDriver {
     nvml: Nvml,
@@ -20,7 +20,8 @@ pub(crate) struct NvmlDriver {
 }
 
 impl NvmlDriver {
-    /// Loads the library and counts the GPUs. This takes seconds while a GPU wakes.
+    /// Loads the library, and reads the number and names of the GPUs. This takes seconds while a
+    /// GPU wakes.
     ///
     /// # Errors
     /// Fails with [`GpuError::Absent`] if there is no driver or no GPU, and with
@@ -73,7 +74,10 @@ fn read_device(device: &Device<'_>, index: u32, name: Arc<str>) -> GpuSample {
     }
 }
 
-/// Converts a percentage to a share. Fails if it is above 100.
+/// Converts a percentage to a share from 0 to 1.
+///
+/// # Errors
+/// Fails if the percentage is above 100.
 fn ratio(percent: u32) -> Result<f64, GpuError> {
     if percent > 100 {
         return Err(GpuError::Driver(format!("it tells of {percent} %")));

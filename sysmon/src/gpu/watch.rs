@@ -11,17 +11,18 @@ use super::{GpuDriver, GpuError, GpuSample};
 use crate::spread::Spread;
 use crate::tick_schedule::TickSchedule;
 
-/// Shortest time between reads; the driver's own figures are up to this old in any case.
+/// Shortest interval between the reads of GPUs; the driver's own figures may be that old in any
+/// case.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(500);
-/// Time without an answer after which the driver is recorded as a gap. It is long because some
-/// drivers take seconds to start.
+/// Time in nanoseconds without an answer after which the driver is recorded as a gap. It is long
+/// because some drivers take seconds to start.
 const SILENCE_NS: u64 = 30_000_000_000;
-/// Longest time for which dropping waits for a read in progress.
+/// Longest time for which dropping [`GpuWatch`] waits for a read in progress.
 const SHUTDOWN_BOUND: Duration = Duration::from_secs(1);
 
 type GpuMessage = Result<Timed<Vec<GpuSample>>, GpuError>;
 
-/// Thread that reads the GPUs of this host, with its latest reading.
+/// Handle of the thread that reads the GPUs of this host, with the results that it has sent.
 #[derive(Debug)]
 pub(crate) struct GpuWatch {
     readings: Receiver<GpuMessage>,
@@ -34,13 +35,15 @@ pub(crate) struct GpuWatch {
 }
 
 impl GpuWatch {
-    /// Returns the time between reads for samples every `interval`: half of it, but at least half a
-    /// second. A sample then finds a reading that is no older than this.
+    /// Returns the interval between reads of GPUs if samples are taken every `interval`: half of
+    /// it, but at least half a second. Each sample then finds a reading that is no older than the
+    /// returned interval.
     pub(crate) fn period(interval: Duration) -> Duration {
         (interval / 2).max(SHORTEST_PERIOD)
     }
 
-    /// Starts the thread, which opens the driver and reads it every `period`.
+    /// Starts the thread, which calls `open` to open the driver and reads it every `period`. A
+    /// driver that cannot be opened is reported by [`GpuWatch::newest`].
     ///
     /// # Errors
     /// Fails if the operating system cannot create a thread.
@@ -66,8 +69,9 @@ impl GpuWatch {
         })
     }
 
-    /// Returns the latest reading since the last call, if there is one. Records in `gaps` the
-    /// figures that failed, and a driver that has not answered for too long at `now_ns`.
+    /// Returns the latest reading since the last call; `None` if there was none. Does not wait.
+    /// Records in `gaps` the figures that failed, and a driver that has not answered for 30 s at
+    /// `now_ns`, in nanoseconds of the monotonic clock.
     pub(crate) fn newest(&mut self, now_ns: u64, gaps: &mut Gaps) -> Option<Timed<Vec<GpuSample>>> {
         let mut newest = None;
         loop {
@@ -100,7 +104,8 @@ impl GpuWatch {
         }
     }
 
-    /// Records a driver that failed. The absence of GPUs is no gap.
+    /// Records a driver that failed, after which the thread has ended. The absence of GPUs is no
+    /// gap.
     fn give_up(&mut self, why: &GpuError, gaps: &mut Gaps) {
         self.ended = true;
         self.found = Err(why.to_string());
@@ -109,8 +114,11 @@ impl GpuWatch {
         }
     }
 
-    /// Returns the GPUs by index and name, such as `0: NVIDIA H200`. The error is the reason for
-    /// which there are none.
+    /// Returns the GPUs by index and name, such as `0: NVIDIA H200`.
+    ///
+    /// # Errors
+    /// Fails with a phrase for the user, the reason why no GPU is known, also before the first
+    /// reading.
     pub(crate) fn found(&self) -> Result<&[String], &str> {
         match &self.found {
             Ok(names) => Ok(names),
@@ -118,22 +126,24 @@ impl GpuWatch {
         }
     }
 
-    /// Returns mean and extremes of the durations of reads, in nanoseconds.
+    /// Returns mean, minimum and maximum of the durations of all reads so far, in nanoseconds.
     pub(crate) fn read_ns(&self) -> &Spread {
         &self.read_ns
     }
 }
 
 impl Drop for GpuWatch {
-    /// Lets the thread close the driver before the program ends, unless the driver hangs.
+    /// Ends the thread, and waits until it has closed the driver, at most one second for each
+    /// pending reading.
     fn drop(&mut self) {
         self.stop = None;
         while self.readings.recv_timeout(SHUTDOWN_BOUND).is_ok() {}
     }
 }
 
-/// Reads until the receiver is dropped. The first read is immediate, the next one half a period
-/// later. Reads then fall between samples, so that each sample finds a reading of the same age.
+/// Reads the GPUs until the watch is dropped. The first read is immediate, the next one half a
+/// period later, all others a period apart. Reads then fall between samples, so that each sample
+/// finds a reading of the same age.
 fn read_periodically(
     mut driver: impl GpuDriver,
     period: Duration,

@@ -1,5 +1,5 @@
-//! Tests that growth is distinguished from levelling off: sixty series of each kind, and the
-//! smallest leak that is found.
+//! Tests that growth is distinguished from levelling off, with sixty series of each kind; and of
+//! the smallest leak that is found.
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
@@ -14,7 +14,8 @@ const RULE: GrowthRule = GrowthRule {
 };
 const SERIES: u64 = 60;
 
-/// Series of a process that uses 200 MB and `more` megabytes, with noise, once a second.
+/// Creates the memory of a process, in bytes, once a second for `seconds` seconds: 200 MB plus
+/// `more` megabytes, a function of the second, plus correlated noise of strength `noise_mb`.
 fn series(seed: u64, seconds: u32, noise_mb: f64, more: impl Fn(f64) -> f64) -> Vec<(f64, f64)> {
     let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
     // Correlated noise, as a process has.
@@ -32,7 +33,8 @@ fn judge(points: &[(f64, f64)]) -> Growth {
     growth(points, &RULE).unwrap()
 }
 
-/// Returns the number of the sixty series that get this verdict.
+/// Returns the number of the sixty series, created by `plant` from their seeds, that get this
+/// verdict.
 fn count(verdict: GrowthState, plant: impl Fn(u64) -> Vec<(f64, f64)>) -> usize {
     let seeds = 0..SERIES;
     seeds
@@ -110,7 +112,8 @@ fn growth_that_is_too_small_or_too_short_to_tell_is_steady_or_nothing() {
     assert!(standing_still.is_none_or(|growth| growth.verdict == GrowthState::Steady));
 }
 
-/// Creates the table in the documentation again.
+/// Creates the table in the documentation anew: verdicts of sixty series for each growth over the
+/// run.
 fn power_curve() -> String {
     let mut table =
         String::from("| Growth over the run | steady | growing | leak |\n|---|---|---|---|\n");

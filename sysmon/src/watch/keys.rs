@@ -12,7 +12,7 @@ pub(crate) enum KeyAction {
     Nothing,
     /// Redraw the whole screen, because another program wrote on the terminal.
     Redraw,
-    /// Suspend the process, as Ctrl-Z does in a shell.
+    /// Leave the terminal and suspend the process, as Ctrl-Z does in a shell.
     Suspend,
     /// Quit the live view.
     Quit,

@@ -1,4 +1,4 @@
-//! Servers that are killed or stand still in the middle of a step.
+//! Tests with servers that are killed or stand still in the middle of a step.
 
 use std::thread;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use testbed::WebSocketServer;
 
 use crate::common::{HANG, errors, limit, limit_of, report, server};
 
-/// Stops or kills the server in the middle of a step that would take longer than any test.
+/// Runs a search of one step, and calls `fell`, which kills or stops the server, in the middle of
+/// its measurement. Returns the report and the output. Panics if the program fails or hangs.
 fn fell_over(fell: impl FnOnce(&mut WebSocketServer)) -> (Report, String) {
     let mut server = server(&[]);
     let place = TestDirectory::new();

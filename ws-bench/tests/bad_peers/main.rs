@@ -24,10 +24,11 @@ use common::{errors, finish, limit, limit_of, report, said};
 use test_support::{Ended, RunningProgram, TestDirectory};
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
 
-/// Misbehaviour of a server on a connection.
+/// Function that serves one accepted connection in a wrong way.
 type Manner = fn(TcpStream);
 
-/// Starts a server that echoes on its first `good` connections and misbehaves on all others.
+/// Starts a server that echoes on its first `good` connections and serves all others as `manner`
+/// does. Returns its URL.
 fn peer(good: u64, manner: Manner) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -104,7 +105,8 @@ fn hangs_up(mut stream: TcpStream) {
     read_request(&mut stream);
 }
 
-/// The server behaves on two connections: that of the probe, and one of the first step's two.
+/// Runs a search on a server that behaves only on two connections: that of the probe, and one of
+/// the first step's two. Returns the report and the output.
 fn second_step(manner: Manner) -> (Report, String) {
     let place = TestDirectory::new();
     let url = peer(2, manner);
@@ -271,7 +273,8 @@ fn a_server_that_cannot_be_loaded_gets_a_remedy_for_the_cause_that_it_names() {
     }
 }
 
-/// Starts a server that accepts every connection and closes every fourth one a moment later.
+/// Starts a server that accepts every connection and closes every fourth one a moment later, after
+/// the first, which is the probe's. Returns its URL.
 fn ends_every_fourth() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -289,7 +292,7 @@ fn ends_every_fourth() -> String {
     url
 }
 
-/// New connections that replace those that the server closed must not hide the loss.
+/// Checks that new connections which replace those that the server closed do not hide the loss.
 #[test]
 fn connections_that_end_while_others_are_opened_are_lost_ones() {
     let place = TestDirectory::new();
@@ -308,7 +311,8 @@ fn connections_that_end_while_others_are_opened_are_lost_ones() {
     assert!(reason.contains("closed.1012"), "{reason}");
 }
 
-/// Sends a burst of pings, and closes the connection before any of them can be answered.
+/// Serves a connection by sending a burst of pings, and closes it before any of them can be
+/// answered.
 fn pings_and_drops(stream: TcpStream) {
     let Ok(mut socket) = accept(stream) else {
         return;
@@ -320,7 +324,8 @@ fn pings_and_drops(stream: TcpStream) {
     let _ = socket.get_ref().shutdown(Shutdown::Both);
 }
 
-/// Ignores a close frame, and keeps the TCP connection open.
+/// Serves a connection with echoes, but does not answer a close frame, and keeps the TCP connection
+/// open.
 fn never_says_goodbye(stream: TcpStream) {
     let Ok(mut socket) = accept(stream) else {
         return;

@@ -1,4 +1,4 @@
-//! Servers that say more than they are asked: messages of their own, and pings.
+//! Tests with servers that send more than echoes: messages of their own, and pings.
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use tokio_tungstenite::tungstenite::{Message, accept};
 use crate::common::{finish, limit, limit_of, report, said};
 use crate::peer;
 
-/// Server that sends a greeting, and then a message of its own every few milliseconds between its echoes.
+/// Serves a connection by sending a greeting, and then messages of its own every few milliseconds
+/// between its echoes.
 fn chatters(stream: TcpStream) {
     let Ok(mut socket) = accept(stream) else {
         return;
@@ -42,7 +43,8 @@ fn chatters(stream: TcpStream) {
     }
 }
 
-/// A message that a server sends by itself is neither an echo nor a wrong echo.
+/// Checks that a message which a server sends by itself counts neither as an echo nor as a wrong
+/// echo.
 #[test]
 fn a_server_that_says_more_than_it_is_asked_is_measured_by_its_echoes() {
     let place = TestDirectory::new();
@@ -58,7 +60,8 @@ fn a_server_that_says_more_than_it_is_asked_is_measured_by_its_echoes() {
     assert!(echo.succeeded > 0 && echo.errors.is_empty(), "{echo:?}");
 }
 
-/// Starts a server that pings idle connections and counts the answers.
+/// Starts an echo server that pings each connection once and counts the answers in `pongs`. Returns
+/// its URL.
 fn counts_pongs(pongs: &Arc<AtomicU64>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -85,7 +88,8 @@ fn counts_pongs(pongs: &Arc<AtomicU64>) -> String {
     url
 }
 
-/// One connection sends messages. The others are idle, and all of them must answer pings.
+/// Checks that all connections answer pings, although only one of them sends messages and the
+/// others are idle.
 #[test]
 fn connections_that_are_silent_answer_the_pings_of_their_server() {
     let pongs = Arc::new(AtomicU64::new(0));

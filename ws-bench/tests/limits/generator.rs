@@ -1,4 +1,5 @@
-//! Tests of a generator that is slow or stopped: the report must blame the generator and never the server.
+//! Tests of a generator that is slow or stopped: the report must name the generator as the owner of
+//! the limit, never the server.
 
 use std::thread;
 use std::time::Duration;
@@ -10,8 +11,8 @@ use test_support::{Ended, RunningProgram, TestDirectory};
 use crate::SHORT;
 use crate::common::{self, bench, finish, limit, limit_of, report, said, server, step_of};
 
-/// The bench itself is stopped for longer than its bound. The step must be tried again, and the server must
-/// not be accused.
+/// Checks that a step in which the bench itself was stopped for longer than its latency bound is
+/// run again, and that the server does not become the owner of the limit.
 #[test]
 fn a_generator_that_stood_still_acquits_the_server() {
     let server = server(&[]);
@@ -70,8 +71,9 @@ fn the_busiest_thread_of_the_generator_is_told() {
     }
 }
 
-/// A generator with one thread that never sleeps is at work, or waits for a CPU, all the time, on a machine
-/// of any speed. If no server can keep the bound, the generator must be named as the owner.
+/// Checks that the generator is named as the owner if its only thread is full and no server could
+/// keep the bound. The thread never sleeps, so on a machine of any speed it is at work, or waits
+/// for a CPU, all the time.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_generator_whose_only_thread_is_full_accuses_itself() {

@@ -60,7 +60,8 @@ fn reaching_max_is_no_limit_of_anybody() {
     assert!(place.left_behind().is_empty(), "{:?}", place.left_behind());
 }
 
-/// A limit of 130 open files leaves room for about 50 connections.
+/// Checks the owner of the limit if the bench may open only 130 files, which is enough for about 50
+/// connections.
 #[test]
 fn our_own_limit_of_open_files_is_never_the_servers() {
     let server = server(&[]);
@@ -86,8 +87,8 @@ fn our_own_limit_of_open_files_is_never_the_servers() {
     assert!(report.steps.iter().all(held), "planned no more than fits");
 }
 
-/// The planned connections fit. Then the limit is lowered without the bench's knowledge, so that the system
-/// refuses sockets.
+/// Checks the owner of the limit if the system refuses sockets. The planned connections fit at
+/// first; then the limit of open files is lowered without the bench's knowledge.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_descriptor_that_the_system_refuses_is_ours_too() {
@@ -262,7 +263,8 @@ fn the_shared_runtime_does_the_same() {
     );
 }
 
-/// Starts an echo server that accepts every connection and closes those beyond `limit` a moment later.
+/// Starts an echo server that accepts every connection and closes those beyond `limit` open ones a
+/// moment later. Returns its URL.
 fn drops_beyond(limit: u64) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -299,7 +301,8 @@ fn serve(stream: TcpStream, stays: bool) {
     }
 }
 
-/// After the step of 100 broke, 50 connections are open. The next step uses these, and loses none of them.
+/// Checks that losses of one step do not count in the next. After the step of 100 broke, 50
+/// connections are open; the next step uses these, and loses none of them.
 #[test]
 fn connections_that_a_step_lost_are_not_charged_to_the_next() {
     let place = TestDirectory::new();
@@ -316,7 +319,8 @@ fn connections_that_a_step_lost_are_not_charged_to_the_next() {
     assert_eq!(key.figures["lost_connections"], 0.0);
 }
 
-/// A rule of the user must end a step soon after the server hangs, however long the step is.
+/// Checks that a rule of the user ends a step soon after the server hangs, however long the step
+/// is.
 #[test]
 fn a_stop_rule_ends_a_step_whose_server_hangs() {
     let server = server(&[]);

@@ -1,4 +1,4 @@
-//! Warnings: doubts about figures, most of which the generator raises about itself.
+//! Warnings about figures of a report, most of which the load generator raises about itself.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,38 +11,39 @@ use crate::redaction;
 )]
 #[serde(rename_all = "snake_case")]
 pub enum WarningCode {
-    /// The generator used nearly all of its CPU time, so it may have limited throughput.
+    /// The load generator used nearly all of its CPU time, so it may have limited throughput.
     GeneratorSaturated,
-    /// One thread of the generator ran nearly all the time while others were idle. It may have
-    /// limited the requests that it makes.
+    /// One thread of the load generator ran nearly all the time while others were idle. It may
+    /// have limited the requests that it makes.
     GeneratorThreadSaturated,
-    /// The generator released arrivals late.
+    /// The load generator released arrivals later than they were due.
     PacingLag,
-    /// The generator did not run for a while (scheduling, swapping, a suspended host).
+    /// The load generator did not run for a while (scheduling, swapping, a suspended host).
     GeneratorStalled,
-    /// A percentile in the report has too few samples.
+    /// A percentile in the report rests on too few samples.
     TooFewSamples,
-    /// The step was too short to settle.
+    /// The measured part of the step was too short for the load to settle.
     StepTooShort,
-    /// Arrivals waited because the largest number in flight was reached.
+    /// Arrivals waited because the largest allowed number of requests was in flight.
     InFlightCapReached,
     /// Requests were still in flight when the drain ended; figures of the tail are lower bounds.
     Censored,
-    /// Throughput still changed during the step.
+    /// Throughput still rose or fell during the measured part of the step.
     NotSteady,
     /// Another program used the machine's CPU, or the hypervisor took it away.
     DisturbedMachine,
-    /// Evidence could not be read.
+    /// Evidence about the server could not be read.
     EvidenceMissing,
-    /// Data could not be removed; the message has the command that removes them.
+    /// Data that the run created could not be removed; the message has the command that removes
+    /// them.
     LeftBehind,
     /// A setting exceeds a limit of this machine or of the target.
     LimitTooLow,
     /// The target was unavailable for a while, for example during a restart. Latencies and failures
     /// of that time say nothing about the load.
     TargetAway,
-    /// The wall clock was set during the run. Times of day in the report continue as from its
-    /// start.
+    /// The wall clock was set during the run. Times of day in the report are counted from the
+    /// clock at the start of the run.
     ClockStepped,
     /// Figures lack a worker's share of the load: a worker process ended or did not answer before
     /// it sent its measurements, a worker on another host ended early, or its report is missing.
@@ -53,8 +54,9 @@ pub enum WarningCode {
 }
 
 impl WarningCode {
-    /// Returns the rank by which warnings are listed, the gravest first: those that may make every
-    /// figure wrong, those that make some figures too large, then those about uncertainty only.
+    /// Returns the rank by which warnings are sorted, from 0 for the gravest to 14. First come
+    /// those that may make every figure wrong, then those that make some figures wrong, then those
+    /// about uncertainty only.
     pub fn gravity(self) -> u8 {
         match self {
             Self::TargetAway | Self::WorkerLost | Self::WorkerLate => 0,
@@ -76,30 +78,32 @@ impl WarningCode {
     }
 }
 
-/// Warning about figures, with the values that caused it.
+/// Warning about figures of a report, with the values that caused it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Warning {
     /// Kind of the warning.
     pub code: WarningCode,
-    /// One sentence, with the figures in it.
+    /// Warning as one sentence, with the figures in it and secrets masked.
     pub message: String,
-    /// Position in `steps`; absent if it concerns the whole run.
+    /// Index of the step in the report's `steps`; absent if the warning concerns the whole run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<usize>,
-    /// JSON pointers to the figures that may be wrong, in which `*` stands for any key, such as
-    /// `/steps/3/operations/*/response`.
+    /// JSON pointers into the report to the figures that may be wrong, in which `*` stands for any
+    /// key, such as `/steps/3/operations/*/response`.
     #[serde(default)]
     pub spoils: Vec<String>,
-    /// Measured value.
+    /// Measured value that caused the warning, in the unit that the message states; absent if
+    /// there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// Bound that the value broke.
+    /// Bound that the value broke, in the same unit; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
 }
 
 impl Warning {
-    /// Creates a warning about the whole run without figures. Secrets in `message` are masked.
+    /// Creates a warning about the whole run, without measured value and bound. Secrets in
+    /// `message` are masked.
     pub fn new(code: WarningCode, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -111,7 +115,8 @@ impl Warning {
         }
     }
 
-    /// Adds the measured value and the bound that it broke.
+    /// Adds the measured value and the bound that it broke, in the same unit. One that is not
+    /// finite is left out.
     #[must_use]
     pub fn with_figures(mut self, value: f64, threshold: f64) -> Self {
         self.value = Some(value).filter(|v| v.is_finite());
@@ -119,7 +124,8 @@ impl Warning {
         self
     }
 
-    /// Makes the warning concern step `index`, and its `fields`, such as `operations/*/response`.
+    /// Makes the warning concern the step at `index` of the report, and the figures at `fields`
+    /// below the step, such as `operations/*/response`. Replaces earlier ones.
     #[must_use]
     pub fn about_step(mut self, index: usize, fields: &[&str]) -> Self {
         self.step = Some(index);
@@ -130,7 +136,8 @@ impl Warning {
         self
     }
 
-    /// Returns the ratio between the value and its bound, whichever is larger: 1 at the bound. 0 if
+    /// Returns how far the value is beyond its bound: value ÷ bound or bound ÷ value, whichever is
+    /// larger, and 1 at the bound. If one of them is not positive, returns the value itself; 0 if
     /// the warning has no figures.
     pub fn excess(&self) -> f64 {
         match (self.value, self.threshold) {
@@ -143,8 +150,8 @@ impl Warning {
         }
     }
 
-    /// Returns true if the warning concerns the figure at `pointer`, or a part of the report that
-    /// contains it.
+    /// Returns true if the warning concerns the figure at the JSON pointer `pointer`, or a part of
+    /// the report that contains it.
     pub fn spoils(&self, pointer: &str) -> bool {
         self.spoils.iter().any(|pattern| {
             let mut wanted = pattern.split('/');

@@ -1,5 +1,5 @@
-//! Load that changes during a step: its curve, the segments that have results of their own, and the
-//! sessions that open during the step.
+//! Results of a load that changes during a step: its curve, the segments that have results of
+//! their own, and the sessions that open during the step.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::{Histogram, Operation, SpikeRecovery};
 pub enum CurveUnit {
     /// Arrivals per second.
     RatePerS,
-    /// Users present at once.
+    /// Number of users present at the same time.
     Users,
 }
 
@@ -26,18 +26,18 @@ pub struct StepCurve {
     pub unit: CurveUnit,
     /// Curve as the user wrote it, such as `spike:20,200/30s`.
     pub written: String,
-    /// Value at the start of the measured part, which also applies to the warm-up.
+    /// Value at the start of the measured part, which also applies to the warm-up, in `unit`.
     pub first: f64,
-    /// Highest value, that of changes included.
+    /// Highest value of the curve and of its changes, in `unit`.
     pub peak: f64,
-    /// Largest number of users that start per second; absent where that was not limited.
+    /// Largest number of users that start per second; absent if that was not limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spawn_per_s: Option<f64>,
-    /// Changes that were made while the step ran, in order: each took the place of what was to come. From
-    /// the first one on segments are those of changes, named `change_1`, `change_2` …
+    /// Changes that were made while the step ran, in order. Each replaced the rest of the curve.
+    /// From the first one on, segments are those of changes, named `change_1`, `change_2` …
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<CurveChange>,
-    /// Recovery from the spike; absent for curves without one.
+    /// Recovery from the curve's spike; absent for curves without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<SpikeRecovery>,
 }
@@ -45,18 +45,19 @@ pub struct StepCurve {
 /// Change of a load's curve while its step ran.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CurveChange {
-    /// Instant from which the load followed the new curve, on the host's monotonic clock, in nanoseconds.
+    /// Instant from which the load followed the new curve, in nanoseconds on the host's monotonic
+    /// clock (`CLOCK_MONOTONIC`).
     pub at_ns: u64,
-    /// New curve, over the rest of the measured part; its values have the unit of the old one.
+    /// New curve for the rest of the measured part; its values have the unit of the old one.
     pub curve: String,
 }
 
-/// Period on the host's monotonic clock, in nanoseconds.
+/// Period of a step, in nanoseconds on the host's monotonic clock (`CLOCK_MONOTONIC`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepSpan {
-    /// Start of the period.
+    /// Start of the period, in nanoseconds on the monotonic clock.
     pub start_ns: u64,
-    /// End of the period (exclusive).
+    /// End of the period (exclusive), in nanoseconds on the monotonic clock.
     pub end_ns: u64,
 }
 
@@ -68,13 +69,13 @@ pub struct StepSegment {
     pub name: String,
     /// Periods of the measured part that belong to the segment, rising.
     pub spans: Vec<StepSpan>,
-    /// Results by operation of the arrivals that were due in the segment. Throughput counts those
-    /// that finished in it.
+    /// Results by operation, over the arrivals that were due in the segment. Only throughput
+    /// counts the successes that finished in it.
     pub operations: BTreeMap<String, Operation>,
 }
 
 impl StepSegment {
-    /// Returns the length of the segment in seconds, over all its periods.
+    /// Returns the length of the segment in seconds: the sum of its periods.
     pub fn seconds(&self) -> f64 {
         let lengths = self
             .spans
@@ -83,32 +84,33 @@ impl StepSegment {
         lengths.sum::<u64>() as f64 / 1e9
     }
 
-    /// Returns the successes per second, over all operations.
+    /// Returns the successes per second in the segment, summed over all operations.
     pub fn throughput_per_s(&self) -> f64 {
         let each = self.operations.values().map(|o| o.throughput_per_s);
         // Adds zero because the sum of no floats is -0.
         each.sum::<f64>() + 0.0
     }
 
-    /// Returns the number of arrivals, whether they succeeded or not, over all operations.
+    /// Returns the number of arrivals due in the segment, whether they succeeded or not, summed
+    /// over all operations.
     pub fn attempted(&self) -> u64 {
         self.operations.values().map(|o| o.attempted).sum()
     }
 }
 
-/// Sessions that opened during a step, when their users came or arrivals needed them. They are kept
+/// Sessions that opened during a step, because users came or arrivals needed them. They are kept
 /// apart from operations, because opening a session does not count as throughput.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SessionUse {
-    /// Number of sessions that opened, including the warm-up.
+    /// Number of sessions that opened in the step, its warm-up included.
     pub opened: u64,
-    /// Number of failed attempts to open a session. Repeated attempts of one session are all
-    /// counted.
+    /// Number of failed attempts to open a session. Each attempt counts, also if the same session
+    /// is tried again.
     pub failed: u64,
-    /// Number of failed attempts by kind of failure.
+    /// Number of failed attempts to open a session, by kind of failure.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub errors: BTreeMap<String, u64>,
-    /// Times that successful openings took.
+    /// Durations of successful attempts to open a session; absent if none succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<Histogram>,
     /// Largest number of sessions open at the same time. An upper bound if several workers had

@@ -1,29 +1,30 @@
-//! Latency as users experience it: durations of finished requests, and ages of unfinished ones.
+//! Latency as users experience it, from durations of finished requests and ages of unfinished
+//! ones.
 
 use super::survival::{DurationCount, Quantile, quantile};
 use crate::histogram::{HistogramError, Percentiles, Recording, recording};
 use crate::{CensoredPercentiles, Operation};
 
-/// Durations of finished requests and ages of unfinished ones, of one operation or several.
+/// Durations of finished requests and ages of unfinished ones, over one or several operations.
 #[derive(Debug)]
 pub struct Latency {
     finished: Recording,
     unfinished: Recording,
 }
 
-/// Certainty of a quantile.
+/// Certainty of a quantile of latency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuantileKind {
-    /// All requests finished, so the value is exact.
+    /// All requests finished, so the value is that of the measured durations.
     Exact,
-    /// Some requests never finished, and the quantile falls among those that did: a Kaplan–Meier
-    /// estimate.
+    /// Some requests never finished, and the quantile falls among those that did. The value is a
+    /// Kaplan–Meier estimate.
     Estimate,
-    /// The quantile falls among requests that never finished: a lower bound.
+    /// The quantile falls among requests that never finished. The value is a lower bound.
     AtLeast,
 }
 
-/// Quantile of latency.
+/// Quantile of latency, with its certainty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuantileEstimate {
     /// Value of the quantile in nanoseconds, or its lower bound.
@@ -33,8 +34,8 @@ pub struct QuantileEstimate {
 }
 
 impl QuantileEstimate {
-    /// Returns true if the quantile is below `bound_ns` nanoseconds by its exact or estimated
-    /// value. Returns false for a lower bound, which cannot show that.
+    /// Returns true if the quantile, exact or estimated, is below `bound_ns` nanoseconds. Returns
+    /// false for a lower bound, because the true value is not known.
     pub fn is_below(self, bound_ns: u128) -> bool {
         self.kind != QuantileKind::AtLeast && u128::from(self.ns) < bound_ns
     }
@@ -50,10 +51,12 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// Merges the latency of `operations`.
+    /// Merges the latency of `operations`: response times, or call times in a closed loop, and the
+    /// ages of unfinished requests.
     ///
     /// # Errors
-    /// Fails if a histogram is damaged.
+    ///
+    /// Fails if a histogram of one of them is damaged.
     pub fn from_operations<'a>(
         operations: impl IntoIterator<Item = &'a Operation>,
     ) -> Result<Self, HistogramError> {
@@ -70,23 +73,24 @@ impl Latency {
         Ok(whole)
     }
 
-    /// Returns the durations of finished requests in nanoseconds.
+    /// Returns the histogram of the durations of finished requests, in nanoseconds.
     pub fn finished(&self) -> &Recording {
         &self.finished
     }
 
-    /// Returns the number of requests that never finished.
+    /// Returns the number of requests that never finished and have an age.
     pub fn unfinished(&self) -> u64 {
         self.unfinished.len()
     }
 
-    /// Returns quantile `q` (0..=1) over all requests; `None` if there are none.
+    /// Returns quantile `q` (0..=1) of latency over all requests, finished or not; `None` if there
+    /// are none.
     pub fn quantile(&self, q: f64) -> Option<QuantileEstimate> {
         estimate(&self.finished, &self.unfinished, q)
     }
 
-    /// Returns the longest latency, as a lower bound if any request never finished. `None` if there
-    /// are no requests.
+    /// Returns the longest latency over all requests, as a lower bound if any of them never
+    /// finished. `None` if there are no requests.
     pub fn longest(&self) -> Option<QuantileEstimate> {
         let ns = self.finished.max().max(self.unfinished.max());
         if self.unfinished.is_empty() {
@@ -117,7 +121,8 @@ fn quantile_of(all: &[DurationCount], unfinished: &Recording, q: f64) -> Option<
     })
 }
 
-/// Returns a lower bound: the lowest value in the bucket of `ns`.
+/// Returns a lower bound of a quantile: the lowest value in the histogram bucket of `ns`
+/// nanoseconds.
 fn at_least(unfinished: &Recording, ns: u64) -> QuantileEstimate {
     QuantileEstimate {
         ns: unfinished.lowest_equivalent(ns),
@@ -125,7 +130,7 @@ fn at_least(unfinished: &Recording, ns: u64) -> QuantileEstimate {
     }
 }
 
-/// Merges the buckets of finished and unfinished requests, in the order of their values.
+/// Merges the buckets of finished and unfinished requests, in ascending order of their durations.
 fn union(finished: &Recording, unfinished: &Recording) -> Vec<DurationCount> {
     let buckets = |of: &Recording| -> Vec<(u64, u64)> {
         let each = of.iter_recorded();
@@ -160,16 +165,16 @@ fn union(finished: &Recording, unfinished: &Recording) -> Vec<DurationCount> {
 }
 
 impl Operation {
-    /// Estimates the quantile `q` (0..=1) of latency over successful and censored arrivals; `None`
-    /// where there are neither, or a histogram is damaged.
+    /// Returns quantile `q` (0..=1) of latency over successful and censored arrivals, estimated if
+    /// some are censored; `None` if there are neither, or if a histogram is damaged.
     pub fn latency_at(&self, q: f64) -> Option<QuantileEstimate> {
         Latency::from_operations([self]).ok()?.quantile(q)
     }
 }
 
 impl CensoredPercentiles {
-    /// Calculates the percentiles over `finished` and `unfinished` requests; `None` if all requests
-    /// finished.
+    /// Calculates the listed percentiles over `finished` and `unfinished` requests together, whose
+    /// values are nanoseconds; `None` if all requests finished.
     pub fn from_recordings(finished: &Recording, unfinished: &Recording) -> Option<Self> {
         if unfinished.is_empty() {
             return None;
@@ -205,8 +210,8 @@ mod tests {
         recording
     }
 
-    /// Operation of a closed loop with these requests: pairs of a duration in nanoseconds and a
-    /// count.
+    /// Returns an operation of a closed loop with these requests: pairs of a duration or age in
+    /// nanoseconds and a number of requests.
     fn operation(finished: &[(u64, u64)], unfinished: &[(u64, u64)]) -> Operation {
         let (finished, unfinished) = (recorded(finished), recorded(unfinished));
         Operation {

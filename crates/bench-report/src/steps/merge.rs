@@ -1,6 +1,5 @@
-//! Merging of the measurements that several processes made of one step. Counts and histogram
-//! buckets are added, and derived figures are calculated once from the sums, so that nothing is
-//! lost.
+//! Merge of the measurements that several processes made of one step. Counts and histogram buckets
+//! are added, and derived figures are calculated once from the sums, so that nothing is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +21,8 @@ impl Histogram {
     }
 }
 
-/// Adds histograms bucket by bucket.
+/// Adds histograms bucket by bucket; the result is empty if there are none. Fails if one is
+/// damaged or has bounds other than those of this schema.
 fn sum<'a>(parts: impl IntoIterator<Item = &'a Histogram>) -> Result<Recording, HistogramError> {
     let mut whole = recording();
     for part in parts {
@@ -42,9 +42,11 @@ fn sum<'a>(parts: impl IntoIterator<Item = &'a Histogram>) -> Result<Recording, 
 
 impl Operation {
     /// Merges the results of one operation that several processes measured at the same time.
+    /// Counts, histogram buckets and throughputs are added, and percentiles are calculated anew.
     ///
     /// # Errors
-    /// Fails if a histogram is damaged or has other bounds than those of this schema.
+    ///
+    /// Fails if a histogram is damaged or has bounds other than those of this schema.
     pub(crate) fn merged(parts: &[&Self]) -> Result<Self, HistogramError> {
         let count = |of: fn(&Self) -> u64| parts.iter().map(|part| of(part)).sum();
         let phase = |of: fn(&Self) -> Option<&Histogram>| {
@@ -83,10 +85,12 @@ impl Operation {
         Ok(whole)
     }
 
-    /// Merges the results of operations with the same name.
+    /// Merges the results of operations with the same name, measured by several processes at the
+    /// same time. `parts` are the operations of each process by name.
     ///
     /// # Errors
-    /// As `Operation::merged`.
+    ///
+    /// Fails if a histogram is damaged or has bounds other than those of this schema.
     pub fn merged_by_name<'a>(
         parts: impl IntoIterator<Item = &'a BTreeMap<String, Self>>,
     ) -> Result<BTreeMap<String, Self>, HistogramError> {
@@ -100,7 +104,7 @@ impl Operation {
     }
 }
 
-/// Adds counts with the same name.
+/// Adds counts with the same name over all maps.
 fn sum_by_name<'a>(
     parts: impl IntoIterator<Item = &'a BTreeMap<String, u64>>,
 ) -> BTreeMap<String, u64> {
@@ -112,9 +116,10 @@ fn sum_by_name<'a>(
 }
 
 impl PoolUsage {
-    /// Merges the use of several workers' pools, which together are the pool of the step; `None` if
-    /// there are none. The maxima are added, which gives an upper bound, because the pools may
-    /// reach them at different times.
+    /// Merges the use of several workers' pools, which together are the pool of the step; `None`
+    /// if there are none. Sizes and means are added. So are the maxima, which gives an upper
+    /// bound, because the pools may reach them at different times. `samples` is the largest
+    /// number, not the sum.
     pub fn merged<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
         let parts: Vec<&Self> = parts.into_iter().collect();
         let checkout = CheckoutParts::merged(parts.iter().filter_map(|p| p.checkout.as_ref()));
@@ -134,11 +139,12 @@ impl PoolUsage {
 }
 
 impl SessionUse {
-    /// Merges the sessions that several processes opened; `None` if none opened any. The maxima are
-    /// added, which gives an upper bound.
+    /// Merges the sessions that several processes opened; `None` if `parts` is empty. Numbers of
+    /// sessions and the maxima are added; the sum of maxima is an upper bound.
     ///
     /// # Errors
-    /// Fails if a histogram is damaged or has other bounds than those of this schema.
+    ///
+    /// Fails if a histogram is damaged or has bounds other than those of this schema.
     pub fn merged<'a>(
         parts: impl IntoIterator<Item = &'a Self>,
     ) -> Result<Option<Self>, HistogramError> {
@@ -157,8 +163,8 @@ impl SessionUse {
 }
 
 impl FailureSample {
-    /// Merges samples in the order of time. Keeps the earliest ones, and the first one of each
-    /// kind.
+    /// Merges samples of failures in the order of time. Keeps the earliest [`FailureSample::KEPT`]
+    /// ones and, beyond that number, the first one of each kind.
     pub fn merged(mut all: Vec<Self>) -> Vec<Self> {
         all.sort_by_key(|failure| failure.at_ns);
         let mut kinds = BTreeSet::new();
@@ -173,9 +179,9 @@ impl FailureSample {
 }
 
 impl Generator {
-    /// Merges the figures of generators that together made the load of one step with `attempted`
-    /// arrivals. CPU times and threads are added; for the busiest thread and the longest stall, the
-    /// largest value is kept.
+    /// Merges the figures of load generators that together made the load of one step with
+    /// `attempted` arrivals. CPU times and numbers of threads are added; for the busiest thread
+    /// and the longest stall, the largest value is kept.
     pub fn merged(parts: &[&Self], attempted: u64) -> Self {
         let threads: u64 = parts.iter().map(|part| part.threads).sum();
         let cpu_ns: u64 = parts.iter().map(|part| part.cpu_ns).sum();
@@ -221,7 +227,8 @@ mod tests {
             .collect()
     }
 
-    /// Operation of an open loop with these durations and ages in nanoseconds.
+    /// Returns an operation of an open loop whose requests have these durations and ages, in
+    /// nanoseconds.
     fn operation(finished: &[u64], unfinished: &[u64]) -> Operation {
         Operation {
             attempted: (finished.len() + unfinished.len()) as u64,

@@ -1,4 +1,4 @@
-//! Outcomes and latencies of the arrivals of one operation.
+//! Outcomes and latencies of the arrivals of one operation in a step.
 
 use std::collections::BTreeMap;
 
@@ -22,78 +22,88 @@ pub struct Operation {
     /// Number of failed arrivals, by kind of failure.
     #[serde(default)]
     pub errors: BTreeMap<String, u64>,
-    /// Number of arrivals that had not finished when the drain ended, or never started.
+    /// Number of arrivals that had not finished when the drain ended, those that never started
+    /// included.
     #[serde(default)]
     pub censored: u64,
-    /// Number of censored arrivals that no session took up. If a target has several operations,
-    /// these count for the first one, because their operation is unknown.
+    /// Number of censored arrivals that no session took up, so that they never started. If a
+    /// target has several operations, these count for the first one, because their operation is
+    /// unknown.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub never_started: u64,
-    /// Number of attempts after the first one, of finished arrivals.
+    /// Number of attempts after the first one, summed over finished arrivals.
     #[serde(default)]
     pub retries: u64,
-    /// Successes per second that finished in the measured part, whenever they were due. Answers
-    /// after the measured part do not count, because an overloaded target did not deliver them in
-    /// time.
+    /// Successes per second that finished in the measured part, even if they were due before it.
+    /// Answers after the measured part do not count, because an overloaded target did not deliver
+    /// them in time.
     pub throughput_per_s: f64,
-    /// Times from due to done, of successes.
+    /// Response times: from due to done, of successes in an open loop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Histogram>,
-    /// Times from started to done, of successes.
+    /// Call times: from started to done, of successes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<Histogram>,
-    /// Times from acquired to done (from started to done without a pool), of successes.
+    /// Service times: from the instant at which the connection was acquired (without a pool, from
+    /// started) to done, of successes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Histogram>,
-    /// Times from started to acquired, of successes: how long a request waited for its connection.
+    /// Checkout times: from started to the instant at which the connection was acquired from its
+    /// pool, of successes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkout: Option<Histogram>,
-    /// Times from released to started, of successes: how long a request waited for a free session.
+    /// Backlog times: from released by the generator to started, of successes. A request waits
+    /// that long for a free session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backlog: Option<Histogram>,
-    /// Times from due to released, of all released arrivals: the lateness of the generator itself.
+    /// Pacing lag: from due to released by the generator, of all released arrivals. This is the
+    /// generator's own lateness.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pacing_lag: Option<Histogram>,
-    /// Times from due (started, in a closed loop) to done, of failures.
+    /// Durations of failures: from due (in a closed loop, from started) to done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<Histogram>,
     /// Ages of censored arrivals when the drain ended: lower bounds of their response times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unfinished: Option<Histogram>,
-    /// Percentiles of [`Operation::latency`] in which censored arrivals are included; absent if
-    /// none were censored.
+    /// Percentiles of latency, as [`Operation::latency`] chooses it, with censored arrivals
+    /// included; absent if none were censored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub with_censored: Option<CensoredPercentiles>,
-    /// Durations of the phases that the operation itself names, such as `tcp`, `tls`, of successes.
-    /// Each phase begins at the end of the phase before. Empty where the operation names none.
+    /// Durations of the phases that the operation itself names, such as `tcp`, `tls`, by name, of
+    /// successes. Each phase begins at the end of the one before. Empty if the operation names
+    /// none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub phases: BTreeMap<String, Histogram>,
 }
 
-/// Percentiles over finished and censored arrivals together, in nanoseconds.
+/// Percentiles of latency over finished and censored arrivals together, in nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CensoredPercentiles {
-    /// Kaplan–Meier estimates, or guaranteed lower bounds for those in `at_least`.
+    /// Values of the percentiles: Kaplan–Meier estimates, or guaranteed lower bounds for those in
+    /// `at_least`.
     pub percentiles_ns: Percentiles,
-    /// Names of the percentiles that fall among the censored, such as `p99`: each is a lower bound.
+    /// Names of the percentiles that fall among censored arrivals, such as `p99`: each value is a
+    /// lower bound.
     #[serde(default)]
     pub at_least: Vec<String>,
 }
 
 impl Operation {
-    /// Returns the number of failures of all kinds.
+    /// Returns the number of failed arrivals, summed over all kinds of failure; censored arrivals
+    /// are not included.
     pub fn failures(&self) -> u64 {
         self.errors.values().sum()
     }
 
-    /// Returns the share of arrivals that did not succeed; `None` without arrivals. Censored
-    /// arrivals count as failed.
+    /// Returns the share of arrivals that did not succeed, as a fraction from 0 to 1; `None`
+    /// without arrivals. Censored arrivals count as failed.
     pub fn error_ratio(&self) -> Option<f64> {
         unsuccessful_ratio(self.succeeded, self.attempted)
     }
 
-    /// Returns the latency of successful arrivals: response time where there is one, call time
-    /// otherwise.
+    /// Returns the histogram of the latency of successful arrivals: response time if there is one
+    /// (open loop), else call time. `None` if no arrival succeeded.
     pub fn latency(&self) -> Option<&Histogram> {
         self.response.as_ref().or(self.call.as_ref())
     }
@@ -116,7 +126,8 @@ fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 
-/// Returns the share of arrivals that did not succeed; `None` without arrivals.
+/// Returns the share of `attempted` arrivals that did not succeed, as a fraction from 0 to 1;
+/// `None` without arrivals.
 pub(crate) fn unsuccessful_ratio(succeeded: u64, attempted: u64) -> Option<f64> {
     (attempted > 0).then(|| attempted.saturating_sub(succeeded) as f64 / attempted as f64)
 }

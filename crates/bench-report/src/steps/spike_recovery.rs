@@ -1,36 +1,39 @@
-//! Recovery from the spike of a load curve.
+//! Recovery of latency after the spike of a load curve.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Recovery from a spike: the time from its end until the 99th percentile of latency was back
-/// within 10 % of its base, the percentile of the requests due before the spike. If both `after_ns`
-/// and `unknown` are absent, the latency was not back within `measured_ns`.
+/// within 10 % of its base, which is the 99th percentile of the requests due before the spike. If
+/// both `after_ns` and `unknown` are absent, the latency was not back within `measured_ns`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SpikeRecovery {
     /// 99th percentile of latency before the spike, in nanoseconds; absent where too little was
     /// measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_p99_ns: Option<u64>,
-    /// Time from the end of the spike until latency was back, in nanoseconds.
+    /// Time from the end of the spike until latency was back within 10 % of its base, in
+    /// nanoseconds; absent if it was not back or if that is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_ns: Option<u64>,
-    /// Time that was measured after the spike, in nanoseconds.
+    /// Length of the measured time after the spike, in nanoseconds.
     pub measured_ns: u64,
     /// Precision of `after_ns`, in nanoseconds: the length of the periods in which requests after
     /// the spike are counted.
     pub resolution_ns: u64,
-    /// Number of later periods in which latency was too high again.
+    /// Number of windows after the recovery, each long enough for a judgement, in which latency
+    /// was more than 10 % above its base again.
     #[serde(default)]
     pub relapses: u64,
-    /// Reason for which it is unknown whether latency was back.
+    /// Reason for which it is unknown whether latency was back within 10 % of its base; absent if
+    /// it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
 }
 
 impl SpikeRecovery {
-    /// Returns a sentence about the recovery without a full stop; `duration` formats nanoseconds
-    /// for people.
+    /// Returns a sentence about the recovery, without a full stop; `duration` formats a number of
+    /// nanoseconds as text.
     pub fn sentence(&self, duration: impl Fn(u64) -> String) -> String {
         if let Some(reason) = &self.unknown {
             return format!("recovery from the spike is unknown: {reason}");

@@ -1,4 +1,4 @@
-//! Step: a load under one setting for a while, with everything that was measured.
+//! Step of a run: a load under one setting for a while, with everything that was measured.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::{
     FailureSample, Operation, PoolUsage, ServerEvidence, SessionUse, StepCurve, StepSegment,
 };
 
-/// Value of a step's setting.
+/// Value of a setting that distinguishes steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Parameter {
@@ -18,9 +18,9 @@ pub enum Parameter {
     Flag(bool),
     /// Count or size.
     Integer(u64),
-    /// Any other number.
+    /// Number that is not a count or size.
     Number(f64),
-    /// Name.
+    /// Name, such as that of a driver.
     Text(String),
 }
 
@@ -64,16 +64,16 @@ impl std::fmt::Display for Parameter {
     }
 }
 
-/// Instants of a step on the host's monotonic clock, in nanoseconds.
+/// Instants of a step, in nanoseconds on the host's monotonic clock (`CLOCK_MONOTONIC`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
-    /// Start of the warm-up.
+    /// Start of the step, which begins with the warm-up.
     pub start_ns: u64,
-    /// Start of the measured part. Results count arrivals that were due from here on.
+    /// Start of the measured part. Results count arrivals that were due from this instant on.
     pub measure_start_ns: u64,
-    /// End of the measured part. Arrivals due later do not count.
+    /// End of the measured part. Arrivals due from this instant on do not count.
     pub measure_end_ns: u64,
-    /// End of the drain.
+    /// End of the drain, in which open requests could still finish, and of the step.
     pub end_ns: u64,
 }
 
@@ -88,58 +88,60 @@ impl Window {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pacing {
-    /// Equal times.
+    /// Equal times between arrivals.
     #[default]
     Constant,
-    /// Exponentially distributed times, as of independent users.
+    /// Exponentially distributed times between arrivals, as of independent users.
     Poisson,
 }
 
-/// Load that the generator was told to make.
+/// Load that the generator was to make in a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "model", rename_all = "snake_case")]
 pub enum Load {
-    /// Open loop: arrivals are made when due, whether or not earlier ones were answered.
+    /// Open loop: arrivals are made when they are due, whether or not earlier ones were answered.
     Open {
-        /// Mean planned rate over the measured part, in arrivals per second.
+        /// Planned rate in arrivals per second, as a mean over the measured part.
         rate_per_s: f64,
         /// Distribution of the times between arrivals.
         pacing: Pacing,
-        /// Largest number of arrivals that may be in flight at the same time.
+        /// Largest number of requests that may be in flight at the same time.
         in_flight_cap: u64,
-        /// Number of arrivals that waited because that number was reached.
+        /// Number of arrivals that waited because `in_flight_cap` requests were in flight.
         delayed_at_cap: u64,
     },
-    /// Closed loop: users who each wait for their answer before the next request.
+    /// Closed loop: users who each wait for the answer before their next request.
     Closed {
-        /// Number of users; the largest at the same time where users come and leave.
+        /// Number of users; if users come and leave, the largest number at the same time.
         users: u64,
         /// Mean pause of a user between an answer and the next request, in nanoseconds.
         think_time_ns: u64,
     },
 }
 
-/// Cost of the generator, and precision of its pacing, over the measured part.
+/// Cost of the load generator, and precision of its pacing, over the measured part of a step.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Generator {
     /// Number of threads that made the load.
     pub threads: u64,
-    /// CPU time of the whole process, in nanoseconds.
+    /// CPU time of the whole process, or of all worker processes, in nanoseconds.
     pub cpu_ns: u64,
-    /// `cpu_ns` ÷ (elapsed time × `threads`).
+    /// CPU use as a fraction of the time of all load threads: `cpu_ns` ÷ (elapsed time ×
+    /// `threads`).
     pub cpu_ratio: f64,
-    /// CPU time ÷ elapsed time of the busiest load thread. One full thread can be the limit while
-    /// others are idle. Absent where the system does not report it.
+    /// CPU time ÷ elapsed time of the busiest load thread, from 0 to 1. One full thread can be the
+    /// limit while others are idle. Absent where the system does not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busiest_thread_ratio: Option<f64>,
-    /// Time that load threads, all together, were ready to run but had no CPU, in nanoseconds.
-    /// Absent where the system does not report it.
+    /// Time that load threads were ready to run but had no CPU, in nanoseconds, summed over the
+    /// threads. Absent where the system does not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_ns: Option<u64>,
-    /// CPU time per arrival, in nanoseconds.
+    /// CPU time of the generator per arrival, in nanoseconds; absent if there were no arrivals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_per_operation_ns: Option<f64>,
-    /// Longest delay with which the controller's 10 ms timer woke, in nanoseconds.
+    /// Longest delay with which the controller's timer, which is due every 10 ms, woke, in
+    /// nanoseconds.
     pub worst_stall_ns: u64,
     /// CPU time of the parent of worker processes, in nanoseconds. The parent makes no load, and
     /// its time is not part of `cpu_ns`. Absent where one process makes the load.
@@ -148,24 +150,25 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// Share of CPU time from which threads may have been the limit.
+    /// Share of their time from which load threads that use the CPU may have been the limit.
     pub const SATURATED_RATIO: f64 = 0.9;
 
-    /// Returns true if all threads together used the share `bound` of their time, or more.
+    /// Returns true if all load threads together used the CPU for the share `bound` of their time,
+    /// or more.
     pub fn is_saturated(&self, bound: f64) -> bool {
         self.cpu_ratio >= bound
     }
 
-    /// Returns the share of its time that the busiest thread used, if that is `bound` or more. A
-    /// single full thread may limit the load while others are idle, for example if one task drives
-    /// the connection of all users.
+    /// Returns the share of its time in which the busiest load thread used the CPU; `None` if that
+    /// is below `bound` or unknown. A single full thread may limit the load while others are idle,
+    /// for example if one task drives the connection of all users.
     pub fn full_thread(&self, bound: f64) -> Option<f64> {
         self.busiest_thread_ratio.filter(|ratio| *ratio >= bound)
     }
 
-    /// Returns the share of time in which the threads ran or waited for a CPU, if that is `bound`
-    /// or more. A generator whose CPUs are used by other programs is as late as one that uses them
-    /// fully itself.
+    /// Returns the share of time, at most 1, in which the load threads ran or waited for a CPU, as
+    /// a mean over the threads; `None` if that is below `bound` or unknown. A generator whose CPUs
+    /// are used by other programs is as late as one that uses them fully itself.
     pub fn starved(&self, bound: f64) -> Option<f64> {
         let ready_ns = self.ready_ns.filter(|_| self.cpu_ns > 0)?;
         let wanted = self.cpu_ratio * (1.0 + ready_ns as f64 / self.cpu_ns as f64);
@@ -173,23 +176,23 @@ impl Generator {
     }
 }
 
-/// Way in which a step ended.
+/// Way in which a step of a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "how", rename_all = "snake_case")]
 pub enum StepEnd {
     /// The step lasted as long as planned.
     #[default]
     Completed,
-    /// A stop rule ended the step.
+    /// A stop rule that the user set ended the step.
     Stopped {
-        /// Rule as the user would write it.
+        /// Stop rule, as the user would write it.
         rule: String,
-        /// Observation that broke the rule, with the figure.
+        /// Observation that broke the stop rule, with the figure.
         reason: String,
     },
     /// A signal ended the step.
     Interrupted,
-    /// The step could not begin or continue.
+    /// The step could not begin, or could not go on.
     Failed {
         /// Error that ended the step.
         reason: String,
@@ -199,32 +202,32 @@ pub enum StepEnd {
 /// Load under one setting for a while: warm-up, measured part, drain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
-    /// Name for people, such as `deadpool, pool of 8`.
+    /// Name of the step for people, such as `deadpool, pool of 8`.
     pub name: String,
-    /// Settings that distinguish the step from others.
+    /// Settings that distinguish the step from other steps of the run, by name.
     pub parameters: BTreeMap<String, Parameter>,
-    /// Number of the repeat with these settings, from 0.
+    /// Number of earlier steps with the same settings: 0 for the first repeat.
     pub repeat: u64,
     /// Instants of the step.
     pub window: Window,
-    /// Load that the generator was told to make.
+    /// Load that the generator was to make.
     pub load: Load,
-    /// Results by operation.
+    /// Results by name of the operation.
     pub operations: BTreeMap<String, Operation>,
-    /// Results by part of an operation, such as a statement of a transaction. Parts are not counted
-    /// as operations, and add nothing to throughput.
+    /// Results by name of a part of an operation, such as a statement of a transaction. Parts are
+    /// not counted as operations, and add nothing to throughput.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<String, Operation>,
-    /// Bounded sample of failures.
+    /// Samples of the step's failures, of a limited number.
     #[serde(default)]
     pub failures: Vec<FailureSample>,
-    /// Connection pool of the client; absent where there is none.
+    /// Use of the client's connection pool; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<PoolUsage>,
-    /// Evidence of the server; absent where none was collected.
+    /// Evidence about the server; absent where none was collected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerEvidence>,
-    /// Figures of the generator.
+    /// Cost of the load generator, and precision of its pacing.
     pub generator: Generator,
     /// Curve that the load was planned to follow; absent where the load is constant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -235,7 +238,8 @@ pub struct Step {
     /// Sessions that opened during the step; absent where all were open before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions: Option<SessionUse>,
-    /// Further figures of the step; names contain the units, such as `hit_ratio`.
+    /// Figures of the step that have no field of their own, by name; each name contains the unit,
+    /// such as `hit_ratio`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub figures: BTreeMap<String, f64>,
     /// Way in which the step ended.
@@ -244,19 +248,20 @@ pub struct Step {
 }
 
 impl Step {
-    /// Returns the successes per second over all operations.
+    /// Returns the successes per second in the measured part, summed over all operations.
     pub fn throughput_per_s(&self) -> f64 {
         let each = self.operations.values().map(|o| o.throughput_per_s);
         // Adds zero because the sum of no floats is -0.
         each.sum::<f64>() + 0.0
     }
 
-    /// Returns the setting `name` as a number; `None` if it is absent or not a number.
+    /// Returns the setting `name` as a number; `None` if the step lacks it or it is no number.
     pub fn parameter(&self, name: &str) -> Option<f64> {
         self.parameters.get(name)?.as_f64()
     }
 
-    /// Returns true if each of `settings` has the given value, in its text form.
+    /// Returns true if each of `settings`, pairs of a name and a value as text, is a setting of
+    /// the step with that value.
     pub fn is_with(&self, settings: &[(&str, &str)]) -> bool {
         let is = |(name, value): &(&str, &str)| {
             let parameter = self.parameters.get(*name);
@@ -280,13 +285,14 @@ impl Step {
         (offered > 0).then(|| carried * self.window.measured_s() / offered as f64)
     }
 
-    /// Returns the number of arrivals that never finished, over all operations.
+    /// Returns the number of arrivals that had not finished when the drain ended, summed over all
+    /// operations.
     pub fn censored(&self) -> u64 {
         self.operations.values().map(|o| o.censored).sum()
     }
 
-    /// Returns the share of arrivals that did not succeed, over all operations; `None` without
-    /// arrivals.
+    /// Returns the share of arrivals that did not succeed, as a fraction from 0 to 1, over all
+    /// operations; `None` without arrivals. Unanswered arrivals count as failed.
     pub fn error_ratio(&self) -> Option<f64> {
         let attempted = self.operations.values().map(|o| o.attempted).sum();
         let succeeded = self.operations.values().map(|o| o.succeeded).sum();

@@ -6,27 +6,29 @@
 //! Under overload the arrivals that were due last wait longest and are cut off at the lowest ages,
 //! so the estimate is too low. `lower_bound` is valid in any case.
 
-/// Number of durations of one length that ended, and number of those that were cut off at that age.
+/// Number of durations with one value that ended, and number of those that were cut off at that
+/// age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DurationCount {
-    /// The duration, in any unit.
+    /// Length of the durations, in any unit.
     pub(crate) value: u64,
-    /// Number of durations that ended at this value.
+    /// Number of durations that ended at `value`.
     pub(crate) ended: u64,
-    /// Number of durations that were cut off, which counts as later than an end at the same value.
+    /// Number of durations that were cut off at `value`, which counts as later than an end at
+    /// `value`.
     pub(crate) cut_off: u64,
 }
 
-/// Quantile, with its certainty.
+/// Quantile of durations, with its certainty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quantile {
-    /// The Kaplan–Meier estimate, because the quantile falls among durations that ended.
+    /// Kaplan–Meier estimate, because the quantile falls among durations that ended.
     Estimate(u64),
-    /// A lower bound, because the quantile falls among durations that were cut off.
+    /// Lower bound, because the quantile falls among durations that were cut off.
     AtLeast(u64),
 }
 
-/// Tolerance for rounding errors where a share of a count is a whole number.
+/// Relative tolerance for rounding errors where a share of a count is a whole number.
 const ROUNDING: f64 = 1e-9;
 
 /// Estimates quantile `q` (0..=1) of `all`, which must be in ascending order of value; `None` if
@@ -81,14 +83,14 @@ mod tests {
     use super::*;
 
     /// Returns the highest possible value of quantile `q`, as if no duration that was cut off had
-    /// ever ended. `None` if the quantile would be one of these.
+    /// ever ended. `None` if the quantile falls among those, so that it has no upper bound.
     fn upper_bound(all: &[DurationCount], q: f64) -> Option<u64> {
         let count = all.iter().map(|l| l.ended + l.cut_off).sum();
         at_rank(all, rank(count, q)?, |l| l.ended)
     }
 
-    /// Creates counts from pairs (value, count): durations that ended, and durations that were cut
-    /// off.
+    /// Creates counts in ascending order of value from pairs (value, count) of durations that
+    /// ended and of durations that were cut off.
     fn of(ended: &[(u64, u64)], cut_off: &[(u64, u64)]) -> Vec<DurationCount> {
         let mut all: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
         for (value, count) in ended {

@@ -1,4 +1,5 @@
-//! Reading of reports and other documents. Errors name the place of the fault in the document.
+//! Reading of reports and other JSON documents. Errors name the place of the fault in the
+//! document.
 
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::StoreError;
 use crate::{Report, SCHEMA};
 
-/// Reads a report of any schema version that this program knows.
+/// Reads a report from its file, of any schema version that this program knows.
 ///
 /// # Errors
 /// Fails if the file cannot be read, is truncated, is not a report, or has an unknown schema.
@@ -29,10 +30,13 @@ pub fn load(path: &Path) -> Result<Report, StoreError> {
     }
 }
 
-/// Reads a JSON document, and distinguishes a truncated one from a wrong one.
+/// Reads a JSON document of type `T` from its file. The error distinguishes a truncated document
+/// from a wrong one.
 ///
 /// # Errors
-/// As [`load`], except for the schema.
+///
+/// Fails if the file cannot be read, is truncated, or is not such a document. Does not check the
+/// schema.
 pub fn load_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
     let text = std::fs::read_to_string(path).map_err(|source| StoreError::Read {
         path: path.to_owned(),
@@ -57,8 +61,9 @@ pub fn load_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
     })
 }
 
-/// Describes a fault with its place in the document, such as `steps[3].operations.get.attempted:
-/// invalid type: string "many", expected u64`.
+/// Returns the text of a fault with its place in the document, such as
+/// `steps[3].operations.get.attempted: invalid type: string "many", expected u64`; without a
+/// place, the fault alone.
 fn at(place: &str, error: &serde_json::Error) -> String {
     match place {
         "" | "." => error.to_string(),

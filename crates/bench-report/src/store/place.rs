@@ -1,4 +1,4 @@
-//! File of a report, and another file while that one cannot be written.
+//! File of a report, and the replacement that is used while that file cannot be written.
 //!
 //! A load may run for hours, and meanwhile its disk may fill up or its directory may be removed.
 //! The measurements are not lost then: the report goes to a private directory in one of the usual
@@ -10,17 +10,17 @@ use std::path::{Path, PathBuf};
 use crate::Report;
 use crate::store::{ReportFile, StoreError};
 
-/// Directories that are tried after the one for temporary files. The last is in memory, so a full
-/// disk does not affect it.
+/// Directories that are tried, in this order, after the system's directory for temporary files.
+/// The last is in memory, so a full disk does not affect it.
 const SPARE_DIRECTORIES: [&str; 2] = ["/var/tmp", IN_MEMORY];
 const IN_MEMORY: &str = "/dev/shm";
 
-/// Error of a report that could not be saved to its own file.
+/// Error of a save that could not write the report's own file.
 #[derive(Debug, thiserror::Error)]
 pub struct Unsaved {
     /// Reason for which the report's own file could not be written.
     pub source: StoreError,
-    /// Path to which the report was saved instead; absent if no other place could be written
+    /// Path to which the report was saved instead; `None` if no other place could be written
     /// either.
     pub spare: Option<PathBuf>,
 }
@@ -42,14 +42,15 @@ impl fmt::Display for Unsaved {
     }
 }
 
-/// File of a report that is saved repeatedly while a load runs.
+/// File of a report that is saved repeatedly while a load runs, with a replacement while that file
+/// cannot be written.
 #[derive(Debug)]
 pub struct ReportPlace {
     own: ReportFile,
     spare: Option<Spare>,
 }
 
-/// Private directory with a copy of the report.
+/// Private directory with a copy of a report, while the report's own file cannot be written.
 #[derive(Debug)]
 struct Spare {
     directory: PathBuf,
@@ -57,7 +58,8 @@ struct Spare {
 }
 
 impl ReportPlace {
-    /// Claims `path`, as [`ReportFile::create`] does.
+    /// Claims `path`: creates its directory, and writes `report` in its present state. Replaces a
+    /// file that exists.
     ///
     /// # Errors
     /// Fails if the file cannot be written. No other place is tried before the load starts.
@@ -68,10 +70,12 @@ impl ReportPlace {
         })
     }
 
-    /// Claims a free name in `directory`, as `create_beside` does.
+    /// Claims a free name in `directory`, such as `db-pool-bench.sweep.json` or
+    /// `db-pool-bench.sweep.2.json`, and writes `report` in its present state.
     ///
     /// # Errors
-    /// As [`ReportPlace::claim`].
+    ///
+    /// Fails if the file cannot be written. No other place is tried before the load starts.
     pub fn claim_beside(directory: &Path, report: &Report) -> Result<Self, StoreError> {
         Ok(Self {
             own: ReportFile::create_beside(directory, report)?,
@@ -79,12 +83,12 @@ impl ReportPlace {
         })
     }
 
-    /// Returns the path of the report's own file.
+    /// Returns the path of the report's own file, even while the report is saved elsewhere.
     pub fn path(&self) -> &Path {
         self.own.path()
     }
 
-    /// Saves the report, to another place if its own file cannot be written.
+    /// Saves the report to its own file, or to another place if that cannot be written.
     ///
     /// # Errors
     /// Fails if the report's own file cannot be written, even if another place could; the error
@@ -112,7 +116,7 @@ impl ReportPlace {
         Some(self.spare.as_ref()?.file.path().to_owned())
     }
 
-    /// Removes the copy elsewhere, once the report is in its own file again.
+    /// Removes the copy in another place, once the report is in its own file again.
     fn remove_spare(&mut self) {
         if let Some(spare) = self.spare.take() {
             let _ = std::fs::remove_file(spare.file.path());
@@ -122,8 +126,9 @@ impl ReportPlace {
 }
 
 impl Spare {
-    /// Creates a private directory in `parent` and saves the report in it. The directory must be
-    /// private because all users share the places for temporary files.
+    /// Creates a private directory in `parent` and saves the report in it under the file name of
+    /// `own`. `None` if that fails. The directory must be private because all users share the
+    /// places for temporary files.
     fn make(parent: &Path, own: &Path, report: &Report) -> Option<Self> {
         let directory = tempfile::Builder::new()
             .prefix("plimsoll-report-")

@@ -1,4 +1,4 @@
-//! Errors of reports on disk.
+//! Errors of writing and reading reports.
 
 use std::path::PathBuf;
 
@@ -26,15 +26,15 @@ pub enum StoreError {
     Truncated {
         /// Path of the file.
         path: PathBuf,
-        /// Number of the last line.
+        /// Number of the line, from 1, at which the file ends.
         line: usize,
     },
-    /// The file is not JSON, or lacks fields that a report must have.
+    /// The file is not JSON, or is not a document of the expected type.
     #[error("{path} is not a Plimsoll report: {reason}", path = path.display())]
     NotAReport {
         /// Path of the file.
         path: PathBuf,
-        /// Fault, with its JSON path, or with line and column.
+        /// Description of the fault, with its path in the document, or with line and column.
         reason: String,
     },
     /// The file has a schema that this program does not know.
@@ -42,7 +42,7 @@ pub enum StoreError {
     UnknownSchema {
         /// Path of the file.
         path: PathBuf,
-        /// Schema in the file.
+        /// Schema that the file states.
         found: String,
         /// Schema that this program knows.
         known: &'static str,
@@ -52,7 +52,7 @@ pub enum StoreError {
     Unreadable {
         /// Path of the file.
         path: PathBuf,
-        /// Fault, with its place in the document.
+        /// Description of the fault, with its place in the document.
         reason: String,
     },
 }

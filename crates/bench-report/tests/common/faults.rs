@@ -1,12 +1,12 @@
-//! Check of a document by a JSON schema alone, as a reader in another language would do it.
+//! Check of a document by a JSON schema file alone, as a program in another language would do it.
 
 use std::path::Path;
 
 use boon::{Compiler, Schemas, ValidationError};
 use serde_json::Value;
 
-/// Lists the violations of the schema in the file `schema` by `document`, each with its place and
-/// the rule.
+/// Returns the violations of the schema in the file `schema` by `document`, each with its place in
+/// the document and the rule; empty if it is valid.
 pub(crate) fn faults(schema: &Path, document: &Value) -> Vec<String> {
     let mut schemas = Schemas::new();
     let schema = Compiler::new().compile(schema.to_str().unwrap(), &mut schemas);
@@ -17,7 +17,8 @@ pub(crate) fn faults(schema: &Path, document: &Value) -> Vec<String> {
     faults
 }
 
-/// Collects the faults at the leaves of the tree; those above only say that there are some.
+/// Collects the causes at the leaves of the tree of errors into `faults`; those above only say
+/// that there are some.
 fn gather(fault: &ValidationError<'_, '_>, faults: &mut Vec<String>) {
     if fault.causes.is_empty() {
         faults.push(format!("{}: {}", fault.instance_location, fault.kind));

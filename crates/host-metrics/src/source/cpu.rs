@@ -1,54 +1,59 @@
-//! `/proc/stat`: CPU time by state, and counters of the scheduler.
+//! CPU time by state and counters of the scheduler, from `/proc/stat`.
 
 use std::collections::BTreeMap;
 
-/// CPU time since boot, in nanoseconds (a multiple of the tick).
+/// CPU time since boot of one core or of all cores together, in nanoseconds (multiples of the
+/// kernel's tick). States that the kernel does not report are `None`.
 ///
 /// *busy* is the time in which something ran on this machine: user, nice, system, interrupts and
 /// guests. It excludes waiting for I/O, which is idle time, and stolen time. The kernel includes
 /// the time of guests in user and nice; here it is subtracted, so that the states add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CpuTimes {
-    /// user + nice + guest + system + irq + softirq.
+    /// Busy time since boot, in nanoseconds: user + nice + guest + system + irq + softirq.
     pub busy_ns: u64,
-    /// Idle time without waiting for I/O.
+    /// Idle time since boot, in nanoseconds, without the time waiting for I/O.
     pub idle_ns: u64,
-    /// Time of programs at ordinary priority.
+    /// CPU time of programs at ordinary priority, in nanoseconds, without that of guests.
     pub user_ns: Option<u64>,
-    /// Time of programs at lowered priority.
+    /// CPU time of programs at lowered priority (nice), in nanoseconds, without that of guests.
     pub nice_ns: Option<u64>,
-    /// Time of the kernel, without interrupts.
+    /// CPU time of the kernel, in nanoseconds, without interrupts.
     pub system_ns: Option<u64>,
-    /// Idle time while I/O was in progress. The kernel warns that this counter may fall.
+    /// Idle time while I/O was in progress, in nanoseconds. The kernel warns that this counter may
+    /// fall.
     pub iowait_ns: Option<u64>,
-    /// Time of hardware interrupts.
+    /// CPU time of hardware interrupts, in nanoseconds.
     pub irq_ns: Option<u64>,
-    /// Time of deferred work of interrupts.
+    /// CPU time of the deferred work of interrupts (softirq), in nanoseconds.
     pub softirq_ns: Option<u64>,
-    /// Time that the hypervisor took while a task was ready to run.
+    /// Time that the hypervisor took from this machine while a task was ready to run, in
+    /// nanoseconds.
     pub steal_ns: Option<u64>,
-    /// Time of virtual machines that run on this machine, at either priority.
+    /// CPU time of virtual machines that run on this machine, in nanoseconds, at ordinary and
+    /// lowered priority.
     pub guest_ns: Option<u64>,
 }
 
-/// CPU time of the host, by core, and counters of the scheduler.
+/// CPU time of the host, in total and by core, and counters of the scheduler.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CpuSample {
-    /// All cores together.
+    /// CPU time summed over all cores.
     pub all: CpuTimes,
-    /// Each core that is online, by number.
+    /// CPU time of each core that is online, by its number from 0.
     pub cores: BTreeMap<u32, CpuTimes>,
-    /// Tasks running or ready to run, the reading thread included.
+    /// Number of tasks that are running or ready to run, the reading thread included.
     pub runnable: Option<u64>,
-    /// Tasks blocked on I/O.
+    /// Number of tasks that are blocked on I/O.
     pub blocked: Option<u64>,
-    /// Context switches since boot.
+    /// Number of context switches since boot, over all cores.
     pub context_switches: Option<u64>,
-    /// Processes and threads started since boot.
+    /// Number of processes and threads started since boot.
     pub forks: Option<u64>,
 }
 
-/// Parses `/proc/stat`; `None` if its first line has no CPU time.
+/// Parses the text of `/proc/stat`, whose times are in ticks of `tick_ns` nanoseconds. `None` if
+/// the line `cpu` with the total CPU time is missing or malformed.
 pub(crate) fn parse(text: &str, tick_ns: u64) -> Option<CpuSample> {
     let mut sample = CpuSample::default();
     let mut all = None;
@@ -77,8 +82,9 @@ pub(crate) fn parse(text: &str, tick_ns: u64) -> Option<CpuSample> {
     Some(sample)
 }
 
-/// Parses `user nice system idle [iowait irq softirq steal guest guest_nice]`. Every kernel has the
-/// first four.
+/// Parses the numbers `user nice system idle [iowait irq softirq steal guest guest_nice]`, in
+/// ticks of `tick_ns` nanoseconds, of a line of `/proc/stat`. Each kernel has the first four;
+/// `None` if one of them is missing, or if a sum overflows.
 fn times(fields: &str, tick_ns: u64) -> Option<CpuTimes> {
     let mut fields = fields.split_ascii_whitespace();
     let mut next = || -> Option<u64> { fields.next()?.parse::<u64>().ok()?.checked_mul(tick_ns) };

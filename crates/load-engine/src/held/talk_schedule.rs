@@ -12,17 +12,18 @@ use crate::plan::arrivals::Arrivals;
 use crate::plan::think_time::Pauses;
 use crate::record::in_flight_request::{Arrival, InFlightRequest};
 
-/// Schedule of the messages of one connection.
+/// Schedule by which one connection sends its messages in a step.
 #[derive(Debug)]
 pub(crate) enum TalkSchedule {
-    /// A message after each answer and a pause; the first message is sent `offset` after the start.
+    /// Closed loop: a message after each answer and a pause. The first message is sent `offset`
+    /// after the start of the step.
     Paused { pauses: Pauses, offset: Duration },
-    /// A message for each arrival in the queue.
+    /// Open loop: a message for each arrival in the queue.
     Arrivals(TalkerQueue),
 }
 
-/// Queue of the arrivals of one connection. When it is dropped, the arrivals left in it are
-/// recorded as censored.
+/// Queue of the arrivals for which one connection must send a message. When the queue is dropped,
+/// the arrivals still in it are recorded as censored.
 #[derive(Debug)]
 pub(crate) struct TalkerQueue {
     arrivals: mpsc::UnboundedReceiver<Arrival>,
@@ -30,7 +31,7 @@ pub(crate) struct TalkerQueue {
 }
 
 impl TalkerQueue {
-    /// Creates an empty queue; returns its sender and the queue.
+    /// Creates an empty queue for a connection in `step`; returns its sender and the queue.
     pub(crate) fn new(step: &Arc<HeldStep>) -> (mpsc::UnboundedSender<Arrival>, Self) {
         let (sender, arrivals) = mpsc::unbounded_channel();
         let queue = Self {
@@ -40,7 +41,8 @@ impl TalkerQueue {
         (sender, queue)
     }
 
-    /// Waits for the next arrival; `None` once all senders are dropped and the queue is empty.
+    /// Waits for the next arrival in the queue; `None` once all senders are dropped and the queue
+    /// is empty.
     pub(crate) async fn next(&mut self) -> Option<Arrival> {
         self.arrivals.recv().await
     }
@@ -55,9 +57,10 @@ impl Drop for TalkerQueue {
     }
 }
 
-/// Selects from `arrivals` those of the talkers `own`, where talkers are numbered from 0 to `all`.
-/// Arrival n belongs to talker n modulo `all`, however talkers are shared among workers. Yields the
-/// talker's number and the instant at which the arrival is due, in nanoseconds since the start.
+/// Selects from `arrivals` those of the connections `own`, where the connections that send messages
+/// are numbered from 0 to `all`, exclusive. Arrival n belongs to connection n modulo `all`, however
+/// connections are shared among workers. Yields the number of the connection and the instant at
+/// which the arrival is due, in nanoseconds since the start of the step.
 pub(crate) fn talker_arrivals(
     mut arrivals: Arrivals,
     own: Range<u64>,
@@ -73,8 +76,9 @@ pub(crate) fn talker_arrivals(
     })
 }
 
-/// Sends an arrival to the connection at position `turn`, or to the next open one. If none is open,
-/// the arrival is recorded as censored.
+/// Sends an arrival to the queue at position `turn` modulo their number, or to another one if its
+/// connection is lost, and removes queues of lost connections. If none is left, records the arrival
+/// as censored.
 pub(super) fn deliver(
     step: &HeldStep,
     queues: &mut Vec<mpsc::UnboundedSender<Arrival>>,

@@ -1,5 +1,5 @@
-//! CPU time of the generator: of the whole process and of each load thread. For load threads also
-//! the time that they spent ready to run, waiting for a CPU.
+//! CPU time that the load generator uses: of the whole process and of each load thread. For load
+//! threads also the time in which they were ready to run but had no CPU.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -11,28 +11,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::worker_share::WorkerShare;
 
-/// Threads that make a step's load, with their CPU times. A thread may end before the measured part
-/// is fully read, so its times at its end are kept.
+/// Threads that make a step's load, with their CPU times. The times of a thread that has ended are
+/// kept, because the measured part may be read after its end.
 ///
-/// All clones share one list.
+/// Clones share one list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LoadThreads(Arc<Mutex<Vec<LoadThread>>>);
 
-/// One load thread.
+/// Load thread that runs or has ended.
 #[derive(Debug)]
 enum LoadThread {
     /// Running thread, with the open file of its scheduler counters.
     Running(ScheduleFile),
-    /// Ended thread, with its counters at its end.
+    /// Ended thread, with its scheduler counters as they were at its end.
     Ended(ScheduleTimes),
 }
 
 thread_local! {
-    /// Entries of the calling thread in the lists of load threads to which it was added.
+    /// Entries of the calling thread in all the lists of load threads that contain it.
     static ENTRIES: RefCell<Vec<ThreadEntry>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Entry of a thread in a step's list of load threads. It is dropped when the thread ends, and then
+/// Entry of a thread in a list of load threads. When the thread ends, the entry is dropped and
 /// stores the thread's last counters in the list.
 struct ThreadEntry {
     threads: Weak<Mutex<Vec<LoadThread>>>,
@@ -54,7 +54,7 @@ impl Drop for ThreadEntry {
 }
 
 impl LoadThread {
-    /// Reads the thread's counters; `None` where the kernel does not provide them.
+    /// Reads the thread's scheduler counters; `None` if the kernel does not provide them.
     fn times(&self) -> Option<ScheduleTimes> {
         match self {
             Self::Running(file) => file.read().ok(),
@@ -64,7 +64,8 @@ impl LoadThread {
 }
 
 impl LoadThreads {
-    /// Adds the calling thread to the list. Does nothing where the kernel provides no counters.
+    /// Adds the calling thread to the list. Does nothing if the kernel does not provide scheduler
+    /// counters.
     pub(crate) fn enlist(&self) {
         let Ok(file) = ScheduleFile::of_this_thread() else {
             return;
@@ -78,7 +79,8 @@ impl LoadThreads {
         ENTRIES.with_borrow_mut(|entries| entries.push(ThreadEntry { threads, index }));
     }
 
-    /// Reads the times of each thread.
+    /// Reads the times of each thread in the list; leaves out threads whose counters cannot be
+    /// read.
     fn read_all(&self) -> Vec<ThreadTimes> {
         let threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let read = |(id, thread): (usize, &LoadThread)| {
@@ -94,20 +96,22 @@ impl LoadThreads {
     }
 }
 
-/// Times of one thread since it started, in nanoseconds.
+/// Times of one load thread since it started, in nanoseconds: on a CPU, and ready to run without
+/// one.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct ThreadTimes {
-    /// Number of the worker process to which the thread belongs; 0 where there is only one process.
+    /// Number of the worker process to which the thread belongs, from 0; 0 if there is only one
+    /// process.
     process: u64,
-    /// Position of the thread among the load threads of its process.
+    /// Position of the thread among the load threads of its process, from 0.
     id: usize,
     cpu_ns: u64,
     ready_ns: u64,
 }
 
 impl ThreadTimes {
-    /// Returns the times since the reading of the same thread in `earlier`; `None` if that has
-    /// none.
+    /// Returns the differences between these times and those of the same thread in `earlier`;
+    /// `None` if the thread is not in `earlier`.
     fn since(&self, earlier: &[Self]) -> Option<Self> {
         let same = |thread: &&Self| (thread.process, thread.id) == (self.process, self.id);
         let before = earlier.iter().find(same)?;
@@ -119,17 +123,18 @@ impl ThreadTimes {
     }
 }
 
-/// Reading of CPU times, with the instant at which it was taken.
+/// CPU times of the load generator so far, with the instant of the reading on `CLOCK_MONOTONIC`.
+/// All are in nanoseconds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct CpuReading {
     pub(crate) at_ns: u64,
     cpu_ns: u64,
     threads: Vec<ThreadTimes>,
-    /// CPU time of the parent process in nanoseconds; absent where there are no worker processes.
+    /// CPU time of the parent process in nanoseconds; `None` if there are no worker processes.
     parent_cpu_ns: Option<u64>,
 }
 
-/// CPU time used between two readings.
+/// CPU time that the load generator used between two readings, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct CpuUse {
     cpu_ns: u64,
@@ -140,7 +145,7 @@ pub(crate) struct CpuUse {
 }
 
 impl CpuReading {
-    /// Reads the clock, the CPU time of this process and the times of `threads`.
+    /// Reads the clock, the CPU time of this process, and the times of the load threads `threads`.
     pub(crate) fn read(threads: &LoadThreads) -> Self {
         Self {
             at_ns: monotonic_ns(),
@@ -150,8 +155,8 @@ impl CpuReading {
         }
     }
 
-    /// Creates the reading of several worker processes: the sum of the last reading of each. The
-    /// CPU time of this process, their parent, is kept separately.
+    /// Creates the reading of several worker processes: the sum of the last reading of each, at the
+    /// present instant. The CPU time of this process, their parent, is kept separately.
     pub(crate) fn of_processes<'a>(
         readings: impl Iterator<Item = (WorkerShare, &'a Self)>,
     ) -> Self {
@@ -171,8 +176,8 @@ impl CpuReading {
         whole
     }
 
-    /// Returns the CPU time used since `earlier`. Of the threads, only those in both readings are
-    /// counted.
+    /// Returns the CPU time used from the reading `earlier` to this one. Of the threads, only those
+    /// in both readings count.
     pub(crate) fn since(&self, earlier: &Self) -> CpuUse {
         let wall_ns = self.at_ns.saturating_sub(earlier.at_ns).max(1);
         let read_twice = self.threads.iter();
@@ -195,8 +200,8 @@ impl CpuReading {
 }
 
 impl CpuUse {
-    /// Converts the use to the report's form, for a load of `threads` threads that made `attempted`
-    /// requests.
+    /// Converts the use to the report's form, for a load of `threads` threads (at least 1) that
+    /// made `attempted` requests. The CPU time per request is `None` if there were none.
     pub(crate) fn generator(&self, threads: usize, attempted: u64) -> Generator {
         let threads = threads.max(1) as u64;
         let cpu_ns = self.cpu_ns as f64;

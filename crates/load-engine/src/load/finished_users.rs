@@ -1,8 +1,8 @@
-//! Users of a step who have made their last request.
+//! Users of a step who have received the answer to their last request.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Count of the users who have made their last request, with the latest of these requests' ends.
+/// Number of users whose last request has finished, with the latest end of these requests.
 #[derive(Debug, Default)]
 pub(crate) struct FinishedUsers {
     count: AtomicU64,
@@ -10,14 +10,14 @@ pub(crate) struct FinishedUsers {
 }
 
 impl FinishedUsers {
-    /// Counts a user whose last request finished at `at_ns`.
+    /// Counts a user whose last request finished at `at_ns`, in nanoseconds on `CLOCK_MONOTONIC`.
     pub(crate) fn add(&self, at_ns: u64) {
         self.last_ns.fetch_max(at_ns, Ordering::Relaxed);
         self.count.fetch_add(1, Ordering::Release);
     }
 
-    /// Returns the instant at which the last request of all `users` finished; `None` while some
-    /// have not finished.
+    /// Returns the instant at which the last request of all `users` finished, in nanoseconds on
+    /// `CLOCK_MONOTONIC`; `None` while fewer users have finished.
     pub(crate) fn last_ns(&self, users: u64) -> Option<u64> {
         let all = self.count.load(Ordering::Acquire) >= users;
         all.then(|| self.last_ns.load(Ordering::Relaxed))

@@ -1,12 +1,12 @@
-//! Changes of a step's load, shared with the threads that make the load.
+//! Changes of a step's load while it runs, shared with the threads that make the load.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::plan::intended_load::IntendedLoad;
 
-/// Changes of a load. Threads that make the load read the number of changes before each request,
-/// and the new load only after that number has risen.
+/// Changes of a step's load while it runs. Threads that make the load read the number of changes
+/// before each request, and the new load only after that number has risen.
 #[derive(Debug, Default)]
 pub(crate) struct LoadChanges {
     count: AtomicUsize,
@@ -14,20 +14,20 @@ pub(crate) struct LoadChanges {
 }
 
 impl LoadChanges {
-    /// Returns the number of changes.
+    /// Returns the number of changes so far.
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Acquire)
     }
 
-    /// Adds a change, after which `load` is the intended load of the whole step.
+    /// Adds a change. `load` is the intended load of the whole step with all changes so far.
     pub(crate) fn push(&self, load: IntendedLoad) {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         *latest = Some(Arc::new(load));
         self.count.fetch_add(1, Ordering::Release);
     }
 
-    /// Returns the number of changes and the load with all of them; `None` if there are only `seen`
-    /// changes, which the caller already knows.
+    /// Returns the number of changes and the load with all of them; `None` if there are `seen`
+    /// changes, the number that the caller already knows.
     pub(crate) fn since(&self, seen: usize) -> Option<(usize, Arc<IntendedLoad>)> {
         if self.count() == seen {
             return None;

@@ -12,20 +12,22 @@ use crate::plan::load_change::{ChangeError, LoadChange};
 use crate::plan::segments::Segments;
 use crate::record::interval::Interval;
 
-/// Time between the end of the preparation and the first arrival, where one process makes the load.
+/// Time between the end of the preparation and the first arrival if one process makes the load, in
+/// nanoseconds.
 pub(crate) const HEAD_START_NS: u64 = 2_000_000;
 
-/// Time that threads of one process need to notice a change of the load before its instant, in
+/// Time that the threads of one process need to notice a change of the load before its instant, in
 /// nanoseconds.
 pub(crate) const CHANGE_LEAD_NS: u64 = 20_000_000;
 
-/// Reason for which a step does not begin if too many of its connections could not be opened.
+/// Reason of a failed step in which more attempts to connect failed than it allows.
 pub(crate) const TOO_FEW_OPENED: &str = "too many connections could not be opened";
 
 /// Maker of the load of one step. The controller decides the times, and calls each method at most
 /// once in each of its cycles. Users, sessions and connections are details of the implementation.
 pub(crate) trait LoadSource {
-    /// Returns the state of the preparation that must end before the load begins.
+    /// Returns the state of the preparation, such as the opening of sessions, that must end before
+    /// the load begins.
     fn preparation(&mut self) -> Preparation;
 
     /// Returns the number of failed attempts to connect before the load began. Always 0 for a load
@@ -40,7 +42,8 @@ pub(crate) trait LoadSource {
         HEAD_START_NS
     }
 
-    /// Sets the instants of the step, and lets all threads or processes begin.
+    /// Sets the instants of the step, and makes all threads or processes begin their load at its
+    /// start.
     fn begin(&mut self, segments: &Segments);
 
     /// Returns the time, in nanoseconds, that all threads or processes need to receive a change of
@@ -49,127 +52,128 @@ pub(crate) trait LoadSource {
         None
     }
 
-    /// Makes the load follow another curve from an instant on, at which a new segment begins.
+    /// Makes the load follow another curve from the instant of `change` on, at which a new segment
+    /// begins.
     ///
     /// # Errors
-    /// Fails if the source cannot make such a load. Nothing changes then.
+    /// Fails if the source cannot make such a load; the load then stays as it is.
     fn change(&mut self, change: &LoadChange) -> Result<(), ChangeError> {
         let _ = change;
         Err(ChangeError::HeldConnections)
     }
 
-    /// Takes the requests that finished since the last call, with those in flight now.
+    /// Returns the requests that finished since the last call, with those in flight now.
     fn take_interval(&mut self) -> Interval;
 
     /// Reads the CPU time of the process and of each thread that makes load.
     fn read_cpu(&mut self) -> CpuReading;
 
-    /// Returns the reason for which the load ended before the planned time; `None` if it has not.
-    /// `Completed` means that no connection is left to load, or no request to make.
+    /// Returns the end of a load that ended before the planned time; `None` if it has not ended.
+    /// `Completed` means that no connection is left, or that all requests of all users are made.
     fn early_end(&mut self) -> Option<StepEnd>;
 
-    /// Returns the instant at which the last request finished, for a load that ends with its
-    /// requests. `None` before that, and for other loads.
+    /// Returns the instant at which the last request finished, in nanoseconds on `CLOCK_MONOTONIC`,
+    /// for a load that ends with a fixed number of requests. `None` before that, and for other
+    /// loads.
     fn finished_ns(&self) -> Option<u64> {
         None
     }
 
-    /// Returns current values of the load's own state, each with the name of its series in time
-    /// charts.
+    /// Returns current values of the load's own state, such as the number of open sessions, each
+    /// with the name of its series in time charts.
     fn gauges(&mut self) -> Vec<(&'static str, f64)> {
         Vec::new()
     }
 
-    /// Verifies the connections that the load still holds; returns true when that is finished.
-    /// Called after the drain of a step that ran to its planned end. If `cancelled`, starts no
-    /// verification.
+    /// Verifies the connections that the load still holds open; returns true when that is finished.
+    /// Called repeatedly after the drain of a step that ran to its planned end. If `cancelled`,
+    /// starts no verification.
     fn verify(&mut self, cancelled: bool) -> bool {
         let _ = cancelled;
         true
     }
 
-    /// Stops the start of further requests and connections.
+    /// Prevents further requests and further connections from starting; requests in flight go on.
     fn halt(&mut self);
 
-    /// Lets sessions and pools close. Called after the measured part, once the server's state that
-    /// depends on open sessions has been read.
+    /// Allows sessions and pools to close. Called at the beginning of the drain, once the server's
+    /// state that depends on open sessions has been read.
     fn release(&mut self) {}
 
-    /// Cuts off the requests that are in flight.
+    /// Cuts off the requests that are in flight; they are recorded as censored.
     fn abort(&mut self);
 
-    /// Returns true if no request is in flight.
+    /// Returns true if no request is in flight and none will start.
     fn is_finished(&mut self) -> bool;
 
     /// Waits, for a bounded time, until the requests that were cut off are recorded.
     fn wait_until_recorded(&mut self);
 
-    /// Ends the load, cutting off what still runs, and waits for the end of its threads or
-    /// processes. Returns the first error.
+    /// Ends the load, cuts off what still runs, and waits for the end of its threads or processes.
+    /// Returns the first error of one of them; `None` if there was none.
     fn join(&mut self) -> Option<String>;
 
     /// Returns all measurements of the step. `segments_s` has the length of each measured segment
-    /// in seconds.
+    /// in seconds, in order.
     fn collect(&mut self, segments_s: &[f64]) -> CollectedStep;
 }
 
 /// State of the preparation that must end before a load begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Preparation {
-    /// Sessions are opening.
+    /// Sessions or connections are opening.
     Opening {
-        /// Number of sessions that are open.
+        /// Number of sessions or connections that are open.
         opened: usize,
-        /// Number of sessions that must be open before the load begins.
+        /// Number of sessions or connections that must be open before the load begins.
         wanted: usize,
     },
-    /// The load can begin.
+    /// The preparation has ended, and the load can begin.
     Ready,
     /// The load can never begin; the text is the reason.
     Failed(String),
 }
 
-/// Measurements of one step: of the whole step, and of each segment.
+/// Measurements of one step, of the whole step and of each segment.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct CollectedStep {
     pub(crate) whole: RawStep,
-    /// Measurements of each measured segment; empty for a single segment, whose measurements are
-    /// `whole`.
+    /// Measurements of each measured segment, in order; empty if there is one segment, whose
+    /// measurements are `whole`.
     pub(crate) segments: Vec<RawStep>,
-    /// Sessions that opened during the step; absent where all were open before it.
+    /// Sessions that opened during the step; `None` if all were open before it.
     pub(crate) sessions: Option<SessionUse>,
-    /// Sessions of each measured segment; empty where all were open before the step, or where
+    /// Sessions of each measured segment, in order; empty if all were open before the step, or if
     /// worker processes made the load.
     #[serde(skip)]
     pub(crate) sessions_by_segment: Vec<SessionUse>,
-    /// State of a load of held connections; absent for other loads.
+    /// State of a load of connections that stay open; `None` for other loads.
     pub(crate) held: Option<HeldOutcome>,
-    /// Information about the worker processes that made the load; absent where this process made
-    /// it.
+    /// Information about the worker processes that made the load; `None` if this process made it.
     #[serde(skip)]
     pub(crate) processes: Option<LoadProcesses>,
 }
 
-/// State of a load of held connections at the end of a step.
+/// State of a load of connections that stay open, at the end of a step.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct HeldOutcome {
-    /// Results of the last message on each connection, by the name of their operation; empty if no
-    /// such message was sent.
+    /// Results of the message on each connection that checks it at the end, by the name of the
+    /// operation; empty if no such message was sent.
     pub(crate) checks: BTreeMap<String, Operation>,
-    /// Number of open connections.
+    /// Number of connections that are still open.
     pub(crate) open: u64,
-    /// Number of failed attempts to connect.
+    /// Number of attempts to connect that failed in the step.
     pub(crate) failed_connects: u64,
 }
 
 /// Information about the worker processes that made a load.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct LoadProcesses {
-    /// Total number of threads that made load in these processes.
+    /// Number of threads that made load, summed over the processes; `None` if unknown.
     pub(crate) threads: Option<usize>,
-    /// Longest stall of any of the processes, in nanoseconds.
+    /// Longest stall of a single process, in nanoseconds.
     pub(crate) worst_stall_ns: u64,
-    /// First error in the load of any of the processes.
+    /// First error in the load of any of the processes; `None` if there was none.
     pub(crate) failure: Option<String>,
     /// Processes that were lost, and whose measurements are therefore missing.
     pub(crate) lost: Vec<LostWorker>,
@@ -179,8 +183,8 @@ pub(crate) struct LoadProcesses {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct RawStep {
     pub(crate) operations: BTreeMap<String, Operation>,
-    /// Operations from before the load began, such as connecting. The CPU time of the measured part
-    /// does not include them.
+    /// Operations from before the load began, such as connecting. Their CPU time is not part of
+    /// that of the measured part.
     pub(crate) prepared: BTreeMap<String, Operation>,
     pub(crate) parts: BTreeMap<String, Operation>,
     pub(crate) failures: Vec<FailureSample>,
@@ -190,8 +194,8 @@ pub(crate) struct RawStep {
 }
 
 impl LoadProcesses {
-    /// Returns the reason for which the measurements do not cover the whole load; `None` if they
-    /// do.
+    /// Returns the reason for which the measurements do not cover the whole load: the loss of a
+    /// process, or else its first error. `None` if they do cover it.
     pub(crate) fn reason(&self) -> Option<String> {
         let lost = self.lost.first().map(|lost| lost.message.clone());
         lost.or_else(|| self.failure.clone())
@@ -203,7 +207,7 @@ impl CollectedStep {
     /// histograms bucket by bucket.
     ///
     /// # Errors
-    /// Fails if a histogram is damaged, or its buckets have other bounds.
+    /// Fails if a histogram is damaged, or if its buckets have other bounds.
     pub(crate) fn merged(parts: &[&Self]) -> Result<Self, HistogramError> {
         let count = parts.iter().map(|part| part.segments.len()).max();
         let segment = |index: usize| {
@@ -251,12 +255,12 @@ impl RawStep {
     }
 }
 
-/// Worker process that was lost during a step.
+/// Worker process that was lost during a step, and the load that is missing because of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LostWorker {
-    /// Sentence that names the process, how it ended, and the load that it did not make.
+    /// Sentence on the process and how it ended, and on the load that it did not make.
     pub(crate) message: String,
-    /// Number of arrivals that were due after the last interval that the process reported. Absent
-    /// in a closed loop, where that number is unknown.
+    /// Number of arrivals in the measured part that were due after the last interval that the
+    /// process reported. `None` in a closed loop, where it is unknown, and if the load never began.
     pub(crate) arrivals_not_made: Option<u64>,
 }

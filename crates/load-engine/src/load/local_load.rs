@@ -23,25 +23,25 @@ use crate::record::interval::Interval;
 use crate::record::recorder::Recorder;
 use crate::record::traced_request::TracedRequest;
 
-/// Load of one step, made by worker threads of this process. The futures that they run determine
-/// the kind of load.
+/// Load of one step, made by worker threads of this process. The futures that the threads run
+/// determine the kind of load.
 #[derive(Debug)]
 pub(crate) struct LocalLoad {
     state: Arc<StepState>,
     workers: WorkerPool,
     plan: StepPlan,
     threads: PoolThreads,
-    /// Load with the changes made while the step ran; absent before the first change.
+    /// Intended load with the changes made while the step ran; `None` before the first change.
     changed: Option<IntendedLoad>,
-    /// Number that `opened` of the state must reach before the load begins: of sessions, or of
-    /// workers where sessions open during the step.
+    /// Number that the counter `opened` of the state must reach before the load begins: of
+    /// sessions, or of workers if sessions open during the step.
     wanted: usize,
-    /// Number of users whose last request ends the load; absent where the planned time ends it.
+    /// Number of users whose last request ends the load; `None` if the planned time ends it.
     counted_users: Option<u64>,
 }
 
-/// Returns true if the report of a step shows the sessions that open and close during it. `changed`
-/// is true if the load was changed while the step ran.
+/// Returns true if the report of a step shows the number of sessions over time, because they open
+/// and close during the step. `changed` is true if the load was changed while the step ran.
 pub(crate) fn tells_sessions(plan: &StepPlan, changed: bool) -> bool {
     match (plan.opening, &plan.load) {
         (SessionOpening::WhenDue, _) => true,
@@ -50,7 +50,8 @@ pub(crate) fn tells_sessions(plan: &StepPlan, changed: bool) -> bool {
     }
 }
 
-/// Returns the name of the series that shows the number of open sessions.
+/// Returns the name of the report's series that shows the number of open sessions, or of users in a
+/// closed loop.
 pub(crate) fn sessions_series(load: &LoadPlan) -> &'static str {
     match load {
         LoadPlan::Open { .. } => "load.sessions",
@@ -59,8 +60,8 @@ pub(crate) fn sessions_series(load: &LoadPlan) -> &'static str {
 }
 
 impl LocalLoad {
-    /// Starts the workers of a step. Each runs the future that `work` creates for its share of the
-    /// load: it opens its sessions, and waits for the step to begin.
+    /// Starts the workers of a step on threads of their own. Each runs the future that `work`
+    /// creates for its share of the load: it opens its sessions, and waits for the step to begin.
     ///
     /// # Errors
     /// Fails if the operating system cannot create a thread, or tokio a runtime.
@@ -98,14 +99,14 @@ impl LocalLoad {
         tells_sessions(&self.plan, self.changed.is_some())
     }
 
-    /// Takes the records of single requests in the order in which they began; empty if none are
-    /// kept.
+    /// Takes the records of single requests, in the order in which they began; empty if the
+    /// recorder keeps none.
     pub(crate) fn take_trace(&self) -> Vec<TracedRequest> {
         self.state.step.recorder.take_trace()
     }
 
     /// Merges the measurements of one segment, or of all segments if `of` is `None`. `seconds` is
-    /// the time measured.
+    /// the length of that time, from which rates are derived.
     fn raw_step(&self, of: Option<SegmentIndex>, seconds: f64) -> RawStep {
         let measured = self.state.step.recorder.measurements(of, seconds);
         RawStep {

@@ -17,8 +17,8 @@ use tokio::time::{Instant, timeout_at};
 /// second.
 const SPREAD: Duration = Duration::from_millis(500);
 
-/// Place of one opening in the order in which several connections open. The opening begins when all
-/// earlier ones have ended, or at the latest after its proportional share of half a second.
+/// Place of one connection in the order in which several connections open. Its opening begins when
+/// all earlier ones have ended, or at the latest after its proportional share of half a second.
 #[derive(Debug)]
 pub struct OpeningOrder {
     gate: Arc<Semaphore>,
@@ -26,7 +26,8 @@ pub struct OpeningOrder {
 }
 
 impl OpeningOrder {
-    /// Returns a place for each of `count` openings, in order.
+    /// Returns a place for each of `count` openings, in order. The half second begins with this
+    /// call.
     pub fn places(count: u64) -> impl Iterator<Item = Self> {
         Self::places_within(SPREAD, count)
     }
@@ -39,8 +40,8 @@ impl OpeningOrder {
         })
     }
 
-    /// Runs `opening` once the earlier openings have ended, or the place's share of the time has
-    /// passed.
+    /// Runs `opening` once the earlier openings have ended, or the place's share of the half second
+    /// has passed, and returns its result.
     pub async fn open<T>(self, opening: impl Future<Output = T>) -> T {
         let first = timeout_at(self.latest, self.gate.acquire()).await;
         let opened = opening.await;

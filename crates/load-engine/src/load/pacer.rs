@@ -1,6 +1,5 @@
-//! Timer that wakes at exact instants. The timer of tokio ticks at 1 ms, twenty times as long as
-//! Redis takes to answer. A timerfd that the runtime's own poll watches wakes about 40 µs late at
-//! the median.
+//! Timer that wakes at exact instants. The timer of tokio ticks at 1 ms, twenty times the time that
+//! Redis takes to answer. A timerfd in the runtime's own poll wakes about 40 µs late at the median.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +11,8 @@ use tokio::sync::Notify;
 
 use crate::plan::step_plan::WaitStrategy;
 
-/// Timer that waits for instants of `CLOCK_MONOTONIC` inside a tokio runtime.
+/// Timer that waits for instants of `CLOCK_MONOTONIC` inside a tokio runtime, by sleeping or by
+/// spinning at the end.
 #[derive(Debug)]
 pub struct Pacer {
     waiting: WaitStrategy,
@@ -22,7 +22,7 @@ pub struct Pacer {
 const SPUN_NS: u64 = 500_000;
 
 impl Pacer {
-    /// Creates a pacer in the current runtime.
+    /// Creates a pacer in the current tokio runtime.
     ///
     /// # Errors
     /// Fails if the operating system provides neither a timer nor a thread.
@@ -33,8 +33,8 @@ impl Pacer {
         })
     }
 
-    /// Waits until `instant_ns`, or returns at once if that has passed. A wait that is dropped does not
-    /// delay the next one.
+    /// Waits until `instant_ns`, in nanoseconds on `CLOCK_MONOTONIC`, or returns at once if that
+    /// has passed. Dropping the future does not affect the next wait.
     ///
     /// # Errors
     /// Fails if the system's timer fails.
@@ -101,8 +101,8 @@ mod timer {
         }
     }
 
-    /// A timerfd registered with the runtime's poll, free of tokio's tick and of the kernel's timer
-    /// slack.
+    /// Timerfd registered with the runtime's poll, independent of tokio's tick and of the kernel's
+    /// timer slack.
     #[derive(Debug)]
     pub(super) struct Timer(AsyncFd<Descriptor>);
 
@@ -131,7 +131,7 @@ mod timer {
     }
 }
 
-/// Thread that sleeps in place of the runtime, on systems without timerfd.
+/// Thread that sleeps in place of the runtime, where the system has no timerfd.
 #[derive(Debug)]
 struct SleepingThread {
     instants: mpsc::Sender<u64>,
@@ -166,7 +166,8 @@ impl SleepingThread {
     }
 }
 
-/// Sleeps until `instant_ns`, or returns what is received before.
+/// Sleeps until `instant_ns` on `CLOCK_MONOTONIC` and returns `None`, or returns the next instant
+/// received before that.
 fn received_until(received: &mpsc::Receiver<u64>, instant_ns: u64) -> Option<u64> {
     let left = instant_ns.saturating_sub(monotonic_ns());
     received.recv_timeout(Duration::from_nanos(left)).ok()

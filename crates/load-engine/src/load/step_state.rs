@@ -1,4 +1,4 @@
-//! State that the workers of a step share with its controller.
+//! State that the workers of a step in one process share with its controller.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -20,43 +20,45 @@ use crate::record::recorder::Recorder;
 use crate::record::session_tally::SessionTally;
 use crate::record::step_recorder::StepRecorder;
 
-/// State that all workers share with the controller of a step.
+/// State that all workers of this process share with the controller of a step.
 #[derive(Debug)]
 pub(crate) struct StepState {
     pub(crate) step: StepRecorder,
-    /// Token that tells everybody to start no further request.
+    /// Token that is cancelled once no further request may start.
     halt: CancellationToken,
-    /// Changes of the load.
+    /// Changes of the load while the step runs.
     pub(crate) changes: LoadChanges,
-    /// Wakes waiting pacers and users at a halt and at each change of the load.
+    /// Notification that wakes waiting pacers and users at a halt and at each change of the load.
     disturbance: Notify,
-    /// Token that allows sessions and pools to close.
+    /// Token that is cancelled once sessions and pools may close.
     released: CancellationToken,
-    /// Token that cuts off the requests in flight.
+    /// Token that is cancelled to cut off the requests in flight.
     pub(crate) abort: CancellationToken,
-    /// Number of open sessions, or of ready workers where sessions open during the step.
+    /// Number of sessions that have opened, or of ready workers if sessions open during the step.
     pub(crate) opened: AtomicUsize,
-    /// Counts of the sessions that open during the step.
+    /// Counts of the sessions that open and close during the step.
     pub(crate) sessions: SessionTally,
-    /// Count of the users who have made their last request.
+    /// Count of the users whose last request has finished.
     pub(crate) finished_users: FinishedUsers,
     /// Number of arrivals that waited because all sessions of their worker were busy, by the
     /// segment in which they were due. Those of the warm-up are counted in the first segment.
     delayed_at_cap: [AtomicU64; SegmentIndex::MOST],
-    /// First error that stopped the release of arrivals.
+    /// First error that stopped the release of arrivals; empty if there was none.
     pub(crate) pacer_error: OnceLock<PacerError>,
-    /// First worker of this process, as a share among the workers of all processes.
+    /// First worker of this process, as a position among the workers of all processes.
     first_worker: WorkerShare,
-    /// Sums over the samples of each worker's pool, by worker and segment.
+    /// Sums over the samples of each worker's connection pool, by worker of this process and by
+    /// segment.
     pools: Vec<Mutex<Vec<PoolSums>>>,
-    /// Threads whose CPU time is measured.
+    /// Threads of this process that make the load, whose CPU time is measured.
     pub(crate) threads: LoadThreads,
     /// Flags, by worker of this process: true once all requests of the worker are recorded.
     recorded: Vec<AtomicBool>,
 }
 
 impl StepState {
-    /// Creates the state of `workers` workers in this process, whose first one is `first`.
+    /// Creates the state of a step with `workers` workers in this process, whose first one is
+    /// `first`.
     pub(crate) fn new(recorder: Recorder, first: WorkerShare, workers: u64) -> Self {
         Self {
             step: StepRecorder::new(recorder),
@@ -77,14 +79,15 @@ impl StepState {
         }
     }
 
-    /// Tells all workers to start no further request.
+    /// Prevents all workers from starting further requests, and wakes those that wait.
     pub(crate) fn halt(&self) {
         self.step.halt();
         self.halt.cancel();
         self.disturbance.notify_waiters();
     }
 
-    /// Changes the load to `load` from `at_ns` on, which begins a segment.
+    /// Changes the intended load of the whole step to `load`, which differs from `at_ns` on, in
+    /// nanoseconds on `CLOCK_MONOTONIC`. A new segment begins then.
     pub(crate) fn change(&self, at_ns: u64, load: IntendedLoad) {
         if let Some(segments) = self.step.segments.get() {
             segments.change_at(at_ns);
@@ -106,29 +109,32 @@ impl StepState {
         }
     }
 
-    /// Waits until no further request may start.
+    /// Waits until no further request may start, because the step has been halted.
     pub(crate) fn halted(&self) -> WaitForCancellationFuture<'_> {
         self.halt.cancelled()
     }
 
-    /// Returns a token that is cancelled once no further request may start; it can also be
-    /// cancelled by itself.
+    /// Returns a token that is cancelled once no further request may start. Cancelling the token
+    /// itself does not halt the step.
     pub(crate) fn halt_child(&self) -> CancellationToken {
         self.halt.child_token()
     }
 
-    /// Counts a session as open, and waits for the step to begin. Returns the segments of the step.
+    /// Adds one to the number of open sessions, and waits for the step to begin. Returns the
+    /// segments of the step.
     pub(crate) async fn count_opened_and_wait(&self) -> &Segments {
         self.opened.fetch_add(1, Ordering::Relaxed);
         self.step.segments.wait().await
     }
 
-    /// Returns true if no further request may start, or the load was changed more than `seen` times.
+    /// Returns true if no further request may start, or if the number of changes of the load is no
+    /// longer `seen`.
     pub(crate) fn is_disturbed(&self, seen: usize) -> bool {
         self.step.is_halted() || self.changes.count() != seen
     }
 
-    /// Waits until no further request may start, or the load was changed more than `seen` times.
+    /// Waits until no further request may start, or the number of changes of the load is no longer
+    /// `seen`.
     pub(crate) async fn disturbed(&self, seen: usize) {
         loop {
             // Created before the check, so that a later halt or change wakes it.
@@ -140,8 +146,8 @@ impl StepState {
         }
     }
 
-    /// Waits until `instant_ns`, until no further request may start, or until the load was changed more
-    /// than `seen` times.
+    /// Waits until `instant_ns`, on `CLOCK_MONOTONIC`, until no further request may start, or until
+    /// the number of changes of the load is no longer `seen`.
     pub(crate) async fn sleep_until(&self, instant_ns: u64, seen: usize) {
         let left = Duration::from_nanos(instant_ns.saturating_sub(monotonic_ns()));
         tokio::select! {
@@ -150,7 +156,8 @@ impl StepState {
         }
     }
 
-    /// Waits until `instant_ns`, or until no further request may start, whatever changes meanwhile.
+    /// Waits until `instant_ns`, on `CLOCK_MONOTONIC`, or until no further request may start.
+    /// Changes of the load do not end the wait.
     pub(crate) async fn wait_until(&self, instant_ns: u64) {
         while monotonic_ns() < instant_ns && !self.step.is_halted() {
             self.sleep_until(instant_ns, self.changes.count()).await;
@@ -162,7 +169,7 @@ impl StepState {
         self.recorded[self.local(worker)].store(true, Ordering::Release);
     }
 
-    /// Returns the position of a worker among those of this process, from 0.
+    /// Returns the position of `worker` among the workers of this process, from 0.
     fn local(&self, worker: WorkerShare) -> usize {
         let processes = self.first_worker.count / self.recorded.len().max(1) as u64;
         let apart = worker.index.saturating_sub(self.first_worker.index);
@@ -175,21 +182,23 @@ impl StepState {
         self.recorded[worker].load(Ordering::Acquire)
     }
 
-    /// Counts an arrival due at `due_ns` that waited because all sessions of its worker were busy.
+    /// Counts an arrival that waited because all sessions of its worker were busy. `due_ns` is the
+    /// instant at which it was due, on `CLOCK_MONOTONIC`.
     pub(crate) fn count_delayed(&self, due_ns: u64) {
         let segment = self.step.segment_at(due_ns).unwrap_or_default();
         self.delayed_at_cap[segment.index()].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns the segment in which a session that opens or closes at `instant_ns` is counted. That
-    /// is the first one during the warm-up, and the last one during the drain.
+    /// Returns the segment in which a session that opens or closes at `instant_ns`, on
+    /// `CLOCK_MONOTONIC`, is counted. That is the first one during the warm-up, and the last one
+    /// during the drain.
     pub(crate) fn session_segment(&self, instant_ns: u64) -> SegmentIndex {
         let segments = self.step.segments.get();
         segments.map_or(SegmentIndex::FIRST, |segments| segments.nearest(instant_ns))
     }
 
-    /// Returns the number of arrivals that waited because all sessions were busy, in one segment
-    /// or, if `of` is `None`, in all.
+    /// Returns the number of arrivals that waited because all sessions of their worker were busy,
+    /// in the segment `of`, or in all if that is `None`.
     pub(crate) fn delayed_at_cap(&self, of: Option<SegmentIndex>) -> u64 {
         let delayed = |count: &AtomicU64| count.load(Ordering::Relaxed);
         match of {
@@ -198,7 +207,7 @@ impl StepState {
         }
     }
 
-    /// Adds a sample of the pool of `worker`, taken in `segment`.
+    /// Adds a sample of the connection pool of `worker`, taken in `segment`.
     pub(crate) fn add_pool_sample(
         &self,
         worker: WorkerShare,
@@ -212,8 +221,9 @@ impl StepState {
         sums[segment.index()].add(sample);
     }
 
-    /// Returns the use of all workers' pools together, in one segment or, if `of` is `None`, in
-    /// all. `None` where there is no pool. The parts of checkouts are left out.
+    /// Returns the use of the connection pools of all workers together, in the segment `of`, or in
+    /// all if that is `None`. Returns `None` if there is no pool. The durations of checkouts are
+    /// not included.
     pub(crate) fn pool_usage(&self, of: Option<SegmentIndex>) -> Option<PoolUsage> {
         let sums = |pool: &Mutex<Vec<PoolSums>>| {
             let mut whole = PoolSums::default();
@@ -232,12 +242,12 @@ impl StepState {
     }
 }
 
-/// Error that stopped the release of arrivals.
+/// Error that stopped the release of arrivals in an open loop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PacerError {
-    /// The arrival queue is full: `capacity` arrivals wait.
+    /// The queue of arrivals is full: `capacity` arrivals wait for a session.
     QueueFull { capacity: usize },
-    /// The system's timer failed.
+    /// The system's timer failed, with this message.
     Timer(String),
 }
 

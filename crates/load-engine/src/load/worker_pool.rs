@@ -1,4 +1,4 @@
-//! Worker threads that make a step's load. All start together and end together.
+//! Worker threads that make a step's load. All of them start together and end together.
 
 use std::future::Future;
 use std::io;
@@ -17,34 +17,38 @@ use crate::record::failure::Failure;
 use crate::record::recorder::claim_shard;
 
 const SHUTDOWN_BOUND: Duration = Duration::from_millis(300);
-/// Bound on recording the requests that were cut off, which takes no network traffic.
+/// Longest wait for the recording of requests that were cut off, without the addition for each
+/// session. Recording takes no network traffic.
 const RECORDING_BOUND: Duration = Duration::from_millis(500);
-/// Addition to that bound for each session, idle or not, because sessions are ended one by one.
+/// Addition to the longest wait for the recording for each session, idle or not, because sessions
+/// are ended one by one.
 const RECORDING_BOUND_PER_SESSION: Duration = Duration::from_micros(50);
 
-/// Workers of a step, each with a thread and a tokio runtime of its own.
+/// Worker threads of a step. Each has a tokio runtime, of one thread or, if it is the only worker,
+/// of several.
 #[derive(Debug)]
 pub(crate) struct WorkerPool {
     workers: Vec<JoinHandle<Result<(), Failure>>>,
     recording_bound: Duration,
 }
 
-/// Numbers of threads, workers and sessions of a pool of workers.
+/// Numbers of threads, workers and sessions of a step's load.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PoolThreads {
     pub(crate) runtime: RuntimeKind,
-    /// Number of threads of all workers in this process.
+    /// Number of threads on which all workers of this process run.
     pub(crate) threads: usize,
-    /// Number of workers in this process. Each other process of the load has as many.
+    /// Number of workers in this process. Each other process of the load has the same number.
     pub(crate) workers: u64,
-    /// Number of sessions over all workers of all processes.
+    /// Largest number of sessions, over all workers of all processes.
     pub(crate) sessions: u64,
     /// Share of the load that this process makes.
     pub(crate) process: WorkerShare,
 }
 
 impl PoolThreads {
-    /// Returns the numbers that the plan of a step needs.
+    /// Returns the numbers for the load of `plan`: one worker on a shared runtime, else one per
+    /// thread but no more than sessions.
     pub(crate) fn of_plan(plan: &StepPlan) -> Self {
         let sessions = plan.load.sessions();
         let threads = Self {
@@ -72,10 +76,11 @@ impl PoolThreads {
         }
     }
 
-    /// Checks that a plan with `sessions` sessions would not have started more workers.
+    /// Checks that these workers suffice for a load of `sessions` sessions: a plan for it would not
+    /// have started more.
     ///
     /// # Errors
-    /// Fails with both numbers of workers if it would.
+    /// Fails with both numbers of workers if it would have.
     pub(crate) fn check(self, sessions: u64) -> Result<(), ChangeError> {
         let (threads, wanted) = (self.workers, self.workers_of(sessions));
         if wanted > threads {
@@ -84,12 +89,12 @@ impl PoolThreads {
         Ok(())
     }
 
-    /// Returns the share of the first worker of this process among the workers of all processes.
+    /// Returns the position of the first worker of this process among the workers of all processes.
     pub(crate) fn first_worker(self) -> WorkerShare {
         self.process.of_thread(0, self.workers)
     }
 
-    /// Returns the share of each worker of this process among the workers of all processes.
+    /// Returns the position of each worker of this process among the workers of all processes.
     pub(crate) fn shares(self) -> impl Iterator<Item = WorkerShare> {
         (0..self.workers).map(move |thread| self.process.of_thread(thread, self.workers))
     }
@@ -134,24 +139,25 @@ impl WorkerPool {
         })
     }
 
-    /// Raises the bound for recording requests that are cut off to that of `sessions` sessions.
+    /// Raises the longest wait for the recording of requests that are cut off to that of `sessions`
+    /// sessions.
     pub(crate) fn expect_sessions(&mut self, sessions: u64) {
         self.recording_bound = self.recording_bound.max(recording_bound(sessions));
     }
 
-    /// Returns true if every worker has finished.
+    /// Returns true if every worker thread has ended.
     pub(crate) fn all_finished(&self) -> bool {
         self.workers.iter().all(JoinHandle::is_finished)
     }
 
-    /// Returns true if no worker has a request in flight: each has recorded all requests, or has
-    /// finished.
+    /// Returns true if no worker has a request in flight: each has recorded all its requests, or
+    /// has ended.
     pub(crate) fn all_recorded(&self, shared: &StepState) -> bool {
         let mut workers = self.workers.iter().enumerate();
         workers.all(|(index, worker)| worker.is_finished() || shared.has_recorded(index))
     }
 
-    /// Returns true if at least one worker has finished.
+    /// Returns true if at least one worker thread has ended.
     pub(crate) fn any_finished(&self) -> bool {
         self.workers.iter().any(JoinHandle::is_finished)
     }
@@ -166,8 +172,8 @@ impl WorkerPool {
         }
     }
 
-    /// Waits for all workers, which have finished or are about to. Returns the first worker's
-    /// error, if any worker failed.
+    /// Waits for the end of all workers, without a time limit. Returns the error of the first
+    /// worker that failed; `None` if none failed.
     pub(crate) fn join(&mut self) -> Option<String> {
         let mut reason = None;
         for worker in self.workers.drain(..) {
@@ -181,7 +187,8 @@ impl WorkerPool {
     }
 }
 
-/// Returns the bound for recording what is cut off of `sessions` sessions.
+/// Returns the longest wait for the recording of the requests that are cut off in `sessions`
+/// sessions.
 fn recording_bound(sessions: u64) -> Duration {
     let sessions = u32::try_from(sessions).unwrap_or(u32::MAX);
     RECORDING_BOUND + RECORDING_BOUND_PER_SESSION.saturating_mul(sessions)

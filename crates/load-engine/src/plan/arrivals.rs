@@ -9,24 +9,24 @@ use rand_distr::{Distribution as _, Exp1};
 use super::curve_sequence::CurveSequence;
 use super::worker_share::WorkerShare;
 
-/// Iterator over the instants at which arrivals are due, rising, in nanoseconds since the start of
-/// the curves.
+/// Iterator over the instants at which the arrivals of one worker are due, rising, in nanoseconds
+/// since the start of the curves.
 ///
-/// Constant pacing: arrival n is due at `curves.inverse(n)`. Worker i of k takes every k-th arrival,
-/// so that all workers together are as evenly spaced as a single one. Poisson pacing: n is replaced
-/// by a sum of exponential draws. Each worker draws with its own seed at 1/k of the rate, and the
-/// union of such streams is a Poisson process again.
+/// Constant pacing: arrival n is due at `curves.inverse(n)`. Worker i of k takes every k-th
+/// arrival, so that all workers together are as evenly spaced as a single one. Poisson pacing: n is
+/// replaced by a sum of exponential draws. Each worker draws with its own seed at 1/k of the rate,
+/// and the union of such streams is a Poisson process again.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrivals {
     curves: CurveSequence,
-    /// Number n of the next arrival, or the sum of draws in its place.
+    /// Number n of the next arrival, from 0, over all workers, or the sum of draws in its place.
     position: f64,
     stride: f64,
     random: Option<SmallRng>,
 }
 
 impl Arrivals {
-    /// Creates the arrivals of `worker` on `curves`.
+    /// Creates the arrivals of `worker` on `curves`. `seed` has an effect with Poisson pacing only.
     pub(crate) fn new(
         curves: CurveSequence,
         pacing: Pacing,
@@ -51,19 +51,20 @@ impl Arrivals {
         }
     }
 
-    /// Replaces the curves. Arrivals keep their numbers: none comes twice or is left out if the curves
-    /// differ only after the last arrival that was taken.
+    /// Replaces the curves. Arrivals keep their numbers: none is repeated or left out if the curves
+    /// differ only after the last arrival that the iterator has yielded.
     pub(crate) fn follow(&mut self, curves: CurveSequence) {
         self.curves = curves;
     }
 
-    /// Returns the instant at which the next arrival is due; `None` where the curves end before.
+    /// Returns the instant at which the next arrival is due, in nanoseconds since the start of the
+    /// curves, without taking it; `None` if the curves end before.
     pub(crate) fn due(&self) -> Option<u64> {
         let due_s = self.curves.inverse(self.position)?;
         Some((due_s * 1e9).round() as u64)
     }
 
-    /// Skips the next arrival.
+    /// Skips the next arrival without calculating its instant.
     pub(crate) fn advance(&mut self) {
         let gap: f64 = self
             .random
@@ -80,7 +81,9 @@ impl Iterator for Arrivals {
         self.nth(0)
     }
 
-    /// Skips `n` arrivals without calculating their instants, and returns the next one.
+    /// Skips `n` arrivals without calculating their instants, and returns the instant at which the
+    /// next one is due, in nanoseconds since the start of the curves; `None` if the curves end
+    /// before.
     fn nth(&mut self, n: usize) -> Option<u64> {
         match self.random {
             None => self.position += n as f64 * self.stride,
@@ -167,9 +170,9 @@ mod tests {
         );
     }
 
-    /// Due instants, in nanoseconds, of three workers at 100 arrivals per second for 10 s. `curve`
-    /// replaces the rest at second 4. Each worker learns of the change after it has released all
-    /// arrivals due before second 3.9.
+    /// Returns the due instants, in nanoseconds, of three workers at 100 arrivals per second for 10
+    /// s. `curve` replaces the rest at second 4. Each worker learns of the change after it has
+    /// released all arrivals due before second 3.9.
     fn changed(curve: RateCurve, pacing: Pacing) -> Vec<u64> {
         let planned = self::curve(100.0, 10);
         let mut after = planned.clone();

@@ -1,4 +1,4 @@
-//! Files that contain a load curve as lines of `seconds,value`.
+//! Files that describe a load curve by lines of `seconds,value`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,11 +6,13 @@ use std::time::Duration;
 use super::load_curve_error::LoadCurveError;
 use super::written_value::written_value;
 
-/// Byte order mark, which some spreadsheets write at the start of a file.
+/// Byte order mark, which some spreadsheets write at the start of a file; it is skipped.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Reads a file of `seconds,value` lines into a curve. Skips a heading, blank lines and comments
-/// after `#`. Two lines with the same time make a jump.
+/// Reads the points of a curve from a file of `seconds,value` lines: time since the start, and
+/// value. Skips a heading, blank lines and comments after `#`. Two lines with the same time make a
+/// jump. Adds a point at zero with the first value if there is none. Fails if the file cannot be
+/// read, a line is malformed, times fall, or all times are zero.
 pub(super) fn read_points(path: &Path) -> Result<Vec<(Duration, f64)>, LoadCurveError> {
     let text = std::fs::read_to_string(path).map_err(|error| LoadCurveError::File {
         path: path.to_owned(),
@@ -54,7 +56,8 @@ pub(super) fn read_points(path: &Path) -> Result<Vec<(Duration, f64)>, LoadCurve
     }
 }
 
-/// Returns true for a heading, two column names: both parts of the line begin with a letter.
+/// Returns true if both parts of the line, around its comma, begin with a letter, as two column
+/// names do.
 fn is_heading(line: &str) -> bool {
     let is_name = |text: &str| text.trim().starts_with(char::is_alphabetic);
     line.split_once(',')

@@ -1,4 +1,4 @@
-//! Named segments of curves: parts of a step that have results of their own.
+//! Named segments of load curves: parts of a step that have results of their own.
 
 use std::time::Duration;
 
@@ -6,25 +6,25 @@ use serde::{Deserialize, Serialize};
 
 use super::rate_curve::{CurveError, RateCurve};
 
-/// Largest number of segments of a curve, because each needs histograms of its own.
+/// Largest number of segments of a curve. Each segment needs histograms of its own.
 pub(super) const MOST_SEGMENTS: usize = 16;
 
-/// Name of the segment before a spike.
+/// Name of the segment before the spike of a curve.
 pub(super) const BEFORE_SPIKE: &str = "before";
-/// Name of the segment of a spike.
+/// Name of the segment during the spike of a curve.
 pub(super) const SPIKE: &str = "spike";
 
 /// Part of a step that has results of its own, such as the spike of `spike:…`. It may consist of
 /// several spans, as the upper halves of a wave do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NamedSegment {
-    /// Name, such as `before`, `spike`, `after`.
+    /// Name of the segment, such as `before`, `spike` or `after`.
     pub name: String,
-    /// Spans as `start..end` in seconds since the start of the measured part, rising.
+    /// Spans as pairs of start and end, in seconds since the start of the measured part, rising.
     pub spans: Vec<(f64, f64)>,
 }
 
-/// Curve of a step, and the segments of that curve.
+/// Curve over the measured part of a step, and the segments of that curve.
 type Fitted = (RateCurve, Vec<NamedSegment>);
 
 pub(super) fn ramp(
@@ -68,8 +68,9 @@ pub(super) fn stairs(values: &[f64], each: Duration, step: Duration) -> Result<F
     Ok((RateCurve::steps(&stairs)?, segments))
 }
 
-/// Builds a curve with one spike. A third of the time that remains beside the spike lies before it,
-/// two thirds after it, in which the target recovers.
+/// Builds a curve with one spike and its segments `before`, `spike` and `after`. A third of the
+/// time beside the spike lies before it, and two thirds after it, in which the target recovers.
+/// Fails if a value is negative or a part has no length.
 pub(super) fn spike(
     base: f64,
     peak: f64,
@@ -123,7 +124,8 @@ pub(super) fn points(points: &[(Duration, f64)], step: Duration) -> Result<Fitte
     Ok((RateCurve::points(&points)?, segments))
 }
 
-/// Straight line between two points of a curve, by seconds since its start.
+/// Straight line between two points of a curve: `start` and `end` in seconds since the start of the
+/// curve, `from` and `to` values of the load.
 struct Line {
     start: f64,
     end: f64,
@@ -131,7 +133,8 @@ struct Line {
     to: f64,
 }
 
-/// Returns the lines between points, without those that are jumps.
+/// Returns the lines between successive points, without pairs of points at the same time, which are
+/// jumps.
 fn straight_lines(points: &[(Duration, f64)]) -> impl Iterator<Item = Line> {
     let line = |pair: &[(Duration, f64)]| match *pair {
         [(start, from), (end, to)] if start != end => Some(Line {
@@ -145,9 +148,9 @@ fn straight_lines(points: &[(Duration, f64)]) -> impl Iterator<Item = Line> {
     points.windows(2).filter_map(line)
 }
 
-/// Makes one segment of each straight line, and one of successive lines with the same constant
-/// value. With [`MOST_SEGMENTS`] lines or more, makes a segment of each third of the range of
-/// values instead.
+/// Makes one segment of each straight line, named `part_1` and so on, and only one of successive
+/// lines with the same constant value. With [`MOST_SEGMENTS`] lines or more, makes a segment of
+/// each third of the range of values instead.
 fn segments_of_points(points: &[(Duration, f64)]) -> Vec<NamedSegment> {
     // Start and end in seconds, and the value of a line that is constant.
     let mut lines: Vec<(f64, f64, Option<f64>)> = Vec::new();
@@ -223,13 +226,14 @@ impl NamedSegment {
         }
     }
 
-    /// Creates the segment `held`, the rest of the step after the end of the curve; `None` where
-    /// the curve fills the step.
+    /// Creates the segment `held`, from the end of the curve to the end of the step; `None` if the
+    /// curve fills the step.
     fn held(curve: Duration, step: Duration) -> Option<Self> {
         (step > curve).then(|| Self::one("held", curve.as_secs_f64(), step.as_secs_f64()))
     }
 
-    /// Adds a span. Lengthens the last one instead if the new span starts where that one ends.
+    /// Adds a span from `start` to `end`, in seconds. Lengthens the last span instead if the new
+    /// one starts at its end.
     fn extend_to(&mut self, start: f64, end: f64) {
         match self.spans.last_mut() {
             Some(last) if last.1 >= start => last.1 = end,

@@ -1,17 +1,18 @@
-//! Curves that a load follows one after another during a step. Only arithmetic; reads no clock.
+//! Curves that a load follows one after another during a step. Pure arithmetic, without a clock.
 
 use std::time::Duration;
 
 use super::rate_curve::RateCurve;
 use super::straight_line::StraightLine;
 
-/// Curves that a load follows one after another, from the start of the warm-up on.
+/// Curves that a load follows one after another, from the start of the warm-up on. Values are
+/// arrivals per second or numbers of users.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CurveSequence {
     parts: Vec<CurvePart>,
 }
 
-/// Curve, or the beginning of a curve that is replaced before its end.
+/// Curve of a sequence, or the beginning of a curve that another one replaces before its end.
 #[derive(Debug, Clone, PartialEq)]
 struct CurvePart {
     /// Time during which the load follows the curve, in seconds. The curve itself may be longer.
@@ -30,7 +31,7 @@ impl CurvePart {
         }
     }
 
-    /// Shortens the part to `seconds`, if it is longer.
+    /// Shortens the part to `seconds` if it is longer; a negative length counts as zero.
     fn cut(&mut self, seconds: f64) {
         if seconds < self.seconds {
             self.seconds = seconds.max(0.0);
@@ -38,7 +39,7 @@ impl CurvePart {
         }
     }
 
-    /// Returns the straight lines of the curve within `seconds`.
+    /// Returns the straight lines of the curve until the end of this part.
     fn lines(&self) -> Vec<StraightLine> {
         let mut left = self.seconds;
         let mut lines = Vec::new();
@@ -62,8 +63,8 @@ impl CurvePart {
 }
 
 impl CurveSequence {
-    /// Creates the sequence that holds the first value of `curve` for `held`, and then follows
-    /// `curve`.
+    /// Creates the sequence that keeps the first value of `curve` for the time `held`, and then
+    /// follows `curve`.
     pub(crate) fn after(held: Duration, curve: RateCurve) -> Self {
         let first = RateCurve::constant(curve.value(0.0), held).ok();
         let parts = first.into_iter().chain([curve]).map(CurvePart::whole);
@@ -83,7 +84,7 @@ impl CurveSequence {
         self.parts.push(CurvePart::whole(curve));
     }
 
-    /// Returns the value `t` seconds after the start; after the end of the sequence, its last
+    /// Returns the value `t` seconds after the start of the sequence; after its end, its last
     /// value.
     pub(crate) fn value(&self, t: f64) -> f64 {
         let mut left = t;
@@ -97,7 +98,7 @@ impl CurveSequence {
         last.map_or(0.0, |part| part.curve.value(part.seconds))
     }
 
-    /// Returns the integral over the first `t` seconds.
+    /// Returns the integral over the first `t` seconds; over the whole sequence if it is shorter.
     pub(crate) fn cumulative(&self, t: f64) -> f64 {
         let (mut left, mut sum) = (t.max(0.0), 0.0);
         for part in &self.parts {
@@ -110,8 +111,8 @@ impl CurveSequence {
         sum
     }
 
-    /// Returns the mean value from `from_s` to `to_s`, in seconds since the start. If the two are
-    /// equal, returns the value at that instant.
+    /// Returns the mean value between `from_s` and `to_s`, in seconds since the start of the
+    /// sequence. If `to_s` is not later, returns the value at that instant.
     pub(crate) fn mean(&self, from_s: f64, to_s: f64) -> f64 {
         if to_s > from_s {
             (self.cumulative(to_s) - self.cumulative(from_s)) / (to_s - from_s)
@@ -121,8 +122,8 @@ impl CurveSequence {
     }
 
     /// Returns the instant at which the integral reaches `x`, which is when arrival number `x` is
-    /// due, in seconds since the start. `None` if the sequence ends before. Inverse of
-    /// [`CurveSequence::cumulative`].
+    /// due, in seconds since the start of the sequence. `None` if the sequence ends before. Inverse
+    /// of [`CurveSequence::cumulative`].
     pub(crate) fn inverse(&self, x: f64) -> Option<f64> {
         let (mut left, mut begin_s) = (x, 0.0);
         for part in &self.parts {
@@ -135,12 +136,13 @@ impl CurveSequence {
         None
     }
 
-    /// Returns the straight lines of all curves. A wave is approximated by 64 lines per period.
+    /// Returns the straight lines of all curves, in order. A wave is approximated by 64 lines per
+    /// period.
     pub(crate) fn lines(&self) -> Vec<StraightLine> {
         self.parts.iter().flat_map(CurvePart::lines).collect()
     }
 
-    /// Returns the highest value.
+    /// Returns the highest value of all curves.
     pub(crate) fn peak(&self) -> f64 {
         let lines = self.lines();
         let ends = lines.iter().flat_map(|line| [line.from, line.to]);

@@ -1,4 +1,4 @@
-//! Changes of a load while its step runs, and the reasons for which one is refused.
+//! Changes of a load while its step runs, and the reasons for which a change is refused.
 
 use std::time::Duration;
 
@@ -7,25 +7,26 @@ use serde::{Deserialize, Serialize};
 use super::load_curve::FittedCurve;
 use super::load_curve_error::LoadCurveError;
 
-/// Change of a load while its step runs.
+/// Change of a load while its step runs, which the controller has accepted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LoadChange {
-    /// Instant on `CLOCK_MONOTONIC` from which the load follows the curve, in nanoseconds.
+    /// Instant from which the load follows the curve, in nanoseconds on `CLOCK_MONOTONIC`.
     pub(crate) at_ns: u64,
-    /// Curve over the rest of the measured part.
+    /// Curve of the load from that instant to the end of the measured part.
     pub(crate) fitted: FittedCurve,
 }
 
-/// Reason for which a load is not changed.
+/// Reason for which a change of a running step's load is refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ChangeError {
-    /// The step holds a fixed number of connections.
+    /// The step uses connections that stay open, whose number is fixed.
     #[error("connections that stay open follow no curve, so that their load cannot be changed")]
     HeldConnections,
-    /// The run is traced: its results are reported by the planned segments.
+    /// The run is traced: it must follow its plan, because its results are reported by the planned
+    /// segments.
     #[error("a traced run follows its plan, so that its load cannot be changed")]
     TracedRun,
-    /// Each user makes a fixed number of requests.
+    /// Each user of the step makes a fixed number of requests.
     #[error(
         "the step ends with the last request of its users, so that their number cannot be changed"
     )]
@@ -36,7 +37,7 @@ pub enum ChangeError {
     /// The step measures a single setting, for example in a sweep or in a search for a rate.
     #[error("the step holds one setting, which its scenario judges; its load cannot be changed")]
     HeldSetting,
-    /// The change would begin before the measured part.
+    /// The change would begin before the measured part of the step.
     #[error("the load cannot be changed in the warm-up; wait until it is measured")]
     WarmUp,
     /// No tick of the measured part is left at which a change could begin.
@@ -45,18 +46,18 @@ pub enum ChangeError {
     /// The step already has the largest number of segments, and each change needs a new one.
     #[error("the load was changed too often in this step: no segment is left for its results")]
     TooManyChanges,
-    /// The curve is longer than the rest of the step.
+    /// The curve is longer than the rest of the step's measured part.
     #[error(
         "the curve takes {}, and {} of the step are left; give a shorter one",
         humantime::format_duration(*.curve), humantime::format_duration(*.left)
     )]
     TooLong {
-        /// Length of the curve.
+        /// Length of the curve that the load was to follow.
         curve: Duration,
-        /// Time between the change and the end of the step.
+        /// Time between the change and the end of the measured part.
         left: Duration,
     },
-    /// The curve is invalid.
+    /// The curve is invalid, for this reason.
     #[error(transparent)]
     Curve(LoadCurveError),
     /// The step has fewer threads than a step with the new number of users. Threads cannot be added
@@ -66,12 +67,12 @@ pub enum ChangeError {
          {wanted}; none is added to a step that runs"
     )]
     TooFewThreads {
-        /// Number of threads that make the load.
+        /// Number of threads of one process that make the load, each with its own runtime.
         threads: u64,
-        /// Number of threads of a step with the new number of users.
+        /// Number of such threads that a step with the new number of users would have.
         wanted: u64,
     },
-    /// The request came from the controller's own thread, which would wait for itself.
+    /// The request was made on the controller's own thread, which would wait for its own answer.
     #[error("an observer runs on the controller's thread; change the load from another one")]
     OwnThread,
 }

@@ -1,4 +1,4 @@
-//! Load that changes during a step, as people write it: `ramp:10..200/5m`, `spike:20,200/30s`.
+//! Load that changes during a step, as users write it: `ramp:10..200/5m`, `spike:20,200/30s`.
 //!
 //! Some forms of a written curve ([`LoadCurve`]) have no length of their own. [`LoadCurve::over`]
 //! fits any form to the length of a step, and returns a [`FittedCurve`]: the arithmetic curve and
@@ -17,81 +17,84 @@ use super::rate_curve::RateCurve;
 use super::written_time::{LONGEST, written_time};
 use super::written_value::written_value;
 
-/// Length of a spike's step where no duration is given, in lengths of the spike: one before the
-/// spike, the spike, and two after it.
+/// Length of a step with a spike if no duration is given, as a multiple of the spike's length: one
+/// before the spike, the spike, and two after it.
 const SPIKES_IN_A_STEP: u32 = 4;
-/// Length of a wave's step where no duration is given, in periods of the wave.
+/// Length of a step with a wave if no duration is given, in periods of the wave.
 const PERIODS_IN_A_STEP: u32 = 2;
-/// Largest number of waves in a step. Each wave takes memory: 64 straight lines and two spans of
-/// segments.
+/// Largest number of periods of a wave in one step. Each period takes memory: 64 straight lines and
+/// two spans of segments.
 const MOST_WAVES: u128 = 10_000;
 
-/// Load over time, as people write it. Values are arrivals per second, or numbers of users.
+/// Load over time, as users write it. Values are arrivals per second in an open loop, or numbers of
+/// users in a closed loop.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LoadCurve {
     /// One value for the whole step.
     Constant(f64),
-    /// A straight line from one value to another.
+    /// Straight line from one value to another.
     Ramp {
-        /// First value.
+        /// First value of the ramp.
         from: f64,
-        /// Last value.
+        /// Last value of the ramp, which is below the first if the ramp falls.
         to: f64,
-        /// Time from the first value to the last one.
+        /// Time from the first value of the ramp to the last one.
         length: Duration,
     },
-    /// Constant values, one after another.
+    /// Constant values, one after another, each for the same time.
     Stairs {
-        /// Value of each stair.
+        /// Value of each stair, in order.
         values: Vec<f64>,
-        /// Time that each stair takes.
+        /// Time that each single stair takes.
         each: Duration,
     },
-    /// A base value, and one spike. A third of the time that remains beside the spike lies before
-    /// it.
+    /// Base value with one spike. Of the step's time beside the spike, a third lies before it and
+    /// two thirds after it.
     Spike {
-        /// Value before and after the spike.
+        /// Value of the load before and after the spike.
         base: f64,
-        /// Value during the spike.
+        /// Value of the load during the spike.
         peak: f64,
-        /// Length of the spike.
+        /// Length of time of the spike.
         length: Duration,
     },
-    /// A wave around its mean; it begins at the mean and rises.
+    /// Sine wave around its mean. It begins at the mean and rises.
     Sine {
-        /// Mean value.
+        /// Mean value of the wave.
         mean: f64,
-        /// Height above the mean.
+        /// Height of a peak above the mean, which is also the depth of a trough below it.
         amplitude: f64,
-        /// Time from peak to peak.
+        /// Time from one peak to the next.
         period: Duration,
     },
     /// Straight lines between points that a file lists.
     Points {
-        /// File that the points were read from.
+        /// File from which the points were read.
         path: PathBuf,
-        /// Points: time since the start of the curve, and value.
+        /// Points of the curve: time since its start, and value; times never fall.
         points: Vec<(Duration, f64)>,
     },
 }
 
-/// A curve that was fitted to the length of a measured part.
+/// Curve of a load that was fitted to the length of a measured part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FittedCurve {
-    /// Curve as it was written.
+    /// Curve in the notation of users, for reports.
     pub(crate) written: String,
-    /// Value at each instant of the measured part.
+    /// Load at each instant of the measured part.
     pub(crate) curve: RateCurve,
-    /// Segments that cover the measured part; empty for a constant load.
+    /// Segments with results of their own, which cover the measured part; empty for a constant
+    /// load.
     pub(crate) segments: Vec<NamedSegment>,
 }
 
 impl FittedCurve {
-    /// Creates a curve of straight lines between points of (time since the start, value), whose
-    /// results are not told apart. `written` stands for it in reports.
+    /// Creates a curve of straight lines between points of (time since the start, value), without
+    /// named segments. `written` represents it in reports.
     ///
     /// # Errors
-    /// Fails if the points make no curve.
+    /// Fails if a value is negative or not finite, if times fall, or if no two points have
+    /// different times.
     pub fn through(written: String, points: &[(Duration, f64)]) -> Result<Self, LoadCurveError> {
         Ok(Self {
             written,
@@ -100,7 +103,7 @@ impl FittedCurve {
         })
     }
 
-    /// Returns the positions in `segments` of the segment before a spike and of the spike; `None`
+    /// Returns the positions in `segments` of the segment before the spike and of the spike; `None`
     /// for a curve without a spike.
     pub(crate) fn spike(&self) -> Option<(usize, usize)> {
         let named = |name: &str| self.segments.iter().position(|s| s.name == name);
@@ -112,7 +115,7 @@ impl FittedCurve {
 }
 
 impl LoadCurve {
-    /// Returns the value of a constant load; `None` for one that changes.
+    /// Returns the value of a constant load; `None` for a load of any other form.
     pub fn constant(&self) -> Option<f64> {
         match self {
             Self::Constant(value) => Some(*value),
@@ -120,7 +123,7 @@ impl LoadCurve {
         }
     }
 
-    /// Returns the highest value that the curve reaches.
+    /// Returns the highest value that the curve reaches, in arrivals per second or users.
     pub fn peak(&self) -> f64 {
         match self {
             Self::Constant(value) => *value,
@@ -134,8 +137,8 @@ impl LoadCurve {
         }
     }
 
-    /// Returns the length that the curve states. For a spike or a wave, which fit any length,
-    /// returns a default that shows their form. `None` for a constant.
+    /// Returns the length of the curve as it was written. For a spike or a wave, which fit any
+    /// length, returns a default: four lengths of the spike, or two periods. `None` for a constant.
     pub fn length(&self) -> Option<Duration> {
         match self {
             Self::Constant(_) => None,
@@ -152,7 +155,7 @@ impl LoadCurve {
     ///
     /// # Errors
     /// Fails if the curve is longer than `length`, if a spike leaves no time beside it, if a wave
-    /// has too many periods, or if the values make no valid curve.
+    /// has more than 10,000 periods, or if the values make no valid curve.
     pub fn over(&self, length: Duration) -> Result<FittedCurve, LoadCurveError> {
         let own = match self {
             Self::Ramp { .. } | Self::Stairs { .. } | Self::Points { .. } => self.length(),
@@ -286,8 +289,8 @@ impl FromStr for LoadCurve {
 }
 
 impl LoadCurve {
-    /// Returns the curve if a step can use it. Refuses too many stairs, a length above a year, and
-    /// invalid values.
+    /// Returns the curve if a step can use it. Fails for more than 16 stairs, a length above a
+    /// year, and values that are invalid.
     fn checked(self) -> Result<Self, LoadCurveError> {
         if let Self::Stairs { values, .. } = &self
             && values.len() > MOST_SEGMENTS

@@ -1,4 +1,4 @@
-//! Tests of curves as people write them: the load at each instant, and the named segments.
+//! Tests of load curves as users write them: the load at each instant, and the named segments.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn values(fitted: &FittedCurve, times: &[f64]) -> Vec<f64> {
     times.iter().map(rounded).collect()
 }
 
-/// Describes each segment by its name and its spans in seconds, rounded to a millisecond.
+/// Returns a text for each segment: its name and its spans in seconds, rounded to a millisecond.
 fn segments(fitted: &FittedCurve) -> Vec<String> {
     let span = |(start, end): &(f64, f64)| format!("{start:.3}..{end:.3}");
     let segment = |segment: &NamedSegment| {
@@ -33,7 +33,7 @@ fn segments(fitted: &FittedCurve) -> Vec<String> {
     fitted.segments.iter().map(segment).collect()
 }
 
-/// File of points that is deleted when the value is dropped.
+/// File of points in the temporary directory, which is deleted when the value is dropped.
 struct Points(PathBuf);
 
 impl Points {

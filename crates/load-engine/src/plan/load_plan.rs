@@ -6,44 +6,45 @@ use serde::{Deserialize, Serialize};
 use super::think_time::ThinkTime;
 use super::worker_share::WorkerShare;
 
-/// Load that a step makes on the target.
+/// Load that a step makes on the target, over all processes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum LoadPlan {
     /// Open loop: requests arrive at a rate, whether or not earlier ones were answered.
     Open {
-        /// Arrivals per second during the measured part. The warm-up has the first rate of the
-        /// step's curve.
+        /// Arrivals per second during the measured part, or their mean if they follow a curve. The
+        /// warm-up has the first rate of the step's curve.
         rate_per_s: f64,
-        /// Distribution of the times between arrivals.
+        /// Distribution of the times between arrivals: constant or Poisson.
         pacing: Pacing,
         /// Largest number of requests in flight. It must be far above the size of any pool under
-        /// test: requests beyond the cap wait in the generator's queue, where waiting for the pool
-        /// could not be seen.
+        /// test: requests beyond this cap wait in the generator's queue, where the wait for the
+        /// pool would be invisible.
         in_flight_cap: u64,
     },
-    /// Closed loop: users who each wait for their answer before the next request.
+    /// Closed loop: users who each wait for an answer before the next request.
     Closed {
-        /// Number of users.
+        /// Number of users, or the largest number if it follows a curve.
         users: u64,
         /// Pause of a user between an answer and the next request.
         think_time: ThinkTime,
     },
 }
 
-/// Instant at which the sessions of a step open.
+/// Time at which the sessions of a step open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum SessionOpening {
     /// All sessions open before the first arrival. The step fails if one cannot open.
     #[default]
     Upfront,
-    /// Each session opens when it is first needed: when its user comes (closed loop), or when an
-    /// arrival finds no idle session (open loop). A failed opening is a result, as in a login storm
-    /// or a cold start.
+    /// Each session opens when it is first needed: when its user starts (closed loop), or when an
+    /// arrival finds no idle session (open loop). A failed opening is a result of the step, as in a
+    /// login storm or a cold start.
     WhenDue,
 }
 
 impl LoadPlan {
-    /// Returns the largest number of sessions that the load uses.
+    /// Returns the largest number of sessions that the load uses: the in-flight cap, or the number
+    /// of users.
     pub fn sessions(&self) -> u64 {
         match self {
             Self::Open { in_flight_cap, .. } => *in_flight_cap,
@@ -51,7 +52,8 @@ impl LoadPlan {
         }
     }
 
-    /// Returns the part of this load that `process` makes. Together the processes make the whole.
+    /// Returns the part of this load that `process` makes. The parts of all processes add up to the
+    /// whole.
     pub(crate) fn share(&self, process: WorkerShare) -> Self {
         let mut share = self.clone();
         match &mut share {
@@ -68,8 +70,8 @@ impl LoadPlan {
         share
     }
 
-    /// Returns the load in the form of the report, with the number of arrivals that waited because
-    /// the in-flight cap was reached.
+    /// Returns the load in the form of the report. `delayed_at_cap` is the number of arrivals that
+    /// waited because the in-flight cap was reached; a closed loop ignores it.
     pub fn reported(&self, delayed_at_cap: u64) -> Load {
         match *self {
             Self::Open {

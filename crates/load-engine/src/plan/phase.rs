@@ -3,21 +3,21 @@
 /// Phase of a run, shown as progress and when a user interrupts the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Reads flags, creates the output, finds or starts servers.
+    /// The run reads flags, creates the output, and finds or starts servers.
     Start,
-    /// Opens sessions.
+    /// A step opens its sessions.
     Connect,
-    /// Creates schema and data.
+    /// The run creates schema and data.
     Prepare,
-    /// Waits for the instant at which all hosts start.
+    /// A step waits for the instant at which all hosts start.
     Wait,
-    /// Makes load that is not measured.
+    /// A step makes load that is not measured.
     WarmUp,
-    /// Makes load that is measured.
+    /// A step makes load that is measured.
     Measure,
-    /// Waits for the last answers.
+    /// A step waits for the last answers.
     Drain,
-    /// Writes the report and removes the data that the run created.
+    /// The run writes the report and removes the data that it created.
     Save,
 }
 

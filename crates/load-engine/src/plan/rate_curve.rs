@@ -1,4 +1,5 @@
-//! Curve of arrivals per second over the time of a step: pure arithmetic, without a clock.
+//! Curve of a load over the time of a step, in arrivals per second or users: pure arithmetic,
+//! without a clock.
 //!
 //! Arrival number x is due at the instant at which the integral of the curve reaches x. Inverting
 //! the integral gives exact pacing at any rate, and lets several workers share one curve.
@@ -9,16 +10,16 @@ use std::time::Duration;
 
 use super::straight_line::StraightLine;
 
-/// Number of straight lines that replace one period of a wave where a curve is needed as lines.
+/// Number of straight lines that approximate one period of a sine wave.
 const LINES_IN_A_PERIOD: f64 = 64.0;
 
-/// Reason for which a curve is invalid.
+/// Reason for which the curve of a load is invalid.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CurveError {
-    /// A rate is below zero, infinite or not a number.
+    /// A rate, given here, is below zero, infinite or not a number.
     #[error("a rate must be a number of arrivals per second, zero or more, not {0}")]
     Rate(f64),
-    /// A length is zero, or there are no points.
+    /// A length of time is zero, or no two points have different times.
     #[error("a rate curve must last longer than zero")]
     Empty,
     /// Points are not in the order of their times.
@@ -26,17 +27,17 @@ pub enum CurveError {
         "the points of a rate curve must have times that rise, but {later:?} follows {earlier:?}"
     )]
     Disorder {
-        /// Time of the preceding point.
+        /// Time of the earlier point in the list, since the start of the curve.
         earlier: Duration,
-        /// Time of the point after it, which should be later.
+        /// Time of the point that follows it, which is before it.
         later: Duration,
     },
-    /// A wave would go below zero, because its amplitude exceeds its mean.
+    /// A sine wave would go below zero, because its amplitude exceeds its mean.
     #[error("a sine of amplitude {amplitude} around {mean} arrivals per second dips below zero")]
     Dips {
-        /// Mean rate.
+        /// Mean of the sine wave, in arrivals per second.
         mean: f64,
-        /// Amplitude.
+        /// Amplitude of the sine wave, its largest deviation from the mean, in arrivals per second.
         amplitude: f64,
     },
 }
@@ -52,7 +53,7 @@ enum CurveShape {
     },
 }
 
-/// Arrivals per second over the time of a step.
+/// Load over the time of a step: arrivals per second, or users.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RateCurve {
     shape: CurveShape,
@@ -88,7 +89,7 @@ impl RateCurve {
         })
     }
 
-    /// Creates a curve with one constant rate.
+    /// Creates a curve of one constant rate for `length`.
     ///
     /// # Errors
     /// Fails if the rate is negative or not finite, or if the length is zero.
@@ -96,10 +97,10 @@ impl RateCurve {
         Self::ramp(per_s, per_s, length)
     }
 
-    /// Creates a straight line from one rate to another.
+    /// Creates a straight line from one rate to another in the time `length`.
     ///
     /// # Errors
-    /// As [`RateCurve::constant`].
+    /// Fails if a rate is negative or not finite, or if the length is zero.
     pub(crate) fn ramp(
         from_per_s: f64,
         to_per_s: f64,
@@ -112,10 +113,11 @@ impl RateCurve {
         }])
     }
 
-    /// Creates stairs: pairs of a rate and the time for which it applies.
+    /// Creates stairs from pairs of a rate, in arrivals per second, and the time for which it
+    /// applies.
     ///
     /// # Errors
-    /// As [`RateCurve::constant`].
+    /// Fails if a rate is negative or not finite, if a length is zero, or if there are no stairs.
     pub(crate) fn steps(steps: &[(f64, Duration)]) -> Result<Self, CurveError> {
         let line = |&(per_s, length): &(f64, Duration)| {
             Ok(StraightLine {
@@ -131,7 +133,7 @@ impl RateCurve {
     /// and lasts `width`. The base rate applies again for `after`.
     ///
     /// # Errors
-    /// As [`RateCurve::constant`].
+    /// Fails if a rate is negative or not finite, or if a length is zero.
     pub(crate) fn spike(
         base_per_s: f64,
         height_per_s: f64,
@@ -146,11 +148,11 @@ impl RateCurve {
         ])
     }
 
-    /// Creates a wave around a mean rate, which begins at the mean and rises.
+    /// Creates a sine wave around a mean rate for `length`, which begins at the mean and rises.
     ///
     /// # Errors
-    /// As [`RateCurve::constant`], and if the amplitude exceeds the mean, so that rates would be
-    /// negative.
+    /// Fails if a rate is negative or not finite, if a length is zero, or if the amplitude exceeds
+    /// the mean, so that rates would be negative.
     pub(crate) fn sine(
         mean_per_s: f64,
         amplitude_per_s: f64,
@@ -173,10 +175,11 @@ impl RateCurve {
     }
 
     /// Creates straight lines between points, each a time since the start and a rate. Two points
-    /// with the same time make a jump.
+    /// with the same time make a jump. The curve begins at the first point, whatever its time.
     ///
     /// # Errors
-    /// As `RateCurve::constant`, and if a point has an earlier time than the one before it.
+    /// Fails if a rate is negative or not finite, if a point has an earlier time than the one
+    /// before it, or if no two points have different times.
     pub(crate) fn points(points: &[(Duration, f64)]) -> Result<Self, CurveError> {
         let mut lines = Vec::new();
         for pair in points.windows(2) {
@@ -210,8 +213,8 @@ impl RateCurve {
         }
     }
 
-    /// Returns the value `t` seconds after the start. Before the start this is the first value,
-    /// after the end the last one.
+    /// Returns the value `t` seconds after the start of the curve. Before the start this is the
+    /// first value, after the end the last one.
     pub(crate) fn value(&self, t: f64) -> f64 {
         match &self.shape {
             CurveShape::Lines(lines) => {
@@ -233,7 +236,8 @@ impl RateCurve {
         }
     }
 
-    /// Returns the curve as straight lines. A wave is approximated by 64 lines per period.
+    /// Returns the curve as successive straight lines. A sine wave is approximated by 64 lines per
+    /// period.
     pub(crate) fn lines(&self) -> Vec<StraightLine> {
         match &self.shape {
             CurveShape::Lines(lines) => lines.clone(),
@@ -253,7 +257,7 @@ impl RateCurve {
     }
 
     /// Returns the number of arrivals that are due in the first `t` seconds: the integral of the
-    /// rate.
+    /// rate. After the end of the curve it stays constant.
     pub(crate) fn cumulative(&self, t: f64) -> f64 {
         match &self.shape {
             CurveShape::Lines(lines) => {
@@ -279,12 +283,12 @@ impl RateCurve {
         }
     }
 
-    /// Returns the number of arrivals over the whole curve.
+    /// Returns the number of arrivals over the whole curve, which need not be a whole number.
     pub(crate) fn total(&self) -> f64 {
         self.cumulative(self.seconds())
     }
 
-    /// Returns the highest value.
+    /// Returns the highest value of the curve; that of a sine wave is approximate.
     pub(crate) fn peak(&self) -> f64 {
         let ends = self
             .lines()
@@ -293,13 +297,14 @@ impl RateCurve {
         ends.fold(0.0, f64::max)
     }
 
-    /// Returns the mean value over the whole curve.
+    /// Returns the mean value over the whole curve: arrivals per second, or users.
     pub(crate) fn mean(&self) -> f64 {
         self.total() / self.seconds()
     }
 
-    /// Returns the instant at which arrival number `x` is due, in seconds since the start; `None`
-    /// if the curve has fewer arrivals. Inverse function of [`RateCurve::cumulative`].
+    /// Returns the instant at which arrival number `x`, from 0, is due, in seconds since the start
+    /// of the curve; `None` if the curve has fewer arrivals or `x` is negative. Inverse of
+    /// [`RateCurve::cumulative`].
     pub(crate) fn inverse(&self, x: f64) -> Option<f64> {
         if !(0.0..self.total()).contains(&x) {
             return None;

@@ -1,5 +1,5 @@
-//! Segments of a step, its warm-up and its measured segments, at instants fixed when the step
-//! begins. A change of the load adds a segment that lasts for the rest of the measured part.
+//! Segments of a step: its warm-up and its measured segments, at instants that are fixed when the
+//! step begins. A change of the load adds a segment that lasts for the rest of the measured part.
 
 use std::time::Duration;
 
@@ -9,47 +9,48 @@ use serde::{Deserialize, Serialize};
 use super::change_instants::ChangeInstants;
 use super::curve_segments::NamedSegment;
 
-/// Position of a measured segment in its step, from 0.
+/// Position of a measured segment in its step, from 0 to 31.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 pub(crate) struct SegmentIndex(u8);
 
 impl SegmentIndex {
-    /// First measured segment. A step with constant load has only this one.
+    /// Position of the first measured segment. A step with constant load has only this segment.
     pub(crate) const FIRST: Self = Self(0);
-    /// Largest number of measured segments of a step.
+    /// Largest number of measured segments of a step, planned ones and changes together.
     pub(crate) const MOST: usize = 32;
 
-    /// Iterates over all indices that a step may have.
+    /// Iterates over the positions of all segments that a step can have, rising.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         (0..Self::MOST).map(|index| Self(index as u8))
     }
 
-    /// Returns the position, from 0.
+    /// Returns the position of the segment, from 0.
     pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// Instants of a step on `CLOCK_MONOTONIC`, in nanoseconds: the start of its warm-up, and the spans of
-/// its measured segments, which follow each other. Clones share the changes of the load.
+/// Instants of a step, in nanoseconds on `CLOCK_MONOTONIC`: the start of its warm-up, and the spans
+/// of its measured segments, which follow each other. Clones share the changes of the load.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Segments {
     start_ns: u64,
     measure_start_ns: u64,
-    /// End of each planned span in nanoseconds, rising, and the segment of which the span is a part.
+    /// End of each planned span, in nanoseconds on `CLOCK_MONOTONIC`, rising, and the segment to
+    /// which the span belongs.
     spans: Vec<(u64, SegmentIndex)>,
-    /// Instants at which the load was changed. Each begins a further segment.
+    /// Instants at which the load was changed. A new segment begins at each of them.
     #[serde(skip)]
     changes: ChangeInstants<{ SegmentIndex::MOST }>,
 }
 
 impl Segments {
-    /// Creates the segments of a step that starts at `start_ns`, has a warm-up of `warmup` and is
-    /// measured for `measure`. Uses the `named` segments, or a single one where there are none.
-    /// Each span lasts until the next one starts. Segments after the 32nd are counted as part of
-    /// the 32nd.
+    /// Creates the segments of a step that starts at `start_ns` on `CLOCK_MONOTONIC`, has a warm-up
+    /// of `warmup` and is measured for `measure`. Uses the `named` segments, or a single one if
+    /// there are none. Each span lasts until the next one starts. Segments after the 32nd count as
+    /// part of the 32nd.
     pub(crate) fn new(
         start_ns: u64,
         warmup: Duration,
@@ -90,49 +91,53 @@ impl Segments {
         }
     }
 
-    /// Creates the segments of a step that ended before its load began; all have length zero.
+    /// Creates the segments of a step that ended at `now_ns`, before its load began; all have
+    /// length zero.
     pub(crate) fn empty(now_ns: u64) -> Self {
         Self::new(now_ns, Duration::ZERO, Duration::ZERO, &[])
     }
 
-    /// Returns the instant at which the warm-up starts.
+    /// Returns the instant at which the warm-up starts, in nanoseconds on `CLOCK_MONOTONIC`.
     pub(crate) fn start_ns(&self) -> u64 {
         self.start_ns
     }
 
-    /// Returns the instant at which the last measured segment ends.
+    /// Returns the instant at which the last measured segment ends, in nanoseconds on
+    /// `CLOCK_MONOTONIC`.
     pub(crate) fn measure_end_ns(&self) -> u64 {
         self.spans
             .last()
             .map_or(self.measure_start_ns, |(end_ns, _)| *end_ns)
     }
 
-    /// Returns the number of planned segments.
+    /// Returns the number of planned segments, without those that changes of the load have added.
     fn planned(&self) -> usize {
         let counts = self.spans.iter().map(|(_, segment)| segment.index() + 1);
         counts.max().unwrap_or(0)
     }
 
-    /// Returns true if the load can be changed once more: there is a segment left for it.
+    /// Returns true if the load can be changed once more, because the step has fewer than 32
+    /// segments.
     pub(crate) fn has_room(&self) -> bool {
         self.planned() + self.changes.iter().count() < SegmentIndex::MOST
     }
 
-    /// Begins a segment at `at_ns`, which must come after the changes before it and within the measured
-    /// part. It lasts until the next change or the end.
+    /// Begins a new segment at `at_ns`, which must be later than all changes so far and within the
+    /// measured part. It lasts until the next change or the end. Returns its position.
     pub(crate) fn change_at(&self, at_ns: u64) -> SegmentIndex {
         self.changes.push(at_ns);
         self.changed(at_ns)
     }
 
-    /// Returns the segment that holds `instant_ns`, an instant from the first change on.
+    /// Returns the segment that contains `instant_ns`, which must be at the first change of the
+    /// load or after.
     #[cold]
     fn changed(&self, instant_ns: u64) -> SegmentIndex {
         let index = (self.planned() + self.changes.count_until(instant_ns)).saturating_sub(1);
         SegmentIndex(index.min(SegmentIndex::MOST - 1) as u8)
     }
 
-    /// Returns the end of each span and its segment, those of changes among them.
+    /// Returns the end of each span and its segment, in order, with those of changes of the load.
     fn all_spans(&self) -> Vec<(u64, SegmentIndex)> {
         let starts: Vec<u64> = self.changes.iter().collect();
         let Some(first_ns) = starts.first().copied() else {
@@ -152,13 +157,15 @@ impl Segments {
         spans
     }
 
-    /// Returns the instants at which the measured part begins and each span ends, rising.
+    /// Returns the instants at which the measured part begins and each span ends, rising, in
+    /// nanoseconds on `CLOCK_MONOTONIC`.
     pub(crate) fn boundaries(&self) -> Vec<u64> {
         let ends = self.all_spans().into_iter().map(|(end_ns, _)| end_ns);
         std::iter::once(self.measure_start_ns).chain(ends).collect()
     }
 
-    /// Returns the spans of the measured segment at position `index`, cut off at `until_ns`.
+    /// Returns the spans of the measured segment at position `index`, cut off at `until_ns`. Leaves
+    /// out spans without length.
     pub(crate) fn spans_until(&self, index: usize, until_ns: u64) -> Vec<StepSpan> {
         let mut start_ns = self.measure_start_ns;
         let mut spans = Vec::new();
@@ -175,7 +182,7 @@ impl Segments {
         spans
     }
 
-    /// Returns the length of each measured segment in seconds, cut off at `until_ns`.
+    /// Returns the length of each measured segment in seconds, by position, cut off at `until_ns`.
     pub(crate) fn lengths_s(&self, until_ns: u64) -> Vec<f64> {
         let mut lengths_ns = vec![0; self.planned() + self.changes.iter().count()];
         let mut begin_ns = self.measure_start_ns;
@@ -186,8 +193,8 @@ impl Segments {
         lengths_ns.into_iter().map(|ns| ns as f64 / 1e9).collect()
     }
 
-    /// Returns the measured segment that contains `instant_ns`; `None` during the warm-up and after
-    /// the end.
+    /// Returns the measured segment that contains `instant_ns`, on `CLOCK_MONOTONIC`; `None` during
+    /// the warm-up and after the measured part.
     pub(crate) fn at(&self, instant_ns: u64) -> Option<SegmentIndex> {
         if instant_ns < self.measure_start_ns || instant_ns >= self.measure_end_ns() {
             return None;
@@ -204,15 +211,16 @@ impl Segments {
         self.spans.get(span).map(|(_, segment)| *segment)
     }
 
-    /// Returns the measured segment that contains `instant_ns`. An instant before the measured part
-    /// belongs to the first segment, one after it to the last.
+    /// Returns the measured segment that contains `instant_ns`, on `CLOCK_MONOTONIC`. An instant
+    /// before the measured part belongs to the first segment, one after it to the last.
     pub(crate) fn nearest(&self, instant_ns: u64) -> SegmentIndex {
         let last_ns = self.measure_end_ns().saturating_sub(1);
         let within_ns = instant_ns.min(last_ns).max(self.measure_start_ns);
         self.at(within_ns).unwrap_or_default()
     }
 
-    /// Returns the time window of the step for the report, where the drain has no length yet.
+    /// Returns the time window of the step for the report. The window ends with the measured part,
+    /// without a drain.
     pub(crate) fn window(&self) -> Window {
         Window {
             start_ns: self.start_ns,

@@ -5,17 +5,17 @@ use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom as _;
 
-/// One step of a sweep.
+/// Step of a sweep: one run of one setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlannedStep {
-    /// Index of the setting among those of the sweep.
+    /// Index of the setting among those of the sweep, from 0.
     pub setting: usize,
     /// Number of the repeat of this setting, counted from 0.
     pub repeat: u64,
 }
 
-/// Returns the steps of `settings` settings, each `repeats` times. Each round holds every setting
-/// once, shuffled by `seed`.
+/// Returns the steps of a sweep of `settings` settings, each `repeats` times, in the order in which
+/// they run. Each round contains every setting once, shuffled by `seed`.
 pub fn shuffled_steps(settings: usize, repeats: u64, seed: u64) -> Vec<PlannedStep> {
     let mut random = SmallRng::seed_from_u64(seed);
     let mut steps = Vec::with_capacity(settings * repeats as usize);

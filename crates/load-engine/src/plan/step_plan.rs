@@ -1,4 +1,4 @@
-//! Plan of one step.
+//! Plan of one step: its load, lengths, runtime and rules.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,85 +21,85 @@ use super::worker_share::WorkerShare;
 /// Kind of tokio runtime that makes the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum RuntimeKind {
-    /// One multi-thread runtime, as most applications have.
+    /// One multi-thread runtime for all threads, as most applications have.
     #[default]
     Shared,
     /// One single-thread runtime per thread, which costs the least CPU time per request.
     PerCore,
 }
 
-/// Way in which a pacer waits.
+/// Way in which a pacer waits for an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum WaitStrategy {
-    /// Sleeps, as precisely as the operating system can.
+    /// Sleeps until the instant, as precisely as the operating system can.
     #[default]
     Sleep,
-    /// Sleeps until half a millisecond before the instant, then spins: precise, but uses most of a
-    /// core.
+    /// Sleeps until half a millisecond before the instant, then spins until the instant: precise,
+    /// but uses most of a core.
     Spin,
 }
 
 /// Plan of one step: load, lengths, runtime and rules.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepPlan {
-    /// Name of the step, shown to people.
+    /// Name of the step, shown to users.
     pub name: String,
-    /// Settings that distinguish the step from others.
+    /// Settings that distinguish the step from others of its run, by name.
     pub parameters: BTreeMap<String, Parameter>,
-    /// Number of the repeat, from 0.
+    /// Number of the repeat of these settings, from 0.
     pub repeat: u64,
-    /// Load on the target. Where the load changes, this has its mean rate or its largest number of
-    /// users.
+    /// Load on the target, of all processes. If the load follows a curve, this has its mean rate or
+    /// its largest number of users.
     pub load: LoadPlan,
     /// Curve of the load over the measured part: arrivals per second in an open loop, users in a
-    /// closed one. The warm-up has the first value of the curve. Absent where the load is constant.
+    /// closed loop. The warm-up has the first value of the curve. `None` if the load is constant.
     pub curve: Option<FittedCurve>,
-    /// Largest number of users that start per second in a closed loop. Absent where each starts as
-    /// soon as the curve has room.
+    /// Largest number of users that start per second in a closed loop. `None` if each user starts
+    /// as soon as the curve has room.
     pub spawn_per_s: Option<f64>,
     /// Largest number of requests per user of a closed loop; a user stops earlier after a failed
     /// request. The measured part then ends with the last answer to any user, at the latest after
-    /// `measure`. Absent where users send requests until the end of the measured part.
+    /// `measure`. `None` if users send requests until the end of the measured part.
     pub requests_per_user: Option<u64>,
-    /// Instant at which sessions open.
+    /// Time at which sessions open: before the load begins, or when they are first needed.
     pub opening: SessionOpening,
     /// Length of the warm-up, whose load is not measured.
     pub warmup: Duration,
-    /// Length of the measured part.
+    /// Length of the measured part, or its largest length if `requests_per_user` is set.
     pub measure: Duration,
-    /// Segments that have results of their own; empty where the load is constant.
+    /// Segments of the measured part that have results of their own; empty if the load is constant.
     pub segments: Vec<NamedSegment>,
     /// True if the load may be changed while the step runs. False for scenarios that judge a single
     /// setting, such as a sweep or a search for a rate.
     pub takes_changes: bool,
-    /// Longest wait for answers after the last arrival.
+    /// Longest wait for answers after the end of the measured part.
     pub drain: Duration,
-    /// Longest time for opening all sessions.
+    /// Longest time for opening all sessions, after which the step fails.
     pub connect_timeout: Duration,
-    /// Seed of all random numbers in the step.
+    /// Seed of all random numbers in the step: times of arrivals and pauses of users.
     pub seed: u64,
     /// Kind of tokio runtime that makes the load.
     pub runtime: RuntimeKind,
-    /// Number of worker threads in this process.
+    /// Number of threads of this process that make the load; 0 counts as 1.
     pub threads: usize,
     /// Share of the load that this process makes. `load` is the total of all processes.
     pub process: WorkerShare,
-    /// Instant at which the step starts on all hosts. Absent where it starts as soon as it is
-    /// ready.
+    /// Instant at which the step starts on all hosts. `None` if it starts as soon as it is ready.
     pub starts_at: Option<WallTime>,
     /// Way in which the pacer waits for the next arrival.
     pub waiting: WaitStrategy,
-    /// Shortest pause of a user after a failure, so that a user whose requests fail at once does
-    /// not spin.
+    /// Shortest pause of a user after a failed request, so that a user whose requests fail at once
+    /// does not use up a CPU.
     pub failure_pause: Duration,
-    /// Rules that end the step early. Only the controller applies them: worker processes get none.
+    /// Rules that end the step early. Only the controller applies them: worker processes receive
+    /// none.
     #[serde(skip)]
     pub stop_rules: Vec<StopRule>,
 }
 
 impl StepPlan {
-    /// Creates a plan with the defaults: no warm-up, a drain of 5 s, a shared runtime on all cores,
-    /// no stop rules.
+    /// Creates a plan with the defaults: no warm-up, a drain of 5 s, 10 s for opening sessions, a
+    /// shared runtime on all cores, no stop rules.
     pub fn new(name: &str, load: LoadPlan, measure: Duration) -> Self {
         Self {
             name: name.to_owned(),
@@ -127,15 +127,15 @@ impl StepPlan {
         }
     }
 
-    /// Adds a setting to those that distinguish the step.
+    /// Adds a setting to those that distinguish the step, in place of one with this name.
     #[must_use]
     pub fn parameter(mut self, name: &str, value: impl Into<Parameter>) -> Self {
         self.parameters.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Makes the load follow `curve`, which must be fitted to the measured part. In a closed loop
-    /// each user then opens its session when it comes.
+    /// Makes the load follow `curve`, which must be fitted to the length of the measured part. In a
+    /// closed loop each user then opens its session when the user starts.
     #[must_use]
     pub fn following(mut self, curve: FittedCurve) -> Self {
         match &mut self.load {
@@ -152,7 +152,7 @@ impl StepPlan {
     }
 
     /// Limits the number of users that start per second in a closed loop. Each user then opens its
-    /// session when it comes. Changes nothing in an open loop.
+    /// session when the user starts. Changes nothing in an open loop.
     #[must_use]
     pub fn spawning(mut self, per_s: f64) -> Self {
         if let LoadPlan::Closed { .. } = self.load {
@@ -172,7 +172,8 @@ impl StepPlan {
         self
     }
 
-    /// Returns the record of this step where it could not begin, with the reason.
+    /// Returns the failed result of this step for the report, if the step could not begin for
+    /// `reason`; its window has length zero.
     pub fn not_begun(&self, reason: String) -> Step {
         let now_ns = monotonic_ns();
         Step {
@@ -200,14 +201,15 @@ impl StepPlan {
         }
     }
 
-    /// Lets the load be changed while the step runs, see [`Observer::load_control`](crate::Observer).
+    /// Allows the load to be changed while the step runs, through the handle of
+    /// [`Observer::load_control`](crate::Observer).
     #[must_use]
     pub fn taking_changes(mut self) -> Self {
         self.takes_changes = true;
         self
     }
 
-    /// Returns the length of the measured part; `None` where the last answer ends it.
+    /// Returns the length of the measured part; `None` if the last answer to the users ends it.
     pub fn measured_time(&self) -> Option<Duration> {
         match self.requests_per_user {
             None => Some(self.measure),
@@ -215,12 +217,13 @@ impl StepPlan {
         }
     }
 
-    /// Returns true if the load changes during the measured part.
+    /// Returns true if the load is planned to change during the measured part.
     pub(crate) fn changes(&self) -> bool {
         self.curve.is_some() || self.spawn_per_s.is_some()
     }
 
-    /// Returns the planned load at each instant; `None` for a step without length.
+    /// Returns the planned load at each instant, of all processes; `None` for a step without length
+    /// or with an invalid rate.
     pub(crate) fn intended_load(&self) -> Option<IntendedLoad> {
         let steady = match self.load {
             LoadPlan::Open { rate_per_s, .. } => rate_per_s,
@@ -241,7 +244,7 @@ impl StepPlan {
         })
     }
 
-    /// Returns the planned arrivals of one worker of an open loop over warm-up and measured part;
+    /// Returns the planned arrivals of `worker` in an open loop over warm-up and measured part;
     /// `None` for a closed loop.
     pub(crate) fn arrivals(&self, worker: WorkerShare) -> Option<Arrivals> {
         let (LoadPlan::Open { pacing, .. }, Some(IntendedLoad::Rate(curves))) =
@@ -253,7 +256,7 @@ impl StepPlan {
     }
 }
 
-/// Returns the number of processors that this process may use.
+/// Returns the number of CPUs that this process may use; 1 if that is unknown.
 pub fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

@@ -1,24 +1,24 @@
-//! Rules that end a step early, as people write them: `errors>10%`, `p99>500ms`.
+//! Rules that end a step early, as users write them: `errors>10%`, `p99>500ms`.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Bound that a step must keep. It is checked once a second, when enough requests have finished or
-/// are overdue. Where no request at all was answered for a second, a single overdue request is
-/// enough.
+/// Bound on a figure of a step; a step that exceeds it ends early. It is checked once a second,
+/// when enough requests have finished or are overdue. If no request at all was answered for a
+/// second, a single overdue request is enough.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum StopRule {
-    /// Share of failures: failed requests and those so overdue that the drain would cut them off,
-    /// divided by all finished and so overdue requests.
+    /// Share of failures: failed requests and requests so overdue that the drain would cut them
+    /// off, divided by all finished and so overdue requests.
     ErrorRatio {
-        /// Highest share that is allowed, 0..1.
+        /// Highest share that is allowed, 0 to 1.
         above: f64,
     },
-    /// 99th percentile of response time (of call time in a closed loop). A request without an
+    /// 99th percentile of response time, or of call time in a closed loop. A request without an
     /// answer counts too, once it has waited longer than the bound.
     LatencyP99 {
-        /// Highest percentile that is allowed.
+        /// Highest 99th percentile that is allowed.
         above: Duration,
     },
 }

@@ -11,40 +11,41 @@ use serde::{Deserialize, Serialize};
 
 use super::written_time::written_time;
 
-/// Longest exponential pause, as a multiple of the mean. Of 10⁹ draws about two are longer and are
-/// cut.
+/// Longest exponential pause, as a multiple of the mean. About two of 10⁹ draws are longer and are
+/// shortened to it.
 const LONGEST_IN_MEANS: f64 = 20.0;
 
-/// Distribution of the pauses that a user makes between an answer and the next request.
+/// Distribution of the pauses of a user between an answer and the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ThinkTime {
     /// Every pause has this length; zero means no pause.
     Constant(Duration),
     /// Lengths are spread evenly between two bounds.
     Uniform {
-        /// Shortest pause.
+        /// Shortest pause of a user.
         low: Duration,
-        /// Longest pause.
+        /// Longest pause of a user.
         high: Duration,
     },
     /// Lengths are exponentially distributed: mostly short, sometimes long, as of independent
-    /// users.
+    /// users. They are at most 20 times the mean.
     Exponential {
         /// Mean length of a pause.
         mean: Duration,
     },
 }
 
-/// Generator of the successive pauses of one user.
+/// Generator of the successive pauses of one user, from a seed.
 #[derive(Debug)]
 pub struct Pauses {
     think_time: ThinkTime,
     random: SmallRng,
-    /// Shortest pause after a failure; `None` where the pause after a failure is an ordinary one.
+    /// Shortest pause after a failed request; `None` if the pause after a failure is an ordinary
+    /// one.
     after_failure: Option<Duration>,
 }
 
-/// Error for a text that is not a think time.
+/// Error for a text that is not a think time; holds the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is no think time: write 2s, 1s..3s (evenly between) or exp:2s (around a mean), a year at \
@@ -53,10 +54,10 @@ pub struct Pauses {
 pub struct ThinkTimeError(String);
 
 impl ThinkTime {
-    /// No pause.
+    /// Think time without a pause.
     pub const NONE: Self = Self::Constant(Duration::ZERO);
 
-    /// Returns true if users never pause.
+    /// Returns true if users never pause, because the mean pause is zero.
     pub fn is_none(self) -> bool {
         self.mean().is_zero()
     }
@@ -70,7 +71,7 @@ impl ThinkTime {
         }
     }
 
-    /// Draws the length of one pause.
+    /// Draws the length of one pause from the distribution.
     pub fn draw(self, random: &mut impl Rng) -> Duration {
         match self {
             Self::Constant(time) => time,
@@ -87,8 +88,8 @@ impl ThinkTime {
 }
 
 impl Pauses {
-    /// Creates the pauses of user number `user`. The same `seed` and user give the same pauses
-    /// again.
+    /// Creates the pauses of user number `user`, counted from 0. The same seed and user give the
+    /// same pauses again.
     pub(crate) fn new(think_time: ThinkTime, seed: u64, user: u64) -> Self {
         let seed = seed ^ (user + 1).wrapping_mul(0xA24B_AED4_963E_E407);
         Self {
@@ -98,15 +99,15 @@ impl Pauses {
         }
     }
 
-    /// Sets the least pause after a failure.
+    /// Sets the shortest pause after a failed request; zero makes it an ordinary one.
     #[must_use]
     pub(crate) fn after_failure(mut self, least: Duration) -> Self {
         self.after_failure = Some(least).filter(|least| !least.is_zero());
         self
     }
 
-    /// Returns the length of the pause after a request that `failed` or did not; `None` for no
-    /// pause.
+    /// Returns the length of the pause after a request; if it `failed`, at least the shortest pause
+    /// after a failure. `None` for no pause.
     pub(crate) fn next_after(&mut self, failed: bool) -> Option<Duration> {
         self.next_pause().max(self.after_failure.filter(|_| failed))
     }
@@ -116,7 +117,7 @@ impl Pauses {
         self.think_time.is_none()
     }
 
-    /// Draws the length of the next pause; `None` if users never pause.
+    /// Draws the length of the next pause of the user; `None` if users never pause.
     pub(crate) fn next_pause(&mut self) -> Option<Duration> {
         (!self.think_time.is_none()).then(|| self.think_time.draw(&mut self.random))
     }

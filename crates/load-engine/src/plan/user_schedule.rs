@@ -1,4 +1,4 @@
-//! Times at which each user of a step comes and leaves. They follow from arithmetic alone, so that
+//! Times at which each user of a step starts and leaves. They follow from arithmetic alone, so that
 //! workers need not communicate.
 //!
 //! The number of users follows a curve whose rises the spawn rate limits. User `i` is present while
@@ -7,19 +7,19 @@
 use super::curve_sequence::CurveSequence;
 use super::straight_line::StraightLine;
 
-/// Number of users over the time of a step.
+/// Planned number of users over the time of a step, from which the times of each user follow.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct UserSchedule {
     lines: Vec<StraightLine>,
 }
 
-/// Period in which a user is present, in seconds since the schedule began.
+/// Period in which a user is present, in seconds since the start of the schedule.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Presence {
-    /// Instant at which the user comes.
+    /// Start of the user, in seconds since the start of the schedule.
     pub(crate) from: f64,
-    /// Instant at which the user leaves. A user who is waiting for an answer then leaves after the
-    /// answer.
+    /// End of the user's presence, in seconds since the start of the schedule. A user who is
+    /// waiting for an answer then leaves after the answer.
     pub(crate) until: f64,
 }
 
@@ -33,7 +33,7 @@ impl Presence {
 
 impl UserSchedule {
     /// Creates the schedule of the users of `curves`. At most `spawn_per_s` users start per second,
-    /// beginning with none; without that limit users start whenever the curves rise.
+    /// and none is present at the beginning; with `None` users start as soon as the curves rise.
     pub(crate) fn new(curves: &CurveSequence, spawn_per_s: Option<f64>) -> Self {
         let wanted = curves.lines();
         let lines = match spawn_per_s {
@@ -43,8 +43,8 @@ impl UserSchedule {
         Self { lines }
     }
 
-    /// Returns the number of users that are planned to be present `t` seconds after the schedule
-    /// began.
+    /// Returns the number of users that are planned to be present `t` seconds after the start of
+    /// the schedule; after its end, the last number.
     pub(crate) fn users_at(&self, t: f64) -> u64 {
         let mut left = t.max(0.0);
         for line in &self.lines {
@@ -56,13 +56,13 @@ impl UserSchedule {
         self.lines.last().map_or(0, |line| floor(line.to))
     }
 
-    /// Returns the largest number of users that are present at the same time.
+    /// Returns the largest number of users that are planned to be present at the same time.
     pub(crate) fn peak(&self) -> u64 {
         let ends = self.lines.iter().flat_map(|line| [line.from, line.to]);
         floor(ends.fold(0.0, f64::max))
     }
 
-    /// Returns the periods in which user `i`, counted from 0, is present, in order.
+    /// Returns the periods in which user number `user`, counted from 0, is present, in order.
     pub(crate) fn presences(&self, user: u64) -> Vec<Presence> {
         let needed = user as f64 + 1.0 - ROUNDING;
         let mut presences: Vec<Presence> = Vec::new();
@@ -81,8 +81,8 @@ impl UserSchedule {
     }
 }
 
-/// Tolerance for rounding errors, because a line that ends at 10 users may reach 9.999999999.
-/// Values that differ by less are treated as equal.
+/// Tolerance for rounding errors, in users or seconds, because a line that ends at 10 users may
+/// reach 9.999999999. Values that differ by less are treated as equal.
 const ROUNDING: f64 = 1e-9;
 
 fn floor(users: f64) -> u64 {
@@ -143,7 +143,8 @@ mod tests {
         UserSchedule::new(&CurveSequence::after(warmup, curve.clone()), spawn_per_s)
     }
 
-    /// Counts the users present at `t` seconds from the presences of each user.
+    /// Returns the number of users who are present at `t`, in seconds, by the presences of each
+    /// user.
     fn counted(schedule: &UserSchedule, t: f64) -> u64 {
         let present = |user: &u64| {
             let presences = schedule.presences(*user);
@@ -230,8 +231,8 @@ mod tests {
         }
     }
 
-    /// Schedule of ten users for 20 s, which `curve` replaces at second 8. At most two users start
-    /// per second.
+    /// Returns the schedule of ten users for 20 s, which `curve` replaces at second 8. At most two
+    /// users start per second.
     fn changed(curve: RateCurve) -> UserSchedule {
         let ten = RateCurve::constant(10.0, S(20.0)).unwrap();
         let mut curves = CurveSequence::after(Duration::ZERO, ten);

@@ -5,17 +5,18 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-/// Instant of the wall clock, in nanoseconds since 1970 in UTC.
+/// Instant of the wall clock, in nanoseconds since the start of 1970 (UTC).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WallTime(u64);
 
 impl WallTime {
-    /// Creates the instant that lies `since_1970` after the start of 1970 (UTC).
+    /// Creates the instant that is `since_1970` after the start of 1970 (UTC); the latest possible
+    /// instant if that is too late for 64 bits.
     pub fn since_1970(since_1970: Duration) -> Self {
         Self(u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX))
     }
 
-    /// Reads this host's wall clock.
+    /// Reads this host's wall clock; the start of 1970 if the clock is before it.
     pub fn now() -> Self {
         Self::since_1970(
             SystemTime::now()
@@ -24,7 +25,8 @@ impl WallTime {
         )
     }
 
-    /// Returns the instant that is `later` after this one.
+    /// Returns the instant that is `later` after this one; the latest possible instant if that
+    /// overflows.
     #[must_use]
     pub fn after(self, later: Duration) -> Self {
         Self(
@@ -33,7 +35,7 @@ impl WallTime {
         )
     }
 
-    /// Returns the instant that is `earlier` before this one.
+    /// Returns the instant that is `earlier` before this one; the start of 1970 at the earliest.
     #[must_use]
     pub fn before(self, earlier: Duration) -> Self {
         Self(
@@ -42,18 +44,19 @@ impl WallTime {
         )
     }
 
-    /// Returns the time from `earlier` to this instant; zero if `earlier` is in fact later.
+    /// Returns the time from the instant `earlier` to this one; zero if `earlier` is in fact later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// Returns the nanoseconds since 1970 (UTC).
+    /// Returns the instant in nanoseconds since the start of 1970 (UTC).
     pub fn as_nanos(self) -> u64 {
         self.0
     }
 
-    /// Converts this instant to one of the monotonic clock, given simultaneous readings of both
-    /// clocks: `monotonic_ns` and `now`. `None` if the instant has passed.
+    /// Converts this instant to nanoseconds on the monotonic clock, given simultaneous readings of
+    /// both clocks: `monotonic_ns` and `now`. `None` if the instant is before `now`, or too late
+    /// for 64 bits.
     pub(crate) fn on_monotonic_clock(self, monotonic_ns: u64, now: Self) -> Option<u64> {
         let ahead_ns = self.0.checked_sub(now.0)?;
         monotonic_ns.checked_add(ahead_ns)

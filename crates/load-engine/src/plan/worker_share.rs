@@ -5,34 +5,34 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// One of several workers (threads or processes) that share the load of a step.
+/// Position of one of several workers (threads or processes) that share the load of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerShare {
-    /// Number of this worker, from 0.
+    /// Number of this worker, from 0 to `count - 1`.
     pub index: u64,
-    /// Number of workers.
+    /// Number of all workers that share the load.
     pub count: u64,
 }
 
 impl WorkerShare {
-    /// Share of the only worker: the whole load.
+    /// Share of a worker that makes the whole load alone.
     pub const ALONE: Self = Self { index: 0, count: 1 };
 
-    /// Returns this worker's part of `whole`. The parts of all workers differ by at most one and
-    /// add up to `whole`.
+    /// Returns this worker's part of the number `whole`. The parts of all workers differ by at most
+    /// one and add up to `whole`.
     pub fn share_of(self, whole: u64) -> u64 {
         bench_report::share_of(whole, self.index, self.count)
     }
 
-    /// Returns the number, among the talkers of all processes, of talker `number` of this process.
-    /// Both are counted from 0.
+    /// Returns the number, over all processes, of the connection that is number `number` of this
+    /// process among those that send messages. Both are counted from 0.
     pub(crate) fn of_talker(self, number: u64) -> u64 {
         number * self.count + self.index
     }
 
-    /// Returns the share of thread number `thread`, of `threads` threads in this process. The
-    /// shares of all threads add up to that of the process, whatever number of threads other
-    /// processes have.
+    /// Returns the position of thread number `thread`, of `threads` threads in this process, among
+    /// the threads of all processes. The shares of all threads of this process add up to that of
+    /// the process, whatever number of threads other processes have.
     pub(crate) fn of_thread(self, thread: u64, threads: u64) -> Self {
         Self {
             index: thread * self.count + self.index,
@@ -41,7 +41,7 @@ impl WorkerShare {
     }
 }
 
-/// Error for a text that is not `I/N` with I below N.
+/// Error for a text that is not `I/N` with I below N; holds the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no worker: write I/N, of N workers 0/N to N-1/N, as in 0/2")]
 pub struct WorkerShareError(String);

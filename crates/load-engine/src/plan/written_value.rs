@@ -1,9 +1,9 @@
-//! Values of a load, as people write them.
+//! Values of a load, as users write them.
 
 use super::load_curve_error::LoadCurveError;
 
-/// Parses a number of at least zero. Accepts a factor (`10k`, `2M`) and the unit of a rate
-/// (`500/s`).
+/// Parses a finite number of at least zero. Accepts a factor of 1,000 or 1,000,000 (`10k`, `2M`)
+/// and the unit of a rate (`500/s`). Fails for any other text.
 pub(super) fn written_value(text: &str) -> Result<f64, LoadCurveError> {
     let digits = text.trim();
     let digits = digits.strip_suffix("/s").unwrap_or(digits);

@@ -29,7 +29,7 @@ impl Observer for HandsOver {
 
 type Asked = Result<AppliedChange, ChangeError>;
 
-/// Runs `plan` on `count` workers while another thread changes the load to `load`. Returns the
+/// Runs `plan` on `count` new workers while another thread changes the load to `load`. Returns the
 /// step's result, and the answer to the change.
 fn run_and_change(
     plan: &StepPlan,

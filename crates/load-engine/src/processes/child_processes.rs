@@ -1,4 +1,4 @@
-//! Load of one step that worker processes make, as a source of load for the controller.
+//! Load of one step that worker processes make, as a source of load for the step's controller.
 
 use std::time::Duration;
 
@@ -23,32 +23,35 @@ use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
 use crate::record::interval::Interval;
 
-/// Time, beside the pings, in which every worker must receive the instant of the first arrival.
+/// Time in which every worker must receive the instant of the first arrival, in nanoseconds. Four
+/// round-trip times of the slowest ping are added to it.
 const HEAD_START_NS: u64 = 20_000_000;
-/// Longest wait for answers in one cycle of the controller. Later answers are used in the next one.
+/// Longest wait for answers in one cycle of the controller. Later answers are used in the next
+/// cycle.
 const ANSWER_BOUND: Duration = Duration::from_millis(50);
-/// Time without an answer after which a worker counts as lost.
+/// Longest time without an answer, after which a worker is ended and counts as lost.
 const SILENCE_BOUND: Duration = Duration::from_secs(10);
-/// Longest wait for the measurements of a step. The second value is added for each session.
+/// Longest wait for the measurements of a step, without the addition for each session.
 const RAW_BOUND: Duration = Duration::from_secs(2);
 const RAW_BOUND_PER_SESSION: Duration = Duration::from_micros(100);
 
-/// Worker processes as the source of one step's load.
+/// Worker processes as the source of one step's load, on the side of their parent.
 pub(crate) struct ChildProcesses<'a> {
     pub(super) processes: &'a mut WorkerProcesses,
     pub(super) plan: &'a StepPlan,
-    /// Number of connections that all workers hold together; absent for a load of requests.
+    /// Number of connections that all workers keep open together; `None` for a load of requests.
     pub(super) level: Option<HeldLevel>,
     pub(super) segments: Option<Segments>,
-    /// True if more attempts to connect, over all workers, have failed than are allowed.
+    /// True if more attempts to connect have failed, over all workers, than the step allows.
     connects_broke: bool,
-    /// True if the workers were ordered to verify their connections.
+    /// True if the workers have received the order to verify their connections.
     verifies: bool,
-    /// Load with the changes made while the step ran; absent before the first change.
+    /// Intended load with the changes made while the step ran; `None` before the first change.
     pub(super) changed: Option<IntendedLoad>,
 }
 
-/// Returns the plan of one worker process, with its part of the threads.
+/// Returns the plan of one worker process: `plan` with its share of the load and its part of the
+/// threads, at least one.
 fn share_of(plan: &StepPlan, process: WorkerShare) -> StepPlan {
     StepPlan {
         process,
@@ -57,8 +60,8 @@ fn share_of(plan: &StepPlan, process: WorkerShare) -> StepPlan {
     }
 }
 
-/// Returns the common end of a load whose workers ended early with `ends`: the first that is not
-/// `Completed`, or `Completed` once all workers ended so.
+/// Returns the end of the whole load if workers ended early with `ends`: the first end that is not
+/// `Completed`, or `Completed` once all workers ended so. `None` while some still work.
 fn common_end<'a>(ends: impl Iterator<Item = Option<&'a StepEnd>>) -> Option<StepEnd> {
     let mut all_completed = true;
     for end in ends {
@@ -72,8 +75,8 @@ fn common_end<'a>(ends: impl Iterator<Item = Option<&'a StepEnd>>) -> Option<Ste
 }
 
 impl<'a> ChildProcesses<'a> {
-    /// Orders every worker to prepare its share of `plan` on `target`: to open sessions, or, if
-    /// `level` is given, its share of the connections that are to be held.
+    /// Orders every worker to prepare its share of `plan` on `target`: to open sessions or, if
+    /// `level` is given, its share of the connections that stay open. Returns without waiting.
     pub(crate) fn prepare(
         processes: &'a mut WorkerProcesses,
         plan: &'a StepPlan,
@@ -107,7 +110,8 @@ impl<'a> ChildProcesses<'a> {
         }
     }
 
-    /// Stops opening connections if more attempts, over all workers, have failed than are allowed.
+    /// Orders all workers to open no further connections, once more attempts have failed over all
+    /// workers than the step allows.
     fn watch_connects(&mut self) {
         let failed = self.processes.workers.iter();
         let failed: u64 = failed.map(|worker| worker.step.failed_connects).sum();
@@ -124,8 +128,8 @@ impl<'a> ChildProcesses<'a> {
         share_of(self.plan, worker.share)
     }
 
-    /// Returns the number of sessions of the load, including those that changes have added, or the
-    /// number of connections to be held.
+    /// Returns the number of sessions of the whole load, including those that changes have added,
+    /// or the number of connections that are to stay open.
     pub(super) fn sessions(&self) -> u64 {
         if let Some(level) = self.level {
             return level.connections;
@@ -135,8 +139,8 @@ impl<'a> ChildProcesses<'a> {
         changed.map_or(planned.sessions(), |load| load.sessions(planned))
     }
 
-    /// Sends an order that workers answer at once, and waits for the answers for a short time. A
-    /// worker that has not answered for too long counts as lost from then on.
+    /// Sends all workers an order that they answer at once, and waits up to 50 ms for the answers.
+    /// A worker that has not answered for 10 s is ended and counts as lost from then on.
     fn ask(&mut self, order: &Order) {
         let workers = self.processes.workers.iter_mut();
         workers.for_each(|worker| worker.ask(order));
@@ -150,7 +154,8 @@ impl<'a> ChildProcesses<'a> {
         }
     }
 
-    /// Merges the measurements of all workers.
+    /// Merges the measurements of all workers that have sent them, with information about the
+    /// workers.
     fn merged(&mut self) -> CollectedStep {
         let mut collected = Vec::new();
         for worker in &mut self.processes.workers {
@@ -189,8 +194,8 @@ impl<'a> ChildProcesses<'a> {
         whole
     }
 
-    /// Returns the longest time for which an answer was missing, in nanoseconds; 0 if all came in
-    /// time.
+    /// Returns the longest time for which an answer of a worker was missing in this step, in
+    /// nanoseconds; 0 if every answer arrived within 50 ms.
     fn longest_silence_ns(&self) -> u64 {
         let now_ns = monotonic_ns();
         let workers = self.processes.workers.iter();
@@ -352,10 +357,10 @@ impl LoadSource for ChildProcesses<'_> {
         workers.all(|worker| worker.lost.is_some() || worker.step.finished)
     }
 
-    /// Does nothing: each worker waits by itself before it sends its measurements.
+    /// Does nothing, because each worker itself waits before it sends its measurements.
     fn wait_until_recorded(&mut self) {}
 
-    /// Returns nothing: the error of each worker's load arrives with its measurements.
+    /// Returns `None`, because the error of each worker's load arrives with its measurements.
     fn join(&mut self) -> Option<String> {
         None
     }

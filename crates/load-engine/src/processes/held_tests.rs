@@ -1,4 +1,4 @@
-//! Tests of connections that workers hold. The workers are threads, and their pipes are real.
+//! Tests of connections that workers keep open. The workers are threads, and their pipes are real.
 
 use std::io;
 use std::ops::Range;
@@ -29,8 +29,8 @@ use crate::record::timestamps::Timestamps;
 const VERSION: &str = "1.2.3";
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Server that all workers share. It refuses the attempts whose numbers are in `refused`, and
-/// counts attempts, open connections and messages.
+/// Server that all workers share. It refuses the attempts to connect whose numbers, from 0, are in
+/// `refused`, and counts attempts, open connections and messages.
 #[derive(Debug)]
 struct Place {
     refused: Range<u64>,
@@ -55,7 +55,7 @@ impl Place {
     }
 }
 
-/// Connection to the server; dropping it closes it.
+/// Connection to the shared server; dropping it closes it.
 struct PlaceConnection {
     place: Arc<Place>,
     waits: bool,
@@ -122,7 +122,7 @@ impl HeldConnection for PlaceConnection {
     }
 }
 
-/// Scenario of a worker that holds connections to the server.
+/// Scenario of a worker that keeps connections to the shared server open.
 struct PlaceScenario {
     place: Arc<Place>,
     load: Option<HeldLoad<PlaceFactory>>,
@@ -154,7 +154,7 @@ impl WorkerScenario for PlaceScenario {
     }
 }
 
-/// Starts `count` workers as threads.
+/// Starts `count` workers as threads that connect to `place`.
 fn start(count: u64, place: &Arc<Place>) -> WorkerProcesses {
     let pipes = (0..count).map(|_| {
         let (orders, to_worker) = io::pipe().unwrap();

@@ -9,7 +9,8 @@ use crate::plan::load_plan::LoadPlan;
 use crate::plan::segments::Segments;
 
 impl ChildProcesses<'_> {
-    /// Returns a description of each worker that was lost in this step.
+    /// Returns a description of each worker that was lost in this step, with the load that it did
+    /// not make.
     pub(super) fn lost(&self) -> Vec<LostWorker> {
         let workers = self.processes.workers.iter();
         let lost = workers.filter(|worker| worker.lost.is_some());
@@ -50,7 +51,7 @@ impl ChildProcesses<'_> {
     }
 
     /// Returns the number of arrivals of `worker` that were due in the measured part after the last
-    /// interval that it reported; `None` in a closed loop.
+    /// interval that it reported; `None` in a closed loop, and if the load never began.
     fn arrivals_not_made(&self, worker: &WorkerProcess) -> Option<u64> {
         let window = self.segments.as_ref()?.window();
         let heard_ns = worker.step.last_interval_ns.unwrap_or(0);

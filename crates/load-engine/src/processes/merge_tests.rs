@@ -1,4 +1,4 @@
-//! Measurements of several worker processes, merged.
+//! Tests of measurements of several worker processes that are merged.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ use crate::record::recorder::Recorder;
 use crate::record::timestamps::Timestamps;
 use crate::record::within::Within;
 
-/// Measurements of a process that recorded successful requests of these durations in nanoseconds,
-/// every seventh of them as a failure.
+/// Returns the measurements of a process that recorded requests of these durations in nanoseconds:
+/// every seventh as a failure, the others as successes of two operations in turn.
 fn measured(durations: &[u64]) -> CollectedStep {
     let recorder = Recorder::new(&["get", "set"], 1);
     for (n, took_ns) in durations.iter().enumerate() {
@@ -44,7 +44,7 @@ fn measured(durations: &[u64]) -> CollectedStep {
     }
 }
 
-/// Writes measurements as a worker's answer, reads them back and returns them.
+/// Writes measurements as the answer of a worker on one line, reads them back and returns them.
 fn through_the_pipe(collected: CollectedStep) -> CollectedStep {
     let mut line = Vec::new();
     let answer = Answer::Collected {

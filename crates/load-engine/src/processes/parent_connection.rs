@@ -1,4 +1,4 @@
-//! Connection of a worker process to its parent: orders come in, answers go out.
+//! Connection of a worker process to its parent, through which orders arrive and answers are sent.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -11,7 +11,7 @@ use super::protocol::{Answer, Order, PROTOCOL, write_line};
 use super::worker_step::{Orders, WorkerStep};
 use crate::plan::worker_share::WorkerShare;
 
-/// Steps of one bench, as a worker process makes them.
+/// Scenario of a run, as a worker process executes its steps.
 pub trait WorkerScenario {
     /// Makes the worker's share of a step with one of the methods of `step`. `target` is the
     /// parent's description of the target.
@@ -20,8 +20,8 @@ pub trait WorkerScenario {
     /// Returns the reason for which the step could not begin.
     fn run_step(&mut self, target: Value, step: WorkerStep<'_>) -> Result<(), String>;
 
-    /// Closes connections between two steps until this worker holds `most`. Returns the number that
-    /// are open then; 0 for a scenario that holds no connections.
+    /// Closes connections between two steps until this worker holds at most `most`. Returns the
+    /// number that are open then; 0 for a scenario without connections that stay open.
     ///
     /// # Errors
     /// Returns the reason for which the worker can no longer hold connections.
@@ -31,33 +31,34 @@ pub trait WorkerScenario {
     }
 }
 
-/// Reason for which a process cannot be a worker.
+/// Reason for which a process cannot work as a worker.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    /// Standard input had no valid first order.
+    /// Standard input had no valid first order, as if a user had started the command.
     #[error("this command is for worker processes of --workers, which take orders on stdin")]
     NoOrders,
-    /// The worker refused the parent, because of its version or the setup.
+    /// The worker refused its parent, for the reason in the text: another version, or a setup that
+    /// it cannot use.
     #[error("{0}")]
     Refused(String),
-    /// Communication with the parent failed.
+    /// A thread for the orders could not be started, or the pipe to the parent failed.
     #[error("the parent of this worker cannot be reached: {0}")]
     Io(#[from] std::io::Error),
 }
 
-/// Connection to the parent.
+/// Connection of a worker process to its parent.
 pub(super) struct ParentConnection<'a> {
     orders: Receiver<Order>,
     output: &'a mut dyn Write,
     is_closed: bool,
 }
 
-/// Runs a worker process: takes orders from `input` and writes answers to `output` until the parent
-/// closes the pipe. `begin` creates the scenario from the setup that the parent sends to every
-/// worker.
+/// Runs a worker process: receives orders from `input` and writes answers to `output` until the
+/// parent closes the pipe. `version` is that of this program. `begin` creates the scenario from the
+/// setup that the parent sends, for the worker at the given position.
 ///
 /// # Errors
-/// Fails if the parent has another version, or if `begin` fails.
+/// Fails if the first order is not valid, if the parent has another version, or if `begin` fails.
 pub fn serve_worker<S: WorkerScenario>(
     input: impl Read + Send + 'static,
     output: &mut dyn Write,
@@ -97,7 +98,8 @@ pub fn serve_worker<S: WorkerScenario>(
     Ok(())
 }
 
-/// Starts a thread that reads orders until the parent closes the pipe or sends an invalid line.
+/// Starts a thread that reads orders until the parent closes the pipe or sends an invalid line, and
+/// returns the receiver of the orders. Fails if no thread can be created.
 fn read_orders(input: impl Read + Send + 'static) -> std::io::Result<Receiver<Order>> {
     let (sender, orders) = mpsc::channel();
     std::thread::Builder::new()
@@ -123,15 +125,15 @@ impl ParentConnection<'_> {
         Err(WorkerError::Refused(reason))
     }
 
-    /// Sends an answer. If the parent has gone, the next wait for an order fails.
+    /// Sends an answer to the parent. If the pipe is closed, the next wait for an order fails.
     pub(super) fn send(&mut self, answer: &Answer) {
         self.is_closed |= write_line(self.output, answer).is_err();
     }
 
-    /// Returns the next order, if one arrives within `bound`.
+    /// Waits for the next order of the parent, for at most `bound`, and returns it.
     ///
     /// # Errors
-    /// Fails if no order arrives in time, or if the parent has gone.
+    /// Fails if no order arrives in time, or if the pipe is closed.
     pub(super) fn next_within(&self, bound: Duration) -> Result<Order, RecvTimeoutError> {
         if self.is_closed {
             return Err(RecvTimeoutError::Disconnected);

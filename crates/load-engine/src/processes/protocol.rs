@@ -16,94 +16,99 @@ use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
 use crate::record::interval::Interval;
 
-/// Version of the protocol. Parent and worker are the same program, and each refuses another
-/// version.
+/// Version of the protocol. Parent and worker are the same program, and a worker refuses a parent
+/// of another version.
 pub(super) const PROTOCOL: u32 = 2;
 
-/// Order from the parent to a worker.
+/// Order from the parent to a worker process.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "order", rename_all = "snake_case")]
 pub(super) enum Order {
-    /// First order: the worker's number, and the setup that it needs for every step.
+    /// First order: versions of the parent, the worker's position, and the setup that the worker
+    /// needs for every step.
     Begin {
         protocol: u32,
         version: String,
         worker: WorkerShare,
         setup: Value,
     },
-    /// Read the clock.
+    /// Send the present instant on the worker's clock.
     Ping,
-    /// Prepare a step on `target`: open its sessions, or, if `level` is given, the missing ones of
-    /// the connections to be held.
+    /// Prepare a step on `target`: open its sessions or, if `level` is given, the missing ones of
+    /// the connections that are to stay open.
     Prepare {
         plan: Box<StepPlan>,
         level: Option<HeldLevel>,
         target: Value,
     },
-    /// Make the load at these instants.
+    /// Begin the load at the instants of `segments`, on `CLOCK_MONOTONIC`.
     Start { segments: Segments },
-    /// Make the load follow another curve from an instant on.
+    /// Make the load follow another curve from the instant of `change` on.
     Change { change: LoadChange },
-    /// Send the requests that finished since the last such order.
+    /// Send the requests that finished since the last such order, and those in flight.
     TakeInterval,
-    /// Send the CPU time used.
+    /// Send the CPU time used since the worker started.
     ReadCpu,
-    /// Start no further request.
+    /// Start no further request and open no further connection.
     Halt,
-    /// Let sessions and pools close.
+    /// Allow sessions and pools to close.
     Release,
-    /// Cut off the requests in flight.
+    /// Cut off the requests in flight, which count as censored.
     Abort,
-    /// Exchange a message on every held connection, to verify that it is alive.
+    /// Exchange a message on every connection that stays open, to verify that it is alive.
     Verify,
-    /// Close held connections until `most` are open. Sent between two steps.
+    /// Close connections until at most `most` are open. Sent between two steps.
     CloseBeyond { most: u64 },
-    /// End the step and send all measurements. `segments_s` has the length of each segment in
-    /// seconds.
+    /// End the step and send all measurements. `segments_s` has the length of each measured segment
+    /// in seconds, in order.
     Finish { segments_s: Vec<f64> },
 }
 
-/// Answer of a worker to its parent.
+/// Answer of a worker process to its parent.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub(super) enum Answer {
-    /// The worker is ready for steps.
+    /// The worker is ready for steps. Answer to `Begin`.
     Hello {
         protocol: u32,
         version: String,
         pid: u32,
     },
-    /// The worker refuses the parent.
+    /// The worker refuses its parent, for this reason. Answer to `Begin`.
     Refused { reason: String },
-    /// Instant on the worker's clock.
+    /// Present instant on the worker's `CLOCK_MONOTONIC`, in nanoseconds. Answer to `Ping`.
     Pong { at_ns: u64 },
-    /// The worker is opening sessions: `opened` of the `wanted` ones are open.
+    /// The worker is opening sessions or connections: `opened` of its `wanted` ones are open.
     Opening { opened: usize, wanted: usize },
-    /// Number of failed attempts to connect so far in this step.
+    /// Number of failed attempts to connect so far in this step, of this worker.
     FailedConnects { count: u64 },
-    /// The worker's load can begin.
+    /// The preparation has ended, and the worker's load can begin.
     Ready,
-    /// The worker's load cannot begin; the worker waits for the end of the step.
+    /// The preparation failed for this reason, so that the load cannot begin; the worker waits for
+    /// the end of the step.
     Failed { reason: String },
-    /// The step could not be started at all; the worker waits for the next one.
+    /// The step could not be prepared at all, for this reason; the worker waits for the next step.
     CannotBegin { reason: String },
-    /// Requests that finished, and the number of open sessions if that changes during the step.
+    /// Requests that finished since the last interval, and the number of open sessions, `None` if
+    /// that does not change during the step. Answer to `TakeInterval`.
     Interval {
         interval: Box<Interval>,
         sessions_open: Option<f64>,
     },
-    /// CPU time used.
+    /// CPU time used since the worker started. Answer to `ReadCpu`.
     Cpu { reading: CpuReading },
-    /// The worker's load ended early.
+    /// The worker's load ended before the planned time, in this way.
     EarlyEnd { end: StepEnd },
-    /// No request is in flight.
+    /// No request of the worker is in flight, and none will start.
     Finished,
-    /// The held connections were verified, and `open` of them are open.
+    /// The connections that stay open were verified, and `open` of them are open. Answer to
+    /// `Verify`.
     Verified { open: f64 },
-    /// Held connections were closed, and `open` are left; or the reason for which the worker can no
-    /// longer hold connections.
+    /// Number of connections that are open after some were closed, or the reason for which the
+    /// worker can no longer hold connections. Answer to `CloseBeyond`.
     Closed { open: Result<u64, String> },
-    /// All measurements of the worker, its longest stall, and the first error of its load.
+    /// All measurements of the worker, its number of load threads, its longest stall in
+    /// nanoseconds, and the first error of its load, if any. Answer to `Finish`.
     Collected {
         collected: Box<CollectedStep>,
         threads: usize,
@@ -112,7 +117,7 @@ pub(super) enum Answer {
     },
 }
 
-/// Writes one message as a line.
+/// Writes one message as a line of JSON with a line break, and flushes the output.
 ///
 /// # Errors
 /// Fails if the other side has closed the pipe.

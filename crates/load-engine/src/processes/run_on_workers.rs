@@ -13,12 +13,13 @@ use crate::control::step_result::StepResult;
 use crate::held::held_step::HeldLevel;
 use crate::plan::step_plan::StepPlan;
 
-/// Runs one step on worker processes until its planned end, until a stop rule ends it, or until
-/// `cancel` is set. `target` is the description from which each worker creates the target. It is
-/// sent through a pipe, so it may contain secrets.
+/// Runs one step of requests on worker processes until its planned end, until a stop rule or
+/// `observer` ends it, or until `cancel` is set. `target` is the description from which each worker
+/// creates the target. It is sent through a pipe, so it may contain secrets.
 ///
 /// # Errors
-/// Fails if the load cannot be shared among the workers, or if a worker was lost before.
+/// Fails if there are more workers than sessions, if a worker was lost before, or if `target`
+/// cannot be written as JSON.
 pub fn run_on_workers(
     plan: &StepPlan,
     target: &impl Serialize,
@@ -39,12 +40,12 @@ pub fn run_on_workers(
     Ok(controller.run().into_step_of_requests(plan))
 }
 
-/// Runs one step on connections that worker processes hold, and that stay open afterwards. `target`
-/// is the description from which each worker connects. It is sent through a pipe, so it may contain
-/// secrets.
+/// Runs one step on connections that worker processes hold, and that stay open afterwards. `level`
+/// is the number of connections of all workers together. `target` is the description from which
+/// each worker connects. It is sent through a pipe, so it may contain secrets.
 ///
 /// # Errors
-/// Fails if a worker was lost before.
+/// Fails if a worker was lost before, or if `target` cannot be written as JSON.
 pub fn run_connections_on_workers(
     plan: &StepPlan,
     level: HeldLevel,

@@ -1,4 +1,4 @@
-//! Tests of worker processes. The pipes are real; the processes are threads.
+//! Tests of worker processes. The pipes are real; the workers are threads.
 
 use std::io::{self, PipeReader, Read};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::requests::target::{Session, Target, TargetFactory, UserId};
 
 pub(super) const VERSION: &str = "1.2.3";
 
-/// Target that counts its requests over all workers.
+/// Target that counts its requests; clones share the count, over all workers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Counter(pub(super) Arc<AtomicU64>);
 
@@ -58,7 +58,7 @@ impl Session for Counter {
     }
 }
 
-/// Scenario whose steps load the counter. A step on the target "nowhere" cannot begin.
+/// Scenario whose steps send requests to the counter. A step on the target "nowhere" cannot begin.
 struct CounterScenario(Counter);
 
 impl WorkerScenario for CounterScenario {
@@ -70,7 +70,8 @@ impl WorkerScenario for CounterScenario {
     }
 }
 
-/// Orders of a worker that dies: the pipe ends after `questions_left` orders to take an interval.
+/// Orders of a worker that dies: the pipe ends after `questions_left` more orders to take an
+/// interval.
 struct EndsAfter {
     orders: PipeReader,
     questions_left: usize,
@@ -89,8 +90,8 @@ impl Read for EndsAfter {
     }
 }
 
-/// Starts `count` workers on threads. If `dies_after` is given, the last worker dies after that
-/// many intervals.
+/// Starts `count` workers of program version `version` on threads. If `dies_after` is given, the
+/// last worker dies after that many intervals. Fails as [`WorkerProcesses::start`] does.
 pub(super) fn start(
     count: u64,
     counter: &Counter,

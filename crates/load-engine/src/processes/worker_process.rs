@@ -1,4 +1,4 @@
-//! Worker process, as its parent sees it.
+//! Worker process, on the side of its parent.
 
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt as _;
@@ -17,48 +17,53 @@ use crate::record::interval::Interval;
 /// Longest wait for the exit status of a process that has closed its pipe.
 const EXIT_BOUND: Duration = Duration::from_millis(200);
 
-/// Worker process, its pipe, and its state in the current step.
+/// Worker process, the pipe for its orders, and its state in the current step, on the side of its
+/// parent.
 pub(super) struct WorkerProcess {
     pub(super) share: WorkerShare,
     pub(super) pid: u32,
     output: Box<dyn Write + Send>,
-    /// Child process; absent in tests, where workers are threads.
+    /// Child process; `None` in tests, where workers are threads.
     process: Option<Child>,
-    /// Description of how the worker was lost; absent while it is not lost.
+    /// Description of how the worker was lost, as the end of a sentence; `None` while it is not
+    /// lost.
     pub(super) lost: Option<String>,
-    /// Instant of the last order to which the answer is missing; absent if none is missing.
+    /// Instant at which the order that still lacks its answer was sent, in nanoseconds on
+    /// `CLOCK_MONOTONIC`; `None` if no answer is missing.
     pub(super) asked_ns: Option<u64>,
     pub(super) step: StepOnWorker,
 }
 
-/// State of a worker in the current step, from its answers.
+/// State of a worker in the current step, as far as its answers show it.
 #[derive(Debug, Default)]
 pub(super) struct StepOnWorker {
     pub(super) greeted: bool,
     pub(super) pong_ns: Option<u64>,
     pub(super) preparation: Option<Preparation>,
-    /// True if the worker waits for the next step.
+    /// True if the worker has ended this step and waits for the next one.
     pub(super) is_idle: bool,
-    /// Finished requests that were not yet added to the time chart.
+    /// Finished requests that are not yet in the time charts; `None` if there are none.
     pub(super) interval: Option<Interval>,
-    /// Number of sessions that were open at the worker's last interval.
+    /// Number of sessions that were open at the worker's last interval; `None` if that does not
+    /// change during the step.
     pub(super) sessions_open: Option<f64>,
-    /// Instant of the worker's last interval.
+    /// Instant at which the worker's last interval arrived, in nanoseconds on `CLOCK_MONOTONIC`;
+    /// `None` before the first.
     pub(super) last_interval_ns: Option<u64>,
     pub(super) cpu: Option<CpuReading>,
     pub(super) early_end: Option<StepEnd>,
     pub(super) finished: bool,
-    /// Number of the worker's failed attempts to connect.
+    /// Number of the worker's failed attempts to connect in this step.
     pub(super) failed_connects: u64,
-    /// Number of connections that were open once all were verified.
+    /// Number of connections that were open once all were verified; `None` before that.
     pub(super) open_when_verified: Option<f64>,
-    /// Number of open connections after the worker has closed some; absent until it has answered.
+    /// Number of open connections after the worker has closed some; `None` until it has answered.
     pub(super) open_after_closing: Option<u64>,
     pub(super) collected: Option<CollectedStep>,
     pub(super) threads: usize,
     pub(super) worst_stall_ns: u64,
     pub(super) failure: Option<String>,
-    /// Longest time for which an order waited for its answer, in nanoseconds.
+    /// Longest time for which an answer to an order was missing before it arrived, in nanoseconds.
     pub(super) longest_silence_ns: u64,
 }
 
@@ -80,21 +85,22 @@ impl WorkerProcess {
         }
     }
 
-    /// Returns a sentence that names the worker and says how it was lost.
+    /// Returns a sentence, without a full stop, that names the worker and states how it was lost.
     pub(super) fn sentence(&self) -> String {
         let how = self.lost.as_deref().unwrap_or("is at work");
         format!("worker {} (pid {}) {how}", self.share, self.pid)
     }
 
-    /// Sends an order. If the worker has gone, the reader of its answers will notice.
+    /// Sends an order, unless the worker is lost. Ignores a closed pipe, which the reader of the
+    /// answers detects.
     pub(super) fn order(&mut self, order: &Order) {
         if self.lost.is_none() {
             let _ = write_line(&mut self.output, order);
         }
     }
 
-    /// Sends an order that the worker answers at once. Sends nothing while an earlier answer is
-    /// missing.
+    /// Sends an order that the worker answers at once. Sends nothing while an earlier such answer
+    /// is missing, or if the worker is lost.
     pub(super) fn ask(&mut self, order: &Order) {
         if self.lost.is_none() && self.asked_ns.is_none() {
             self.asked_ns = Some(monotonic_ns());
@@ -103,15 +109,14 @@ impl WorkerProcess {
     }
 
     /// Returns the time for which an answer has been missing at `now_ns`, in nanoseconds; 0 if none
-    /// is.
+    /// is missing.
     pub(super) fn silent_ns(&self, now_ns: u64) -> u64 {
         self.asked_ns
             .map_or(0, |asked_ns| now_ns.saturating_sub(asked_ns))
     }
 
     /// Returns the longest time in this step, until `now_ns`, for which an answer was missing, in
-    /// nanoseconds. It is 0 for a lost worker, whose silence says nothing about the workers that
-    /// made the load.
+    /// nanoseconds. It is 0 for a lost worker, because only workers that made the load count.
     pub(super) fn longest_silence_ns(&self, now_ns: u64) -> u64 {
         if self.lost.is_some() {
             return 0;
@@ -119,7 +124,7 @@ impl WorkerProcess {
         self.step.longest_silence_ns.max(self.silent_ns(now_ns))
     }
 
-    /// Updates the state from an answer.
+    /// Updates the state of the worker by one of its answers.
     pub(super) fn receive(&mut self, answer: Answer) {
         let now_ns = monotonic_ns();
         if matches!(
@@ -184,7 +189,8 @@ impl WorkerProcess {
         }
     }
 
-    /// Marks the worker as lost because its pipe was closed or had an `unreadable` message.
+    /// Marks the worker as lost because its pipe was closed or, if `unreadable` is given, sent a
+    /// message that cannot be parsed. Kills a process that does not end by itself.
     pub(super) fn note_end(&mut self, unreadable: Option<String>) {
         if self.lost.is_some() {
             return;
@@ -203,8 +209,8 @@ impl WorkerProcess {
         self.lost = Some(how);
     }
 
-    /// Kills a worker that did not answer within `bound`, and marks it as lost. The description has
-    /// the whole time for which an answer was missing, which may be longer than `bound`.
+    /// Kills a worker that did not answer within `bound`, and marks it as lost. The description
+    /// states the whole time for which an answer was missing, which may be longer than `bound`.
     pub(super) fn give_up(&mut self, bound: Duration) {
         if self.lost.is_none() {
             self.kill();
@@ -221,8 +227,8 @@ impl WorkerProcess {
         }
     }
 
-    /// Waits briefly for the exit status of a process that is about to end; `None` if it does not
-    /// end.
+    /// Waits at most 200 ms for the exit status of a process that is about to end; `None` if it
+    /// does not end, and in tests without a process.
     fn exit_status(&mut self) -> Option<ExitStatus> {
         let process = self.process.as_mut()?;
         let started = Instant::now();
@@ -239,7 +245,8 @@ impl WorkerProcess {
 }
 
 impl Drop for WorkerProcess {
-    /// Closes the pipe, at which a worker exits by itself, and kills the process if it does not.
+    /// Closes the pipe, at which a worker exits, and kills the process if it has not exited after
+    /// 200 ms.
     fn drop(&mut self) {
         self.output = Box::new(std::io::sink());
         if self.exit_status().is_none() {
@@ -248,7 +255,7 @@ impl Drop for WorkerProcess {
     }
 }
 
-/// Describes how a process ended.
+/// Returns how a process ended, as the end of a sentence.
 fn ending(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
         (Some(signal), _) => format!("was killed by signal {signal}"),

@@ -1,4 +1,4 @@
-//! Worker processes of a run. They start together, are kept from step to step, and end together.
+//! Worker processes of a run. They start together, stay from step to step, and end together.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -20,49 +20,48 @@ const PINGS: usize = 3;
 /// Longest wait for the answer to a ping.
 const PING_BOUND: Duration = Duration::from_secs(2);
 
-/// Longest wait until the workers have closed connections, of which each may take a second. The
-/// second value is the time between two checks whether the run was cancelled.
+/// Longest wait until the workers have closed connections, each of which may take a second.
 const CLOSE_BOUND: Duration = Duration::from_secs(30);
 const CLOSE_BEAT: Duration = Duration::from_millis(10);
 
-/// Reason for which worker processes cannot make a load.
+/// Reason for which worker processes cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkersError {
-    /// The operating system did not start a worker.
+    /// The operating system did not start a worker, or not with pipes.
     #[error("cannot start worker {worker}: {source}")]
     Start {
-        /// Number of the worker.
+        /// Position of the worker among all workers.
         worker: WorkerShare,
-        /// Error of the operating system.
+        /// Error of the operating system that starting the worker met.
         source: io::Error,
     },
-    /// A worker ended, refused its parent, did not answer, or has another clock.
+    /// A worker ended, refused its parent, did not answer, or has another monotonic clock.
     #[error("worker {worker} (pid {pid}) is of no use: {reason}")]
     Unusable {
-        /// Number of the worker.
+        /// Position of the worker among all workers.
         worker: WorkerShare,
         /// Process id of the worker.
         pid: u32,
-        /// Observation that makes the worker unusable.
+        /// Observation that makes the worker unusable, as a part of a sentence.
         reason: String,
     },
 }
 
-/// Event on the pipe of one worker.
+/// Event on the pipe from one worker: an answer, a line that cannot be parsed, or the end.
 enum Received {
     Answer(Box<Answer>),
     Unreadable(String),
     Ended,
 }
 
-/// Pipes of a worker, and its process, which is absent in tests.
+/// Pipes from and to a worker, and its process, which is `None` in tests.
 pub(super) struct WorkerPipes {
     pub(super) answers: Box<dyn Read + Send>,
     pub(super) orders: Box<dyn Write + Send>,
     pub(super) process: Option<Child>,
 }
 
-/// Worker processes of a run. Dropping the value ends them.
+/// Worker processes of a run, on the side of their parent. Dropping the value ends them.
 pub struct WorkerProcesses {
     pub(super) workers: Vec<WorkerProcess>,
     received: Receiver<(usize, Received)>,
@@ -78,12 +77,13 @@ impl fmt::Debug for WorkerProcesses {
 }
 
 impl WorkerProcesses {
-    /// Starts `count` workers and sends them `setup`. `spawn` must give each pipes as its standard
-    /// input and output. `version` is that of this program.
+    /// Starts `count` workers and sends them `setup`. `spawn` must start each with pipes as its
+    /// standard input and output. `version` is that of this program. Waits until all workers have
+    /// answered and their clocks are compared.
     ///
     /// # Errors
     /// Fails if a worker cannot be started, refuses its parent, does not answer, or has another
-    /// clock.
+    /// monotonic clock.
     pub fn start(
         count: u64,
         version: &str,
@@ -108,7 +108,8 @@ impl WorkerProcesses {
         Self::over(pipes, version, setup)
     }
 
-    /// Connects to the workers at the other ends of `pipes`, as [`WorkerProcesses::start`] does.
+    /// Connects to the workers at the other ends of `pipes`, as [`WorkerProcesses::start`] does
+    /// after it has started them.
     pub(super) fn over(
         pipes: Vec<WorkerPipes>,
         version: &str,
@@ -150,8 +151,8 @@ impl WorkerProcesses {
         self.all_usable(|worker| (!worker.step.greeted).then(|| "it did not answer".to_owned()))
     }
 
-    /// Verifies that each worker reads the same monotonic clock as this process, because instants are
-    /// sent without conversion.
+    /// Verifies that each worker reads the same monotonic clock as this process, because instants
+    /// are sent without conversion. Fails if one does not, or does not answer.
     fn compare_clocks(&mut self) -> Result<(), WorkersError> {
         for index in 0..self.workers.len() {
             for _ in 0..PINGS {
@@ -191,8 +192,9 @@ impl WorkerProcesses {
         faulty.map_or(Ok(()), Err)
     }
 
-    /// Orders each worker to close connections until it holds its share of `most`. Returns the
-    /// number of connections that are open then. Stops waiting once `cancelled` returns true.
+    /// Orders each worker to close connections until it holds at most its share of `most`. Returns
+    /// the number that are open then, over the workers that have answered. Waits at most about 30
+    /// s, and only until `cancelled` returns true.
     pub fn close_beyond(&mut self, most: u64, cancelled: impl Fn() -> bool) -> u64 {
         for worker in &mut self.workers {
             worker.step.open_after_closing = None;
@@ -214,29 +216,29 @@ impl WorkerProcesses {
             .sum()
     }
 
-    /// Returns the process ids of the workers.
+    /// Returns the process ids of the workers, in the order of their numbers.
     pub fn pids(&self) -> Vec<u32> {
         self.workers.iter().map(|worker| worker.pid).collect()
     }
 
-    /// Returns the number of workers.
+    /// Returns the number of workers, lost ones included.
     pub(crate) fn count(&self) -> u64 {
         self.workers.len() as u64
     }
 
-    /// Returns a sentence about the first lost worker; `None` if none was lost. After a loss no
-    /// further step can be made.
+    /// Returns a sentence, without a full stop, about the first lost worker; `None` if none was
+    /// lost. After a loss no further step can run.
     pub fn lost(&self) -> Option<String> {
         let lost = self.workers.iter().find(|worker| worker.lost.is_some())?;
         Some(lost.sentence())
     }
 
-    /// Returns the longest round-trip time of a ping to any worker, in nanoseconds.
+    /// Returns the longest round-trip time of a ping to any worker at the start, in nanoseconds.
     pub(super) fn worst_ping_ns(&self) -> u64 {
         self.worst_ping_ns
     }
 
-    /// Discards the workers' state in the last step, before a new one.
+    /// Discards the workers' state of the last step, before a new step.
     pub(super) fn forget_step(&mut self) {
         self.take_answers();
         for worker in &mut self.workers {
@@ -250,14 +252,15 @@ impl WorkerProcesses {
         }
     }
 
-    /// Processes the answers that have arrived, without waiting.
+    /// Processes the answers that have arrived, without waiting for others.
     pub(super) fn take_answers(&mut self) {
         while let Ok((index, received)) = self.received.try_recv() {
             self.receive(index, received);
         }
     }
 
-    /// Waits until each worker is lost or `is_done`, for at most `bound`.
+    /// Waits until each worker is lost or fulfils `is_done`, for at most `bound`, and processes the
+    /// answers meanwhile.
     pub(super) fn wait(&mut self, bound: Duration, is_done: impl Fn(&WorkerProcess) -> bool) {
         let started = Instant::now();
         loop {
@@ -293,7 +296,8 @@ impl WorkerProcess {
     }
 }
 
-/// Starts a thread that reads the answers of worker `index`.
+/// Starts a thread that reads the answers of worker number `index` and sends them to `sender` until
+/// the pipe ends or a line cannot be parsed. Fails if no thread can be created.
 fn read_answers(
     index: usize,
     answers: Box<dyn Read + Send>,

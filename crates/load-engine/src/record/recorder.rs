@@ -40,9 +40,9 @@ pub(crate) fn claim_shard(index: usize) {
 /// Measurements of a step or of one of its segments, merged over all threads.
 #[derive(Debug)]
 pub(crate) struct Measurements {
-    /// Results by operation; operations without requests are left out.
+    /// Results by the operation's name; operations without requests are left out.
     pub(crate) operations: BTreeMap<String, Operation>,
-    /// Results by part; parts that never ran are left out.
+    /// Results by the part's name; parts that never ran are left out.
     pub(crate) parts: BTreeMap<String, Operation>,
     /// Mean times of the parts of successful requests' checkouts; `None` if no pool reported parts.
     pub(crate) checkout: Option<CheckoutParts>,
@@ -101,7 +101,7 @@ impl Recorder {
         self
     }
 
-    /// Keeps a record of every single request, for [`Recorder::take_trace`].
+    /// Makes the recorder keep a record of every single request, for [`Recorder::take_trace`].
     #[must_use]
     pub(crate) fn with_trace(mut self) -> Self {
         for shard in &mut self.shards {

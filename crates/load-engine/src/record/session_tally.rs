@@ -23,7 +23,8 @@ struct SessionCounts {
     segments: Vec<SegmentSessions>,
 }
 
-/// Counts of the sessions of one segment.
+/// Counts of the sessions that opened or failed to open in one segment, and the largest number open
+/// in it at the same time.
 #[derive(Debug, Default)]
 struct SegmentSessions {
     opened: u64,

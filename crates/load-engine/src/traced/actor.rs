@@ -29,7 +29,7 @@ pub trait Actor<T>: Send + 'static {
     }
 }
 
-/// Actor that does nothing.
+/// Actor for runs without actors; it does nothing.
 impl<T: Send + Sync> Actor<T> for () {
     async fn act(&mut self, _: &Arc<T>, _: &RunView) {}
 }

@@ -30,8 +30,8 @@ pub struct SegmentEvidence {
 }
 
 impl<'a> TracedEvidence<'a> {
-    /// Begins to count the sessions of `application`, in addition to the evidence that `collector`
-    /// reads. `None` if a signal came.
+    /// Begins to count the sessions with the application name `application`, in addition to the
+    /// evidence that `collector` reads. `None` if a signal requested the end of the run.
     ///
     /// # Errors
     /// Fails if the operating system cannot create a thread. The inner result has the failure if

@@ -9,7 +9,7 @@ pub(super) const TABLES: &str = "tables";
 /// Kind of database objects with counters, such as tables.
 #[derive(Debug)]
 pub(super) struct ObjectKind {
-    /// Name of the table in the evidence.
+    /// Name of the kind's table in the evidence.
     pub(super) name: &'static str,
     /// Label of a row in the evidence that has the object's name as its value.
     pub(super) label: &'static str,

@@ -11,26 +11,26 @@ use tokio_postgres::{Config, Error, Row, SimpleQueryMessage};
 
 use pg_connect::{Address, ConnectError, RustlsConnector};
 
-/// Statements that begin a transaction and disable all time-outs within it. `transaction_timeout`
-/// exists since version 17.
+/// Statements that begin a transaction and disable all time-outs within it. (`transaction_timeout`
+/// exists since version 17 of the server.)
 pub const BEGIN_WITHOUT_TIMEOUTS: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
     SET LOCAL idle_in_transaction_session_timeout = 0; \
     SELECT /* plimsoll */ set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'";
-/// Number of attempts to begin such a transaction: a very short time-out may expire before it is
-/// disabled.
+/// Largest number of further attempts to begin such a transaction, because a very short time-out
+/// may expire before it is disabled.
 pub const BEGIN_TRIES: usize = 10;
 
-/// Query of the connection's TLS version and cipher.
+/// Query of the connection's TLS version and cipher, which returns no row without TLS.
 const TLS_IN_USE: &str = "SELECT /* plimsoll */ version || ' ' || cipher FROM pg_stat_ssl
     WHERE pid = pg_backend_pid() AND ssl";
 
-/// Value of a query's parameter, together with its PostgreSQL type.
+/// Value of a query's parameter that knows the PostgreSQL type as which it is sent.
 pub trait QueryValue: ToSql + Sync {
     /// Returns the PostgreSQL type as which the value is sent.
     fn postgres_type(&self) -> Type;
 }
 
-/// Assigns a PostgreSQL type to each Rust type.
+/// Implements [`QueryValue`] for Rust types, each given with the name of its PostgreSQL type.
 macro_rules! values {
     ($($value:ty => $postgres_type:ident),*) => {$(
         impl QueryValue for $value {
@@ -47,23 +47,24 @@ values!(
     Vec<i32> => INT4_ARRAY, Vec<String> => TEXT_ARRAY
 );
 
-/// Connection for queries beside the load.
+/// Connection to a PostgreSQL server for queries beside the load, to which no statement time-out
+/// applies.
 #[derive(Debug)]
 pub struct Client {
     inner: tokio_postgres::Client,
-    /// Settings for a second connection to the same server.
+    /// Settings and TLS connector for another connection to the same server.
     settings: (Config, RustlsConnector),
-    /// True if the role has a statement time-out, which must not cancel these queries.
+    /// True if a statement time-out applies to the role, which must not cancel these queries.
     timed: bool,
-    /// True if a transaction was begun and its end was not confirmed.
+    /// True if a transaction was begun on the connection and its end was not confirmed.
     open: AtomicBool,
 }
 
 impl Client {
-    /// Connects to `address` with the application name `application`.
+    /// Connects to the server of `address` with the application name `application`.
     ///
     /// # Errors
-    /// Fails with the error of the last server that was tried, or of a pooler that has no free
+    /// Returns the error of the last server that was tried, or of a pooler that has no free
     /// session.
     pub async fn open(address: &Address, application: &str) -> Result<Self, ConnectError> {
         let inner = address.connect(application).await?;
@@ -71,7 +72,8 @@ impl Client {
         Ok(Self::wrap(inner, settings).await?)
     }
 
-    /// Wraps a new connection, and reads its statement time-out.
+    /// Wraps the new connection `inner`, and reads its statement time-out. Fails with the server's
+    /// error.
     async fn wrap(
         inner: tokio_postgres::Client,
         settings: (Config, RustlsConnector),
@@ -94,30 +96,31 @@ impl Client {
         })
     }
 
-    /// Returns the settings for a second connection to the same server.
+    /// Returns the settings and the TLS connector for another connection to the same server.
     pub fn settings(&self) -> (&Config, &RustlsConnector) {
         (&self.settings.0, &self.settings.1)
     }
 
-    /// Returns TLS version and cipher of this connection, or `none`. Behind a pooler they are those
-    /// of the pooler's own connection to the server.
+    /// Returns TLS version and cipher of this connection, separated by a space, or `none`. Behind a
+    /// pooler they are those of the pooler's own connection to the server.
     ///
     /// # Errors
-    /// Fails with the server's error.
+    /// Returns the error of the query.
     pub async fn tls_in_use(&self) -> Result<String, Error> {
         let row = self.query_opt(TLS_IN_USE, &[]).await?;
         row.map_or(Ok("none".to_owned()), |row| row.try_get(0))
     }
 
-    /// Returns true if the connection has ended.
+    /// Returns true if the connection to the server has ended.
     pub(crate) fn is_closed(&self) -> bool {
         self.inner.is_closed()
     }
 
-    /// Executes the query `sql`. A statement time-out of the role does not apply.
+    /// Executes the query `sql` with `values` for `$1`, `$2` and so on, and returns all rows. A
+    /// statement time-out of the role does not apply.
     ///
     /// # Errors
-    /// Fails with the server's error.
+    /// Returns the error of the server or of the connection.
     pub async fn query(&self, sql: &str, values: &[&dyn QueryValue]) -> Result<Vec<Row>, Error> {
         let typed: Vec<(&(dyn ToSql + Sync), Type)> = values
             .iter()
@@ -131,10 +134,10 @@ impl Client {
         self.end(asked).await
     }
 
-    /// Executes the query `sql` and returns its first row.
+    /// Executes the query `sql` with `values` for `$1`, `$2` and so on, and returns its first row.
     ///
     /// # Errors
-    /// Fails with the server's error, and if there is no row.
+    /// Returns the error of the server or of the connection, also if there is no row.
     pub async fn query_one(&self, sql: &str, values: &[&dyn QueryValue]) -> Result<Row, Error> {
         match self.query_opt(sql, values).await? {
             Some(row) => Ok(row),
@@ -143,10 +146,11 @@ impl Client {
         }
     }
 
-    /// Executes the query `sql` and returns its first row; `None` if there is none.
+    /// Executes the query `sql` with `values` for `$1`, `$2` and so on, and returns its first row;
+    /// `None` if there is none.
     ///
     /// # Errors
-    /// Fails with the server's error.
+    /// Returns the error of the server or of the connection.
     pub async fn query_opt(
         &self,
         sql: &str,
@@ -155,26 +159,28 @@ impl Client {
         Ok(self.query(sql, values).await?.into_iter().next())
     }
 
-    /// Executes `sql` by the simple query protocol.
+    /// Executes the statements of `sql`, separated by semicolons, by the simple query protocol. A
+    /// statement time-out of the role applies.
     ///
     /// # Errors
-    /// Fails with the server's error.
+    /// Returns the error of the server or of the connection.
     pub async fn batch_execute(&self, sql: &str) -> Result<(), Error> {
         self.inner.batch_execute(sql).await
     }
 
-    /// Executes the statements of `sql` in a transaction, without any time-outs but those that the
-    /// statements `settings` set.
+    /// Executes the statements of `sql` in a transaction of their own. No time-outs apply but those
+    /// that the statements `settings` set.
     ///
     /// # Errors
-    /// Fails with the server's error.
+    /// Returns the error of the server or of the connection; the transaction is then rolled back.
     pub async fn in_transaction(&self, settings: &str, sql: &str) -> Result<(), Error> {
         self.begin(settings).await?;
         let done = self.inner.batch_execute(sql).await;
         self.end(done).await
     }
 
-    /// Begins a transaction without any time-outs but those that the statements `settings` set.
+    /// Begins a transaction in which no time-outs apply but those that the statements `settings`
+    /// set. Rolls back one that was left open.
     async fn begin(&self, settings: &str) -> Result<(), Error> {
         let mut tries = 0;
         loop {
@@ -195,8 +201,8 @@ impl Client {
         }
     }
 
-    /// Ends the transaction that [`Client::begin`] began. Commits if `done` is a success, else
-    /// rolls back and returns the error in `done`.
+    /// Ends the transaction that [`Client::begin`] began and returns `done`. Commits if `done` is a
+    /// success, else rolls back. Fails with the error in `done`, or that of the commit.
     async fn end<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
         let how = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = self.inner.batch_execute(how).await;

@@ -1,4 +1,4 @@
-//! Connection on which the evidence is read.
+//! Connection on which a server's evidence is read.
 
 use std::time::Duration;
 
@@ -17,19 +17,18 @@ use crate::statements::StatementCounters;
 use pg_connect::Address;
 use pg_connect::ConnectError;
 
-/// Time between two samples in milliseconds, drawn at random, because a fixed interval could
-/// synchronize with a periodic load.
+/// Range of the time between two samples of sessions, in milliseconds. It is drawn at random,
+/// because a fixed interval could keep step with a periodic load.
 const SAMPLED_EVERY_MS: std::ops::RangeInclusive<u64> = 50..=100;
-/// Number of checks whether the step's own connections have ended, and the pause between two
-/// checks.
+/// Largest number of checks whether the connections of the load have ended after a step.
 const LEAVING_LOOKS: usize = 30;
 const LEAVING_LOOK: Duration = Duration::from_millis(10);
-/// Wait before the counters are read up to version 14, whose counters come from a file that may be
-/// half a second old.
+/// Wait before the counters are read from a server up to version 14, whose counters come from a
+/// file that may be half a second old.
 const SETTLING: Duration = Duration::from_millis(600);
 const FIRST_WITHOUT_FILE: i32 = 150_000;
 
-/// Connection to the server, with its version and processes.
+/// Connection for evidence, with the server's version and, if they are visible, its processes.
 #[derive(Debug)]
 pub(crate) struct EvidenceConnection {
     pub(crate) client: Client,
@@ -37,7 +36,7 @@ pub(crate) struct EvidenceConnection {
     pub(crate) processes: Result<ServerProcesses, String>,
 }
 
-/// Counters before a step.
+/// Counters of the server as read before a step, or the reasons for which they are missing.
 #[derive(Debug)]
 pub(crate) struct CountersBefore {
     counters: Counters,
@@ -46,7 +45,8 @@ pub(crate) struct CountersBefore {
 }
 
 impl EvidenceConnection {
-    /// Connects for the run `name`.
+    /// Connects for the run `name`, with the application name `name` followed by `.watch`. Finds
+    /// the server's version and processes.
     pub(crate) async fn open(address: &Address, name: &str) -> Result<Self, ConnectError> {
         let client = Client::open(address, &format!("{name}.watch")).await?;
         let version = client.query_one(
@@ -62,7 +62,8 @@ impl EvidenceConnection {
         })
     }
 
-    /// Reads the counters before a step.
+    /// Reads all counters, before a step. Never fails: for missing counters the reason
+    /// is stored.
     pub(crate) async fn read_before(&self) -> CountersBefore {
         CountersBefore {
             counters: Counters::read(&self.client, self.version).await,
@@ -71,8 +72,8 @@ impl EvidenceConnection {
         }
     }
 
-    /// Waits until the step's backends have exited, reads the counters, and writes the differences
-    /// into `evidence`.
+    /// Waits, for 0.3 s at most, until the load's connections have ended, reads the counters, and
+    /// writes their growth since `before` into `evidence`. Fails if the connection is lost.
     pub(crate) async fn report_after(
         &self,
         scope: &Scope,
@@ -123,7 +124,7 @@ impl EvidenceConnection {
 }
 
 /// Samples the sessions in `scope` after a random interval, or after `pause` if that is longer.
-/// Never returns without a connection.
+/// Never returns if there is no connection. Fails with the error of the query.
 pub(crate) async fn sample(
     connection: Option<&EvidenceConnection>,
     scope: &Scope,

@@ -1,10 +1,10 @@
-//! CPU quota of the server's control group, and how often the quota throttled the server.
+//! CPU quota of the server's control group, and the throttling that it caused.
 
 use bench_report::ServerEvidence;
 use host_metrics::source::cgroup::QuotaUse;
 
-/// CPU throttling counters of the nearest control group that has a quota, of the server's group and
-/// its parents. All are zero if no group has a quota.
+/// CPU quota and throttling counters of the nearest control group with a quota, of the server's own
+/// group and its parents. All counters are zero if no group has a quota.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct ServerThrottling {
     periods: f64,
@@ -25,7 +25,8 @@ impl From<Option<QuotaUse>> for ServerThrottling {
 }
 
 impl ServerThrottling {
-    /// Writes the growth since `before` into `evidence`.
+    /// Writes the growth of the counters since `before`, and the quota in cores if there is one,
+    /// into `evidence`.
     pub(crate) fn report_since(&self, before: &Self, evidence: &mut ServerEvidence) {
         let mut grown = |name: &str, now: f64, then: f64| {
             evidence.figure(format!("server.cgroup.{name}"), (now - then).max(0.0));

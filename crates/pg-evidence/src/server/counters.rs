@@ -10,19 +10,19 @@ use crate::failure::from_postgres;
 use crate::server::client::Client;
 use crate::server::views::{Counter, StatisticsView, VIEWS};
 
-/// Counters at one instant.
+/// Cumulative counters of the server at one instant.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Counters {
     at_ns: u64,
-    /// Values by name; absent where the server has none.
+    /// Values by the counters' names in reports; a counter without a value is absent.
     values: BTreeMap<&'static str, f64>,
-    /// Names of views and counters that cannot be read, with the reason.
+    /// Names of views and counters that cannot be read, each with the reason.
     unavailable: BTreeMap<&'static str, String>,
 }
 
 impl Counters {
-    /// Reads every view that a server of this version has. A view that cannot be read is recorded
-    /// with the reason.
+    /// Reads every statistics view that a server of this `version` (a `server_version_num`) has.
+    /// Never fails: a view that cannot be read is recorded with the reason.
     pub(crate) async fn read(client: &Client, version: i32) -> Self {
         let mut counters = Self {
             at_ns: 0,
@@ -78,8 +78,9 @@ impl Counters {
         Ok(())
     }
 
-    /// Writes the differences since `before` into `evidence`. `deltas.span_s` is the time between
-    /// the two readings in seconds: the whole step, including its warm-up.
+    /// Writes the growth of the counters since `before` into `evidence`; those that were reset are
+    /// recorded as unavailable. `deltas.span_s` is the time between the two readings in seconds:
+    /// the whole step, including its warm-up.
     pub(crate) fn report_since(&self, before: &Self, evidence: &mut ServerEvidence) {
         evidence.figure(
             "deltas.span_s",
@@ -112,7 +113,8 @@ impl Counters {
     }
 }
 
-/// Returns the SQL of a counter, NULL if the server does not measure it.
+/// Returns the SQL expression of a counter's value, which is NULL if the server does not measure
+/// it.
 fn column(counter: &Counter) -> String {
     let Counter { sql, needs, .. } = counter;
     match needs {
@@ -124,8 +126,8 @@ fn column(counter: &Counter) -> String {
 }
 
 impl StatisticsView {
-    /// Returns true if a server of this version reports in this view the counters that `missing`
-    /// would have.
+    /// Returns true if a server of `version` reports in this view the counters of the view
+    /// `missing`, which it does not have.
     fn tells_of(&self, missing: &StatisticsView, version: i32) -> bool {
         let about = |c: &Counter| c.is_in(version) && c.name.starts_with(missing.name);
         self.name != missing.name

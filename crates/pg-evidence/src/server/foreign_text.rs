@@ -1,11 +1,11 @@
-//! Text of other sessions, which may have the encoding of another database.
+//! Text columns from other sessions, which may have the encoding of another database.
 
 use std::error::Error;
 
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
 
-/// Text whose bytes need not be UTF-8; invalid bytes become `�`.
+/// Text of a column whose bytes need not be UTF-8; invalid bytes become `�`.
 struct Foreign(String);
 
 impl<'a> FromSql<'a> for Foreign {
@@ -18,12 +18,14 @@ impl<'a> FromSql<'a> for Foreign {
     }
 }
 
-/// Reads column `at`, which may be NULL.
+/// Returns the text in the column at index `at` (from 0); `None` if it is NULL. Invalid UTF-8
+/// becomes `�`. Fails if the column is missing or no text.
 pub(crate) fn optional(row: &Row, at: usize) -> Result<Option<String>, tokio_postgres::Error> {
     Ok(row.try_get::<_, Option<Foreign>>(at)?.map(|text| text.0))
 }
 
-/// Reads column `at`; NULL becomes an empty text.
+/// Returns the text in the column at index `at` (from 0), empty if it is NULL. Invalid UTF-8
+/// becomes `�`. Fails if the column is missing or no text.
 pub(crate) fn text(row: &Row, at: usize) -> Result<String, tokio_postgres::Error> {
     Ok(optional(row, at)?.unwrap_or_default())
 }

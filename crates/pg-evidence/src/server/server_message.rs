@@ -1,29 +1,29 @@
-//! Error message of the server, from any driver, in which data of rows are masked.
+//! Error message of the server, from any driver, in which data of rows is masked.
 
 use std::borrow::Cow;
 
 use load_engine::Failure;
 use tokio_postgres::error::DbError;
 
-/// Text that replaces data of a row.
+/// Text that replaces masked data of a row.
 const MASK: &str = "…";
 
-/// Codes whose messages quote a value that may come from a row or a parameter: invalid text of a
-/// type, value out of range, invalid date.
+/// SQLSTATE codes whose messages quote a value that may come from a row or a parameter: invalid
+/// text of a type, value out of range, invalid date.
 const QUOTING: [&str; 6] = ["22P02", "22003", "22007", "22008", "22018", "22P03"];
 
-/// Fields of an `ErrorResponse` that are of use to people.
+/// Fields of the server's `ErrorResponse` that are of use to people, as the driver received them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ServerMessage<'a> {
-    /// SQLSTATE, five characters.
+    /// Error code (SQLSTATE) of five characters.
     pub code: &'a str,
-    /// Primary message.
+    /// Primary message, one line.
     pub message: &'a str,
-    /// Further detail.
+    /// Detail of the error; `None` if the server sent none.
     pub detail: Option<&'a str>,
-    /// Hint what to do.
+    /// Hint on what to do; `None` if the server sent none.
     pub hint: Option<&'a str>,
-    /// Position in a function, or in data that was read.
+    /// Place of the error in a function, or in data that was read; `None` if the server sent none.
     pub context: Option<&'a str>,
 }
 
@@ -40,8 +40,8 @@ impl<'a> From<&'a DbError> for ServerMessage<'a> {
 }
 
 impl<'a> ServerMessage<'a> {
-    /// Returns the failure, whose message ends with `explanation`. Its kind is `auth` for codes of
-    /// class 28, else `sqlstate.` and the code.
+    /// Converts the message to a failure with masked row data, whose text ends with `explanation`.
+    /// Its kind is `auth` for codes of class 28, else `sqlstate.` followed by the code.
     pub fn failure(self, explanation: &str) -> Failure {
         let kind: Cow<'static, str> = if self.code.starts_with("28") {
             "auth".into()
@@ -52,7 +52,7 @@ impl<'a> ServerMessage<'a> {
         self.complete(Failure::new(kind, &format!("{message}{explanation}")))
     }
 
-    /// Returns the message, with a quoted value masked.
+    /// Returns the primary message, in which a quoted value is masked.
     fn message(&self) -> Cow<'a, str> {
         if !QUOTING.contains(&self.code) {
             return self.message.into();
@@ -72,7 +72,7 @@ impl<'a> ServerMessage<'a> {
         }
     }
 
-    /// Adds detail, hint and context to `failure`, on one line.
+    /// Adds detail, hint and context to `failure`, on one line, with row data masked.
     fn complete(self, failure: Failure) -> Failure {
         let said = [
             self.detail.map(|detail| without_data(&one_line(detail))),
@@ -94,9 +94,9 @@ fn one_line(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
-/// Masks the values in `Key (id)=(7)`, `Failing row contains (7, x)` and `Token "x"`. Names of
-/// columns, tables and constraints stay. A value may contain parentheses, so everything up to the
-/// last possible end of the value is masked.
+/// Masks the values in a detail such as `Key (id)=(7)`, `Failing row contains (7, x)` and `Token
+/// "x"`. Names of columns, tables and constraints stay. A value may contain parentheses, so
+/// everything up to the last possible end of the value is masked.
 fn without_data(detail: &str) -> String {
     if let Some((before, _)) = detail.split_once("row contains (") {
         return format!("{before}row contains ({MASK}).");
@@ -121,8 +121,8 @@ fn without_data(detail: &str) -> String {
     }
 }
 
-/// Returns the place that a context names, without data, parameters, or literals of a quoted
-/// statement.
+/// Returns the place that the line `context` names, without row data, parameters, or literals of a
+/// quoted statement.
 fn place(context: &str) -> String {
     if let Some((before, statement)) = context.split_once("SQL statement \"") {
         let fingerprint = crate::fingerprint::fingerprint(statement.trim_end_matches('"'));

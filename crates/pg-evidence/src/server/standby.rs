@@ -1,4 +1,4 @@
-//! Causes outside the load's sessions that delay commits and vacuum: standbys, and abandoned
+//! Causes of delay in commits and vacuum outside the load's sessions: standbys, and abandoned
 //! prepared transactions.
 
 use bench_report::ServerEvidence;
@@ -15,7 +15,8 @@ const REPLICATION: &str = "SELECT /* plimsoll evidence */
 const PREPARED: &str = "SELECT /* plimsoll evidence */ count(*)::float8,
            max(extract(epoch FROM clock_timestamp() - prepared))::float8 FROM pg_prepared_xacts";
 
-/// Writes figures of standbys and of prepared transactions into `evidence`.
+/// Writes figures of standbys and of prepared transactions into `evidence`; those that cannot be
+/// read are recorded as unavailable with the reason.
 pub(crate) async fn report(client: &Client, evidence: &mut ServerEvidence) {
     if let Err(reason) = replication(client, evidence).await {
         evidence
@@ -48,8 +49,8 @@ async fn replication(client: &Client, evidence: &mut ServerEvidence) -> Result<(
     Ok(())
 }
 
-/// Reads prepared transactions, which have no session. The oldest transaction of the server may be
-/// one of them.
+/// Writes number and largest age of prepared transactions, which have no session, into `evidence`.
+/// The oldest transaction of the server may be one of them. Fails with a message if the query does.
 async fn prepared(client: &Client, evidence: &mut ServerEvidence) -> Result<(), String> {
     let row = client.query_one(PREPARED, &[]).await.map_err(message)?;
     evidence.figure("transactions.prepared", row.try_get(0).map_err(message)?);

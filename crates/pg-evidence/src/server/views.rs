@@ -1,31 +1,33 @@
-//! Statistics views by server version, with their counters and the counters' names in reports.
-//! Times are converted to nanoseconds.
+//! Statistics views of the server by its version, with their counters and the counters' names in
+//! reports. All times are converted to nanoseconds.
 
 use std::ops::Range;
 
-/// Statistics view of which one row is read.
+/// Statistics view of the server, of which one row is read.
 #[derive(Debug)]
 pub(crate) struct StatisticsView {
-    /// Name under which the view is reported if it is unavailable.
+    /// Name under which evidence reports that the view is unavailable; counters' names begin with
+    /// it.
     pub(crate) name: &'static str,
-    /// SQL of the relation and condition that select one row.
+    /// SQL of the relation and condition that select one row, as after `FROM`.
     pub(crate) source: &'static str,
-    /// Versions of the server that have the view, by `server_version_num`.
+    /// Versions of the server that have the view, as a range of `server_version_num`.
     pub(crate) versions: Range<i32>,
-    /// Counters of the view.
+    /// Counters that are read from the view.
     pub(crate) counters: &'static [Counter],
 }
 
-/// Counter, which rises until it is reset.
+/// Counter in a statistics view, which rises until it is reset.
 #[derive(Debug)]
 pub(crate) struct Counter {
-    /// Name of the counter in reports.
+    /// Name of the counter in reports, such as `database.commits`.
     pub(crate) name: &'static str,
-    /// SQL of the value.
+    /// SQL expression of the counter's value.
     pub(crate) sql: &'static str,
-    /// Versions of the server that have the counter, by `server_version_num`.
+    /// Versions of the server that have the counter, as a range of `server_version_num`.
     versions: Range<i32>,
-    /// Setting without which the value stays 0 although nothing was measured.
+    /// Setting without which the value stays 0 because nothing is measured; `None` if it is always
+    /// measured.
     pub(crate) needs: Option<&'static str>,
 }
 
@@ -41,15 +43,16 @@ const FROM_14_BEFORE_18: Range<i32> = 140_000..180_000;
 const IO_TIMED: Option<&str> = Some("track_io_timing");
 const WAL_TIMED: Option<&str> = Some("track_wal_io_timing");
 
-/// Sums a column of `pg_stat_io` over client backends, and converts it to another unit if one is
-/// given.
+/// SQL that sums a column of `pg_stat_io` over client backends, followed by a conversion to another
+/// unit if one is given.
 macro_rules! of_clients {
     ($column:literal $(, $unit:literal)?) => {
         concat!("sum(", $column, ") FILTER (WHERE backend_type = 'client backend')" $(, $unit)?)
     };
 }
 
-/// Sums a column of `pg_stat_io` over WAL, and converts it to another unit if one is given.
+/// SQL that sums a column of `pg_stat_io` over WAL, followed by a conversion to another unit if one
+/// is given.
 macro_rules! of_wal {
     ($column:literal $(, $unit:literal)?) => {
         concat!("sum(", $column, ") FILTER (WHERE object = 'wal')" $(, $unit)?)
@@ -79,13 +82,13 @@ const fn timed(
 }
 
 impl Counter {
-    /// Returns true if a server of this version has the counter.
+    /// Returns true if a server of `version` (a `server_version_num`) has the counter.
     pub(crate) fn is_in(&self, version: i32) -> bool {
         self.versions.contains(&version)
     }
 }
 
-/// All views, in the order in which they are read.
+/// All statistics views, in the order in which they are read.
 pub(crate) const VIEWS: [StatisticsView; 5] = [
     StatisticsView {
         name: "database",

@@ -1,5 +1,5 @@
-//! Sums over samples of sessions. Each sample is weighted by the time since the one before, so that
-//! a late sample is not underweighted.
+//! Activity of sessions, as sums over samples. Each sample is weighted by the time since the
+//! previous one, so that a late sample is not underweighted.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,32 +11,35 @@ use crate::sessions::scope::Scope;
 use crate::sessions::session::{CLASSES, SessionGroup};
 use crate::sessions::session_seconds::SessionSeconds;
 
-/// Largest number of rows in a table of the evidence.
+/// Largest number of rows in the table of connections.
 const MOST_ROWS: usize = 20;
-/// Largest number of cached fingerprints of statements.
+/// Largest number of statements whose fingerprints are cached.
 const MOST_SHAPES: usize = 300;
 
-/// Sums over the samples of a step. A session-second is one session in a state for one second.
+/// Activity of the server's sessions, as sums over the samples of a measured part. One session in a
+/// state for one second is one session-second.
 #[derive(Debug)]
 pub(crate) struct Activity {
     scope: Scope,
     samples: u64,
-    /// Time covered by the samples, in seconds.
+    /// Sum of the weights of all samples: the time that they cover, in seconds.
     seconds: f64,
-    /// Session-seconds by class of activity.
+    /// Session-seconds of client sessions in scope by class of activity, in the order of
+    /// [`CLASSES`].
     classes: [f64; CLASSES.len()],
-    /// Session-seconds by wait event.
+    /// Session-seconds of client sessions in scope by wait event.
     waits: SessionSeconds<String>,
-    /// Session-seconds by fingerprint and wait event.
+    /// Session-seconds of client sessions in scope by fingerprint of the statement and wait event.
     statements: SessionSeconds<[String; 2]>,
     others: OtherBackends,
-    /// Session-seconds, and the largest number of sessions in a sample, by application and state.
+    /// Session-seconds of client sessions in scope by application and state, with the largest
+    /// number in one sample.
     connections: BTreeMap<(String, String), ConnectionUsage>,
     hidden: f64,
-    /// Session-seconds in which the server did not track the activity of its sessions.
+    /// Session-seconds of hidden activity because the server does not track what its sessions do.
     untracked: f64,
     used_max: u64,
-    /// Age in seconds of the oldest transaction, in scope and of any client.
+    /// Largest age in seconds of a transaction of a client session in scope.
     oldest_s: f64,
     oldest_of_all_s: f64,
     fingerprints: HashMap<String, String>,
@@ -48,12 +51,12 @@ struct ConnectionUsage {
     most: u64,
 }
 
-/// Facts of one sample, needed at once.
+/// Facts of one sample that are needed at once.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SampleFacts {
-    /// Number of client connections of the server, including that of this tool.
+    /// Number of client connections to the server, including the one that takes the sample.
     pub(crate) used: u64,
-    /// True if any session in scope waits for a lock.
+    /// True if any client session in scope waits for a lock.
     pub(crate) lock_wait: bool,
 }
 
@@ -78,12 +81,13 @@ impl Activity {
         }
     }
 
-    /// Returns the number of samples.
+    /// Returns the number of samples added so far.
     pub(crate) fn samples(&self) -> u64 {
         self.samples
     }
 
-    /// Adds one sample, weighted by `seconds`.
+    /// Adds the sample `look`, weighted by `seconds`, the time since the previous one. Returns
+    /// facts of this sample.
     pub(crate) fn add(&mut self, look: &[SessionGroup], seconds: f64) -> SampleFacts {
         // The connection that takes the sample counts too.
         let mut facts = SampleFacts {
@@ -141,7 +145,7 @@ impl Activity {
         }
     }
 
-    /// Returns the fingerprint of a statement, from the cache if possible.
+    /// Returns the fingerprint of a statement, from the cache if it has it.
     fn fingerprint(&mut self, statement: &str) -> String {
         if let Some(known) = self.fingerprints.get(statement) {
             return known.clone();
@@ -155,7 +159,8 @@ impl Activity {
         fingerprint
     }
 
-    /// Writes means and extremes into `evidence`.
+    /// Writes means over the sampled time, and maxima, into `evidence`. If there are none or some
+    /// activity is hidden, records the reason.
     pub(crate) fn report(&self, evidence: &mut ServerEvidence) {
         if self.samples == 0 || self.seconds <= 0.0 {
             missing(evidence, "no sample was taken in the measured part");
@@ -241,7 +246,8 @@ mod tests {
 
     type Doing<'a> = (&'a str, Option<(&'a str, &'a str)>, u64, &'a str);
 
-    /// Groups of the load's sessions in one sample, from (state, wait event, count, statement).
+    /// Creates the groups of the load's sessions in one sample from (state, wait event, count,
+    /// statement).
     fn sessions(of: &[Doing<'_>]) -> Vec<SessionGroup> {
         let group = |&(state, event, count, statement): &Doing<'_>| SessionGroup {
             application: "load".to_owned(),

@@ -1,4 +1,5 @@
-//! Monitor of a pool's sessions on the server: which exist, since when, and which have ended.
+//! Monitor of a pool's sessions on the server: which exist, for how long they are idle, and how
+//! many have opened and closed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,26 +17,26 @@ use pg_connect::Address;
 use pg_connect::ConnectError;
 
 const COUNTED_EVERY: Duration = Duration::from_millis(40);
-/// Longest time for one sample, including connecting.
+/// Longest time for one sample, including a reconnection.
 const LOOK_BOUND: Duration = Duration::from_secs(2);
-/// Query of the sessions. Process ids are reused, so the start time is part of a session's
-/// identity.
+/// Query of an application's sessions. Process ids are reused, so the start time is part of a
+/// session's identity.
 const QUERY: &str = "
     SELECT /* plimsoll */ pid, extract(epoch FROM backend_start)::float8,
            extract(epoch FROM clock_timestamp() - state_change)::float8
       FROM pg_stat_activity WHERE application_name = $1";
 
-/// Session that should no longer exist.
+/// Session on the server that should no longer exist.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Leaked {
-    /// Process id on the server.
+    /// Process id of the session on the server.
     pub pid: i32,
-    /// Time for which the session has been idle, in seconds.
+    /// Time since the session's state last changed, in seconds; 0 if it is not known.
     pub idle_s: f64,
 }
 
-/// Counter of the sessions of one application. It has its own connection, and reconnects after the
-/// server restarts.
+/// Monitor of the sessions with one application name. It has a connection of its own, and
+/// reconnects after the server restarts.
 #[derive(Debug)]
 pub(crate) struct BackendMonitor {
     address: Address,
@@ -50,10 +51,11 @@ async fn connect(address: &Address, application: &str) -> Result<Client, Connect
 }
 
 impl BackendMonitor {
-    /// Connects to the server. Sets `away` while the server is unreachable.
+    /// Connects to the server. From then on, each sample sets `away` to whether the server is down,
+    /// stopping or starting.
     ///
     /// # Errors
-    /// Fails if the server cannot be reached.
+    /// Returns the failure if the server cannot be reached.
     pub(crate) async fn open(
         address: &Address,
         application: &str,
@@ -69,7 +71,8 @@ impl BackendMonitor {
         })
     }
 
-    /// Returns the sessions, each with its idle time in seconds, or the server's error.
+    /// Returns the sessions, each with its idle time in seconds, or the failure to connect or to
+    /// query.
     async fn look(&mut self) -> Result<BTreeMap<SessionKey, f64>, Failure> {
         let looking = async {
             let client = match &mut self.client {
@@ -88,7 +91,8 @@ impl BackendMonitor {
         seen
     }
 
-    /// Takes one sample.
+    /// Takes one sample, and notes the sessions that opened and closed. A failure of the server is
+    /// noted too.
     pub(crate) async fn count(&mut self) {
         let seen = self.look().await;
         let absence = |failure: &Failure| is_server_gone(&failure.kind);
@@ -102,7 +106,7 @@ impl BackendMonitor {
         }
     }
 
-    /// Takes samples until the future is dropped.
+    /// Takes samples every 40 ms until the future is dropped.
     pub(crate) async fn keep_counting(&mut self) {
         loop {
             self.count().await;
@@ -110,12 +114,12 @@ impl BackendMonitor {
         }
     }
 
-    /// Returns the changes since the last call.
+    /// Returns the changes of the sessions since the last call.
     pub(crate) fn take(&mut self) -> SessionChanges {
         self.session_tracker.take(monotonic_ns())
     }
 
-    /// Returns the sessions that exist now; `None` if the server does not answer.
+    /// Returns the sessions that exist at present; `None` if the server cannot be queried.
     pub(crate) async fn left(&mut self) -> Option<Vec<Leaked>> {
         let left = self.look().await.ok()?.into_iter();
         Some(

@@ -1,4 +1,4 @@
-//! Tests of the count of sessions, on a real server.
+//! Tests of the monitor of sessions, on a real server.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use tokio::runtime::Runtime;
 
 use crate::sessions::backend_monitor::BackendMonitor;
 
-/// Sessions of one application come and go; those of another one do not count.
+/// Opens and closes sessions of the monitored application beside one of another, which must not
+/// count.
 #[test]
 fn sessions_are_counted_as_they_open_and_close() {
     let options = PostgresOptions {

@@ -1,4 +1,4 @@
-//! Thread that counts the sessions of a pool during a traced run.
+//! Thread that counts a pool's sessions on the server during a traced run.
 
 use std::io;
 use std::sync::Arc;
@@ -16,38 +16,42 @@ use tokio::sync::oneshot;
 use super::backend_monitor::{BackendMonitor, Leaked};
 use super::session_tracker::SessionChanges;
 
-/// Longest wait for the first connection; longer than the connection's own time-out.
+/// Longest wait for the first connection; longer than the connection's own time-out of 5 s by
+/// default.
 const OPENING_BOUND: Duration = Duration::from_mins(1);
-/// Longest waits for the counts of a run: in total, and after a signal.
+/// Longest waits for the counts of a run: in all, and after a signal has requested the end.
 const ANSWER_LIMITS: WaitLimits = WaitLimits {
     timeout: Duration::from_secs(4),
     after_cancel: Duration::from_millis(150),
 };
 
-/// Counter of one application's sessions on its own thread. Dropping it ends the thread.
+/// Handle of a thread that counts the sessions of one application. Dropping it, and all handles
+/// that it returned, ends the thread.
 #[derive(Debug)]
 pub(crate) struct BackendWatch {
     commands: UnboundedSender<WatchCommand>,
     away: Arc<AtomicBool>,
 }
 
-/// Command to the thread.
+/// Command to the thread that counts sessions.
 #[derive(Debug)]
 enum WatchCommand {
-    /// A segment ends: the changes so far belong to it.
+    /// A segment of the run ends: the changes so far belong to it.
     SegmentEnds,
-    /// Return the changes of all segments.
+    /// Request for the changes of all segments that have ended, in order.
     Changes(SyncSender<Vec<SessionChanges>>),
-    /// Return the sessions that exist now; `None` if the server does not answer.
+    /// Request for the sessions that exist at present; the answer is `None` if the server cannot be
+    /// queried.
     SessionsLeft(oneshot::Sender<Option<Vec<Leaked>>>),
 }
 
 impl BackendWatch {
-    /// Connects to `address` and counts the sessions of `application`. `None` if a signal came.
+    /// Connects to `address` and counts the sessions with the application name `application`.
+    /// `None` if a signal requested the end of the run first.
     ///
     /// # Errors
-    /// Fails if the operating system cannot create a thread. The inner result fails if the server
-    /// cannot be reached.
+    /// Fails if the operating system cannot create a thread. The inner result has the failure if
+    /// the server cannot be reached.
     pub(crate) fn start(
         address: &Address,
         application: &str,
@@ -82,17 +86,18 @@ impl BackendWatch {
         Ok(Some(opened.map(|()| Self { commands, away })))
     }
 
-    /// Returns true while the server is away, for example during a restart.
+    /// Returns true while the server is down, stopping or starting, as in a restart.
     pub(crate) fn is_away(&self) -> bool {
         self.away.load(Ordering::Relaxed)
     }
 
-    /// Ends a segment.
+    /// Notes that a segment of the run ends here.
     pub(crate) fn segment_ends(&self) {
         let _ = self.commands.send(WatchCommand::SegmentEnds);
     }
 
-    /// Returns the changes of each segment; empty if they do not arrive in time.
+    /// Returns the changes of the sessions in each segment that has ended, in order; empty if they
+    /// do not arrive within 4 s.
     pub(crate) fn changes(&self, cancel: &Cancel) -> Vec<SessionChanges> {
         let (reply, answer) = sync_channel(1);
         let _ = self.commands.send(WatchCommand::Changes(reply));
@@ -102,18 +107,19 @@ impl BackendWatch {
         }
     }
 
-    /// Returns a handle that reports the sessions that exist.
+    /// Returns a handle that reports the sessions which exist at present.
     pub(crate) fn sessions_left(&self) -> SessionsLeft {
         SessionsLeft(self.commands.clone())
     }
 }
 
-/// Handle that reports the sessions of the application that exist.
+/// Handle that reports the application's sessions which exist at present.
 #[derive(Debug, Clone)]
 pub struct SessionsLeft(UnboundedSender<WatchCommand>);
 
 impl SessionsLeft {
-    /// Returns the sessions that exist now; `None` if the server does not answer.
+    /// Returns the sessions that exist at present; `None` if the server cannot be queried or the
+    /// thread has ended.
     pub async fn ask(&self) -> Option<Vec<Leaked>> {
         let (reply, answer) = oneshot::channel();
         self.0.send(WatchCommand::SessionsLeft(reply)).ok()?;
@@ -121,7 +127,7 @@ impl SessionsLeft {
     }
 }
 
-/// Counts between commands, until all senders of commands are dropped.
+/// Counts sessions between the commands, until all senders of commands are dropped.
 fn serve(
     runtime: &Runtime,
     mut monitor: BackendMonitor,

@@ -1,5 +1,5 @@
-//! Activity of all processes other than the load's own sessions: its parallel workers, background
-//! processes, other applications.
+//! Activity of all processes of the server other than the load's own sessions: the load's parallel
+//! workers, background processes, and other applications.
 
 use bench_report::ServerEvidence;
 
@@ -7,20 +7,22 @@ use crate::sessions::scope::Scope;
 use crate::sessions::session::SessionGroup;
 use crate::sessions::session_seconds::SessionSeconds;
 
-/// Sums over the samples of a step.
+/// Activity of all processes other than the client sessions in scope, as sums over the samples of a
+/// measured part.
 #[derive(Debug)]
 pub(crate) struct OtherBackends {
     scope: Scope,
     name: String,
     /// Session-seconds of the load's parallel workers, by wait event.
     parallel: SessionSeconds<String>,
-    /// Session-seconds by backend type, application and wait event.
+    /// Session-seconds of processes that are not idle, by backend type, application and wait event.
     all: SessionSeconds<[String; 3]>,
     has_hidden: bool,
 }
 
 impl OtherBackends {
-    /// Creates empty sums over all processes except the clients in `scope`, for the run `name`.
+    /// Creates empty sums over all processes except the client sessions in `scope`, for the run
+    /// `name`.
     pub(crate) fn new(scope: Scope, name: &str) -> Self {
         Self {
             scope,
@@ -31,7 +33,8 @@ impl OtherBackends {
         }
     }
 
-    /// Adds a group of sessions, which counts for `session_seconds`.
+    /// Adds a group of sessions of one sample, which counts for `session_seconds`: its size times
+    /// the seconds since the previous sample.
     pub(crate) fn add(&mut self, group: &SessionGroup, session_seconds: f64) {
         let is_hidden = group.is_of_clients() && group.state.is_none();
         let Some(backend_type) = group.backend_type.as_ref().filter(|_| !is_hidden) else {
@@ -49,7 +52,8 @@ impl OtherBackends {
         }
     }
 
-    /// Writes means over `seconds` into `evidence`.
+    /// Writes means over `seconds`, the sampled time, into `evidence`. If some processes were
+    /// hidden, also records the reason.
     pub(crate) fn report(&self, seconds: f64, evidence: &mut ServerEvidence) {
         if self.has_hidden {
             let reason = "this role may not see what background processes and other roles do; \

@@ -1,10 +1,10 @@
-//! Dominant wait event of a class of waits, named as in PostgreSQL's manual.
+//! Dominant wait event among the waits of one class, named as in PostgreSQL's manual.
 
 use std::collections::BTreeMap;
 
 use bench_report::ServerEvidence;
 
-/// Parts of users' waiting time, with the types of wait events in each.
+/// Classes of sessions' waits, with the types of wait events in each.
 const TYPES: [(&str, &[&str]); 4] = [
     ("lock", &["Lock"]),
     ("lwlock", &["LWLock"]),
@@ -14,11 +14,12 @@ const TYPES: [(&str, &[&str]); 4] = [
         &["IPC", "Timeout", "Activity", "BufferPin", "Extension"],
     ),
 ];
-/// Share of its class from which a wait event is named.
+/// Smallest share of its class, from 0 to 1, at which a wait event is named.
 const MOST: f64 = 0.5;
 
-/// Returns the wait event, such as `WALSync`, that makes up most of `part` over `steps`. `None` if
-/// no event prevails, or if the server reports none.
+/// Returns the wait event, such as `WALSync`, that makes up at least half of the waits of the class
+/// `part` (`lock`, `lwlock`, `io` or `other_wait`) over `steps`. `None` if no event does, the class
+/// is another, or the server reports no waits.
 pub fn dominant_event<'a>(
     part: &str,
     steps: impl Iterator<Item = &'a ServerEvidence>,

@@ -1,5 +1,5 @@
-//! Statements and transactions that ran for a long time, by fingerprint. If the server does not
-//! count statements, this is the only sign of slow ones.
+//! Statements and transactions that have been running for a long time, by fingerprint. If the
+//! server does not count statements, this is the only sign of slow ones.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,9 +11,9 @@ use crate::fingerprint;
 use crate::server::client::Client;
 use crate::server::foreign_text::text;
 
-/// Time between two samples.
+/// Time between two samples of running statements.
 const EVERY: Duration = Duration::from_secs(1);
-/// Largest number of statements in a table of the evidence.
+/// Largest number of statements in the table of running ones.
 const MOST_ROWS: usize = 10;
 
 const QUERY: &str = "SELECT /* plimsoll evidence */ application_name, state, query,
@@ -23,7 +23,7 @@ const QUERY: &str = "SELECT /* plimsoll evidence */ application_name, state, que
      WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'
      ORDER BY 4 DESC NULLS LAST LIMIT 20";
 
-/// Sums over the samples.
+/// Running statements of all clients, as sums over the samples of a measured part.
 #[derive(Debug, Default)]
 pub(crate) struct LongRunning {
     looks: u64,
@@ -39,17 +39,18 @@ struct StatementSamples {
 }
 
 impl LongRunning {
-    /// Returns true if the next sample is due.
+    /// Returns true if the next sample is due; never again after a failed one.
     pub(crate) fn is_due(&self) -> bool {
         self.unavailable.is_none() && self.last.is_none_or(|last| last.elapsed() >= EVERY)
     }
 
-    /// Takes one sample.
+    /// Takes one sample: the 20 client sessions whose statement, or idleness in a transaction, is
+    /// oldest. Fails with the error of the query.
     pub(crate) async fn read(client: &Client) -> Result<Vec<Row>, Error> {
         client.query(QUERY, &[]).await
     }
 
-    /// Adds a sample; `None` if the server did not answer in time.
+    /// Adds a sample or its error; `None` means that the server did not answer in time.
     pub(crate) fn add(&mut self, seen: Option<Result<Vec<Row>, Error>>) {
         self.last = Some(Instant::now());
         self.unavailable = match seen.map(|seen| seen.and_then(|rows| self.note(&rows))) {
@@ -75,7 +76,7 @@ impl LongRunning {
         Ok(())
     }
 
-    /// Writes the statements that ran longest into `evidence`. For a session that is idle in a
+    /// Writes the ten statements that ran longest into `evidence`. For a session that is idle in a
     /// transaction, that is its last statement, with the time for which it has been idle.
     pub(crate) fn report(&self, evidence: &mut ServerEvidence) {
         if let Some(reason) = &self.unavailable {

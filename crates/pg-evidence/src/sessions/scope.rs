@@ -1,11 +1,11 @@
-//! Sessions that the evidence covers, and their names in reports.
+//! Sessions that the evidence covers, and the names of applications in reports.
 
-/// Sessions that the evidence covers.
+/// Sessions of the server that the evidence covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
-    /// Sessions of the application with this name.
+    /// Sessions with this application name: those of the load.
     Application(String),
-    /// Sessions of all clients, except those of this tool.
+    /// Sessions of all clients of the server.
     Everyone,
 }
 
@@ -17,13 +17,15 @@ impl Scope {
         }
     }
 
-    /// Returns true if `application` is the load under test.
+    /// Returns true if `application` is the application name of the load; always false without a
+    /// load.
     pub(crate) fn is_load(&self, application: &str) -> bool {
         self.application() == Some(application)
     }
 
-    /// Returns the name of an application in the report of the run `name`: `ours` for the load,
-    /// `watch` for other connections of this tool, else the application's own name.
+    /// Returns the name in reports of sessions with the application name `application`, in the run
+    /// `name`: `ours` for the load, `watch` for other connections of this tool, else `application`
+    /// itself.
     pub(crate) fn label(&self, application: &str, name: &str) -> String {
         let beside = application.strip_prefix(name);
         if self.is_load(application) {

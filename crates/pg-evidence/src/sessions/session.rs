@@ -1,7 +1,7 @@
 //! Sample of `pg_stat_activity`, as groups of sessions in the same state.
 //!
-//! An active session without a wait event runs on a CPU or is ready to run. A session with a hidden
-//! state counts as unknown.
+//! An active session without a wait event runs on a CPU or is ready to run. A session whose state
+//! is hidden belongs to no class.
 
 use tokio_postgres::{Error, Row};
 
@@ -9,10 +9,10 @@ use crate::server::client::Client;
 use crate::server::foreign_text::{optional, text};
 use crate::sessions::scope::Scope;
 
-/// Query of the session groups. It calls the function under `pg_stat_activity`, because planning
-/// the view's joins, which add the names of database and role, costs more than the sample.
-/// Processes in their main loop (`Activity`) are left out. `$1` is the application whose statements
-/// are wanted, NULL for all.
+/// Query of the groups of sessions. It calls the function under `pg_stat_activity`, because
+/// planning the view's joins, which add the names of database and role, costs more than the sample.
+/// Processes that wait in their main loop (`Activity`) are left out. `$1` is the application whose
+/// statements are wanted, NULL for all.
 const QUERY: &str = "SELECT /* plimsoll evidence */
            coalesce(backend_type, CASE WHEN datid IS NOT NULL THEN 'client backend' END),
            application_name, state, wait_event_type, wait_event,
@@ -22,7 +22,7 @@ const QUERY: &str = "SELECT /* plimsoll evidence */
      WHERE pid <> pg_backend_pid() AND wait_event_type IS DISTINCT FROM 'Activity'
      GROUP BY 1, 2, 3, 4, 5, 6";
 
-/// Classes of session activity, as named in reports.
+/// Classes of a session's activity, as named in reports.
 pub(crate) const CLASSES: [&str; 8] = [
     "cpu",
     "lock",
@@ -33,30 +33,33 @@ pub(crate) const CLASSES: [&str; 8] = [
     "idle",
     "idle_in_transaction",
 ];
-/// State of a session that is idle in a transaction.
+/// Start of the state, as in `pg_stat_activity`, of a session that is idle in a transaction.
 const KEPT: &str = "idle in transaction";
-/// Index of `lock` in [`CLASSES`].
+/// Index of the class `lock` in [`CLASSES`].
 const LOCK: usize = 1;
 
-/// Sessions in the same state in one sample.
+/// Sessions with the same state, wait event, application and statement in one sample.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct SessionGroup {
-    /// Type of the backends; `None` for a background process that this role may not see.
+    /// Type of the backends as in `pg_stat_activity`; `None` for a background process that this
+    /// role may not see.
     pub(crate) backend_type: Option<String>,
     pub(crate) application: String,
-    /// State of the sessions; `None` if hidden from this role, or for a background process.
+    /// State of the sessions as in `pg_stat_activity`; `None` if hidden from this role, or for a
+    /// background process.
     pub(crate) state: Option<String>,
-    /// Type and name of the wait event; `None` if the sessions do not wait.
+    /// Type and name of the wait event; `None` if the sessions do not wait, or it is hidden.
     pub(crate) event: Option<(String, String)>,
     /// Current statement as it was sent, or the last one of a session that is idle in a
-    /// transaction.
+    /// transaction; `None` for other idle sessions and those not in scope.
     pub(crate) statement: Option<String>,
     pub(crate) count: u64,
-    /// Age of the group's oldest transaction, in seconds.
+    /// Age of the group's oldest transaction, in seconds; 0 if none has a transaction.
     pub(crate) oldest_s: f64,
 }
 
-/// Samples the sessions in `scope`.
+/// Samples all processes of the server but this connection's; statements are read of those in
+/// `scope`. Fails with the error of the query.
 pub(crate) async fn sample(client: &Client, scope: &Scope) -> Result<Vec<SessionGroup>, Error> {
     let rows = client.query(QUERY, &[&scope.application()]).await?;
     rows.iter().map(SessionGroup::from_row).collect()
@@ -80,12 +83,12 @@ impl SessionGroup {
         self.backend_type.as_deref() == Some("client backend")
     }
 
-    /// Returns true if the group consists of parallel workers.
+    /// Returns true if the group consists of workers of parallel queries.
     pub(crate) fn is_of_workers(&self) -> bool {
         self.backend_type.as_deref() == Some("parallel worker")
     }
 
-    /// Returns true if the sessions wait for their client's next request.
+    /// Returns true if the sessions wait, outside a transaction, for their client's next request.
     pub(crate) fn is_idle(&self) -> bool {
         self.state.as_deref() == Some("idle")
     }
@@ -101,8 +104,9 @@ impl SessionGroup {
         self.class() == Some(LOCK)
     }
 
-    /// Returns the index in [`CLASSES`]; `None` if unknown. A wait for the WAL write lock counts as
-    /// IO, because its holder waits for the disk.
+    /// Returns the index of the sessions' class in [`CLASSES`]; `None` if it is hidden or not
+    /// tracked. A wait for the WAL write lock counts as `io`, because the holder of the lock waits
+    /// for the disk.
     pub(crate) fn class(&self) -> Option<usize> {
         let event = self
             .event
@@ -123,7 +127,8 @@ impl SessionGroup {
         CLASSES.iter().position(|class| *class == name)
     }
 
-    /// Returns the wait event, or `idle in transaction`.
+    /// Returns the wait event as `event_name` does, or `idle in transaction` for sessions in that
+    /// state.
     pub(crate) fn doing(&self) -> String {
         if self.is_idle_in_transaction() {
             KEPT.to_owned()
@@ -132,7 +137,8 @@ impl SessionGroup {
         }
     }
 
-    /// Returns the wait event, such as `Lock.transactionid`; empty if there is none.
+    /// Returns type and name of the wait event, such as `Lock.transactionid`; empty if there is
+    /// none.
     pub(crate) fn event_name(&self) -> String {
         let event = self.event.as_ref();
         event.map_or_else(String::new, |(of, name)| format!("{of}.{name}"))

@@ -1,13 +1,13 @@
-//! Session-seconds by labels of the sessions.
+//! Session-seconds (sums of the time that sessions spend) by labels of the sessions.
 
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
 
-/// Largest number of rows in a table of the evidence.
+/// Largest number of rows that are reported.
 const MOST_ROWS: usize = 20;
 
-/// Session-seconds by the labels `K`.
+/// Session-seconds by the labels `K` of the sessions, such as their wait event.
 #[derive(Debug, Default)]
 pub(crate) struct SessionSeconds<K>(BTreeMap<K, f64>);
 
@@ -16,14 +16,16 @@ impl<K: Ord> SessionSeconds<K> {
         *self.0.entry(key).or_default() += session_seconds;
     }
 
-    /// Iterates over the means over `seconds`, in the order of the keys.
+    /// Iterates over the mean numbers of sessions, which are session-seconds divided by `seconds`,
+    /// in the order of the keys.
     pub(crate) fn means(&self, seconds: f64) -> impl Iterator<Item = (&K, f64)> {
         self.0.iter().map(move |(key, sum)| (key, sum / seconds))
     }
 }
 
 impl<const N: usize> SessionSeconds<[String; N]> {
-    /// Returns the largest means over `seconds` as table rows with these labels.
+    /// Returns the 20 largest mean numbers of sessions over `seconds`, largest first, as table rows
+    /// in which each key has the name at its place in `labels`.
     pub(crate) fn rows(&self, labels: [&str; N], seconds: f64) -> Vec<EvidenceRow> {
         let mut means: Vec<_> = self.means(seconds).collect();
         means.sort_by(|a, b| b.1.total_cmp(&a.1));

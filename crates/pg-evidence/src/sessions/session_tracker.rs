@@ -1,49 +1,50 @@
-//! Tracker of sessions that open and close between two samples. It also records the time in which
-//! the server could not be queried.
+//! Tracker of the sessions that open and close between two samples, and of the time in which the
+//! server could not be queried.
 
 use std::collections::BTreeSet;
 
 /// Identity of a session: its process id, and its start in microseconds since 1970.
 pub(crate) type SessionKey = (i32, u64);
 
-/// Tracker of the sessions in the last sample.
+/// Tracker of an application's sessions, which compares each sample with the previous one.
 #[derive(Debug)]
 pub(crate) struct SessionTracker {
     present: BTreeSet<SessionKey>,
     known: BTreeSet<SessionKey>,
-    /// Time of the last successful sample, in nanoseconds.
+    /// Instant up to which the sessions are known, in nanoseconds on `CLOCK_MONOTONIC`.
     counted_ns: u64,
-    /// True if the last sample failed.
+    /// True if the last sample failed, so that the present sessions are not known.
     blind: bool,
-    /// Number of sessions that had closed by the last successful sample.
+    /// Number of sessions whose closing the last successful sample found.
     just_closed: u64,
-    /// Number of lost sessions that are not yet replaced by new ones.
+    /// Number of lost sessions in whose place no new one has opened yet.
     owed: u64,
     tally: SessionChanges,
 }
 
-/// Changes of sessions since the last call.
+/// Changes of a pool's sessions on the server in some time, such as a segment of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SessionChanges {
-    /// Number of sessions that opened.
+    /// Number of sessions that opened in the time.
     pub opened: u64,
-    /// Number of sessions that closed.
+    /// Number of sessions that closed in the time.
     pub closed: u64,
-    /// Number of sessions now; `None` if the server cannot be queried.
+    /// Number of sessions at the end of the time; `None` if the server could not be queried then.
     pub present: Option<u64>,
-    /// Largest number of sessions in a sample.
+    /// Largest number of sessions in one sample of the time, or at its beginning.
     pub most: u64,
-    /// Number of sessions that a restart closed, or that closed while the server could not be
-    /// queried.
+    /// Number of those closed sessions that closed while the server could not be queried or just
+    /// before it, as in a restart.
     pub lost: u64,
-    /// Number of sessions that opened in place of lost ones.
+    /// Number of those opened sessions that opened in place of lost ones.
     pub reestablished: u64,
-    /// Time in which the server could not be queried, in nanoseconds.
+    /// Part of the time in which the server could not be queried, in nanoseconds.
     pub uncounted_ns: u64,
 }
 
 impl SessionTracker {
-    /// Creates an empty tracker that counts from `now_ns`.
+    /// Creates a tracker without sessions that counts from `now_ns`, in nanoseconds on
+    /// `CLOCK_MONOTONIC`.
     pub(crate) fn new(now_ns: u64) -> Self {
         Self {
             present: BTreeSet::new(),
@@ -56,7 +57,7 @@ impl SessionTracker {
         }
     }
 
-    /// Adds a sample of the sessions at `now_ns`.
+    /// Adds a successful sample: the sessions `now` at the instant `now_ns` on `CLOCK_MONOTONIC`.
     pub(crate) fn seen(&mut self, now_ns: u64, now: BTreeSet<SessionKey>) {
         let closed = self.present.difference(&now).count() as u64;
         let opened = now.difference(&self.known).count() as u64;
@@ -77,7 +78,7 @@ impl SessionTracker {
         (self.present, self.counted_ns) = (now, now_ns);
     }
 
-    /// Adds a failed sample. Sessions that had closed by the sample before also count as lost,
+    /// Adds a failed sample. Sessions whose closing the previous sample found count as lost too,
     /// because a server that shuts down closes them one by one.
     pub(crate) fn unseen(&mut self) {
         if !std::mem::replace(&mut self.blind, true) {
@@ -92,7 +93,7 @@ impl SessionTracker {
         self.owed += sessions;
     }
 
-    /// Returns the changes since the last call, until `now_ns`.
+    /// Returns the changes from the last call until `now_ns` on `CLOCK_MONOTONIC`.
     pub(crate) fn take(&mut self, now_ns: u64) -> SessionChanges {
         if self.blind {
             self.tally.uncounted_ns += now_ns.saturating_sub(self.counted_ns);

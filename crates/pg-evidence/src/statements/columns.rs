@@ -1,26 +1,27 @@
-//! Columns of `pg_stat_statements` by version of the extension, and their names in reports. Times
-//! are converted to nanoseconds.
+//! Columns of the view `pg_stat_statements` by version of the extension, and the names of their
+//! figures in reports. Times are converted to nanoseconds.
 
 use std::collections::BTreeSet;
 
-/// Figure of a statement.
+/// Figure of a statement in reports, with the columns of `pg_stat_statements` that it comes from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StatementColumn {
-    /// Name of the figure in reports.
+    /// Name of the figure in reports, such as `exec_ns`.
     pub(super) name: &'static str,
-    /// Columns whose values are added. Each entry lists the names that one column has in different
-    /// versions.
+    /// Columns whose values are summed to the figure. Each entry lists the names that one column
+    /// has in different versions of the extension.
     parts: &'static [&'static [&'static str]],
-    /// Factor from the view's unit to that of the report.
+    /// Factor that converts the view's unit to that of the report.
     factor: f64,
-    /// Setting without which the value stays 0 although nothing was measured.
+    /// Setting without which the value stays 0 because nothing is measured; `None` if it is always
+    /// measured.
     pub(super) needs: Option<&'static str>,
-    /// True if the figure covers all calls since the statement was first counted, so that it cannot
-    /// be subtracted.
+    /// True if the value covers all calls since the statement was first counted, as a maximum does,
+    /// so that the growth over a step cannot be calculated.
     pub(super) is_of_all_calls: bool,
 }
 
-/// Number of nanoseconds in a millisecond.
+/// Number of nanoseconds in a millisecond, the view's unit of time.
 const MS: f64 = 1e6;
 const IO_TIMED: Option<&str> = Some("track_io_timing");
 const PLANNED: Option<&str> = Some("pg_stat_statements.track_planning");
@@ -53,7 +54,7 @@ const fn of_all_calls(
     }
 }
 
-/// Positions in [`COLUMNS`] of the columns that the code uses.
+/// Position in [`COLUMNS`] of the number of calls. `EXEC_NS` is that of the execution time.
 pub(super) const CALLS: usize = 0;
 pub(super) const EXEC_NS: usize = 1;
 
@@ -97,8 +98,9 @@ pub(super) const COLUMNS: [StatementColumn; 17] = [
 ];
 
 impl StatementColumn {
-    /// Returns the SQL of the column, NULL if the extension lacks it. Values are combined over
-    /// roles, because the extension has one row for each role that ran the statement.
+    /// Returns the SQL expression of the figure, which is NULL if the extension lacks a column.
+    /// `present` are the columns that it has. Values are combined over roles, because the extension
+    /// has one row for each role that ran the statement.
     pub(super) fn sql(&self, present: &BTreeSet<String>) -> String {
         let found = self.parts.iter().map(|names| {
             let known = names.iter().find(|name| present.contains(**name))?;
@@ -119,7 +121,8 @@ impl StatementColumn {
         }
     }
 
-    /// Returns the reason for which there is no value.
+    /// Returns the reason for which the figure has no value: a setting that is off, or the
+    /// extension's version. `present` are the columns that the extension has.
     pub(super) fn reason(&self, present: &BTreeSet<String>) -> String {
         let known = |names: &[&str]| names.iter().any(|name| present.contains(*name));
         match self.needs {

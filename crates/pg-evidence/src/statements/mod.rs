@@ -1,5 +1,5 @@
-//! Counters by statement from `pg_stat_statements`, if the extension is installed: the statements
-//! that took most of the step's time, by fingerprint.
+//! Counters by statement from the extension `pg_stat_statements`, if it is installed: the
+//! statements that took most of the step's time, by fingerprint.
 
 mod columns;
 
@@ -14,47 +14,53 @@ use crate::server::client::Client;
 use crate::server::foreign_text::text;
 use columns::{CALLS, COLUMNS, EXEC_NS};
 
-/// Largest number of statements in a table of the evidence.
+/// Largest number of rows in the table of statements.
 const MOST_ROWS: usize = 20;
-/// Number of statements whose texts are read; some of them are those of this tool.
+/// Number of statements whose texts are read. It exceeds [`MOST_ROWS`], because some of them are
+/// those of this tool and left out.
 const MOST_TEXTS: usize = 40;
-/// Query of the extension's schema and columns; its version may be older than the server's.
+/// Query of the extension's schema and columns. The extension's version may be older than the
+/// server's.
 const PLACE: &str = "SELECT /* plimsoll evidence */ quote_ident(n.nspname),
            (SELECT array_agg(a.attname::text) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
              WHERE c.relnamespace = n.oid AND c.relname = 'pg_stat_statements' AND a.attnum > 0),
            to_regclass(quote_ident(n.nspname) || '.pg_stat_statements_info') IS NOT NULL
       FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
      WHERE e.extname = 'pg_stat_statements'";
-/// Number of columns before the figures.
+/// Number of columns of the query's result before those of the figures.
 const BEFORE_FIGURES: usize = 3;
 
-/// Counters of the statements of this database.
+/// Counters of the statements of this database at one instant.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StatementCounters {
     place: String,
-    /// Columns that the extension has.
+    /// Names of the columns that the extension's view has.
     present: BTreeSet<String>,
     by_id: HashMap<StatementId, StatementFigures>,
     hidden: u64,
-    /// Number of times that the extension evicted statements from its table; absent where it is not
-    /// counted.
+    /// Number of times that the extension has evicted statements from its full table; `None` if its
+    /// version does not count that.
     dealloc: Option<f64>,
 }
 
-/// Identity of a statement that a client sent, or that ran within another one.
+/// Identity of a statement in the extension's table: its id, and whether a client sent it or it ran
+/// within another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct StatementId {
     query: i64,
-    /// True if a client sent the statement; `None` if the extension does not record that.
+    /// True if a client sent the statement, false if it ran within another one; `None` if the
+    /// extension's version does not record that.
     is_top_level: Option<bool>,
 }
 
-/// Figures in the order of [`COLUMNS`]; `None` if not measured.
+/// Values of a statement's figures in the order of [`COLUMNS`]; `None` if not measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct StatementFigures([Option<f64>; COLUMNS.len()]);
 
 impl StatementCounters {
-    /// Reads all counters, without the texts, which the extension keeps in a file.
+    /// Reads the counters of all statements, without the texts, which the extension keeps in a
+    /// file. Fails with a message if the extension is not installed in this database or a query
+    /// fails.
     pub(crate) async fn read(client: &Client) -> Result<Self, String> {
         let row = client.query_opt(PLACE, &[]).await.map_err(message)?;
         let row = row.ok_or("the extension pg_stat_statements is not in this database")?;
@@ -114,8 +120,9 @@ impl StatementCounters {
         Ok(())
     }
 
-    /// Writes the differences since `before` into `evidence`, the statements with the longest time
-    /// first.
+    /// Writes the growth of the counters since `before` into `evidence`: sums over all statements,
+    /// and a table of the 20 that took the longest time, longest first, without this tool's own.
+    /// Fails with a message if the texts cannot be read.
     pub(crate) async fn report_since(
         &self,
         before: &Self,
@@ -156,8 +163,8 @@ impl StatementCounters {
         Ok(())
     }
 
-    /// Writes the sums over all statements. A figure that is not counted is unavailable with the
-    /// reason. If no statement ran, the sums are zero.
+    /// Writes the sums over all statements. A figure that is not counted is recorded as unavailable
+    /// with the reason. If no statement ran, the sums are zero.
     fn report_sums(&self, all: &StatementFigures, evidence: &mut ServerEvidence) {
         let columns = COLUMNS.iter().zip(all.0);
         for (column, value) in columns.filter(|(column, _)| !column.is_of_all_calls) {
@@ -173,8 +180,9 @@ impl StatementCounters {
         }
     }
 
-    /// Returns the differences since `before`, the longest time first. A counter that fell was
-    /// reset or evicted meanwhile, so that its current value is the difference.
+    /// Returns the growth of the counters since `before` of those statements that were called, the
+    /// longest execution time first. If a statement's calls decreased, it was reset or evicted
+    /// meanwhile, and its current counters are the growth.
     fn since(&self, before: &Self) -> Vec<(StatementId, StatementFigures)> {
         let mut spent: Vec<(StatementId, StatementFigures)> = Vec::new();
         for (id, now) in &self.by_id {
@@ -221,7 +229,7 @@ impl StatementFigures {
         sum
     }
 
-    /// Returns the differences since `before`; drops figures over all calls.
+    /// Returns the growth since `before`; figures over all calls become `None`.
     fn since(&self, before: &Self) -> Self {
         let mut grown = *self;
         for ((grown, then), column) in grown.0.iter_mut().zip(before.0).zip(&COLUMNS) {

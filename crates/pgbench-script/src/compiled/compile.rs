@@ -1,4 +1,4 @@
-//! Compilation of the scripts of a mix.
+//! Compilation of the pgbench scripts of a mix.
 
 use crate::compiled::program::Program;
 use crate::language::diagnostic::ScriptError;
@@ -8,21 +8,22 @@ use crate::language::source::{ScriptSource, ValueMode};
 use crate::values::value::ScriptValue;
 use crate::values::variable_table::VariableTable;
 
-/// Compiled scripts of one mix.
+/// Compiled pgbench scripts of one mix, with the variables that they share.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CompiledScripts {
-    /// Programs of the sources, in the same order.
+    /// Programs of the scripts, in the order of the sources.
     pub programs: Vec<Program>,
-    /// Variables of all programs.
+    /// Variables of all programs, which share them.
     pub variables: VariableTable,
 }
 
-/// Compiles scripts that one client executes in turn; a variable that one script sets is visible to
-/// the others. `constants` are set before the first script begins, as with `pgbench --define`. The
-/// lowest 53 bits of `seed` become `:random_seed` and `:default_seed`.
+/// Compiles pgbench scripts that one client executes in turn; a variable that one script sets is
+/// visible to the others. `constants` are set before the first script begins, as with `pgbench
+/// --define`. The lowest 53 bits of `seed` become `:random_seed` and `:default_seed`. `mode` says
+/// whether values are bound or written into the statements.
 ///
 /// # Errors
-/// Fails at the first mistake in any of the scripts, with file, line and column.
+/// Returns the first mistake in any of the scripts, with file, line and column.
 pub fn compile(
     sources: &[ScriptSource],
     constants: &[(String, ScriptValue)],

@@ -1,4 +1,4 @@
-//! Execution of a program up to the next action of the caller.
+//! Execution of a compiled script up to the next action of the caller.
 
 use std::time::Duration;
 
@@ -9,23 +9,23 @@ use crate::language::diagnostic::{Diagnostic, Position};
 use crate::values::value::ScriptValue;
 use crate::values::variables::Variables;
 
-/// Next action that a program requires of its caller.
+/// Next action that a program requires of its caller, which has the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Send the statement at this index of [`Program::statements`].
+    /// Send the statement at this index of [`Program::statements`] to the server.
     Statement(usize),
-    /// Wait for this long, because of `\sleep`.
+    /// Wait for this duration before the next call, because of `\sleep`.
     Sleep(Duration),
 }
 
 impl Program {
-    /// Executes instructions from index `next` until the caller must act; `None` at the end of the
-    /// script. For a new execution the caller passes `next` = 0, and then the same variable in each
-    /// call. Does not allocate.
+    /// Executes the instructions from index `next` until the caller must act, and returns the
+    /// action; `None` at the end of the script. For a new execution the caller passes `next` = 0,
+    /// and then the same variable, which this changes, in each call. Does not allocate.
     ///
     /// # Errors
-    /// Fails if an expression has no value, for example because of a division by zero. The error
-    /// has its position.
+    /// Returns an error with its position if an expression has no value, for example because of a
+    /// division by zero or a variable that is not set.
     pub fn advance(
         &self,
         next: &mut usize,
@@ -60,7 +60,8 @@ impl Program {
     }
 }
 
-/// Returns the wait for `length` units of `unit_us` microseconds; zero if it is negative.
+/// Returns the action of waiting for `length` units of `unit_us` microseconds each; zero if it is
+/// negative. Fails at `position` if `length` is no number.
 fn sleep(length: ScriptValue, unit_us: i64, position: Position) -> Result<Action, Diagnostic> {
     let length = length
         .integer()

@@ -1,12 +1,12 @@
-//! Bind parameters of statements.
+//! Bind parameters of a script's statements.
 
 use crate::language::diagnostic::Position;
 
-/// Bind parameter of a statement.
+/// Bind parameter of a statement: the variable whose value is bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScriptParameter {
-    /// Slot of the variable in [`Variables`](crate::Variables).
+    /// Slot of the variable whose value is bound, an index into [`Variables`](crate::Variables).
     pub slot: usize,
-    /// Position of the variable in the script.
+    /// Position of the variable's name in the script.
     pub position: Position,
 }

@@ -1,4 +1,4 @@
-//! Compiled script: a sequence of instructions, in which blocks are jumps.
+//! Compiled pgbench script: a sequence of instructions, in which `\if` blocks are jumps.
 
 use crate::compiled::statement::ScriptStatement;
 use crate::language::diagnostic::{Diagnostic, Position};
@@ -11,54 +11,56 @@ use crate::values::capture::Capture;
 use crate::values::value::ScriptValue;
 use crate::values::variable_table::VariableTable;
 
-/// Target of a jump that is not known yet.
+/// Target of a jump whose real target is not known yet.
 const UNKNOWN: usize = usize::MAX;
 
-/// Instruction of a program.
+/// Instruction of a compiled script.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Instruction {
-    /// `\set`: stores a value.
+    /// `\set`: stores the value of `expression` in the variable with the index `slot`.
     Set { slot: usize, expression: Expression },
-    /// `\sleep`: waits for `length` units of `unit_us` microseconds.
+    /// `\sleep`: waits for `length` units of `unit_us` microseconds each.
     Sleep {
         length: Expression,
         unit_us: i64,
         position: Position,
     },
-    /// Sends the statement at this index.
+    /// Sends the statement at this index of [`Program::statements`].
     Statement(usize),
-    /// Continues at `target` unless the condition is true.
+    /// Continues at the instruction with the index `target` unless the condition is true.
     JumpUnless {
         condition: Expression,
         target: usize,
     },
-    /// Continues at `target`.
+    /// Continues at the instruction with the index `target`.
     Jump { target: usize },
 }
 
-/// Compiled script, executed by [`Program::advance`].
+/// Compiled pgbench script, executed by [`Program::advance`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Program {
     pub(crate) instructions: Vec<Instruction>,
-    /// SQL statements in the order of the script.
+    /// SQL statements in the order of the script; [`Action::Statement`](crate::Action::Statement)
+    /// has an index of this list.
     pub statements: Vec<ScriptStatement>,
 }
 
-/// `\if` whose `\endif` was not read yet.
+/// Block of an `\if` whose `\endif` was not read yet.
 struct IfBlock {
     position: Position,
-    /// Index of the jump to the next branch.
+    /// Index of the conditional jump to the next branch; `None` if its target is already set.
     pending: Option<usize>,
-    /// Indices of the jumps from the end of each branch to the end of the block.
+    /// Indices of the jumps from the ends of the branches to the end of the block.
     ends: Vec<usize>,
     has_else: bool,
 }
 
 impl Program {
-    /// Compiles `commands`.
+    /// Compiles the commands of one script, whose variables must be declared in `variables`.
     ///
     /// # Errors
-    /// Fails at the first command that is unknown, malformed or not supported.
+    /// Returns the first mistake: a command that is unknown, malformed or not supported, an `\if`
+    /// without `\endif`, or a script without an SQL statement.
     pub(crate) fn compile(
         commands: &[RawCommand],
         variables: &VariableTable,
@@ -142,7 +144,8 @@ impl Program {
         }
     }
 
-    /// Adds `\gset` or `\aset` to the preceding statement, which exists if `follows`.
+    /// Adds `\gset` or `\aset` to the preceding statement, which exists if `follows` is true. Fails
+    /// if there is none, values are bound, or the command has more than one argument.
     fn capture(
         &mut self,
         meta: &MetaCommand,
@@ -177,7 +180,7 @@ impl Program {
         }
     }
 
-    /// Adds a conditional jump whose target is not known yet. Returns its index.
+    /// Adds a conditional jump whose target is not known yet. Returns the index of the instruction.
     fn jump_unless(&mut self, condition: Expression) -> usize {
         self.instructions.push(Instruction::JumpUnless {
             condition,
@@ -186,7 +189,8 @@ impl Program {
         self.instructions.len() - 1
     }
 
-    /// Ends a branch of the innermost block and begins another one.
+    /// Ends a branch of the innermost `\if` block, begins the next one, and returns the block.
+    /// Fails outside a block and after `\else`.
     fn begin_branch<'b>(
         &mut self,
         meta: &MetaCommand,
@@ -206,7 +210,7 @@ impl Program {
         Ok(block)
     }
 
-    /// Sets the target of the jump at `index` to the next instruction.
+    /// Sets the target of the jump at `index` to the instruction that is added next.
     fn jump_here(&mut self, index: usize) {
         let next = self.instructions.len();
         if let Some(Instruction::JumpUnless { target, .. } | Instruction::Jump { target }) =

@@ -1,5 +1,5 @@
-//! SQL statements. Variables become bind parameters, or are replaced by text when the statement is
-//! sent.
+//! SQL statements of a script. Variables become bind parameters, or are replaced by their text when
+//! the statement is sent.
 
 use std::ops::Range;
 
@@ -15,38 +15,39 @@ use crate::values::variable_table::VariableTable;
 /// Largest number of words in [`ScriptStatement::words`].
 const MOST_WORDS: usize = 3;
 
-/// SQL statement of a script, ready to be prepared or sent.
+/// SQL statement of a script, ready to be prepared, or sent after its variables are replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptStatement {
-    /// Text with `$1`, `$2` … for parameters, or with `:name` if values are sent inline.
+    /// Text with `$1`, `$2` … in place of variables, or with `:name` if values are sent inline.
     pub sql: String,
-    /// Variables bound to `$1`, `$2` …; empty if values are sent inline.
+    /// Variables whose values are bound to `$1`, `$2` …, in this order; empty if values are sent
+    /// inline.
     pub parameters: Vec<ScriptParameter>,
-    /// Byte ranges of `sql` with the slots whose values replace them, for
-    /// [`Variables::substitute`](crate::Variables::substitute). Empty if values are bound.
+    /// Byte ranges of `:name` in `sql`, each with the slot of the variable whose value replaces it,
+    /// for [`Variables::substitute`](crate::Variables::substitute). Empty if values are bound.
     pub substitutions: Vec<(Range<usize>, usize)>,
-    /// Variables that the statement's result sets: `\gset` and `\aset`.
+    /// Variables that the statement's result sets, by `\gset` or `\aset`; `None` if there are none.
     pub capture: Option<Capture>,
-    /// True if it consists of several statements, joined by `\;` and sent together.
+    /// True if the text consists of several statements, joined by `\;` and sent together.
     pub joined: bool,
-    /// Effect of the statement on the transaction in which it is executed.
+    /// Whether the statement begins or ends a transaction.
     pub effect: TransactionEffect,
     /// Plain words at the beginning of the statement, at most three, such as `UPDATE`, `accounts`,
-    /// `SET`; never a value.
+    /// `SET`; never a value. Empty if it does not begin with a word.
     pub words: Vec<String>,
-    /// Position of the statement's first character.
+    /// Position of the statement's first character in the script.
     pub position: Position,
-    /// Pairs of a character index in `sql` and its position in the script, from which the positions
-    /// of the following characters continue.
+    /// Pairs of a character index in `sql`, counted from 0, and its position in the script. The
+    /// characters up to the next pair follow there one after the other.
     origins: Vec<(usize, Position)>,
 }
 
 impl ScriptStatement {
-    /// Compiles `chars`, which must contain more than white space and comments.
+    /// Compiles the statement `chars`, which must contain more than white space and comments.
     ///
     /// # Errors
-    /// Fails at a variable that nothing sets, and at one that cannot be bound because it does not
-    /// stand for a value.
+    /// Returns an error at a variable that nothing sets, and at one that cannot be bound because it
+    /// does not stand for a whole value.
     pub(crate) fn compile(
         chars: &[SourceChar],
         variables: &VariableTable,
@@ -75,7 +76,7 @@ impl ScriptStatement {
         })
     }
 
-    /// Returns the position in the script of character number `position` of [`Self::sql`], counted
+    /// Returns the position in the script of the character at `position` in [`Self::sql`], counted
     /// from 1 as in servers' error messages.
     pub fn origin(&self, position: u32) -> Position {
         let index = (position as usize).saturating_sub(1);
@@ -87,7 +88,8 @@ impl ScriptStatement {
     }
 }
 
-/// Writes the statement `chars`, with its variables bound or marked for substitution.
+/// Writes the statement `chars` with its variables bound or marked for substitution. Fails at a
+/// variable that nothing sets or that cannot be bound.
 fn write(
     chars: &[SourceChar],
     variables: &VariableTable,
@@ -136,7 +138,8 @@ fn write(
     Ok(writer)
 }
 
-/// Returns the name of the variable whose colon is at `at`; `None` if there is none.
+/// Returns the name of the variable whose colon is at index `at`; `None` if no variable begins
+/// there.
 pub(crate) fn variable_at(chars: &[SourceChar], at: usize) -> Option<String> {
     let here = chars[at];
     let alone = here.c == ':' && here.context != CharContext::Comment;
@@ -148,7 +151,8 @@ pub(crate) fn variable_at(chars: &[SourceChar], at: usize) -> Option<String> {
     Some(name.map(|l| l.c).collect())
 }
 
-/// Returns true if the variable of `length` characters at `at` is part of a longer name, or quoted.
+/// Returns true if the variable of `length` characters, colon included, at index `at` is part of a
+/// longer name, or within quotes.
 fn is_embedded(chars: &[SourceChar], at: usize, length: usize) -> bool {
     let joins = |l: &SourceChar| is_name_part(l.c) || matches!(l.c, '.' | '"');
     chars[at].context == CharContext::Quoted
@@ -167,7 +171,8 @@ fn not_a_value(name: &str, context: CharContext) -> String {
     )
 }
 
-/// Returns the plain words at the beginning of a statement, without comments.
+/// Returns the plain words at the beginning of a statement, as written, without comments. Ends
+/// before the first character that belongs to no word.
 fn leading_words(chars: &[SourceChar]) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-/// Position in a script.
+/// Position in a script by line and column. It is displayed as `line:column`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// Line, from 1.
+    /// Line, counted from 1.
     pub line: u32,
-    /// Column in characters, from 1.
+    /// Column in characters, counted from 1.
     pub column: u32,
 }
 
@@ -17,24 +17,25 @@ impl fmt::Display for Position {
     }
 }
 
-/// Error at a position of a script, found while compiling or executing: `line:column: message`.
+/// Error at a position of a script, found while compiling or executing it. It is displayed as
+/// `line:column: message`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{position}: {message}")]
 pub struct Diagnostic {
-    /// Position of the mistake.
+    /// Position of the mistake in the script.
     pub position: Position,
-    /// Error message without a full stop.
+    /// Error message, without a full stop at its end.
     pub message: String,
 }
 
 impl Diagnostic {
-    /// Creates an error at `position`.
+    /// Creates an error at `position`; `message` has no full stop at its end.
     pub fn new(position: Position, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { position, message }
     }
 
-    /// Adds the name of the file to which the position belongs.
+    /// Adds the name of the file to which the position belongs, for display.
     pub fn in_file(self, file: &str) -> ScriptError {
         ScriptError {
             file: file.to_owned(),
@@ -43,12 +44,12 @@ impl Diagnostic {
     }
 }
 
-/// Error in a script, with its file: `file:line:column: message`.
+/// Error in a script, with the name of its file. It is displayed as `file:line:column: message`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{diagnostic}")]
 pub struct ScriptError {
-    /// Name of the script, as in [`ScriptSource::file`](crate::ScriptSource::file).
+    /// File name of the script, as in [`ScriptSource::file`](crate::ScriptSource::file).
     pub file: String,
-    /// Position and message.
+    /// Position in the script, and message.
     pub diagnostic: Diagnostic,
 }

@@ -1,4 +1,4 @@
-//! Four distributions of random integers.
+//! Four distributions of random integers, as in pgbench.
 //!
 //! Definitions and bounds of the parameters: PostgreSQL documentation, *pgbench*, section *Random
 //! Functions*.
@@ -9,10 +9,10 @@ use rand_distr::{Distribution as _, Open01, StandardNormal, Zipf};
 
 /// Smallest parameter of `random_gaussian`; below it most draws would be rejected.
 const LEAST_GAUSSIAN: f64 = 2.0;
-/// Allowed parameters of `random_zipfian`.
+/// Allowed values of the parameter of `random_zipfian`.
 const ZIPFIAN: std::ops::RangeInclusive<f64> = 1.001..=1000.0;
 
-/// Integers from `low` to `high`, both included.
+/// Range of integers from `low` to `high`, both included, from which random ones are drawn.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct IntegerRange {
     low: i64,
@@ -23,7 +23,7 @@ impl IntegerRange {
     /// Creates the range from `low` to `high`.
     ///
     /// # Errors
-    /// Fails if the range is empty, or has more integers than fit an `i64`.
+    /// Returns a message if `low` exceeds `high`, or the number of integers does not fit an `i64`.
     pub(crate) fn new(low: i64, high: i64) -> Result<Self, String> {
         if low > high {
             return Err(format!("there is no number from {low} to {high}"));
@@ -44,20 +44,21 @@ impl IntegerRange {
         (self.high - self.low + 1) as f64
     }
 
-    /// Returns the integer at the share `share` of the range, 0 ≤ `share` < 1.
+    /// Returns the integer at `share` of the range, from 0 (the lowest) to just below 1 (the
+    /// highest).
     fn at(self, share: f64) -> i64 {
         let steps = (share * self.count()) as i64;
         self.low.saturating_add(steps).clamp(self.low, self.high)
     }
 
-    /// Draws all integers with the same probability.
+    /// Draws an integer, all of them with the same probability.
     pub(crate) fn uniform(self, random: &mut impl Rng) -> i64 {
         random.random_range(self.low..=self.high)
     }
 
-    /// Draws `i` with probability `f(i) − f(i+1)`, where
-    /// `f(x) = exp(−parameter (x − low) / (high − low + 1)) / (1 − exp(−parameter))`, by inverting
-    /// that distribution.
+    /// Draws the integer `i` with probability `f(i) − f(i+1)`, where `f(x)` is `exp(−parameter (x −
+    /// low) / (high − low + 1)) / (1 − exp(−parameter))`, by inverting that distribution. Fails
+    /// with a message unless `parameter` is above 0.
     pub(crate) fn exponential(self, parameter: f64, random: &mut impl Rng) -> Result<i64, String> {
         if parameter.is_nan() || parameter <= 0.0 {
             return Err(format!(
@@ -69,9 +70,10 @@ impl IntegerRange {
         Ok(self.at(-(cut + (1.0 - cut) * uniform).ln() / parameter))
     }
 
-    /// Draws `i` with probability `F(i + 0.5) − F(i − 0.5)`, where `µ = (low + high) / 2` and
-    /// `F(x) = Φ(2 parameter (x − µ) / (high − low + 1)) / (2 Φ(parameter) − 1)`, from normal draws,
-    /// rejected outside of ± `parameter`.
+    /// Draws the integer `i` with probability `F(i + 0.5) − F(i − 0.5)`, where `µ = (low + high) /
+    /// 2` and `F(x) = Φ(2 parameter (x − µ) / (high − low + 1)) / (2 Φ(parameter) − 1)`, from
+    /// normal draws, which are repeated outside of ± `parameter`. Fails with a message if
+    /// `parameter` is below 2.
     pub(crate) fn gaussian(self, parameter: f64, random: &mut impl Rng) -> Result<i64, String> {
         if parameter.is_nan() || parameter < LEAST_GAUSSIAN {
             return Err(format!(
@@ -86,8 +88,9 @@ impl IntegerRange {
         }
     }
 
-    /// Draws the `k`th integer with a probability proportional to `1 / k^parameter`, by rejection
-    /// inversion (Hörmann and Derflinger 1996) of `rand_distr`.
+    /// Draws the `k`th integer of the range, `k` from 1, with a probability proportional to `1 /
+    /// k^parameter`, by rejection inversion (Hörmann and Derflinger 1996) of `rand_distr`. Fails
+    /// with a message unless `parameter` is from 1.001 to 1000.
     pub(crate) fn zipfian(self, parameter: f64, random: &mut impl Rng) -> Result<i64, String> {
         let wrong = || {
             format!("the parameter of random_zipfian must be from 1.001 to 1000, not {parameter}")
@@ -112,7 +115,7 @@ mod tests {
 
     const DRAWS: usize = 200_000;
 
-    /// Returns how often each of 1..=100 was drawn.
+    /// Draws 200,000 integers from 1 to 100 with `draw`, and returns the share of each, 1 first.
     fn shares(draw: impl Fn(IntegerRange, &mut SmallRng) -> i64) -> Vec<f64> {
         let mut random = SmallRng::seed_from_u64(7);
         let bounds = IntegerRange::new(1, 100).unwrap();
@@ -126,7 +129,8 @@ mod tests {
             .collect()
     }
 
-    /// Asserts that each share is within five standard errors of its probability.
+    /// Asserts that each of the `shares` of 1, 2 … is within five standard errors of its
+    /// `probability`.
     fn assert_drawn(shares: &[f64], probability: impl Fn(f64) -> f64) {
         for (i, share) in shares.iter().enumerate() {
             let p = probability(i as f64 + 1.0);

@@ -1,4 +1,4 @@
-//! Expressions and their evaluation.
+//! Expressions of scripts, and their evaluation.
 
 use rand::Rng;
 
@@ -7,7 +7,7 @@ use crate::language::function::{Function, MOST_ARGUMENTS};
 use crate::values::value::ScriptValue;
 use crate::values::variables::Variables;
 
-/// Parsed expression.
+/// Parsed expression of a script, as in `\set` and `\if`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Expression {
     Constant(ScriptValue),
@@ -20,7 +20,8 @@ pub(crate) enum Expression {
         arguments: Vec<Expression>,
         position: Position,
     },
-    /// Logical AND, whose right side is evaluated only if the left one does not decide.
+    /// Logical AND, whose right side is evaluated only if the left one does not decide; at the
+    /// position of the operator.
     And(Box<Expression>, Box<Expression>, Position),
     Or(Box<Expression>, Box<Expression>, Position),
     Case {
@@ -30,11 +31,12 @@ pub(crate) enum Expression {
 }
 
 impl Expression {
-    /// Returns the value of the expression. Does not allocate, unless it fails.
+    /// Evaluates the expression with the values of `variables`; `random` is for functions that
+    /// draw. Does not allocate, unless it fails.
     ///
     /// # Errors
-    /// Fails at an operation without a result, such as a division by zero, and at a variable that
-    /// is not set.
+    /// Returns an error with its position at an operation without a result, such as a division by
+    /// zero, and at a variable that is not set.
     pub(crate) fn evaluate(
         &self,
         variables: &Variables,
@@ -74,8 +76,9 @@ impl Expression {
     }
 }
 
-/// Evaluates AND (`decisive` is false) or OR (`decisive` is true). If the left side is `decisive`,
-/// it is the result. Otherwise NULL on either side gives NULL, as in pgbench and unlike SQL.
+/// Evaluates AND (`decisive` is false) or OR (`decisive` is true). If the left side equals
+/// `decisive`, it is the result. Otherwise NULL on either side gives NULL, as in pgbench and unlike
+/// SQL. Fails if a side is no boolean.
 fn logical(
     left: &Expression,
     right: &Expression,

@@ -1,4 +1,4 @@
-//! Operators and functions: names, numbers of arguments, and results.
+//! Operators and functions of script expressions: names, numbers of arguments, and results.
 
 use rand::Rng;
 
@@ -6,10 +6,10 @@ use crate::language::distribution::IntegerRange;
 use crate::language::hash;
 use crate::values::value::ScriptValue;
 
-/// Largest number of arguments of a function.
+/// Largest number of arguments that a function is called with.
 pub(crate) const MOST_ARGUMENTS: usize = 4;
 
-/// Operator or function all of whose arguments are evaluated first.
+/// Operator or function of script expressions, all of whose arguments are evaluated before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Function {
     Add,
@@ -47,10 +47,11 @@ pub(crate) enum Function {
     RandomZipfian,
 }
 
-/// Name, function, and smallest and largest number of arguments; `None` for no limit.
+/// Name in scripts, function, and smallest and largest number of arguments; `None` for no largest
+/// one.
 type NamedFunction = (&'static str, Function, usize, Option<usize>);
 
-/// Functions that scripts call by name.
+/// Functions that scripts call by name, in the order of the names.
 pub(crate) const NAMED: [NamedFunction; 19] = [
     ("abs", Function::Absolute, 1, Some(1)),
     ("double", Function::ToDouble, 1, Some(1)),
@@ -78,7 +79,8 @@ pub(crate) const NAMED: [NamedFunction; 19] = [
     ("sqrt", Function::SquareRoot, 1, Some(1)),
 ];
 
-/// Returns the reason for which a function of pgbench is not supported; `None` for other names.
+/// Returns the reason for which the function `name` of pgbench is not supported; `None` if it is
+/// supported or unknown.
 pub(crate) fn unsupported_reason(name: &str) -> Option<&'static str> {
     match name {
         "debug" => Some(
@@ -92,15 +94,17 @@ pub(crate) fn unsupported_reason(name: &str) -> Option<&'static str> {
 }
 
 impl Function {
-    /// Returns true if the function has a value for NULL arguments. Others return NULL for them.
+    /// Returns true if the function has a value for NULL arguments. All others return NULL if an
+    /// argument is NULL.
     fn takes_null(self) -> bool {
         self == Self::Is
     }
 
-    /// Returns the value for `arguments`, whose number must be right.
+    /// Returns the value for `arguments`, whose number must be right for the function.
     ///
     /// # Errors
-    /// Fails with a message if the function has no value for them.
+    /// Returns a message if the function has no value for them, such as for a division by zero, a
+    /// result that overflows, or an argument of another type.
     pub(crate) fn apply(
         self,
         arguments: &[ScriptValue],

@@ -1,4 +1,4 @@
-//! Backslash commands: their name and the rest of their line.
+//! Backslash commands of scripts: their name and the rest of their line.
 
 use crate::compiled::statement::variable_at;
 use crate::language::diagnostic::{Diagnostic, Position};
@@ -6,23 +6,26 @@ use crate::language::expression::Expression;
 use crate::language::scanner::{RawCommand, SourceChar, is_name_part};
 use crate::values::variable_table::VariableTable;
 
-/// Commands that set variables from the result of the preceding query.
+/// Commands that set variables from the result of the preceding query, without the backslash.
 const CAPTURING: [&str; 2] = ["gset", "aset"];
 
-/// Backslash command.
+/// Backslash command of a script, such as `\set`, with its name separated from the rest of the
+/// line.
 pub(crate) struct MetaCommand<'a> {
-    /// Name in lower case, without the backslash.
+    /// Name of the command in lower case, without the backslash.
     pub(crate) name: String,
-    /// Characters after the name.
+    /// Characters after the name, up to the end of the line.
     pub(crate) rest: &'a [SourceChar],
-    /// Position of the backslash.
+    /// Position of the command's backslash in the script.
     pub(crate) position: Position,
-    /// Position after the last character, for errors about something missing.
+    /// Position just after the last character that is no white space, for errors about something
+    /// missing.
     pub(crate) end: Position,
 }
 
 impl<'a> MetaCommand<'a> {
-    /// Parses `chars`, a command without its backslash. Names are case-insensitive, as in pgbench.
+    /// Parses `chars`, a command without its backslash. The case of the name is ignored, as in
+    /// pgbench; whether the command exists is not checked.
     pub(crate) fn parse(chars: &'a [SourceChar]) -> Self {
         let length = chars.iter().take_while(|l| is_name_part(l.c)).count();
         let begin = chars
@@ -46,28 +49,30 @@ impl<'a> MetaCommand<'a> {
         }
     }
 
-    /// Returns true for `\gset` and `\aset`.
+    /// Returns true if the command is `\gset` or `\aset`.
     pub(crate) fn captures(&self) -> bool {
         CAPTURING.contains(&self.name.as_str())
     }
 
-    /// Returns the rest of the line as text.
+    /// Returns the rest of the line, after the command's name, as text.
     pub(crate) fn text(&self) -> String {
         self.rest.iter().map(|l| l.c).collect()
     }
 
-    /// Parses the rest of the line as an expression.
+    /// Parses the rest of the line as an expression. Fails if it is malformed or has a variable
+    /// that nothing sets.
     pub(crate) fn expression(&self, variables: &VariableTable) -> Result<Expression, Diagnostic> {
         Expression::parse(self.rest, self.end, variables)
     }
 
-    /// Returns the position of the command's argument.
+    /// Returns the position of the command's first argument; without one, the position after the
+    /// command.
     pub(crate) fn argument(&self) -> Position {
         let first = self.rest.iter().find(|l| !l.c.is_whitespace());
         first.map_or(self.end, |l| l.position)
     }
 
-    /// Fails if the command has an argument.
+    /// Fails at the first argument if the command has any.
     pub(crate) fn expect_no_argument(&self) -> Result<(), Diagnostic> {
         match self.rest.iter().find(|l| !l.c.is_whitespace()) {
             None => Ok(()),
@@ -78,13 +83,14 @@ impl<'a> MetaCommand<'a> {
         }
     }
 
-    /// Creates the error of a branch outside an `\if` block.
+    /// Creates the error that this command, `\elif`, `\else` or `\endif`, is outside an `\if`
+    /// block.
     pub(crate) fn without_if(&self) -> Diagnostic {
         Diagnostic::new(self.position, format!("\\{} without \\if", self.name))
     }
 
-    /// Splits the argument of `\set` into the name and the characters of the expression. The name
-    /// is empty if it is malformed.
+    /// Splits the argument of `\set` into the variable's name and the characters of the expression.
+    /// The name is empty if it is missing or malformed.
     pub(crate) fn assignment(&self) -> (String, &'a [SourceChar]) {
         let begin = self.rest.iter().take_while(|l| l.c.is_whitespace()).count();
         let part = |l: &&SourceChar| is_name_part(l.c) && l.c != '$';
@@ -97,7 +103,7 @@ impl<'a> MetaCommand<'a> {
     }
 }
 
-/// Declares all variables that the `\set` commands of `commands` set.
+/// Declares in `variables` all variables that the `\set` commands of `commands` set.
 pub(crate) fn declare_assigned(commands: &[RawCommand], variables: &mut VariableTable) {
     for command in commands {
         if let RawCommand::Meta(chars) = command {
@@ -112,7 +118,7 @@ pub(crate) fn declare_assigned(commands: &[RawCommand], variables: &mut Variable
     }
 }
 
-/// Returns true if any of `commands` sets variables from the result of a query.
+/// Returns true if any of `commands` sets variables from the result of a query (`\gset`, `\aset`).
 pub(crate) fn has_capture(commands: &[RawCommand]) -> bool {
     commands.iter().any(|command| match command {
         RawCommand::Meta(chars) => MetaCommand::parse(chars).captures(),
@@ -120,7 +126,8 @@ pub(crate) fn has_capture(commands: &[RawCommand]) -> bool {
     })
 }
 
-/// Declares all variables that `commands` read.
+/// Declares in `variables` all variables that the statements and backslash commands of `commands`
+/// read.
 pub(crate) fn declare_read(commands: &[RawCommand], variables: &mut VariableTable) {
     for command in commands {
         let (RawCommand::Sql(chars) | RawCommand::Meta(chars)) = command;

@@ -54,7 +54,7 @@ impl Blocks {
         }
     }
 
-    /// Returns the number of settings.
+    /// Returns the number of settings in the design.
     pub(crate) fn settings(&self) -> usize {
         self.levels.len()
     }
@@ -205,8 +205,8 @@ fn average(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     values.sum::<f64>() / count
 }
 
-/// Returns the residual standard deviation of the logarithms by setting and round, with (m − 1)(r −
-/// 1) degrees of freedom; `None` for a single setting or round. `levels` are the means of the
+/// Returns the residual standard deviation of the logarithms by setting and round; `None` for a
+/// single setting or round. It has (m − 1)(r − 1) degrees of freedom. `levels` are the means of the
 /// settings.
 fn scatter(logs: &[Vec<f64>], levels: &[f64], rounds: usize) -> Option<Scatter> {
     if logs.len() < 2 || rounds < 2 {

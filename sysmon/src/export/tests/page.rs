@@ -1,20 +1,21 @@
-//! Strict reader of both exposition formats: any difference from the description of the format fails the
-//! test.
+//! Strict parser of both exposition formats: any deviation from the description of the format
+//! panics.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) type Labels = BTreeMap<String, String>;
 
-/// Content of a page.
+/// Parsed content of a page of metrics.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// Kind of each family, by the family's name.
+    /// Type of each family, such as `counter`, by the family's name.
     pub families: BTreeMap<String, String>,
     pub samples: BTreeMap<(String, Labels), f64>,
 }
 
 impl Page {
-    /// Parses `text`; as OpenMetrics if `open` is set.
+    /// Parses `text`; as OpenMetrics if `open` is true, else as the text format. Panics on any
+    /// deviation.
     pub(crate) fn read(text: &str, open: bool) -> Self {
         let mut reader = Reader {
             open,
@@ -37,18 +38,18 @@ impl Page {
         reader.page
     }
 
-    /// Returns the value of the only sample with this name, which has no labels.
+    /// Returns the value of the sample without labels that has this name. Panics if there is none.
     pub(crate) fn value(&self, name: &str) -> f64 {
         self.samples[&(name.to_owned(), Labels::new())]
     }
 
-    /// Iterates over all samples with this name.
+    /// Iterates over the labels and values of all samples with this name.
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = (&Labels, f64)> {
         let all = self.samples.iter().filter(move |((n, _), _)| n == name);
         all.map(|((_, labels), value)| (labels, *value))
     }
 
-    /// Iterates over all samples of counters.
+    /// Iterates over all samples of counters, by name and labels, with their values.
     pub(crate) fn counters(&self) -> impl Iterator<Item = (&(String, Labels), f64)> {
         let is_counter = |name: &str| {
             let family = name.strip_suffix("_total").unwrap_or(name);
@@ -164,7 +165,7 @@ fn is_name(name: &str, colon: bool) -> bool {
     first.is_some_and(|c| !c.is_ascii_digit()) && name.chars().all(good)
 }
 
-/// Parses `key="value",…}`. Returns the labels, and the rest of the text.
+/// Parses `key="value",…` up to the closing brace. Returns the labels, and the rest of the text.
 fn labels(mut text: &str) -> (Labels, &str) {
     let mut labels = Labels::new();
     loop {

@@ -1,21 +1,22 @@
-//! Directories of a control group.
+//! Directories of a Linux control group.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::source::{Roots, SourceError};
 
-/// Version of the control groups' interface.
+/// Version of the control groups' interface, which determines the names and formats of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CgroupVersion {
     One,
     Two,
 }
 
-/// Inode numbers of a group's directories.
+/// Inode numbers of a group's directories for CPU quota, CPU time, memory and disks, in this
+/// order; 0 for one that is absent.
 pub(super) type CgroupIdentity = [u64; 4];
 
-/// Directory of a group in one hierarchy.
+/// Directory of a control group in one hierarchy.
 #[derive(Debug, Clone)]
 pub(super) struct CgroupDirectory {
     pub(super) path: PathBuf,
@@ -26,23 +27,24 @@ pub(super) struct CgroupDirectory {
 #[derive(Clone, Copy)]
 struct NotMounted;
 
-/// Directories of one group, by controller; absent if the controller does not have the group. In
-/// version 2 all are the same. A host may use both versions, with each controller in one of them.
+/// Directories of one control group by controller; `None` if the controller does not have the
+/// group. In version 2 all are the same. A host may use both versions, with each controller in one
+/// of them.
 #[derive(Debug, Clone)]
 pub(super) struct CgroupDirectories {
     pub(super) cpu: Option<CgroupDirectory>,
     pub(super) cpu_account: Option<CgroupDirectory>,
     pub(super) memory: Option<CgroupDirectory>,
     pub(super) io: Option<CgroupDirectory>,
-    /// Controllers, by their names in version 1, whose hierarchy is not mounted below
+    /// Names in version 1 of the controllers whose hierarchy is not mounted below
     /// `/sys/fs/cgroup`.
     pub(super) unmounted: Vec<&'static str>,
     mount: PathBuf,
 }
 
 impl CgroupDirectories {
-    /// Finds the group of a process from `membership`, the content of its file `cgroup`. `None` if
-    /// that is the root group.
+    /// Finds the control group of a process from `membership`, the content of its file
+    /// `/proc/PID/cgroup`. `None` if that is the root group, or if no hierarchy is mounted.
     pub(super) fn of_member(roots: &Roots, membership: &str) -> Option<Self> {
         if !Self::is_mounted(roots) {
             return None;
@@ -64,14 +66,14 @@ impl CgroupDirectories {
         (place.is_any() || !place.unmounted.is_empty()).then_some(place)
     }
 
-    /// Returns true if any hierarchy is mounted below `/sys/fs/cgroup`.
+    /// Returns true if any hierarchy of control groups is mounted below `/sys/fs/cgroup`.
     pub(super) fn is_mounted(roots: &Roots) -> bool {
         let mount = mount(roots);
         let mut one = ["cpu", "cpuacct", "memory", "blkio"].into_iter();
         unified(&mount).is_some() || one.any(|controller| mount.join(controller).is_dir())
     }
 
-    /// Finds the group with this name, such as `system.slice/postgresql.service`.
+    /// Finds the control group with this name, such as `system.slice/postgresql.service`.
     ///
     /// # Errors
     /// Fails if there is no such group, or if the name leads out of the hierarchy.
@@ -102,7 +104,7 @@ impl CgroupDirectories {
         place.is_any().then_some(place).ok_or_else(missing)
     }
 
-    /// Returns true if all controllers that are read have the group.
+    /// Returns true if each of the four controllers that are read has the group.
     pub(super) fn is_whole(&self) -> bool {
         self.all().into_iter().all(Option::is_some)
     }
@@ -115,8 +117,8 @@ impl CgroupDirectories {
         [&self.cpu, &self.cpu_account, &self.memory, &self.io]
     }
 
-    /// Returns the inode numbers, which identify the group even if another one gets its name.
-    /// `None` once the group is removed.
+    /// Returns the inode numbers of the group's directories, which identify the group even if
+    /// another one gets its name. `None` if one of the directories was removed.
     pub(super) fn identity(&self) -> Option<CgroupIdentity> {
         let mut numbers = [0; 4];
         let mut last: Option<(&PathBuf, u64)> = None;
@@ -144,7 +146,8 @@ impl CgroupDirectories {
         }
     }
 
-    /// Iterates over `directory` and its parents, up to the mount point.
+    /// Iterates over the paths of `directory` and its parents, from the group up to the mount
+    /// point.
     pub(super) fn up<'a>(
         &'a self,
         directory: &'a CgroupDirectory,
@@ -158,8 +161,8 @@ fn mount(roots: &Roots) -> PathBuf {
     roots.sys.join("fs/cgroup")
 }
 
-/// Returns the root of version 2: the mount point itself, or a directory beside the controllers of
-/// version 1.
+/// Returns the root directory of the version 2 hierarchy: the mount point itself, or `unified`
+/// beside the controllers of version 1. `None` if version 2 is not mounted.
 fn unified(mount: &Path) -> Option<PathBuf> {
     let places = [mount.to_owned(), mount.join("unified")];
     places.into_iter().find(|place| is_of_two(place))
@@ -169,7 +172,8 @@ fn is_of_two(directory: &Path) -> bool {
     directory.join("cgroup.controllers").exists()
 }
 
-/// Returns the directory of `group` below a controller of version 1; `None` for the root group.
+/// Returns the directory of `group` below the directory of a version 1 controller; `None` for the
+/// root group. Fails if the controller is not mounted.
 fn member_of_one(controller: &Path, group: &str) -> Result<Option<CgroupDirectory>, NotMounted> {
     if group == "/" {
         return Ok(None);
@@ -180,8 +184,9 @@ fn member_of_one(controller: &Path, group: &str) -> Result<Option<CgroupDirector
     Ok(Some(CgroupDirectory { path, version }))
 }
 
-/// Returns the version 2 directory of a process with this membership. `None` for the root of the
-/// host, which has no limits and no files for them.
+/// Returns the version 2 directory of the process whose file `/proc/PID/cgroup` has the content
+/// `membership`. `None` if it has no group in version 2, or for the root group of the host, which
+/// has no limits and no files for them. Fails if version 2 is not mounted.
 fn member_of_two(mount: &Path, membership: &str) -> Result<Option<CgroupDirectory>, NotMounted> {
     let mut lines = membership.lines();
     let Some(group) = lines.find_map(|line| line.strip_prefix("0::")) else {
@@ -200,9 +205,9 @@ fn member_of_two(mount: &Path, membership: &str) -> Result<Option<CgroupDirector
     Ok(is_group.then_some(CgroupDirectory { path, version }))
 }
 
-/// Returns the directory of a group below a mount point. In a container, the mount point is the
-/// container's own group, but the membership often has the group's path on the host. If that path
-/// does not exist, the mount point is the group.
+/// Returns the directory of a group below a mount point; `None` if the mount point does not exist.
+/// In a container, the mount point is the container's own group, but the membership often has the
+/// group's path on the host. If that path does not exist, the mount point is the group.
 fn inside(mount: &Path, group: &str) -> Option<PathBuf> {
     let directory = mount.join(group.trim_start_matches('/'));
     let found = if directory.is_dir() {
@@ -213,7 +218,9 @@ fn inside(mount: &Path, group: &str) -> Option<PathBuf> {
     found.is_dir().then_some(found)
 }
 
-/// Finds a group's path under a controller, in lines of `number:controller,controller:path`.
+/// Returns a group's path under a version 1 controller, from the lines
+/// `number:controller,controller:path` of `/proc/PID/cgroup`; `None` if no line names the
+/// controller.
 pub(super) fn group_under<'a>(membership: &'a str, controller: &str) -> Option<&'a str> {
     membership.lines().find_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);

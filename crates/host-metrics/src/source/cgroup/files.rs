@@ -1,4 +1,4 @@
-//! Files of a control group.
+//! Reader of the files of one control group.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::sample::{CgroupMemory, CgroupSample};
 use crate::source::pressure::{self, PressureSample};
 use crate::source::{Gaps, KeptFile, SlowFile, SourceError, Timed};
 
-/// Open files of one group. Files that its version lacks are absent.
+/// Open files of one control group. Files that its version of the interface lacks are `None`.
 #[derive(Debug)]
 pub(super) struct CgroupFiles {
     name: String,
@@ -25,10 +25,10 @@ pub(super) struct CgroupFiles {
     unmounted: Vec<&'static str>,
 }
 
-/// File, with the interface version that determines its format.
+/// File of a control group, with the interface version that determines its format.
 type VersionedFile = Option<(KeptFile, CgroupVersion)>;
 
-/// Files of a quota: one file in version 2, two in version 1.
+/// Files that set a CPU quota: one file in version 2, two in version 1.
 #[derive(Debug)]
 enum QuotaFiles {
     Max(SlowFile<LimitValue<f64>>),
@@ -171,8 +171,8 @@ impl CgroupFiles {
     }
 }
 
-/// Returns the lowest of the limits that apply to a group, and true if one of them could not be
-/// read.
+/// Returns the lowest of the limits that apply to a group, `None` if there is none, and true if
+/// one of them could not be read. Failures are recorded in `gaps` under the name `what`.
 fn tightest(
     what: &'static str,
     limits: impl Iterator<Item = Result<Option<f64>, Arc<SourceError>>>,
@@ -202,8 +202,9 @@ fn read<T>(
     })
 }
 
-/// Opens the pressure files, which only version 2 has. They are taken from the first controller
-/// with that version.
+/// Opens the files of pressure on CPU, memory and disks, which only version 2 has. They are in the
+/// directory of the first controller with that version. `None` if there is no such controller or
+/// one of the files does not exist.
 fn pressure(place: &CgroupDirectories) -> Option<[KeptFile; 3]> {
     let all = [&place.cpu, &place.memory, &place.io];
     let mut all = all.into_iter().flatten();
@@ -218,7 +219,7 @@ fn pressure(place: &CgroupDirectories) -> Option<[KeptFile; 3]> {
         .then(|| paths.map(KeptFile::new))
 }
 
-/// Returns the name under which the figures of a controller are reported.
+/// Returns the name under which the figures of a version 1 controller are reported.
 fn part_of(controller: &str) -> &'static str {
     match controller {
         "memory" => "cgroup.memory",
@@ -227,8 +228,8 @@ fn part_of(controller: &str) -> &'static str {
     }
 }
 
-/// Records a failed reading. A missing file, because the controller does not have the group, is no
-/// failure.
+/// Returns the reading; records a failed one in `gaps` and returns `None`. A missing file, because
+/// the controller does not have the group, is no failure.
 fn keep<T>(what: &'static str, read: FileRead<T>, gaps: &mut Gaps) -> Option<Timed<T>> {
     gaps.keep(what, read?)
 }

@@ -1,24 +1,26 @@
-//! Parsers of a group's files, for both versions.
+//! Parsers of the files of a control group, for both versions of the interface. Each returns
+//! `None` for a text of another form.
 
 use super::sample::{CgroupCpu, CgroupIo, MemoryEvents, Throttling};
 use crate::source::text::number;
 
-/// Number from which a value means no limit: version 1 writes the largest number of pages.
+/// Number from which a limit in a file means no limit: version 1 writes the largest number of
+/// pages.
 const UNLIMITED_FROM: u64 = 1 << 62;
 
-/// Parses the line `usage_usec N` of `cpu.stat`.
+/// Parses the used CPU time from the line `usage_usec N` of `cpu.stat`, N in microseconds.
 pub(super) fn cpu_stat(text: &str) -> Option<CgroupCpu> {
     let used_ns = number(text, "usage_usec")?.checked_mul(1000)?;
     Some(CgroupCpu { used_ns })
 }
 
-/// Parses `cpuacct.usage`, a single number of nanoseconds.
+/// Parses the used CPU time from `cpuacct.usage`, a single number of nanoseconds.
 pub(super) fn cpuacct(text: &str) -> Option<CgroupCpu> {
     amount(text).map(|used_ns| CgroupCpu { used_ns })
 }
 
-/// Parses the throttling counters of `cpu.stat`. Its time is in nanoseconds in version 1, in
-/// microseconds in version 2.
+/// Parses the throttling counters of `cpu.stat`. Their time is in nanoseconds in version 1, in
+/// microseconds in version 2; `None` if a counter is missing.
 pub(super) fn throttling(text: &str) -> Option<Throttling> {
     let microseconds = number(text, "throttled_usec").and_then(|us| us.checked_mul(1000));
     Some(Throttling {
@@ -28,17 +30,17 @@ pub(super) fn throttling(text: &str) -> Option<Throttling> {
     })
 }
 
-/// Content of a file that sets a limit.
+/// Content of a file that sets a limit on a control group.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum LimitValue<T> {
-    /// No limit.
+    /// There is no limit.
     Unlimited,
-    /// Limit at this value.
+    /// There is a limit of this value.
     At(T),
 }
 
 impl<T> LimitValue<T> {
-    /// Returns the value, if there is a limit.
+    /// Returns the value of the limit; `None` if there is no limit.
     pub(super) fn at(self) -> Option<T> {
         match self {
             Self::Unlimited => None,
@@ -47,7 +49,8 @@ impl<T> LimitValue<T> {
     }
 }
 
-/// Parses `cpu.max`, such as `max 100000` or `150000 100000`, as a number of cores.
+/// Parses `cpu.max`, such as `max 100000` or `150000 100000`, as a quota in cores: quota ÷ period.
+/// `None` for other forms and a quota or period of 0.
 pub(super) fn cpu_max(text: &str) -> Option<LimitValue<f64>> {
     let (quota, period) = text.trim().split_once(' ')?;
     let period: f64 = period.parse().ok().filter(|p| *p > 0.0)?;
@@ -58,7 +61,8 @@ pub(super) fn cpu_max(text: &str) -> Option<LimitValue<f64>> {
     Some(LimitValue::At(quota as f64 / period))
 }
 
-/// Parses a limit of one number; `max`, `-1` and the largest numbers mean no limit.
+/// Parses a limit of one number; `max`, `-1` and numbers from 2^62 on mean no limit. `None` for
+/// other texts.
 pub(super) fn limit(text: &str) -> Option<LimitValue<u64>> {
     match text.trim() {
         "max" | "-1" => Some(LimitValue::Unlimited),
@@ -69,13 +73,13 @@ pub(super) fn limit(text: &str) -> Option<LimitValue<u64>> {
     }
 }
 
-/// Parses a file with a single number.
+/// Parses a file with a single number; `None` for other texts.
 pub(super) fn amount(text: &str) -> Option<u64> {
     text.trim().parse().ok()
 }
 
-/// Parses the bytes of inactive cached files in `memory.stat`. Version 1 has a separate line that
-/// includes the group's children.
+/// Parses the size of inactive cached files, in bytes, from `memory.stat`. In version 1 it is a
+/// line of its own that includes the group's children. `None` if the line is missing.
 pub(super) fn inactive_files(text: &str, v2: bool) -> Option<u64> {
     let key = if v2 {
         "inactive_file"
@@ -85,7 +89,7 @@ pub(super) fn inactive_files(text: &str, v2: bool) -> Option<u64> {
     number(text, key)
 }
 
-/// Parses `memory.events`.
+/// Parses `memory.events` of version 2; `None` if it has neither of the two counters.
 pub(super) fn memory_events(text: &str) -> Option<MemoryEvents> {
     let events = MemoryEvents {
         limit_hits: number(text, "max"),
@@ -94,7 +98,8 @@ pub(super) fn memory_events(text: &str) -> Option<MemoryEvents> {
     (events != MemoryEvents::default()).then_some(events)
 }
 
-/// Parses `memory.oom_control` of version 1, which counts kills since Linux 4.13.
+/// Parses the number of killed processes from `memory.oom_control` of version 1; `None` before
+/// Linux 4.13, which has no such number.
 pub(super) fn oom_control(text: &str) -> Option<MemoryEvents> {
     Some(MemoryEvents {
         limit_hits: None,
@@ -102,8 +107,8 @@ pub(super) fn oom_control(text: &str) -> Option<MemoryEvents> {
     })
 }
 
-/// Parses `io.stat`, with a line `8:0 rbytes=1 wbytes=2 …` for each disk. It is empty for a group
-/// without transfers.
+/// Parses `io.stat` of version 2, with a line `8:0 rbytes=1 wbytes=2 …` for each disk, and adds up
+/// the bytes over all disks. The file is empty for a group without transfers, which gives zeros.
 pub(super) fn io_stat(text: &str) -> Option<CgroupIo> {
     let mut io = CgroupIo::default();
     for word in text.split_ascii_whitespace() {
@@ -117,7 +122,8 @@ pub(super) fn io_stat(text: &str) -> Option<CgroupIo> {
     Some(io)
 }
 
-/// Parses the files of version 1, with lines such as `8:0 Read 1` and `8:0 Write 2`.
+/// Parses the transferred bytes in version 1, from lines such as `8:0 Read 1` and `8:0 Write 2`,
+/// and adds them up over all disks.
 pub(super) fn blkio(text: &str) -> Option<CgroupIo> {
     let mut io = CgroupIo::default();
     for line in text.lines() {

@@ -1,4 +1,4 @@
-//! CPU quota that applies to one process, read on request.
+//! CPU quota that applies to one process, read when it is needed.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -6,36 +6,38 @@ use super::parse;
 use super::sample::Throttling;
 use crate::source::SourceError;
 
-/// Directories of the control group of a process and of its parents, the nearest first, in the
-/// hierarchy of the CPU controller.
+/// Control group of a process in the hierarchy of the CPU controller: its directory and those of
+/// its parents, the nearest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct QuotaGroup {
     directories: Vec<PathBuf>,
 }
 
-/// CPU quota, with counters of how often it throttled its processes.
+/// CPU quota of a control group, with counters of how often it throttled the group's processes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QuotaUse {
-    /// Number of cores that the processes may use at the same time.
+    /// Number of cores that the group's processes may use on average: quota ÷ period.
     pub cores: f64,
-    /// Counters of the group that has the quota.
+    /// Throttling counters of the group that has the quota, since the group was created.
     pub throttling: Throttling,
 }
 
-/// Reads the quota of process `pid` that is nearest to it, in the hierarchy that is mounted here; `None`
-/// if there is none.
+/// Reads the CPU quota of process `pid`: that of its control group or, if that has none, of the
+/// nearest parent with one. `None` if there is no quota.
 ///
 /// # Errors
-/// Fails if the process has ended or its group is not visible.
+///
+/// Fails if the process has ended or its group is not in the hierarchy that is mounted here.
 pub fn quota_use(pid: u32) -> Result<Option<QuotaUse>, SourceError> {
     QuotaGroup::of_process(pid)?.read()
 }
 
 impl QuotaGroup {
-    /// Finds the group of process `pid` in the hierarchy that is mounted here.
+    /// Finds the control group of process `pid` in the hierarchy that is mounted here.
     ///
     /// # Errors
-    /// Fails if the process has ended or its group is not visible.
+    ///
+    /// Fails if the process has ended or its group is not in that hierarchy.
     fn of_process(pid: u32) -> Result<Self, SourceError> {
         let read = |path: String| {
             let text = std::fs::read_to_string(&path);
@@ -70,9 +72,11 @@ impl QuotaGroup {
         })
     }
 
-    /// Reads the quota that is nearest to the process; `None` if there is none.
+    /// Reads the CPU quota that is nearest to the process; `None` if neither the group nor a
+    /// parent has one.
     ///
     /// # Errors
+    ///
     /// Fails if the group was removed.
     fn read(&self) -> Result<Option<QuotaUse>, SourceError> {
         let own = self.directories.first().filter(|own| own.is_dir());
@@ -81,7 +85,8 @@ impl QuotaGroup {
     }
 }
 
-/// Reads the quota of one group; `None` if it has none.
+/// Reads the CPU quota of one control group; `None` if it has none, or if its files cannot be
+/// read.
 fn read_quota(directory: &Path) -> Option<QuotaUse> {
     let read = |name: &str| std::fs::read_to_string(directory.join(name)).ok();
     let cores = if let Some(max) = read("cpu.max") {
@@ -96,8 +101,8 @@ fn read_quota(directory: &Path) -> Option<QuotaUse> {
     (cores > 0.0).then_some(QuotaUse { cores, throttling })
 }
 
-/// Returns the group's path under the `cpu` controller, from a line such as
-/// `4:cpu,cpuacct:/docker/1f`.
+/// Returns the group's path under the `cpu` controller of version 1, from a line of
+/// `/proc/PID/cgroup` such as `4:cpu,cpuacct:/docker/1f`; `None` without such a line.
 fn group_of_version_1(membership: &str) -> Option<&str> {
     super::directories::group_under(membership, "cpu")
 }

@@ -1,4 +1,4 @@
-//! Reader of all control groups of a recording.
+//! Reader of all control groups of one recording.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,14 @@ use super::tracked_cgroup::TrackedCgroup;
 use crate::clock::monotonic_ns;
 use crate::source::{Gaps, Roots, SourceOptions};
 
-/// Reader of the control groups of one recording: that of this program, and those that were named.
+/// Reader of the control groups of one recording: that of this program, those that the user named,
+/// and those of followed processes.
 #[derive(Debug)]
 pub(in crate::source) struct CgroupReader {
     roots: Roots,
     slow_max_age_ns: u64,
     slots: Vec<TrackedCgroup>,
-    /// Groups of followed processes that are none of the others.
+    /// Groups of followed processes that are not among `slots`.
     followed: Vec<TrackedCgroup>,
     processes: Vec<u32>,
     found_ns: Option<u64>,
@@ -21,7 +22,7 @@ pub(in crate::source) struct CgroupReader {
 
 impl CgroupReader {
     /// Creates a reader of this program's group and of the groups named in `selection`, which need
-    /// not exist yet.
+    /// not exist yet. Followed processes are set later, by [`follow`](Self::follow).
     pub(in crate::source) fn new(roots: &Roots, selection: &SourceOptions) -> Self {
         let wanted: BTreeSet<&String> = selection.cgroups.iter().collect();
         let named = wanted.into_iter().map(|name| TrackedCgroup::named(name));
@@ -37,14 +38,16 @@ impl CgroupReader {
         }
     }
 
-    /// Also reads the groups of these processes, even after the processes move to others.
+    /// Sets the process ids whose groups are also read, in place of earlier ones. A process that
+    /// moves to another group is found there at the next search.
     pub(in crate::source) fn follow(&mut self, processes: impl Iterator<Item = u32>) {
         self.processes.clear();
         self.processes.extend(processes);
     }
 
-    /// Reads all groups that exist. A named group is recorded in `gaps` while it does not exist. It
-    /// is no gap if this program is in no group.
+    /// Reads all groups that exist; searches for them again after the age that the options set. A
+    /// named group is recorded in `gaps` while it does not exist. It is no gap if this program is
+    /// in no group.
     pub(in crate::source) fn sample(&mut self, gaps: &mut Gaps) -> Vec<CgroupSample> {
         let now_ns = monotonic_ns();
         let stands = |found_ns: u64| now_ns.saturating_sub(found_ns) < self.slow_max_age_ns;

@@ -1,79 +1,85 @@
-//! Sample of a control group.
+//! Reading of a control group's counters and limits.
 
 use crate::source::Timed;
 use crate::source::pressure::PressureSample;
 
-/// Counters and limits of one group. Figures that its version or the kernel lacks are absent.
+/// Counters and limits of one control group. Figures that its interface version or the kernel
+/// lacks are `None`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CgroupSample {
-    /// Name of the group; `own` for the group of this program.
+    /// Name of the group in the hierarchy; `own` for the group of this program.
     pub name: String,
     /// Inode numbers of the group's directories, which differ from those of an earlier group with
     /// the same name.
     pub identity: [u64; 4],
-    /// CPU time.
+    /// CPU time that the group has used.
     pub cpu: Option<Timed<CgroupCpu>>,
-    /// CPU quota in cores; absent without one.
+    /// Lowest CPU quota of the group and its parents, in cores; `None` without one.
     pub quota_cores: Option<f64>,
-    /// True if the quota of the group or a parent could not be read, so that a lower one may apply.
+    /// True if the quota of the group or a parent could not be read, so that a lower quota than
+    /// `quota_cores` may apply.
     pub quota_unread: bool,
-    /// Throttling by the CPU quota.
+    /// Throttling counters of the CPU quota.
     pub throttling: Option<Timed<Throttling>>,
-    /// Memory.
+    /// Memory that the group uses.
     pub memory: Option<Timed<CgroupMemory>>,
-    /// Memory limit in bytes; absent without one.
+    /// Lowest memory limit of the group and its parents, in bytes; `None` without one.
     pub memory_limit_bytes: Option<u64>,
-    /// True if the limit of the group or a parent could not be read, so that a lower one may apply.
+    /// True if the memory limit of the group or a parent could not be read, so that a lower one
+    /// may apply.
     pub memory_limit_unread: bool,
-    /// Events at the memory limit.
+    /// Counters of events at the memory limit.
     pub memory_events: Option<Timed<MemoryEvents>>,
-    /// Bytes read from and written to disks.
+    /// Bytes that the group has read from and written to disks.
     pub io: Option<Timed<CgroupIo>>,
-    /// Time in which tasks waited for a resource; only version 2 has it.
+    /// Time in which tasks of the group waited for a resource; only version 2 has it.
     pub pressure: PressureSample,
 }
 
-/// CPU time since the group was created.
+/// CPU time of a control group since the group was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CgroupCpu {
     /// CPU time of all processes of the group, including ended ones, in nanoseconds.
     pub used_ns: u64,
 }
 
-/// Throttling of a group by its CPU quota.
+/// Throttling of a control group by its CPU quota, since the group was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Throttling {
-    /// Number of periods in which a process of the group was ready to run.
+    /// Number of periods of the quota in which a process of the group was ready to run.
     pub periods: u64,
-    /// Number of periods in which the quota was used up.
+    /// Number of periods of the quota in which it was used up, so that processes had to wait.
     pub throttled_periods: u64,
-    /// Time throttled in nanoseconds, summed over CPUs.
+    /// Time in which processes were throttled, in nanoseconds, summed over CPUs.
     pub throttled_ns: u64,
 }
 
-/// Memory of a group.
+/// Memory that a control group uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CgroupMemory {
     /// All memory charged to the group in bytes, including cached files.
     pub used_bytes: u64,
-    /// Memory without inactive cached files, which the kernel reclaims first, in bytes.
+    /// Memory charged to the group without inactive cached files, which the kernel reclaims first,
+    /// in bytes. `None` if the size of those files is unknown.
     pub working_set_bytes: Option<u64>,
 }
 
-/// Events at the memory limit of a group.
+/// Counters of events at the memory limit of a control group, since the group was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MemoryEvents {
-    /// Number of times that memory had to be reclaimed at the limit.
+    /// Number of times that memory had to be reclaimed because the limit was reached; `None` in
+    /// version 1.
     pub limit_hits: Option<u64>,
-    /// Number of processes killed.
+    /// Number of processes of the group that the kernel killed for lack of memory; `None` if the
+    /// kernel does not count them.
     pub oom_kills: Option<u64>,
 }
 
-/// Bytes read and written since the group was created, over all disks.
+/// Bytes that a control group has read and written since it was created, summed over all disks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CgroupIo {
-    /// Bytes read.
+    /// Bytes read from disks.
     pub read_bytes: u64,
-    /// Bytes written.
+    /// Bytes written to disks.
     pub written_bytes: u64,
 }

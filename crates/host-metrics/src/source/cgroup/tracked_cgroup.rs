@@ -7,17 +7,17 @@ use super::files::CgroupFiles;
 use super::sample::CgroupSample;
 use crate::source::{Gaps, Roots, SourceError};
 
-/// Way in which a group is found.
+/// Way in which a control group is found.
 #[derive(Debug)]
 enum CgroupOwner {
-    /// Group of this program, found through its membership file; the program may be moved to
-    /// another group.
+    /// Group of this program, found through its membership file `/proc/self/cgroup`. `last` is the
+    /// content at the last search: the program may be moved to another group.
     Own { membership: PathBuf, last: String },
-    /// Group with a given name.
+    /// Group with a given name in the hierarchy.
     Named,
 }
 
-/// Control group of a recording, which may not exist.
+/// Control group of a recording, with its open files while it exists.
 #[derive(Debug)]
 pub(super) struct TrackedCgroup {
     owner: CgroupOwner,
@@ -47,8 +47,8 @@ impl TrackedCgroup {
         }
     }
 
-    /// Finds the group of a process, named as in the hierarchy. `None` if it is the root group, or
-    /// if the process has ended.
+    /// Finds the control group of process `pid`, named as in the hierarchy. `None` if it is the
+    /// root group, or if the process has ended.
     pub(super) fn of_process(roots: &Roots, pid: u32, slow_max_age_ns: u64) -> Option<Self> {
         let path = roots.proc.join(format!("{pid}/cgroup"));
         let membership = std::fs::read_to_string(path).ok()?;
@@ -63,14 +63,16 @@ impl TrackedCgroup {
         })
     }
 
-    /// Returns true if both are the same group, even under different names.
+    /// Returns true if both have the same name or are the same group, known by its inode numbers,
+    /// under different names.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let identity = |slot: &Self| slot.group.as_ref().map(|(.., identity)| *identity);
         self.name == other.name || (self.group.is_some() && identity(self) == identity(other))
     }
 
-    /// Searches for the group again if it was removed, replaced or created. A named group is
-    /// recorded in `gaps` while it does not exist. It is no gap if this program is in no group.
+    /// Searches for the group again if it was removed, replaced or created, or if this program was
+    /// moved. A named group is recorded in `gaps` while it does not exist. It is no gap if this
+    /// program is in no group.
     pub(super) fn refresh(&mut self, roots: &Roots, slow_max_age_ns: u64, gaps: &mut Gaps) {
         let moved = self.is_moved();
         let is_current =
@@ -95,7 +97,8 @@ impl TrackedCgroup {
         });
     }
 
-    /// Reads the group. It is no gap if reading fails because the group was removed.
+    /// Reads the group; `None` if it does not exist. It is no gap if reading fails because the
+    /// group was removed.
     pub(super) fn sample(&mut self, gaps: &mut Gaps) -> Option<CgroupSample> {
         let (group, place, identity) = self.group.as_mut()?;
         let mut found = Gaps::default();
@@ -109,7 +112,8 @@ impl TrackedCgroup {
         Some(sample)
     }
 
-    /// Returns true if this program was moved to another group.
+    /// Returns true if this program was moved to another group since the last call; false for a
+    /// named group.
     fn is_moved(&mut self) -> bool {
         let CgroupOwner::Own { membership, last } = &mut self.owner else {
             return false;
@@ -146,8 +150,9 @@ impl TrackedCgroup {
     }
 }
 
-/// Returns the name of a process's group from its membership. In version 1 there may be several;
-/// the longest is the most specific.
+/// Returns the name of a process's control group from the content of its file `/proc/PID/cgroup`;
+/// `None` for the root group. In version 1 there may be several names; the longest is the most
+/// specific.
 fn name_of(membership: &str) -> Option<&str> {
     let paths = membership.lines().filter_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);
