@@ -138,12 +138,12 @@ impl Merge {
     }
 }
 
-/// Treatment of a gate that could not be judged.
+/// Treatment of gates that could not be judged and of missing parts, for the flag `--gate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Strictness {
-    /// Unknown gates and missing parts count as failed.
+    /// Fails unless every gate passed and no part is missing.
     Strict,
-    /// Only failed gates count.
+    /// Fails only if a gate failed.
     Lenient,
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bench_report::histogram::HistogramError;
 
-/// Reason for which reports cannot be joined.
+/// Reason why the reports of workers cannot be joined.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MergeError {
     /// No report was given.
@@ -65,7 +65,7 @@ pub(crate) enum MergeError {
         /// Index of the step in both reports, counted from 0.
         step: usize,
     },
-    /// Two histograms cannot be added.
+    /// Two histograms of the workers cannot be added.
     #[error("a histogram cannot be added: {0}")]
     Histogram(#[from] HistogramError),
 }
