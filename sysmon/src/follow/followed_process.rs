@@ -70,13 +70,14 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         self.command.as_deref()
     }
 
-    /// Returns the label of the target to whose tree the process belongs.
+    /// Returns the label of the target to whose tree the process belongs; `None` if it belongs to
+    /// none.
     #[cfg(feature = "watch")]
     pub(crate) fn target(&self) -> Option<&str> {
         self.target.as_deref()
     }
 
-    /// Returns the history; `None` in a live view.
+    /// Returns the history of the figures; `None` in a live view.
     pub(crate) fn history(&self) -> Option<&H> {
         self.history.as_ref()
     }
@@ -96,14 +97,16 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         self.label("name", name);
     }
 
-    /// Keeps the first `COMMAND_CHARS` characters of the masked command line.
+    /// Stores the first `COMMAND_CHARS` characters of the masked command line, also as a label of
+    /// the history.
     pub(super) fn set_command(&mut self, line: &CommandLine) {
         let shown: String = line.to_string().chars().take(COMMAND_CHARS).collect();
         self.label("command", &shown);
         self.command = Some(shown.into());
     }
 
-    /// Sets the label of the target to which the process belongs.
+    /// Sets the label of the target to whose tree the process belongs, also as a label of the
+    /// history.
     pub(super) fn set_target(&mut self, label: &str) {
         self.label("follow", label);
         self.target = Some(label.into());
@@ -115,7 +118,9 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         }
     }
 
-    /// Adds the tick that ended at `at_ns`.
+    /// Adds the figures of the sample that ended at `at_ns`, in nanoseconds of the monotonic clock.
+    /// `cores` is the number of cores that the process used, `detail` contains further figures, and
+    /// `fields` the groups of figures to add.
     pub(super) fn record(
         &mut self,
         at_ns: u64,
@@ -195,7 +200,8 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
     }
 }
 
-/// Derives the figures of `metrics` from the baseline's sample to `sample`.
+/// Derives the rates of `metrics` from the baseline's sample to `sample`, which becomes the new
+/// baseline. A rate is `None` at the first sample, without a sample, or if its counter fell.
 fn rates<S>(
     baseline: &mut Baseline<S>,
     metrics: &[&Metric<S>],

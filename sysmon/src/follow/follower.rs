@@ -18,17 +18,18 @@ use super::selection::{ProcessUse, select_top};
 use super::target_trees::TargetTrees;
 use crate::figure::Figures;
 
+/// Largest number of followed processes, as a multiple of the number that is selected. If there are
+/// more, those that used the least are dropped with their histories.
+pub(super) const SLACK: usize = 4;
 /// Number of processes in the trees of all targets that are selected by CPU time; as many are
 /// selected by memory.
-pub(super) const SLACK: usize = 4;
-/// Number of processes in all trees that are kept by CPU time; as many are kept by memory.
 pub(crate) const MOST_MEMBERS: usize = 128;
 
 /// Follower of the processes of one recording, with a history `H` of each.
 ///
-/// A few numbers are kept of every live process. A history is kept only of processes that were
-/// asked for, and of those that ranked among the first by CPU time or memory at some tick. The
-/// number of histories is bounded: processes that fall far behind are forgotten.
+/// A few numbers are stored of every live process. A history is stored only of processes in the
+/// trees of targets, and of those that ranked among the first by CPU time or memory in some sample.
+/// The number of histories is limited: processes that fall far behind are dropped.
 #[derive(Debug)]
 pub(crate) struct Follower<H = ()> {
     options: FollowOptions,
@@ -43,8 +44,8 @@ pub(crate) struct Follower<H = ()> {
 
 impl<H: ProcessRecorder> Follower<H> {
     /// Creates a follower without processes. A process cannot use more than all `cores`; a figure
-    /// above that is absent. CPU time is counted in ticks of `tick_ns`, and read every
-    /// `interval_ns`.
+    /// above that is absent. The kernel counts CPU time in ticks of `tick_ns` nanoseconds; it is
+    /// read every `interval_ns` nanoseconds.
     pub(crate) fn new(
         options: &FollowOptions,
         cores: Option<u64>,
@@ -64,19 +65,21 @@ impl<H: ProcessRecorder> Follower<H> {
         }
     }
 
-    /// Sets the figures that are read from the next tick on.
+    /// Sets the groups of figures that are read in addition to CPU time and memory, from the next
+    /// sample on.
     #[cfg(feature = "watch")]
     pub(crate) fn set_fields(&mut self, fields: ProcessFields) {
         self.options.fields = fields;
     }
 
-    /// Follows process `pid` in any case.
+    /// Selects the process `pid` in every sample, whatever it uses.
     pub(crate) fn pin(&mut self, pid: u32) {
         self.pinned = Some(pid);
     }
 
-    /// Adds all processes of the tick that ended at `at_ns`. Reads further figures of selected
-    /// processes through `lookup`, and adds the figures of the targets' trees to `out`.
+    /// Adds all processes of the sample that ended at `at_ns`, in nanoseconds of the monotonic
+    /// clock. Reads further figures of followed processes through `lookup`, and adds the figures of
+    /// the targets' trees to `out`.
     pub(crate) fn observe(
         &mut self,
         at_ns: u64,
@@ -121,21 +124,23 @@ impl<H: ProcessRecorder> Follower<H> {
         self.cpu.finish_tick(at_ns, samples);
     }
 
-    /// Returns the followed processes, in descending order of CPU time.
+    /// Returns the followed processes, also those that have ended, in descending order of CPU time,
+    /// then of memory.
     pub(crate) fn ranked(&self) -> Vec<(ProcessId, &FollowedProcess<H>)> {
         let mut all: Vec<_> = self.followed.iter().map(|(id, f)| (*id, f)).collect();
         all.sort_by_key(|(_, f)| Reverse((f.used_ns, f.rss_max_bytes)));
         all
     }
 
-    /// Iterates over the followed processes in the last sample, in the order of their process ids.
+    /// Iterates over those followed processes that are in the last sample, in the order of their
+    /// process ids.
     pub(crate) fn live(&self) -> impl Iterator<Item = (ProcessId, &FollowedProcess<H>)> {
         let all = self.followed.iter().map(|(id, f)| (*id, f));
         all.filter(|(id, _)| self.cpu.is_live(*id))
     }
 
-    /// Iterates over the histories of the processes that rank first over the whole recording, in
-    /// descending order of CPU time. Empty in a live view.
+    /// Iterates over the histories of the processes that rank first over the whole recording by CPU
+    /// time or memory, in descending order of CPU time. Empty in a live view.
     pub(crate) fn ranked_histories(&self) -> impl Iterator<Item = &H> {
         let kept = self.first_followed(self.most_kept());
         self.ranked()
@@ -144,31 +149,34 @@ impl<H: ProcessRecorder> Follower<H> {
             .filter_map(|(_, followed)| followed.history())
     }
 
-    /// Iterates over the histories of all followed processes.
+    /// Iterates over the histories of all followed processes, in the order of their process ids.
+    /// Empty in a live view.
     pub(crate) fn histories(&self) -> impl Iterator<Item = &H> {
         self.followed.values().filter_map(FollowedProcess::history)
     }
 
-    /// Iterates mutably over the histories of all followed processes.
+    /// Iterates mutably over the histories of all followed processes, in the order of their process
+    /// ids. Empty in a live view.
     pub(crate) fn histories_mut(&mut self) -> impl Iterator<Item = &mut H> {
         let all = self.followed.values_mut();
         all.filter_map(FollowedProcess::history_mut)
     }
 
-    /// Iterates over the labels of the targets of which no process was seen yet.
+    /// Iterates over the labels of the targets of which no process has been seen so far.
     pub(crate) fn unfound(&self) -> impl Iterator<Item = &str> {
         self.trees.unfound().map(|target| target.label.as_str())
     }
 
-    /// Returns the largest number of processes that were asked for but left out at one tick, with
-    /// the number of processes kept by CPU time and by memory. `None` if none was left out.
+    /// Returns the largest number of processes in one sample that were left out although all were
+    /// requested, followed by the number of processes that are selected by CPU time and by memory
+    /// each. `None` if not all were requested, or if none was left out.
     pub(crate) fn left_out(&self) -> Option<(usize, usize)> {
         let is_any = self.options.all && self.left_out > 0;
         is_any.then_some((self.left_out, self.options.most))
     }
 
-    /// Iterates over the pinned process and the first process of each target. Their control groups
-    /// limit their descendants too.
+    /// Iterates over the process ids of the pinned process and of the outermost process of each
+    /// target. Their control groups limit their descendants, too.
     pub(crate) fn root_pids(&self) -> impl Iterator<Item = u32> {
         self.pinned.into_iter().chain(self.trees.root_pids())
     }
@@ -244,7 +252,8 @@ impl<H: ProcessRecorder> Follower<H> {
         kept.map(|(used, _)| used.id).collect()
     }
 
-    /// Selects the first `most` of `all` by CPU time and by memory, and the pinned process.
+    /// Selects the first `most` of `all` by CPU time, as many by memory, and the pinned process.
+    /// The result is true at the index of each selected process.
     fn select(&self, most: usize, all: &[ProcessUse]) -> Vec<bool> {
         let mut selected = select_top(all, most);
         for (selected, used) in selected.iter_mut().zip(all) {

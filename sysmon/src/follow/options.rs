@@ -11,11 +11,11 @@ pub(crate) struct FollowOptions {
     pub(crate) most: usize,
     /// True if the user requested every process, so that those left out are counted and reported.
     pub(crate) all: bool,
-    /// Processes to follow in any case, with their descendants.
+    /// Processes to follow whatever they use, with all their descendants.
     pub(crate) targets: Vec<ProcessTarget>,
-    /// Figures to read in addition to CPU time and memory.
+    /// Groups of figures to read in addition to CPU time and memory.
     pub(crate) fields: ProcessFields,
-    /// True to keep command lines, with secrets masked.
+    /// True to record command lines, with secrets masked.
     pub(crate) command_lines: bool,
     /// True for a live view, which follows every process until it ends, with its latest figures and
     /// without a history.

@@ -119,7 +119,7 @@ impl TickGrid {
         is_due
     }
 
-    /// Moves the next tick to the first instant of the grid after `now_ns`.
+    /// Moves the next tick to the first instant of the grid after `now_ns`, on `CLOCK_MONOTONIC`.
     fn pass(&mut self, now_ns: u64) {
         let interval_ns = self.interval.as_nanos() as u64;
         let passed = (now_ns - self.start_ns) / interval_ns;

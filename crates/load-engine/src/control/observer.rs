@@ -56,7 +56,7 @@ impl Observer for () {}
 pub struct Tick {
     /// Time from the start of the warm-up to the end of the interval.
     pub elapsed: Duration,
-    /// Planned length of warm-up and measured part together.
+    /// Planned length of the step's warm-up and measured part together.
     pub planned: Duration,
     /// Successful requests per second in the interval.
     pub throughput_per_s: f64,

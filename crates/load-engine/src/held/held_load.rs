@@ -28,7 +28,7 @@ pub struct HeldSettings {
     pub connects_per_s: f64,
     /// Longest wait for the answer to each message.
     pub timeout: Duration,
-    /// Kind of tokio runtime that makes the load.
+    /// Kind of tokio runtime on which the workers run.
     pub runtime: RuntimeKind,
     /// Number of threads of this process that make the load; 0 counts as 1.
     pub threads: usize,
@@ -60,7 +60,7 @@ pub struct HeldLoad<F: ConnectionFactory> {
     workers: WorkerPool,
     orders: Vec<mpsc::UnboundedSender<WorkerOrder>>,
     threads: LoadThreads,
-    /// Token that cuts off the last command.
+    /// Token that makes the workers abandon the last command when it is cancelled.
     cut_off: CancellationToken,
     /// Value of which each worker holds a clone until it has carried out the last command.
     pending: Arc<()>,

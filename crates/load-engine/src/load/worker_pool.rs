@@ -36,7 +36,7 @@ pub(crate) struct WorkerPool {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PoolThreads {
     pub(crate) runtime: RuntimeKind,
-    /// Number of threads of all workers in this process.
+    /// Number of threads on which all workers of this process run.
     pub(crate) threads: usize,
     /// Number of workers in this process. Each other process of the load has the same number.
     pub(crate) workers: u64,

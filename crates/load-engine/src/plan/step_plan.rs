@@ -31,11 +31,11 @@ pub enum RuntimeKind {
 /// Way in which a pacer waits for an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum WaitStrategy {
-    /// Sleeps, as precisely as the operating system can.
+    /// Sleeps until the instant, as precisely as the operating system can.
     #[default]
     Sleep,
-    /// Sleeps until half a millisecond before the instant, then spins: precise, but uses most of a
-    /// core.
+    /// Sleeps until half a millisecond before the instant, then spins until the instant: precise,
+    /// but uses most of a core.
     Spin,
 }
 
@@ -76,7 +76,7 @@ pub struct StepPlan {
     pub drain: Duration,
     /// Longest time for opening all sessions, after which the step fails.
     pub connect_timeout: Duration,
-    /// Seed of all random numbers in the step.
+    /// Seed of all random numbers in the step: times of arrivals and pauses of users.
     pub seed: u64,
     /// Kind of tokio runtime that makes the load.
     pub runtime: RuntimeKind,

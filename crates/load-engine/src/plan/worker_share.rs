@@ -15,7 +15,7 @@ pub struct WorkerShare {
 }
 
 impl WorkerShare {
-    /// Share of the only worker: the whole load.
+    /// Share of a worker that makes the whole load alone.
     pub const ALONE: Self = Self { index: 0, count: 1 };
 
     /// Returns this worker's part of the number `whole`. The parts of all workers differ by at most

@@ -29,7 +29,7 @@ const HEAD_START_NS: u64 = 20_000_000;
 /// Longest wait for answers in one cycle of the controller. Later answers are used in the next
 /// cycle.
 const ANSWER_BOUND: Duration = Duration::from_millis(50);
-/// Time without an answer after which a worker counts as lost.
+/// Longest time without an answer, after which a worker is ended and counts as lost.
 const SILENCE_BOUND: Duration = Duration::from_secs(10);
 /// Longest wait for the measurements of a step, without the addition for each session.
 const RAW_BOUND: Duration = Duration::from_secs(2);

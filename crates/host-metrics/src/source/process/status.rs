@@ -8,7 +8,7 @@ use super::words::after;
 /// process is `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProcessStatus {
-    /// Largest resident memory that the process has ever had, in bytes.
+    /// Largest resident memory that the process has ever had, in bytes; `None` for a kernel thread.
     pub rss_max_bytes: Option<u64>,
     /// Memory of the process in swap, in bytes.
     pub swap_bytes: Option<u64>,
