@@ -19,7 +19,8 @@ use pg_evidence::failure::from_connect;
 const CHECKED_EVERY: Duration = Duration::from_secs(10);
 /// Longest duration of one such check; `connect_timeout` of the server's URL may be shorter.
 const CHECK_BOUND: Duration = Duration::from_secs(10);
-/// Number of consecutive checks without an answer after which the server counts as frozen.
+/// Number of consecutive checks without an answer after which the server counts as frozen and the
+/// work fails.
 const MOST_UNANSWERED: u32 = 2;
 /// Time-out of the removal of the run's schema, 2 s.
 const CLEAN_BOUND: Duration = Duration::from_secs(2);

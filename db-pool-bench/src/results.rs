@@ -16,10 +16,10 @@ const ERRORS_TOLERATED: f64 = 0.01;
 /// arrivals was answered successfully.
 const CARRIED: f64 = 0.99;
 
-/// Steps of one setting, with the driver that was tested.
+/// Steps of one setting of a scenario, with the driver that was tested.
 #[derive(Debug)]
 pub(crate) struct SettingResults<'a> {
-    /// Driver under test.
+    /// Driver with which the requests of this setting were made.
     pub(crate) driver: Driver,
     /// Name of the setting as reports show it.
     pub(crate) name: String,
@@ -108,7 +108,8 @@ impl<'a> SettingResults<'a> {
         operations.map(|operation| operation.retries).sum()
     }
 
-    /// Iterates over all steps, also those that ended early.
+    /// Iterates over all steps of the setting, first the completed ones, then those that ended
+    /// early.
     pub(crate) fn all_steps(&self) -> impl Iterator<Item = &'a Step> {
         self.held
             .iter()

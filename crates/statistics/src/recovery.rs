@@ -27,14 +27,14 @@ pub struct Begun {
     pub start_ns: u64,
     /// End of the stretch, in nanoseconds, on the same clock as `start_ns`.
     pub end_ns: u64,
-    /// Number of requests that began in the stretch.
+    /// Number of requests that began in the stretch, answered or not.
     pub requests: u64,
     /// Number of those requests that took longer than [`TOLERANCE`] times the 99th percentile from
     /// before the disturbance, answered or not.
     pub late: u64,
 }
 
-/// Outcome of the search for a recovery from a disturbance.
+/// Outcome of the search for the time at which latency had recovered from a disturbance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recovery {
     /// Latency was back, and enough windows confirmed it.

@@ -1,4 +1,4 @@
-//! Throwaway PostgreSQL server.
+//! Throwaway PostgreSQL server, started for a test or a run and removed with its data.
 
 use std::env;
 use std::fmt::Write as _;

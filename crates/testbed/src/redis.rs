@@ -1,4 +1,4 @@
-//! Throwaway Redis (or Valkey) server.
+//! Throwaway Redis (or Valkey) server, started for a test or a run and removed afterwards.
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};

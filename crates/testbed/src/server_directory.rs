@@ -52,7 +52,8 @@ impl ServerDirectory {
         &self.path
     }
 
-    /// Returns the working directory of the server's processes, which no other process uses.
+    /// Returns the path of the working directory of the server's processes, in which no other
+    /// process works. It is also PostgreSQL's data directory.
     pub(crate) fn work(&self) -> PathBuf {
         self.path.join("data")
     }

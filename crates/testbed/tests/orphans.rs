@@ -1,4 +1,5 @@
-//! Tests that a process that is killed, and therefore runs no destructors, leaves nothing behind.
+//! Tests that the servers of a process that is killed, and therefore runs no destructors, end and
+//! leave no files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;

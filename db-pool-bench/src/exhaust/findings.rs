@@ -114,9 +114,9 @@ pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
 /// Totals of the deadlocks of requests that wait for a second connection, over a whole run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Deadlock {
-    /// Number of deadlocks.
+    /// Number of separate deadlocks.
     pub(super) times: u64,
-    /// Sum of the durations of all deadlocks, in nanoseconds.
+    /// Sum of the durations of the deadlocks, in nanoseconds.
     pub(super) total_ns: u64,
     /// Duration of the longest deadlock, in nanoseconds.
     pub(super) longest_ns: u64,

@@ -46,7 +46,7 @@ pub(crate) struct ExhaustFlags {
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) holders: Option<u64>,
 
-    /// Way in which a connection is held
+    /// Kinds of holder to test, one after another: the way in which each keeps a connection
     #[arg(
         long,
         value_enum,

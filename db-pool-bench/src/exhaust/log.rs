@@ -18,10 +18,10 @@ pub(super) struct PartTimes {
     pub(super) ended_ns: u64,
 }
 
-/// One attempt of a holder to take and keep a connection.
+/// One attempt of a holder to take a connection from the pool and keep it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct HolderAttempt {
-    /// Start of the checkout, in nanoseconds of the monotonic clock.
+    /// Start of the first checkout, in nanoseconds of the monotonic clock.
     pub(super) asked_ns: u64,
     /// End of the checkout, in nanoseconds of the monotonic clock; 0 if it failed or had not ended
     /// with the run.

@@ -14,7 +14,8 @@ use crate::text::headline;
 /// by more than this share.
 const WAIT_BEGINS: f64 = 0.1;
 
-/// Number of users at which waiting for a connection begins.
+/// Number of users at which waiting for a connection of the pool begins, as far as it was
+/// bracketed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WaitBegins {
     /// Waiting at the fewest users that were measured, this number: they already outnumber the

@@ -29,7 +29,7 @@ pub(super) struct Usl {
     pub(super) r_squared: f64,
 }
 
-/// Reason for which no law could be fitted.
+/// Reason for which [`fit`] returns no law.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub(super) enum UslError {
     /// There are too few different values of N.
@@ -40,14 +40,14 @@ pub(super) enum UslError {
         /// Number of different values of N that a fit needs.
         needed: usize,
     },
-    /// A load is below 1, a throughput is not above 0, or a value is not finite.
+    /// The load of a point is below 1, its throughput is not above 0, or a value is not finite.
     #[error("point {index} (load {load}, throughput {throughput}) cannot be fitted")]
     InvalidPoint {
         /// Index of the point, from 0.
         index: usize,
         /// Number of clients N of the point.
         load: f64,
-        /// Throughput X of the point.
+        /// Throughput X of the point, in the unit of the caller.
         throughput: f64,
     },
     /// The best fit explains too little of the throughput's variance.

@@ -39,7 +39,8 @@ impl MessageChannel {
         })
     }
 
-    /// Returns the hash of the server's certificate, to which a login can be bound; `None` without TLS.
+    /// Returns the hash of the server's certificate, to which a login can be bound; `None` without
+    /// TLS, or for a certificate whose signature defines no hash.
     pub(super) fn server_end_point(&self) -> Option<Vec<u8>> {
         self.socket.server_end_point()
     }
@@ -62,7 +63,8 @@ impl MessageChannel {
         }
     }
 
-    /// Returns the bytes that were received and not yet discarded.
+    /// Returns the bytes that were received and not yet discarded, in order; empty if there are
+    /// none.
     pub(super) fn received(&self) -> &[u8] {
         &self.incoming
     }

@@ -88,10 +88,10 @@ impl Window {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pacing {
-    /// Equal times.
+    /// Equal times between arrivals.
     #[default]
     Constant,
-    /// Exponentially distributed times, as of independent users.
+    /// Exponentially distributed times between arrivals, as of independent users.
     Poisson,
 }
 
