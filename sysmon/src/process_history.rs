@@ -1,4 +1,4 @@
-//! Series of a followed process over time.
+//! Series of a followed process over time, one for each of its figures.
 
 use std::sync::Arc;
 
@@ -86,12 +86,12 @@ impl ProcessHistory {
         &self.label_text
     }
 
-    /// Returns the number of series.
+    /// Returns the number of series of the process, those without a reading included.
     pub(crate) fn len(&self) -> usize {
         self.series.len()
     }
 
-    /// Returns true if there is no series yet.
+    /// Returns true if the process has no series yet.
     pub(crate) fn is_empty(&self) -> bool {
         self.series.is_empty()
     }

@@ -51,7 +51,7 @@ pub(crate) enum ServeError {
         /// Error of the operating system.
         source: io::Error,
     },
-    /// The line with the server's address cannot be written.
+    /// The line with the server's address cannot be written to stdout.
     #[error("cannot say on stdout where the server listens: {0}")]
     Announce(#[source] io::Error),
 }

@@ -17,7 +17,7 @@ pub(crate) struct ConnectorOrder {
     /// URL of the throwaway server that the parent started. `None` if the flags or the environment,
     /// which the worker has from its parent, name the user's server.
     pub(crate) throwaway_url: Option<String>,
-    /// Address to which the parent resolved the server's host name.
+    /// Address to which the parent resolved the host name of the server's URL.
     pub(crate) address: SocketAddr,
 }
 

@@ -112,11 +112,11 @@ impl ActiveRecording {
     }
 }
 
-/// Finds the running recordings that this user may mark, in order of process id. Each recorder keeps its file
-/// of marks open; the file is reached through the process, because it may be in another mount namespace.
+/// Finds the running recordings that this user may mark, in order of process id. Each recorder
+/// keeps its file of marks open; the file is reached through the process, because it may be in
+/// another mount namespace.
 ///
-/// # Errors
-/// If the system has no `/proc`.
+/// # Errors If the system has no `/proc`.
 pub(crate) fn active_recordings() -> std::io::Result<Vec<ActiveRecording>> {
     let mut found: Vec<ActiveRecording> = Vec::new();
     for entry in std::fs::read_dir("/proc")?.flatten() {

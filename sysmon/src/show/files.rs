@@ -13,7 +13,7 @@ pub(super) struct RecordingFiles {
     pub(super) run_id: String,
     /// Path that the report of the same run has or had; it may not exist.
     pub(super) report: PathBuf,
-    /// Files with their part numbers; at least one.
+    /// Part number, counted from 1, and path of each file, in order of part numbers; at least one.
     pub(super) files: Vec<(u64, PathBuf)>,
 }
 

@@ -1,5 +1,5 @@
-//! Recordings for programs, as CSV and JSON. Figures have the units in which they were recorded, and all
-//! digits.
+//! Recordings for programs, as CSV and JSON. Figures have the units in which they were recorded,
+//! and all digits.
 
 use anyhow::Context as _;
 use serde::Serialize;

@@ -13,8 +13,8 @@ use super::{LoadedRecording, Pattern};
 use crate::marks::ActiveRecording;
 use crate::stream::{Ending, RawHeader, RawReader, StreamError, paths};
 
-/// Returns true if `path` is a file of raw samples: by its extension, or by the first bytes of an Arrow
-/// stream.
+/// Returns true if `path` has the extension of raw samples, or if the file begins like an Arrow
+/// stream; false for any other file that cannot be read.
 pub(super) fn is_raw(path: &Path) -> bool {
     let begins = || {
         let mut first = [0; 4];

@@ -1,8 +1,8 @@
 //! Paths of raw samples: beside the report, with the report's name.
 //!
-//! A recording without rotation has one file, `sysmon.record.arrows`, which replaces an earlier one as the
-//! report does. A rotated recording has `sysmon.record.000001.arrows` and so on. Its numbers continue after
-//! the existing ones, so that no file of an earlier recording is changed.
+//! A recording without rotation has one file, `sysmon.record.arrows`, which replaces an earlier one
+//! as the report does. A rotated recording has `sysmon.record.000001.arrows` and so on. Its numbers
+//! continue after the existing ones, so that no file of an earlier recording is changed.
 
 use std::ffi::OsString;
 use std::io;

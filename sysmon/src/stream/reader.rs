@@ -23,7 +23,7 @@ use super::message::{self, NextMessage};
 pub(crate) struct RawPoint {
     /// End of the tick in which the value was read, in nanoseconds of the monotonic clock.
     pub at_ns: u64,
-    /// Value of the reading.
+    /// Value of the reading, in the unit that the name of its series states.
     pub value: f64,
     /// Largest error of the value, in its unit; `None` if the value is exact.
     pub error: Option<f64>,
@@ -79,12 +79,13 @@ impl RawReader {
         })
     }
 
-    /// Returns the metadata of the file.
+    /// Returns the metadata of the file that was opened.
     pub(crate) fn header(&self) -> &RawHeader {
         &self.header
     }
 
-    /// Returns how the file ends; [`Ending::Open`] until the last batch was read.
+    /// Returns how the file ends; [`Ending::Open`] until [`next_batch`](Self::next_batch) has
+    /// returned `None`.
     pub(crate) fn ending(&self) -> Ending {
         self.ending.clone().unwrap_or(Ending::Open)
     }
@@ -218,7 +219,7 @@ impl Batch {
         })
     }
 
-    /// Returns the number of rows.
+    /// Returns the number of rows of the batch.
     pub(crate) fn len(&self) -> usize {
         self.at_ns.len()
     }

@@ -106,8 +106,9 @@ impl RawWriter {
         })
     }
 
-    /// Passes the readings of one tick to the thread, without waiting. If the queue is full, or if the thread
-    /// has failed, the readings are dropped and counted.
+    /// Passes the readings of one tick to the thread, without waiting. If the queue is full, or if
+    /// the thread has ended, the readings are dropped and counted as one sample. Does nothing if
+    /// there are no readings.
     pub(crate) fn hand_in(&mut self, sample: RawSample) {
         let rows = sample.rows.len();
         if rows == 0 {
@@ -146,7 +147,7 @@ impl RawWriter {
         self.shared.written_rows.load(Ordering::Relaxed)
     }
 
-    /// Returns the number of bytes on disk, over all files, removed ones included.
+    /// Returns the number of bytes written to disk, over all files, removed ones included.
     pub(crate) fn written_bytes(&self) -> u64 {
         self.shared.written_bytes.load(Ordering::Relaxed)
     }
@@ -157,7 +158,8 @@ impl RawWriter {
         self.shared.restored.load(Ordering::Relaxed)
     }
 
-    /// Returns the error after which no raw samples are written any more; `None` if there is none.
+    /// Returns the error after which no raw samples are written for the rest of the recording;
+    /// `None` if there is none. A full disk is an outage, and no such error.
     pub(crate) fn failure(&self) -> Option<&StreamError> {
         self.shared.failure.get()
     }
