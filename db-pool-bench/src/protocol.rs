@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use pgbench_script::ValueMode;
 use serde::{Deserialize, Serialize};
 
-/// Protocol by which statements are sent to the server.
+/// Query protocol of PostgreSQL by which statements are sent to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Protocol {
