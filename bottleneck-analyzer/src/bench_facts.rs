@@ -15,7 +15,7 @@ use crate::target;
 use crate::thresholds::Thresholds;
 use crate::time_model;
 
-/// Report of one bench with its operating point, time model and CPU use.
+/// Report of one bench with its operating point, and the time model and CPU use there.
 #[derive(Debug)]
 pub(crate) struct BenchFacts<'a> {
     /// Component that was loaded.
@@ -47,8 +47,8 @@ pub(crate) struct ThroughputRise {
     pub(crate) from: f64,
     /// Value of the parameter at the larger setting.
     pub(crate) to: f64,
-    /// (Throughput of the larger setting − throughput of the smaller one) ÷ throughput of the smaller one;
-    /// negative if throughput fell.
+    /// Relative change of throughput: (throughput at `to` − throughput at `from`) ÷ throughput at
+    /// `from`; negative if throughput fell.
     pub(crate) gain_ratio: f64,
 }
 
@@ -220,7 +220,7 @@ impl<'a> BenchFacts<'a> {
         all.collect()
     }
 
-    /// Creates a draft of a finding of `rule` about this bench.
+    /// Creates a draft of a finding of `rule` about this bench and its component.
     pub(crate) fn finding(&self, rule: &str, kind: FindingKind) -> FindingDraft {
         FindingDraft::new(rule, &self.id(), self.component, kind)
     }
@@ -269,8 +269,9 @@ impl<'a> BenchFacts<'a> {
         Some(self.rise()?.gain_ratio > self.noise_ratio())
     }
 
-    /// Returns the throughput that the best larger setting adds, as a share of the throughput at the
-    /// operating point; `None` if no larger setting was measured.
+    /// Returns the throughput that the best larger setting adds, as a share of the throughput at
+    /// the operating point; negative if every larger setting carried less. `None` if no larger
+    /// setting was measured.
     pub(crate) fn gain_past_operating(&self) -> Option<f64> {
         let (sweep, place) = self.operating_sweep()?;
         let here = sweep.settings[place].throughput_per_s;

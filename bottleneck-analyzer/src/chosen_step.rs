@@ -13,7 +13,7 @@ pub(crate) struct ChosenStep {
     pub(crate) step: usize,
     /// Index into the report's recommendations of the one that the choice follows; `None` if it follows none.
     pub(crate) recommendation: Option<usize>,
-    /// Reason for the choice.
+    /// Reason for the choice, in words.
     pub(crate) reason: String,
 }
 

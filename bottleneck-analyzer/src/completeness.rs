@@ -38,7 +38,8 @@ pub(crate) fn missing(facts: &RunFacts<'_>) -> Vec<String> {
     missing
 }
 
-/// Describes how a part of the manifest ended; `None` if it succeeded.
+/// Describes how a part of the manifest ended, as in `redis-bench cache was interrupted (code
+/// 130)`; `None` if it succeeded.
 fn ending(part: &Part) -> Option<String> {
     let how = match &part.status {
         PartStatus::Done { exit_code: 0 } => return None,

@@ -17,8 +17,8 @@ pub(crate) struct Conclusions {
 }
 
 impl Conclusions {
-    /// Adds a finding and computes its score. Sets its confidence to low if a warning spoils its evidence, or
-    /// if it has no evidence.
+    /// Adds a finding and computes its score (impact × weight of the confidence). Sets its
+    /// confidence to low if a warning spoils its evidence, or if it has no evidence.
     pub(crate) fn add_finding(&mut self, draft: FindingDraft) {
         let mut finding = draft.into_finding();
         if finding.evidence.iter().any(|e| e.spoiled) || finding.evidence.is_empty() {
@@ -29,8 +29,8 @@ impl Conclusions {
         self.findings.push(finding);
     }
 
-    /// Adds a check that found nothing wrong. If a warning spoils the evidence, adds an open question
-    /// instead.
+    /// Adds a check of `rule` that found nothing wrong. If a warning spoils the evidence, adds an
+    /// open question instead.
     pub(crate) fn rule_out(
         &mut self,
         rule: &str,
@@ -53,7 +53,8 @@ impl Conclusions {
         });
     }
 
-    /// Adds a question that the reports cannot answer, with the measurement that would answer it.
+    /// Adds a question of `rule` that the reports cannot answer; `would_tell` is the measurement
+    /// that would answer it.
     pub(crate) fn cannot_judge(
         &mut self,
         rule: &str,

@@ -26,7 +26,7 @@ pub(crate) fn duration_ns(ns: f64) -> String {
     table::duration_ns(ns.max(0.0) as u64)
 }
 
-/// Formats a rate per second: `12.3 k/s`.
+/// Formats a rate in events per second: `12.3 k/s`.
 pub(crate) fn rate(per_s: f64) -> String {
     table::rate(per_s)
 }
@@ -36,7 +36,7 @@ pub(crate) fn bytes(bytes: f64) -> String {
     table::bytes(bytes.max(0.0) as u64)
 }
 
-/// Formats a ratio: `97.5 %`; three decimals below 0.1 %.
+/// Formats a ratio as per cent: `97.5 %`; with three decimals below 0.1 %.
 pub(crate) fn percent(ratio: f64) -> String {
     if ratio != 0.0 && ratio.abs() < 0.001 {
         return format!("{:.3} %", ratio * 100.0);

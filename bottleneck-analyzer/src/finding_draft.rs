@@ -4,15 +4,16 @@ use crate::assessment::{
     ComponentKind, Confidence, EvidenceItem, Finding, FindingAdvice, FindingKind, Impact, ImpactOf,
 };
 
-/// Finding under construction. An impact above the whole is cut down to the whole.
+/// Finding under construction. An impact above the whole is reduced to the whole.
 #[derive(Debug)]
 pub(crate) struct FindingDraft {
     finding: Finding,
 }
 
 impl FindingDraft {
-    /// Begins a finding of `rule` about `subject`, which is the id of a bench or `machine`. The id is made of
-    /// both, so a rule with several findings about one subject must call [`FindingDraft::one_of_several`].
+    /// Begins a finding of `rule` about `subject`, which is the id of a bench or `machine`. The id
+    /// of the finding is made of both, so a rule with several findings about one subject must call
+    /// [`FindingDraft::one_of_several`].
     pub(crate) fn new(
         rule: &str,
         subject: &str,
@@ -38,7 +39,7 @@ impl FindingDraft {
         }
     }
 
-    /// Returns the finding.
+    /// Returns the finished finding. Its score is 0 until `Conclusions::add_finding` computes it.
     pub(crate) fn into_finding(self) -> Finding {
         self.finding
     }
@@ -51,7 +52,7 @@ impl FindingDraft {
         self
     }
 
-    /// Puts `words` before the title.
+    /// Puts `words` before the title, without a space between.
     #[must_use]
     pub(crate) fn prefixed(mut self, words: &str) -> Self {
         self.finding.title.insert_str(0, words);
@@ -71,8 +72,8 @@ impl FindingDraft {
         self
     }
 
-    /// Sets the impact: `ns` nanoseconds of a mean response time of `whole_ns` would be gained, at the same
-    /// load.
+    /// Sets the impact: of a mean response time of `whole_ns` nanoseconds, `ns` would be gained at
+    /// the same load. Values outside the whole are limited to it.
     #[must_use]
     pub(crate) fn saves(mut self, ns: f64, whole_ns: f64) -> Self {
         self = self.impact(ns / whole_ns, ImpactOf::ResponseTime);
@@ -92,14 +93,14 @@ impl FindingDraft {
         self
     }
 
-    /// Sets whether the cause made calls slower than the objective allows.
+    /// Sets whether the cause, although rare, made calls slower than the objective allows.
     #[must_use]
     pub(crate) fn breaks_objective(mut self, breaks: bool) -> Self {
         self.finding.breaks_objective = breaks;
         self
     }
 
-    /// Names the thing at fault.
+    /// Sets the name of the thing at fault, as in `maxclients`.
     #[must_use]
     pub(crate) fn thing(mut self, thing: impl Into<String>) -> Self {
         self.finding.thing = Some(thing.into());

@@ -33,7 +33,8 @@ const UNANSWERED: &str = "it falls among requests that were never answered, and 
 /// larger.
 const LATENESS: [WarningCode; 2] = [WarningCode::PacingLag, WarningCode::GeneratorStalled];
 
-/// Judges all gates of a run.
+/// Judges all gates of a run and returns them with their outcomes. Benches without load of their
+/// own have no gate.
 pub(crate) fn judge(facts: &RunFacts<'_>) -> Vec<Gate> {
     let mut gates = Vec::new();
     for bench in facts.benches.iter().filter(|b| b.made_load()) {
@@ -47,7 +48,7 @@ pub(crate) fn judge(facts: &RunFacts<'_>) -> Vec<Gate> {
     gates
 }
 
-/// Bound of a gate: the largest or the smallest value that passes.
+/// Bound of a gate: the largest (`AtMost`) or the smallest (`AtLeast`) value that passes.
 #[derive(Clone, Copy)]
 enum GateBound {
     AtMost(f64),
@@ -62,7 +63,7 @@ impl GateBound {
         }
     }
 
-    /// Returns a key that is larger for a worse value.
+    /// Returns a key that is the larger, the worse `value` is for this bound.
     fn badness(self, value: f64) -> f64 {
         match self {
             Self::AtMost(_) => value,
@@ -71,7 +72,7 @@ impl GateBound {
     }
 }
 
-/// Reservation about a measured figure.
+/// Doubt about a measured figure: which way the true figure may differ.
 #[derive(Clone, Copy, PartialEq)]
 enum Doubt {
     None,
@@ -89,7 +90,7 @@ struct GateFigure {
     evidence: Vec<EvidenceItem>,
 }
 
-/// Figure of one repeat, or the reason why there is none.
+/// Measured figure of one repeat, or the reason why the repeat has none.
 type GateReading = Result<GateFigure, &'static str>;
 
 impl GateFigure {
@@ -245,8 +246,9 @@ fn repeats<'s>(bench: &BenchFacts<'s>) -> impl Iterator<Item = (usize, &'s Step)
     judged.filter(|(_, step)| step.end != StepEnd::Interrupted)
 }
 
-/// Reads one percentile in every repeat. A repeat with too few samples makes the gate unknown: the fault that
-/// the gate looks for may be the reason, so the other repeats cannot stand in for it.
+/// Reads the percentile `which` in every repeat. A repeat with too few samples makes the gate
+/// unknown: the fault that the gate looks for may be the reason, so the other repeats cannot stand
+/// in for it.
 fn percentiles<'s>(
     bench: &BenchFacts<'s>,
     facts: &RunFacts<'_>,
@@ -272,8 +274,8 @@ fn percentiles<'s>(
     readings.collect()
 }
 
-/// Judges the error ratio over all repeats together. Without an operating point, the steps with requests can
-/// fail the gate but not pass it.
+/// Judges the share of failed requests over all repeats together. Without an operating point, the
+/// steps with requests can fail the gate but not pass it.
 fn errors(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Gate {
     let bound = GateBound::AtMost(facts.thresholds.objectives.error_ratio);
     let names = ("errors", "failed requests", "ratio");

@@ -9,7 +9,7 @@ use crate::participants::{servers, takes_part};
 use crate::series_reading::{SeriesReading, overlap};
 use crate::source_report::SourceReport;
 
-/// Series of the CPU time of the whole machine that was not idle, as a share.
+/// Name of the series of the share of the whole machine's CPU time that was not idle.
 const BUSY: &str = "cpu.busy_ratio";
 
 /// Program that takes no part in the run, with its CPU use.
@@ -17,8 +17,8 @@ const BUSY: &str = "cpu.busy_ratio";
 pub(crate) struct OutsideProgram {
     /// Name of the program.
     pub(crate) name: String,
-    /// Mean number of cores that all processes of the program used over the window. A process that existed
-    /// during a part of the window counts with that part.
+    /// Mean number of cores that all processes of the program together used over the window. A
+    /// process that existed during a part of the window counts with that part.
     pub(crate) cores: f64,
     /// CPU use of the program's busiest process over the window, in cores.
     pub(crate) reading: SeriesReading,
@@ -77,8 +77,8 @@ impl<'a> MachineRecording<'a> {
             .collect()
     }
 
-    /// Returns the number of cores that the run may use, with its evidence. `None` unless a CPU quota or an
-    /// affinity allows fewer than the machine has.
+    /// Returns the number of cores that the run may use, with its evidence. `None` unless a CPU
+    /// quota or an affinity of the recorder allows fewer than the machine has.
     pub(crate) fn allowed_cores(self) -> Option<(f64, Option<EvidenceItem>)> {
         let environment = &self.source.report.environment;
         let quota = environment.cgroup.as_ref().and_then(|g| g.cpu_quota_cores);

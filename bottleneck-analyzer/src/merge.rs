@@ -19,11 +19,11 @@ use bench_report::{
 pub(crate) use error::MergeError;
 use worker_report::WorkerReport;
 
-/// Joins the reports of the workers of one load. If a worker's report is missing, a warning names the worker
-/// and the status of the result is failed.
+/// Joins the reports of the workers of one load, given with their paths. If a worker's report is
+/// missing, a warning names the worker and the status of the result is failed.
 ///
-/// # Errors
-/// Fails if the reports are not of one load, or if their loads were not made at the same time.
+/// # Errors Fails if there is no report, if the reports are not of one load, if two are of one
+/// worker, or if their loads were not made at the same time.
 pub(crate) fn merge(reports: Vec<(PathBuf, Report)>) -> Result<Report, MergeError> {
     let workers = reports
         .into_iter()
@@ -196,8 +196,8 @@ fn added(sum: Load, more: &Load) -> Load {
     }
 }
 
-/// Returns how the joined step ended: as the first worker's step that was not completed, or failed if a
-/// worker has no such step.
+/// Returns how the joined step ended: as the first worker's step that was not completed, else
+/// failed if one of the `workers` planned workers has no such step, else completed.
 fn end(parts: &[&Step], reports: u64, workers: u64) -> StepEnd {
     let early = parts.iter().find(|step| step.end != StepEnd::Completed);
     match early {

@@ -69,7 +69,7 @@ fn evidence(source: &SourceReport, bench: &BenchFacts<'_>) -> Vec<EvidenceItem> 
     evidence
 }
 
-/// Returns the ranges of the repeats' figures; `None` for a single repeat.
+/// Returns the ranges of the figures over all completed repeats; `None` for a single repeat.
 fn spread(bench: &BenchFacts<'_>) -> Option<RepeatSpread> {
     let steps: Vec<&Step> = bench.operating_repeats().map(|(_, step)| step).collect();
     let percentiles = |pick: PercentileFn| {

@@ -1,8 +1,8 @@
 //! Formulas of queues: mean wait, and utilisation of a server by the length of its queue.
 
-/// Returns the mean time in the queue, in nanoseconds, by Erlang's C formula (M/M/c): `rate_per_s` calls
-/// arrive per second, and each occupies one of `servers` for `service_ns`. `None` if the servers cannot keep
-/// up.
+/// Returns the mean time that a call waits in the queue, in nanoseconds, by Erlang's C formula
+/// (M/M/c): `rate_per_s` calls arrive per second, and each occupies one of `servers` for
+/// `service_ns` nanoseconds. `None` if the servers cannot keep up.
 pub(crate) fn erlang_wait_ns(servers: f64, rate_per_s: f64, service_ns: f64) -> Option<f64> {
     let offered = rate_per_s * service_ns / 1e9;
     if servers < 1.0 || offered >= servers {

@@ -15,7 +15,7 @@ pub(crate) fn shows_limit(report: &Report, index: usize) -> bool {
     })
 }
 
-/// Returns the bounds of a search as text, such as `p99<50ms and errors<1%`.
+/// Returns the bounds that a search keeps as text, such as `p99<50ms and errors<1%`.
 pub(crate) fn bounds(search: &FoundRate) -> String {
     search.objectives.join(" and ")
 }
@@ -39,7 +39,7 @@ pub(crate) struct LatencyBound {
     pub(crate) name: &'static str,
     /// Percentile as a quantile from 0 to 1, as 0.99 for `p99`.
     pub(crate) quantile: f64,
-    /// Time below which the percentile must stay, in nanoseconds.
+    /// Bound in nanoseconds; the percentile must stay below it.
     pub(crate) below_ns: f64,
 }
 

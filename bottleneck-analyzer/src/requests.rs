@@ -52,8 +52,8 @@ pub(crate) fn error_ratio_of<'s>(steps: impl Iterator<Item = &'s Step>) -> Optio
 pub(crate) struct OperationPercentile<'a> {
     /// Name of the operation.
     pub(crate) operation: &'a str,
-    /// Histogram that the value was read from: `with_censored` if some requests were never answered, else
-    /// `response`, else `call`.
+    /// Name of the report's field that the value was read from: `with_censored` if some requests
+    /// were never answered, else `response`, else `call`.
     pub(crate) field: &'static str,
     /// Value of the percentile in nanoseconds.
     pub(crate) ns: u64,
@@ -105,14 +105,14 @@ impl<'a> OperationPercentile<'a> {
         )
     }
 
-    /// Formats the value: `4.1 ms`, or `≥ 9.8 s` for a lower bound.
+    /// Formats the value of the percentile: `4.1 ms`, or `≥ 9.8 s` for a lower bound.
     pub(crate) fn shown(&self) -> String {
         let bound = if self.at_least { "≥\u{a0}" } else { "" };
         format!("{bound}{}", duration_ns(self.ns as f64))
     }
 }
 
-/// Returns the name of the percentile that `percentile` reads, as in `p90`.
+/// Returns the name of the percentile that the function `percentile` reads, as in `p90`.
 fn name_of(percentile: PercentileFn) -> &'static str {
     let places = CensoredPercentiles {
         percentiles_ns: Percentiles {
@@ -156,8 +156,8 @@ pub(crate) fn connecting(step: &Step, percentile: PercentileFn) -> Option<Operat
 /// Function that reads one percentile of a distribution, in nanoseconds.
 pub(crate) type PercentileFn = fn(&CensoredPercentiles) -> u64;
 
-/// Returns the latency objective of a component: the name of the percentile, the function that reads it, and
-/// the bound in milliseconds. `None` for the machine, which has none.
+/// Returns the latency objective of a component from `bounds`: the name of the percentile, the
+/// function that reads it, and the bound in milliseconds. `None` for the machine, which has none.
 pub(crate) fn latency_objective(
     component: ComponentKind,
     bounds: &Objectives,

@@ -7,7 +7,7 @@ use bench_report::store::StoreError;
 /// Reason why the reports of a run cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
-    /// There is no such file or directory.
+    /// The given path does not exist.
     #[error("{path} does not exist", path = .0.display())]
     Missing(PathBuf),
     /// The directory cannot be listed.
@@ -18,7 +18,7 @@ pub(crate) enum RunError {
         /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The directory contains no report.
+    /// The directory contains neither a report nor a manifest.
     #[error("{path} holds no report (no *.json of schema plimsoll.report)", path = .0.display())]
     Empty(PathBuf),
     /// A report cannot be read.
@@ -27,7 +27,7 @@ pub(crate) enum RunError {
     /// A report was written by a program that this version does not know.
     #[error("{path} was written by {tool:?}, which this version cannot judge", path = path.display())]
     UnknownTool {
-        /// File name of the report.
+        /// Path of the report.
         path: PathBuf,
         /// Name of the program.
         tool: String,
@@ -38,23 +38,23 @@ pub(crate) enum RunError {
          be aligned", first = first.display(), second = second.display()
     )]
     DifferentBoots {
-        /// One of both reports.
+        /// Path of the first report.
         first: PathBuf,
-        /// The other report.
+        /// Path of a report from another host or boot.
         second: PathBuf,
     },
-    /// Two reports name different runs.
+    /// Two reports in different directories name different runs.
     #[error(
         "{first} is of run {first_run} and {second} of run {second_run}: findings across runs \
          would compare what never happened together",
         first = first.display(), second = second.display()
     )]
     DifferentRuns {
-        /// One of both reports.
+        /// Path of the first report.
         first: PathBuf,
         /// Id of the run that `first` belongs to.
         first_run: String,
-        /// The other report.
+        /// Path of a report of another run.
         second: PathBuf,
         /// Id of the run that `second` belongs to.
         second_run: String,
@@ -62,7 +62,7 @@ pub(crate) enum RunError {
 }
 
 impl RunError {
-    /// Returns advice for the user on how to solve the problem.
+    /// Returns advice for the user on how to avoid the error.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::Missing(_) | Self::List { .. } => "check the path; runs are kept under reports/",

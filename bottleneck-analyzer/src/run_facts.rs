@@ -14,7 +14,7 @@ pub(crate) struct RunFacts<'a> {
     pub(crate) run: &'a RunReports,
     /// Thresholds that rules and gates use.
     pub(crate) thresholds: &'a Thresholds,
-    /// Facts of each bench of the run.
+    /// Facts of each bench of the run, in the order of the reports.
     pub(crate) benches: Vec<BenchFacts<'a>>,
     /// Recording of the machine; `None` if the run has none.
     pub(crate) machine: Option<MachineRecording<'a>>,
@@ -48,7 +48,7 @@ impl<'a> RunFacts<'a> {
             .max_by(|a, b| a.mean.total_cmp(&b.mean))
     }
 
-    /// Iterates over the benches of one component.
+    /// Iterates over the benches that loaded `component`.
     pub(crate) fn benches_of(
         &self,
         component: ComponentKind,

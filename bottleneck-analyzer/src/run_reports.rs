@@ -18,9 +18,9 @@ pub(crate) struct RunReports {
     pub(crate) sources: Vec<SourceReport>,
     /// Parts that the manifests in the directories planned.
     pub(crate) parts: Vec<Part>,
-    /// Directory that the assessment is written into by default.
+    /// Directory that the assessment is written into by default: that of the first path given.
     pub(crate) directory: PathBuf,
-    /// Reservations about the reports, in words.
+    /// Reservations about the reports, as sentences.
     pub(crate) notes: Vec<String>,
 }
 

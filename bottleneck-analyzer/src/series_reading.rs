@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bench_report::{Series, Window};
 
-/// Share of a window. If points cover at least this share, the reading stands for the whole window.
+/// Smallest share of a window that points must cover for the reading to stand for the whole window.
 const COVERED: f64 = 0.5;
 
 /// Divisor of an interval's length. The interval may extend beyond the measured part by this
@@ -30,7 +30,7 @@ pub(crate) struct SeriesReading {
     pub(crate) samples: usize,
     /// Length of the part of the window that the points cover, in nanoseconds.
     pub(crate) covered_ns: u64,
-    /// Index of the point whose mean is nearest to `mean`.
+    /// Index of the point in the window whose mean is nearest to `mean`.
     pub(crate) typical: usize,
     /// Index of the point with the sample `max`.
     pub(crate) peak: usize,
@@ -93,8 +93,9 @@ impl SeriesReading {
     }
 }
 
-/// Returns the intervals of a bench's series that lie in the measured part of a step. An interval across the
-/// start of the measured part, and the intervals of the drain, are left out.
+/// Returns the intervals of a bench's series that lie in the measured part of a step, in order of
+/// time. An interval across the start of the measured part, and the intervals of the drain, are
+/// left out.
 pub(crate) fn measured_intervals(series: &Series, window: Window) -> Vec<PointSpan> {
     let measured = |(index, span, mean): PointSpan| {
         // The first interval of a step begins with the step, not at the end of the previous step.
@@ -108,7 +109,7 @@ pub(crate) fn measured_intervals(series: &Series, window: Window) -> Vec<PointSp
     series.spans().filter_map(measured).collect()
 }
 
-/// Returns the length of the overlap of `a` and `b`, in nanoseconds.
+/// Returns the length of the overlap of `a` and `b`, in their unit; 0 if they do not overlap.
 pub(crate) fn overlap(a: &Range<u64>, b: &Range<u64>) -> u64 {
     a.end.min(b.end).saturating_sub(a.start.max(b.start))
 }

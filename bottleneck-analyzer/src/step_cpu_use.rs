@@ -8,11 +8,11 @@ use crate::series_reading::SeriesReading;
 use crate::source_report::SourceReport;
 use crate::target;
 
-/// Measured use ÷ quota. Up to this ratio, sampling errors explain a use above the quota; above it, the quota
-/// is not that of the server.
+/// Largest ratio of measured use ÷ quota that sampling errors explain; above it, the quota is not
+/// that of the server.
 const QUOTA_SLACK: f64 = 1.1;
 
-/// Smallest share of the machine at which time taken by the hypervisor is shown.
+/// Smallest share of the machine's CPU time at which time taken by the hypervisor is shown.
 const TOLD: f64 = 0.01;
 
 /// CPU use of one step. Shares are of the whole machine, from 0 to 1.
@@ -123,10 +123,10 @@ impl StepCpuUse {
         self.server_ratio.unwrap_or(0.0) + self.generator_ratio
     }
 
-    /// Returns the used share of the CPU that server and generator may use: of the machine, less the time
-    /// taken by the hypervisor, or of their quota. With a quota, returns `None` if the server's use is not
-    /// known. It also returns `None` if their use is above the quota, because then the quota is not that of
-    /// the server.
+    /// Returns the used share, from 0 to 1, of the CPU that server and generator may use: of the
+    /// machine, less the time taken by the hypervisor, or of their quota. With a quota, returns
+    /// `None` if the server's use is not known. It also returns `None` if their use is above the
+    /// quota, because then the quota is not that of the server.
     pub(crate) fn used_ratio(&self) -> Option<f64> {
         match self.allowed_cores {
             Some(allowed) => Some(self.used_of_quota(allowed)?.max(self.busy_of_left())),
@@ -139,14 +139,14 @@ impl StepCpuUse {
         (ours <= QUOTA_SLACK).then(|| ours.min(1.0))
     }
 
-    /// Returns true if the quota is the tighter limit: server and generator use a larger share of it than the
-    /// share of the machine's CPU that is busy.
+    /// Returns true if the quota is the tighter limit: server and generator use at least as large a
+    /// share of it as the share of the machine's CPU that is busy. False without a quota.
     pub(crate) fn quota_binds(&self) -> bool {
         let used = self.allowed_cores.and_then(|n| self.used_of_quota(n));
         used.is_some_and(|used| used >= self.busy_of_left())
     }
 
-    /// Returns the name of the resource that is used up first: the machine's CPU, or a quota.
+    /// Returns the name of the resource that is used up first: `CPU quota` or `machine's CPU`.
     pub(crate) fn resource(&self) -> &'static str {
         if self.quota_binds() {
             "CPU quota"
@@ -187,7 +187,7 @@ impl StepCpuUse {
         })
     }
 
-    /// Returns a sentence for people: `busy 98 % of 2 cores: 58 % by the server, 37 % by the generator, 3 %
+    /// Describes the CPU use: `busy 98 % of 2 cores: 58 % by the server, 37 % by the generator, 3 %
     /// by others`.
     pub(crate) fn sentence(&self) -> String {
         let share = crate::figures::share;

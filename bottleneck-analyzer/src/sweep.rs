@@ -6,10 +6,10 @@ use bench_report::{Report, Step, StepEnd};
 
 use crate::{rate_search, requests};
 
-/// Setting of a sweep, with its completed repeats.
+/// Setting of a sweep, with the figures of its completed repeats.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SweepSetting {
-    /// Value of the swept parameter; 0 if nothing was swept.
+    /// Value of the swept parameter at this setting; 0 if nothing was swept.
     pub value: f64,
     /// Indices into the report's `steps` of the completed repeats.
     pub steps: Vec<usize>,

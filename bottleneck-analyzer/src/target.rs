@@ -43,8 +43,8 @@ pub(crate) fn process_name(source: &SourceReport) -> Option<&str> {
     process.get("name")?.as_str()
 }
 
-/// Returns true if the server is on this machine and its process name is not known, so that it cannot be
-/// distinguished from outside programs.
+/// Returns true if the server is on this machine and its process is not known by name, so that it
+/// cannot be distinguished from outside programs; false if its CPU time was counted.
 pub(crate) fn may_look_like_an_outsider(
     source: &SourceReport,
     machine: MachineRecording<'_>,
@@ -59,7 +59,7 @@ pub(crate) fn may_look_like_an_outsider(
     is_local(source) && !known && !is_counted(source) && process_name(source).is_none()
 }
 
-/// Returns true if the bench counted the CPU time of the server's processes.
+/// Returns true if the bench counted the CPU time of the server's processes in some step.
 fn is_counted(source: &SourceReport) -> bool {
     let mut evidence = source.report.steps.iter().filter_map(|s| s.server.as_ref());
     evidence.any(|server| server.figures.contains_key("server.cpu_ns"))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Thresholds that the analyzer uses unless the user replaces them.
+/// Text of the thresholds that the analyzer uses unless the user replaces them, in TOML.
 const DEFAULTS: &str = include_str!("../thresholds.toml");
 
 /// Reason why thresholds cannot be read.
@@ -49,7 +49,7 @@ sections! {
         objectives: Objectives, sla: Sla, cpu: Cpu,
         memory: Memory, pool: Pool, waits: Waits, cache: Cache, measurement: Measurement,
     }
-    /// Objectives, which the gates judge.
+    /// Objectives of production readiness, which the gates judge.
     Objectives {
         postgres_p90_ms: f64, redis_p90_ms: f64, websocket_p95_ms: f64,
         websocket_connect_p95_ms: f64, error_ratio: f64, cache_hit_ratio: f64,

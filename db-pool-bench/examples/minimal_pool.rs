@@ -30,16 +30,16 @@ const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]
 struct Flags {
-    /// Pool to measure
+    /// Library whose pool is measured
     #[arg(long, value_enum)]
     pool: Kind,
-    /// Connections of the pool, and users
+    /// Number of connections in the pool, and of users
     #[arg(long, default_value = "8")]
     connections: usize,
     /// Duration of the measurement
     #[arg(long, value_parser = bench_cli::flags::duration, default_value = "5s")]
     duration: Duration,
-    /// URL of the server
+    /// URL of the PostgreSQL server
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     url: String,
 }

@@ -17,7 +17,7 @@ use crate::workload_commands::{self, WorkloadCommandFlags};
 #[derive(Debug, Parser)]
 #[command(name = "db-pool-bench", version, after_help = EXAMPLES)]
 pub(crate) struct PoolBenchCli {
-    /// Command to run.
+    /// Command that was given on the command line.
     #[command(subcommand)]
     pub(crate) command: PoolBenchCommand,
 }

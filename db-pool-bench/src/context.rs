@@ -31,12 +31,12 @@ const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
 /// Driver, number of connections and conditions that one step tests.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Variant {
-    /// Driver under test.
+    /// Driver with which the step's requests are made.
     pub(crate) driver: Driver,
     /// Number of the pool's connections, over all worker threads. Without a pool: number of users,
     /// each with a connection.
     pub(crate) connections: u64,
-    /// Hold time and network delay of the requests.
+    /// Hold time and network delay of the step's requests.
     pub(crate) conditions: Conditions,
 }
 
@@ -46,9 +46,10 @@ pub(crate) struct Variant {
 pub(crate) struct ScenarioContext<'a> {
     /// Run to whose report the steps are added, with its progress lines.
     pub(crate) bench: &'a mut Bench,
-    /// Server under test.
+    /// Server on which the steps run.
     pub(crate) server: &'a ServerUnderTest,
-    /// Schema of the run. Its name is also the application name of the run's connections.
+    /// Schema of the run on the server. Its name is also the application name of the run's
+    /// connections.
     pub(crate) schema: &'a Schema,
     /// Collector of what the server reports while a step runs.
     pub(crate) collector: EvidenceCollector,

@@ -25,7 +25,7 @@ pub(crate) struct DriverOrder {
     pub(crate) proxy: Option<SocketAddr>,
     /// Application name under which the server shows the connections.
     pub(crate) application: String,
-    /// Driver under test.
+    /// Driver with which the requests are made.
     pub(crate) driver: Driver,
     /// Number of connections in the pool, or of users without a pool, over all workers together.
     pub(crate) connections: u64,

@@ -28,11 +28,11 @@ pub(crate) struct OnePoolFlags {
     #[command(flatten)]
     pub(crate) target: TargetFlags,
 
-    /// Connections in the pool
+    /// Number of connections in the pool
     #[arg(long = "pool-size", id = "pool_size", value_parser = flags::count, value_name = "N", default_value = "8")]
     pub(crate) size: u64,
 
-    /// Pools to compare: deadpool, sqlx or both
+    /// Libraries whose pools are compared: deadpool, sqlx or both
     #[arg(
         long = "driver",
         id = "driver",
@@ -131,7 +131,7 @@ impl OnePoolFlags {
 /// Flags of a traced run, in which the load changes and every request is recorded by itself.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TracedRunFlags {
-    /// Seed of everything random [default: drawn, and recorded]
+    /// Seed of everything random [default: drawn at random, and recorded]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 

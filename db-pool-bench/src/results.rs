@@ -16,10 +16,10 @@ const ERRORS_TOLERATED: f64 = 0.01;
 /// arrivals was answered successfully.
 const CARRIED: f64 = 0.99;
 
-/// Steps of one setting, with the driver that was tested.
+/// Steps of one setting of a scenario, with the driver that was tested.
 #[derive(Debug)]
 pub(crate) struct SettingResults<'a> {
-    /// Driver under test.
+    /// Driver with which the requests of this setting were made.
     pub(crate) driver: Driver,
     /// Name of the setting as reports show it.
     pub(crate) name: String,
@@ -59,9 +59,10 @@ impl<'a> SettingResults<'a> {
         }
     }
 
-    /// Returns true if the setting may be recommended: no stop rule or failure ended a step, at
-    /// most [`ERRORS_TOLERATED`] of the requests failed, and every completed repeat carried its
-    /// rate and kept the objectives.
+    /// Returns true if the setting may be recommended: no stop rule or failure ended a step, and in
+    /// every completed repeat there were successful requests, at most [`ERRORS_TOLERATED`] of the
+    /// requests failed, the rate was carried and the objectives were kept. True without a completed
+    /// repeat if no step was stopped or failed.
     pub(crate) fn is_admissible(&self, objectives: &[Objective]) -> bool {
         let stopped =
             |step: &&Step| matches!(step.end, StepEnd::Stopped { .. } | StepEnd::Failed { .. });
@@ -108,7 +109,8 @@ impl<'a> SettingResults<'a> {
         operations.map(|operation| operation.retries).sum()
     }
 
-    /// Iterates over all steps, also those that ended early.
+    /// Iterates over all steps of the setting, first the completed ones, then those that ended
+    /// early.
     pub(crate) fn all_steps(&self) -> impl Iterator<Item = &'a Step> {
         self.held
             .iter()

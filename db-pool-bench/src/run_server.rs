@@ -36,7 +36,7 @@ pub(crate) struct RunServer {
     hosts: Option<HostsRun>,
 }
 
-/// Run in which several hosts make one load.
+/// Run in which processes on several hosts make one load together, as far as one of them knows it.
 #[derive(Debug, Clone, Copy)]
 struct HostsRun {
     host: HostWorker,

@@ -20,7 +20,7 @@ const START_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
 /// Server under test. If it was started by this value, dropping the value stops it.
 #[derive(Debug)]
 pub(crate) struct ServerUnderTest {
-    /// Address of the server.
+    /// Address of the server, with user, password and settings.
     pub(crate) address: Address,
     /// True if the server is a throwaway one, started by this process or its parent; no stop rules
     /// or limits then protect it by default.

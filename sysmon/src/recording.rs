@@ -164,7 +164,7 @@ impl LiveRecording {
         &self.series_store
     }
 
-    /// Returns the followed processes; `None` if processes are not sampled.
+    /// Returns the followed processes with their series; `None` if processes are not sampled.
     pub(crate) fn follower(&self) -> Option<&ProcessFollower> {
         self.sampler.follower()
     }

@@ -42,7 +42,7 @@ pub(crate) struct LimitRun {
     /// Number of worker processes that hold the connections; `None` if this process holds them
     /// itself.
     pub(crate) workers: Option<u64>,
-    /// Entries of the report's `config` about the flags of the load.
+    /// Entries of the report's `config` that come from the flags of the load.
     pub(crate) config: BTreeMap<String, Value>,
 }
 

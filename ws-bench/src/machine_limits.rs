@@ -1,5 +1,5 @@
-//! Limits of this machine on the number of connections. They are read before the first connection is opened,
-//! so that they are not mistaken for the server's.
+//! Limits of this machine on the number of connections. They are read before the first connection
+//! is opened, so that they are not mistaken for the server's.
 
 use std::path::Path;
 
@@ -32,7 +32,7 @@ pub(crate) struct MachineLimits {
     pub(crate) open_files: u64,
     /// Highest limit of open files that the kernel allows to be set for a process.
     pub(crate) nr_open: Option<u64>,
-    /// Range of ports for outgoing connections, both ends included.
+    /// First and last port for outgoing connections; `None` if they are unknown.
     pub(crate) ports: Option<(u64, u64)>,
     pub(crate) available_bytes: Option<u64>,
 }
@@ -64,7 +64,7 @@ fn available_bytes() -> Option<u64> {
 /// Location of the server, as far as it matters for the limits of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ServerPlacement {
-    /// True if the server is on this machine, so that it shares the machine's memory.
+    /// True if the server is on this machine, so that it shares the machine's memory with the load.
     pub(crate) local: bool,
     /// True if connections can use several local addresses, so that the ports of one do not limit
     /// their number.

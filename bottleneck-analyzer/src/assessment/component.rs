@@ -12,13 +12,13 @@ pub(crate) struct ComponentAssessment {
     pub component: ComponentKind,
     /// Name of the scenario of the report, as in `sweep`.
     pub scenario: String,
-    /// File name of the report that this result comes from.
+    /// File name of the report that these conclusions come from.
     pub file: String,
     /// Setting at which the component should run, with its figures; absent for the machine, and if
     /// no completed step can stand for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operating_point: Option<OperatingPoint>,
-    /// Limiting factor at the operating point.
+    /// Limiting factor of the component at its operating point.
     pub limiting_factor: LimitingFactor,
     /// Division of the mean time of a call at the operating point; absent without an operating
     /// point, or if no time was measured.

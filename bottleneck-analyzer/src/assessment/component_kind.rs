@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum ComponentKind {
     /// PostgreSQL behind a connection pool, or without one.
     Postgres,
-    /// Redis.
+    /// Redis, or a compatible server such as Valkey.
     Redis,
     /// A WebSocket server.
     Websocket,

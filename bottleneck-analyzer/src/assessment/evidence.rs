@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ComponentKind;
 
-/// One scalar of one report, with its place and its value.
+/// One scalar of one report, with its place in the report and its value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Evidence")]
 pub(crate) struct EvidenceItem {

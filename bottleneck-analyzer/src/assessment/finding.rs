@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ComponentKind, EvidenceItem};
 
-/// Confidence in a conclusion.
+/// Confidence in a conclusion, from `Low` to `High`.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -29,7 +29,8 @@ impl Confidence {
         }
     }
 
-    /// Returns the factor, from 0 to 1, by which the ranking multiplies the impact of a finding.
+    /// Returns the factor, from 0 to 1, by which the impact of a finding is multiplied for the
+    /// ranking.
     pub(crate) fn weight(self) -> f64 {
         match self {
             Self::Low => 0.3,
@@ -78,13 +79,13 @@ pub(crate) enum ImpactOf {
     SessionTime,
 }
 
-/// Share of a quantity that would be gained if one cause were removed. Impacts of several causes overlap:
-/// they may add up to more than the whole.
+/// Share of a quantity that would be gained if one cause were removed. Impacts of several causes
+/// overlap, so their sum may exceed the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Impact {
     /// Share of the quantity `of` that would be gained, from 0 to 1.
     pub ratio: f64,
-    /// Quantity of which `ratio` is a share.
+    /// Quantity of which `ratio` is a share, as in the response time.
     pub of: ImpactOf,
     /// Mean response time that would be gained at the same load, in nanoseconds: `ratio` × the mean
     /// response time. Absent unless `of` is the response time.
@@ -96,7 +97,7 @@ pub(crate) struct Impact {
     pub capacity_gain_ratio: Option<f64>,
 }
 
-/// Advice about a finding.
+/// Advice about a finding: actions with the gain to expect from them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Advice")]
 pub(crate) struct FindingAdvice {
@@ -118,7 +119,7 @@ pub(crate) struct Finding {
     pub id: String,
     /// Component that the finding is about.
     pub component: ComponentKind,
-    /// Cause, consequence or information.
+    /// Kind of the finding: problem, symptom or information.
     pub kind: FindingKind,
     /// Name of the thing at fault, as in `Lock:advisory 42`, `SQLSTATE 40001` or `p.orders`; absent
     /// if the rule names none.
@@ -126,7 +127,7 @@ pub(crate) struct Finding {
     pub thing: Option<String>,
     /// Summary of the finding in one line.
     pub title: String,
-    /// Explanation of a few sentences with the figures.
+    /// Explanation of the finding in a few sentences, with the figures.
     pub detail: String,
     /// Time, capacity or requests that would be gained without the cause; absent if nothing is wrong or the
     /// impact was not measured.
@@ -172,7 +173,7 @@ pub(crate) struct RuledOut {
     pub rule: String,
     /// Component that was checked.
     pub component: ComponentKind,
-    /// Statement with the figure that is within its bound.
+    /// Statement in words, with the figure that is within its bound.
     pub statement: String,
     /// Evidence that the statement rests on.
     pub evidence: Vec<EvidenceItem>,
@@ -187,6 +188,6 @@ pub(crate) struct Unknown {
     pub component: ComponentKind,
     /// The question, with the reason why it is open.
     pub question: String,
-    /// Measurement that would answer the question.
+    /// Measurement that would answer the question, in words.
     pub would_tell: String,
 }

@@ -37,7 +37,7 @@ pub(crate) struct SourceSummary {
     pub file: String,
     /// Program that wrote the report.
     pub tool: Tool,
-    /// Scenario of the report.
+    /// Name of the scenario that the report is about, as in `sweep`.
     pub scenario: String,
     /// Status of the run when the report was written: complete, stopped, interrupted or failed.
     pub status: Status,
@@ -60,7 +60,7 @@ pub(crate) struct Assessment {
     pub schema: String,
     /// Program that wrote the assessment.
     pub tool: Tool,
-    /// Id of the run.
+    /// Id of the run, as in `20260314-091500-7f3a`.
     pub run_id: String,
     /// Summaries of the reports that the assessment was computed from.
     pub reports: Vec<SourceSummary>,
@@ -73,7 +73,8 @@ pub(crate) struct Assessment {
     pub missing: Vec<String>,
     /// The readiness verdict.
     pub verdict: ReadinessVerdict,
-    /// Components, each with its operating point and its limiting factor.
+    /// Conclusions about each component: its operating point, its limiting factor and its time
+    /// model.
     pub components: Vec<ComponentAssessment>,
     /// Findings in order: problems by impact × confidence, problems without a measured impact,
     /// information, doubtful findings. Symptoms follow their cause.

@@ -10,7 +10,7 @@ use super::EvidenceItem;
 pub(crate) struct OperatingPoint {
     /// Index into the report's `steps` of the step that stands for the operating point.
     pub step: usize,
-    /// Setting in words, as in `deadpool, pool size 8`.
+    /// Setting of the step in words, as in `deadpool, pool size 8`.
     pub setting: String,
     /// Reason for choosing this setting.
     pub reason: String,
@@ -33,7 +33,8 @@ pub(crate) struct OperatingPoint {
     /// nanoseconds; absent if no request was timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ns: Option<u64>,
-    /// Percentiles (`p95`, `p99`) that are lower bounds, because they fall among unanswered requests.
+    /// Names of the percentiles (`p95`, `p99`) that are lower bounds, because they fall among
+    /// unanswered requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub at_least: Vec<String>,
     /// Longest time of a request in any repeat, in nanoseconds. An unanswered request counts with
@@ -56,7 +57,8 @@ pub(crate) struct OperatingPoint {
 }
 
 impl OperatingPoint {
-    /// Returns true if a warning spoils the evidence whose JSON pointer ends in `figure`, as in `p99`.
+    /// Returns true if a warning spoils evidence whose JSON pointer ends in the key `figure`, as in
+    /// `p99`; false if there is no such evidence.
     pub(crate) fn is_doubtful(&self, figure: &str) -> bool {
         let ends = |e: &&EvidenceItem| e.pointer.rsplit('/').next() == Some(figure);
         self.evidence.iter().filter(ends).any(|e| e.spoiled)
@@ -72,7 +74,7 @@ impl OperatingPoint {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Spread")]
 pub(crate) struct RepeatSpread {
-    /// Number of repeats.
+    /// Number of repeats that the ranges cover.
     pub repeats: u64,
     /// Lowest and highest throughput of a repeat, in successful requests per second.
     pub throughput_per_s: [f64; 2],
@@ -89,7 +91,7 @@ pub(crate) struct RepeatSpread {
 /// Interval of a report's timeline with the lowest throughput, within the measured part of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WorstInterval {
-    /// Repeat that the interval belongs to, counted from 0.
+    /// Number of the repeat that the interval belongs to, counted from 0.
     pub repeat: u64,
     /// Start of the interval, in nanoseconds since the start of the step's measured part.
     pub at_ns: u64,

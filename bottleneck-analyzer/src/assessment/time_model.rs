@@ -1,4 +1,4 @@
-//! Division of the time of one call into parts that add up.
+//! Division of the mean time of one call into parts that add up.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,27 +18,28 @@ pub(crate) struct TimeModel {
     pub of: String,
     /// Length of the time that is divided, in nanoseconds.
     pub whole_ns: f64,
-    /// Parts in the order in which they happen.
+    /// Parts of the time: the queues before the service in their order, then the parts of the
+    /// service. Those inside PostgreSQL come with the longest first.
     pub parts: Vec<TimePart>,
     /// Reservations about the division, as sentences.
     pub notes: Vec<String>,
 }
 
-/// Part of the time of a call.
+/// Part of the mean time of a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Part")]
 pub(crate) struct TimePart {
     /// Stable name: `pacing_lag`, `backlog`, `checkout` (waiting for a place in the pool),
     /// `checkout_check`, `checkout_connect`, `checkout_other`, `server_cpu`, `server_runnable`, an
     /// event that PostgreSQL waited for (`lock.transactionid`, `io.walsync`) or its class where
-    /// events were not named (`lock`), `client.idle_in_transaction`, `network`, `command`, `tcp`,
-    /// `behind_others`, `io.append_only`, `upgrade`, `rest`.
+    /// events were not named (`lock`), `client.idle_in_transaction`, `small_waits`, `network`,
+    /// `command`, `behind_others`, `io.append_only`, `tcp`, `tls`, `upgrade`, `rest`.
     pub name: String,
     /// Name of the part as shown to people.
     pub title: String,
     /// Mean length of the part in a call, in nanoseconds.
     pub ns: f64,
-    /// Length of the part as a share of the whole call, from 0 to 1.
+    /// Length of the part as a share of the whole, from 0 to 1.
     pub share_ratio: f64,
     /// Evidence that the length rests on; empty for a part that was computed by subtraction.
     pub evidence: Vec<EvidenceItem>,
@@ -60,8 +61,8 @@ impl TimeModel {
         Self::new(OF_SESSIONS, whole_ns)
     }
 
-    /// Returns true if the model divides the time of the server's sessions, because the report has no timed
-    /// calls.
+    /// Returns true if the model divides the time of the server's sessions, because the report has
+    /// no timed calls; false if it divides the time of a call.
     pub(crate) fn is_of_sessions(&self) -> bool {
         self.of == OF_SESSIONS
     }

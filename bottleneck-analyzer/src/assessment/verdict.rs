@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ComponentKind, EvidenceItem};
 
-/// Outcome of a gate.
+/// Outcome of a gate: whether the measured value is within the bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum GateOutcome {
@@ -21,14 +21,15 @@ pub(crate) enum GateOutcome {
 /// Requirement for production readiness, with its bound, the measured value and the outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Gate {
-    /// Stable name, as in `postgres.sweep.p90`.
+    /// Stable name of the gate, as in `postgres.sweep.p90`.
     pub name: String,
     /// Component that the gate judges.
     pub component: ComponentKind,
-    /// File name of the report; absent if no other report is of the same component and scenario.
+    /// File name of the report that is judged; absent if no other report is of the same component
+    /// and scenario.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// Requirement in words, as in `p90 at the operating point below 500 ms`.
+    /// Requirement in words, as in `p90 at most 500 ms`.
     pub requirement: String,
     /// Largest or smallest value that passes, in `unit`; `requirement` tells which of the two.
     pub threshold: f64,
@@ -40,7 +41,8 @@ pub(crate) struct Gate {
     pub unit: String,
     /// Pass, fail or unknown.
     pub outcome: GateOutcome,
-    /// Reason for an unknown outcome, or a reservation about a gate that passed.
+    /// Reason for an unknown outcome, or a reservation about a gate that passed; absent if there is
+    /// neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Evidence that the outcome rests on.
@@ -59,7 +61,7 @@ impl Gate {
     }
 }
 
-/// Recommended promise (SLA).
+/// Recommended promise to users (SLA), with its derivation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Objective")]
 pub(crate) struct Promise {
@@ -67,11 +69,12 @@ pub(crate) struct Promise {
     pub component: ComponentKind,
     /// Scenario in which the value was measured.
     pub scenario: String,
-    /// File name of the report; absent if no other report is of the same component and scenario.
+    /// File name of the report that was measured; absent if no other report is of the same
+    /// component and scenario.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// Measured quantity: `throughput`, `latency_p95`, `latency_p99`, `availability`; of a WebSocket also
-    /// `connections`, `connect_p95`, `connect_p99`, `connections_kept`.
+    /// Name of the promised quantity: `throughput`, `latency_p95`, `latency_p99`, `availability`;
+    /// of a WebSocket server also `connections`, `connect_p95`, `connect_p99`, `connections_kept`.
     pub indicator: String,
     /// Promised value in `unit`; absent if the measurements do not allow one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,7 +91,7 @@ pub(crate) struct Promise {
     pub evidence: Vec<EvidenceItem>,
 }
 
-/// Readiness for production.
+/// Readiness of the target for production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Readiness {
@@ -116,7 +119,7 @@ impl Readiness {
     }
 }
 
-/// The readiness verdict.
+/// Verdict on the readiness of the target for production, with its reasons.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Verdict")]
 pub(crate) struct ReadinessVerdict {

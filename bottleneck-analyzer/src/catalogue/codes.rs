@@ -13,7 +13,8 @@ const TABLE: &str = include_str!("../../error-codes.toml");
 #[serde(deny_unknown_fields)]
 pub(crate) struct FailureEntry {
     names: Vec<String>,
-    /// Texts of which the failure's message must contain at least one; an empty list matches every message.
+    /// Texts of which the failure's message must contain at least one, in the same case of letters;
+    /// an empty list matches every message.
     #[serde(default)]
     contains: Vec<String>,
     /// Meaning of the failure in a load test, in words.

@@ -8,7 +8,7 @@ use super::matches;
 
 const TABLE: &str = include_str!("../../wait-events.toml");
 
-/// Kinds of waiting time.
+/// Kinds of waiting time, which decide from which share on a wait is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WaitKind {
@@ -36,7 +36,7 @@ pub(crate) struct WaitEvent {
     names: Vec<String>,
     /// Name of the rule that reports these events.
     pub(crate) rule: String,
-    /// Kind of waiting time.
+    /// Kind of waiting time of these events.
     pub(crate) kind: WaitKind,
     /// Title of the time model's part for these events, as in `waiting for row locks`.
     pub(crate) part: String,
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(names.len(), before);
     }
 
-    /// Versions 13 to 16 spell the event in one way, versions from 17 on in another.
+    /// PostgreSQL 13 to 16 spells the event in one way, PostgreSQL 17 and later in another.
     #[test]
     fn both_spellings_of_an_event_are_one_entry() {
         for (old, new) in [

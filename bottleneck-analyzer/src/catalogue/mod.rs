@@ -3,7 +3,8 @@
 pub(crate) mod codes;
 pub(crate) mod events;
 
-/// Returns true if `pattern` matches `name`; a `*` at its end stands for any text.
+/// Returns true if `pattern` matches all of `name`; a `*` at the end of `pattern` stands for any
+/// text.
 fn matches(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(start) => name.starts_with(start),

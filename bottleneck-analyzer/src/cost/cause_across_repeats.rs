@@ -8,11 +8,13 @@ use crate::figures::{duration_ns, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::requests;
 
-/// Number of sampled sessions, over all repeats, below which the confidence is at most medium.
+/// Number of times that sessions were sampled, over all repeats, below which the confidence is at
+/// most medium.
 const ENOUGH_SAMPLES: f64 = 100.0;
-/// Number of sampled sessions, over all repeats, below which the confidence is low.
+/// Number of times that sessions were sampled, over all repeats, below which the confidence is low.
 const FEW_SAMPLES: f64 = 20.0;
-/// Share of the response time. A cause whose avoidable time reaches it is a problem, not only information.
+/// Smallest share of the response time, from 0 to 1, at which avoidable time is a problem and not
+/// only information.
 const PROBLEM_RATIO: f64 = 0.10;
 
 /// One cause in all repeats, with its cost in each; the cost is `None` for a repeat without the cause.
@@ -307,7 +309,7 @@ fn gain(repeat: &RepeatFacts<'_, '_>, cost: &CauseCost) -> String {
     }
 }
 
-/// Returns the title of a finding: the cause, and the time that it takes of a call.
+/// Returns the title of a finding: the cause, and the time that it takes of a call in `repeat`.
 fn title(cost: &CauseCost, repeat: &RepeatFacts<'_, '_>) -> String {
     if repeat.is_timed() {
         return format!("{}: {} of each call", cost.title, duration_ns(cost.own_ns));

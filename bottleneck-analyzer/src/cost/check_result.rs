@@ -46,7 +46,7 @@ pub(crate) struct Note {
     pub(crate) detail: String,
     /// Evidence that the fact rests on.
     pub(crate) evidence: Vec<EvidenceItem>,
-    /// Actions in order.
+    /// Recommended actions, in order.
     pub(crate) actions: Vec<String>,
     /// Expected gain in words, without a figure, as in `fewer pages to read for each call`.
     pub(crate) gain: String,

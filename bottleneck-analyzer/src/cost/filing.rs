@@ -9,7 +9,7 @@ use crate::conclusions::Conclusions;
 use crate::finding_draft::FindingDraft;
 use crate::run_facts::RunFacts;
 
-/// Rule that checks one repeat of an operating point and returns its results.
+/// Rule that checks one repeat of an operating point and returns what it found there.
 pub(crate) type RepeatRule = fn(&RepeatFacts<'_, '_>) -> Vec<CheckResult>;
 
 /// Runs each rule on every repeat of a bench's operating point, merges the results over the
@@ -90,7 +90,8 @@ fn draft(bench: &BenchFacts<'_>, note: &Note) -> FindingDraft {
         .advice(&actions, note.gain.clone(), &note.rationale)
 }
 
-/// Adds the passed checks and open questions of those rules that have no finding yet, one for each rule.
+/// Adds to `out` the passed checks and open questions of those rules that `told` does not contain,
+/// one for each rule.
 fn rest<'l>(
     results: &'l [Vec<CheckResult>],
     mut told: Vec<&'l str>,

@@ -11,16 +11,16 @@ use crate::queueing::erlang_wait_ns;
 use crate::run_facts::RunFacts;
 use crate::time_model;
 
-/// Facts of one repeat that the rules check.
+/// Facts of one repeat of an operating point that the rules check.
 #[derive(Debug)]
 pub(crate) struct RepeatFacts<'a, 'f> {
     /// Facts of the bench that the repeat belongs to.
     pub(crate) bench: &'f BenchFacts<'a>,
     /// Facts of the whole run.
     pub(crate) facts: &'f RunFacts<'a>,
-    /// Evidence about the server during the repeat.
+    /// Evidence about the PostgreSQL server during the repeat.
     pub(crate) server: PostgresEvidence<'a>,
-    /// Division of the time of a call in the repeat.
+    /// Division of the mean time of a call in the repeat.
     pub(crate) model: TimeModel,
 }
 
@@ -39,8 +39,8 @@ impl<'a, 'f> RepeatFacts<'a, 'f> {
         bench.repeats.iter().filter_map(at).collect()
     }
 
-    /// Returns true if calls were timed. For a server that was only observed, the model divides the time of
-    /// its sessions.
+    /// Returns true if calls were timed; false for a server that was only observed, whose model
+    /// divides the time of its sessions.
     pub(crate) fn is_timed(&self) -> bool {
         !self.model.is_of_sessions()
     }
@@ -50,8 +50,9 @@ impl<'a, 'f> RepeatFacts<'a, 'f> {
         ns / self.model.served_ns().max(f64::EPSILON)
     }
 
-    /// Returns the mean response time gained at the same load without `own_ns` of service, in
-    /// nanoseconds: the time itself and the shorter queue before it.
+    /// Returns the mean response time, in nanoseconds, that would be gained at the same load if the
+    /// service of a call took `own_ns` nanoseconds less: that time itself and the shorter queue
+    /// before it.
     pub(crate) fn saved_ns(&self, own_ns: f64) -> f64 {
         own_ns + self.queue_saved_ns(own_ns).unwrap_or(0.0)
     }

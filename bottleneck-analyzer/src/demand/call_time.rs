@@ -3,12 +3,12 @@
 use crate::assessment::TimeModel;
 use crate::bench_facts::BenchFacts;
 
-/// Share of the service time. If calls spend less than this on a CPU or waiting for one, a fully used CPU
-/// does not limit them.
+/// Smallest share of the service time that calls must spend on a CPU or waiting for one for a fully
+/// used CPU to limit them.
 const CPU_MATTERS: f64 = 0.25;
 
-/// Returns the time that a call spends on a CPU or waiting for one, in nanoseconds. The remainder of the
-/// model is included: it passes in the client, which runs on the same machine.
+/// Returns the mean time that a call spends on a CPU or waiting for one, in nanoseconds. The part
+/// `rest` of the model is included: it passes in the client, which runs on the same machine.
 pub(super) fn cpu_ns(model: &TimeModel) -> f64 {
     model.sum_of("server_cpu") + model.sum_of("server_runnable") + model.sum_of("rest")
 }
@@ -34,8 +34,8 @@ fn ready_ns(bench: &BenchFacts<'_>) -> Option<f64> {
     (calls > 0).then(|| ready / calls as f64)
 }
 
-/// Returns the time for which a call holds a connection, in nanoseconds, without its waits for locks. With
-/// `cpu_is_crowded` the wait for a CPU is left out, too.
+/// Returns the mean time for which a call holds a connection, in nanoseconds, without its waits for
+/// locks. With `cpu_is_crowded` the wait for a CPU is left out, too.
 pub(super) fn held_ns(model: &TimeModel, cpu_is_crowded: bool) -> f64 {
     let locks = model.sum_of("lock") + model.sum_of("lwlock");
     let ready = if cpu_is_crowded {
@@ -47,8 +47,8 @@ pub(super) fn held_ns(model: &TimeModel, cpu_is_crowded: bool) -> f64 {
     (model.served_ns() - locks - ready).max(0.0)
 }
 
-/// Returns the time of a call in lock waits, sleeps and temporary files while it holds its connection,
-/// in nanoseconds. A larger pool does not shorten it.
+/// Returns the mean time of a call in lock waits, sleeps and temporary files while it holds its
+/// connection, in nanoseconds. A larger pool does not shorten it.
 pub(crate) fn held_up_ns(model: &TimeModel) -> f64 {
     let prefixes = [
         "lock",

@@ -53,8 +53,8 @@ pub(super) fn processors(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Res
     })
 }
 
-/// Describes the other application that used more than half of the server's CPU time; `None` if no
-/// application did.
+/// Describes, as a reason, the other application that used more than half of the server's CPU time;
+/// `None` if no application did or its CPU time was not read.
 fn busiest_other_application(bench: &BenchFacts<'_>) -> Option<String> {
     let (index, _) = bench.operating_step()?;
     let busiest = OtherApplication::busiest(&PostgresEvidence::of_step(bench.source, index)?)?;

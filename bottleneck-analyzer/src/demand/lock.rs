@@ -9,7 +9,7 @@ use crate::postgres::{LockHolders, PostgresEvidence};
 use crate::queueing::utilisation_behind;
 use crate::run_facts::RunFacts;
 
-/// Share of the service time. If lock waits take less than this, they do not limit calls.
+/// Smallest share of the service time at which lock waits can limit calls.
 const LEAST_SHARE: f64 = 0.25;
 
 /// Computes the bound of the locks that calls wait for. The lock's utilisation follows from the

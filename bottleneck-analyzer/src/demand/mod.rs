@@ -27,8 +27,8 @@ pub(crate) use resource_bound::{EXPLAINS, ResourceBound};
 /// the bound was not measured or does not apply.
 pub(crate) type ResourceMeasure = fn(&BenchFacts<'_>, &RunFacts<'_>) -> Option<ResourceBound>;
 
-/// All resources, from the generator inwards. The first one whose bound explains the measured throughput is
-/// the limiting factor.
+/// Measures of all resources, from the generator inwards. The first resource whose bound explains
+/// the measured throughput is the limiting factor.
 const ALL: [ResourceMeasure; 6] = [
     generator::threads,
     generator::busiest_thread,

@@ -8,7 +8,7 @@ use crate::postgres::PostgresEvidence;
 use crate::run_facts::RunFacts;
 use crate::time_model::checkout;
 
-/// Share of a call. Waiting for a connection that takes less than this does not matter.
+/// Smallest share of a call's time at which waiting for a connection matters.
 const LEAST_WAIT: f64 = 0.10;
 
 /// Computes the bound of the pool's connections; the time in which they wait for locks is left out. `None` if

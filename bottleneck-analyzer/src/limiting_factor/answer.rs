@@ -21,8 +21,8 @@ pub(super) fn factor(
     }
 }
 
-/// Creates an inconclusive answer: `why` is the reason, `would_tell` the measurement that would settle the
-/// question.
+/// Creates the limiting factor `inconclusive` with low confidence: `why` is the reason,
+/// `would_tell` the measurement that would settle the question.
 pub(super) fn inconclusive(why: &str, would_tell: &str) -> LimitingFactor {
     let mut answer = factor(
         "inconclusive",

@@ -12,16 +12,17 @@ use crate::postgres::PostgresEvidence;
 use crate::rate_search;
 use crate::run_facts::RunFacts;
 
-/// Carried rate ÷ offered rate. From this ratio on, the load of an open loop counts as carried completely.
+/// Smallest ratio of carried rate ÷ offered rate at which the load of an open loop counts as
+/// carried completely.
 const CARRIED: f64 = 0.98;
-/// Share of the service time. A wait that takes at least this much is named as the factor instead of the
-/// number of users.
+/// Smallest share of the service time at which a wait is named as the factor instead of the number
+/// of users.
 const MAIN_PART: f64 = 0.25;
-/// Time in queues ÷ cycle time of a user (response time and think time). Above this ratio the number of users
-/// is not the limit.
+/// Largest ratio of time in queues ÷ cycle time of a user (response time and think time) at which
+/// the number of users can be the limit.
 const MOST_QUEUED: f64 = 0.10;
 
-/// Largest accepted relative difference between the number of users and throughput × time of a cycle
+/// Largest accepted relative difference between the number of users and throughput × cycle time
 /// (Little's law).
 const MOST_IMBALANCE: f64 = 0.05;
 
@@ -60,8 +61,8 @@ fn of_repeat(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> LimitingFactor {
     found.unwrap_or_else(|| not_known(bench, facts, &bounds))
 }
 
-/// Describes repeats with another limiting factor than `answer`; `None` if all agree. Repeats that differ
-/// only in whose processes use up the CPU agree.
+/// Describes the repeats with another limiting factor than `answer`; `None` if all repeats agree.
+/// Repeats that differ only in whose processes use up the CPU agree.
 fn disagreement(
     bench: &BenchFacts<'_>,
     facts: &RunFacts<'_>,
@@ -120,7 +121,8 @@ fn from_bound(bound: &ResourceBound) -> LimitingFactor {
     answer
 }
 
-/// Creates the answer for a bench without an operating point: tells how its steps ended.
+/// Creates the answer `inconclusive` for a bench without an operating point, with the reason why
+/// its steps ended.
 fn nothing_to_judge(bench: &BenchFacts<'_>) -> LimitingFactor {
     if let Some(search) = bench.source.report.summary.found_rates.first() {
         return inconclusive(
@@ -216,8 +218,9 @@ fn offered_rate(bench: &BenchFacts<'_>) -> Option<LimitingFactor> {
     Some(answer)
 }
 
-/// Returns the number of users as the factor of a closed loop whose calls do not queue. `None` if calls
-/// queue, or may queue for a CPU whose use was not recorded.
+/// Returns the number of users, or the wait that takes most of their calls, as the factor of a
+/// closed loop whose calls do not queue. `None` if calls queue, or may queue for a CPU whose use
+/// was not recorded.
 fn users(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<LimitingFactor> {
     let (index, step) = bench.operating_step()?;
     let model = bench.time_model.as_ref()?;
@@ -262,7 +265,8 @@ fn users(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<LimitingFactor>
     Some(answer)
 }
 
-/// Returns the title for a load that is limited by its number of users.
+/// Returns the title for a load that is limited by its number of users; `of` names the longest part
+/// of a call. Empty for an open loop.
 fn users_title(load: &Load, model: &TimeModel, part: &TimePart, of: &str) -> String {
     if model.is_of_sessions() {
         let share = share(part.share_ratio);
@@ -314,7 +318,8 @@ fn class(name: &str) -> &str {
     if classes.contains(&class) { class } else { "" }
 }
 
-/// Creates the answer for a run that no bound explains: names the nearest bounds and the missing measurement.
+/// Creates the answer `inconclusive` for a run that no bound explains: names the two nearest bounds
+/// and the missing measurement.
 fn not_known(
     bench: &BenchFacts<'_>,
     facts: &RunFacts<'_>,

@@ -8,7 +8,8 @@ use crate::run_facts::RunFacts;
 use crate::series_reading::SeriesReading;
 use crate::step_cpu_use::StepCpuUse;
 
-/// Series that record the used share of a resource; each with the name of the factor and its title.
+/// Series that record the used share of a resource, from 0 to 1, each with the name of the factor
+/// and its title.
 const RESOURCES: [(&str, &str, &str); 5] = [
     ("cpu.busy_ratio", "cpu", "CPU"),
     ("memory.used_ratio", "memory", "memory"),

@@ -9,22 +9,21 @@ use serde_json::Value;
 use super::error::MergeError;
 use super::worker_report::WorkerReport;
 
-/// Number of differences that a message lists; further ones are counted.
+/// Number of differences that a message lists; it tells only the number of further ones.
 const NAMED: usize = 4;
-/// Entries of the configuration that may differ from worker to worker.
+/// Entries of the configuration that may differ between the workers of one load.
 const OWN_ENTRIES: [&str; 2] = ["url", "worker"];
-/// Tolerance for comparing the start times of two hosts: `started_at` is rounded, and reading two clocks
-/// takes time.
+/// Tolerance for comparing the start times of two hosts, in nanoseconds (10 ms): `started_at` is
+/// rounded, and reading two clocks takes time.
 const ROUNDING_NS: i128 = 10_000_000;
 /// Largest rate at which an operating system slews its wall clock, in parts per million.
 const CORRECTION_PPM: i128 = 500;
 
-/// Checks that `workers` are the workers of one load. Returns warnings about steps that may not have been
-/// measured at the same time.
+/// Checks that `workers` are the workers of one load. Returns warnings about steps that may not
+/// have been measured at the same time.
 ///
-/// # Errors
-/// Fails if the reports are of different loads, if two are of one worker, or if a step was not measured at
-/// the same time.
+/// # Errors Fails if there is no report, if the reports are of different loads, if two are of one
+/// worker, or if a step was not measured at the same time.
 pub(super) fn check(workers: &[WorkerReport]) -> Result<Vec<Warning>, MergeError> {
     let Some(first) = workers.first() else {
         return Err(MergeError::Nothing);
@@ -56,8 +55,8 @@ pub(super) fn check(workers: &[WorkerReport]) -> Result<Vec<Warning>, MergeError
     Ok(doubts)
 }
 
-/// Returns the differences between the plans of two workers, each with both values; empty if both made one
-/// load.
+/// Returns the differences between the plans of two workers, each as a text with both values; empty
+/// if both made one load.
 fn differences(first: &WorkerReport, other: &WorkerReport) -> Vec<String> {
     let mut all = Vec::new();
     let mut compare = |what: &str, mine: String, theirs: String| {
@@ -155,8 +154,9 @@ fn check_steps(first: &WorkerReport, other: &WorkerReport) -> Result<Vec<Warning
     Ok(doubts)
 }
 
-/// Returns the largest possible difference between the wall clocks of both hosts, in nanoseconds: the sum of
-/// their errors. 0 for reports of one clock; `None` if a host does not know the error of its clock.
+/// Returns the largest possible difference between the wall clocks of both hosts, in nanoseconds:
+/// the sum of the largest errors of both. 0 for reports of one clock; `None` if a host does not
+/// know the error of its clock.
 fn clock_errors_ns(first: &WorkerReport, other: &WorkerReport) -> Option<i128> {
     if other.shares_clock_with(first) {
         return Some(0);

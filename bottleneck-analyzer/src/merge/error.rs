@@ -7,7 +7,7 @@ use bench_report::histogram::HistogramError;
 /// Reason for which reports cannot be joined.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MergeError {
-    /// There is nothing to join.
+    /// No report was given.
     #[error("there is no report to join")]
     Nothing,
     /// A report has no entry `config.worker`, so it is not the report of a worker.
@@ -16,23 +16,23 @@ pub(crate) enum MergeError {
     /// A report has an invalid entry `config.worker` or an invalid start time.
     #[error("{path} cannot be joined: {reason}", path = path.display())]
     Unusable {
-        /// Report at fault.
+        /// Path of the report at fault.
         path: PathBuf,
         /// Description of the invalid value.
         reason: String,
     },
-    /// Two reports are not of one load.
+    /// A report is not of the same load as the first one.
     #[error(
         "{path} is not of the same load as {first}: {differences}",
         path = path.display(),
         first = first.display()
     )]
     OtherLoad {
-        /// Report at fault.
+        /// Path of the report at fault.
         path: PathBuf,
-        /// First report, with which the others are compared.
+        /// Path of the first worker's report, with which the others are compared.
         first: PathBuf,
-        /// Differences, each with both values.
+        /// Differences between both plans as text, each with both values.
         differences: String,
     },
     /// Two reports are of the same worker.
@@ -42,14 +42,15 @@ pub(crate) enum MergeError {
         first = first.display()
     )]
     Twice {
-        /// Report at fault.
+        /// Path of the report at fault.
         path: PathBuf,
-        /// Report of the same worker that was read before.
+        /// Path of the report of the same worker that was read before.
         first: PathBuf,
         /// Number of the worker, counted from 0.
         index: u64,
     },
-    /// Workers did not make their load at the same time.
+    /// Measured parts of a step do not overlap, so workers did not make their load at the same
+    /// time.
     #[error(
         "step {step} of {path} was not measured at the same time as that of {first}, even if both \
          clocks err as far as they may",
@@ -57,9 +58,9 @@ pub(crate) enum MergeError {
         first = first.display()
     )]
     Apart {
-        /// Report at fault.
+        /// Path of the report at fault.
         path: PathBuf,
-        /// First report, with which the others are compared.
+        /// Path of the first worker's report, with which the others are compared.
         first: PathBuf,
         /// Index of the step in both reports, counted from 0.
         step: usize,

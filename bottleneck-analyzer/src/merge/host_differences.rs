@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::worker_report::WorkerReport;
 
-/// Returns the entries of the environment that differ on the host of `other`, with the values there. Empty if
-/// both hosts are alike. The value of an entry that `other` lacks is null.
+/// Returns the entries of the environment that differ between both hosts, with the values of the
+/// host of `other`; null for an entry that `other` lacks. Empty if both hosts are alike.
 pub(super) fn differences(first: &WorkerReport, other: &WorkerReport) -> Map<String, Value> {
     let [mut theirs, mut mine] = [first, other].map(|one| entries(&one.report.environment));
     for name in theirs.keys() {
@@ -17,7 +17,8 @@ pub(super) fn differences(first: &WorkerReport, other: &WorkerReport) -> Map<Str
     mine
 }
 
-/// Returns a sentence for each worker whose host differs from that of the first worker.
+/// Returns a sentence for each worker whose host differs from that of the first worker; empty if
+/// all are alike.
 pub(super) fn sentences(workers: &[WorkerReport]) -> Vec<String> {
     let Some((first, others)) = workers.split_first() else {
         return Vec::new();

@@ -4,11 +4,12 @@ use bench_report::{Load, Step, Warning, WarningCode, share_of};
 
 use super::worker_report::WorkerReport;
 
-/// Number of missing reports that are named, each in a warning; further ones are counted.
+/// Largest number of missing reports that are named, each in a warning; one more warning tells the
+/// number of further ones.
 const NAMED: u64 = 32;
 
-/// Returns a warning for each worker whose report is missing, and for each worker whose report has fewer
-/// steps than others.
+/// Returns a warning for each worker whose report is missing, and for each worker whose report has
+/// fewer steps than the joined `steps`.
 pub(super) fn warnings(workers: &[WorkerReport], steps: &[Step]) -> Vec<Warning> {
     let mut all = missing_reports(workers);
     all.extend(workers.iter().filter_map(|one| missing_steps(one, steps)));
@@ -43,8 +44,8 @@ fn missing_reports(workers: &[WorkerReport]) -> Vec<Warning> {
     all
 }
 
-/// Describes the load that worker `i` of `n` was to make, in words for a message. It is computed from `steps`
-/// of another worker; empty if they do not tell.
+/// Describes the load that worker `i` of `n` was to make, as the end of a message. It is computed
+/// from `steps` of another worker; empty if these have neither a rate nor users.
 fn share(steps: &[Step], n: u64, i: u64) -> String {
     let arrivals: f64 = steps.iter().filter_map(arrivals_of_a_share).sum();
     if arrivals > 0.0 {
@@ -61,8 +62,8 @@ fn share(steps: &[Step], n: u64, i: u64) -> String {
     }
 }
 
-/// Returns the number of arrivals that one worker makes in a step, computed from the same step of another
-/// worker. `None` in a closed loop, and if nothing was measured.
+/// Returns the number of arrivals that one worker makes in the measured part of a step, computed
+/// from the same step of another worker. `None` in a closed loop, and if nothing was measured.
 pub(super) fn arrivals_of_a_share(step: &Step) -> Option<f64> {
     let Load::Open { rate_per_s, .. } = step.load else {
         return None;

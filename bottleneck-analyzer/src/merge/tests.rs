@@ -30,7 +30,8 @@ fn operation(durations: impl Iterator<Item = u64> + Clone) -> Operation {
     }
 }
 
-/// Returns the report of worker `i` of 4, on a host of its own that booted at another time than the others.
+/// Returns the path and report of worker `i` of 4, on a host of its own that booted at another time
+/// than the others.
 fn report(i: u64) -> (PathBuf, Report) {
     let tool = Tool {
         name: "redis-bench".to_owned(),
@@ -195,8 +196,8 @@ fn hosts_that_are_not_like_the_first_one_are_named_with_what_differs() {
     assert_eq!(reports[1].get("environment_differences"), None);
 }
 
-/// Returns the report of worker `i` of 4 in an open loop of 100 arrivals per second. The worker has made its
-/// share: 25 per second.
+/// Returns the path and report of worker `i` of 4 in an open loop of 100 arrivals per second. The
+/// worker has made its share: 25 per second.
 fn open_loop(i: u64) -> (PathBuf, Report) {
     let (path, mut report) = report(i);
     report.steps[0].load = Load::Open {

@@ -13,9 +13,9 @@ use super::error::MergeError;
 pub(super) struct ReportedWorker {
     /// Number of the worker, counted from 0.
     pub(super) i: u64,
-    /// Number of workers that make the load.
+    /// Number of workers that make the load together.
     pub(super) n: u64,
-    /// Planned start of the first step, as text; absent if the report does not tell.
+    /// Planned start of the first step, as text in RFC 3339; absent if the report has none.
     pub(super) start_at: Option<String>,
     /// Time planned for the preparation of each step, in nanoseconds; absent if none was planned.
     pub(super) prepare_ns: Option<u64>,
@@ -34,10 +34,10 @@ pub(super) struct WorkerReport {
 }
 
 impl WorkerReport {
-    /// Reads the worker and the start time from `report`.
+    /// Reads the worker and the start time from `report`, which was loaded from `path`.
     ///
-    /// # Errors
-    /// Fails if `report` is not the report of a worker, or has an invalid entry or start time.
+    /// # Errors Fails if `report` is not the report of a worker, or has an invalid entry or start
+    /// time.
     pub(super) fn new(path: PathBuf, report: Report) -> Result<Self, MergeError> {
         let Some(told) = report.config.get("worker").cloned() else {
             return Err(MergeError::NoWorker(path));
@@ -73,8 +73,8 @@ impl WorkerReport {
         self.report.clock.comparable_with(&other.report.clock)
     }
 
-    /// Returns the nanoseconds that are to be added to an instant of this report to get the same instant on
-    /// the clock of `other`.
+    /// Returns the number of nanoseconds that must be added to an instant of this report to get the
+    /// same instant on the monotonic clock of `other`; 0 if both reports use one clock.
     pub(super) fn offset_to(&self, other: &Self) -> i128 {
         if self.shares_clock_with(other) {
             return 0;
@@ -107,8 +107,8 @@ impl WorkerReport {
         }
     }
 
-    /// Returns start and end of the measured part of `step`, in nanoseconds on the clock of `other`; `None`
-    /// if nothing was measured.
+    /// Returns start and end of the measured part of `step`, a step of this report, in nanoseconds
+    /// on the monotonic clock of `other`; `None` if nothing was measured.
     pub(super) fn measured(&self, step: &Step, other: &Self) -> Option<(i128, i128)> {
         let offset_ns = self.offset_to(other);
         let at = |ns: u64| i128::from(ns) + offset_ns;

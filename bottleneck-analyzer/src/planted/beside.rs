@@ -137,7 +137,8 @@ fn who_else_waits_for_the_same_is_named_with_the_wait() {
     assert!(label("report.py") && !label("checkpointer"));
 }
 
-/// The evidence shows the cache that sessions wait for, and not the other caches.
+/// The evidence shows the cache of transaction states that sessions wait for, and not the other
+/// caches.
 #[test]
 fn a_wait_at_a_cache_of_transaction_states_shows_the_use_of_that_cache() {
     let cache = |name: &str| row(&[("name", name)], &[("blocks_read", 70.0)]);
@@ -156,8 +157,8 @@ fn a_wait_at_a_cache_of_transaction_states_shows_the_use_of_that_cache() {
     );
 }
 
-/// A client pauses for 14 ms inside its transactions, on a full machine. The time for which its threads were
-/// ready to run tells whether it thinks or waits for a CPU.
+/// A client pauses for 14 ms inside its transactions, on a full machine. If its threads were hardly
+/// ready to run without a CPU, the pauses are the client's own.
 #[test]
 fn pauses_are_the_client_s_own_where_its_threads_hardly_waited_for_a_cpu() {
     let server = Server {
@@ -235,7 +236,8 @@ fn a_wait_that_goes_on_for_want_of_a_cpu_is_counted_as_want_of_a_cpu() {
     );
 }
 
-/// The server has no free connection for the pool: the step never ran, and the report tells the reason.
+/// The server has no free connection for the pool, so the step never ran. The finding must contain
+/// the reason from the report.
 #[test]
 fn a_step_that_could_not_run_is_told_with_its_reason() {
     let reason = "8 connections do not fit: max_connections is 16";

@@ -292,7 +292,8 @@ fn a_session_outside_the_load_that_holds_a_table_is_named() {
     }
 }
 
-/// Reports of the previous release have pairs of blocking sessions, and no roots.
+/// Reports of the previous release have pairs of a waiting and a blocking session, and no table of
+/// the sessions at the root of a queue.
 #[test]
 fn older_reports_tell_the_holder_by_pairs() {
     let pair = |statement: &str, weight: f64| {

@@ -169,8 +169,8 @@ fn a_lock_in_one_repeat_of_three_is_an_episode_with_its_worst_call() {
     assert!(finding(&none, "lock_waits").is_none());
 }
 
-/// The confidence depends on the number of sampled sessions: 100 samples make it high, 20 medium, 5
-/// low.
+/// The confidence depends on the number of times that sessions were sampled: 100 make it high, 20
+/// medium, 5 low.
 #[test]
 fn a_handful_of_samples_is_no_more_than_a_doubt() {
     for (samples, confidence) in [
@@ -188,8 +188,8 @@ fn a_handful_of_samples_is_no_more_than_a_doubt() {
     }
 }
 
-/// Six statements in a transaction, with a network delay of two milliseconds each way. The run itself
-/// declares the delay, so it is known even on a full machine.
+/// Plants six statements in a transaction, with a network delay of two milliseconds each way. The
+/// run itself declares the delay, so its cost is certain even on a full machine.
 #[test]
 fn round_trips_of_a_delay_that_the_run_declares_are_counted() {
     let server = Server {

@@ -34,7 +34,8 @@ fn fail(step: &mut Step, kind: &str, part: f64, message: &str) {
     step.failures.push(sample(kind, message, None, None));
 }
 
-/// Returns a run in which every request fails with `kind`. With `stopped`, a stop rule ends every step.
+/// Returns a run in which every request fails with `kind` and the server's text `message`. With
+/// `stopped`, a stop rule ends every step.
 fn nothing_succeeds(kind: &str, message: &str, stopped: bool) -> Vec<Report> {
     Server::default().run_with(|_, step| {
         let call = step.operations.get_mut("call").unwrap();
@@ -266,7 +267,7 @@ fn kinds_are_told_apart_and_a_few_failures_are_information() {
     assert_eq!(factor(&assessment, ComponentKind::Postgres), "users");
 }
 
-/// Failures of one repeat count, even if another repeat represents the operating point.
+/// Failures of one repeat make a finding, even if another repeat stands for the operating point.
 #[test]
 fn failures_in_one_repeat_are_found() {
     for failing in 0..3 {
@@ -289,7 +290,7 @@ fn failures_in_one_repeat_are_found() {
     }
 }
 
-/// The operating point is fine, but the server refuses connections of a larger pool.
+/// The operating point has no failures, but the server refuses connections of a larger pool.
 #[test]
 fn failures_at_other_settings_are_told_as_such() {
     let mut reports = Server::default().run();
@@ -316,7 +317,8 @@ fn failures_at_other_settings_are_told_as_such() {
     }
 }
 
-/// A time-out of the server ended a session. The client learns only that its connection is closed.
+/// A time-out of the server ended a session, and the client learns only that its connection is
+/// closed. The finding must name the time-out.
 #[test]
 fn a_connection_that_the_server_closed_is_told_with_the_server_s_time_out() {
     let ended = |sessions: f64| {

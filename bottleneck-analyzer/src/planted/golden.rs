@@ -23,7 +23,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Returns the places at which an assessment violates the schema.
+/// Returns the places at which an assessment violates the schema; empty if it conforms.
 fn faults(assessment: &Value) -> Vec<String> {
     faults::faults(&root().join("docs/schema/assessment-1.json"), assessment)
 }
@@ -79,8 +79,8 @@ fn what_was_planted_in_each_is_named() {
     }
 }
 
-/// The largest pool was one of 4, and throughput still rose with it. The CPU was not recorded, so nobody
-/// knows if a larger pool would carry more.
+/// The largest pool tried was one of 4, and throughput still rose with it. The CPU was not
+/// recorded, so it is an open question whether a larger pool would carry more.
 #[test]
 fn a_pool_that_all_wait_for_is_not_called_too_small_where_the_cpu_was_not_recorded() {
     let assessment = assess(&kept().join("db-pool-bench.sweep-1.json"));

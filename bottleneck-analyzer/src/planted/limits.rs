@@ -12,8 +12,8 @@ fn limit(assessment: &Assessment) -> String {
     format!("{}: {} ({})", limit.factor, limit.title, limit.reason)
 }
 
-/// Forty users before a pool of ten. Most of its sessions wait for one row, and a program that takes no part
-/// uses CPU of the machine.
+/// Creates a server with forty users before a pool of ten. Most of its sessions wait for one row,
+/// and a program that takes no part uses CPU of the machine.
 fn hot_row() -> Server {
     let holder = |event: &str, state: &str, looks: f64| {
         let labels = [

@@ -115,7 +115,7 @@ fn the_machine_s_own_troubles_are_named() {
     }
 }
 
-/// Returns a recording of a machine with four cores of which a quota allows one.
+/// Returns the recording of `plant` on a machine with four cores of which a quota allows one.
 fn under_a_quota(plant: &Plant) -> Report {
     let mut recording = plant.sysmon();
     recording.environment.cgroup = Some(Cgroup {
@@ -199,8 +199,8 @@ fn a_local_server_of_unknown_name_is_not_called_a_stranger() {
     assert_eq!(named(&elsewhere)[0], "cpu_others");
 }
 
-/// The recording has only the busiest processes, and the server's are not among them. The bench knows their
-/// CPU time from the kernel.
+/// The recording has only the busiest processes, and the server's are not among them. The bench has
+/// their CPU time from the kernel, so the server does not count as an outside program.
 #[test]
 fn a_server_whose_cpu_time_the_bench_counted_is_no_stranger() {
     let plant = Plant {

@@ -152,8 +152,8 @@ fn found(size: u64, tried: &[Tried], first: usize) -> FoundRate {
 const HELD: Tried = (1_000.0, 2.0, RateVerdict::Held);
 const BROKEN: Tried = (1_050.0, 900.0, RateVerdict::Broken);
 
-/// Creates the report of a search that found its limit, after an overloaded step and a step that could not be
-/// judged.
+/// Creates the report of a search with a pool of 8 that found its limit, after an overloaded step
+/// and a step that could not be judged.
 fn bracketed() -> Report {
     let spoilt = (1_000.0, 40.0, RateVerdict::Doubtful);
     let overload = (1_600.0, 4_000.0, RateVerdict::Broken);

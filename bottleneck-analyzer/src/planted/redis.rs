@@ -37,7 +37,8 @@ fn redis_s_main_thread_can_be_full_on_a_machine_that_is_not() {
     );
 }
 
-/// Fifty users share one connection. One task drives it, so other threads of the generator are idle.
+/// Fifty users share one connection. One task drives it, so one thread of the generator is full and
+/// the others are idle.
 #[test]
 fn one_full_thread_of_the_generator_is_its_limit_though_others_idle() {
     let home = tempfile::tempdir().unwrap();

@@ -36,8 +36,8 @@ fn a_table_read_whole_is_named_with_its_statement() {
     assert!(is_unknown(&unknown, "sequential_scans"));
 }
 
-/// The statement casts the column. The server reads an index from end to end, and counts no scan of the
-/// table.
+/// The statement casts the column. The server then reads an index from end to end, and counts no
+/// scan of the table.
 #[test]
 fn an_index_that_is_read_whole_is_named_and_a_range_of_it_is_not() {
     let text = "SELECT count(*) FROM logs WHERE who::int = $1";

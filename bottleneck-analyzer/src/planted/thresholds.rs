@@ -32,7 +32,7 @@ fn redis(plant: impl Fn(&mut Step)) -> Report {
     report
 }
 
-/// Returns runs in which some figure is near, above or below each threshold.
+/// Returns runs of which one at least has a figure near, above or below each threshold.
 fn runs() -> Vec<RunReports> {
     let healthy = Plant::default();
     let sick = Plant {
@@ -82,7 +82,7 @@ fn runs() -> Vec<RunReports> {
         .collect()
 }
 
-/// Returns the conclusions about a run, without the thresholds that an assessment lists.
+/// Returns the assessment of a run as JSON, without the thresholds that it lists.
 fn conclusions(run: &RunReports, thresholds: &Thresholds) -> Value {
     let assessment = analysis::assess(run, thresholds, cli::tool());
     let mut value = serde_json::to_value(assessment).unwrap();

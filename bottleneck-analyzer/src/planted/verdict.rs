@@ -25,7 +25,7 @@ fn plan(directory: &Path, of: (&str, &str), run: &str, status: PartStatus) {
     file.set_status(status).unwrap();
 }
 
-/// Writes the healthy run, with a manifest in which every part is done.
+/// Writes the healthy run into a temporary directory, with a manifest in which every part is done.
 fn whole() -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     Plant::default().write(home.path());

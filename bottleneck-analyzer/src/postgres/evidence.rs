@@ -11,7 +11,7 @@ use crate::source_report::SourceReport;
 pub(crate) struct PostgresEvidence<'a> {
     /// Report that contains the step.
     pub(crate) source: &'a SourceReport,
-    /// Index into the report's `steps`.
+    /// Index of the step in the report's `steps`.
     pub(crate) index: usize,
     /// Step that the evidence is about.
     pub(crate) step: &'a Step,
@@ -26,7 +26,8 @@ pub(crate) struct CitedRow<'a> {
 }
 
 impl<'a> PostgresEvidence<'a> {
-    /// Returns the evidence of step `index`; `None` if there is no such step.
+    /// Returns the evidence of step `index`; `None` if there is no such step. A step without
+    /// evidence about the server is valid.
     pub(crate) fn of_step(source: &'a SourceReport, index: usize) -> Option<Self> {
         let step = source.report.steps.get(index)?;
         Some(Self {
@@ -87,8 +88,8 @@ impl<'a> PostgresEvidence<'a> {
         }
     }
 
-    /// Returns the number of calls in the time over which the server's counters were read, warm-up included;
-    /// `None` if that time is not known.
+    /// Returns the number of finished calls in the time over which the server's counters were read,
+    /// warm-up included; `None` if that time is not known or no call finished.
     pub(crate) fn calls_of_counters(&self) -> Option<f64> {
         let span_s = self.figure("deltas.span_s")?;
         let calls = self.calls_per_s() * span_s;

@@ -7,11 +7,12 @@ use crate::assessment::EvidenceItem;
 use crate::catalogue::events;
 use crate::figures::share;
 
-/// Sessions that held locks of some kinds, summed up over the samples in which another session waited for
-/// such a lock.
+/// Sessions that held locks of the wanted kinds, summed up over the samples in which another
+/// session waited for such a lock.
 #[derive(Debug, Default)]
 pub(crate) struct LockHolders {
-    /// Locked thing, as in `advisory lock 42` or `table p.orders`; empty if not known.
+    /// Locked thing that was waited for most, as in `advisory lock 42` or `table p.orders`; empty
+    /// if not known.
     pub(crate) thing: String,
     /// Statement whose sessions wait most often; empty if not known.
     pub(crate) waiting: String,
@@ -29,7 +30,8 @@ pub(crate) struct LockHolders {
 }
 
 impl LockHolders {
-    /// Finds the holders of locks of `kinds` (as in `transactionid`); `None` if none was sampled.
+    /// Finds the holders of locks of `kinds` (as in `transactionid`) that other sessions waited
+    /// for; `None` if none was sampled.
     pub(crate) fn find(server: &PostgresEvidence<'_>, kinds: &[&str]) -> Option<Self> {
         let is_one = |lock: &str| {
             let kind = lock.split(' ').next().unwrap_or_default();
@@ -130,8 +132,8 @@ impl LockHolders {
     }
 }
 
-/// Removes pairs whose blocking session only waits in the same queue: it runs the same statement as the
-/// waiting sessions. Keeps all pairs if none would be left.
+/// Removes pairs whose blocking session only waits in the same queue, because it runs the same
+/// statement as waiting sessions. Keeps all pairs if none would remain.
 fn without_queues(pairs: Vec<CitedRow<'_>>) -> Vec<CitedRow<'_>> {
     let queues = |row: &CitedRow<'_>| {
         let statement = row.label("blocking_statement");
@@ -177,7 +179,8 @@ fn most_of<'r>(
     most.map_or(String::new(), |(text, _)| text)
 }
 
-/// Names the locked thing: `advisory lock 42`, `table p.orders`; empty if the row does not tell.
+/// Names the locked thing in `row`: `advisory lock 42`, `table p.orders`; empty if the row has no
+/// name.
 fn thing_of(row: &CitedRow<'_>) -> String {
     let kind = row.label("lock").split(' ').next().unwrap_or_default();
     let relation = row.label("relation");

@@ -8,7 +8,7 @@ use crate::assessment::EvidenceItem;
 /// Application on the same server that is not part of the load.
 #[derive(Debug)]
 pub(crate) struct OtherApplication {
-    /// Name of the application, or a description if it has no name.
+    /// Name of the application, or words for one without a name, as in `autovacuum`.
     pub(crate) name: String,
     /// CPU time of the application as a share of the CPU time of all the server's processes, from 0 to 1.
     pub(crate) share: f64,

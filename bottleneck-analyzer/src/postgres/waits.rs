@@ -5,21 +5,21 @@ use super::evidence::PostgresEvidence;
 use crate::assessment::EvidenceItem;
 use crate::catalogue::events::{self, WaitEvent};
 
-/// Mean number of sessions. If at least this many sessions of a class wait for unnamed events, they become a
-/// wait of their own.
+/// Smallest mean number of sessions at which the sessions of a class that wait for unnamed events
+/// become a wait of their own.
 const LEAST_REST: f64 = 0.01;
 
-/// Event that sessions waited for.
+/// Event that sessions of the load waited for.
 #[derive(Debug, Clone)]
 pub(crate) struct Wait {
     /// Key of the event, `type.event` in lower case; the class (as in `lock`) if the report does
     /// not name events.
     pub(crate) key: String,
-    /// Name as the server spells it: `Lock:transactionid`.
+    /// Name of the event as the server spells it: `Lock:transactionid`.
     pub(crate) shown: String,
     /// Mean number of sessions that waited for the event at the same time.
     pub(crate) sessions: f64,
-    /// Evidence of that number.
+    /// Mean number of sessions as evidence; `None` if the report does not have it.
     pub(crate) evidence: Option<EvidenceItem>,
 }
 
@@ -74,8 +74,8 @@ pub(crate) fn sampled_waits(server: &PostgresEvidence<'_>) -> Option<Vec<Wait>> 
     Some(found)
 }
 
-/// Returns the waits for the client: in the middle of a statement, and between two statements of one
-/// transaction.
+/// Returns the waits for the client: in the middle of a statement, and between two statements of
+/// one transaction. Waits without sessions are left out.
 fn of_the_client(server: &PostgresEvidence<'_>, found: &[Wait]) -> Vec<Wait> {
     let writes: f64 = found
         .iter()

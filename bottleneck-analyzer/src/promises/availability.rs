@@ -11,7 +11,7 @@ use crate::thresholds::Sla;
 /// Usual availabilities as shares of all requests, the strictest first.
 const AVAILABILITIES: [f64; 6] = [0.9999, 0.9995, 0.999, 0.995, 0.99, 0.95];
 
-/// Confidence level of the bound on failures.
+/// Confidence level, from 0 to 1, of the upper bound on the share of failures.
 const CONFIDENCE: f64 = 0.95;
 
 /// Recommends a share of requests that are answered. Requests without an answer count as failed.
@@ -108,9 +108,10 @@ fn words(target: f64) -> String {
     format!("{} %", (target * 1e4).round() / 1e2)
 }
 
-/// Failures during a time of load, as independent trials. Failures come in bursts (a restart, a lock, a lost
-/// network), so the requests within one second are not independent: one second of load is one trial. The
-/// number of failed trials is the number of seconds × the share of failed requests, rounded up.
+/// Failures of requests or connections during a time of load, as independent trials. Failures come
+/// in bursts (a restart, a lock, a lost network), so the requests within one second are not
+/// independent: one second of load is one trial. The number of failed trials is the number of
+/// seconds × the share of failed requests, rounded up.
 struct FailureTrials {
     failed: u64,
     of: u64,
@@ -164,7 +165,8 @@ impl FailureTrials {
     }
 }
 
-/// Returns the smallest number of seconds without a failure that allows to promise `availability`.
+/// Returns the smallest number of seconds of load without a failure that allows to promise
+/// `availability`, a share from 0 to 1.
 fn fewest_s(availability: f64) -> u64 {
     ((1.0 - CONFIDENCE).ln() / availability.ln()).ceil() as u64
 }

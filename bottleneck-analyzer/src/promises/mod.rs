@@ -16,7 +16,8 @@ use crate::run_facts::RunFacts;
 use crate::thresholds::Sla;
 use promise_draft::PromiseDraft;
 
-/// Recommends promises for every loaded component with an operating point.
+/// Recommends promises for every component that was loaded and has an operating point. A promise
+/// that cannot be given is listed without a value.
 pub(crate) fn recommend(facts: &RunFacts<'_>) -> Vec<Promise> {
     let sla = &facts.thresholds.sla;
     let mut all = Vec::new();
@@ -79,7 +80,7 @@ fn throughput(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     )
 }
 
-/// Returns the throughput of every operation in every repeat as evidence.
+/// Returns the throughput of every operation in every completed repeat as evidence.
 fn throughputs(bench: &BenchFacts<'_>) -> Vec<EvidenceItem> {
     let evidence = bench.operating_repeats().flat_map(|(index, step)| {
         requests::request_operations(step).filter_map(move |(name, _)| {

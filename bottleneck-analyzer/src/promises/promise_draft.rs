@@ -20,7 +20,8 @@ pub(super) struct PromiseDraft<'a> {
 }
 
 impl PromiseDraft<'_> {
-    /// Replaces the value by a reason if the load at the operating point lasted less than `least_s` seconds.
+    /// Replaces the value by a reason, and drops the evidence, if the load at the operating point
+    /// lasted less than `least_s` seconds in all repeats together.
     pub(super) fn on_load_of(self, least_s: f64, bench: &BenchFacts<'_>) -> Self {
         let load_s = bench.load_s();
         if load_s >= least_s {

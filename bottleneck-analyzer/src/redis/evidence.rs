@@ -23,8 +23,8 @@ pub(crate) struct RedisEvidence<'a> {
 }
 
 impl<'a> RedisEvidence<'a> {
-    /// Returns the evidence of step `index`. `None` if the server was not observed, or if no call was
-    /// answered.
+    /// Returns the evidence of step `index`. `None` if there is no such step, if the server was not
+    /// observed, or if no call was answered.
     pub(crate) fn of_step(source: &'a SourceReport, index: usize) -> Option<Self> {
         let step = source.report.steps.get(index)?;
         let server = step.server.as_ref()?;
@@ -105,8 +105,9 @@ impl<'a> RedisEvidence<'a> {
         row.labels.get("value").map(String::as_str)
     }
 
-    /// Returns the part of the mean response time, in nanoseconds, that a cause at the server can have taken:
-    /// the whole less the generator's own delay and the fastest answer.
+    /// Returns the part of the mean response time, in nanoseconds, that a cause at the server can
+    /// have taken: the whole less the generator's own delay and the fastest answer to a minimal
+    /// query; at least 0.
     pub(crate) fn at_stake_ns(&self) -> f64 {
         let delay = |(sum, count): (f64, f64), operation: &Operation| {
             let lag = operation.pacing_lag.as_ref();

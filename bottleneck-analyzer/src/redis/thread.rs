@@ -13,9 +13,10 @@ use super::evidence::RedisEvidence;
 const RHO_MOST: f64 = 0.95;
 
 impl RedisEvidence<'_> {
-    /// Returns the share of time for which the main thread was busy, from 0 to 1. With I/O threads, Valkey's
-    /// main thread polls while it is idle, so its CPU time and loop time do not count. If Valkey does not
-    /// tell its active time, the time in commands is used, which is a lower bound.
+    /// Returns the share of time for which the main thread was busy, from 0 to 1; `None` if it was
+    /// not measured. With I/O threads, Valkey's main thread polls while it is idle, so its CPU time
+    /// and loop time do not count. If Valkey does not report its active time, the time in commands
+    /// is used, which is a lower bound.
     pub(crate) fn busy_ratio(&self) -> Option<f64> {
         let per_s = |name: &str, unit: f64| Some(self.figure(name)? * unit / self.seconds);
         if let Some(active) = per_s("main_thread_active_s", 1.0) {
@@ -27,7 +28,7 @@ impl RedisEvidence<'_> {
         per_s("eventloop_busy_us", 1e-6).or_else(|| per_s("cpu_main_thread_s", 1.0))
     }
 
-    /// Returns true if I/O threads are in use.
+    /// Returns true if I/O threads of the server are in use, by its settings or its statistics.
     pub(crate) fn has_io_threads(&self) -> bool {
         let threads = self
             .setting("io-threads")
@@ -35,10 +36,11 @@ impl RedisEvidence<'_> {
         threads.is_some_and(|n| n > 1) || self.figure("io_threads_active").is_some_and(|n| n > 0.0)
     }
 
-    /// Returns the mean time that a call of the load waits for other work of the main thread, in nanoseconds.
-    /// `usec` is the total time of that work, in microseconds; `squares_us2` is the sum of the squares of the
-    /// lengths of its pieces. In a closed loop a waiting user sends nothing, so the total wait is at most
-    /// users × `usec`.
+    /// Returns the mean time that a call of the load waits for other work of the main thread, in
+    /// nanoseconds. `usec` is the total time of that work in the step, in microseconds;
+    /// `squares_us2` is the sum of the squares of the lengths of its pieces. In a closed loop a
+    /// waiting user sends nothing, so the total wait is at most users × `usec`. The result is at
+    /// most [`RedisEvidence::at_stake_ns`].
     pub(crate) fn wait_behind(&self, usec: f64, squares_us2: f64) -> f64 {
         let rho = self.busy_ratio().unwrap_or(0.0).min(RHO_MOST);
         let open_us = squares_us2 / (self.seconds * 1e6) / (2.0 * (1.0 - rho));
@@ -47,8 +49,9 @@ impl RedisEvidence<'_> {
         wait_ns.min(self.at_stake_ns())
     }
 
-    /// Returns the mean time that a call of the load waits for the command in `row`, in nanoseconds. Without
-    /// a histogram all calls of the command count as equally long, which gives a lower bound.
+    /// Returns the mean time that a call of the load waits for the command in `row`, in
+    /// nanoseconds; 0 if it was not called. Without a histogram all calls of the command count as
+    /// equally long, which gives a lower bound.
     pub(crate) fn wait_behind_command(&self, row: &EvidenceRow) -> f64 {
         let figure = |name: &str| row.figures.get(name).copied();
         let (calls, usec) = (
@@ -62,9 +65,10 @@ impl RedisEvidence<'_> {
         self.wait_behind(usec, figure("squares_us2").unwrap_or(0.0).max(least))
     }
 
-    /// Returns the mean time that an answer waits for the disk, in nanoseconds, where the main thread flushes
-    /// the append-only file before it answers. Computed from minimal queries: the mean time of their answers,
-    /// less the fastest answer, less the time for which the thread had no CPU.
+    /// Returns the mean time that an answer waits for the disk, in nanoseconds, where the main
+    /// thread flushes the append-only file before it answers. Computed from minimal queries: the
+    /// mean time of their answers, less the fastest answer, less the time for which the thread had
+    /// no CPU. `None` if these were not timed.
     pub(crate) fn flush_wait_ns(&self) -> Option<f64> {
         let mean = self.figure("answer_mean_ns")?;
         let least = self.figure("answer_least_ns")?;
@@ -75,8 +79,9 @@ impl RedisEvidence<'_> {
         Some((mean - least - no_cpu).max(0.0))
     }
 
-    /// Returns the main thread's time outside of commands, in seconds: reading requests, writing answers,
-    /// expiring keys, flushing files. `None` with I/O threads, which do a part of that work.
+    /// Returns the main thread's time outside of commands in the step, in seconds: reading
+    /// requests, writing answers, expiring keys, flushing files. `None` if its use was not
+    /// measured, and with I/O threads, which do a part of that work.
     pub(crate) fn outside_commands_s(&self) -> Option<f64> {
         if self.has_io_threads() {
             return None;
@@ -86,8 +91,9 @@ impl RedisEvidence<'_> {
         Some((self.busy_ratio()? * self.seconds - commands / 1e6).max(0.0))
     }
 
-    /// Returns the time spent in commands according to the server's statistics, in microseconds. It is an
-    /// upper bound, because commands inside scripts and transactions are counted twice.
+    /// Returns the time that the server spent in commands of all clients, in microseconds,
+    /// according to its statistics. It is an upper bound, because commands inside scripts and
+    /// transactions are counted twice.
     pub(crate) fn commands_us(&self) -> f64 {
         let rows = self.rows("commands");
         rows.filter_map(|(_, row)| row.figures.get("usec")).sum()

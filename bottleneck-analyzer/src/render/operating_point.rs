@@ -1,4 +1,4 @@
-//! Wording of a sentence about an operating point.
+//! Wording of the sentence about an operating point.
 
 use std::fmt::Write as _;
 

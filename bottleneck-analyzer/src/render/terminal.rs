@@ -19,7 +19,8 @@ pub(crate) const NO_GATE: &str = "None: no load was measured.";
 /// Text shown if there are no promises.
 pub(crate) const NO_PROMISE: &str = "None: no setting was held under a load of ours.";
 
-/// Number of entries shown of each list at the end of the text. The page and the JSON have all entries.
+/// Largest number of entries shown of each list at the end of the text. The page and the JSON have
+/// all entries.
 const MOST: usize = 6;
 
 /// Returns the whole text of the assessment, wrapped at 80 columns, with a line feed at the end.
@@ -75,7 +76,7 @@ fn would_come_back(impact: Impact) -> String {
     text
 }
 
-/// Returns the kind of a finding as a word, or `doubtful` if it is not sure.
+/// Returns the kind of a finding as a word, as in `problem`; `doubtful` if its confidence is low.
 pub(crate) fn kind(finding: &Finding) -> &'static str {
     if finding.is_sure() {
         finding.kind.name()
@@ -132,7 +133,8 @@ fn findings(text: &mut String, assessment: &Assessment) {
     }
 }
 
-/// Appends one finding to `text`; its first line begins with `mark`, such as a number.
+/// Appends one finding to `text`, with two pieces of its evidence and its advice. The first line
+/// begins with `mark`, such as a number.
 fn finding_lines(text: &mut String, finding: &Finding, mark: &str) {
     let what = match kind(finding) {
         "information" => String::new(),
@@ -280,8 +282,8 @@ fn promises(text: &mut String, assessment: &Assessment) {
     }
 }
 
-/// Joins promises that have no value for the same reason: `p95, p99 not told: 4.5 s of load, 10 s are
-/// needed`.
+/// Joins promises that have no value for the same reason: `p95, p99 not told: 4.5 s of load, 10 s
+/// are needed`. The others stay as they are, in their order.
 fn by_reason<'a>(promises: impl Iterator<Item = &'a str>) -> Vec<String> {
     const NOT_TOLD: &str = " not told: ";
     let mut grouped: Vec<String> = Vec::new();

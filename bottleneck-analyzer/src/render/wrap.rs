@@ -39,7 +39,7 @@ const UNITS: [&str; 14] = [
     "%", "ns", "µs", "ms", "s", "min", "k/s", "M/s", "B", "KiB", "MiB", "GiB", "KiB/s", "MiB/s",
 ];
 
-/// Splits a sentence into words; a figure and its unit are one word.
+/// Splits a sentence at its spaces into words; a figure and the unit after it are one word.
 fn whole_figures(sentence: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for word in sentence.split(' ').filter(|w| !w.is_empty()) {

@@ -56,7 +56,7 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     out.add_finding(draft);
 }
 
-/// Returns the number of unanswered requests of each operation as evidence.
+/// Returns the number of unanswered requests of each operation in the chosen step as evidence.
 fn unfinished(bench: &BenchFacts<'_>, step: &Step) -> Vec<EvidenceItem> {
     let names = step.operations.keys();
     let counts = names.filter_map(|name| {

@@ -74,6 +74,7 @@ fn not_compared(bench: &BenchFacts<'_>, out: &mut Conclusions) {
 }
 
 /// Builds the finding about a pool that carries less throughput than one multiplexed connection.
+/// `gain` is the relative difference, and `limit` the bound that it reached.
 fn finding(bench: &BenchFacts<'_>, gain: f64, limit: f64, figures: &str) -> FindingDraft {
     bench
         .finding(RULE, FindingKind::Information)

@@ -16,8 +16,8 @@ use crate::step_cpu_use::StepCpuUse;
 use crate::target;
 
 const RULE: &str = "cpu_others";
-/// Share of the time in which some task waits for a CPU (pressure stall information). From this share on, the
-/// CPU is short although it is not used up.
+/// Smallest share of the time in which some task waits for a CPU (pressure stall information) at
+/// which the CPU is short although it is not used up.
 const QUEUED: f64 = 0.5;
 /// Largest number of programs that the finding names.
 const NAMED: usize = 3;
@@ -29,10 +29,10 @@ struct Disturbance<'f> {
     bench: &'f BenchFacts<'f>,
     cpu: &'f StepCpuUse,
     outsiders: Vec<OutsideProgram>,
-    /// Share of the machine that outside programs used, from 0 to 1.
+    /// Share of the machine's CPU that outside programs used, from 0 to 1.
     ratio: f64,
-    /// Share of the machine used by outside programs that were recorded by name. Short-lived programs are not
-    /// recorded.
+    /// Share of the machine's CPU used by outside programs that were recorded by name, from 0 to 1.
+    /// Short-lived programs are not recorded.
     named: f64,
     /// True if the server under test can be among the outside programs, because its process name is not
     /// known.
@@ -143,7 +143,8 @@ fn judge(
     out.add_finding(finding(worst, machine, facts, evidence));
 }
 
-/// Builds the finding about outside programs.
+/// Builds the finding about outside programs at the operating point `worst`, where they used the
+/// most CPU.
 fn finding(
     worst: &Disturbance<'_>,
     machine: MachineRecording<'_>,

@@ -30,9 +30,10 @@ const PAST: &str = "errors_past_objective";
 const SOME: &str = "errors";
 /// Kind of failure that only follows from an earlier error of the same transaction.
 const FOLLOWS: &str = "sqlstate.25P02";
-/// Share of the requests. A kind of failure other than the most frequent one is a problem from this share on.
+/// Smallest share of the requests at which a kind of failure other than the most frequent one is a
+/// problem.
 const LEAST_RATIO: f64 = 0.01;
-/// Largest number of findings about one bench.
+/// Largest number of findings about failures at one bench's operating point.
 const MOST: usize = 4;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
@@ -58,7 +59,7 @@ struct KindTotal {
     sample: Option<(FailureSample, Option<EvidenceItem>)>,
 }
 
-/// Failures over several steps, by kind.
+/// Numbers of requests and of failures by kind, added up over several steps.
 struct FailureTotals {
     steps: usize,
     attempted: u64,
@@ -157,7 +158,7 @@ fn keep_samples(bench: &BenchFacts<'_>, index: usize, kinds: &mut BTreeMap<Strin
 }
 
 /// Sorts the kinds, the most frequent first. Failures that follow from an earlier error of the same
-/// transaction are added to the most frequent other kind.
+/// transaction are added to the most frequent other kind, if there is one.
 fn merged(mut kinds: BTreeMap<String, KindTotal>) -> Vec<(String, KindTotal)> {
     let follows = (kinds.len() > 1).then(|| kinds.remove(FOLLOWS)).flatten();
     let mut kinds: Vec<(String, KindTotal)> = kinds.into_iter().collect();
@@ -282,7 +283,8 @@ fn describe(
         )
 }
 
-/// Returns title and actions for a kind of failure; `part` is its share of the requests in words.
+/// Returns title and actions for a kind of failure; `part` is its share of the requests in words,
+/// and `known` its entry in the catalogue.
 fn title_and_actions<'c>(
     bench: &BenchFacts<'_>,
     kind: &str,

@@ -57,7 +57,8 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     out.add_finding(draft.evidence(evidence).evidence(used));
 }
 
-/// Returns the figure that warning `index` is about as evidence, or its message if it is about no figure.
+/// Returns the value that the warning with this index in the report is about as evidence, or its
+/// message if it is about no value.
 fn measured(bench: &BenchFacts<'_>, index: usize, warning: &Warning) -> Option<EvidenceItem> {
     let at = |field: &str| {
         let pointer = format!("/warnings/{index}/{field}");

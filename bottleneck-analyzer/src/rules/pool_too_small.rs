@@ -25,7 +25,8 @@ struct PoolCase<'f> {
     model: &'f TimeModel,
     size: u64,
     in_use: f64,
-    /// Mean checkout time of a call, in nanoseconds.
+    /// Mean time of a call's checkout, in nanoseconds: waiting, check of the connection and
+    /// connecting.
     checkout_ns: f64,
     /// Mean wait of a call for a connection, in nanoseconds; `None` if the report does not separate
     /// it from the rest of the checkout.
@@ -274,8 +275,9 @@ fn saved_ns(bench: &BenchFacts<'_>, case: &PoolCase<'_>, wait: f64) -> f64 {
     wait - left.min(wait)
 }
 
-/// Returns the mean wait for a connection, in nanoseconds, at the same load but with `times` as many
-/// connections and a service time shorter by `less_ns`. `None` if the connections could not keep up.
+/// Returns the mean wait for a connection, in nanoseconds, at the same load but with `times` as
+/// many connections and a service time shorter by `less_ns` nanoseconds. `None` if the connections
+/// could not keep up.
 fn wait_with(bench: &BenchFacts<'_>, case: &PoolCase<'_>, times: f64, less_ns: f64) -> Option<f64> {
     let server = bench
         .operating_step()

@@ -75,8 +75,8 @@ fn found(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> FindingDra
         })
 }
 
-/// Describes the rate up to which the bounds are kept: `up to a rate between 1,840 and 1,960 requests/s: at
-/// 1,960/s p99 was 61.0 ms`.
+/// Describes the highest rate that keeps the bounds: `up to a rate between 1,840 and 1,960
+/// requests/s: at 1,960/s p99 was 61.0 ms`.
 fn reached(search: &FoundRate) -> String {
     match search.end {
         RateSearchEnd::Bracketed => format!("up to a rate {}", search.reason),
@@ -107,8 +107,9 @@ fn not_met(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> FindingD
         )
 }
 
-/// Returns, as evidence, the percentiles at the lowest rate if that rate broke a bound. A warning that spoils
-/// one of them also spoils the conclusion that the load is not the cause.
+/// Returns, as evidence, the percentiles at the lowest rate if that rate broke a bound; empty
+/// otherwise. A warning that spoils one of them also spoils the conclusion that the load is not the
+/// cause.
 fn at_lowest(bench: &BenchFacts<'_>, search: &FoundRate) -> Vec<EvidenceItem> {
     let bounds = search.objectives.iter();
     let bounds: Vec<LatencyBound> = bounds.filter_map(|b| LatencyBound::parse(b)).collect();
@@ -142,7 +143,8 @@ fn draft(
         .evidence(evidence(bench, place, search))
 }
 
-/// Returns, as evidence, both ends of the found interval, and the step that broke a bound at the upper end.
+/// Returns, as evidence, both ends of the found interval, and the reason of the step that broke a
+/// bound at the upper end.
 fn evidence(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> Vec<EvidenceItem> {
     let of = |label: &str, field: &str| {
         let pointer = format!("/summary/found_rates/{place}/{field}");

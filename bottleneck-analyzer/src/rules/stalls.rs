@@ -21,16 +21,18 @@ use crate::run_facts::RunFacts;
 use crate::series_reading::{PointSpan, measured_intervals};
 
 const RULE: &str = "stalls";
-/// Throughput of an interval ÷ median of its step. Below this ratio the target is stalled.
+/// Throughput of an interval ÷ median throughput of its step, below which the target counts as
+/// stalled.
 const STILL_RATIO: f64 = 0.20;
-/// Calls in a median interval. If there are fewer, an interval without calls may be a coincidence.
+/// Smallest number of calls in a median interval; with fewer, an interval without calls may be a
+/// coincidence.
 const LEAST_CALLS: f64 = 10.0;
 /// Smallest number of intervals from which the median of a step is computed. A step of one second has ten, of
 /// which one may extend beyond the measured part.
 const FEWEST: usize = 9;
-/// Length of a stall, in nanoseconds. Shorter ones do not count, because they are common.
+/// Smallest length of a stall, in nanoseconds; shorter ones are common and do not count.
 const SHORTEST_NS: u64 = 200_000_000;
-/// Longest stall of the generator ÷ longest stall of the calls. From this ratio on, the generator is the
+/// Longest stall of the generator ÷ longest stall of the calls, from which on the generator is the
 /// cause.
 const OWN_RATIO: f64 = 0.5;
 /// Rule that sees the same pause because Redis did not answer its polls. Its finding is merged into
@@ -194,8 +196,8 @@ fn describe(
         )
 }
 
-/// Returns the mean time that a call lost to the stalls, in nanoseconds. The comment at the top of this file
-/// has the formula.
+/// Returns the mean time that a call lost to the stalls of `worst`, in nanoseconds. The comment at
+/// the top of this file has the formula.
 fn lost_ns(bench: &BenchFacts<'_>, worst: &StepStalls<'_>) -> f64 {
     let whole = bench.time_model.as_ref().map_or(0.0, |m| m.whole_ns);
     match worst.step.load {

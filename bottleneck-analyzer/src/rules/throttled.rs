@@ -14,14 +14,14 @@ use crate::postgres::PostgresEvidence;
 use crate::run_facts::RunFacts;
 
 const RULE: &str = "throttled";
-/// Throttled periods ÷ periods. The rule fires from this ratio on.
+/// Throttled periods ÷ all periods, from which on the rule fires.
 const LEAST_RATIO: f64 = 0.05;
 
 /// Throttling of a control group during a step.
 struct GroupThrottling {
     /// Name of the group in words, as in `the control group /app`.
     whose: String,
-    /// Periods in which the group was throttled ÷ all periods.
+    /// Periods in which the group was throttled ÷ all periods, from 0 to 1.
     ratio: f64,
     /// Throttling in words, with its figures.
     figures: String,

@@ -1,9 +1,10 @@
-//! Rule `websocket_limit`: owner of the limit that ended a search for the largest number of WebSocket
-//! connections.
+//! Rule `websocket_limit`: owner of the limit that ended a search for the largest number of
+//! WebSocket connections.
 //!
-//! Always fires on a finished search. It is a problem if the network or the generator was the limit, because
-//! then the limit of the server stays unknown. Reads `summary.limit` of the report. The impact is the share
-//! of connections that were refused at the next larger step.
+//! Always concludes about a finished search. It is a problem if the network or the generator was
+//! the limit, because then the limit of the server stays unknown. Reads `summary.limit` of the
+//! report. The impact is the share of the next larger number of connections tried that could not be
+//! held.
 
 use bench_report::{Limit, LimitOwner};
 

@@ -11,10 +11,10 @@ use crate::source_report::SourceReport;
 /// Share of the model's whole. Waits below it are shown together as one part.
 const LEAST_SHOWN: f64 = 0.005;
 
-/// Name of the part in which a session was ready to run and had no CPU.
+/// Name of the part of a call in which its session was ready to run and had no CPU.
 const RUNNABLE: &str = "server_runnable";
 
-/// Part of the model, before it is scaled and added.
+/// Part of the time model, before it is scaled and added.
 struct PartDraft {
     name: String,
     title: String,
@@ -22,7 +22,8 @@ struct PartDraft {
     evidence: Vec<EvidenceItem>,
 }
 
-/// Computes the model of step `index`; `None` if nothing was measured in it.
+/// Computes the model of step `index`; `None` if no call was timed and no session was sampled in
+/// it.
 pub(super) fn of_step(source: &SourceReport, index: usize) -> Option<TimeModel> {
     let server = PostgresEvidence::of_step(source, index)?;
     let Some(mut model) = phases(source, index) else {
@@ -64,8 +65,9 @@ pub(super) fn of_step(source: &SourceReport, index: usize) -> Option<TimeModel> 
     Some(model)
 }
 
-/// Returns the time of a call, in nanoseconds, that is a network delay added by the run. Round trips inside a
-/// transaction are left out, because their time is in the part `client.idle_in_transaction`.
+/// Returns the mean time of a call, in nanoseconds, that is a network delay added by the run; 0 if
+/// the run adds none. Round trips inside a transaction are left out, because their time is in the
+/// part `client.idle_in_transaction`.
 fn added_ns(server: &PostgresEvidence<'_>, slices: &[PartDraft]) -> f64 {
     let Some(added) = added_round_trip_ns(server.step) else {
         return 0.0;
@@ -80,7 +82,7 @@ fn added_ns(server: &PostgresEvidence<'_>, slices: &[PartDraft]) -> f64 {
 }
 
 /// Returns the delay that the run adds to each round trip, in nanoseconds: twice the value of
-/// `--network-delay`. `None` if it adds none.
+/// `--network-delay`, which is for one way. `None` if it adds none.
 pub(crate) fn added_round_trip_ns(step: &Step) -> Option<f64> {
     let delay = step.parameters.get("network_delay")?.to_string();
     let digits = delay.trim_end_matches(|c: char| c.is_alphabetic());
@@ -94,7 +96,8 @@ pub(crate) fn added_round_trip_ns(step: &Step) -> Option<f64> {
     (each_way > 0.0).then_some(2.0 * each_way * unit)
 }
 
-/// Computes a model of the time of sampled sessions, for a server that was observed without timed calls.
+/// Computes a model of the time of sampled sessions, for a server that was observed without timed
+/// calls. `None` if no session was sampled at work.
 fn of_sessions(server: &PostgresEvidence<'_>) -> Option<TimeModel> {
     let slices = slices(server, 0.0)?;
     let whole_ns: f64 = slices.iter().map(|slice| slice.ns).sum();
@@ -108,7 +111,8 @@ fn of_sessions(server: &PostgresEvidence<'_>) -> Option<TimeModel> {
     Some(model)
 }
 
-/// Adds the parts to the model, the longest first; small waits become one part.
+/// Adds the parts to the model, the longest first; waits below half a per cent of the whole become
+/// one part, `small_waits`.
 fn put(model: &mut TimeModel, mut slices: Vec<PartDraft>) {
     slices.sort_by(|a, b| b.ns.total_cmp(&a.ns));
     let least = LEAST_SHOWN * model.whole_ns;

@@ -77,8 +77,9 @@ fn executing(source: &SourceReport, index: usize, step: &Step) -> (f64, Vec<Evid
     (usec, evidence)
 }
 
-/// Returns the mean time that a call waits for the flush before its answer, in nanoseconds, with its
-/// evidence. `None` unless every write waits for a flush (`appendfsync always`).
+/// Returns the mean time that a call waits for the flush of the append-only file before its answer,
+/// in nanoseconds, with its evidence. `None` unless every write waits for a flush (`appendfsync
+/// always`), or if the wait was not measured.
 fn flush(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)> {
     let server = RedisEvidence::of_step(source, index)?;
     let always = server.setting("appendfsync") == Some("always");

@@ -17,14 +17,14 @@ pub(crate) use parts::{SECOND, held_for, hist};
 pub(crate) use redis::command;
 
 pub(crate) const RUN: &str = "20260314-091500-7f3a";
-/// Start of the run on the monotonic clock, in nanoseconds.
+/// Start of the run on the monotonic clock, in nanoseconds since the clock's zero.
 pub(crate) const START: u64 = 1_000 * SECOND;
 const CORES: f64 = 4.0;
 
 /// Faults planted in a run. `Plant::default()` is a healthy run.
 #[derive(Debug, Clone)]
 pub(crate) struct Plant {
-    /// Pool sizes that the sweep tried.
+    /// Pool sizes that the sweep of PostgreSQL tried.
     pub(crate) pool_sizes: Vec<u64>,
     /// Number of users in each step of PostgreSQL's sweep.
     pub(crate) users: u64,
@@ -37,12 +37,12 @@ pub(crate) struct Plant {
     pub(crate) io: f64,
     /// Service time of a statement of PostgreSQL, in nanoseconds.
     pub(crate) service_ns: f64,
-    /// Failed ÷ successful requests of PostgreSQL.
+    /// Number of failed ÷ number of successful requests of PostgreSQL.
     pub(crate) errors: f64,
     /// Number of connections of PostgreSQL in use, and the number that it allows.
     pub(crate) connections: (f64, f64),
-    /// Shares of the machine's CPU at PostgreSQL's operating point: all that is busy, the server's, the
-    /// generator's.
+    /// Shares of the machine's CPU at PostgreSQL's operating point, from 0 to 1: all that is busy,
+    /// the server's, the generator's.
     pub(crate) cpu: (f64, f64, f64),
     /// Name of a program that takes no part in the run, with the number of cores that it uses.
     pub(crate) outsider: Option<(String, f64)>,

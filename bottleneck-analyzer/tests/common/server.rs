@@ -8,15 +8,15 @@ use super::{CORES, Plant, START};
 /// Load on PostgreSQL: three repeats of one setting, healthy unless something is planted.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
-    /// Users of the closed loop, without think time.
+    /// Number of users of the closed loop, without think time.
     pub(crate) users: f64,
     pub(crate) pool: u64,
-    /// Service time of a call, in nanoseconds.
+    /// Mean service time of a call, in nanoseconds.
     pub(crate) service_ns: f64,
-    /// Shares of the sessions in service that wait for an event (`Lock.transactionid`), from 0 to 1; the
-    /// others run.
+    /// Events (`Lock.transactionid`), each with the share of the sessions in service that wait for
+    /// it, from 0 to 1; the others run.
     pub(crate) waits: Vec<(&'static str, f64)>,
-    /// Share of the sessions that is idle in a transaction, from 0 to 1.
+    /// Share of the sessions in service that is idle in a transaction, from 0 to 1.
     pub(crate) idle_in_transaction: f64,
     /// Share of the service time that passes outside the server, from 0 to 1.
     pub(crate) outside: f64,
@@ -24,7 +24,7 @@ pub(crate) struct Server {
     pub(crate) figures: Vec<(&'static str, f64)>,
     /// Tables of the server's evidence, each with its name and rows.
     pub(crate) tables: Vec<(&'static str, Vec<EvidenceRow>)>,
-    /// Number of sampled sessions in each repeat.
+    /// Number of times that the sessions were sampled in each repeat.
     pub(crate) samples: f64,
     /// Shares of the machine's CPU, from 0 to 1: all that is busy, the server's, the generator's.
     pub(crate) cpu: (f64, f64, f64),

@@ -186,9 +186,9 @@ impl Bench {
         Ok(result)
     }
 
-    /// Runs one step on connections that stay open from step to step, `level` of them. Does not
-    /// add it to the report: the scenario judges the step, adds its own figures, and then calls
-    /// [`push_step`](Self::push_step).
+    /// Runs one step with as many open connections as `level` states; the connections stay open
+    /// from step to step. Does not add the step to the report: the scenario judges it, adds its
+    /// own figures, and then calls [`push_step`](Self::push_step).
     pub fn held<F: ConnectionFactory>(
         &mut self,
         load: &mut HeldLoad<F>,

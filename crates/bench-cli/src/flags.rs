@@ -18,8 +18,8 @@ pub use self::{
 /// Flags that set the files and the form of a run's result, and whether progress is shown.
 #[derive(Debug, Clone, Default, Args)]
 pub struct OutputFlags {
-    /// Report file [default: TOOL.SCENARIO.json in the run's directory]; in a place of its own it is
-    /// no part of a run's manifest
+    /// Report file [default: TOOL.SCENARIO.json in the run's directory]; without a run's directory
+    /// it is in no run's manifest
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
 
@@ -31,7 +31,7 @@ pub struct OutputFlags {
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     pub format: Format,
 
-    /// No progress, only the result
+    /// No progress on stderr, only the result
     #[arg(long, short, help_heading = "Output")]
     pub quiet: bool,
 }

@@ -1,5 +1,5 @@
-//! Command `generate`, which every program has. It writes shell completions and manual pages from
-//! the same definitions as `--help`.
+//! Command `generate`, which every program with subcommands has. It writes shell completions and
+//! manual pages from the same definitions as `--help`.
 
 use std::path::{Path, PathBuf};
 

@@ -38,7 +38,7 @@ pub struct LoadFlags {
     #[arg(long, value_parser = curve_values::held_rate, value_name = "PER_S")]
     pub rate: Option<f64>,
 
-    /// Flag of the search for a rate.
+    /// Flag of the search for the highest rate that keeps given bounds.
     #[command(flatten)]
     pub search: FindRateFlags,
 
@@ -60,11 +60,11 @@ pub struct StepFlags {
     #[arg(long, value_name = "TIME", default_value = "0s")]
     pub think_time: ThinkTime,
 
-    /// Measured time of each step
+    /// Length of the measured part of each step
     #[arg(long, value_parser = flags::duration, value_name = "TIME")]
     pub duration: Option<Duration>,
 
-    /// Load before each step that is not measured
+    /// Length of the load before each step that is not measured
     #[arg(long, value_parser = flags::duration_or_zero, value_name = "TIME")]
     pub warmup: Option<Duration>,
 
@@ -72,20 +72,20 @@ pub struct StepFlags {
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub repeats: Option<u64>,
 
-    /// Seed of everything random [default: drawn, and recorded]
+    /// Seed of all random choices [default: drawn, and recorded in the report]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
 
-    /// One multi-thread runtime, or a single-thread one per core
+    /// Kind of tokio runtime: one multi-thread, or a single-thread one per core
     #[arg(long, value_enum)]
     pub(crate) runtime: Option<RuntimeFlag>,
 
-    /// Spin before each arrival is due: exact, and takes a core
+    /// Wait in a busy loop until each arrival is due: exact, and takes a core
     #[arg(long)]
     pub spin: bool,
 
-    /// End a step that breaks a bound, as in errors>10% or p99>500ms; requests that hang count
-    /// (repeat it for several)
+    /// End a step that breaks a bound, as in errors>10% or p99>500ms; requests without an answer
+    /// count too (repeat it for several)
     #[arg(long, value_name = "RULE", value_parser = str::parse::<StopRule>)]
     pub stop_on: Vec<StopRule>,
 }

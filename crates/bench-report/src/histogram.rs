@@ -30,10 +30,10 @@ pub fn recording() -> Recording {
 /// Reason for which the distribution in a report cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum HistogramError {
-    /// `hdr` is not base64.
+    /// The text `hdr` is not base64.
     #[error("the histogram's `hdr` is not base64: {0}")]
     Base64(#[from] base64::DecodeError),
-    /// `hdr` is not an HdrHistogram V2 payload.
+    /// The text `hdr` is not the payload of an HdrHistogram V2.
     #[error("the histogram's `hdr` is not an HdrHistogram V2 payload: {0}")]
     Payload(#[from] hdrhistogram::serialization::DeserializeError),
     /// The histogram has other bounds than those that this schema sets.
@@ -109,17 +109,17 @@ impl Percentiles {
 pub struct Histogram {
     /// Number of recorded durations.
     pub count: u64,
-    /// Shortest recorded duration.
+    /// Shortest recorded duration, in nanoseconds.
     pub min_ns: u64,
-    /// Longest recorded duration.
+    /// Longest recorded duration, in nanoseconds.
     pub max_ns: u64,
-    /// Arithmetic mean.
+    /// Arithmetic mean of the recorded durations, in nanoseconds.
     pub mean_ns: f64,
-    /// Standard deviation.
+    /// Standard deviation of the recorded durations, in nanoseconds.
     pub stdev_ns: f64,
-    /// Percentiles, each within 0.1 % of the true value.
+    /// Percentiles of the recorded durations, in nanoseconds, each within 0.1 % of the true value.
     pub percentiles_ns: Percentiles,
-    /// All buckets: HdrHistogram V2, deflated, in base64.
+    /// All buckets of the histogram: HdrHistogram V2, deflated, in base64.
     pub hdr: String,
 }
 

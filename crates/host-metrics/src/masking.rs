@@ -18,13 +18,14 @@ pub struct Masking {
 }
 
 impl Masking {
-    /// Masks everything, for programs that search command lines but show none.
+    /// Masking that replaces each name and word as a whole, for programs that search command lines
+    /// but show none.
     pub const EVERYTHING: Self = Self {
         text: |_| MASK.to_owned(),
         words: |words| words.iter().map(|_| MASK.to_owned()).collect(),
     };
 
-    /// Masks nothing, for programs whose output only the user sees.
+    /// Masking that changes nothing, for programs whose output only the user sees.
     pub const NONE: Self = Self {
         text: str::to_owned,
         words: <[String]>::to_vec,

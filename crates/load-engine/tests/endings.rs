@@ -1,5 +1,5 @@
-//! Tests of steps that end otherwise than planned: the data kept, the requests counted, and the
-//! delay.
+//! Tests of steps that end otherwise than planned: the results that are kept, the requests that are
+//! counted, and the time until the end.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod known;

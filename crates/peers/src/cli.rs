@@ -13,15 +13,16 @@ use crate::plan::CONTESTS;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "peers", version, after_help = EXAMPLES)]
 pub(crate) struct PeersCli {
-    /// Only this contest (repeat it for several)
+    /// Run only this contest (repeat it for several)
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(CONTESTS.map(|plan| plan.name)))]
     pub(crate) only: Vec<String>,
 
-    /// Seconds that each run measures
+    /// Measured time of each run, in seconds
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
     pub(crate) seconds: u64,
 
-    /// The most pairs of a contest; it has at least 5, if this is not less
+    /// Largest number of pairs of runs in a contest; it has at least 5, or this many if that is
+    /// less
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u64).range(2..=1_000))]
     pub(crate) pairs: u64,
 

@@ -43,7 +43,7 @@ pub(crate) enum Compared {
 }
 
 impl Compared {
-    /// Returns the compared figure of one run.
+    /// Returns the figure of one run by which the sides are compared.
     pub(crate) fn figure_of(self, measurement: &Measurement) -> f64 {
         match self {
             Self::Throughput => measurement.operations_per_s,
@@ -70,7 +70,7 @@ pub(crate) trait Contest {
     fn measure(&mut self, side: Side) -> Result<Measurement, ContestError>;
 }
 
-/// Reason for which a contest gave no ratio.
+/// Reason for which a contest was not measured to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ContestError {
     /// The peer is not installed, so the contest is skipped.
@@ -86,9 +86,9 @@ pub(crate) enum ContestError {
     /// A program of this project is not in the directory of the running program.
     #[error("{program} was not found in {directory}; build it with: make bench")]
     NotBuilt {
-        /// Name of the program.
+        /// Name of the program that is missing.
         program: &'static str,
-        /// Directory that was searched.
+        /// Path of the directory that was searched.
         directory: String,
     },
     /// A program could not be run, failed, timed out, or was interrupted.
@@ -106,7 +106,7 @@ pub(crate) enum ContestError {
     /// A program ran to its end, but its output contains no usable figures.
     #[error("cannot tell what {program} measured: {reason}")]
     Unreadable {
-        /// Name of the program.
+        /// Name of the program whose output is faulty.
         program: &'static str,
         /// Fault in the output, in words that follow a colon.
         reason: String,

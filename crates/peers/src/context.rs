@@ -15,7 +15,7 @@ use crate::program::ProgramRunner;
 /// Data that all contests share: the runner of programs, and the length of each run.
 #[derive(Debug)]
 pub(crate) struct RunContext {
-    /// Runner of the programs.
+    /// Runner of the programs that are measured.
     pub(crate) runner: ProgramRunner,
     /// Length of the measured part of each run, in seconds.
     pub(crate) seconds: u64,

@@ -36,7 +36,7 @@ pub(crate) struct PairRule {
     pub(crate) half_width: f64,
     /// True if `half_width` is a share of the ratio, for ratios that are far from 1.
     pub(crate) relative: bool,
-    /// Figure that the ratio compares.
+    /// Figure of a run by which the sides are compared.
     pub(crate) compared: Compared,
 }
 

@@ -12,7 +12,7 @@ pub(crate) struct ContestPlan {
     pub(crate) ours: &'static str,
     /// Name of the peer program, as shown in the results.
     pub(crate) peer: &'static str,
-    /// Figure that the ratio compares.
+    /// Figure of a run by which the sides are compared.
     pub(crate) compared: Compared,
     /// Expected ratio ours ÷ the peer's: the smallest of throughputs, or the largest of CPU times;
     /// `None` if the ratio is only shown.

@@ -203,7 +203,7 @@ impl PointSelectContest<'_> {
 /// Numbers that pgbench prints about its run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PgbenchFigures {
-    /// Number of successful transactions.
+    /// Number of transactions that succeeded in the run.
     pub(crate) operations: u64,
     /// Successful transactions per second, without the time for connecting.
     pub(crate) operations_per_s: f64,

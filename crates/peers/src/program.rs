@@ -41,7 +41,7 @@ pub(crate) enum ProgramError {
     /// CPU time.
     #[error("cannot run {program}: {source}", program = program.display())]
     Start {
-        /// Path of the program.
+        /// Path of the program that could not be run.
         program: PathBuf,
         /// Error of the operating system.
         source: io::Error,
@@ -49,17 +49,17 @@ pub(crate) enum ProgramError {
     /// The program exited with a status other than 0.
     #[error("{program} failed ({status}): {said}", program = program.display())]
     Failed {
-        /// Path of the program.
+        /// Path of the program that failed.
         program: PathBuf,
-        /// Exit code of the program, or the signal that ended it.
+        /// Exit status of the program: its code, or the signal that ended it.
         status: ExitStatus,
         /// Last three lines of its stderr, or of its stdout if that is empty, separated by `; `.
         said: String,
     },
-    /// The program did not end in time, and was killed.
+    /// The program did not end within its time-out, and was killed.
     #[error("{program} did not end within {bound:?} and was killed", program = program.display())]
     TooLong {
-        /// Path of the program.
+        /// Path of the program that was killed.
         program: PathBuf,
         /// Longest time that it was allowed to run.
         bound: Duration,
@@ -69,7 +69,7 @@ pub(crate) enum ProgramError {
     Interrupted,
 }
 
-/// Result of a program that succeeded.
+/// Result of a program that ended with success.
 #[derive(Debug)]
 pub(crate) struct ProgramOutput {
     /// Whole text that the program wrote to stdout.

@@ -103,7 +103,7 @@ pub(crate) enum ContestOutcome {
     },
     /// The contest could not be run, or not to its end; pairs measured before are kept.
     Failed {
-        /// Error that ended the contest.
+        /// Message of the error that ended the contest.
         reason: String,
     },
     /// A signal ended the contest; pairs measured before are kept.
@@ -119,7 +119,7 @@ pub(crate) struct ContestResult {
     pub(crate) ours: String,
     /// Name of the peer program.
     pub(crate) peer: String,
-    /// Outcome of the contest.
+    /// Way in which the contest ended.
     pub(crate) outcome: ContestOutcome,
     /// Figure by which the two sides are compared.
     #[serde(default)]

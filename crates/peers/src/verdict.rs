@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum BoundVerdict {
-    /// The figure is at the bound or better.
+    /// The figure is at its expected bound or better.
     AsExpected,
-    /// The figure is worse than the bound.
+    /// The figure is worse than its expected bound.
     FallsShort,
 }
 

@@ -33,7 +33,7 @@ pub struct Address {
     password_file_note: Option<String>,
 }
 
-/// Shows the address without its password.
+/// Formats the address without its password.
 impl std::fmt::Debug for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Address").field(&self.redacted).finish()
@@ -220,7 +220,7 @@ impl Address {
         self.password_file_note.as_deref()
     }
 
-    /// Returns the name of the user who logs in.
+    /// Returns the name of the user with which connections log in.
     pub fn user(&self) -> &str {
         self.login.user()
     }

@@ -17,7 +17,7 @@ pub enum AddressError {
     /// may be a password in the wrong place.
     #[error("the server's address is neither a URL nor a string of keywords; {FORM}")]
     NoAddress,
-    /// The address is malformed, or has an unsupported parameter.
+    /// The address is malformed, has an unsupported parameter, or names a file that cannot be read.
     #[error("{shown:?} cannot be used as a PostgreSQL address: {reason}")]
     Unreadable {
         /// Address, with all that may be secret masked.

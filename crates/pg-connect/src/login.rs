@@ -24,7 +24,7 @@ pub(crate) struct Login {
     settings: SessionSettings,
 }
 
-/// Hides the password in the config.
+/// Formats only the name of the type, because the settings contain the password.
 impl std::fmt::Debug for Login {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Login")
@@ -68,7 +68,7 @@ impl Login {
         })
     }
 
-    /// Returns the name of the user who logs in.
+    /// Returns the name of the user with which connections log in.
     pub(crate) fn user(&self) -> &str {
         self.config.get_user().unwrap_or_default()
     }

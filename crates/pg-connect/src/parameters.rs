@@ -40,7 +40,7 @@ pub(crate) struct ConnectionParameters {
     given: Vec<&'static str>,
 }
 
-/// Hides the values, one of which is the password.
+/// Formats only the names of the address's parameters, because one of the values is the password.
 impl std::fmt::Debug for ConnectionParameters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("ConnectionParameters")

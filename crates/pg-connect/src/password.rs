@@ -1,4 +1,4 @@
-//! Password that is never shown.
+//! Password of a login, which is never shown.
 
 /// Password of a login, never empty. Its `Debug` output is a mask, and it has no `Display`.
 #[derive(Clone, PartialEq, Eq)]

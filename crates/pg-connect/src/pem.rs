@@ -1,4 +1,4 @@
-//! Certificates in PEM files.
+//! Reading of certificates from PEM files.
 
 use std::path::Path;
 

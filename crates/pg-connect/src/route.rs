@@ -40,8 +40,8 @@ impl Route {
         self.settled.get().copied()
     }
 
-    /// Selects the candidate at position `number`. Has no effect if one is already selected, or if
-    /// there is no such candidate.
+    /// Selects the candidate at position `number`, counted from 0. Has no effect if one is already
+    /// selected, or if there is no such candidate.
     pub(crate) fn settle(&self, number: usize) {
         if number < self.candidates.len() {
             let _ = self.settled.set(number);

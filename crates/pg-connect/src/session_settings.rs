@@ -9,7 +9,8 @@ const VARIABLES: [(&str, &str); 3] = [
     ("PGTZ", "timezone"),
     ("PGGEQO", "geqo"),
 ];
-/// Value of such a variable, in any case, that leaves the server's own setting unchanged.
+/// Value of a variable in [`VARIABLES`], in any case, that leaves the server's own setting
+/// unchanged.
 const DEFAULT: &str = "default";
 
 /// Settings that sqlx itself sets at login, which overrides the session's options.

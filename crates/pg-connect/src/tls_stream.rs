@@ -51,7 +51,7 @@ impl std::fmt::Debug for RustlsConnector {
 }
 
 impl RustlsConnector {
-    /// Creates a connector with the settings `config`.
+    /// Creates a connector with the TLS settings `config`.
     pub(crate) fn new(config: Arc<ClientConfig>) -> Self {
         Self(TlsConnector::from(config))
     }
@@ -105,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for TlsHa
     }
 }
 
-/// Encrypted stream to a PostgreSQL server.
+/// TLS stream to a PostgreSQL server over the stream `S`; it encrypts what is written.
 #[derive(Debug)]
 pub struct PgTlsStream<S>(TlsStream<S>);
 

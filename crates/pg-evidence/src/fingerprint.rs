@@ -12,7 +12,7 @@ pub fn is_own_statement(sql: &str) -> bool {
     sql.contains(OURS)
 }
 
-/// Largest length of a fingerprint, in characters.
+/// Largest length of a shortened fingerprint, in characters.
 const LONGEST: usize = 240;
 
 /// Returns [`full_fingerprint`] of `sql`, cut to 240 characters, of which the last is then `…`.

@@ -26,7 +26,7 @@ const QUERY: &str =
 /// Backend type in the evidence of a process that the server does not list.
 const UNLISTED: &str = "other";
 
-/// PostgreSQL server on this machine, identified by its main process.
+/// Processes of a PostgreSQL server on this machine, identified by the main process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ServerProcesses {
     postmaster: u32,
@@ -194,8 +194,8 @@ impl ProcessSnapshot {
         self.report_throttling(before, evidence);
     }
 
-    /// Returns the CPU time in nanoseconds that ended processes used between `before` and their
-    /// exit.
+    /// Returns the CPU time in nanoseconds that processes which have ended since `before` used
+    /// between `before` and their exit.
     fn ended_since(&self, before: &Self) -> u64 {
         let gone = before
             .alive

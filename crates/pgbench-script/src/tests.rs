@@ -1,4 +1,5 @@
-//! Tests of the whole language: values of expressions, branches of scripts, positions of errors.
+//! Tests of the script language as a whole: values of expressions, branches of scripts, positions
+//! of errors.
 
 use proptest::prelude::*;
 use rand::SeedableRng as _;
@@ -277,7 +278,7 @@ fn scripts_of_a_mix_share_their_variables() {
 }
 
 proptest! {
-    /// Verifies that any text gives a program or an error, never a panic.
+    /// Verifies that any text compiles to a program or gives an error, and never a panic.
     #[test]
     fn no_text_brings_the_reader_down(text in "\\PC*") {
         let _ = compiled(&text);

@@ -1,6 +1,6 @@
-//! Location and spread of a sample.
+//! Mean, median, quantiles and spread of a sample.
 
-/// Returns the samples if there are at least `least` and all are finite; else `None`.
+/// Returns `samples` if there are at least `least` of them and all are finite; else `None`.
 pub(crate) fn usable(samples: &[f64], least: usize) -> Option<&[f64]> {
     (samples.len() >= least && samples.iter().all(|value| value.is_finite())).then_some(samples)
 }

@@ -1,4 +1,5 @@
-//! Smallest difference between two sets of repeats that a test could have found.
+//! Smallest difference between two sets of repeats that a significance test would be likely to
+//! find.
 
 use crate::describe::{finite, mean, stdev};
 use crate::student;
@@ -37,8 +38,8 @@ mod tests {
     use super::*;
     use crate::close::close;
 
-    /// t(0.975; 18) = 2.10092 and t(0.8; 18) = 0.86205: with s = 2, n = 10 and a mean of 100 the
-    /// difference is 2.96297 · 2 · √0.2 ÷ 100.
+    /// Verifies the formula on an example: t(0.975; 18) = 2.10092 and t(0.8; 18) = 0.86205, so with
+    /// s = 2, n = 10 and a mean of 100 the difference is 2.96297 · 2 · √0.2 ÷ 100.
     #[test]
     fn the_minimum_detectable_difference_follows_its_formula() {
         let unit = (9.0_f64 / 10.0).sqrt() * 2.0;

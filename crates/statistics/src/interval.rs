@@ -1,4 +1,4 @@
-//! Confidence intervals, and estimates with such intervals.
+//! Confidence intervals, and estimates of means and mean ratios with such intervals.
 
 use crate::describe::{finite, mean, stdev, usable};
 use crate::student;
@@ -13,7 +13,7 @@ pub struct ConfidenceInterval {
 }
 
 impl ConfidenceInterval {
-    /// Creates an interval; `None` if the ends are not finite or not in order.
+    /// Creates an interval with these ends; `None` if they are not finite or not in order.
     pub(crate) fn new(low: f64, high: f64) -> Option<Self> {
         (low.is_finite() && high.is_finite() && low <= high).then_some(Self { low, high })
     }
@@ -33,7 +33,7 @@ impl ConfidenceInterval {
 /// value with probability `confidence`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
-    /// Estimated value, which lies in the interval.
+    /// Estimated mean or mean ratio, which lies in the interval.
     pub mean: f64,
     /// Range in which the true value lies with probability `confidence`.
     pub interval: ConfidenceInterval,
@@ -44,7 +44,7 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// Returns half of the interval's width, in the unit of the mean.
+    /// Returns half of the interval's width, in the unit of the estimated mean.
     pub fn half_width(&self) -> f64 {
         self.interval.width() / 2.0
     }

@@ -1,4 +1,4 @@
-//! Tests of invariants that hold for any input, however absurd.
+//! Tests of properties of this crate's functions that hold for any input, however absurd.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -44,7 +44,7 @@ use reason::{Reason, Values};
 
 use crate::student;
 
-/// Setting of the swept parameter, with the results of its repeats.
+/// Setting of the parameter that a sweep varies, with the throughputs of its repeats.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct KneeSetting<'a> {
     /// Value of the swept parameter, such as a number of connections or users; it must rise from
@@ -89,7 +89,7 @@ pub enum KneeError {
     /// Settings were measured, but none met the objectives.
     #[error("none of the {measured} settings measured kept the objectives")]
     NoneAdmissible {
-        /// Number of settings that have repeats.
+        /// Number of settings that have repeats, none of which met the objectives.
         measured: usize,
     },
     /// A value is not above that of the setting before it, or is not finite.

@@ -20,21 +20,22 @@ pub struct RecoveryWindows {
     pub in_a_row: usize,
 }
 
-/// Number of requests that began in a short stretch of time, and of the late ones among them.
+/// Short stretch of time, with the number of requests that began in it and of the late ones among
+/// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Begun {
     /// Start of the stretch, in nanoseconds, on the same clock as the end of the disturbance.
     pub start_ns: u64,
     /// End of the stretch, in nanoseconds, on the same clock as `start_ns`.
     pub end_ns: u64,
-    /// Number of requests that began in the stretch.
+    /// Number of requests that began in the stretch, answered or not.
     pub requests: u64,
-    /// Number of those requests that took longer than [`TOLERANCE`] times the 99th percentile from
-    /// before the disturbance, answered or not.
+    /// Number of requests that began in the stretch and took longer than [`TOLERANCE`] times the
+    /// 99th percentile from before the disturbance, answered or not.
     pub late: u64,
 }
 
-/// Outcome of the search for a recovery from a disturbance.
+/// Outcome of the search for the time at which latency had recovered from a disturbance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recovery {
     /// Latency was back, and enough windows confirmed it.

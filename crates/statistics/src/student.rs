@@ -14,7 +14,7 @@ const EXPAND_FROM: f64 = 1_000.0;
 /// library's iteration loses precision, and finally panics.
 pub(crate) const LEAST_TAIL: f64 = 1e-7;
 
-/// Returns true if `share` is strictly between 0 and 1, as a confidence, an α or a power must be.
+/// Returns true if `share` is above 0 and below 1, as a confidence, an α or a power must be.
 pub(crate) fn is_share(share: f64) -> bool {
     share > 0.0 && share < 1.0
 }
@@ -62,7 +62,8 @@ pub(crate) fn two_sided(confidence: f64, freedom: f64) -> Option<f64> {
 mod tests {
     use super::*;
 
-    /// Source: NIST/SEMATECH e-Handbook of Statistical Methods, §1.3.6.7.2, upper critical values.
+    /// Verifies quantiles against a printed table. Source: NIST/SEMATECH e-Handbook of Statistical
+    /// Methods, §1.3.6.7.2, upper critical values.
     #[test]
     fn quantiles_match_the_printed_table() {
         let table = [

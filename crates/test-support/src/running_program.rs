@@ -23,7 +23,7 @@ pub struct RunningProgram {
 /// Exit of a tool, as [`RunningProgram::end`] returns it.
 #[derive(Debug)]
 pub struct Ended {
-    /// Exit code; `None` if a signal killed the tool.
+    /// Exit code of the tool; `None` if a signal killed it.
     pub code: Option<i32>,
     /// Time from the call of [`RunningProgram::end`] to the tool's exit.
     pub took: Duration,
@@ -71,7 +71,7 @@ impl RunningProgram {
         }
     }
 
-    /// Returns the process id of the tool.
+    /// Returns the process id of the tool, also once it has exited.
     pub fn id(&self) -> u32 {
         self.child.id()
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TestbedError {
-    /// The server is not installed in any of the places that are searched.
+    /// The server is not installed in any of the places that were searched.
     #[error("{server} was not found in {searched}. {remedy}")]
     Missing {
         /// Name of the server, such as `PostgreSQL`.
@@ -49,7 +49,7 @@ pub enum TestbedError {
         action: &'static str,
         /// Path on which the action was attempted; for an action on the network, an address.
         path: PathBuf,
-        /// Error of the operating system.
+        /// Error that the operating system returned.
         source: io::Error,
     },
 }

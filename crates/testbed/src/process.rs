@@ -1,4 +1,4 @@
-//! Processes of a server: finding them, waiting for them, and sending them signals.
+//! Processes of a server: listing them, waiting for their end, and sending them signals.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! TCP proxy with faults on demand, which simulates a slow, stalled or broken network.
+//! TCP proxy that simulates a slow, stalled or broken network.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

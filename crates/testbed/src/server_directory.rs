@@ -52,7 +52,8 @@ impl ServerDirectory {
         &self.path
     }
 
-    /// Returns the working directory of the server's processes, which no other process uses.
+    /// Returns the path of the working directory of the server's processes, in which no other
+    /// process works. It is also PostgreSQL's data directory.
     pub(crate) fn work(&self) -> PathBuf {
         self.path.join("data")
     }
@@ -100,8 +101,9 @@ impl ServerDirectory {
     }
 
     /// Runs a program that prepares the server, and waits for its exit. Fails if its status is not
-    /// 0 or it runs for longer than `timeout`. If this process dies meanwhile, the guardian ends
-    /// the program: a program that is killed at once would not release PostgreSQL's shared memory.
+    /// 0, or if it runs for longer than `timeout`, after which it is killed. If this process dies
+    /// meanwhile, the guardian ends the program: a program that is killed at once would not release
+    /// PostgreSQL's shared memory.
     pub(crate) fn run(
         &self,
         name: &'static str,

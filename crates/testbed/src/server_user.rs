@@ -7,7 +7,7 @@ use std::process::Command;
 
 use nix::unistd::{Gid, Uid, User, chown, geteuid};
 
-/// User to whom a server, its files and its guardian belong.
+/// User who owns the files of a server and under whom the server and its guardian run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ServerUser {
     /// User of this process, whichever it is.
@@ -16,7 +16,7 @@ pub(crate) enum ServerUser {
     Other {
         /// Id of the user.
         user: Uid,
-        /// Id of the user's main group, the only group that it keeps.
+        /// Id of the user's main group; the server runs without the user's further groups.
         group: Gid,
     },
 }

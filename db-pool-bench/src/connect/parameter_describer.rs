@@ -18,7 +18,7 @@ const CANCELED: &str = "57014";
 /// Type that the server infers for one parameter of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InferredParameter {
-    /// Name of the type on the server.
+    /// Name of the type on the server, such as `integer` or that of a domain.
     pub(crate) type_name: String,
     /// Type as which values of scripts are sent; `None` if no such value can be sent as the
     /// inferred type.
@@ -105,8 +105,8 @@ impl<'a> ParameterDescriber<'a> {
         }
     }
 
-    /// Rolls the transaction back and closes the connection. Without the rollback a pooler would end the
-    /// server session.
+    /// Rolls the transaction back and closes the connection; failures are ignored. Without the
+    /// rollback a pooler would end the server session.
     pub(crate) async fn close(mut self) {
         // The rollback may fail if the connection was lost; then there is nothing to roll back.
         let _ = self.connection.simple_query("ROLLBACK").await;

@@ -1,4 +1,4 @@
-//! Statements on a tokio-postgres connection, for the drivers with and without a pool.
+//! Execution of statements on a tokio-postgres connection, for the drivers with and without a pool.
 
 use std::pin::pin;
 

@@ -54,13 +54,13 @@ pub(crate) struct DriverSetup {
     /// Number of connections of the pool, over all worker threads; not used by drivers without a
     /// pool.
     pub(crate) pool_size: u64,
-    /// Options of the pool; not used by drivers without one.
+    /// Options of the pool; not used by drivers without a pool.
     pub(crate) pool: PoolOptions,
     /// Longest wait for a connection of the pool, after which a request fails.
     pub(crate) checkout_timeout: Duration,
     /// Workload that the requests execute.
     pub(crate) workload: Arc<SqlWorkload>,
-    /// Seed of the random choices in requests.
+    /// Seed of the random choices in requests; equal seeds give equal requests.
     pub(crate) seed: u64,
     /// Time for which the application holds a connection after the server's last answer to a
     /// request.

@@ -67,7 +67,7 @@ pub(crate) enum Lease {
 }
 
 impl Lease {
-    /// Closes the connection instead of returning it to the pool.
+    /// Closes the connection instead of returning it to the pool; failures are ignored.
     pub(crate) async fn end(self) {
         match self {
             Self::Deadpool(client) => drop(deadpool_postgres::Object::take(client)),

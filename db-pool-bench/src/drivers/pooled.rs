@@ -17,7 +17,7 @@ use pgbench_script::{BoundValue, StatementResult};
 
 /// Pool of a library, as the load uses it. Clones are handles to the same pool.
 pub(crate) trait DriverPool: Clone + Debug + Send + Sync + 'static {
-    /// Connection that was taken out of the pool. Dropping it returns it to the pool.
+    /// Connection that was taken out of the pool. Dropping it returns the connection to the pool.
     type Object: Send;
 
     /// Creates a pool of up to `size` connections. The pool keeps at least `least` open, if the
@@ -62,7 +62,7 @@ pub(crate) trait DriverPool: Clone + Debug + Send + Sync + 'static {
     /// who wait for one.
     fn sample(&self) -> PoolSample;
 
-    /// Closes the pool and its connections.
+    /// Closes the pool and its connections; waits for those in use if the library does.
     fn close(&self) -> impl Future<Output = ()> + Send;
 
     /// Returns a handle to the pool, for tasks other than the load.

@@ -14,7 +14,7 @@ use crate::workloads::{Builtin, Tables};
 
 /// Number of reads before the counted ones, in which a driver learns types and fills its caches.
 const UNCOUNTED: u32 = 2;
-/// Number of reads whose round trips are counted.
+/// Number of reads whose round trips are counted, and over which the mean is taken.
 const COUNTED: u32 = 20;
 /// Time-out of the whole count, 30 s: long enough for answers that take a third of a second each.
 const BOUND: Duration = Duration::from_secs(30);

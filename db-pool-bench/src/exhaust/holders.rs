@@ -29,7 +29,7 @@ impl HolderAttempts {
         attempts.push(attempt);
     }
 
-    /// Returns all attempts and empties the list.
+    /// Returns all attempts so far, in the order in which they ended, and empties the list.
     pub(super) fn take(&self) -> Vec<HolderAttempt> {
         let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut attempts)

@@ -20,7 +20,7 @@ pub(super) const HELD: &str = "held";
 /// connections.
 pub(super) const AFTER: &str = "after";
 
-/// Default number of users for each connection of the pool, so that users must wait.
+/// Default number of users for each connection of the pool: several, so that users must wait.
 const USERS_PER_CONNECTION: u64 = 4;
 /// Pause of a user after a failure, 1 ms, so that a user whose checkout fails at once does not loop
 /// without waiting.

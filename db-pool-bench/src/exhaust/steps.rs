@@ -15,7 +15,7 @@ use crate::time_shares;
 
 /// One traced run on a pool, with its recorded events.
 pub(super) struct RecordedRun<'a> {
-    /// Number of connections of the pool.
+    /// Number of connections of the pool, from which deadlocks are recognized.
     pub(super) pool_size: u64,
     pub(super) log: &'a Log,
 }

@@ -27,7 +27,7 @@ const STATEMENT: &str = "SELECT 1";
 pub(super) struct ConnectCost {
     /// Time until the server's host accepted the network connection, name resolution included.
     pub(super) network_ns: u64,
-    /// Time of the TLS handshake; 0 without TLS.
+    /// Time of the TLS handshake, including the request for it; 0 without TLS.
     pub(super) tls_ns: u64,
     /// Time of start-up and authentication after the TLS handshake, until the server was ready for
     /// a statement.

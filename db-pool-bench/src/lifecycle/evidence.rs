@@ -20,8 +20,8 @@ pub(super) struct LifecycleEvidence<'a> {
 }
 
 impl<'a> LifecycleEvidence<'a> {
-    /// Creates the evidence of a run. The pool counts the connections that it opens in `opened`, so
-    /// far zero or more.
+    /// Creates the evidence of a run. `opened` is the pool's count of the connections that it has
+    /// opened since its creation.
     pub(super) fn new(server: TracedEvidence<'a>, opened: Arc<AtomicU64>) -> Self {
         Self {
             server,

@@ -58,11 +58,11 @@ pub(crate) struct LifecycleFlags {
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "4s")]
     pub(crate) idle: Duration,
 
-    /// Number of simultaneous logins in the storm [default: the pool's size]
+    /// Number of logins that begin at the same instant [default: the pool's size]
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) storm: Option<u64>,
 
-    /// Never return the connection of every Nth arrival, to see a leak
+    /// Never return the connection of every Nth request, to see the effects of a leak
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) leak_every: Option<u64>,
 

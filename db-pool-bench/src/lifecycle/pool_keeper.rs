@@ -20,9 +20,10 @@ const SETTLE: Duration = Duration::from_millis(300);
 /// Connections of one pool that were never returned to it, counted after the last request.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Leaks {
-    /// Number of connections that the pool counts as in use although no request is running.
+    /// Number of connections that the pool counts as in use although no request runs.
     pub(super) in_use: u64,
-    /// Sessions still open on the server although the pool's idle connections were closed.
+    /// Sessions of the run that are still open on the server although the pool's idle connections
+    /// were closed.
     pub(super) sessions: Vec<Leaked>,
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct ObserveFlags {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: Option<String>,
 
-    /// Duration of the observation
+    /// Duration of the observation, after which the result is shown
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "1m")]
     pub(crate) duration: Duration,
 

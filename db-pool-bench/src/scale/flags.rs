@@ -36,7 +36,7 @@ pub(crate) struct ScaleFlags {
     #[command(flatten)]
     _exclusive: LoadConflicts,
 
-    /// Users, from few to many
+    /// Numbers of users to test, from few to many
     #[arg(long, value_parser = load::held_counts, value_name = "N,…|A..B*F", default_value = "2..64*2")]
     pub(crate) users: Counts,
 

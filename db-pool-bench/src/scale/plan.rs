@@ -42,7 +42,7 @@ pub(super) struct ScalePlan<'a> {
     /// Workload that the requests execute.
     pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
-    /// Sharing of the load among processes and hosts.
+    /// Sharing of the load among processes and hosts, as the flags select it.
     pub(super) sharing: LoadSharing,
 }
 
@@ -132,7 +132,7 @@ impl<'a> ScalePlan<'a> {
         step.shape(plan.parameter("rate_per_s", step.rate_per_s))
     }
 
-    /// Returns the name of a driver's pool, as in `deadpool, pool of 8`.
+    /// Returns the name of a driver's pool in reports, as in `deadpool, pool of 8`.
     pub(super) fn setting_name(&self, driver: Driver) -> String {
         format!("{}, pool of {}", driver.name(), self.flags.pool.size)
     }

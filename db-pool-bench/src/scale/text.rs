@@ -89,7 +89,7 @@ fn users_table(results: &[SettingResults]) -> String {
     felt_table("users", "call", rows) + &table.to_string()
 }
 
-/// Rounds `value` to a tenth; a rounded zero loses its minus sign.
+/// Rounds `value` to one decimal place; a rounded zero loses its minus sign.
 fn tenths(value: f64) -> f64 {
     (value * 10.0).round() / 10.0 + 0.0
 }

@@ -31,7 +31,7 @@ the size found";
 /// One setting of a sweep, tested in one step for each repeat.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PoolSweepSetting {
-    /// Driver under test.
+    /// Driver with which the requests are made.
     pub(crate) driver: Driver,
     /// Number of the pool's connections. Without a pool: number of users, each with a connection.
     pub(crate) size: u64,
@@ -101,7 +101,7 @@ pub(crate) struct PoolSweepPlan<'a> {
     pub(crate) selection: WorkloadSelection,
     /// Seed of everything random: the order of steps and the requests.
     pub(crate) seed: u64,
-    /// Sharing of the load among processes and hosts.
+    /// Sharing of the load among processes and hosts, as the flags select it.
     pub(crate) sharing: LoadSharing,
 }
 

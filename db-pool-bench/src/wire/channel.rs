@@ -12,8 +12,8 @@ use super::socket::Socket;
 
 /// Initial size of the read buffer, in bytes: more than an answer of any workload takes.
 const READ_BYTES: usize = 8 * 1024;
-/// Smallest free space in the read buffer, in bytes. If less is left, the received bytes are moved
-/// to the beginning, or the buffer grows.
+/// Smallest free space in the read buffer before a read, in bytes. If less is left, the received
+/// bytes are moved to the beginning, or the buffer grows.
 const LEAST_ROOM_BYTES: usize = 1024;
 
 /// Socket to a PostgreSQL server, with buffers for the messages in each direction.
@@ -39,7 +39,8 @@ impl MessageChannel {
         })
     }
 
-    /// Returns the hash of the server's certificate, to which a login can be bound; `None` without TLS.
+    /// Returns the hash of the server's certificate, to which a login can be bound; `None` without
+    /// TLS, or for a certificate whose signature defines no hash.
     pub(super) fn server_end_point(&self) -> Option<Vec<u8>> {
         self.socket.server_end_point()
     }
@@ -62,7 +63,8 @@ impl MessageChannel {
         }
     }
 
-    /// Returns the bytes that were received and not yet discarded.
+    /// Returns the bytes that were received and not yet discarded, in order; empty if there are
+    /// none.
     pub(super) fn received(&self) -> &[u8] {
         &self.incoming
     }

@@ -108,11 +108,11 @@ const CHECK_EXAMPLES: &str = "Examples:
 #[derive(Debug, Clone, Args)]
 #[command(after_help = CHECK_EXAMPLES)]
 pub(crate) struct ScriptCheckFlags {
-    /// Scripts of one mix
+    /// Scripts of one mix, each with its weight (1 if not given)
     #[arg(required = true, value_parser = script, value_name = "FILE[@WEIGHT]")]
     pub(crate) script: Vec<ScriptFlag>,
 
-    /// Set a variable to a number, true, false or null
+    /// Set a script variable to a number, true, false or null (repeat it for several)
     #[arg(long, value_parser = definition, value_name = "NAME=VALUE")]
     pub(crate) define: Vec<(String, ScriptValue)>,
 
@@ -135,15 +135,15 @@ const SUGGEST_EXAMPLES: &str = "Examples:
 #[derive(Debug, Clone, Args)]
 #[command(after_help = SUGGEST_EXAMPLES)]
 pub(crate) struct SuggestFlags {
-    /// The server, and the database whose statements were counted
+    /// The server, and the database whose counted statements are read
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: String,
 
-    /// Number of statements to take, the most frequent first
+    /// Largest number of statements to take, the most frequent first
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "10")]
     pub(crate) top: u64,
 
-    /// Write a script for each statement into this directory, which must not exist yet
+    /// Directory to create, with a script for each statement; it must not exist yet
     #[arg(long, value_name = "DIR")]
     pub(crate) write: Option<PathBuf>,
 }

@@ -30,7 +30,7 @@ const HIDDEN: &str = "<insufficient privilege>";
 /// Name of the extension and its view. Statements that read the view observe the load and are not
 /// part of it.
 const EXTENSION: &str = "pg_stat_statements";
-/// Remedy if the server does not count statements.
+/// Remedy if the server does not count statements, as text for the user.
 const LOADED: &str = "CREATE EXTENSION pg_stat_statements in this database; the server's \
                       shared_preload_libraries must name it too";
 /// Largest number of rows that are read from the view; `pg_stat_statements` keeps fewer by default.
@@ -49,7 +49,8 @@ enum StatementCounts {
 struct SkippedCalls {
     /// Calls of statements that the role may not read.
     by_rights: i64,
-    /// Calls of statements that no workload can contain: transaction control, settings, definitions.
+    /// Calls of statements that no workload can contain: transaction control, settings,
+    /// definitions, and queries of the counts themselves.
     by_kind: i64,
     /// Calls that runs of this tool made.
     ours: i64,

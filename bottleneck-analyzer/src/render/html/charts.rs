@@ -29,8 +29,8 @@ pub(super) fn all_charts(run: &RunReports, assessment: &Assessment) -> PageChart
     }
 }
 
-/// Returns two charts for each swept parameter, one of the throughput and one of the p99. Each sweep with two
-/// or more settings is one line.
+/// Returns two charts for each swept parameter, one of the throughput and one of the p99. Each
+/// sweep with two or more settings is one line. Empty if nothing was swept.
 fn sweep_charts(source: &SourceReport) -> Vec<Chart> {
     let all = Sweep::from_report(&source.report);
     let mut charts = Vec::new();

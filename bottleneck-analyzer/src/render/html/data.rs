@@ -21,7 +21,7 @@ pub(super) struct Chart {
     pub(super) y_log: bool,
     /// Lines of the chart.
     pub(super) lines: Vec<ChartLine>,
-    /// Shaded ranges of x, such as the steps of a bench.
+    /// Shaded ranges of x, such as the steps of a bench; empty if there are none.
     pub(super) bands: Vec<ChartBand>,
     /// Name of the group of charts that zoom together; `None` if the chart zooms alone.
     pub(super) group: Option<&'static str>,
@@ -39,7 +39,7 @@ pub(super) struct ChartLine {
     pub(super) peak: Option<Vec<Option<f64>>>,
 }
 
-/// Shaded range of x.
+/// Shaded range of x with a label.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct ChartBand {
     pub(super) from: f64,
@@ -57,9 +57,9 @@ pub(super) struct ChartMark {
 /// All charts of a page.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct PageCharts {
-    /// Length of the run in seconds, at which every time chart ends.
+    /// Length of the run in seconds, at which the axis of every time chart ends.
     pub(super) end_s: f64,
-    /// Marks, drawn in every time chart.
+    /// Marks in order of time, drawn in every time chart.
     pub(super) marks: Vec<ChartMark>,
     pub(super) charts: Vec<Chart>,
 }
@@ -75,7 +75,8 @@ pub(super) fn inert_json(data: &PageCharts) -> String {
         .replace('\u{2029}', "\\u2029")
 }
 
-/// Rounds to the four significant digits that charts show.
+/// Rounds to the four significant digits that charts show; a value that is not finite stays as it
+/// is.
 pub(super) fn four_digits(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return value;

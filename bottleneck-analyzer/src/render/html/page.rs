@@ -13,7 +13,8 @@ const CHART_STYLE: &str = include_str!("../../../assets/uPlot.min.css");
 const SCRIPT: &str = include_str!("../../../assets/report.js");
 const STYLE: &str = include_str!("../../../assets/report.css");
 
-/// Returns the page as one HTML document, which loads nothing from elsewhere.
+/// Returns the page of an assessment as one HTML document with its charts, which loads nothing from
+/// elsewhere.
 pub(crate) fn page(run: &RunReports, assessment: &Assessment) -> String {
     let data = charts::all_charts(run, assessment);
     let markup: Markup = html! {

@@ -65,8 +65,8 @@ fn search_chart(source: &SourceReport, text: &str, bound: LatencyBound) -> Optio
     })
 }
 
-/// Returns the interval of rates that a search found, as a band of the chart; `None` if the search found
-/// none.
+/// Returns the interval of rates that a search found (highest rate that held, lowest that broke a
+/// bound) as a band of the chart; `None` if no rate held.
 fn found(search: &FoundRate) -> Option<ChartBand> {
     let held = search.held_per_s?;
     Some(ChartBand {

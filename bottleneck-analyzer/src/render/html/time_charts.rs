@@ -11,7 +11,7 @@ use crate::source_report::SourceReport;
 /// Largest number of points of a line: about the width of a screen in pixels.
 const POINTS: usize = 600;
 
-/// Largest number of processes in a chart. The busiest ones are shown.
+/// Largest number of processes in a chart; the ones that used the most CPU are shown.
 const PROCESSES: usize = 6;
 
 /// Time axis in seconds; 0 is the earliest instant of any step, series or mark of the run.
@@ -47,7 +47,7 @@ impl TimeAxis {
 const STEPS: &str = "Shaded: the steps of each bench.";
 const PEAKS: &str = "The shade above a line reaches to the peak in each point.";
 
-/// Charts over time, each with its id, title, caption and the unit of y.
+/// Charts over time, each with its id, title, caption and the unit of y, in this order.
 const CHARTS: [(&str, &str, &str, &str); 6] = [
     ("time-throughput", "Throughput", STEPS, "per_s"),
     ("time-latency", "Latency (logarithmic)", STEPS, "ns"),
@@ -79,7 +79,7 @@ pub(super) fn time_charts(run: &RunReports, axis: &TimeAxis) -> Vec<Chart> {
     CHARTS.into_iter().filter_map(chart).collect()
 }
 
-/// Returns the lines of the chart `id`, one of [`CHARTS`].
+/// Returns the lines of the chart whose id is `id`, one of [`CHARTS`].
 fn lines_of(id: &str, run: &RunReports, axis: &TimeAxis) -> Vec<ChartLine> {
     match id {
         "time-throughput" => bench_lines(run, axis, "throughput"),
@@ -104,8 +104,8 @@ pub(super) fn marks(run: &RunReports, axis: &TimeAxis) -> Vec<ChartMark> {
     marks
 }
 
-/// Returns a line for each of `names`, in that order: the name of a series of the whole machine, and the
-/// label of its line.
+/// Returns a line for each of `names`, in that order: the name of a series of the whole machine,
+/// and the label of its line. Names that were not recorded are left out.
 fn machine_lines(run: &RunReports, axis: &TimeAxis, names: &[(&str, &str)]) -> Vec<ChartLine> {
     let recording = run.machine().map_or(&[][..], |m| &m.report.series);
     let whole = |name: &str| {

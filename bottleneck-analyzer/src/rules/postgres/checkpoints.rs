@@ -11,7 +11,7 @@ use crate::figures::{plain, share};
 
 /// Size of a page, in bytes.
 const PAGE: f64 = 8192.0;
-/// Share of the log that consists of whole pages. From this share on, checkpoints are too frequent.
+/// Smallest share of the log in whole pages at which checkpoints are too frequent.
 const MUCH_FPI: f64 = 0.40;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {

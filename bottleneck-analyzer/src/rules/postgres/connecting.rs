@@ -11,7 +11,7 @@ use crate::figures::{duration_ns, plain, share};
 
 const STORM: &str = "connection_storm";
 const CHECK: &str = "checkout_check";
-/// New sessions ÷ calls. From this ratio on, the load opens connections all the time.
+/// Smallest ratio of new sessions ÷ calls at which the load opens connections all the time.
 const MOST_NEW: f64 = 0.01;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {

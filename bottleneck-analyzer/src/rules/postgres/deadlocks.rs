@@ -1,8 +1,9 @@
 //! Rule `deadlocks`: deadlocks that the load retried, so that no request failed.
 //!
-//! Fires from 3 deadlocks per step on, or from a thousandth of the calls on. Reads `database.deadlocks` of
-//! all repeats. Failed requests with SQLSTATE 40P01 are left to the rule `errors`. The impact is deadlocks ×
-//! `deadlock_timeout` (1 s by default) ÷ calls.
+//! Fires for a step with 3 deadlocks or more, or with more than a thousandth of the calls. Reads
+//! `database.deadlocks` of all repeats, and judges the largest. Failed requests with SQLSTATE 40P01
+//! are left to the rule `errors`. The impact is deadlocks × `deadlock_timeout` (1 s by default) ÷
+//! calls.
 
 use crate::assessment::{Confidence, FindingKind};
 use crate::bench_facts::BenchFacts;

@@ -13,7 +13,8 @@ pub(super) fn assign(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     under_a_statement(bench, out);
 }
 
-/// Sets the parent of a `statement_cpu` finding to the problem that names the same statement.
+/// Sets the parent of a `statement_cpu` finding to a problem of the bench whose title contains the
+/// same statement; removes it if there is none.
 fn under_a_statement(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let id = bench.id();
     let takes = |f: &Finding| f.id.starts_with("statement_cpu:") && f.is_about(&id);
@@ -31,8 +32,9 @@ fn under_a_statement(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Makes the finding about lock waits the parent of findings with a lower score that are about the main
-/// activity of the lock's holders. Problems among them become symptoms.
+/// Makes the finding about lock waits the parent of findings with a lower score that are about the
+/// main activity of the lock's holders. Problems among them become symptoms. Has no effect without
+/// such a finding.
 fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let id = bench.id();
     let is_lock = |f: &&Finding| f.id.starts_with("lock_waits:") && f.is_about(&id);

@@ -96,7 +96,8 @@ fn scanned_for_parents(scans: f64, parent: &CitedRow<'_>) -> bool {
     deleted.max(changed) >= LEAST_DELETES && matching
 }
 
-/// Returns the whole reads of the child table and the deletes from the parent table as evidence.
+/// Returns, as evidence, the number of whole reads of the child table, the rows read by them, and
+/// the number of deletes from the parent table.
 fn evidence(child: &CitedRow<'_>, parent: &CitedRow<'_>) -> Vec<EvidenceItem> {
     let figures = [
         child.evidence("whole scans of the child", "seq_scan"),

@@ -12,8 +12,8 @@ use crate::postgres::OtherApplication;
 const RULE: &str = "other_applications";
 /// Smallest share of the server's CPU time at which an application is reported.
 const LEAST_SHARE: f64 = 0.05;
-/// Share of the service time. The application has a cost if the load waits for a CPU because of it for at
-/// least this share.
+/// Smallest share of the service time at which waiting for a CPU because of the application has a
+/// cost.
 const LEAST_WAIT: f64 = 0.10;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {

@@ -9,7 +9,7 @@ use crate::assessment::EvidenceItem;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain};
 
-/// Mean time to plan a statement, in nanoseconds. From this time on, planning is a problem.
+/// Smallest mean time to plan a statement, in nanoseconds, at which planning is a problem.
 const SLOW_PLAN_NS: f64 = 1e6;
 const LEAST_CALLS: f64 = 20.0;
 

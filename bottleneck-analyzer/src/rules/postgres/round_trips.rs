@@ -12,15 +12,16 @@ use crate::figures::{duration_ns, plain};
 use crate::time_model::postgres::added_round_trip_ns;
 
 const RULE: &str = "round_trips";
-/// Length of a round trip, in nanoseconds. The rule does not fire for shorter ones.
+/// Smallest length of a round trip, in nanoseconds, at which the rule fires.
 const LEAST_TRIP_NS: f64 = 3e5;
-/// Length of a round trip, in nanoseconds. A longer one is a problem: it leaves the data centre or is
-/// delayed.
+/// Length of a round trip, in nanoseconds, from which on it is a problem: it leaves the data centre
+/// or is delayed.
 const FAR_NS: f64 = 2e6;
 
-/// Length of a round trip, in nanoseconds. A longer one is a problem in calls with [`MANY_TRIPS`] or more.
+/// Length of a round trip, in nanoseconds, from which on it is a problem in calls with
+/// [`MANY_TRIPS`] or more.
 const SOME_WAY_NS: f64 = 1e6;
-/// Number of round trips of a call. From this number on, the advice is to make fewer.
+/// Number of round trips of a call from which on round trips of [`SOME_WAY_NS`] are a problem.
 const MANY_TRIPS: f64 = 3.0;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
@@ -105,8 +106,8 @@ fn means(repeat: &RepeatFacts<'_, '_>) -> Vec<EvidenceItem> {
     server.step.operations.keys().filter_map(of).collect()
 }
 
-/// Returns the time of a call, in nanoseconds, in which neither the server works nor a transaction is open:
-/// one round trip and the driver.
+/// Returns the mean time of a call, in nanoseconds, in which neither the server works nor a
+/// transaction is open: one round trip and the driver.
 fn trip_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     repeat.model.sum_of("rest") + repeat.model.sum_of("network")
 }
@@ -163,8 +164,8 @@ pub(super) fn gaps(repeat: &RepeatFacts<'_, '_>) -> f64 {
     }
 }
 
-/// Returns the time of a call's round trips inside transactions, in nanoseconds. Meanwhile the session is
-/// idle in transaction.
+/// Returns the mean time of a call's round trips inside transactions, in nanoseconds. Meanwhile the
+/// session is idle in transaction.
 pub(super) fn in_transactions_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     let open = repeat
         .model

@@ -12,13 +12,14 @@ use crate::figures::{plain, share};
 use crate::postgres::CitedRow;
 
 const RULE: &str = "sequential_scans";
-/// Rows read by a scan. From this number on, an index would help.
+/// Smallest number of rows read by a scan at which an index would help.
 const LEAST_ROWS: f64 = 10_000.0;
-/// Kept rows ÷ read rows. Up to this ratio an index would help.
+/// Largest ratio of kept rows ÷ read rows at which an index would help.
 const MOST_KEPT: f64 = 0.01;
 const LEAST_SCANS: f64 = 10.0;
 
-/// Entries read by an index scan ÷ rows of the table. From this ratio on, the index counts as read whole.
+/// Smallest ratio of entries read by an index scan ÷ rows of the table at which the index counts as
+/// read whole.
 const WHOLE: f64 = 0.9;
 
 /// Table, or index of a table, that is read whole.
@@ -176,7 +177,8 @@ fn is_selective(statement: &LoadStatement<'_>, rows_read: f64) -> bool {
     text.contains("where") && kept <= MOST_KEPT && !text.starts_with("insert")
 }
 
-/// Checks the number of rows that the whole database read, for reports without figures for each table.
+/// Checks the number of rows that the whole database read per transaction, for reports without
+/// figures for each table.
 fn by_counters(repeat: &RepeatFacts<'_, '_>, statements: &[LoadStatement<'_>]) -> Vec<CheckResult> {
     let server = &repeat.server;
     let (Some(read), Some(commits)) = (

@@ -11,14 +11,15 @@ use crate::postgres::{CitedRow, OtherApplication, PostgresEvidence};
 
 const RULE: &str = "statement_cpu";
 
-/// Number of calls. From this number on, the mean time of a statement is reliable.
+/// Smallest number of calls at which the mean time of a statement is reliable.
 const LEAST_CALLS: f64 = 50.0;
-/// Mean time of a statement ÷ mean time of all others. From this ratio on, the statement is an outlier.
+/// Smallest ratio of the mean time of a statement ÷ mean time of all others at which the statement
+/// is an outlier.
 const OUTLIER: f64 = 10.0;
-/// Mean time of a statement, in nanoseconds. From this time on, the statement can be a problem.
+/// Smallest mean time of a statement, in nanoseconds, at which it can be a problem.
 const SLOW_NS: f64 = 5e6;
 
-/// Share of the server's CPU that another application uses. From this share on, the other application's
+/// Smallest share of the server's CPU used by another application at which that application's
 /// statements are filtered out.
 const OTHERS_SHARE: f64 = 0.05;
 
@@ -28,7 +29,7 @@ pub(super) fn running_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     repeat.model.sum_of("server_cpu") + repeat.model.sum_of("server_runnable")
 }
 
-/// Statement of the load with its share of the time of all statements.
+/// Statement of the load with its share of the time of all the load's statements.
 pub(super) struct LoadStatement<'a> {
     pub(super) row: CitedRow<'a>,
     /// Share of the execution time of all statements of the load, from 0 to 1.

@@ -13,7 +13,8 @@ use crate::figures::{bytes, duration_ns};
 const RULE: &str = "temp_files";
 /// Size of a block, in bytes.
 const BLOCK: f64 = 8192.0;
-/// Bytes per call. The rule does not fire below, because fewer bytes stay in the page cache at little cost.
+/// Smallest number of bytes per call at which the rule fires, because fewer bytes stay in the page
+/// cache at little cost.
 const LEAST_BYTES: f64 = 1_048_576.0;
 /// Smallest share of the service time at which the rule fires. It is small because the cost is a lower bound.
 const LEAST_SHARE: f64 = 0.02;
@@ -49,7 +50,7 @@ fn wait_evidence(repeat: &RepeatFacts<'_, '_>) -> impl Iterator<Item = EvidenceI
     waits.flat_map(|part| part.evidence.iter().cloned())
 }
 
-/// Returns the cost of temporary files into which a call writes `spilt` bytes.
+/// Returns the cost of temporary files into which a call writes `spilt` bytes on average.
 fn cost(repeat: &RepeatFacts<'_, '_>, spilt: f64, evidence: Vec<EvidenceItem>) -> CauseCost {
     let (statement, told) = spiller(repeat);
     let copied = 2.0 * spilt / FASTEST_COPY * 1e9;

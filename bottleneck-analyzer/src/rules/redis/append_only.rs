@@ -14,7 +14,8 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_append_only";
 
-/// Share of a call. Waiting for the disk is a problem from this share on; every durable write waits a little.
+/// Smallest share of the time for which a call holds its connection at which waiting for the disk
+/// is a problem; every durable write waits a little.
 const MATTERS: f64 = 0.25;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
@@ -53,7 +54,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     }
 }
 
-/// Returns the mean time that a call waits for flushes, in nanoseconds; `None` if it was not measured.
+/// Returns the mean time that a call waits for flushes of the append-only file, in nanoseconds;
+/// `None` if it was not measured.
 fn waited_ns(server: &RedisEvidence<'_>) -> Option<f64> {
     let waited = server.flush_wait_ns()? * server.round_trips();
     Some(waited.min(server.at_stake_ns()))

@@ -15,7 +15,8 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_bytes";
 
-/// Bytes per second to other clients. The rule does not fire below, because observing the server takes fewer.
+/// Smallest number of bytes per second to other clients at which the rule fires; observing the
+/// server takes fewer.
 const LEAST_BYTES_PER_S: f64 = 1_048_576.0;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {

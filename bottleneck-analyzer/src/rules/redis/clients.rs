@@ -21,15 +21,17 @@ use crate::redis::RedisEvidence;
 
 use super::materiality::MATTERS;
 
-/// Share of `maxclients` that is connected. The rule fires from this share on.
+/// Share of `maxclients` from which on the rule `redis_maxclients` fires.
 const NEARLY_ALL: f64 = 0.90;
-/// New connections per call of the load. From this ratio on, the load does not keep its connections.
+/// New connections per call of the load from which on the load counts as not keeping its
+/// connections.
 const CHURN: f64 = 0.01;
-/// New connections of other clients per call. From this ratio on, other clients do not keep theirs.
+/// New connections of other clients per call of the load from which on they count as not keeping
+/// theirs.
 const CHURN_OF_OTHERS: f64 = 0.10;
-/// Bytes that a client has not read. The rule fires from this number on.
+/// Number of bytes that a client has not read from which on the rule `redis_output` fires.
 const OUTPUT_BYTES: f64 = 1_048_576.0;
-/// Busy share of the main thread. From this share on, a client that runs MONITOR is a problem.
+/// Busy share of the main thread from which on a client that runs MONITOR is a problem.
 const BUSY: f64 = 0.70;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
@@ -310,8 +312,8 @@ fn slow_readers(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Co
     out.add_finding(unread(bench, server, kind, held, &whose, title));
 }
 
-/// Builds the finding about unread answers. `held` is the client with the most unread bytes: its index in the
-/// table, and the bytes.
+/// Builds the finding about answers that `whose` has not read. `held` is the client with the most
+/// unread bytes: its index in the table `clients`, and the bytes.
 fn unread(
     bench: &BenchFacts<'_>,
     server: &RedisEvidence<'_>,

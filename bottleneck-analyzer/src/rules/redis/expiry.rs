@@ -14,9 +14,10 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_expiry";
 
-/// Share of the thread's time. The rule fires from this share on.
+/// Share of the main thread's time from which on the rule fires.
 const TOLD: f64 = 0.05;
-/// Longest piece of the search at the default effort, in microseconds: 25 % of a tenth of a second.
+/// Longest piece of the search for expired keys at the default effort, in microseconds: 25 % of a
+/// tenth of a second.
 const SLICE_US: f64 = 25_000.0;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {

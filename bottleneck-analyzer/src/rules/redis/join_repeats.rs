@@ -47,8 +47,8 @@ pub(super) fn join(repeats: Vec<Conclusions>, out: &mut Conclusions) {
     }
 }
 
-/// Adds the number of repeats to the finding's text. Lowers its confidence if at most half of the repeats had
-/// it.
+/// Adds to the finding's text that `seen` of `all` repeats had it. Lowers a high confidence to
+/// medium if at most half of them had. Has no effect for a single repeat.
 fn note_repeats(finding: &mut Finding, seen: usize, all: usize) {
     if all < 2 {
         return;

@@ -17,17 +17,16 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_outliers";
 
-/// Longest call ÷ mean call. From this ratio on, the call is an outlier.
+/// Smallest ratio of the longest call ÷ mean of the other calls at which the call is an outlier.
 const OTHER_KIND: f64 = 10.0;
-/// Length of a call, in microseconds. Shorter calls are no outliers, because a busy machine delays any call
-/// for that long.
+/// Smallest length of an outlier, in microseconds, because a busy machine delays any call for less.
 const LEAST_US: f64 = 1_000.0;
 
-/// Calls beyond those that the load sent ÷ slow calls. From this ratio on, the slow calls count as those of
-/// another client.
+/// Smallest ratio of calls beyond those that the load sent ÷ slow calls at which the slow calls
+/// count as those of another client.
 const MOST_OF_THEM: f64 = 0.9;
 
-/// Slow calls of one command, the others being fast.
+/// Slow calls of one command whose other calls are fast.
 struct SlowCalls {
     place: usize,
     name: String,

@@ -16,7 +16,8 @@ use crate::rules::stalls;
 
 const RULE: &str = "redis_paused";
 
-/// Time of an answer to a minimal query, in nanoseconds. From this time on, the server was paused.
+/// Smallest time of an answer to a minimal query, in nanoseconds, at which the server counts as
+/// paused.
 const LEAST_NS: f64 = 100e6;
 
 /// Commands that pause all clients. Since version 7.0 servers count the subcommands of CLIENT and CLUSTER

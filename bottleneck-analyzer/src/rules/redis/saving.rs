@@ -18,7 +18,7 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_saving";
 
-/// Share of the step in which a child process was at work. The rule fires from this share on.
+/// Share of the step with a child process at work from which on the rule fires.
 const TOLD: f64 = 0.2;
 /// Smallest number of intervals with a child process, and of intervals without one, for a comparison.
 const LEAST_INTERVALS: usize = 3;
@@ -94,7 +94,7 @@ fn finding(
         )
 }
 
-/// Commands that start a child process. Nearly all of their time is the fork.
+/// Commands that start a child process, in lower case. Nearly all of their time is the fork.
 const STARTERS: [&str; 4] = ["bgsave", "bgrewriteaof", "sync", "psync"];
 
 /// Returns true if the command of `row` starts a child process.
@@ -115,7 +115,7 @@ fn stopped_ns(server: &RedisEvidence<'_>, forks: f64, fork_us: f64) -> f64 {
     starters.sum::<f64>().max(alike)
 }
 
-/// Describes the forks and their purposes: `2 fork(s) (snapshot)`.
+/// Describes the number of forks and their purposes: `2 fork(s) (snapshot)`.
 fn what(server: &RedisEvidence<'_>, forks: f64) -> String {
     let seen = server
         .rows("saving")
@@ -143,7 +143,8 @@ struct Slowdown {
 }
 
 impl Slowdown {
-    /// Describes both latencies in a sentence.
+    /// Describes the latencies with and without a child process in a sentence that begins with a
+    /// space.
     fn sentence(self) -> String {
         format!(
             " While a child process was at work the median was {} ({} without), and the 99th \

@@ -14,9 +14,9 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_stall";
 
-/// Length of a pause, in nanoseconds. Shorter pauses are no stalls, because a busy machine causes them.
+/// Smallest length of a stall, in nanoseconds; a busy machine causes shorter pauses.
 const LEAST_NS: f64 = 100e6;
-/// Share of a stall. An event that took at least this share is the cause of the stall.
+/// Smallest share of a stall's length that an event must have taken to be its cause.
 const EXPLAINS: f64 = 0.5;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {

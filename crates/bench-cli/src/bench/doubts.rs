@@ -67,8 +67,9 @@ impl ShownFigures {
     }
 
     /// Returns true if the table shows the figure at `pointer`, a JSON pointer into the report, or
-    /// a figure within it. A percentile with too few samples in one step counts as not shown if
-    /// all repeats of the setting together have enough.
+    /// a figure within it. Figures that are no percentile, mean or maximum count as shown. A
+    /// percentile with too few samples in one step counts as not shown if all repeats of the
+    /// setting together have enough.
     fn has(&self, report: &Report, code: WarningCode, pointer: &str) -> bool {
         let mut parts = pointer.rsplit('/');
         let last = parts.next().unwrap_or_default();

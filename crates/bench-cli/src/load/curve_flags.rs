@@ -41,12 +41,12 @@ pub struct CurveLoadFlags {
     #[arg(long, value_parser = curve_values::rate_or_curve, value_name = "PER_S|CURVE")]
     pub rate: Option<LoadCurve>,
 
-    /// Flag of the search for a rate.
+    /// Flag of the search for the highest rate that keeps given bounds.
     #[command(flatten)]
     pub search: FindRateFlags,
 
-    /// Most users started per second, each with a session of its own from then on [default: all when
-    /// they are due]
+    /// Largest number of users that start per second, each with a session of its own from then on
+    /// [default: all when they are due]
     #[arg(long, value_parser = flags::rate, value_name = "PER_S")]
     pub spawn_rate: Option<f64>,
 

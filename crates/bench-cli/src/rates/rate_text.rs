@@ -10,7 +10,7 @@ use crate::rates::rate_search::RateSearch;
 use crate::table::{self, Table};
 
 /// Formats a rate in groups of three digits without a unit: `1,840`. A rate below 100 has one
-/// decimal, unless it is zero: `12.5`.
+/// decimal if that is not 0: `12.5`, `10`.
 pub(crate) fn per_s(rate: f64) -> String {
     if rate < 99.95 {
         let text = format!("{rate:.1}");

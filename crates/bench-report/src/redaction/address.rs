@@ -50,8 +50,8 @@ const OPEN_PARAMETERS: &str = "sslmode ssl sslrootcert sslcert sslnegotiation tl
     xamzsignedheaders sv se st sp sr spr expires ref branch tag path package arch os repo \
     utmsource utmmedium utmcampaign";
 
-/// Marks the secrets in all addresses in `text`. `argument` is true if the text is one argument of
-/// a command line, in which a password may contain blanks.
+/// Adds to `out` the ranges of the secrets in all addresses in `text`. `argument` is true if the
+/// text is one argument of a command line, in which a password may contain blanks.
 pub(super) fn mark(text: &str, argument: bool, out: &mut Spans) {
     paths(text, out);
     if !text.contains(['@', ':']) {
@@ -107,8 +107,8 @@ fn scheme_before(text: &str, colon: usize) -> Option<Range<usize>> {
     (length > 0).then_some(colon - length..colon)
 }
 
-/// Marks the secrets of a text that is a single address, blanks included; does nothing if it has
-/// no scheme.
+/// Adds to `out` the ranges of the secrets of a text that is a single address, blanks included;
+/// does nothing if it has no scheme.
 pub(super) fn mark_whole(text: &str, out: &mut Spans) {
     if let Some(colon) = text.find("://")
         && let Some(scheme) = scheme_before(text, colon)
@@ -117,9 +117,9 @@ pub(super) fn mark_whole(text: &str, out: &mut Spans) {
     }
 }
 
-/// Marks the secrets of the address that has this scheme and ends at byte `end`. An address may be
-/// a parameter of another one; one that is nested four levels deep, more than anybody writes, is
-/// masked as a whole.
+/// Adds to `out` the ranges of the secrets of the address that has this scheme and ends at byte
+/// `end`. An address may be a parameter of another one; one that is nested four levels deep, more
+/// than anybody writes, is masked as a whole.
 fn url(text: &str, scheme: Range<usize>, end: usize, out: &mut Spans) {
     const DEEPEST: usize = 4;
     let mut scheme = scheme;
@@ -221,8 +221,9 @@ fn is_host_and_port(host: &str) -> bool {
     (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Marks the values of parameters after `?`, `#` or `&` within `range`, except for those that are
-/// known to hold no secret, and secret segments of the path before them.
+/// Adds to `out` the ranges of the values of parameters after `?`, `#` or `&` within `range`,
+/// except for those that are known to hold no secret, and the ranges of secret segments of the
+/// path before them.
 fn parameters(text: &str, range: Range<usize>, out: &mut Spans) {
     let shown = &text[range.clone()];
     let query = shown.find(['?', '#']);
@@ -248,8 +249,9 @@ fn parameters(text: &str, range: Range<usize>, out: &mut Spans) {
     }
 }
 
-/// Marks segments of a path within `range` that are secrets: those after a name that announces a
-/// secret, as in `/t/X/channel`, and random ones after a version, as in `/v3/X`.
+/// Adds to `out` the ranges of segments of a path within `range` that are secrets: those after a
+/// name that announces a secret, as in `/t/X/channel`, and random ones after a version, as in
+/// `/v3/X`.
 fn segments(text: &str, range: Range<usize>, out: &mut Spans) {
     let mut at = range.start;
     let (mut announced, mut versioned) = (false, false);
@@ -287,7 +289,7 @@ fn is_open(key: &str, value: &str) -> bool {
     number && names::naming(key) == Naming::Harmless
 }
 
-/// Marks the passwords in addresses without a scheme.
+/// Adds to `out` the ranges of the passwords in addresses without a scheme.
 fn bare(text: &str, out: &mut Spans) {
     for captures in BARE.captures_iter(text) {
         let Some(secret) = captures.get(3) else {
@@ -302,7 +304,8 @@ fn bare(text: &str, out: &mut Spans) {
     }
 }
 
-/// Marks the secrets in the parameters of paths without a host: `/socket?ticket=…`.
+/// Adds to `out` the ranges of the secrets in the parameters of paths without a host:
+/// `/socket?ticket=…`.
 fn paths(text: &str, out: &mut Spans) {
     if !text.contains('?') {
         return;

@@ -37,7 +37,7 @@ const SPELT_OUT: &str = "password passphrase passwd requirepass masterauth secre
 /// the command.
 const MOST_WORDS: usize = 16;
 
-/// Reader of the words of one command line in order, which marks the words that are secrets.
+/// Reader of the words of one command line in order, which finds the secrets in them.
 #[derive(Debug)]
 pub(super) struct CommandReader {
     mode: ReadMode,
@@ -129,7 +129,7 @@ impl CommandReader {
         self.commands() && (self.program.is_none() || self.is(ProgramKind::Runs))
     }
 
-    /// Reads the next word and marks the secrets in it.
+    /// Reads the next word, and adds to `out` the ranges of the secrets in it.
     pub(super) fn read(&mut self, word: &str, out: &mut Spans) {
         if !self.pending.is_empty() && matches!(word, "=" | ":") {
             return;
@@ -159,8 +159,8 @@ impl CommandReader {
         }
     }
 
-    /// Reads an option and marks its secret, or expects it in the next word. Returns false if
-    /// `word` is no option.
+    /// Reads an option, and adds the range of its secret to `out` or expects it in the next word.
+    /// Returns false if `word` is no option.
     fn option(&mut self, word: &str, out: &mut Spans) -> bool {
         let own = self.program.clone();
         let own = own.iter().flat_map(|program| &program.options);
@@ -209,8 +209,8 @@ impl CommandReader {
     }
 
     /// Reads an option of a command that stores a secret, such as `gh secret set NAME --body X`.
-    /// Marks its value or expects it in the next word. Returns false if the option does not hold
-    /// the secret.
+    /// Adds the range of its value to `out` or expects the value in the next word. Returns false
+    /// if the option does not hold the secret.
     fn of_a_secret(&mut self, name: &str, start: usize, out: &mut Spans) -> bool {
         let (name, value) = name.split_once('=').unwrap_or((name, ""));
         if !self.stores_a_secret() || !contains(STORED, name) {
@@ -233,7 +233,8 @@ impl CommandReader {
     }
 
     /// Reads the option called `name`, without its hyphens, which begins at byte `start` of its
-    /// word: marks the password in its value, or notes the kind of value that the next word is.
+    /// word: adds the range of the password in its value to `out`, or notes the kind of value that
+    /// the next word is.
     fn named(&mut self, name: &str, start: usize, out: &mut Spans) {
         if let Some((name, value)) = name.split_once('=') {
             if contains(USER_OPTIONS, &last_part(name))
@@ -263,8 +264,8 @@ impl CommandReader {
         }
     }
 
-    /// Reads a word that is not an option, and marks it if the words before it say that it is a
-    /// secret.
+    /// Reads a word that is not an option, and adds its range to `out` if the words before it say
+    /// that it is a secret.
     fn word(&mut self, word: &str, out: &mut Spans) {
         let first = self.words.is_empty();
         if self.words.len() < MOST_WORDS {
@@ -327,8 +328,8 @@ impl CommandReader {
         true
     }
 
-    /// Advances the forms of words of the program by `word`, and marks the word if a form says
-    /// that it is the secret.
+    /// Advances the forms of words of the program by `word`, and adds its range to `out` if a form
+    /// says that it is the secret.
     fn forms(&mut self, word: &str, out: &mut Spans) {
         let own = self.program.clone();
         let own = own.iter().flat_map(|program| &program.words);

@@ -37,8 +37,9 @@ static CALLS: LazyLock<Regex> = LazyLock::new(|| {
 static BEARER: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"(?i)\b(bearer|basic|token|negotiate)[ \t]+([^\s"',;]{6,})"#));
 
-/// Marks the values of fields that announce a secret. `argument` is true if the text is one
-/// argument of a command line: a field at its start then has the rest of the argument as its value.
+/// Adds to `out` the ranges of the values of fields that announce a secret. `argument` is true if
+/// the text is one argument of a command line: a field at its start then has the rest of the
+/// argument as its value.
 pub(super) fn mark(text: &str, argument: bool, out: &mut Spans) {
     let mut from = if argument { file_option(text) } else { 0 };
     while let Some(found) = text[from..].find(['=', ':', '>']) {

@@ -111,7 +111,7 @@ fn arguments_once(words: &[String]) -> Vec<String> {
     masked
 }
 
-/// Marks the secrets of a text, and of the command lines within it.
+/// Adds to `out` the ranges of the secrets of a text, and of the command lines within it.
 fn mark(text: &str, context: Context, out: &mut Spans) {
     fields::mark(text, context.argument, out);
     address::mark(text, context.argument, out);

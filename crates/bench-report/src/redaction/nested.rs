@@ -33,9 +33,9 @@ pub(super) struct Context {
 /// Function that marks the secrets of a text, given its properties.
 pub(super) type Mark = fn(&str, Context, &mut Spans);
 
-/// Marks the secrets of command lines in a text. Reads it twice: as a shell does, and as words
-/// between blanks, because its quotes may be no quotes of a shell. `mark_text` reads each quoted
-/// word as a text in turn.
+/// Adds to `out` the ranges of the secrets of command lines in a text. Reads it twice: as a shell
+/// does, and as words between blanks, because its quotes may be no quotes of a shell. `mark_text`
+/// reads each quoted word as a text in turn.
 pub(super) fn mark(text: &str, context: Context, out: &mut Spans, mark_text: Mark) {
     if context.depth == DEEPEST {
         return out.add(0..text.len());

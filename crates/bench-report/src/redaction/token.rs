@@ -64,8 +64,9 @@ const SHORTEST: usize = 20;
 /// often between digits and letters of both cases.
 const SHORTEST_OF_ALL: usize = 14;
 
-/// Marks parts of a text that look like a secret. If `digest_ok`, random digits and letters of one
-/// case are not marked, because they may be a digest or the id of a container.
+/// Adds to `out` the ranges of parts of a text that look like a secret. If `digest_ok`, random
+/// digits and letters of one case are left out, because they may be a digest or the id of a
+/// container.
 pub(super) fn mark(text: &str, digest_ok: bool, out: &mut Spans) {
     if text.contains("-----BEGIN") {
         key_blocks(text, out);
@@ -104,8 +105,8 @@ pub(super) fn mark(text: &str, digest_ok: bool, out: &mut Spans) {
     }
 }
 
-/// Marks the content of PEM and PGP blocks, except for certificates and public keys. The first
-/// line stays; a block without an end extends to the end of the text.
+/// Adds to `out` the ranges of the content of PEM and PGP blocks, except for certificates and
+/// public keys. The first line stays; a block without an end extends to the end of the text.
 fn key_blocks(text: &str, out: &mut Spans) {
     let mut masked_to = 0;
     for captures in KEY_BLOCK.captures_iter(text) {
@@ -126,8 +127,8 @@ fn key_blocks(text: &str, out: &mut Spans) {
     }
 }
 
-/// Marks the word at `word` if it is Base64 with slashes or plus signs that is long and random,
-/// and is not a path.
+/// Adds to `out` the range `word` of a text if it is Base64 with slashes or plus signs, is long
+/// and random, and is not a path.
 fn base64(text: &str, word: &Range<usize>, out: &mut Spans) {
     const SHORTEST_BASE64: usize = 32;
     let shown = &text[word.clone()];

@@ -38,7 +38,7 @@ pub enum Status {
     Failed,
 }
 
-/// A report of schema 1.
+/// Report of one run of a program, in schema 1: settings, measurements and warnings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// Schema of the report; this version always writes `plimsoll.report/1`.

@@ -23,7 +23,7 @@ pub struct Summary {
     /// way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comparisons: Vec<Comparison>,
-    /// End of a search for a limit, and what set the limit; absent if there was no such search.
+    /// Result of a search for a limit, and what set the limit; absent if there was no such search.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Limit>,
     /// Results of searches for the highest rate of arrivals that keeps its bounds, one for each
@@ -50,7 +50,7 @@ pub struct Growing {
     pub per_s: f64,
     /// Slope × length of the time after the warm-up: the growth in that time, in the series' unit.
     pub grown: f64,
-    /// Two-sided p-value of the Mann–Kendall test for a trend.
+    /// Two-sided p-value of the Mann–Kendall test for a trend after the warm-up, from 0 to 1.
     pub p_value: f64,
 }
 
@@ -58,10 +58,10 @@ pub struct Growing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GrowthVerdict {
-    /// The series has grown, and has levelled off or has been observed for too short a time to
-    /// tell.
+    /// The series has grown significantly and by a large amount. It may have levelled off, or may
+    /// still do so.
     Growing,
-    /// The series has grown for a long time, and the growth has not slowed down.
+    /// The series has grown for a long time, never fell back, and the growth has not slowed down.
     Leak,
 }
 
@@ -101,7 +101,7 @@ pub struct Recommendation {
     pub subject: String,
     /// Name of the swept parameter, such as `pool_size`.
     pub parameter: String,
-    /// Recommended value; absent if the sweep does not support one.
+    /// Recommended value of the parameter; absent if the measurements do not support one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
     /// Lowest value that the measurements do not rule out; absent if there is no recommended
@@ -142,10 +142,10 @@ pub struct Comparison {
     /// Figure of the subject ÷ figure of the baseline: the geometric mean over pairs of repeats of
     /// the same round.
     pub ratio: f64,
-    /// Lower end of the ratio's 95 % interval; absent with a single repeat.
+    /// Lower end of the 95 % confidence interval of `ratio`; absent with a single repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low_ratio: Option<f64>,
-    /// Upper end of the ratio's 95 % interval; absent with a single repeat.
+    /// Upper end of the 95 % confidence interval of `ratio`; absent with a single repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high_ratio: Option<f64>,
 }
@@ -166,7 +166,7 @@ pub enum LimitOwner {
     Unknown,
 }
 
-/// End of a search for a limit.
+/// Result of a search for a limit: the highest value that held, and what set the limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Limit {
     /// Name of the searched parameter, such as `connections`.

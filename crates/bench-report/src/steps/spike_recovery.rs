@@ -21,8 +21,8 @@ pub struct SpikeRecovery {
     /// Precision of `after_ns`, in nanoseconds: the length of the periods in which requests after
     /// the spike are counted.
     pub resolution_ns: u64,
-    /// Number of periods after the recovery in which latency was more than 10 % above its base
-    /// again.
+    /// Number of windows after the recovery, each long enough for a judgement, in which latency
+    /// was more than 10 % above its base again.
     #[serde(default)]
     pub relapses: u64,
     /// Reason for which it is unknown whether latency was back within 10 % of its base; absent if

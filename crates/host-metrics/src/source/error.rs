@@ -5,10 +5,10 @@ use std::path::PathBuf;
 /// Reason for which a figure of the host or of a process could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The file cannot be opened or read.
+    /// The file of `/proc` or `/sys` cannot be opened or read.
     #[error("cannot read {path}: {source}", path = path.display())]
     Read {
-        /// Path of the file.
+        /// Path of the file that cannot be read.
         path: PathBuf,
         /// Error of the operating system.
         source: std::io::Error,
@@ -16,7 +16,7 @@ pub enum SourceError {
     /// The file was read but lacks the expected content.
     #[error("{path} has no readable {wanted}", path = path.display())]
     Malformed {
-        /// Path of the file.
+        /// Path of the file that lacks the content.
         path: PathBuf,
         /// Name of the figures that the file lacks, for the message.
         wanted: &'static str,

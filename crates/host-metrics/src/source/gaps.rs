@@ -1,4 +1,4 @@
-//! Gaps: readings that failed, with the number of processes affected.
+//! Record of readings that failed, with the number of processes affected.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

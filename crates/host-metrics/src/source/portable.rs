@@ -23,7 +23,8 @@ use super::network::{InterfaceCounters, NetworkSample};
 use super::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSample};
 use super::{Gaps, HostSample, KernelUnits, ReadSpan, Roots, SourceError, SourceOptions, Timed};
 
-/// Source that reads this host through sysinfo.
+/// Source of this host's figures that reads them through the library sysinfo, for systems other
+/// than Linux.
 #[derive(Debug)]
 pub(super) struct PortableSource {
     system: Result<System, sysinfo::Error>,
@@ -122,7 +123,7 @@ impl PortableSource {
         None
     }
 
-    /// Returns no processes, because listeners are found only on Linux.
+    /// Returns an empty map, because listening processes are found only on Linux.
     pub(super) fn listeners(&self, _ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
         BTreeMap::new()
     }

@@ -8,7 +8,8 @@ use super::SlowFile;
 /// Reading of one temperature sensor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Temperature {
-    /// Names of chip and sensor, such as `coretemp Package id 0`.
+    /// Names of the chip and its sensor, such as `coretemp Package id 0`, or of a thermal zone and
+    /// its type.
     pub name: String,
     /// Temperature in degrees Celsius.
     pub celsius: f64,

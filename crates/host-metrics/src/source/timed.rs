@@ -30,7 +30,7 @@ impl ReadSpan {
 pub struct Timed<T> {
     /// Times before and after the read.
     pub span: ReadSpan,
-    /// Value that was read.
+    /// Value that was read in that time.
     pub value: T,
 }
 

@@ -8,17 +8,17 @@ use tokio_util::sync::CancellationToken;
 pub struct Cancel(CancellationToken);
 
 impl Cancel {
-    /// Creates a flag that is not set.
+    /// Creates a flag that is not set, which stops nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets the flag; further calls change nothing.
+    /// Sets the flag, which stops the run; further calls change nothing.
     pub fn cancel(&self) {
         self.0.cancel();
     }
 
-    /// Returns true if the flag is set.
+    /// Returns true if the flag is set, so that the run must stop.
     pub fn is_cancelled(&self) -> bool {
         self.0.is_cancelled()
     }

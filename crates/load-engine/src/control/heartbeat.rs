@@ -119,7 +119,7 @@ impl TickGrid {
         is_due
     }
 
-    /// Moves the next tick to the first instant of the grid after `now_ns`.
+    /// Moves the next tick to the first instant of the grid after `now_ns`, on `CLOCK_MONOTONIC`.
     fn pass(&mut self, now_ns: u64) {
         let interval_ns = self.interval.as_nanos() as u64;
         let passed = (now_ns - self.start_ns) / interval_ns;
@@ -138,7 +138,7 @@ pub(super) struct Boundaries {
 }
 
 impl Boundaries {
-    /// Returns true if one of the boundaries is less than half an `interval` from `instant_ns`.
+    /// Returns true if a boundary is less than half an `interval` from `instant_ns`.
     fn are_near(self, instant_ns: u64, interval: Duration) -> bool {
         let mut all = self.passed_ns.into_iter().chain([self.next_ns]);
         all.any(|ns| ns.abs_diff(instant_ns) < half_ns(interval))

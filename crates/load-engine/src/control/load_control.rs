@@ -26,7 +26,7 @@ pub struct LoadControl {
     open: Weak<()>,
 }
 
-/// Change of a load that the controller has accepted.
+/// Answer to a request for a change of the load: the change that the controller has accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AppliedChange {
     /// Instant from which the load follows the new curve, in nanoseconds on `CLOCK_MONOTONIC`. It

@@ -41,8 +41,8 @@ pub trait Observer {
     }
 
     /// Returns true while the target is away, for example during a restart. Failures then say
-    /// nothing about the load, and stop rules do not apply. `None` if the observer does not know.
-    /// Called in every cycle of the controller, each 10 ms.
+    /// nothing about the load, and stop rules do not apply. `None` if the observer does not
+    /// watch for absences. Called in every cycle of the controller, each 10 ms.
     fn absence(&mut self) -> Option<bool> {
         None
     }
@@ -56,7 +56,7 @@ impl Observer for () {}
 pub struct Tick {
     /// Time from the start of the warm-up to the end of the interval.
     pub elapsed: Duration,
-    /// Planned length of warm-up and measured part together.
+    /// Planned length of the step's warm-up and measured part together.
     pub planned: Duration,
     /// Successful requests per second in the interval.
     pub throughput_per_s: f64,

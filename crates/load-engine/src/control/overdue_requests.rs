@@ -11,7 +11,7 @@ pub(crate) struct OverdueRequests {
     /// Number of all requests in flight that are overdue, if no request finished for a second; else
     /// 0.
     pub(crate) stalled: u64,
-    /// Age in nanoseconds at which a request becomes overdue.
+    /// Age in nanoseconds at which a request becomes overdue, as at the last update.
     pub(crate) overdue_after_ns: u64,
     /// Latest beginning of the requests that are already counted, in nanoseconds on
     /// `CLOCK_MONOTONIC`.

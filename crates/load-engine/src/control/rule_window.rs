@@ -12,8 +12,8 @@ const FEWEST: u64 = 20;
 /// Longest time between two checks of the rules. A step of less than 4 s has four checks.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
-/// Data on which stop rules are judged: the requests that finished since the last check, and the
-/// requests that are overdue.
+/// Data on which the stop rules of a step are judged: the requests that finished since the last
+/// check, and the requests that are overdue.
 #[derive(Debug)]
 pub(crate) struct RuleWindow {
     pending: Interval,
@@ -133,7 +133,7 @@ impl RuleWindow {
 pub struct BrokenRule {
     /// Rule in the notation of the user, such as `errors>10%`.
     pub rule: String,
-    /// Observation that breaks the rule, as the end of a sentence.
+    /// Observation that breaks the rule, such as `p99 was 612.0 ms`.
     pub reason: String,
 }
 

@@ -28,7 +28,7 @@ pub enum StartError {
     TooManyWorkers {
         /// Number of sessions: of users, or of arrivals that may be in flight.
         sessions: u64,
-        /// Number of worker processes.
+        /// Number of worker processes, which exceeds the number of sessions.
         count: u64,
     },
 }

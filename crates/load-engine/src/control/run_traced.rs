@@ -16,7 +16,7 @@ use crate::traced::actor::Actor;
 use crate::traced::actor_tasks::ActorTasks;
 use crate::traced::traced_plan::TracedPlan;
 
-/// Result of a traced run.
+/// Result of a traced run: its steps, and the record of every request.
 #[derive(Debug)]
 pub struct TracedResult {
     /// Result of each measured segment that began, in order. All segments but the last were

@@ -22,7 +22,7 @@ const CARRIED_RATIO: &str = "carried_ratio";
 /// over the requests that began in the measured part.
 pub const WORST_INTERVAL_P99_NS: &str = "worst_interval_p99_ns";
 
-/// Result of a step.
+/// Result of a step: the step in the form of the report, with its series and warnings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepResult {
     /// Step as the report shows it.

@@ -66,12 +66,12 @@ pub trait HeldConnection: Send + Sized + 'static {
     }
 }
 
-/// Kind of an incoming message.
+/// Kind of a message that arrives on a connection.
 #[derive(Debug)]
 pub enum Incoming {
-    /// Answer to the last message.
+    /// Right answer to the last message that was sent.
     Answer,
-    /// Wrong answer to the last message, after which the connection is still usable.
+    /// Wrong answer to the last message that was sent, after which the connection is still usable.
     Wrong(Failure),
     /// Any other message, such as a control frame, a late answer to an earlier message, or a
     /// message that the peer sends without being asked.

@@ -27,7 +27,8 @@ pub(crate) enum ConnectionCommand {
         schedule: Box<TalkSchedule>,
         token: CompletionToken,
     },
-    /// Exchange one message, as proof that the connection is alive.
+    /// Exchange one message, as proof that the connection is alive, and record it as a check of
+    /// `step`.
     Check {
         step: Arc<HeldStep>,
         token: CompletionToken,

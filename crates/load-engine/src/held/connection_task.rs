@@ -21,7 +21,8 @@ use crate::record::outcome::Outcome;
 /// Longest time that the closing of a connection may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Guard that counts a connection as open until it is dropped.
+/// Guard that counts a connection as open, in the shared number of open connections, until it is
+/// dropped.
 #[derive(Debug)]
 struct OpenGuard(Arc<AtomicU64>);
 
@@ -315,7 +316,7 @@ mod tests {
         }
     }
 
-    /// The engine's memory per connection must stay small, because there may be 100,000 tasks.
+    /// Test: the task of a connection takes little memory, because there may be 100,000 tasks.
     #[test]
     fn a_task_is_small() {
         let (handle, open) = (Arc::default(), Arc::default());

@@ -28,7 +28,7 @@ pub struct HeldSettings {
     pub connects_per_s: f64,
     /// Longest wait for the answer to each message.
     pub timeout: Duration,
-    /// Kind of tokio runtime that makes the load.
+    /// Kind of tokio runtime on which the workers run.
     pub runtime: RuntimeKind,
     /// Number of threads of this process that make the load; 0 counts as 1.
     pub threads: usize,
@@ -53,14 +53,15 @@ struct WorkerOrder {
 }
 
 /// Connections that stay open from step to step, owned by worker threads. Dropping the load drops
-/// the connections without closing them by their protocol, and ends the threads, within 0.8 s.
+/// the connections without closing them by their protocol, and waits at most 0.8 s for the end of
+/// the threads.
 #[derive(Debug)]
 pub struct HeldLoad<F: ConnectionFactory> {
     state: Arc<HeldState<F>>,
     workers: WorkerPool,
     orders: Vec<mpsc::UnboundedSender<WorkerOrder>>,
     threads: LoadThreads,
-    /// Token that cuts off the last command.
+    /// Token that makes the workers abandon the last command when it is cancelled.
     cut_off: CancellationToken,
     /// Value of which each worker holds a clone until it has carried out the last command.
     pending: Arc<()>,

@@ -63,7 +63,8 @@ impl HeldStep {
         }
     }
 
-    /// Returns the segments of the step; `None` until the controller has set them.
+    /// Returns the segments of the step, with its instants; `None` until the controller has set
+    /// them.
     pub(crate) fn segments(&self) -> Option<&Segments> {
         self.messages.segments.get()
     }
@@ -75,7 +76,7 @@ impl HeldStep {
         process.share_of(sessions).min(self.level.connections)
     }
 
-    /// Counts one failed attempt to connect.
+    /// Adds one to the number of failed attempts to connect in this step.
     pub(crate) fn count_failed_connect(&self) {
         self.failed_connects.fetch_add(1, Ordering::Relaxed);
     }

@@ -41,7 +41,8 @@ impl TalkerQueue {
         (sender, queue)
     }
 
-    /// Waits for the next arrival; `None` once all senders are dropped and the queue is empty.
+    /// Waits for the next arrival in the queue; `None` once all senders are dropped and the queue
+    /// is empty.
     pub(crate) async fn next(&mut self) -> Option<Arrival> {
         self.arrivals.recv().await
     }

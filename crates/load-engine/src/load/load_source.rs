@@ -123,12 +123,12 @@ pub(crate) trait LoadSource {
 pub(crate) enum Preparation {
     /// Sessions or connections are opening.
     Opening {
-        /// Number of sessions that are open.
+        /// Number of sessions or connections that are open.
         opened: usize,
-        /// Number of sessions that must be open before the load begins.
+        /// Number of sessions or connections that must be open before the load begins.
         wanted: usize,
     },
-    /// The load can begin.
+    /// The preparation has ended, and the load can begin.
     Ready,
     /// The load can never begin; the text is the reason.
     Failed(String),
@@ -255,7 +255,7 @@ impl RawStep {
     }
 }
 
-/// Worker process that was lost during a step.
+/// Worker process that was lost during a step, and the load that is missing because of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LostWorker {
     /// Sentence on the process and how it ended, and on the load that it did not make.

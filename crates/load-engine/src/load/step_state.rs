@@ -36,7 +36,7 @@ pub(crate) struct StepState {
     pub(crate) abort: CancellationToken,
     /// Number of sessions that have opened, or of ready workers if sessions open during the step.
     pub(crate) opened: AtomicUsize,
-    /// Counts of the sessions that open during the step.
+    /// Counts of the sessions that open and close during the step.
     pub(crate) sessions: SessionTally,
     /// Count of the users whose last request has finished.
     pub(crate) finished_users: FinishedUsers,
@@ -50,7 +50,7 @@ pub(crate) struct StepState {
     /// Sums over the samples of each worker's connection pool, by worker of this process and by
     /// segment.
     pools: Vec<Mutex<Vec<PoolSums>>>,
-    /// Threads whose CPU time is measured.
+    /// Threads of this process that make the load, whose CPU time is measured.
     pub(crate) threads: LoadThreads,
     /// Flags, by worker of this process: true once all requests of the worker are recorded.
     recorded: Vec<AtomicBool>,
@@ -109,7 +109,7 @@ impl StepState {
         }
     }
 
-    /// Waits until no further request may start.
+    /// Waits until no further request may start, because the step has been halted.
     pub(crate) fn halted(&self) -> WaitForCancellationFuture<'_> {
         self.halt.cancelled()
     }

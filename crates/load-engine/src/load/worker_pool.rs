@@ -24,8 +24,8 @@ const RECORDING_BOUND: Duration = Duration::from_millis(500);
 /// are ended one by one.
 const RECORDING_BOUND_PER_SESSION: Duration = Duration::from_micros(50);
 
-/// Worker threads of a step. Each has a tokio runtime, of one thread or, if it is the only worker,
-/// of several.
+/// Worker threads of a step, each with a tokio runtime of its own. With a runtime that all load
+/// threads share, there is one worker.
 #[derive(Debug)]
 pub(crate) struct WorkerPool {
     workers: Vec<JoinHandle<Result<(), Failure>>>,
@@ -36,7 +36,7 @@ pub(crate) struct WorkerPool {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PoolThreads {
     pub(crate) runtime: RuntimeKind,
-    /// Number of threads of all workers in this process.
+    /// Number of threads on which all workers of this process run.
     pub(crate) threads: usize,
     /// Number of workers in this process. Each other process of the load has the same number.
     pub(crate) workers: u64,

@@ -64,7 +64,7 @@ impl Arrivals {
         Some((due_s * 1e9).round() as u64)
     }
 
-    /// Skips the next arrival.
+    /// Skips the next arrival without calculating its instant.
     pub(crate) fn advance(&mut self) {
         let gap: f64 = self
             .random
@@ -81,7 +81,9 @@ impl Iterator for Arrivals {
         self.nth(0)
     }
 
-    /// Skips `n` arrivals without calculating their instants, and returns the next one.
+    /// Skips `n` arrivals without calculating their instants, and returns the instant at which the
+    /// next one is due, in nanoseconds since the start of the curves; `None` if the curves end
+    /// before.
     fn nth(&mut self, n: usize) -> Option<u64> {
         match self.random {
             None => self.position += n as f64 * self.stride,

@@ -27,7 +27,8 @@ impl<const MOST: usize> PartialEq for ChangeInstants<MOST> {
 impl<const MOST: usize> Eq for ChangeInstants<MOST> {}
 
 impl<const MOST: usize> ChangeInstants<MOST> {
-    /// Returns the instant of the first change; `u64::MAX` if there is none.
+    /// Returns the instant of the first change, in nanoseconds on `CLOCK_MONOTONIC`; `u64::MAX` if
+    /// there is none.
     pub(super) fn first_ns(&self) -> u64 {
         self.0
             .first()
@@ -40,13 +41,13 @@ impl<const MOST: usize> ChangeInstants<MOST> {
         all.take_while(|at_ns| *at_ns != NEVER)
     }
 
-    /// Returns the number of changes at `instant_ns` or before.
+    /// Returns the number of changes at `instant_ns` or before, on `CLOCK_MONOTONIC`.
     pub(super) fn count_until(&self, instant_ns: u64) -> usize {
         self.iter().take_while(|at_ns| *at_ns <= instant_ns).count()
     }
 
-    /// Adds the instant of a change, which must be later than all others. Does nothing if there are
-    /// already `MOST` changes.
+    /// Adds the instant of a change, in nanoseconds on `CLOCK_MONOTONIC`, which must be later than
+    /// all others. Does nothing if there are already `MOST` changes.
     pub(super) fn push(&self, at_ns: u64) {
         if let Some(free) = self.0.get(self.iter().count()) {
             free.store(at_ns, Ordering::Relaxed);

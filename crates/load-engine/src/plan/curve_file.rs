@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::load_curve_error::LoadCurveError;
 use super::written_value::written_value;
 
-/// Byte order mark, which some spreadsheets write at the start of a file.
+/// Byte order mark, which some spreadsheets write at the start of a file; it is skipped.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Reads the points of a curve from a file of `seconds,value` lines: time since the start, and

@@ -9,9 +9,9 @@ use super::rate_curve::{CurveError, RateCurve};
 /// Largest number of segments of a curve. Each segment needs histograms of its own.
 pub(super) const MOST_SEGMENTS: usize = 16;
 
-/// Name of the segment before a spike.
+/// Name of the segment before the spike of a curve.
 pub(super) const BEFORE_SPIKE: &str = "before";
-/// Name of the segment of a spike.
+/// Name of the segment during the spike of a curve.
 pub(super) const SPIKE: &str = "spike";
 
 /// Part of a step that has results of its own, such as the spike of `spike:…`. It may consist of

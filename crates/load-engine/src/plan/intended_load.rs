@@ -121,8 +121,8 @@ impl IntendedLoad {
         }
     }
 
-    /// Returns the mean rate from `from_s` to `to_s`, or the number of users at `to_s`. Both are in
-    /// seconds since the step began.
+    /// Returns the mean rate from `from_s` to `to_s`, in arrivals per second, or the number of
+    /// users that are planned to be present at `to_s`. Both are in seconds since the step began.
     pub(crate) fn between(&self, from_s: f64, to_s: f64) -> f64 {
         match self {
             Self::Users(users) => users.schedule.users_at(to_s) as f64,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::load_curve::FittedCurve;
 use super::load_curve_error::LoadCurveError;
 
-/// Change of a load while its step runs, which the controller has accepted.
+/// Change of a load while its step runs: a new curve from an instant on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LoadChange {
     /// Instant from which the load follows the curve, in nanoseconds on `CLOCK_MONOTONIC`.
@@ -26,7 +26,7 @@ pub enum ChangeError {
     /// segments.
     #[error("a traced run follows its plan, so that its load cannot be changed")]
     TracedRun,
-    /// Each user makes a fixed number of requests.
+    /// Each user of the step makes a fixed number of requests.
     #[error(
         "the step ends with the last request of its users, so that their number cannot be changed"
     )]
@@ -37,7 +37,7 @@ pub enum ChangeError {
     /// The step measures a single setting, for example in a sweep or in a search for a rate.
     #[error("the step holds one setting, which its scenario judges; its load cannot be changed")]
     HeldSetting,
-    /// The change would begin before the measured part.
+    /// The change would begin before the measured part of the step.
     #[error("the load cannot be changed in the warm-up; wait until it is measured")]
     WarmUp,
     /// No tick of the measured part is left at which a change could begin.
@@ -52,7 +52,7 @@ pub enum ChangeError {
         humantime::format_duration(*.curve), humantime::format_duration(*.left)
     )]
     TooLong {
-        /// Length of the curve.
+        /// Length of the curve that the load was to follow.
         curve: Duration,
         /// Time between the change and the end of the measured part.
         left: Duration,

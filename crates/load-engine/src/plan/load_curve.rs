@@ -34,33 +34,33 @@ pub enum LoadCurve {
     Constant(f64),
     /// Straight line from one value to another.
     Ramp {
-        /// First value.
+        /// First value of the ramp.
         from: f64,
-        /// Last value.
+        /// Last value of the ramp, which is below the first if the ramp falls.
         to: f64,
-        /// Time from the first value to the last one.
+        /// Time from the first value of the ramp to the last one.
         length: Duration,
     },
     /// Constant values, one after another, each for the same time.
     Stairs {
-        /// Value of each stair.
+        /// Value of each stair, in order.
         values: Vec<f64>,
-        /// Time that each stair takes.
+        /// Time that each single stair takes.
         each: Duration,
     },
     /// Base value with one spike. Of the step's time beside the spike, a third lies before it and
     /// two thirds after it.
     Spike {
-        /// Value before and after the spike.
+        /// Value of the load before and after the spike.
         base: f64,
-        /// Value during the spike.
+        /// Value of the load during the spike.
         peak: f64,
-        /// Length of the spike.
+        /// Length of time of the spike.
         length: Duration,
     },
     /// Sine wave around its mean. It begins at the mean and rises.
     Sine {
-        /// Mean value.
+        /// Mean value of the wave.
         mean: f64,
         /// Height of a peak above the mean, which is also the depth of a trough below it.
         amplitude: f64,
@@ -123,7 +123,7 @@ impl LoadCurve {
         }
     }
 
-    /// Returns the highest value that the curve reaches.
+    /// Returns the highest value that the curve reaches, in arrivals per second or users.
     pub fn peak(&self) -> f64 {
         match self {
             Self::Constant(value) => *value,

@@ -18,7 +18,7 @@ pub enum LoadCurveError {
     /// A value of the curve is not a finite number of at least zero.
     #[error("{value:?} is no value of a curve; write a number of zero or more, such as 200 or 10k")]
     Value {
-        /// Value as it was written.
+        /// Value in the text of the user.
         value: String,
     },
     /// The text, given here, is not a length of time, or is zero or longer than a year.
@@ -33,7 +33,7 @@ pub enum LoadCurveError {
     /// The file of the curve cannot be read.
     #[error("cannot read the curve {}: {reason}", path.display())]
     File {
-        /// Path of the file.
+        /// Path of the file of the curve.
         path: PathBuf,
         /// Error message of the operating system.
         reason: String,
@@ -43,11 +43,11 @@ pub enum LoadCurveError {
         "{}, line {line}: {text:?} is no point; write seconds,value, as in 30,200", path.display()
     )]
     Point {
-        /// Path of the file.
+        /// Path of the file of the curve.
         path: PathBuf,
-        /// Line number, from 1.
+        /// Number of the malformed line, from 1.
         line: usize,
-        /// Text of the line.
+        /// Text of the malformed line.
         text: String,
     },
     /// A line of the file has an earlier time than the point before it.
@@ -56,9 +56,9 @@ pub enum LoadCurveError {
         path.display()
     )]
     Order {
-        /// Path of the file.
+        /// Path of the file of the curve.
         path: PathBuf,
-        /// Line number, from 1.
+        /// Number of the line with the earlier time, from 1.
         line: usize,
         /// Time on the line, in seconds.
         seconds: f64,

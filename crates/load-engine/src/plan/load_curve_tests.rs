@@ -23,7 +23,7 @@ fn values(fitted: &FittedCurve, times: &[f64]) -> Vec<f64> {
     times.iter().map(rounded).collect()
 }
 
-/// Describes each segment by its name and its spans in seconds, rounded to a millisecond.
+/// Returns a text for each segment: its name and its spans in seconds, rounded to a millisecond.
 fn segments(fitted: &FittedCurve) -> Vec<String> {
     let span = |(start, end): &(f64, f64)| format!("{start:.3}..{end:.3}");
     let segment = |segment: &NamedSegment| {

@@ -297,7 +297,7 @@ impl RateCurve {
         ends.fold(0.0, f64::max)
     }
 
-    /// Returns the mean value over the whole curve.
+    /// Returns the mean value over the whole curve: arrivals per second, or users.
     pub(crate) fn mean(&self) -> f64 {
         self.total() / self.seconds()
     }

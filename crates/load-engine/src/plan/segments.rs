@@ -16,9 +16,9 @@ use super::curve_segments::NamedSegment;
 pub(crate) struct SegmentIndex(u8);
 
 impl SegmentIndex {
-    /// First measured segment. A step with constant load has only this one.
+    /// Position of the first measured segment. A step with constant load has only this segment.
     pub(crate) const FIRST: Self = Self(0);
-    /// Largest number of measured segments of a step.
+    /// Largest number of measured segments of a step, planned ones and changes together.
     pub(crate) const MOST: usize = 32;
 
     /// Iterates over the positions of all segments that a step can have, rising.
@@ -193,8 +193,8 @@ impl Segments {
         lengths_ns.into_iter().map(|ns| ns as f64 / 1e9).collect()
     }
 
-    /// Returns the measured segment that contains `instant_ns`; `None` during the warm-up and after
-    /// the end.
+    /// Returns the measured segment that contains `instant_ns`, on `CLOCK_MONOTONIC`; `None` during
+    /// the warm-up and after the measured part.
     pub(crate) fn at(&self, instant_ns: u64) -> Option<SegmentIndex> {
         if instant_ns < self.measure_start_ns || instant_ns >= self.measure_end_ns() {
             return None;
@@ -211,8 +211,8 @@ impl Segments {
         self.spans.get(span).map(|(_, segment)| *segment)
     }
 
-    /// Returns the measured segment that contains `instant_ns`. An instant before the measured part
-    /// belongs to the first segment, one after it to the last.
+    /// Returns the measured segment that contains `instant_ns`, on `CLOCK_MONOTONIC`. An instant
+    /// before the measured part belongs to the first segment, one after it to the last.
     pub(crate) fn nearest(&self, instant_ns: u64) -> SegmentIndex {
         let last_ns = self.measure_end_ns().saturating_sub(1);
         let within_ns = instant_ns.min(last_ns).max(self.measure_start_ns);

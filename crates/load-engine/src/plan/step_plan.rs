@@ -31,11 +31,11 @@ pub enum RuntimeKind {
 /// Way in which a pacer waits for an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum WaitStrategy {
-    /// Sleeps, as precisely as the operating system can.
+    /// Sleeps until the instant, as precisely as the operating system can.
     #[default]
     Sleep,
-    /// Sleeps until half a millisecond before the instant, then spins: precise, but uses most of a
-    /// core.
+    /// Sleeps until half a millisecond before the instant, then spins until the instant: precise,
+    /// but uses most of a core.
     Spin,
 }
 
@@ -76,11 +76,12 @@ pub struct StepPlan {
     pub drain: Duration,
     /// Longest time for opening all sessions, after which the step fails.
     pub connect_timeout: Duration,
-    /// Seed of all random numbers in the step.
+    /// Seed of all random numbers in the step: times of arrivals and pauses of users.
     pub seed: u64,
     /// Kind of tokio runtime that makes the load.
     pub runtime: RuntimeKind,
-    /// Number of threads of this process that make the load; 0 counts as 1.
+    /// Number of threads that make the load in this process; in a plan for several worker
+    /// processes, in all of them together. 0 counts as 1.
     pub threads: usize,
     /// Share of the load that this process makes. `load` is the total of all processes.
     pub process: WorkerShare,
@@ -163,7 +164,8 @@ impl StepPlan {
     }
 
     /// Limits each user of a closed loop to `requests` requests. The measured part ends when all
-    /// users have finished. Changes nothing in an open loop.
+    /// users have finished, at the latest after its planned length. Changes nothing in an open
+    /// loop.
     #[must_use]
     pub fn asking(mut self, requests: u64) -> Self {
         if let LoadPlan::Closed { .. } = self.load {

@@ -22,9 +22,9 @@ pub enum ThinkTime {
     Constant(Duration),
     /// Lengths are spread evenly between two bounds.
     Uniform {
-        /// Shortest pause.
+        /// Shortest pause of a user.
         low: Duration,
-        /// Longest pause.
+        /// Longest pause of a user.
         high: Duration,
     },
     /// Lengths are exponentially distributed: mostly short, sometimes long, as of independent
@@ -57,7 +57,7 @@ impl ThinkTime {
     /// Think time without a pause.
     pub const NONE: Self = Self::Constant(Duration::ZERO);
 
-    /// Returns true if users never pause.
+    /// Returns true if users never pause, because the mean pause is zero.
     pub fn is_none(self) -> bool {
         self.mean().is_zero()
     }
@@ -117,7 +117,7 @@ impl Pauses {
         self.think_time.is_none()
     }
 
-    /// Draws the length of the next pause; `None` if users never pause.
+    /// Draws the length of the next pause of the user; `None` if users never pause.
     pub(crate) fn next_pause(&mut self) -> Option<Duration> {
         (!self.think_time.is_none()).then(|| self.think_time.draw(&mut self.random))
     }

@@ -29,7 +29,7 @@ const HEAD_START_NS: u64 = 20_000_000;
 /// Longest wait for answers in one cycle of the controller. Later answers are used in the next
 /// cycle.
 const ANSWER_BOUND: Duration = Duration::from_millis(50);
-/// Time without an answer after which a worker counts as lost.
+/// Longest time without an answer, after which a worker is ended and counts as lost.
 const SILENCE_BOUND: Duration = Duration::from_secs(10);
 /// Longest wait for the measurements of a step, without the addition for each session.
 const RAW_BOUND: Duration = Duration::from_secs(2);
@@ -44,7 +44,7 @@ pub(crate) struct ChildProcesses<'a> {
     pub(super) segments: Option<Segments>,
     /// True if more attempts to connect have failed, over all workers, than the step allows.
     connects_broke: bool,
-    /// True if the workers have received the order to verify their connections.
+    /// True once the workers were sent the order to verify their connections.
     verifies: bool,
     /// Intended load with the changes made while the step ran; `None` before the first change.
     pub(super) changed: Option<IntendedLoad>,

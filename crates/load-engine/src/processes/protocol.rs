@@ -45,7 +45,7 @@ pub(super) enum Order {
     Start { segments: Segments },
     /// Make the load follow another curve from the instant of `change` on.
     Change { change: LoadChange },
-    /// Send the requests that finished since the last such order.
+    /// Send the requests that finished since the last such order, and those in flight.
     TakeInterval,
     /// Send the CPU time used since the worker started.
     ReadCpu,
@@ -53,7 +53,7 @@ pub(super) enum Order {
     Halt,
     /// Allow sessions and pools to close.
     Release,
-    /// Cut off the requests in flight.
+    /// Cut off the requests in flight, which count as censored.
     Abort,
     /// Exchange a message on every connection that stays open, to verify that it is alive.
     Verify,

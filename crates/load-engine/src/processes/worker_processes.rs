@@ -32,7 +32,7 @@ pub enum WorkersError {
     Start {
         /// Position of the worker among all workers.
         worker: WorkerShare,
-        /// Error of the operating system.
+        /// Error of the operating system that starting the worker met.
         source: io::Error,
     },
     /// A worker ended, refused its parent, did not answer, or has another monotonic clock.
@@ -221,7 +221,7 @@ impl WorkerProcesses {
         self.workers.iter().map(|worker| worker.pid).collect()
     }
 
-    /// Returns the number of workers.
+    /// Returns the number of workers, lost ones included.
     pub(crate) fn count(&self) -> u64 {
         self.workers.len() as u64
     }

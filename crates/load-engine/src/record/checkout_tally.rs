@@ -1,4 +1,5 @@
-//! Sums over the checkouts of one segment on one thread.
+//! Sums over the checkouts (requests' acquisitions of a pooled connection) of one segment of a step
+//! on one thread.
 
 use bench_report::CheckoutParts;
 

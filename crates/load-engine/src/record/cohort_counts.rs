@@ -170,7 +170,7 @@ impl CohortHistory {
     }
 }
 
-/// Requests in flight that began within the same bucket.
+/// Requests in flight that began within the same bucket of about 8 ms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Cohort {
     /// Latest instant at which a request of this bucket can have begun, in nanoseconds on
@@ -190,7 +190,7 @@ pub(crate) struct InFlightAges {
 }
 
 impl InFlightAges {
-    /// Returns the number of requests in flight.
+    /// Returns the number of all requests in flight, at any age.
     #[cfg(test)]
     pub(crate) fn count(&self) -> u64 {
         self.old + self.cohorts.iter().map(|c| c.count).sum::<u64>()

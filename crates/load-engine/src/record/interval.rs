@@ -1,4 +1,4 @@
-//! Requests that finished in an interval of time, and those in flight at its end.
+//! Requests that finished in one interval of a step, and requests in flight at its end.
 
 use bench_report::histogram::{HIGHEST_NS, Recording, recording};
 
@@ -20,14 +20,14 @@ pub(crate) struct Interval {
     /// Those times of `latency` whose requests began before the measured part (in the warm-up or in
     /// an earlier step); `None` until the first such request.
     earlier: Option<Box<EarlierRequests>>,
-    /// Number of failed requests.
+    /// Number of failed requests of the interval, planned failures included.
     pub(crate) failed: u64,
     /// Number of those failed requests whose kind of failure was planned; stop rules ignore them.
     pub(crate) excused: u64,
     /// Number of failures outside the requests of the load. Only stop rules count them; `failed`
     /// does not include them.
     pub(crate) beside: u64,
-    /// Requests in flight at the end of the interval.
+    /// Requests in flight at the end of the interval, by age.
     pub(crate) in_flight: InFlightAges,
 }
 
@@ -100,7 +100,7 @@ impl Interval {
         (!self.latency.is_empty()).then(bucket_end)
     }
 
-    /// Returns the number of successful requests.
+    /// Returns the number of successful requests of the interval.
     pub(crate) fn succeeded(&self) -> u64 {
         self.latency.len()
     }
@@ -124,7 +124,8 @@ impl Interval {
         self.in_flight.add(&other.in_flight);
     }
 
-    /// Adds the finished requests of `other`; leaves the requests in flight unchanged.
+    /// Adds the finished requests of `other` to those of this interval; leaves the requests in
+    /// flight unchanged.
     pub(crate) fn add(&mut self, other: &Self) {
         // Both have the same bounds, so that adding cannot fail.
         let _ = self.latency.add(&other.latency);

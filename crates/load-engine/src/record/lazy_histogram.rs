@@ -22,7 +22,7 @@ impl LazyHistogram {
         self.0.get_or_insert_with(recording)
     }
 
-    /// Adds all durations of `other`.
+    /// Adds all durations of `other` to this histogram. Allocates nothing if `other` is empty.
     pub(crate) fn merge(&mut self, other: &Self) {
         if let Some(theirs) = &other.0 {
             // Both have the same bounds, so that adding cannot fail.

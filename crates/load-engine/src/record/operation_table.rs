@@ -12,12 +12,12 @@ const OTHER: &str = "other";
 /// Largest number of phases of an operation; further ones are dropped.
 pub(crate) const MOST_PHASES: usize = 6;
 
-/// Position of an operation in its table, from 0.
+/// Position of an operation in the table of its step, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct OperationId(u16);
 
 impl OperationId {
-    /// First operation of a table. Arrivals that no session took up are counted under it.
+    /// Id of the first operation of a table. Arrivals that no session took up are counted under it.
     pub const FIRST: Self = Self::nth(0);
 
     /// Returns the id of the operation at position `index` of a table, counted from 0. An index
@@ -109,13 +109,14 @@ impl OperationTable {
         }
     }
 
-    /// Returns the name of operation `id`; `None` if the table has no such operation.
+    /// Returns the name of the operation with `id`; `None` if the table has no such operation.
     pub(crate) fn name(&self, id: OperationId) -> Option<Cow<'static, str>> {
         let operations = self.lock();
         operations.specs.get(id.index()).map(|s| s.name.clone())
     }
 
-    /// Returns the phase names of operation `id`; `None` if the table has no such operation.
+    /// Returns the phase names, in order, of the operation with `id`; `None` if the table has no
+    /// such operation.
     pub(crate) fn phases(&self, id: OperationId) -> Option<&'static [&'static str]> {
         let operations = self.lock();
         operations.specs.get(id.index()).map(|spec| spec.phases)

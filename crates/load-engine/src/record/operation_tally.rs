@@ -1,4 +1,4 @@
-//! Counts and histograms of one operation on one thread.
+//! Counts and histograms of the requests of one operation, as one thread recorded them.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,8 @@ use bench_report::{CensoredPercentiles, Histogram, Operation};
 use super::lazy_histogram::LazyHistogram;
 use super::timestamps::Timestamps;
 
-/// Counts and histograms of one operation in one segment on one thread.
+/// Counts of the requests of one operation in one segment on one thread, and histograms of their
+/// times in nanoseconds.
 #[derive(Debug, Default)]
 pub(crate) struct OperationTally {
     pub(crate) succeeded: u64,

@@ -8,7 +8,7 @@ use super::operation_table::OperationId;
 /// Outcome of one request: its operation, the number of retries, and the failure if it failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// Operation of the request, by its position in the target's table.
+    /// Operation of the request, as an id of the target's table of operations.
     pub operation: OperationId,
     /// Number of attempts after the first one: 0 if the request was tried once.
     pub retries: u64,

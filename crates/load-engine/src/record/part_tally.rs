@@ -8,7 +8,8 @@ use super::lazy_histogram::LazyHistogram;
 use super::operation_tally::gap;
 use super::outcome::Part;
 
-/// Counts and histograms of one part in one segment on one thread.
+/// Counts of one part of requests in one segment on one thread, and histograms of its times in
+/// nanoseconds.
 #[derive(Debug, Default)]
 pub(crate) struct PartTally {
     /// Number of successful parts whose requests finished in the segment, even if they were due

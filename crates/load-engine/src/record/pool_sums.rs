@@ -5,11 +5,11 @@ use bench_report::PoolUsage;
 /// State of a connection pool at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PoolSample {
-    /// Largest number of connections that the pool may hold.
+    /// Largest number of connections that the pool may have open.
     pub max_size: u64,
     /// Number of open connections of the pool, checked out or idle.
     pub size: u64,
-    /// Number of connections that are checked out.
+    /// Number of the pool's connections that are checked out.
     pub in_use: u64,
     /// Number of tasks that wait for a connection; `None` if the pool does not report it.
     pub waiting: Option<u64>,

@@ -40,9 +40,9 @@ pub(crate) fn claim_shard(index: usize) {
 /// Measurements of a step or of one of its segments, merged over all threads.
 #[derive(Debug)]
 pub(crate) struct Measurements {
-    /// Results by operation; operations without requests are left out.
+    /// Results by the operation's name; operations without requests are left out.
     pub(crate) operations: BTreeMap<String, Operation>,
-    /// Results by part; parts that never ran are left out.
+    /// Results by the part's name; parts that never ran are left out.
     pub(crate) parts: BTreeMap<String, Operation>,
     /// Mean times of the parts of successful requests' checkouts; `None` if no pool reported parts.
     pub(crate) checkout: Option<CheckoutParts>,
@@ -101,7 +101,7 @@ impl Recorder {
         self
     }
 
-    /// Keeps a record of every single request, for [`Recorder::take_trace`].
+    /// Makes the recorder keep a record of every single request, for [`Recorder::take_trace`].
     #[must_use]
     pub(crate) fn with_trace(mut self) -> Self {
         for shard in &mut self.shards {
@@ -154,8 +154,8 @@ impl Recorder {
     }
 
     /// Records a request that was unfinished when the drain ended, or an arrival that no session
-    /// took up (its start is 0), in the results of `segment`. It counts for the operation in its
-    /// timestamps, with the time that had passed at `now_ns` on `CLOCK_MONOTONIC`.
+    /// took up (its start is 0), as censored in the results of `segment`. It counts for the
+    /// operation in its timestamps, with its age at `now_ns` on `CLOCK_MONOTONIC`.
     pub(crate) fn record_censored(
         &self,
         timestamps: &Timestamps,

@@ -16,7 +16,7 @@ use super::traced_request::TracedRequest;
 use super::within::Within;
 use crate::plan::segments::SegmentIndex;
 
-/// Measurements of one segment on one thread.
+/// Measurements that one thread recorded for one segment of a step.
 #[derive(Debug, Default)]
 pub(crate) struct SegmentTally {
     /// Counts of each operation, by its position in the table; `None` if nothing was recorded for
@@ -165,7 +165,7 @@ impl Shard {
             .is_some_and(|is_excused| is_excused(&failure.kind))
     }
 
-    /// Returns the measurements of `segment`, and creates them on first use.
+    /// Returns the measurements of `segment`, created on first use.
     fn segment(&mut self, segment: SegmentIndex) -> &mut SegmentTally {
         if self.segments.len() <= segment.index() {
             self.add_segments(segment);

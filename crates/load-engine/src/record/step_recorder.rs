@@ -32,7 +32,8 @@ impl StepRecorder {
         }
     }
 
-    /// Creates a recorder with one segment that never ends, so that every request counts.
+    /// Creates a step recorder whose one segment begins at once and never ends, so that every
+    /// request counts.
     pub(crate) fn of_all(recorder: Recorder) -> Self {
         let always = Duration::from_nanos(u64::MAX);
         let segments = Segments::new(0, Duration::ZERO, always, &[]);

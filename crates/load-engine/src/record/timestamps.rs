@@ -1,4 +1,4 @@
-//! Timestamps of one request.
+//! Timestamps of one request, from the instant at which it was due to its end.
 
 use bench_report::clock::monotonic_ns;
 
@@ -105,8 +105,8 @@ impl PhaseEnds {
     }
 }
 
-/// Instants within one checkout, on `CLOCK_MONOTONIC`, in nanoseconds. 0 means not reached, or not
-/// reported by the pool.
+/// Instants within one checkout of a connection, in nanoseconds on `CLOCK_MONOTONIC`. 0 means not
+/// reached, or not reported by the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct CheckoutTimestamps {
     /// Instant at which the checkout had obtained a place in the pool and began to check or open a

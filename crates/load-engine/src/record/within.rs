@@ -2,7 +2,7 @@
 
 use crate::plan::segments::SegmentIndex;
 
-/// Measured segments of a step in whose results a request counts.
+/// Measured segments of a step in whose results one request counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Within {
     /// Segment in which the request was due (in a closed loop: began), where its outcome and times

@@ -1,4 +1,4 @@
-//! Queue of arrivals that were released and that no session has taken up yet.
+//! Queue of an open loop's arrivals that the pacer has released and no session has taken yet.
 
 use crossbeam_queue::ArrayQueue;
 use tokio::sync::Semaphore;
@@ -53,8 +53,8 @@ impl ArrivalQueue {
         self.ring.pop()
     }
 
-    /// Ends the queue: nothing more is released. Must be told the number of `sessions`, because
-    /// each of them receives `None` once.
+    /// Ends the queue: nothing more is released. `sessions` is the number of sessions that call
+    /// `next`, each of which then receives `None` once.
     pub(crate) fn close(&self, sessions: usize) {
         self.waiting.add_permits(sessions);
     }

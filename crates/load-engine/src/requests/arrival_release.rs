@@ -1,4 +1,4 @@
-//! Release of an open loop's arrivals, each when it is due.
+//! Release of an open loop's arrivals to the sessions, each when it is due.
 
 use bench_report::clock::monotonic_ns;
 

@@ -13,7 +13,7 @@ pub struct UserId(pub u64);
 
 /// Target of the load, such as a pool of connections. Each worker has one of its own.
 pub trait Target: Send + Sync + 'static {
-    /// Session of one user on the target.
+    /// Type of the session that one user has on the target.
     type Session: Session;
 
     /// Opens the session of `user`. Connects to the server if each user has a connection of its
@@ -32,7 +32,7 @@ pub trait Target: Send + Sync + 'static {
     }
 }
 
-/// Session of one user on a target.
+/// Session that one user has on a target, and on which it makes requests one after the other.
 pub trait Session: Send + 'static {
     /// Makes one request and waits for its answer. Stamps the instants that it knows in
     /// `timestamps`; the engine stamps start and end.

@@ -1,4 +1,4 @@
-//! Requests of one user: the number still to be made, and the pauses between them.
+//! Requests of one user of a closed loop: the number still to be made, and the pauses between them.
 
 use std::time::Duration;
 

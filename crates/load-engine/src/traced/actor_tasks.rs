@@ -1,4 +1,4 @@
-//! Tasks of the actors of a traced run.
+//! Tasks in which the actors of a traced run act, beside the load.
 
 use std::sync::Arc;
 use std::time::Duration;

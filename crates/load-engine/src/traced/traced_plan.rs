@@ -60,7 +60,7 @@ impl TracedPlan {
         self
     }
 
-    /// Returns the plan of the whole run.
+    /// Returns the plan of the whole run, whose measured time is that of all segments together.
     pub fn whole(&self) -> &StepPlan {
         &self.whole
     }

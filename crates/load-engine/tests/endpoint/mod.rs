@@ -20,9 +20,9 @@ pub(crate) struct Endpoint {
     /// it refuses all later ones.
     pub(crate) most: AtomicU64,
     taken: AtomicU64,
-    /// True while the endpoint answers nothing.
+    /// True while the endpoint does not answer messages.
     pub(crate) hangs: AtomicBool,
-    /// True while the endpoint's answers are wrong.
+    /// True while the endpoint answers every message with a wrong one.
     pub(crate) is_wrong: AtomicBool,
     /// Connections with an id below this number break once `lose` is notified.
     lost_below: AtomicU64,

@@ -30,7 +30,7 @@ pub(crate) struct Known {
     pub(crate) opened: AtomicU64,
     /// Number of requests that were answered, with success or failure.
     pub(crate) served: AtomicU64,
-    /// Number of sessions and targets that were closed.
+    /// Number of sessions and targets that were closed, together.
     pub(crate) closed: AtomicU64,
 }
 

@@ -28,7 +28,7 @@ use pg_connect::ConnectError;
 
 /// Longest time for connecting and for the queries before a step, together.
 const OPENING_BOUND: Duration = Duration::from_secs(6);
-/// Longest time for the queries after a step.
+/// Longest time for the queries after a step, together.
 const CLOSING_BOUND: Duration = Duration::from_millis(2_500);
 /// Longest time for one sample of locks, and for other queries during or just after a measured
 /// part.

@@ -3,13 +3,13 @@
 use crate::failure::message;
 use crate::server::client::Client;
 
-/// Name of the kind for whose objects foreign keys and triggers are reported too.
+/// Name of the kind of tables, for which foreign keys and triggers are reported too.
 pub(super) const TABLES: &str = "tables";
 
 /// Kind of database objects with counters, such as tables.
 #[derive(Debug)]
 pub(super) struct ObjectKind {
-    /// Name of the table in the evidence.
+    /// Name of the kind's table in the evidence.
     pub(super) name: &'static str,
     /// Label of a row in the evidence that has the object's name as its value.
     pub(super) label: &'static str,

@@ -25,7 +25,7 @@ const MOST_ROWS: usize = 20;
 #[derive(Debug, Clone)]
 pub(crate) struct Objects(BTreeMap<&'static str, Result<KindCounters, String>>);
 
-/// Counters of the objects of one kind, by object id.
+/// Counters of all objects of one kind at one instant, by object id.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct KindCounters(BTreeMap<i64, ObjectCounters>);
 

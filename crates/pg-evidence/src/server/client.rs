@@ -47,7 +47,8 @@ values!(
     Vec<i32> => INT4_ARRAY, Vec<String> => TEXT_ARRAY
 );
 
-/// Connection for queries beside the load.
+/// Connection to a PostgreSQL server for queries beside the load, to which no statement time-out
+/// applies.
 #[derive(Debug)]
 pub struct Client {
     inner: tokio_postgres::Client,
@@ -55,7 +56,7 @@ pub struct Client {
     settings: (Config, RustlsConnector),
     /// True if a statement time-out applies to the role, which must not cancel these queries.
     timed: bool,
-    /// True if a transaction was begun and its end was not confirmed.
+    /// True if a transaction was begun on the connection and its end was not confirmed.
     open: AtomicBool,
 }
 

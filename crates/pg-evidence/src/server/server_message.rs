@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use load_engine::Failure;
 use tokio_postgres::error::DbError;
 
-/// Text that replaces data of a row.
+/// Text that replaces masked data of a row.
 const MASK: &str = "…";
 
 /// SQLSTATE codes whose messages quote a value that may come from a row or a parameter: invalid
@@ -15,7 +15,7 @@ const QUOTING: [&str; 6] = ["22P02", "22003", "22007", "22008", "22018", "22P03"
 /// Fields of the server's `ErrorResponse` that are of use to people, as the driver received them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ServerMessage<'a> {
-    /// SQLSTATE, five characters.
+    /// Error code (SQLSTATE) of five characters.
     pub code: &'a str,
     /// Primary message, one line.
     pub message: &'a str,

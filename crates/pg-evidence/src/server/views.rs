@@ -6,7 +6,8 @@ use std::ops::Range;
 /// Statistics view of the server, of which one row is read.
 #[derive(Debug)]
 pub(crate) struct StatisticsView {
-    /// Name under which the view is reported if it is unavailable.
+    /// Name under which evidence reports that the view is unavailable; counters' names begin with
+    /// it.
     pub(crate) name: &'static str,
     /// SQL of the relation and condition that select one row, as after `FROM`.
     pub(crate) source: &'static str,

@@ -22,7 +22,7 @@ const MOST_SHAPES: usize = 300;
 pub(crate) struct Activity {
     scope: Scope,
     samples: u64,
-    /// Time covered by the samples, in seconds.
+    /// Sum of the weights of all samples: the time that they cover, in seconds.
     seconds: f64,
     /// Session-seconds of client sessions in scope by class of activity, in the order of
     /// [`CLASSES`].
@@ -32,7 +32,8 @@ pub(crate) struct Activity {
     /// Session-seconds of client sessions in scope by fingerprint of the statement and wait event.
     statements: SessionSeconds<[String; 2]>,
     others: OtherBackends,
-    /// Session-seconds, and the largest number of sessions in a sample, by application and state.
+    /// Session-seconds of client sessions in scope by application and state, with the largest
+    /// number in one sample.
     connections: BTreeMap<(String, String), ConnectionUsage>,
     hidden: f64,
     /// Session-seconds of hidden activity because the server does not track what its sessions do.
@@ -245,7 +246,8 @@ mod tests {
 
     type Doing<'a> = (&'a str, Option<(&'a str, &'a str)>, u64, &'a str);
 
-    /// Groups of the load's sessions in one sample, from (state, wait event, count, statement).
+    /// Creates the groups of the load's sessions in one sample from (state, wait event, count,
+    /// statement).
     fn sessions(of: &[Doing<'_>]) -> Vec<SessionGroup> {
         let group = |&(state, event, count, statement): &Doing<'_>| SessionGroup {
             application: "load".to_owned(),

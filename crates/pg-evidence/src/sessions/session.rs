@@ -83,7 +83,7 @@ impl SessionGroup {
         self.backend_type.as_deref() == Some("client backend")
     }
 
-    /// Returns true if the group consists of parallel workers.
+    /// Returns true if the group consists of workers of parallel queries.
     pub(crate) fn is_of_workers(&self) -> bool {
         self.backend_type.as_deref() == Some("parallel worker")
     }

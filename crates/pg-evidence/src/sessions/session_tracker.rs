@@ -13,7 +13,7 @@ pub(crate) struct SessionTracker {
     known: BTreeSet<SessionKey>,
     /// Instant up to which the sessions are known, in nanoseconds on `CLOCK_MONOTONIC`.
     counted_ns: u64,
-    /// True if the last sample failed.
+    /// True if the last sample failed, so that the present sessions are not known.
     blind: bool,
     /// Number of sessions whose closing the last successful sample found.
     just_closed: u64,
@@ -31,14 +31,14 @@ pub struct SessionChanges {
     pub closed: u64,
     /// Number of sessions at the end of the time; `None` if the server could not be queried then.
     pub present: Option<u64>,
-    /// Largest number of sessions in a sample.
+    /// Largest number of sessions in one sample of the time, or at its beginning.
     pub most: u64,
     /// Number of those closed sessions that closed while the server could not be queried or just
     /// before it, as in a restart.
     pub lost: u64,
     /// Number of those opened sessions that opened in place of lost ones.
     pub reestablished: u64,
-    /// Time in which the server could not be queried, in nanoseconds.
+    /// Part of the time in which the server could not be queried, in nanoseconds.
     pub uncounted_ns: u64,
 }
 

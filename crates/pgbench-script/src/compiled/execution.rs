@@ -1,4 +1,4 @@
-//! Execution of a program up to the next action of the caller.
+//! Execution of a compiled script up to the next action of the caller.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ impl Program {
 }
 
 /// Returns the action of waiting for `length` units of `unit_us` microseconds each; zero if it is
-/// negative. Fails at `position` if `length` is no number.
+/// negative. Fails at `position` if `length` cannot be converted to an integer.
 fn sleep(length: ScriptValue, unit_us: i64, position: Position) -> Result<Action, Diagnostic> {
     let length = length
         .integer()

@@ -19,7 +19,7 @@ const UNKNOWN: usize = usize::MAX;
 pub(crate) enum Instruction {
     /// `\set`: stores the value of `expression` in the variable with the index `slot`.
     Set { slot: usize, expression: Expression },
-    /// `\sleep`: waits for `length` units of `unit_us` microseconds.
+    /// `\sleep`: waits for `length` units of `unit_us` microseconds each.
     Sleep {
         length: Expression,
         unit_us: i64,

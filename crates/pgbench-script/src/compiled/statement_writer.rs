@@ -6,7 +6,7 @@ use crate::compiled::parameter::ScriptParameter;
 use crate::language::diagnostic::Position;
 use crate::language::scanner::SourceChar;
 
-/// Text of a statement under construction.
+/// Text of a statement under construction, with its variables and the origin of each part.
 #[derive(Default)]
 pub(crate) struct StatementWriter {
     pub(crate) sql: String,

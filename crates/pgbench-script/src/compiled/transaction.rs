@@ -1,22 +1,22 @@
-//! Statements that begin or end a transaction.
+//! Effects of SQL statements on the transaction: which begin or end one.
 
-/// Effect of a statement on the transaction in which it is executed.
+/// Effect of a statement, or of several sent together, on the transaction in which it is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransactionEffect {
     /// The statement neither begins nor ends a transaction.
     None,
     /// The statement begins a transaction, which stays open.
     Begins,
-    /// The statement ends the transaction.
+    /// The statement ends the open transaction, by commit or rollback.
     Ends,
-    /// Several statements that are sent together begin a transaction and end it.
+    /// Several statements that are sent together begin a transaction and end it again.
     BeginsAndEnds,
 }
 
 impl TransactionEffect {
-    /// Returns the effect of the statement that begins with `words`, in any case; `None` if it is
-    /// unknown. Source: PostgreSQL manual, *SQL Commands*: BEGIN, START TRANSACTION, COMMIT, END,
-    /// ROLLBACK, ABORT, PREPARE TRANSACTION.
+    /// Returns the effect of the statement that begins with `words`, in any case; [`Self::None`]
+    /// for statements other than these. Source: PostgreSQL manual, *SQL Commands*: BEGIN, START
+    /// TRANSACTION, COMMIT, END, ROLLBACK, ABORT, PREPARE TRANSACTION.
     pub(crate) fn from_words(words: &[String]) -> Self {
         let lower: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
         let lower: Vec<&str> = lower.iter().map(String::as_str).collect();

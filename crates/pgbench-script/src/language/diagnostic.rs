@@ -22,9 +22,9 @@ impl fmt::Display for Position {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{position}: {message}")]
 pub struct Diagnostic {
-    /// Position of the mistake.
+    /// Position of the mistake in the script.
     pub position: Position,
-    /// Error message without a full stop.
+    /// Error message, without a full stop at its end.
     pub message: String,
 }
 
@@ -48,7 +48,7 @@ impl Diagnostic {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{diagnostic}")]
 pub struct ScriptError {
-    /// Name of the script, as in [`ScriptSource::file`](crate::ScriptSource::file).
+    /// File name of the script, as in [`ScriptSource::file`](crate::ScriptSource::file).
     pub file: String,
     /// Position in the script, and message.
     pub diagnostic: Diagnostic,

@@ -12,11 +12,11 @@ const CAPTURING: [&str; 2] = ["gset", "aset"];
 /// Backslash command of a script, such as `\set`, with its name separated from the rest of the
 /// line.
 pub(crate) struct MetaCommand<'a> {
-    /// Name in lower case, without the backslash.
+    /// Name of the command in lower case, without the backslash.
     pub(crate) name: String,
     /// Characters after the name, up to the end of the line.
     pub(crate) rest: &'a [SourceChar],
-    /// Position of the backslash.
+    /// Position of the command's backslash in the script.
     pub(crate) position: Position,
     /// Position just after the last character that is no white space, for errors about something
     /// missing.

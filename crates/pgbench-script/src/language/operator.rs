@@ -37,14 +37,14 @@ pub(crate) const PRECEDENCE: [&[(&str, BinaryOperator)]; 6] = [
 /// one level more loosely.
 pub(crate) const COMPARISONS: usize = 2;
 
-/// Meaning of a binary operator.
+/// Meaning of a binary operator: the function or logical operation that evaluates it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum BinaryOperator {
     /// Logical OR, whose right side is not evaluated if the left one is true.
     Or,
     /// Logical AND, whose right side is not evaluated if the left one is false.
     And,
-    /// Function that is called with both operands.
+    /// Function that is called with the left and the right operand, in that order.
     Call(Function),
     /// Function that is called with the operands exchanged: `a > b` becomes `b < a`.
     Swapped(Function),

@@ -9,13 +9,14 @@ use crate::language::diagnostic::{Diagnostic, Position};
 /// Kind of text to which one character of a statement belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CharContext {
-    /// Code outside quotes and comments.
+    /// Character of code, outside quotes and comments.
     Code,
-    /// Quoted text, including the quotes.
+    /// Character of quoted text, including the quotes.
     Quoted,
     /// Character of a comment in `/* */`, including these marks.
     Comment,
-    /// The semicolon of a `\;`, between statements that are sent together.
+    /// Semicolon of a `\;`, which separates statements that are sent together. Its backslash is
+    /// left out.
     Separator,
 }
 
@@ -62,7 +63,7 @@ struct Scanner {
     commands: Vec<RawCommand>,
     /// Characters of the statement that is being read, up to the current position.
     statement: Vec<SourceChar>,
-    /// Positions of the statement's parentheses that are not closed yet.
+    /// Positions of the parentheses of the statement that are not closed yet, the innermost last.
     open: Vec<Position>,
 }
 

@@ -1,6 +1,6 @@
 //! Source text of scripts, and the mode in which the values of variables reach the server.
 
-/// Text of a script, with its name for error messages.
+/// Text of a pgbench script, with its name for error messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptSource {
     /// Name of the script in error messages, such as `transfer.sql`; it need not be a path.
@@ -12,10 +12,10 @@ pub struct ScriptSource {
 /// Way in which a client sends the values of variables with SQL statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ValueMode {
-    /// As bind parameters, `$1` and so on: `pgbench --protocol extended` and `prepared`.
+    /// As bind parameters `$1`, `$2` and so on, with `pgbench --protocol extended` and `prepared`.
     #[default]
     Bind,
-    /// As text in place of `:name`: `pgbench --protocol simple`. Only this mode supports joining
-    /// statements by `\;`, `\gset` and `\aset`.
+    /// As text written in place of `:name`, with `pgbench --protocol simple`. Only this mode
+    /// supports statements joined by `\;`, and the commands `\gset` and `\aset`.
     Inline,
 }

@@ -12,14 +12,14 @@ pub(crate) struct Token {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum TokenKind {
-    /// Integer without its sign, because the lowest integer has no positive counterpart.
+    /// Integer constant without its sign, because the lowest integer has no positive counterpart.
     Integer(u64),
     Double(f64),
-    /// Name of a function or keyword, in lower case.
+    /// Name of a function or keyword, converted to lower case.
     Name(String),
     /// Name of a variable, without its colon.
     Variable(String),
-    /// Operator, parenthesis or comma.
+    /// Operator, parenthesis or comma, one of [`SYMBOLS`].
     Symbol(&'static str),
 }
 
@@ -36,8 +36,8 @@ impl TokenKind {
     }
 }
 
-/// Operators, parentheses and the comma, ordered so that no symbol stands after one that it begins
-/// with.
+/// Operators, parentheses and the comma. Longer symbols stand before those that they begin with,
+/// because the first one that matches is taken.
 const SYMBOLS: [&str; 21] = [
     "<<", ">>", "<=", ">=", "<>", "!=", "<", ">", "=", "+", "-", "*", "/", "%", "|", "#", "&", "~",
     "(", ")", ",",

@@ -142,7 +142,7 @@ impl BoundValue {
         }
     }
 
-    /// Returns the type as which the value is sent.
+    /// Returns the PostgreSQL type as which the value is sent.
     pub fn parameter_type(self) -> ParameterType {
         self.parameter_type
     }

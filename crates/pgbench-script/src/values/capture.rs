@@ -6,10 +6,10 @@ use crate::language::diagnostic::{Diagnostic, Position};
 use crate::values::variable_table::VariableTable;
 use crate::values::variables::Variables;
 
-/// Result of one statement in the simple query protocol.
+/// Result that the server returned for one statement in the simple query protocol.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StatementResult {
-    /// Names of the columns; empty for a statement that returns no rows.
+    /// Names of the result's columns, in order; empty for a statement that returns no rows.
     pub columns: Vec<String>,
     /// Number of rows that the statement returned.
     pub rows: u64,
@@ -22,8 +22,8 @@ pub struct StatementResult {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capture {
     position: Position,
-    /// True for `\aset`: the results of all statements that were sent together are used, not only
-    /// that of the last one.
+    /// True for `\aset`, which uses the results of all statements that were sent together; false
+    /// for `\gset`, which uses that of the last one only.
     all: bool,
     /// Names of columns, each with the slot of the variable that the column sets.
     columns: Vec<(String, usize)>,

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// Value of a variable or an expression.
+/// Value of a script variable or an expression.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ScriptValue {
-    /// NULL.
+    /// SQL's NULL.
     Null,
     /// True or false.
     Boolean(bool),
@@ -74,7 +74,7 @@ impl ScriptValue {
         }
     }
 
-    /// Returns a boolean value; fails for numbers and NULL.
+    /// Returns the value of a boolean. Fails for numbers and NULL.
     pub(crate) fn boolean(self) -> Result<bool, String> {
         match self {
             Self::Boolean(b) => Ok(b),

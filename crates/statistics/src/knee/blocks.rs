@@ -54,7 +54,7 @@ impl Blocks {
         }
     }
 
-    /// Returns the number of settings.
+    /// Returns the number of settings in the design.
     pub(crate) fn settings(&self) -> usize {
         self.levels.len()
     }

@@ -10,7 +10,7 @@ use super::blocks::{Blocks, KneeRange};
 pub(super) enum Reason {
     /// Several rounds were measured, so differences were tested for significance.
     Tested {
-        /// Values of the parameter at the settings that the knee names.
+        /// Values of the swept parameter at the settings that the knee names.
         values: Values,
         /// Measured loss of throughput of the chosen setting, as a share of the best one's
         /// throughput.
@@ -24,7 +24,7 @@ pub(super) enum Reason {
     },
     /// Only one round was measured, so the figures were compared without a test.
     Untested {
-        /// Values of the parameter at the settings that the knee names.
+        /// Values of the swept parameter at the settings that the knee names.
         values: Values,
         /// Measured loss of throughput of the chosen setting, as a share of the best one's
         /// throughput.

@@ -14,7 +14,7 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 /// usual response time.
 pub(crate) const SILENCE: Duration = Duration::from_millis(300);
 
-/// Returns true if the process exists and is not a zombie.
+/// Returns true if the process with this pid exists and is not a zombie.
 pub(crate) fn lives(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ")

@@ -27,7 +27,7 @@ struct DeviceColumn {
 /// Table of disks or interfaces, which takes one half of the lines: title, devices and columns.
 struct Panel<'a> {
     title: &'static str,
-    /// Title if more devices exist than are shown; their number follows it.
+    /// Title if more devices exist than are shown; the number of those left out follows it.
     short: &'static str,
     names: Vec<&'a str>,
     columns: &'static [DeviceColumn],

@@ -7,20 +7,20 @@ use crate::cost::{CheckResult, RepeatFacts};
 use crate::figures::duration_ns;
 use crate::rules::postgres::round_trips;
 
-/// Length of a pause between two statements, in nanoseconds. From this length on, the pause needlessly keeps
+/// Smallest length of a pause between two statements, in nanoseconds, at which it needlessly keeps
 /// a transaction open.
 pub(super) const SHORT_PAUSE_NS: f64 = 1e6;
 
-/// Share of the sessions that are idle in transaction. If at least this share waits for busy or waiting
-/// threads of the client, those threads explain the pauses.
+/// Smallest share of the sessions idle in transaction that must wait for busy or waiting threads of
+/// the client for those threads to explain the pauses.
 const EXPLAINED: f64 = 0.5;
 
-/// Length of a pause, in nanoseconds. If the machine was not recorded and the report lacks the client's
-/// waiting time, shorter pauses may come from a missing CPU.
+/// Length of a pause, in nanoseconds, below which a missing CPU may be the reason if the machine
+/// was not recorded and the report lacks the client's waiting time.
 const UNCLEAR_PAUSE_NS: f64 = 5e6;
 
-/// Length of a pause, in nanoseconds: some time slices of the scheduler. On a machine whose CPU has no room,
-/// shorter pauses may come from a missing CPU.
+/// Length of a pause, in nanoseconds, below which a missing CPU may be the reason on a machine
+/// whose CPU has no room: some time slices of the scheduler.
 const CROWDED_PAUSE_NS: f64 = 5e7;
 
 /// Returns a passed check of `kept_transactions` if pauses are short, and an open question if a missing CPU
@@ -64,9 +64,9 @@ fn want_of_cpu(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<(f64, 
     }
 }
 
-/// Returns the mean number of answers that wait for the client's threads, from a queue for each thread
-/// (M/M/1): ρ ÷ (1 − ρ), where ρ is the share of the time in which the thread is busy or waits for a CPU.
-/// `None` if the report does not have the threads' waiting time.
+/// Returns the mean number of answers that wait for the client's threads or are handled by them,
+/// from a queue for each thread (M/M/1): ρ ÷ (1 − ρ), where ρ is the share of the time in which the
+/// thread is busy or waits for a CPU. `None` if the report does not have the threads' waiting time.
 fn sessions_before_the_client(step: &Step) -> Option<f64> {
     let generator = &step.generator;
     let taken_ns = (generator.cpu_ns + generator.ready_ns?) as f64;

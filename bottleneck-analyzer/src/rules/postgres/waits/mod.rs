@@ -27,8 +27,8 @@ const MAIN: [(&str, &str); 3] = [
     ("io_waits", "no session waited for a file"),
 ];
 
-/// Mean number of sessions that wait for an event. Below it, the event is no finding unless the time is
-/// wasted.
+/// Smallest mean number of sessions waiting for an event at which it is a finding, unless the time
+/// is wasted.
 const LEAST_SESSIONS: f64 = 0.2;
 
 /// Rules of the catalogue that have a file of their own, because they read more evidence.
@@ -103,7 +103,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
     })
 }
 
-/// Returns the names of the server's counters that are evidence for `rule`.
+/// Returns the names of the server's counters that are evidence for `rule`; empty for most rules.
 fn counters(rule: &str) -> &'static [&'static str] {
     match rule {
         "commit_waits" => &["wal.syncs", "wal.sync_ns", "database.commits"],
@@ -184,7 +184,8 @@ fn longest(server: &PostgresEvidence<'_>) -> String {
     most.map_or(String::new(), |statement| statement.text().to_owned())
 }
 
-/// Names the thing at fault: `Lock:advisory, advisory lock 42`.
+/// Names the thing at fault: the events, the locked thing and a holder outside the load, as in
+/// `Lock:advisory, advisory lock 42`.
 fn thing(group: &WaitGroup, holders: Option<&LockHolders>) -> String {
     let mut parts = vec![group.names()];
     parts.extend(holders.map(|h| h.thing.clone()).filter(|t| !t.is_empty()));

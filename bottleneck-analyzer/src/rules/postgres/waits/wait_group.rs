@@ -6,8 +6,8 @@ use crate::catalogue::events::{WaitEvent, WaitKind};
 use crate::postgres::waits::Wait;
 use crate::postgres::{CitedRow, PostgresEvidence};
 
-/// Mean number of sessions outside the load that wait for the same event. From this number on, the finding
-/// names them.
+/// Smallest mean number of sessions outside the load waiting for the same event at which the
+/// finding names them.
 const LEAST_BESIDE: f64 = 0.1;
 
 /// Kinds of lock that a session may have waited for if the report does not name events.

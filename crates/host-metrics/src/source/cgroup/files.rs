@@ -203,7 +203,8 @@ fn read<T>(
 }
 
 /// Opens the files of pressure on CPU, memory and disks, which only version 2 has. They are in the
-/// directory of the first controller with that version. `None` if one of them does not exist.
+/// directory of the first controller with that version. `None` if there is no such controller or
+/// one of the files does not exist.
 fn pressure(place: &CgroupDirectories) -> Option<[KeptFile; 3]> {
     let all = [&place.cpu, &place.memory, &place.io];
     let mut all = all.into_iter().flatten();

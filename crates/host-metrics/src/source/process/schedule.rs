@@ -41,10 +41,10 @@ impl ScheduleTimes {
 pub struct ScheduleFile(File);
 
 impl ScheduleFile {
-    /// Opens the file of the calling thread.
+    /// Opens the file `schedstat` of the calling thread.
     ///
     /// # Errors
-    /// Fails if the kernel does not count, or if there is no `/proc`.
+    /// Fails if the kernel does not provide the file, or if there is no `/proc`.
     #[cfg(target_os = "linux")]
     pub fn of_this_thread() -> io::Result<Self> {
         let thread = nix::unistd::gettid();
