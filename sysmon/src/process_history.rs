@@ -14,8 +14,8 @@ use crate::spread::Spread;
 /// Follower of processes that stores the history of each.
 pub(crate) type ProcessFollower = Follower<ProcessHistory>;
 
-/// Iterates over the series of the processes that are kept for the whole recording, those with the
-/// most CPU time first.
+/// Iterates over the series of the processes that rank first over the whole recording, those with
+/// the most CPU time first; series without any reading are left out.
 pub(crate) fn process_series(follower: &ProcessFollower) -> impl Iterator<Item = Series> {
     let histories = follower.ranked_histories();
     histories.flat_map(ProcessHistory::series)

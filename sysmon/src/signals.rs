@@ -38,7 +38,6 @@ impl BlockedSignals {
     /// made this program ignore it.
     ///
     /// # Errors
-    ///
     /// If the operating system rejects the set of signals.
     pub(crate) fn block() -> nix::Result<Self> {
         if is_ignored(Signal::SIGHUP) {
@@ -51,7 +50,6 @@ impl BlockedSignals {
     /// that it starts. All but SIGCHLD are reported as [`SignalEvent::Signal`].
     ///
     /// # Errors
-    ///
     /// If the operating system rejects the set of signals.
     pub(crate) fn block_with(more: &[Signal]) -> nix::Result<Self> {
         let blocked = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGCHLD];
@@ -75,7 +73,6 @@ impl BlockedSignals {
     /// repetition of the first.
     ///
     /// # Errors
-    ///
     /// If the operating system has no thread or file descriptor left.
     pub(crate) fn listen<E>(self, events: Sender<E>, give_up: bool) -> std::io::Result<()>
     where

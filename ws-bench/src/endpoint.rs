@@ -44,7 +44,6 @@ impl TargetUrl {
     /// Parses a `ws://` URL.
     ///
     /// # Errors
-    ///
     /// If `text` is not a `ws://` URL with a host; no error shows a password.
     pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
         let malformed = |reason: String| UrlError::Malformed {

@@ -60,7 +60,6 @@ pub(crate) enum ServeError {
 /// address on stdout when it is ready.
 ///
 /// # Errors
-///
 /// If the server cannot start, listen, or print its address.
 pub(crate) fn run(options: &ServeOptions) -> Result<(), ServeError> {
     raise_limit();

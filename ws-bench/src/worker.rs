@@ -32,7 +32,6 @@ impl WsWorker {
     /// Creates a worker for `cli`, the parent's command line.
     ///
     /// # Errors
-    ///
     /// If the command is not `limit`, and so has no workers.
     pub(crate) fn new(cli: WsCli) -> Result<Self, String> {
         match cli.command {

@@ -21,7 +21,6 @@ impl RecordingFiles {
     /// Opens the file at `path` as a recording of its own, without other parts.
     ///
     /// # Errors
-    ///
     /// If it cannot be read, or contains no raw samples.
     pub(super) fn alone(path: &Path) -> Result<Self, StreamError> {
         let reader = RawReader::open(path)?;
@@ -38,7 +37,6 @@ impl RecordingFiles {
     /// the result is this file alone.
     ///
     /// # Errors
-    ///
     /// As [`RecordingFiles::alone`].
     pub(super) fn around(path: &Path) -> Result<Self, StreamError> {
         let named = Self::alone(path)?;

@@ -90,9 +90,8 @@ enum Rendered {
 /// Shows the recordings that the flags name, on stdout.
 ///
 /// # Errors
-///
 /// If a recording cannot be found or read, if none of its series is selected, if more than two are
-/// named, or if stdout cannot be written.
+/// named, if points of two are wanted, or if stdout cannot be written.
 pub(crate) fn show(flags: &ShowFlags) -> anyhow::Result<Exit> {
     match rendered(flags, terminal_columns())? {
         Rendered::Text(text) => output::show(&text)?,

@@ -29,7 +29,6 @@ pub(super) fn is_raw(path: &Path) -> bool {
 /// the same run.
 ///
 /// # Errors
-///
 /// If a file cannot be read, or contains no raw samples. A file that was cut short is no error; a
 /// note describes it.
 pub(super) fn load(

@@ -73,7 +73,6 @@ impl RawHeader {
     /// Parses the metadata of a file, without its schema version.
     ///
     /// # Errors
-    ///
     /// If a key is missing or invalid; the message names it.
     pub(super) fn of(metadata: &Metadata) -> Result<Self, String> {
         let optional = |key: &str| metadata.get(key).cloned();

@@ -32,7 +32,6 @@ pub(super) enum NextMessage {
 /// Reads the next message from `from` and checks that it can be decoded safely.
 ///
 /// # Errors
-///
 /// If the file cannot be read. An end, an incomplete or an invalid message is no error, but an
 /// [`Ending`].
 pub(super) fn next(from: &mut impl Read) -> io::Result<NextMessage> {

@@ -44,7 +44,6 @@ impl RawReader {
     /// Opens a file of raw samples and reads its header.
     ///
     /// # Errors
-    ///
     /// If the file cannot be read, contains no raw samples, or has another version of the schema.
     pub(crate) fn open(path: &Path) -> Result<Self, StreamError> {
         let unreadable = |source| StreamError::Read {
@@ -93,7 +92,6 @@ impl RawReader {
     /// Reads the next batch; `None` after the last complete one.
     ///
     /// # Errors
-    ///
     /// If the file cannot be read. A file that was cut short or damaged is no error: its batches
     /// end there, and [`ending`](Self::ending) returns the reason.
     pub(crate) fn next_batch(&mut self) -> Result<Option<Batch>, StreamError> {

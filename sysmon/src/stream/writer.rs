@@ -61,7 +61,6 @@ impl RawWriter {
     /// Creates the first file beside `report` and starts the thread that writes it.
     ///
     /// # Errors
-    ///
     /// If the file cannot be created, or if the operating system has no thread left.
     pub(crate) fn start(
         report: &Path,

@@ -64,7 +64,6 @@ impl From<SignalEvent> for WatchEvent {
 /// Shows this machine on the terminal until the user quits or a signal is received.
 ///
 /// # Errors
-///
 /// If stdout is no usable terminal, if the interval is below [`SHORTEST_INTERVAL`], if a thread
 /// cannot be started, or if the terminal fails.
 pub(crate) fn watch(flags: &WatchFlags) -> anyhow::Result<Exit> {
