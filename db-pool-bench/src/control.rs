@@ -17,14 +17,16 @@ use pg_evidence::failure::from_connect;
 
 /// Time between two checks that the server still answers, while other work waits for it.
 const CHECKED_EVERY: Duration = Duration::from_secs(10);
-/// Longest duration of one such check; `connect_timeout` of the server's URL may be shorter.
+/// Longest duration of one check that the server still answers; `connect_timeout` of the server's
+/// URL may be shorter.
 const CHECK_BOUND: Duration = Duration::from_secs(10);
 /// Number of consecutive checks without an answer after which the server counts as frozen and the
 /// work fails.
 const MOST_UNANSWERED: u32 = 2;
 /// Time-out of the removal of the run's schema, 2 s.
 const CLEAN_BOUND: Duration = Duration::from_secs(2);
-/// Time-out of that removal after a signal, 1.5 s: the run must end within 3 s of the signal.
+/// Time-out of the removal of the run's schema after a signal, 1.5 s: the run must end within 3 s
+/// of the signal.
 const CLEAN_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
 
 /// Runtime that executes work on a server, on the calling thread. The work may take as long as the

@@ -18,7 +18,7 @@ use crate::context::Variant;
 /// Flags that select how processes share the load of a scenario.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct SharingFlags {
-    /// Flags of worker processes on this host.
+    /// Flags of worker processes on this host, which share the load.
     #[command(flatten)]
     workers: WorkerFlags,
 

@@ -4,15 +4,15 @@ use clap::ValueEnum;
 use pgbench_script::ValueMode;
 use serde::{Deserialize, Serialize};
 
-/// Protocol by which statements are sent to the server.
+/// Query protocol of PostgreSQL by which statements are sent to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Protocol {
-    /// Text with the values written into it; nothing is prepared
+    /// Simple query protocol: values are written into the text; nothing is prepared
     Simple,
-    /// Parsed for each execution as the unnamed statement, with the values bound
+    /// Extended protocol: parsed for each execution as the unnamed statement, with values bound
     Extended,
-    /// Prepared once on each connection, with the values bound
+    /// Extended protocol: prepared once on each connection, with values bound
     #[default]
     Prepared,
 }

@@ -59,9 +59,10 @@ impl<'a> SettingResults<'a> {
         }
     }
 
-    /// Returns true if the setting may be recommended: no stop rule or failure ended a step, at
-    /// most [`ERRORS_TOLERATED`] of the requests failed, and every completed repeat carried its
-    /// rate and kept the objectives.
+    /// Returns true if the setting may be recommended: no stop rule or failure ended a step, and in
+    /// every completed repeat there were successful requests, at most [`ERRORS_TOLERATED`] of the
+    /// requests failed, the rate was carried and the objectives were kept. True without a completed
+    /// repeat if no step was stopped or failed.
     pub(crate) fn is_admissible(&self, objectives: &[Objective]) -> bool {
         let stopped =
             |step: &&Step| matches!(step.end, StepEnd::Stopped { .. } | StepEnd::Failed { .. });

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "plimsoll", version, after_help = EXAMPLES)]
 pub(crate) struct PlimsollCli {
-    /// Command to run.
+    /// Subcommand to run.
     #[command(subcommand)]
     pub(crate) command: PlimsollCommand,
 }
@@ -71,7 +71,7 @@ pub(crate) struct RunFlags {
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 
-    /// Show the result only
+    /// Show no progress, only the result
     #[arg(long, short)]
     pub(crate) quiet: bool,
 }

@@ -54,7 +54,7 @@ pub(crate) enum ProfileError {
     /// No profile has this name.
     #[error("there is no profile {asked:?}; there are: {known}")]
     Unknown {
-        /// Name that the user gave.
+        /// Name of the profile that the user gave.
         asked: String,
         /// Names of the existing profiles, separated by commas.
         known: String,

@@ -31,7 +31,8 @@ const RECORDER: &str = "sysmon.record";
 /// Time-out for the end of an interrupted bench or recorder, after which it is killed; cleaning up
 /// takes up to 2 s.
 const END_TIMEOUT: Duration = Duration::from_millis(2_600);
-/// Exit code of a tool that means [`Exit::GateFailed`].
+/// Exit code of a tool after a stop rule ended it or a gate failed, which [`Exit::GateFailed`]
+/// stands for.
 const GATE_FAILED: i32 = 3;
 /// Expected time that starting the servers takes, on which the displayed remaining time is based.
 const SERVERS_ESTIMATE: Duration = Duration::from_secs(4);

@@ -22,13 +22,13 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]
 struct Flags {
-    /// Tasks that share the connection
+    /// Number of tasks that share the connection
     #[arg(long, default_value = "50")]
     users: usize,
-    /// Duration of the load
+    /// Duration of the load, such as 5s
     #[arg(long, value_parser = bench_cli::flags::duration, default_value = "5s")]
     duration: Duration,
-    /// Address of the server
+    /// URL of the Redis server
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]
     url: String,
 }

@@ -50,9 +50,9 @@ fn mean_response_ns(step: &Step) -> Option<f64> {
 
 /// Recommends the better of two ways to connect, the pooled one first in `groups`. The
 /// recommendation has no value if the ratio of their repeats differs from 1 by no more than chance
-/// explains, or if an open loop has unanswered requests. `None` unless both were measured. Repeats
-/// with the same number are compared in pairs: they ran one after another, so a machine that gets
-/// slower over time favours neither.
+/// explains, or if an open loop has unanswered requests. `None` unless both completed a step.
+/// Repeats with the same number are compared in pairs: they ran one after another, so a machine
+/// that gets slower over time favours neither.
 pub(crate) fn recommend(groups: &[ClientGroup<'_>]) -> Option<Recommendation> {
     let [pooled, shared] = groups else {
         return None;

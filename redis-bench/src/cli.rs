@@ -11,11 +11,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::clients::ClientKind;
 use crate::key_skew::Skew;
 
-/// Loads Redis the way applications use it.
+/// Loads Redis as applications use it.
 #[derive(Debug, Parser)]
 #[command(name = "redis-bench", version, after_help = EXAMPLES)]
 pub(crate) struct RedisBenchCli {
-    /// Scenario to run.
+    /// Subcommand to run.
     #[command(subcommand)]
     pub(crate) command: RedisBenchCommand,
 }
@@ -26,7 +26,7 @@ const EXAMPLES: &str = "Examples:
   redis-bench cache --client pooled --rate 5000 --stop-on 'p99>20ms'
   REDIS_URL=redis://app@cache:6379/ redis-bench pool --workload get";
 
-/// Scenarios of this program.
+/// Subcommands of `redis-bench`: its scenarios, and the hidden worker.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RedisBenchCommand {
     /// Use Redis as a cache: skewed reads, misses written back, expiry
@@ -35,7 +35,7 @@ pub(crate) enum RedisBenchCommand {
     /// Compare ways to connect by plain SET or GET throughput
     #[command(after_help = format!("{POOL_HELP}\n\n{CURVES_HELP}"))]
     Pool(Box<PoolFlags>),
-    /// Make a share of the load; the parent process sends the orders on stdin
+    /// Create a share of the load as a worker process; the parent process sends its orders on stdin
     #[command(hide = true)]
     Worker,
 }
@@ -77,7 +77,7 @@ pub(crate) struct CommonFlags {
     #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: Option<String>,
 
-    /// Ways to connect
+    /// Ways to connect: a pool, or connections that all users share
     #[arg(
         long,
         value_enum,
@@ -127,15 +127,15 @@ pub(crate) struct CacheFlags {
     #[arg(long, value_parser = Skew::parse, value_name = "EXPONENT", default_value = "1")]
     pub(crate) zipf: Skew,
 
-    /// Time to live of each key
+    /// Mean time to live of each key
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "10s")]
     pub(crate) ttl: Duration,
 
-    /// Largest difference between a key's life and --ttl, as a share of --ttl
+    /// Largest difference between a key's time to live and --ttl, as a share of --ttl
     #[arg(long, value_parser = share, value_name = "RATIO", default_value = "0.1")]
     pub(crate) ttl_jitter: f64,
 
-    /// Length of each value
+    /// Length of each value, in bytes unless it has a unit
     #[arg(long, value_parser = flags::size, value_name = "SIZE", default_value = "256")]
     pub(crate) value_size: u64,
 
@@ -155,7 +155,7 @@ pub(crate) struct PoolFlags {
     #[arg(long, value_enum, default_value = "set")]
     pub(crate) workload: PoolWorkload,
 
-    /// Length of each value
+    /// Length of each value, in bytes unless it has a unit
     #[arg(long, value_parser = flags::size, value_name = "SIZE", default_value = "3")]
     pub(crate) value_size: u64,
 

@@ -5,9 +5,9 @@ use bench_report::{CheckoutParts, Histogram, Latency, Operation, Report, Step, S
 
 use crate::clients::ClientKind;
 
-/// All repeats with one way to connect and one number of connections.
+/// Group of steps: all repeats with one way to connect and one number of connections.
 pub(crate) struct ClientGroup<'a> {
-    /// Way to connect.
+    /// Way to connect that the steps of the group use.
     pub(crate) client: ClientKind,
     /// Number of connections, as set for the first step of the group.
     pub(crate) count: u64,

@@ -41,7 +41,7 @@ pub(crate) struct RunKeys {
 /// keys that were written at the same time do not expire at the same time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Expiry {
-    /// Mean time to live.
+    /// Mean time to live of a key.
     pub(crate) ttl: Duration,
     /// Largest deviation from `ttl`, as a share of it, from 0 to 1.
     pub(crate) jitter_ratio: f64,

@@ -21,7 +21,7 @@ pub(crate) struct StepTarget {
     /// URL of the throwaway server that the parent process started. `None` if the flags or the
     /// environment, which the worker gets from its parent, contain the URL of the user's server.
     pub(crate) throwaway_url: Option<String>,
-    /// Way to connect.
+    /// Way to connect that the step uses.
     pub(crate) client: ClientKind,
     /// Number of connections of the step in total over all workers.
     pub(crate) connections: u64,

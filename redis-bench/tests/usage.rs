@@ -1,5 +1,5 @@
-//! Tests of wrong input: the program prints one clear sentence with what to do, and ends with the
-//! right exit code.
+//! Tests of wrong input to `redis-bench`: the program prints one clear sentence with what to do,
+//! and ends with the right exit code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;

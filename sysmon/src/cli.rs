@@ -14,12 +14,12 @@ use crate::watch::{self, cli::WatchFlags};
 #[derive(Debug, Parser)]
 #[command(name = "sysmon", version, after_help = EXAMPLES)]
 pub(crate) struct SysmonCli {
-    /// Command to run.
+    /// Subcommand to run.
     #[command(subcommand)]
     pub(crate) action: SysmonCommand,
 }
 
-/// Commands of `sysmon`.
+/// Subcommands of `sysmon`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SysmonCommand {
     /// Record CPU, memory, pressure, disks, network, GPUs and processes

@@ -19,7 +19,7 @@ pub(crate) const OWN_FAILURE: u8 = 125;
 const CANNOT_EXECUTE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
-/// Reason why the command cannot be run.
+/// Reason why the command after `sysmon record --` cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
     /// There is no program of that name, or the command is empty.
@@ -63,8 +63,8 @@ impl CommandError {
         }
     }
 
-    /// Returns the exit code for this failure: 127 if the program was not found, 126 if it cannot be
-    /// executed.
+    /// Returns the exit code of `sysmon` for this failure: 127 if the program was not found, 126 if
+    /// it cannot be executed.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::NotFound { .. } => NOT_FOUND,

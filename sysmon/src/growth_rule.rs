@@ -52,7 +52,7 @@ pub(crate) enum GrowthState {
 /// Verdict of the test for growth, with the figures that it is based on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Growth {
-    /// Outcome of the test.
+    /// Verdict of the test: steady, growing or leak.
     pub(crate) verdict: GrowthState,
     /// Theil–Sen slope of the values after the warm-up, in their unit per second.
     pub(crate) per_s: f64,
@@ -144,8 +144,9 @@ impl Floor {
         self.0[2] - self.0[0]
     }
 
-    /// Returns true if the growth has not slowed down: each third of the series grew by at least
-    /// half of the mean, and the last by at least 0.7 times the first.
+    /// Returns true if the growth of the floor has not slowed down: it rose in each third of the
+    /// series by at least half of the mean rise of a third, and in the last third by at least 0.7
+    /// times the rise in the first.
     fn is_unabated(self) -> bool {
         let [a, b, c, d] = self.0;
         let (first, second, third) = (b - a, c - b, d - c);

@@ -14,7 +14,6 @@ pub(crate) const MASKING: Masking = Masking {
 /// Parses a value of `--follow`, which names a process. Secrets in its label are masked.
 ///
 /// # Errors
-///
 /// If `text` is no valid target; the message lists the valid forms.
 pub(crate) fn target(text: &str) -> Result<ProcessTarget, String> {
     ProcessTarget::parse(text, MASKING)

@@ -27,7 +27,7 @@ impl OwnCost {
         self.samples
     }
 
-    /// Returns the CPU time of all samples together, in nanoseconds.
+    /// Returns the CPU time that taking all samples together used, in nanoseconds.
     #[cfg(feature = "export")]
     pub(crate) fn sampling_cpu_ns(&self) -> u64 {
         self.sampling_cpu_ns

@@ -39,7 +39,7 @@ impl Points {
         });
     }
 
-    /// Returns the number of points.
+    /// Returns the number of points, those without a reading included.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -1,4 +1,4 @@
-//! Series of a followed process over time.
+//! Series of a followed process over time, one for each of its figures.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::spread::Spread;
 /// Follower of processes that stores the history of each.
 pub(crate) type ProcessFollower = Follower<ProcessHistory>;
 
-/// Iterates over the series of the processes that are kept for the whole recording, those with the
-/// most CPU time first.
+/// Iterates over the series of the processes that rank first over the whole recording, those with
+/// the most CPU time first; series without any reading are left out.
 pub(crate) fn process_series(follower: &ProcessFollower) -> impl Iterator<Item = Series> {
     let histories = follower.ranked_histories();
     histories.flat_map(ProcessHistory::series)
@@ -86,12 +86,12 @@ impl ProcessHistory {
         &self.label_text
     }
 
-    /// Returns the number of series.
+    /// Returns the number of series of the process, those without a reading included.
     pub(crate) fn len(&self) -> usize {
         self.series.len()
     }
 
-    /// Returns true if there is no series yet.
+    /// Returns true if the process has no series yet.
     pub(crate) fn is_empty(&self) -> bool {
         self.series.is_empty()
     }

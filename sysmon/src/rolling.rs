@@ -5,9 +5,9 @@
 //! many readings. Mean and extremes of all readings are stored separately, so that joining does not
 //! affect them.
 //!
-//! The point of a rate stands at the end of the time over which the rate was computed, and its weight is the
-//! length of that time. The sum of rates × lengths is therefore the growth of the counter, even if a busy
-//! machine delayed the reads.
+//! The point of a rate stands at the end of the time over which the rate was computed, and its
+//! weight is the length of that time. The sum of rates × lengths is therefore the growth of the
+//! counter, even if a busy machine delayed the reads.
 //!
 //! All series of a recording together have at most [`ALL_POINTS`]; if there are many series, each
 //! keeps fewer points. That bounds the memory and the length of the report.
@@ -165,7 +165,7 @@ impl Rolling {
         })
     }
 
-    /// Sets the label `key` to `value`.
+    /// Sets the label `key` of the series to `value`, in place of an earlier value.
     pub(crate) fn relabel(&mut self, key: &str, value: &str) {
         self.series.labels.insert(key.to_owned(), value.to_owned());
     }

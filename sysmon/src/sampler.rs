@@ -1,4 +1,4 @@
-//! Samples the machine: reads it, derives figures, and follows processes.
+//! Sampling of the machine: reads it, derives figures, and follows processes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,14 +14,14 @@ use crate::masking::MASKING;
 use crate::process_history::ProcessFollower;
 use crate::settings::SamplingSettings;
 
-/// Figures of one sample of the machine.
+/// Result of one sample of the machine.
 #[derive(Debug)]
 pub(crate) struct SampledFigures {
     /// End of the sample, in nanoseconds of the monotonic clock.
     pub(crate) at_ns: u64,
     /// Figures of the machine, of control groups and of the trees of followed processes.
     pub figures: Figures,
-    /// True if processes are sampled and could be listed.
+    /// True if processes are sampled and could be listed in this sample.
     pub(crate) listed: bool,
 }
 
@@ -142,7 +142,7 @@ impl MachineSampler {
         self.gpus.as_ref()
     }
 
-    /// Returns the followed processes; `None` if processes are not sampled.
+    /// Returns the followed processes with their series; `None` if processes are not sampled.
     pub(crate) fn follower(&self) -> Option<&ProcessFollower> {
         self.follower.as_ref()
     }
@@ -153,7 +153,7 @@ impl MachineSampler {
         self.follower.as_mut()
     }
 
-    /// Returns the readings that failed so far, with the reasons.
+    /// Returns the kinds of readings that failed so far, with the reasons.
     pub(crate) fn gaps(&self) -> &Gaps {
         &self.gaps
     }

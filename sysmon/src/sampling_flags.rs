@@ -22,13 +22,13 @@ pub(crate) struct BasicFlags {
     #[arg(long, default_value = "1s", value_parser = interval, value_name = "TIME")]
     pub(crate) interval: Duration,
 
-    /// Processes that are always recorded, with their descendants and a total: a name, pid:N, port:N (the
-    /// process that listens there) or command:REGEX
+    /// Processes that are always recorded, with their descendants and a total: a name, pid:N,
+    /// port:N (the process that listens there) or command:REGEX
     #[arg(long, value_name = "WHO,...", value_delimiter = ',', value_parser = masking::target)]
     pub(crate) follow: Vec<ProcessTarget>,
 
-    /// Groups of figures to read of each process in addition to CPU time and memory; each group costs time at
-    /// every sample
+    /// Groups of figures to read of each process in addition to CPU time and memory; each group
+    /// costs time at every sample
     #[arg(long, value_name = "GROUP,...", value_enum, value_delimiter = ',')]
     pub(crate) fields: Vec<FieldGroup>,
 }
@@ -48,8 +48,8 @@ pub(crate) struct SamplingFlags {
     #[arg(long, default_value = "10", value_parser = top, value_name = "N")]
     pub(crate) top: usize,
 
-    /// Control group to record in addition to sysmon's own, as in system.slice/nginx.service (repeat it for
-    /// several)
+    /// Control group to record in addition to sysmon's own, as in system.slice/nginx.service
+    /// (repeat it for several)
     #[arg(long = "cgroup", value_name = "PATH")]
     #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) cgroups: Vec<String>,
@@ -81,8 +81,8 @@ pub(crate) enum FieldGroup {
     Threads,
     /// Bytes read and written, on disks and in all.
     Io,
-    /// Number of open file descriptors. From Linux 6.2 on it is always read for processes that are followed
-    /// or among the top.
+    /// Number of open file descriptors. From Linux 6.2 on it is always read for processes that are
+    /// followed or among the top.
     Descriptors,
     /// Time waited for a CPU, and context switches.
     Scheduler,

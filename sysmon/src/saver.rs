@@ -29,7 +29,6 @@ impl Saver {
     /// Starts the thread, which calls `save` with each report that is handed in.
     ///
     /// # Errors
-    ///
     /// If the operating system cannot start a thread.
     pub(crate) fn start(mut save: impl FnMut(&Report) + Send + 'static) -> std::io::Result<Self> {
         // Without a buffer, a report is accepted only if the report before it was saved.

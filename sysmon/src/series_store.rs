@@ -43,7 +43,7 @@ impl SeriesStore {
         }
     }
 
-    /// Returns the number of series.
+    /// Returns the number of series in the store.
     pub(crate) fn len(&self) -> usize {
         self.series.len()
     }

@@ -13,11 +13,11 @@ const SLOW_MAX_AGE_NS: u64 = 900_000_000;
 /// Settings that control what a recording samples, how often and from where.
 #[derive(Debug, Clone)]
 pub struct SamplingSettings {
-    /// Root directories of the kernel's file systems, such as `/proc`.
+    /// Directories from which the kernel's file systems are read, such as `/proc`.
     pub roots: Roots,
     /// Units of the kernel's counters on the sampled machine.
     pub units: KernelUnits,
-    /// Time between samples in nanoseconds.
+    /// Time between samples, in nanoseconds.
     pub interval_ns: u64,
     /// Number of cores, which bounds the CPU use of a process; `None` if it is unknown.
     pub cores: Option<u64>,
@@ -26,7 +26,7 @@ pub struct SamplingSettings {
     /// Paths of the control groups to read in addition to the one that this program runs in, such
     /// as `system.slice/nginx.service`.
     pub cgroups: Vec<String>,
-    /// True to count TCP sockets by state.
+    /// True to count TCP sockets by state as well, which is expensive with many connections.
     pub socket_states: bool,
     /// Time in nanoseconds for which readings that change slowly are reused, as in
     /// [`SourceOptions`](host_metrics::source::SourceOptions); `900_000_000` by default.
@@ -36,7 +36,8 @@ pub struct SamplingSettings {
 }
 
 impl SamplingSettings {
-    /// Returns settings that sample this machine once a second, without processes.
+    /// Returns settings that sample this machine once a second, without processes and without
+    /// control groups other than its own.
     pub fn host() -> Self {
         Self {
             roots: Roots::host(),

@@ -1,8 +1,8 @@
 //! Signals that interrupt a recording or a live view, and the exit of a recorded command.
 //!
-//! The signal handler of the other tools is not used here, because it reports neither the signal, which must
-//! be forwarded to the command, nor its sender. If the terminal sent Ctrl-C, the command has already received
-//! it, and a second one would make many programs give up their clean-up.
+//! The signal handler of the other tools is not used here, because it reports neither the signal,
+//! which must be forwarded to the command, nor its sender. If the terminal sent Ctrl-C, the command
+//! has already received it, and a second one would make many programs give up their clean-up.
 
 use std::sync::mpsc::Sender;
 use std::time::Instant;
@@ -25,7 +25,7 @@ pub(crate) enum SignalEvent {
     Child,
 }
 
-/// Signals that are blocked until [`BlockedSignals::listen`] receives them.
+/// Set of signals that are blocked until [`BlockedSignals::listen`] receives them.
 #[derive(Debug)]
 pub(crate) struct BlockedSignals {
     blocked: SigSet,
@@ -33,9 +33,9 @@ pub(crate) struct BlockedSignals {
 }
 
 impl BlockedSignals {
-    /// Blocks SIGINT, SIGTERM and SIGCHLD in this thread and in all threads that it starts. Also blocks
-    /// SIGHUP, so that closing the terminal does not lose the recording, unless `nohup` made this program
-    /// ignore it.
+    /// Blocks SIGINT, SIGTERM and SIGCHLD in this thread and in all threads that it starts later.
+    /// Also blocks SIGHUP, so that closing the terminal does not lose the recording, unless `nohup`
+    /// made this program ignore it.
     ///
     /// # Errors
     /// If the operating system rejects the set of signals.
@@ -50,7 +50,6 @@ impl BlockedSignals {
     /// that it starts. All but SIGCHLD are reported as [`SignalEvent::Signal`].
     ///
     /// # Errors
-    ///
     /// If the operating system rejects the set of signals.
     pub(crate) fn block_with(more: &[Signal]) -> nix::Result<Self> {
         let blocked = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGCHLD];
@@ -74,7 +73,6 @@ impl BlockedSignals {
     /// repetition of the first.
     ///
     /// # Errors
-    ///
     /// If the operating system has no thread or file descriptor left.
     pub(crate) fn listen<E>(self, events: Sender<E>, give_up: bool) -> std::io::Result<()>
     where

@@ -1,7 +1,7 @@
 //! Detection of changes to the wall clock during a recording.
 //!
-//! No recorded time depends on the wall clock; all are of the monotonic clock. But a reader who looks for an
-//! incident by the time of day must know if the machine's clock was set.
+//! No recorded time depends on the wall clock; all are of the monotonic clock. But a reader who
+//! looks for an incident by the time of day must know if the machine's clock was set.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

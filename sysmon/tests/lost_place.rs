@@ -1,5 +1,6 @@
-//! Tests of a recording whose directory is removed or replaced, or whose disk is full. The problem must be
-//! reported at once, no measurement may be lost, and a command's exit code must be returned.
+//! Tests of a recording whose directory is removed or replaced, or whose disk is full. The problem
+//! must be reported at once, no measurement may be lost, and a command's exit code must be
+//! returned.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 

@@ -1,4 +1,5 @@
-//! Tests of the content of a recording: known names, plausible values, and nothing that was not requested.
+//! Tests of the content of a recording: known names, plausible values, and nothing that was not
+//! requested.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 

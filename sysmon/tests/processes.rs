@@ -1,6 +1,6 @@
-//! Tests with processes of this machine whose activities are known. They are found by name, id, port or
-//! command line, with the requested figures and no others; their children are counted, and their secrets are
-//! masked.
+//! Tests with processes of this machine whose activities are known. They are found by name, id,
+//! port or command line, with the requested figures and no others; their children are counted, and
+//! their secrets are masked.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 

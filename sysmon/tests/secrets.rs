@@ -1,5 +1,5 @@
-//! Tests with secrets on the command lines of processes: no secret may be in a recording, its raw samples,
-//! the exporter's page, the live view, or any output.
+//! Tests with secrets on the command lines of processes: no secret may be in a recording, its raw
+//! samples, the exporter's page, the live view, or any output.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 

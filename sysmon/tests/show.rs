@@ -1,4 +1,5 @@
-//! Tests of `sysmon show`: it shows what was recorded, of complete and truncated recordings, and of none.
+//! Tests of `sysmon show`: it shows what was recorded, of complete and truncated recordings, and of
+//! none.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 

@@ -1,8 +1,8 @@
-//! Tests with known loads on this machine: a recording must agree with what the loads counted themselves, and
-//! with the kernel's own counters.
+//! Tests with known loads on this machine: a recording must agree with what the loads counted
+//! themselves, and with the kernel's own counters.
 //!
-//! A load does a fixed amount of work, however long that takes, and every counter is read before and after
-//! each sample. A machine that is busy with other things therefore changes nothing.
+//! A load does a fixed amount of work, however long that takes, and every counter is read before
+//! and after each sample. A machine that is busy with other things therefore changes nothing.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 

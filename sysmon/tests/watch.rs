@@ -1,5 +1,5 @@
-//! Tests of `sysmon watch` on a pseudo-terminal: it shows this machine, reacts to keys and signals, and
-//! leaves the terminal as it was, however it ends.
+//! Tests of `sysmon watch` on a pseudo-terminal: it shows this machine, reacts to keys and signals,
+//! and leaves the terminal as it was, however it ends.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -79,11 +79,11 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "5s")]
     pub(crate) timeout: Duration,
 
-    /// Largest 99th percentile of the echo times with which a step is still passed
+    /// Largest 99th percentile of the echo times with which a step holds
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "1s")]
     pub(crate) latency_bound: Duration,
 
-    /// Size of a message
+    /// Size of a message, 16 bytes to 1 MiB
     #[arg(long, value_parser = message_size, value_name = "SIZE", default_value = "20")]
     pub(crate) message_size: u64,
 
@@ -121,7 +121,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     pub(crate) listen: SocketAddr,
 
-    /// Number of open connections from which on the server answers 503 to a new one
+    /// Number of open connections at which the server answers 503 to further ones
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) refuse_after: Option<u64>,
 }

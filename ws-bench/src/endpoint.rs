@@ -44,7 +44,6 @@ impl TargetUrl {
     /// Parses a `ws://` URL.
     ///
     /// # Errors
-    ///
     /// If `text` is not a `ws://` URL with a host; no error shows a password.
     pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
         let malformed = |reason: String| UrlError::Malformed {
@@ -130,8 +129,8 @@ impl WsEndpoint {
     /// Returns the local address of the connection with the number `id`; `None` if the operating
     /// system is to choose it.
     ///
-    /// On Linux all of 127.0.0.0/8 is the loopback. The second octet depends on the process, so that two runs
-    /// at the same time do not use up each other's ports.
+    /// On Linux all of 127.0.0.0/8 is the loopback. The second octet depends on the process, so
+    /// that two runs at the same time do not use up each other's ports.
     pub(crate) fn source(&self, id: u64) -> Option<IpAddr> {
         if !self.spreads_sources() {
             return None;

@@ -10,13 +10,14 @@ use nix::errno::Errno;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-/// Kind of failure: no TCP connection within the time-out.
+/// Kind of failure: no TCP connection within the time-out of the bench or of the system.
 pub(crate) const TCP_TIMEOUT: &str = "timeout.tcp";
 /// Kind of failure: no answer to the upgrade within the time-out.
 pub(crate) const UPGRADE_TIMEOUT: &str = "timeout.upgrade";
 /// Kind of failure: no echo within the time-out.
 pub(crate) const ECHO_TIMEOUT: &str = "timeout.echo";
-/// Kind of failure: an answer that differs from the message that was sent.
+/// Kind of failure: an answer that differs from the message that was sent, or only messages that
+/// had not been sent.
 pub(crate) const WRONG_ECHO: &str = "wrong_echo";
 
 /// Converts an error in connecting by TCP, or of an open TCP connection, to a failure with its
@@ -75,7 +76,8 @@ pub(crate) fn from_close(frame: Option<&CloseFrame>) -> Failure {
     Failure::new(format!("closed.{code}"), &message)
 }
 
-/// Creates the failure of a connection that ended without a close frame (code 1006).
+/// Creates the failure of a connection that the server ended without a close frame; its code is
+/// 1006.
 pub(crate) fn from_end() -> Failure {
     Failure::new(
         "closed.1006",

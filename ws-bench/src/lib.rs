@@ -1,9 +1,9 @@
 //! Finds how many WebSocket connections a server holds, and whose limit it was.
 //!
-//! Scenario `limit` raises the number of open connections step by step. Connections stay open from step to
-//! step, and some of them send messages. All are checked before a step counts as held. The result names the
-//! owner of the limit: the server, the network, or this generator. `serve` is an echo server to try the bench
-//! on.
+//! Scenario `limit` raises the number of open connections step by step. Connections stay open from
+//! step to step, and some of them send messages. All are checked before a step counts as held. The
+//! result names the owner of the limit: the server, the network, or this generator. `serve` is an
+//! echo server to try the bench on.
 #![cfg_attr(
     test,
     allow(

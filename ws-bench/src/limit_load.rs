@@ -31,7 +31,6 @@ impl LimitLoad {
     /// Runs one step: opens connections up to the number of `level`, holds them and checks them.
     ///
     /// # Errors
-    ///
     /// If the worker processes cannot run the step; failures of connections are part of the result.
     pub(crate) fn run(
         &mut self,
@@ -54,7 +53,6 @@ impl LimitLoad {
     /// count in the next step.
     ///
     /// # Errors
-    ///
     /// If a thread or process that holds connections has ended.
     pub(crate) fn close_beyond(&mut self, bench: &mut Bench, most: u64) -> anyhow::Result<()> {
         match self {

@@ -1,5 +1,5 @@
-//! Limits of this machine on the number of connections. They are read before the first connection is opened,
-//! so that they are not mistaken for the server's.
+//! Limits of this machine on the number of connections. They are read before the first connection
+//! is opened, so that they are not mistaken for the server's.
 
 use std::path::Path;
 
@@ -32,14 +32,14 @@ pub(crate) struct MachineLimits {
     pub(crate) open_files: u64,
     /// Highest limit of open files that the kernel allows to be set for a process.
     pub(crate) nr_open: Option<u64>,
-    /// Range of ports for outgoing connections, both ends included.
+    /// First and last port for outgoing connections; `None` if they are unknown.
     pub(crate) ports: Option<(u64, u64)>,
     pub(crate) available_bytes: Option<u64>,
 }
 
 impl MachineLimits {
-    /// Raises the process's soft limit of open files to the hard one, then reads all limits. Memory
-    /// is bounded by the limit of the control group `cgroup`, if it has one.
+    /// Raises the process's soft limit of open files to the hard one, then reads all limits. The
+    /// available memory is at most the memory limit of the control group `cgroup`, if it has one.
     pub(crate) fn prepare(cgroup: Option<&Cgroup>) -> Self {
         let available = available_bytes();
         let proc = Path::new("/proc");
@@ -64,7 +64,7 @@ fn available_bytes() -> Option<u64> {
 /// Location of the server, as far as it matters for the limits of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ServerPlacement {
-    /// True if the server is on this machine, so that it shares the machine's memory.
+    /// True if the server is on this machine, so that it shares the machine's memory with the load.
     pub(crate) local: bool,
     /// True if connections can use several local addresses, so that the ports of one do not limit
     /// their number.

@@ -38,7 +38,6 @@ pub(crate) fn raise_limit() -> Option<u64> {
 /// Returns the number of open files of this process.
 ///
 /// # Errors
-///
 /// If neither `/proc/self/fd` nor `/dev/fd` can be read.
 pub(crate) fn opened_files() -> io::Result<u64> {
     let list = std::fs::read_dir("/proc/self/fd").or_else(|_| std::fs::read_dir("/dev/fd"))?;

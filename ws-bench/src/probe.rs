@@ -33,7 +33,6 @@ pub(crate) enum ProbeResult {
 /// time-out `bound` except for closing, which has a shorter one. `cancel` ends the probe early.
 ///
 /// # Errors
-///
 /// If the operating system provides no runtime. A server that does not answer is no error.
 pub(crate) fn probe(
     target: &TargetUrl,

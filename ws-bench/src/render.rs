@@ -55,8 +55,8 @@ pub(crate) fn text(report: &Report) -> String {
     format!("{table}\n{headline}\n")
 }
 
-/// Index, from 0, of the table's column with the share of due messages that were answered. The column
-/// is shown only if messages were due at a rate.
+/// Index, from 0, of the table's column with the share of due messages that were answered. The
+/// column is shown only if messages were due at a rate.
 const CARRIED_AT: usize = 4;
 
 fn absent() -> String {

@@ -51,7 +51,7 @@ pub(crate) enum ServeError {
         /// Error of the operating system.
         source: io::Error,
     },
-    /// The line with the server's address cannot be written.
+    /// The line with the server's address cannot be written to stdout.
     #[error("cannot say on stdout where the server listens: {0}")]
     Announce(#[source] io::Error),
 }
@@ -60,7 +60,6 @@ pub(crate) enum ServeError {
 /// address on stdout when it is ready.
 ///
 /// # Errors
-///
 /// If the server cannot start, listen, or print its address.
 pub(crate) fn run(options: &ServeOptions) -> Result<(), ServeError> {
     raise_limit();

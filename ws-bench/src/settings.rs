@@ -27,7 +27,7 @@ const ERROR_RATIO: f64 = 0.01;
 pub(crate) struct LimitSettings {
     /// Largest number of connections to try.
     pub(crate) max: u64,
-    /// Number of connections of the first step.
+    /// Number of connections of the first step; at most `max` are opened.
     pub(crate) start: u64,
     /// Connections of a step ÷ connections of the step before, while steps hold; above 1.
     pub(crate) factor: f64,

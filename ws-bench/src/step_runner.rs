@@ -57,7 +57,6 @@ impl StepRunner<'_> {
     /// the report. `repeat` counts the runs of this step from 0.
     ///
     /// # Errors
-    ///
     /// If the step could not be run, or if a worker has ended.
     pub(crate) fn run_step(
         &mut self,
@@ -132,7 +131,6 @@ impl StepRunner<'_> {
     /// the losses of one step do not count in the next.
     ///
     /// # Errors
-    ///
     /// If a thread or process that holds connections has ended.
     pub(crate) fn close_beyond(&mut self, most: u64) -> anyhow::Result<()> {
         self.load.close_beyond(self.bench, most)

@@ -11,14 +11,14 @@ use crate::failure;
 /// Delay of the generator's heartbeat, in nanoseconds, above which the generator counts as stalled.
 const STALL_BOUND_NS: u64 = 100_000_000;
 
-/// Bounds that a step must keep.
+/// Bounds that a step must keep to hold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StepBounds {
     /// Largest share of failed attempts, from 0 to 1, with which a step holds.
     pub(crate) error_ratio: f64,
     /// Largest 99th percentile of the echo times with which a step holds.
     pub(crate) p99: Duration,
-    /// Time-out of connecting, of the upgrade, and of each echo.
+    /// Time-out of connecting by TCP, of the upgrade, and of each echo, for each separately.
     pub(crate) timeout: Duration,
 }
 
@@ -58,8 +58,7 @@ struct Excuse {
 
 /// Returns the first bound that a step broke, in this order: a rule that ended the step,
 /// connections that could not be opened, connections that were lost, echoes that failed, echoes
-/// that came late. `None` if the step kept all bounds, or if there was no check and neither of the
-/// first two broke.
+/// that came late. `None` if the step kept all bounds.
 pub(crate) fn judge(seen: &StepEvidence<'_>, bounds: StepBounds) -> Option<BreakReason> {
     seen.stopped(bounds)
         .or_else(|| seen.connects(bounds))

@@ -17,7 +17,7 @@ pub(crate) struct ConnectorOrder {
     /// URL of the throwaway server that the parent started. `None` if the flags or the environment,
     /// which the worker has from its parent, name the user's server.
     pub(crate) throwaway_url: Option<String>,
-    /// Address to which the parent resolved the server's host name.
+    /// Address to which the parent resolved the host name of the server's URL.
     pub(crate) address: SocketAddr,
 }
 
@@ -32,7 +32,6 @@ impl WsWorker {
     /// Creates a worker for `cli`, the parent's command line.
     ///
     /// # Errors
-    ///
     /// If the command is not `limit`, and so has no workers.
     pub(crate) fn new(cli: WsCli) -> Result<Self, String> {
         match cli.command {

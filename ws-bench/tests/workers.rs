@@ -20,8 +20,7 @@ use test_support::{Ended, RunningProgram, TestDirectory, eventually};
 
 const SHORT: &[&str] = &["--duration", "300ms"];
 
-/// Returns the process ids of the workers of a running program, in the order in which the system
-/// lists its children.
+/// Returns the process ids of the workers of a running program, in ascending order.
 fn workers(running: &RunningProgram) -> Vec<i32> {
     let is_worker = |pid: &i32| {
         let shown = std::fs::read_to_string(format!("/proc/{pid}/cmdline"));

@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 #[derive(Debug, Parser)]
 #[command(name = "a-bench", version)]
 struct Cli {
-    /// Address of the target
+    /// Address of the target, a URL that errors and results show
     #[arg(long, global = true, env = "A_BENCH_URL", value_parser = url)]
     url: Option<String>,
     #[command(subcommand)]
@@ -31,17 +31,17 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// End with a code
+    /// End with the exit code of an outcome
     End { how: How },
-    /// Fail
+    /// Fail with an error or a panic
     Fail { why: Why },
     /// Print many lines on stdout, then end with code 3
     Lines,
     /// Show progress, and a result in a report
     Load(LoadArgs),
-    /// Wait for a signal, then end as one does
+    /// Wait for a signal, then end with exit code 130
     Wait {
-        /// Time that it takes to do what the signal asked for
+        /// Time between the first signal and the end
         #[arg(long, value_parser = flags::duration_or_zero, default_value = "0")]
         takes: Duration,
     },
@@ -57,10 +57,10 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct LoadArgs {
-    /// Length of the load
+    /// Length of the load that the progress shows
     #[arg(long, value_parser = flags::duration, default_value = "10s")]
     duration: Duration,
-    /// Pool sizes
+    /// Pool sizes, one for each row of the result
     #[arg(long, value_parser = flags::list_of_counts)]
     pool_sizes: Option<Counts>,
     #[command(flatten)]

@@ -319,7 +319,8 @@ fn share_lost(message: String, index: usize) -> Warning {
     Warning::new(WarningCode::WorkerLost, message).about_step(index, &spoilt)
 }
 
-/// Parses the value of `--start-at`: RFC 3339 in UTC, or seconds since 1970, with fractions.
+/// Parses the value of `--start-at`: RFC 3339 in UTC, or seconds since 1970, with fractions. Fails
+/// with a message that says what to write.
 fn start_time(text: &str) -> Result<WallTime, String> {
     let text = text.trim();
     let seconds = text.parse::<f64>().ok();

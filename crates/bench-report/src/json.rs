@@ -35,8 +35,9 @@ struct Lines {
     has_members: bool,
     /// True for each enclosing array that takes several lines, the outermost first.
     arrays: Vec<bool>,
-    /// Set before an element of an array: true for the first element, false for a later one.
-    /// Whether a line break follows the comma is decided once the kind of the element is known.
+    /// Set before an element of an array: true for the first element, false for a later one;
+    /// `None` elsewhere. Whether a line break follows the comma is decided once the kind of the
+    /// element is known.
     element: Option<bool>,
 }
 

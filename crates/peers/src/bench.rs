@@ -27,6 +27,7 @@ const LEAST_PAIRS: usize = 5;
 /// Runs the contests that `cli` selects, saves the results after each, and prints their table to
 /// standard output. Returns the exit status of the process.
 ///
+/// # Errors
 /// Fails if signal handlers cannot be installed, a private directory cannot be made, or the results
 /// cannot be saved or shown. Failures of a contest are in the results and in the exit status.
 pub(crate) fn run(cli: &PeersCli) -> anyhow::Result<Exit> {

@@ -38,7 +38,8 @@ pub fn find_cause<E: Error + 'static>(error: &dyn Error) -> Option<&E> {
     None
 }
 
-/// Returns true if `error` is a failure of TLS, such as of the handshake or of the certificate.
+/// Returns true if TLS is the cause of `error`, such as a failed handshake or a refused
+/// certificate.
 pub fn is_tls_error(error: &dyn Error) -> bool {
     find_cause::<rustls::Error>(error).is_some()
         || error.to_string().starts_with("error performing TLS")

@@ -115,7 +115,7 @@ fn split_servers(text: &str) -> Result<(String, String), String> {
 }
 
 /// Decodes the percent-encoded `text`. Fails with a message that calls it `of` if a `%` is not
-/// followed by two hexadecimal digits, or the result has a zero byte or is not UTF-8.
+/// followed by two hexadecimal digits other than `00`, or the result is not UTF-8.
 fn decoded(text: &str, of: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -203,7 +203,7 @@ mod tests {
         pairs.collect::<Vec<_>>().join("|")
     }
 
-    /// Includes examples of URLs from libpq's own tests.
+    /// Parses URLs, among them those of libpq's own tests, and compares their keywords and values.
     #[test]
     fn a_url_is_read_as_libpq_reads_it() {
         for (url, read) in [

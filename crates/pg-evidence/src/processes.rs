@@ -194,8 +194,8 @@ impl ProcessSnapshot {
         self.report_throttling(before, evidence);
     }
 
-    /// Returns the CPU time in nanoseconds that ended processes used between `before` and their
-    /// exit.
+    /// Returns the CPU time in nanoseconds that processes which have ended since `before` used
+    /// between `before` and their exit.
     fn ended_since(&self, before: &Self) -> u64 {
         let gone = before
             .alive

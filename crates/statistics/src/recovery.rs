@@ -20,7 +20,8 @@ pub struct RecoveryWindows {
     pub in_a_row: usize,
 }
 
-/// Number of requests that began in a short stretch of time, and of the late ones among them.
+/// Short stretch of time, with the number of requests that began in it and of the late ones among
+/// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Begun {
     /// Start of the stretch, in nanoseconds, on the same clock as the end of the disturbance.
@@ -29,8 +30,8 @@ pub struct Begun {
     pub end_ns: u64,
     /// Number of requests that began in the stretch, answered or not.
     pub requests: u64,
-    /// Number of those requests that took longer than [`TOLERANCE`] times the 99th percentile from
-    /// before the disturbance, answered or not.
+    /// Number of requests that began in the stretch and took longer than [`TOLERANCE`] times the
+    /// 99th percentile from before the disturbance, answered or not.
     pub late: u64,
 }
 

@@ -38,7 +38,7 @@ pub struct PostgresOptions {
     /// Setting `max_connections` of the server; 100 by default.
     pub max_connections: u32,
     /// Names and values of further settings, as in `postgresql.conf` but unquoted. They override
-    /// those that the testbed itself makes. A line break is refused.
+    /// those that the testbed itself makes. A line break makes the start fail.
     pub settings: Vec<(String, String)>,
     /// Password of the user `plimsoll`, which the server checks by SCRAM; `None`, the default, for
     /// a random one.

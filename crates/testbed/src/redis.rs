@@ -25,7 +25,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug, Default)]
 pub struct RedisOptions {
     /// Names and values of further settings, written as in `redis.conf`. They override those that
-    /// the testbed itself makes. A line break is refused.
+    /// the testbed itself makes. A line break makes the start fail.
     pub settings: Vec<(String, String)>,
     /// Password of the default user; `None`, the default, for no password.
     pub password: Option<String>,

@@ -101,8 +101,9 @@ impl ServerDirectory {
     }
 
     /// Runs a program that prepares the server, and waits for its exit. Fails if its status is not
-    /// 0 or it runs for longer than `timeout`. If this process dies meanwhile, the guardian ends
-    /// the program: a program that is killed at once would not release PostgreSQL's shared memory.
+    /// 0, or if it runs for longer than `timeout`, after which it is killed. If this process dies
+    /// meanwhile, the guardian ends the program: a program that is killed at once would not release
+    /// PostgreSQL's shared memory.
     pub(crate) fn run(
         &self,
         name: &'static str,

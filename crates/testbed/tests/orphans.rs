@@ -92,8 +92,9 @@ fn a_killed_parent_takes_its_paused_servers_along() {
     servers_go_with_their_parent("paused");
 }
 
-/// Verifies this for a program that is killed at instants from its first moment to well after the
-/// start: while the directory is created, the database is prepared, the server starts.
+/// Verifies that nothing is left of a program that is killed at instants from its first moment to
+/// well after the start: while the directory is created, the database is prepared, the server
+/// starts.
 #[test]
 fn a_parent_killed_while_its_servers_start_leaves_nothing_either() {
     for instant_ms in [5, 20, 50, 100, 200, 400, 800, 1200] {

@@ -284,7 +284,8 @@ fn a_terminals_interrupt_does_not_reach_it() {
     assert_ne!(session(postgres.pid()), session(std::process::id()));
 }
 
-/// Verifies the command lines of all processes, read repeatedly while a server starts.
+/// Verifies that no process shows the password in its command line while a server starts. Reads all
+/// command lines repeatedly meanwhile.
 #[test]
 fn no_command_line_ever_shows_the_password() {
     let password = format!("hush-{}", std::process::id());

@@ -11,9 +11,9 @@ pub(crate) enum Driver {
     Wire,
     /// tokio-postgres without a pool, a connection for each user
     Direct,
-    /// deadpool-postgres
+    /// deadpool-postgres: a pool of tokio-postgres connections
     Deadpool,
-    /// sqlx
+    /// sqlx with its own pool
     Sqlx,
 }
 

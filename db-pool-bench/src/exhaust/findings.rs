@@ -27,7 +27,8 @@ pub(super) const FEWEST_BEFORE: usize = 100;
 pub(super) struct Fairness {
     /// Number of requests that started while holders kept connections.
     pub(super) visits: usize,
-    /// Number of these requests whose checkout timed out or failed before they had a connection.
+    /// Number of requests, among those that started while holders kept connections, whose checkout
+    /// timed out or failed.
     pub(super) gave_up: usize,
     /// Median wait for a connection, including that of requests that gave up, in nanoseconds; 0
     /// without requests.
@@ -38,7 +39,8 @@ pub(super) struct Fairness {
     /// Number of requests that got a connection, or gave up, after a request that had started
     /// clearly later (by more than 1 ms) got one.
     pub(super) passed_over: usize,
-    /// Number of those requests that gave up.
+    /// Number of requests that gave up although a request that had started clearly later (by more
+    /// than 1 ms) got a connection.
     pub(super) starved: usize,
 }
 
@@ -84,10 +86,10 @@ impl Fairness {
     }
 }
 
-/// Returns the time in nanoseconds from the release of the connections until waits are as before.
-/// Waits are as before if, of 20 consecutive requests, all but one wait no longer than 1.1 × the
-/// 99th percentile before the holders started, or 1 ms if that is less. `None` if that did not
-/// happen, or if fewer than [`FEWEST_BEFORE`] requests started before the holders.
+/// Returns the time in nanoseconds from the release of the connections until waits are as before:
+/// of 20 consecutive requests, all but one wait no longer than 1.1 × the 99th percentile before the
+/// holders started (or than 1 ms, if that is more). `None` if that did not happen, or if
+/// fewer than [`FEWEST_BEFORE`] requests started before the holders.
 pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
     let before = log.started_in(log.parts.began_ns, log.parts.held_ns);
     let mut waits: Vec<u64> = before.iter().map(TracedRequest::waited_ns).collect();
@@ -114,11 +116,11 @@ pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
 /// Totals of the deadlocks of requests that wait for a second connection, over a whole run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Deadlock {
-    /// Number of separate deadlocks.
+    /// Number of separate deadlocks in the run.
     pub(super) times: u64,
-    /// Sum of the durations of the deadlocks, in nanoseconds.
+    /// Sum of the durations of the deadlocks in the run, in nanoseconds.
     pub(super) total_ns: u64,
-    /// Duration of the longest deadlock, in nanoseconds.
+    /// Duration of the longest deadlock in the run, in nanoseconds.
     pub(super) longest_ns: u64,
     /// Number of checkouts of a second connection that failed, nearly always by the time-out, in or
     /// outside a deadlock.

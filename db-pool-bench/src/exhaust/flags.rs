@@ -85,9 +85,9 @@ pub(crate) struct ExhaustFlags {
 /// Way in which a holder keeps a connection
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Holder {
-    /// A statement that takes long
+    /// One statement that runs until the holders stop
     SlowQuery,
-    /// A transaction that was begun and left open
+    /// A transaction that is begun and left open until the holders stop
     IdleInTransaction,
     /// A second checkout while the first connection is held, again and again
     Nested,

@@ -8,13 +8,15 @@ use crate::time_shares::ExtraUsers;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(clippy::struct_field_names)] // The unit belongs to each name.
 pub(super) struct PartTimes {
-    /// Start of the first part: the users begin.
+    /// Start of the first part, in which users are alone, in nanoseconds of the monotonic clock.
     pub(super) began_ns: u64,
-    /// Start of the second part: the holders begin.
+    /// Start of the second part, in which holders keep connections, in nanoseconds of the monotonic
+    /// clock.
     pub(super) held_ns: u64,
-    /// Start of the third part: the holders release their connections.
+    /// Start of the third part, in which users are alone again after the holders have released
+    /// their connections, in nanoseconds of the monotonic clock.
     pub(super) released_ns: u64,
-    /// End of the third part: the users stop.
+    /// End of the third part and of the run, in nanoseconds of the monotonic clock.
     pub(super) ended_ns: u64,
 }
 

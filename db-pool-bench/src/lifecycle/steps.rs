@@ -170,8 +170,8 @@ pub(super) fn keep_parts(
     }
 }
 
-/// Records the numbers of sessions that were opened and closed on the server during the step, and
-/// of those present.
+/// Records the numbers of sessions that were opened and closed on the server during the step, of
+/// those open at its end, and the largest number at once.
 fn note_sessions(step: &mut Step, sessions: &SessionChanges) {
     figure(step, "server.opened", sessions.opened as f64);
     figure(step, "server.closed", sessions.closed as f64);

@@ -1,6 +1,6 @@
 //! Purposes of statements and connections, on which the remedy for a failure depends.
 
-/// Purpose of the statement or the connection that failed.
+/// Purpose of the statement or the connection that failed, on which the remedy depends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Connecting to the server and logging in.

@@ -18,13 +18,13 @@ const WAIT_BEGINS: f64 = 0.1;
 /// bracketed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WaitBegins {
-    /// Waiting at the fewest users that were measured, this number: they already outnumber the
-    /// pool's connections.
+    /// Users already wait at this number, the fewest that were measured: they outnumber the pool's
+    /// connections.
     AtOrBelow(u64),
-    /// Waiting begins between two numbers that were measured: none at the first one, and in every
-    /// repeat at the second.
+    /// Users do not wait at the first number, and wait in every repeat at the second, the next
+    /// larger one that was measured.
     Between(u64, u64),
-    /// No waiting up to the largest number of users that was measured, this one.
+    /// Users do not wait up to this number, the largest that was measured.
     Beyond(u64),
 }
 

@@ -32,18 +32,18 @@ pub(super) struct Usl {
 /// Reason for which [`fit`] returns no law.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub(super) enum UslError {
-    /// There are too few different values of N.
+    /// The points have too few different numbers of clients N.
     #[error("{found} different load{were} measured; fitting the scalability law takes {needed}", were = if *found == 1 { " was" } else { "s were" })]
     TooFewPoints {
-        /// Number of different values of N in the points.
+        /// Number of different values of N, the number of clients, in the points.
         found: usize,
-        /// Number of different values of N that a fit needs.
+        /// Number of different values of N, the number of clients, that a fit needs.
         needed: usize,
     },
     /// The load of a point is below 1, its throughput is not above 0, or a value is not finite.
     #[error("point {index} (load {load}, throughput {throughput}) cannot be fitted")]
     InvalidPoint {
-        /// Index of the point, from 0.
+        /// Index of the invalid point among the given ones, from 0.
         index: usize,
         /// Number of clients N of the point.
         load: f64,

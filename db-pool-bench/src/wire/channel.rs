@@ -12,8 +12,8 @@ use super::socket::Socket;
 
 /// Initial size of the read buffer, in bytes: more than an answer of any workload takes.
 const READ_BYTES: usize = 8 * 1024;
-/// Smallest free space in the read buffer, in bytes. If less is left, the received bytes are moved
-/// to the beginning, or the buffer grows.
+/// Smallest free space in the read buffer before a read, in bytes. If less is left, the received
+/// bytes are moved to the beginning, or the buffer grows.
 const LEAST_ROOM_BYTES: usize = 1024;
 
 /// Socket to a PostgreSQL server, with buffers for the messages in each direction.

@@ -6,22 +6,22 @@ use super::{ScriptEntry, Tables, WorkloadDraft};
 use crate::protocol::Protocol;
 use pgbench_script::{ScriptError, ScriptSource, ScriptValue};
 
-/// A built-in workload.
+/// Built-in workload, which `--workload` selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Builtin {
-    /// One row by its key, as `pgbench -S` does
+    /// Read one row by its key, as `pgbench -S` does
     PointSelect,
-    /// 95 % reads, 5 % updates
+    /// 95 % of requests read a row, 5 % update one
     ReadHeavy,
-    /// 70 % reads, 20 % updates, 10 % transactions
+    /// 70 % of requests read, 20 % update, 10 % are transactions
     Mixed,
-    /// 20 % reads, 40 % updates, 20 % inserts, 20 % transactions
+    /// 20 % of requests read, 40 % update, 20 % insert, 20 % do both
     WriteHeavy,
     /// The transaction of pgbench: three updates, a select and an insert
     TpcbLike,
     /// `SELECT 1`, so that the checkout is the main cost
     CheckoutOnly,
-    /// Sums over 10,000 neighbouring rows
+    /// Aggregate 10,000 neighbouring rows in each request
     Report,
 }
 

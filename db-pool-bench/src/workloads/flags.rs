@@ -15,7 +15,7 @@ const HEAVIEST: u32 = 1_000_000;
 /// of them.
 const LARGEST_SCALE: u64 = 21_474;
 
-/// Workload that the requests execute.
+/// Flags that select the workload, which is what the requests execute.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Workload")]
 pub(crate) struct WorkloadFlags {
@@ -23,11 +23,11 @@ pub(crate) struct WorkloadFlags {
     #[arg(long, value_enum, default_value = "mixed", conflicts_with = "script")]
     pub(crate) workload: Builtin,
 
-    /// A script in pgbench's language; repeat it for a mix, weighted by what follows the @
+    /// Script in pgbench's language, with its relative weight after the @; repeat it for a mix
     #[arg(long, value_parser = script, value_name = "FILE[@WEIGHT]")]
     pub(crate) script: Vec<ScriptFlag>,
 
-    /// Set a variable of scripts to a number, true, false or null
+    /// Set a variable of scripts to a number, true, false or null; repeat it for several
     #[arg(long, value_parser = definition, value_name = "NAME=VALUE", requires = "script")]
     pub(crate) define: Vec<(String, ScriptValue)>,
 
@@ -35,7 +35,7 @@ pub(crate) struct WorkloadFlags {
     #[arg(long, value_enum, default_value = "prepared")]
     pub(crate) protocol: Protocol,
 
-    /// Largest number of tries of a script that fails with a serialization failure or a deadlock
+    /// Largest number of tries of a script; only serialization failures and deadlocks are retried
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
     pub(crate) max_tries: u64,
 

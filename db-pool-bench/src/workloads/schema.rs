@@ -36,7 +36,7 @@ pub(crate) enum SchemaState {
     Foreign,
 }
 
-/// Failure to create a schema.
+/// Failure to create a schema, with the error of the server.
 #[derive(Debug, thiserror::Error)]
 #[error("{source}")]
 pub(crate) struct NotMade {

@@ -12,7 +12,7 @@ pub(crate) struct ScriptEntry {
     /// Name of the operation that executions of the script are counted under in reports; several
     /// scripts may share one.
     pub(crate) operation: String,
-    /// Weight of the script, relative to the other scripts.
+    /// Weight of the script, above 0, relative to the other scripts of the mix.
     pub(crate) weight: u32,
 }
 

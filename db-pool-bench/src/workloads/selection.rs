@@ -148,9 +148,9 @@ impl WorkloadSelection {
         }
     }
 
-    /// Compiles the workload for `tables`, and has the server of `client` verify each statement. If
-    /// `own_schema` is given, scripts of the user find their tables in that schema, then in
-    /// `public`.
+    /// Compiles the workload for `tables`, and has the server of `client` verify each statement,
+    /// except under the simple protocol. If `own_schema` is given, scripts of the user find their
+    /// tables in that schema, then in `public`.
     ///
     /// # Errors
     /// Fails with the error in a script, with the statement that the server refuses and its place

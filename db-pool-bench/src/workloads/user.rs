@@ -19,7 +19,8 @@ const RETRIED: [&str; 2] = ["sqlstate.40001", "sqlstate.40P01"];
 /// Kind of failure that stands for an error in a script, found while it is executed.
 const SCRIPT: &str = "script";
 
-/// Connection on which the statements of [`SqlWorkload::prepared`] were prepared.
+/// Connection to the server, on which the statements of [`SqlWorkload::prepared`] were prepared
+/// before.
 pub(crate) trait WorkloadConnection: Send {
     /// Executes the statement with index `statement` in [`SqlWorkload::statements`], with `values`
     /// bound to its parameters in order, and discards its rows.

@@ -1,5 +1,5 @@
-//! Preparation of a workload on a server: finds or creates its tables, and lets the server verify its
-//! statements.
+//! Preparation of a workload on a server: finds or creates its tables, and has the server verify
+//! its statements.
 
 use anyhow::Context as _;
 use bench_cli::{Remedy as _, UsageError};
@@ -24,9 +24,9 @@ const NO_TABLE: &str = "sqlstate.42P01";
 /// the statements.
 #[derive(Debug)]
 pub(crate) struct WorkloadSetup<'a> {
-    /// Runtime that executes the work on the server.
+    /// Runtime that executes the asynchronous calls to the server, and ends them at a signal.
     pub(crate) control: &'a ControlRuntime,
-    /// Address of the server.
+    /// Address of the server, for error messages.
     pub(crate) address: &'a Address,
     /// Connection for the preparation, which is not part of the load.
     pub(crate) client: &'a Client,
@@ -189,8 +189,8 @@ impl WorkloadSetup<'_> {
     /// received.
     ///
     /// # Errors
-    /// Fails with a remedy if there is no such schema, if this program did not create it, or if its
-    /// tables cannot be described.
+    /// Fails if there is no such schema, if this program did not create it, or if its tables cannot
+    /// be described.
     fn lasting(&self, schema: &Schema) -> anyhow::Result<Option<Tables>> {
         let name = schema.name();
         let state = self.control.run(schema.state(self.client))?.transpose();

@@ -1,5 +1,5 @@
-//! Tests of wrong input: the program prints one clear sentence with what to do, ends with the right exit
-//! code, and prints no backtrace.
+//! Tests of wrong input to `db-pool-bench`: the program prints one clear sentence with what to do,
+//! ends with the right exit code, and prints no backtrace.
 
 use std::net::TcpListener;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Tests of the parts of checkouts in both pools, on a real server: waiting for a place, the driver's check,
-//! connecting.
+//! Tests of the parts of checkouts in the pools of deadpool and sqlx, on a real server: the wait
+//! for a free connection, the driver's check, and connecting.
 
 use bench_report::{CheckoutParts, Step};
 use test_support::TestDirectory;

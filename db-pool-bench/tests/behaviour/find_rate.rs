@@ -1,5 +1,6 @@
-//! Searches for the highest rate on a real server whose limit is known. Each request holds a connection for
-//! ten milliseconds or more, so two connections serve at most 200 requests per second.
+//! Tests of the search for the highest rate, on a real server with a known limit. Each request
+//! holds a connection for ten milliseconds or more, so two connections serve at most 200 requests
+//! per second.
 
 use bench_report::{FoundRate, RateSearchEnd, Report, Status};
 use test_support::TestDirectory;

@@ -81,8 +81,8 @@ pub(crate) fn report(directory: &Path, stem: &str) -> bench_report::Report {
     bench_report::store::load(&directory.join(format!("{stem}.json"))).unwrap()
 }
 
-/// Reads all reports in `directory`, in no particular order; empty if there is no such directory.
-/// Panics if a report is invalid.
+/// Reads all reports in `directory`, in no particular order, without the analyzer's assessment;
+/// empty if there is no such directory. Panics if a report is invalid.
 pub(crate) fn reports(directory: &Path) -> Vec<bench_report::Report> {
     let Ok(entries) = std::fs::read_dir(directory) else {
         return Vec::new();

@@ -5,7 +5,7 @@ use host_metrics::source::process::{ProcessDirectory, ProcessStatus};
 
 use crate::info::Info;
 
-/// Figures of the kernel about the server's process.
+/// Figures of the kernel about the process of the Redis server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ServerProcess {
     /// Time since the process started in which the main thread was ready to run but had no CPU, in

@@ -93,9 +93,9 @@ impl ServerReading {
     }
 }
 
-/// Returns the evidence of a step from the readings before and after it. `load` contains the
-/// commands of the load in lower case or capitals. `polls` is the number of `INFO` calls that this
-/// program made.
+/// Returns the evidence of a step from the readings before and after it. `load` contains the names
+/// of the load's commands, and `polls` is the number of `INFO` calls that this program made during
+/// the step.
 pub(super) fn between(
     before: &ServerReading,
     after: &ServerReading,

@@ -75,7 +75,7 @@ impl Exporter {
         Duration::from_nanos(self.cadence.due_ns().saturating_sub(monotonic_ns()))
     }
 
-    /// Returns the readings that failed so far, with the reasons.
+    /// Returns the record of the readings that failed so far, with the reasons.
     pub(crate) fn gaps(&self) -> &Gaps {
         &self.gaps
     }

@@ -8,8 +8,8 @@ use host_metrics::source::process::{ProcessId, ProcessSample};
 use super::selection::StartTracker;
 use crate::figure::at_most;
 
-/// Tracker of the CPU time that each live process has used since it was first seen. It keeps only a
-/// few numbers per process.
+/// Tracker of the CPU time that each live process has used during the recording or live view so
+/// far. It keeps only a few numbers per process.
 #[derive(Debug)]
 pub(super) struct CpuTracker {
     cores: Option<f64>,
@@ -51,10 +51,11 @@ impl CpuTracker {
         }
     }
 
-    /// Adds the reading of one process in the sample that ended at `at_ns`. Returns the CPU time
-    /// that the process has used since it was first seen, in nanoseconds, and the number of cores
-    /// that it used on average since its previous reading. The latter is `None` if less than the
-    /// shortest window has passed, or if it cannot be derived.
+    /// Adds the reading of one process in the sample that ended at `at_ns`, in nanoseconds of the
+    /// monotonic clock. Returns the CPU time that the process has used during the recording so far,
+    /// in nanoseconds, and the number of cores that it used on average since its previous reading.
+    /// The latter is `None` if less than the shortest window has passed, or if it cannot be
+    /// derived.
     pub(super) fn update(
         &mut self,
         at_ns: u64,

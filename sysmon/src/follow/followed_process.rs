@@ -21,7 +21,7 @@ const COMMAND_CHARS: usize = 200;
 pub(crate) struct FollowedProcess<H = ()> {
     /// Name of the process in the last sample.
     pub name: Arc<str>,
-    /// CPU time that the process has used since it was first seen, in nanoseconds.
+    /// CPU time that the process has used during the recording or live view so far, in nanoseconds.
     pub used_ns: u64,
     /// Largest resident memory of all samples, in bytes.
     pub rss_max_bytes: u64,
@@ -86,8 +86,8 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         self.history.as_mut()
     }
 
-    /// Returns true if the process still has this name. The name changes if the process executes
-    /// another program.
+    /// Returns true if the process still has the name `name`. The name changes if the process
+    /// executes another program.
     pub(super) fn is_named(&self, name: &Arc<str>) -> bool {
         self.name == *name
     }

@@ -47,8 +47,9 @@ pub(crate) struct StartTracker {
 }
 
 impl StartTracker {
-    /// Returns true if the process started after the last sample, or in the same clock tick as the
-    /// youngest process in it. Returns false before the end of the first sample.
+    /// Returns true if a process that was not in the last sample started after that sample. A
+    /// process as young as the youngest one seen so far counts as started later. Returns false
+    /// before the end of the first sample.
     pub(crate) fn is_new(self, id: ProcessId) -> bool {
         self.latest_start.is_some_and(|latest| id.started >= latest)
     }

@@ -48,7 +48,6 @@ impl ActiveRecording {
     /// beside it, or if no recorder holds the lock of that file.
     ///
     /// # Errors
-    ///
     /// If the file of marks exists, but cannot be opened for reading and writing or cannot be
     /// locked.
     pub(crate) fn find(report: &Path) -> std::io::Result<Option<Self>> {
@@ -84,7 +83,6 @@ impl ActiveRecording {
     /// Appends a mark to the recording's file of marks.
     ///
     /// # Errors
-    ///
     /// If the mark cannot be written, if the recording already has [`MOST_MARKS`] marks, or if it
     /// ended meanwhile, in which case its report may lack the mark.
     pub(crate) fn add(&mut self, mark: &Mark) -> Result<(), AddMarkError> {
@@ -112,11 +110,11 @@ impl ActiveRecording {
     }
 }
 
-/// Finds the running recordings that this user may mark, in order of process id. Each recorder keeps its file
-/// of marks open; the file is reached through the process, because it may be in another mount namespace.
+/// Finds the running recordings that this user may mark, in order of process id. Each recorder
+/// keeps its file of marks open; the file is reached through the process, because it may be in
+/// another mount namespace.
 ///
-/// # Errors
-/// If the system has no `/proc`.
+/// # Errors If the system has no `/proc`.
 pub(crate) fn active_recordings() -> std::io::Result<Vec<ActiveRecording>> {
     let mut found: Vec<ActiveRecording> = Vec::new();
     for entry in std::fs::read_dir("/proc")?.flatten() {

@@ -59,7 +59,6 @@ impl MarksFile {
     /// `/dev/null`.
     ///
     /// # Errors
-    ///
     /// If the file cannot be created, belongs to another user, is no file of marks, or is locked by
     /// another recorder.
     pub(crate) fn open(report: &Path) -> Result<Option<Self>, MarksFileError> {

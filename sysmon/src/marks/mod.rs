@@ -1,12 +1,13 @@
 //! Marks: named instants that `sysmon mark` adds to a running recording.
 //!
-//! A recorder keeps a file `REPORT.marks` beside its report, and holds a lock on it while it records. `sysmon
-//! mark` adds a line with the instant that it reads from the clock itself, so a mark is as exact as the
-//! clock, even if the recorder samples rarely. The recorder reads new lines at each sample.
+//! A recorder keeps a file `REPORT.marks` beside its report, and holds a lock on it while it
+//! records. `sysmon mark` adds a line with the instant that it reads from the clock itself, so a
+//! mark is as exact as the clock, even if the recorder samples rarely. The recorder reads new lines
+//! at each sample.
 //!
-//! The lock distinguishes a running recording from one that was killed. Only the owner can read or write the
-//! file, so that no other user can write into a report. A recording that ends removes the file, and a mark
-//! that comes too late notices that.
+//! The lock distinguishes a running recording from one that was killed. Only the owner can read or
+//! write the file, so that no other user can write into a report. A recording that ends removes the
+//! file, and a mark that comes too late notices that.
 
 mod active;
 mod marks_file;
@@ -30,7 +31,8 @@ const ENDING: &str = ".marks";
 const LONGEST_LINE: usize = 4096;
 const LARGEST_FILE: u64 = (MOST_MARKS * LONGEST_LINE) as u64;
 
-/// First line of the file of marks.
+/// First line of a file of marks: its schema, and the recorder's process id as the recorder sees
+/// it.
 #[derive(Debug, Serialize, Deserialize)]
 struct MarksHeader {
     schema: String,

@@ -7,8 +7,9 @@ use super::definition::metrics;
 const FAMILY: Option<&str> = Some("sysmon_cpu_seconds");
 
 metrics! {
-    /// Metric of the busy CPU time of the machine or a core, for systems that do not report the
-    /// states of which it consists.
+    /// Metric of the busy CPU time of the machine or a core. Its series is always recorded, but its
+    /// counter is exported only if the system does not report the states of which busy time
+    /// consists.
     BUSY_TIME: CpuTimes {
         BUSY = time_counter("cpu.busy_ratio", FAMILY,
             "CPU time by state; guest time is not in user or nice as well.",

@@ -21,7 +21,7 @@ pub(crate) struct MetricInfo {
     /// Name and value of a label that distinguishes the exported samples of this metric from those
     /// of other metrics in the same family; `None` if no other metric shares the family.
     pub label: Option<(&'static str, &'static str)>,
-    /// Description in one sentence.
+    /// Description of the metric in one sentence.
     #[cfg_attr(
         not(feature = "export"),
         expect(dead_code, reason = "only the exporter reads it")
@@ -49,7 +49,7 @@ impl MetricInfo {
 pub(crate) enum MetricKind {
     /// Value that only grows, except that it may restart from zero.
     Counter,
-    /// Value that rises and falls.
+    /// Value that may rise and fall.
     Gauge,
 }
 

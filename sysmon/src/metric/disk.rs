@@ -8,7 +8,8 @@ use super::definition::metrics;
 const TIME_QUANTUM_NS: u64 = 1_000_000;
 
 metrics! {
-    /// Metrics of one disk.
+    /// Metrics of one disk: throughput and transfers per second, mean time of a transfer, length of
+    /// the queue, and share of time in use.
     ALL: DiskCounters {
         READ_BYTES = rate("disk.read_bytes_per_s", Some("sysmon_disk_read_bytes"),
             "Bytes read.", |d| Some(d.read_bytes)).titled("read");

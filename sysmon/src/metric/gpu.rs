@@ -4,7 +4,7 @@ use super::definition::metrics;
 use crate::gpu::GpuSample;
 
 metrics! {
-    /// Metrics of one GPU.
+    /// Metrics of one GPU: use, memory, power, temperature and clock, as its driver reports them.
     ALL: GpuSample {
         UTILISATION = gauge("gpu.utilisation_ratio", Some("sysmon_gpu_utilisation_ratio"),
             "Share of the driver's last period in which a kernel ran.",

@@ -6,7 +6,7 @@ use host_metrics::source::tcp::{ListenSample, SocketSample, TcpSample};
 use super::definition::metrics;
 
 metrics! {
-    /// Metrics of one network interface.
+    /// Metrics of one network interface: bytes, packets, drops and errors, per second.
     INTERFACE: InterfaceCounters {
         RECEIVED_BYTES = rate("network.receive_bytes_per_s", Some("sysmon_network_received_bytes"),
             "Bytes received.", |i| Some(i.received_bytes)).titled("received").hidden_if_zero();

@@ -41,8 +41,8 @@ pub(crate) struct RecordFlags {
     #[arg(long)]
     pub(crate) no_command_lines: bool,
 
-    /// Smallest growth of memory over the recording that is reported: a size, or a share of the first values,
-    /// as in 10% [default: 50MB]
+    /// Smallest growth of memory over the recording that is reported: a size, or a share of the
+    /// first values, as in 10% [default: 50MB]
     #[arg(long, value_name = "SIZE|SHARE")]
     pub(crate) growth: Option<GrowthThreshold>,
 

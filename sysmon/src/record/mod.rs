@@ -32,7 +32,6 @@ use session::{RecordSession, RecordingEnd, with_remedy};
 /// command's if one was run.
 ///
 /// # Errors
-///
 /// If the report cannot be written or shown, if another recording already writes it, if nothing
 /// could be read, if the command cannot be run, or if signals cannot be received.
 pub(crate) fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
@@ -192,7 +191,6 @@ fn conclude(end: RecordingEnd, flags: &RecordFlags, report: &mut Report) -> Exit
 /// command's, unless the output format is JSON.
 ///
 /// # Errors
-///
 /// If the result cannot be shown, or if the report no longer exists at its path.
 fn show(
     output: &Output,

@@ -1,4 +1,4 @@
-//! Running recording: waits for samples, signals and the end of its command.
+//! Recording in progress: its loop waits for samples, signals and the end of its command.
 
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -25,7 +25,8 @@ use crate::settings::SamplingSettings;
 use crate::signals::SignalEvent;
 use crate::stream::RawWriter;
 
-/// Reason why a recording ended.
+/// Reason why a recording ended; for the end of its command, with the command's status, and with
+/// true if a signal had been received before.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RecordingEnd {
     Duration,

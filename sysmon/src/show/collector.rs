@@ -19,8 +19,8 @@ pub(super) struct SampleCollector {
     interval_ns: u64,
     gaps: Vec<Gap>,
     keep_points: bool,
-    /// Index of each series, by its name and then by its labels as written in the file; `None` for series
-    /// that are not wanted.
+    /// Index of each series in `all`, by its name and then by its labels as written in the file;
+    /// `None` for series that are not wanted.
     places: HashMap<String, HashMap<String, Option<usize>>>,
     all: Vec<SeriesSamples>,
 }

@@ -9,15 +9,15 @@ use super::{SeriesSummary, SummaryRow};
 /// Series of two recordings that are compared; it may be missing in one of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct SeriesPair {
-    /// Name of the series.
+    /// Name of the series, which is the same in both recordings.
     pub(crate) name: String,
     /// Labels of the series; if both recordings have it, only the labels that are equal in both.
     pub(crate) labels: BTreeMap<String, String>,
     /// Symbol of the unit of the figures, such as `B`.
     pub(crate) unit: &'static str,
-    /// Figures in the first recording; `null` if it does not have the series.
+    /// Figures of the series in the first recording; `null` if it does not have the series.
     pub(crate) first: Option<SeriesSummary>,
-    /// Figures in the second recording; `null` if it does not have the series.
+    /// Figures of the series in the second recording; `null` if it does not have the series.
     pub(crate) second: Option<SeriesSummary>,
     /// Figures of the second recording − figures of the first; `null` unless both have the series.
     pub(crate) difference: Option<Differences>,
@@ -25,18 +25,19 @@ pub(crate) struct SeriesPair {
     pub(crate) ratio: Option<Ratios>,
 }
 
-/// Differences of the figures of a series: second recording − first recording, in the unit of the series.
+/// Differences of the figures of a series: second recording − first recording, in the unit of the
+/// series.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Differences {
-    /// Difference of the means.
+    /// Mean in the second recording − mean in the first, in the unit of the series.
     pub(crate) mean: f64,
-    /// Difference of the medians.
+    /// Median in the second recording − median in the first, in the unit of the series.
     pub(crate) p50: f64,
-    /// Difference of the 95th percentiles.
+    /// 95th percentile in the second recording − that in the first, in the unit of the series.
     pub(crate) p95: f64,
-    /// Difference of the 99th percentiles.
+    /// 99th percentile in the second recording − that in the first, in the unit of the series.
     pub(crate) p99: f64,
-    /// Difference of the highest samples.
+    /// Highest sample in the second recording − that in the first, in the unit of the series.
     pub(crate) max: f64,
 }
 
@@ -44,15 +45,15 @@ pub(crate) struct Differences {
 /// first figure is zero, or if the quotient is not finite.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Ratios {
-    /// Ratio of the means.
+    /// Mean in the second recording ÷ mean in the first; `None` if the first is zero.
     pub(crate) mean: Option<f64>,
-    /// Ratio of the medians.
+    /// Median in the second recording ÷ median in the first; `None` if the first is zero.
     pub(crate) p50: Option<f64>,
-    /// Ratio of the 95th percentiles.
+    /// 95th percentile in the second recording ÷ that in the first; `None` if the first is zero.
     pub(crate) p95: Option<f64>,
-    /// Ratio of the 99th percentiles.
+    /// 99th percentile in the second recording ÷ that in the first; `None` if the first is zero.
     pub(crate) p99: Option<f64>,
-    /// Ratio of the highest samples.
+    /// Highest sample in the second recording ÷ that in the first; `None` if the first is zero.
     pub(crate) max: Option<f64>,
 }
 

@@ -13,7 +13,7 @@ pub(super) struct RecordingFiles {
     pub(super) run_id: String,
     /// Path that the report of the same run has or had; it may not exist.
     pub(super) report: PathBuf,
-    /// Files with their part numbers; at least one.
+    /// Part number, counted from 1, and path of each file, in order of part numbers; at least one.
     pub(super) files: Vec<(u64, PathBuf)>,
 }
 
@@ -21,7 +21,6 @@ impl RecordingFiles {
     /// Opens the file at `path` as a recording of its own, without other parts.
     ///
     /// # Errors
-    ///
     /// If it cannot be read, or contains no raw samples.
     pub(super) fn alone(path: &Path) -> Result<Self, StreamError> {
         let reader = RawReader::open(path)?;
@@ -38,7 +37,6 @@ impl RecordingFiles {
     /// the result is this file alone.
     ///
     /// # Errors
-    ///
     /// As [`RecordingFiles::alone`].
     pub(super) fn around(path: &Path) -> Result<Self, StreamError> {
         let named = Self::alone(path)?;

@@ -25,7 +25,8 @@ pub(crate) struct LoadedRecording {
     pub(crate) started_at: String,
     /// Time of `started_at` on the host's monotonic clock.
     pub(crate) clock: ClockAnchor,
-    /// Time from the start to the last sample, in nanoseconds.
+    /// Length of the recording in nanoseconds, from its start: to the last sample if it was read
+    /// from raw samples, to the last save if from a report.
     pub(crate) duration_ns: u64,
     /// Result in one sentence; `None` if the file has none, or only that of an unfinished
     /// recording.
@@ -33,7 +34,7 @@ pub(crate) struct LoadedRecording {
     pub(crate) headline: Option<String>,
     /// Notes about completeness, such as an early end with its reason.
     pub(crate) notes: Vec<String>,
-    /// Selected series, each summarized in a few figures.
+    /// Summaries of the selected series.
     pub(crate) series: Vec<SummaryRow>,
     /// Selected series with their points; empty unless points were requested.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -30,7 +30,6 @@ pub(super) enum RecordingSource {
 /// found only once, unless `alone` is set.
 ///
 /// # Errors
-///
 /// If a path leads to no recording, or to several; each error has a remedy.
 pub(super) fn find(paths: &[PathBuf], alone: bool) -> anyhow::Result<Vec<RecordingSource>> {
     let mut found = Vec::new();
@@ -48,7 +47,6 @@ pub(super) fn find(paths: &[PathBuf], alone: bool) -> anyhow::Result<Vec<Recordi
 /// `points` is set.
 ///
 /// # Errors
-///
 /// If it cannot be read; the error has a remedy.
 pub(super) fn load(
     place: &RecordingSource,
@@ -96,7 +94,6 @@ fn of_samples<T>(read: Result<T, StreamError>) -> anyhow::Result<T> {
 /// there is none.
 ///
 /// # Errors
-///
 /// If there are several; the error lists their first files.
 fn only(mut found: Vec<RecordingFiles>, named: &Path) -> anyhow::Result<Option<RecordingFiles>> {
     if found.len() < 2 {
@@ -155,7 +152,6 @@ fn remedy(error: &StoreError) -> &'static str {
 /// of sysmon, or the only raw samples if there is no report.
 ///
 /// # Errors
-///
 /// If there are several, or none, or if the directory cannot be listed.
 fn in_directory(directory: &Path) -> anyhow::Result<RecordingSource> {
     let usual = directory.join(USUAL_NAME);

@@ -1,5 +1,5 @@
-//! Recordings for programs, as CSV and JSON. Figures have the units in which they were recorded, and all
-//! digits.
+//! Recordings for programs, as CSV and JSON. Figures have the units in which they were recorded,
+//! and all digits.
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -10,7 +10,6 @@ use crate::metric::Unit;
 /// Returns one recording as CSV: a heading, and a line with the summary of each series.
 ///
 /// # Errors
-///
 /// If a field cannot be encoded; no such case is known.
 pub(super) fn csv_of_one(recorded: &LoadedRecording) -> anyhow::Result<String> {
     let mut csv = Csv::new(&["series", "labels", "unit"], &[&summary_columns("")])?;
@@ -28,7 +27,6 @@ pub(super) fn csv_of_one(recorded: &LoadedRecording) -> anyhow::Result<String> {
 /// summaries, difference and ratio. Absent figures are empty fields.
 ///
 /// # Errors
-///
 /// As [`csv_of_one`].
 pub(super) fn csv_of_two(pairs: &[SeriesPair]) -> anyhow::Result<String> {
     let compared = [
@@ -66,7 +64,6 @@ pub(super) fn csv_of_two(pairs: &[SeriesPair]) -> anyhow::Result<String> {
 /// with its time, mean, minimum and maximum. Absent figures are empty fields.
 ///
 /// # Errors
-///
 /// As [`csv_of_one`].
 pub(super) fn csv_of_points(recorded: &LoadedRecording) -> anyhow::Result<String> {
     let figures = ["mean", "min", "max"].map(str::to_owned);
@@ -95,7 +92,6 @@ pub(super) fn csv_of_points(recorded: &LoadedRecording) -> anyhow::Result<String
 /// Returns one recording as indented JSON with a trailing line break.
 ///
 /// # Errors
-///
 /// If it cannot be encoded as JSON; no such case is known.
 pub(super) fn json_of_one(recorded: &LoadedRecording) -> anyhow::Result<String> {
     json(recorded)
@@ -105,7 +101,6 @@ pub(super) fn json_of_one(recorded: &LoadedRecording) -> anyhow::Result<String> 
 /// break.
 ///
 /// # Errors
-///
 /// As [`json_of_one`].
 pub(super) fn json_of_two(
     first: &LoadedRecording,

@@ -43,8 +43,8 @@ Examples:
 /// Flags of `sysmon show`.
 #[derive(Debug, Args)]
 pub(crate) struct ShowFlags {
-    /// Report of a recording, the report's directory, or a file of raw samples (*.arrows); one file of a
-    /// rotated recording stands for all its files. Two recordings are shown side by side
+    /// Report of a recording, the report's directory, or a file of raw samples (*.arrows); one file
+    /// of a rotated recording stands for all its files. Two recordings are shown side by side
     #[arg(value_name = "RECORDING", required = true)]
     pub(crate) recordings: Vec<PathBuf>,
 
@@ -52,8 +52,8 @@ pub(crate) struct ShowFlags {
     #[arg(long)]
     pub(crate) alone: bool,
 
-    /// Show only series whose name and labels, as one text, match this regular expression, as in cpu.busy or
-    /// name=postgres (repeat it for several)
+    /// Show only series whose name and labels, as one text, match this regular expression, as in
+    /// cpu.busy or name=postgres (repeat it for several)
     #[arg(long, value_name = "PATTERN", value_parser = pattern::expression)]
     pub(crate) series: Vec<Regex>,
 
@@ -90,9 +90,8 @@ enum Rendered {
 /// Shows the recordings that the flags name, on stdout.
 ///
 /// # Errors
-///
 /// If a recording cannot be found or read, if none of its series is selected, if more than two are
-/// named, or if stdout cannot be written.
+/// named, if points of two are wanted, or if stdout cannot be written.
 pub(crate) fn show(flags: &ShowFlags) -> anyhow::Result<Exit> {
     match rendered(flags, terminal_columns())? {
         Rendered::Text(text) => output::show(&text)?,

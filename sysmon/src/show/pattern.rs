@@ -43,7 +43,6 @@ pub(super) fn full_name(name: &str, labels: &BTreeMap<String, String>) -> String
 /// Parses a regular expression from the command line.
 ///
 /// # Errors
-///
 /// If it is invalid; the message shows it and gives examples.
 pub(super) fn expression(text: &str) -> Result<Regex, String> {
     Regex::new(text).map_err(|_| {

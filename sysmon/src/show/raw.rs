@@ -13,8 +13,8 @@ use super::{LoadedRecording, Pattern};
 use crate::marks::ActiveRecording;
 use crate::stream::{Ending, RawHeader, RawReader, StreamError, paths};
 
-/// Returns true if `path` is a file of raw samples: by its extension, or by the first bytes of an Arrow
-/// stream.
+/// Returns true if `path` has the extension of raw samples, or if the file begins like an Arrow
+/// stream; false for any other file that cannot be read.
 pub(super) fn is_raw(path: &Path) -> bool {
     let begins = || {
         let mut first = [0; 4];
@@ -29,7 +29,6 @@ pub(super) fn is_raw(path: &Path) -> bool {
 /// the same run.
 ///
 /// # Errors
-///
 /// If a file cannot be read, or contains no raw samples. A file that was cut short is no error; a
 /// note describes it.
 pub(super) fn load(

@@ -22,13 +22,14 @@ pub(crate) struct SeriesSummary {
     pub(crate) missing_ratio: f64,
     /// Lowest sample, even if the points are means of several samples.
     pub(crate) min: f64,
-    /// Mean of all samples.
+    /// Mean of all samples; of a report's series it is the mean of the points, of which the last
+    /// may count less.
     pub(crate) mean: f64,
-    /// Median of the points.
+    /// Median of the points that have a reading.
     pub(crate) p50: f64,
-    /// 95th percentile of the points.
+    /// 95th percentile of the points that have a reading.
     pub(crate) p95: f64,
-    /// 99th percentile of the points.
+    /// 99th percentile of the points that have a reading.
     pub(crate) p99: f64,
     /// Highest sample, even if the points are means of several samples.
     pub(crate) max: f64,

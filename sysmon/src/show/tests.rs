@@ -1,4 +1,5 @@
-//! Tests of `sysmon show` for a recording whose raw samples were rotated: its parts are shown as one.
+//! Tests of `sysmon show` for a recording whose raw samples were rotated: its parts are shown as
+//! one.
 
 use std::fs;
 use std::path::PathBuf;

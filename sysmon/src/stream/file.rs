@@ -109,8 +109,9 @@ impl SampleFile {
         self.waiting_until_ns = sample.at_ns;
     }
 
-    /// Writes the rows that wait in memory as a batch; does nothing if there are none. After an
-    /// error the file is closed after its last complete batch, and takes no more rows.
+    /// Writes the rows that wait in memory as a batch; does nothing if there are none. If that
+    /// fails, the file is closed after its last complete batch, and no more rows may be written to
+    /// it.
     pub(super) fn flush(&mut self) -> Result<(), StreamError> {
         if self.columns.is_empty() {
             return Ok(());
@@ -194,8 +195,8 @@ impl SampleFile {
         Ok(())
     }
 
-    /// Removes an incomplete batch, which makes room for the marker that closes the stream. If closing fails
-    /// too, readers treat the file as cut short.
+    /// Removes an incomplete batch, which makes room for the marker that closes the stream. If
+    /// closing fails too, readers treat the file as cut short.
     fn close_behind_last_batch(&mut self) {
         let _ = self.file.set_len(self.written.bytes);
         let _ = self.file.seek(io::SeekFrom::Start(self.written.bytes));

@@ -53,7 +53,6 @@ impl RawFlags {
     /// `interval` is the time between samples. `None` if no raw samples are wanted.
     ///
     /// # Errors
-    ///
     /// If the file cannot be created, or if the operating system has no thread left.
     pub(crate) fn start(
         &self,

@@ -9,7 +9,8 @@ pub(super) const SCHEMA: &str = "plimsoll.samples/1";
 /// Metadata key whose value is the schema, by which a file of raw samples is recognized.
 pub(super) const SCHEMA_KEY: &str = "schema";
 
-/// Metadata of one file of raw samples. All files of a recording have the same metadata, except for `part`.
+/// Metadata of one file of raw samples. All files of a recording have the same metadata, except for
+/// `part`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RawHeader {
     /// Id of the run, as in its report.
@@ -72,7 +73,6 @@ impl RawHeader {
     /// Parses the metadata of a file, without its schema version.
     ///
     /// # Errors
-    ///
     /// If a key is missing or invalid; the message names it.
     pub(super) fn of(metadata: &Metadata) -> Result<Self, String> {
         let optional = |key: &str| metadata.get(key).cloned();

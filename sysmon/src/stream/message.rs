@@ -1,5 +1,5 @@
-//! Reader of the messages of an Arrow stream. Each message is checked before it is decoded, because the
-//! decoder trusts the lengths in it and would panic on a damaged file.
+//! Reader of the messages of an Arrow stream. Each message is checked before it is decoded, because
+//! the decoder trusts the lengths in it and would panic on a damaged file.
 
 use std::io::{self, Read};
 
@@ -17,21 +17,21 @@ const MOST_HEADER_BYTES: usize = 1 << 20;
 const MOST_BODY_BYTES: usize = 1 << 28;
 /// Largest accepted number of rows in a batch. Batches that this program writes are far smaller.
 const MOST_ROWS: i64 = 1 << 24;
-/// Value that a compressed column has instead of its uncompressed length if it is stored uncompressed.
+/// Value that a compressed column has instead of its uncompressed length if it is stored
+/// uncompressed.
 const NOT_COMPRESSED: i64 = -1;
 
 /// Result of reading from a stream: its next message, or the end of the stream.
 pub(super) enum NextMessage {
     /// Complete message: first bytes, length, header and body.
     Message(Vec<u8>),
-    /// The stream ends without another complete message.
+    /// The stream ends without another complete message; contains how it ends.
     Ending(Ending),
 }
 
 /// Reads the next message from `from` and checks that it can be decoded safely.
 ///
 /// # Errors
-///
 /// If the file cannot be read. An end, an incomplete or an invalid message is no error, but an
 /// [`Ending`].
 pub(super) fn next(from: &mut impl Read) -> io::Result<NextMessage> {
@@ -110,9 +110,9 @@ fn is_sound(message: Message<'_>, body: &[u8]) -> bool {
     }
 }
 
-/// Returns true if decoding the batch is safe: its body is not empty, every buffer lies within the body, and
-/// the numbers of rows and nulls and the decompressed lengths are below fixed bounds. Lengths are not
-/// compared with the number of rows.
+/// Returns true if decoding the batch is safe: its body is not empty, every buffer lies within the
+/// body, and the numbers of rows and nulls and the decompressed lengths are below fixed bounds.
+/// Lengths are not compared with the number of rows.
 fn is_sound_batch(batch: RecordBatch<'_>, body: &[u8]) -> bool {
     let lengths = batch.nodes().into_iter().flatten();
     let mut lengths = lengths.map(|node| (node.length(), node.null_count()));

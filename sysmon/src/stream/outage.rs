@@ -18,7 +18,7 @@ pub(crate) struct Outage {
 pub(crate) struct Outages {
     /// Outage that has not ended yet; `None` if samples are being written.
     pub current: Option<Outage>,
-    /// Number of outages, the current one included.
+    /// Number of outages so far, the current one included.
     pub count: u64,
     /// Number of ticks whose samples were lost in all outages.
     pub lost_samples: u64,
@@ -26,8 +26,8 @@ pub(crate) struct Outages {
 }
 
 impl Outages {
-    /// Returns the total length of all outages, in nanoseconds. An outage lasts from the last tick that was
-    /// written before it to the first that was written after it.
+    /// Returns the total length of all outages, in nanoseconds. An outage lasts from the last tick
+    /// that was written before it to the first that was written after it.
     pub(crate) fn total_ns(&self) -> u64 {
         let current = self.current.as_ref();
         self.ended_ns + current.map_or(0, |now| now.until_ns.saturating_sub(now.from_ns))

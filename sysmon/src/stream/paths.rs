@@ -1,8 +1,8 @@
 //! Paths of raw samples: beside the report, with the report's name.
 //!
-//! A recording without rotation has one file, `sysmon.record.arrows`, which replaces an earlier one as the
-//! report does. A rotated recording has `sysmon.record.000001.arrows` and so on. Its numbers continue after
-//! the existing ones, so that no file of an earlier recording is changed.
+//! A recording without rotation has one file, `sysmon.record.arrows`, which replaces an earlier one
+//! as the report does. A rotated recording has `sysmon.record.000001.arrows` and so on. Its numbers
+//! continue after the existing ones, so that no file of an earlier recording is changed.
 
 use std::ffi::OsString;
 use std::io;
@@ -37,7 +37,6 @@ pub(crate) fn pattern(report: &Path) -> PathBuf {
 /// same run id in their headers.
 ///
 /// # Errors
-///
 /// If the directory cannot be listed.
 pub(crate) fn files(report: &Path) -> io::Result<Vec<PathBuf>> {
     let single = Some(single(report)).filter(|file| file.exists());
@@ -52,7 +51,6 @@ pub(crate) fn files(report: &Path) -> io::Result<Vec<PathBuf>> {
 /// existing number, or 1.
 ///
 /// # Errors
-///
 /// If the directory cannot be listed.
 pub(super) fn next_part(report: &Path) -> io::Result<u64> {
     let last = parts(report)?.last().map_or(0, |(number, _)| *number);

@@ -23,7 +23,7 @@ use super::message::{self, NextMessage};
 pub(crate) struct RawPoint {
     /// End of the tick in which the value was read, in nanoseconds of the monotonic clock.
     pub at_ns: u64,
-    /// Value of the reading.
+    /// Value of the reading, in the unit that the name of its series states.
     pub value: f64,
     /// Largest error of the value, in its unit; `None` if the value is exact.
     pub error: Option<f64>,
@@ -44,7 +44,6 @@ impl RawReader {
     /// Opens a file of raw samples and reads its header.
     ///
     /// # Errors
-    ///
     /// If the file cannot be read, contains no raw samples, or has another version of the schema.
     pub(crate) fn open(path: &Path) -> Result<Self, StreamError> {
         let unreadable = |source| StreamError::Read {
@@ -79,12 +78,13 @@ impl RawReader {
         })
     }
 
-    /// Returns the metadata of the file.
+    /// Returns the metadata of the file that was opened.
     pub(crate) fn header(&self) -> &RawHeader {
         &self.header
     }
 
-    /// Returns how the file ends; [`Ending::Open`] until the last batch was read.
+    /// Returns how the file ends; [`Ending::Open`] until [`next_batch`](Self::next_batch) has
+    /// returned `None`.
     pub(crate) fn ending(&self) -> Ending {
         self.ending.clone().unwrap_or(Ending::Open)
     }
@@ -92,7 +92,6 @@ impl RawReader {
     /// Reads the next batch; `None` after the last complete one.
     ///
     /// # Errors
-    ///
     /// If the file cannot be read. A file that was cut short or damaged is no error: its batches
     /// end there, and [`ending`](Self::ending) returns the reason.
     pub(crate) fn next_batch(&mut self) -> Result<Option<Batch>, StreamError> {
@@ -218,7 +217,7 @@ impl Batch {
         })
     }
 
-    /// Returns the number of rows.
+    /// Returns the number of rows of the batch.
     pub(crate) fn len(&self) -> usize {
         self.at_ns.len()
     }

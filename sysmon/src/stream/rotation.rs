@@ -14,8 +14,8 @@ use super::{RawHeader, StreamError, paths};
 pub(crate) struct Rotation {
     /// Size in bytes at which a file is closed; `None` for no limit.
     pub size_bytes: Option<u64>,
-    /// Time from a file's first sample to the sample before which the file is closed, in
-    /// nanoseconds; `None` for no limit.
+    /// Time after a file's first sample, in nanoseconds, from which the next sample begins another
+    /// file; `None` for no limit.
     pub age_ns: Option<u64>,
     /// Number of files that are kept, the current one included; `None` to keep all.
     pub keep: Option<usize>,

@@ -30,7 +30,7 @@ pub(crate) struct SampleRow {
     pub series: &'static str,
     /// Labels of the series as the text of a JSON object.
     pub labels: Arc<str>,
-    /// Value of the reading with its error.
+    /// Value of the reading, with its error.
     pub reading: FigureValue,
 }
 

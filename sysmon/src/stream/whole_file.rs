@@ -37,7 +37,6 @@ pub(crate) struct RawRecording {
 /// contains the reason.
 ///
 /// # Errors
-///
 /// If the file cannot be read, or contains no raw samples.
 pub(crate) fn read(path: &Path) -> Result<RawRecording, StreamError> {
     let mut reader = RawReader::open(path)?;

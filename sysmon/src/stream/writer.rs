@@ -61,7 +61,6 @@ impl RawWriter {
     /// Creates the first file beside `report` and starts the thread that writes it.
     ///
     /// # Errors
-    ///
     /// If the file cannot be created, or if the operating system has no thread left.
     pub(crate) fn start(
         report: &Path,
@@ -106,8 +105,9 @@ impl RawWriter {
         })
     }
 
-    /// Passes the readings of one tick to the thread, without waiting. If the queue is full, or if the thread
-    /// has failed, the readings are dropped and counted.
+    /// Passes the readings of one tick to the thread, without waiting. If the queue is full, or if
+    /// the thread has ended, the readings are dropped and counted as one sample. Does nothing if
+    /// there are no readings.
     pub(crate) fn hand_in(&mut self, sample: RawSample) {
         let rows = sample.rows.len();
         if rows == 0 {
@@ -146,7 +146,7 @@ impl RawWriter {
         self.shared.written_rows.load(Ordering::Relaxed)
     }
 
-    /// Returns the number of bytes on disk, over all files, removed ones included.
+    /// Returns the number of bytes written to disk, over all files, removed ones included.
     pub(crate) fn written_bytes(&self) -> u64 {
         self.shared.written_bytes.load(Ordering::Relaxed)
     }
@@ -157,7 +157,8 @@ impl RawWriter {
         self.shared.restored.load(Ordering::Relaxed)
     }
 
-    /// Returns the error after which no raw samples are written any more; `None` if there is none.
+    /// Returns the error after which no raw samples are written for the rest of the recording;
+    /// `None` if there is none. A full disk is an outage, and no such error.
     pub(crate) fn failure(&self) -> Option<&StreamError> {
         self.shared.failure.get()
     }

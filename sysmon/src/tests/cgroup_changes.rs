@@ -1,4 +1,5 @@
-//! Tests of control groups that are created or removed, or between which processes move, during a recording.
+//! Tests of control groups that are created or removed, or between which processes move, during a
+//! recording.
 
 use std::path::Path;
 

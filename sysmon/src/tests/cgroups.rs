@@ -1,5 +1,5 @@
-//! Tests of control groups of either version on made-up trees. Use is a share of the limit, a parent's limit
-//! applies, and missing figures are absent and reported once.
+//! Tests of control groups of either version on made-up trees. Use is a share of the limit, a
+//! parent's limit applies, and missing figures are absent and reported once.
 
 use std::path::Path;
 

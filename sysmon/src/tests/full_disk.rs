@@ -1,5 +1,5 @@
-//! Tests of a disk that becomes full during a recording. A limit on the size of a process's files stands for
-//! the disk.
+//! Tests of a disk that becomes full during a recording. A limit on the size of a process's files
+//! stands for the disk.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Snapshot tests of everything that a recording, an export and a result contain about one made-up machine.
+//! Snapshot tests of everything that a recording, an export and a result contain about one made-up
+//! machine.
 
 use std::path::Path;
 use std::sync::atomic::AtomicU64;

@@ -1,5 +1,5 @@
-//! Tests with a made-up GPU on a made-up machine. Figures of the driver appear under their names, missing
-//! ones are reported once, and a driver that hangs delays no sample.
+//! Tests with a made-up GPU on a made-up machine. Figures of the driver appear under their names,
+//! missing ones are reported once, and a driver that hangs delays no sample.
 
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};

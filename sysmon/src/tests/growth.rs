@@ -1,5 +1,6 @@
-//! Tests of series that grow and that do not, as a recording stores them: rolled up to a bounded number of
-//! points. There are sixty series of each kind. The rule itself is tested in `statistics`.
+//! Tests of series that grow and that do not, as a recording stores them: rolled up to a bounded
+//! number of points. There are sixty series of each kind. The rule itself is tested in
+//! `statistics`.
 
 use bench_report::{GrowthVerdict, Series};
 use host_metrics::rate_window::FigureValue;

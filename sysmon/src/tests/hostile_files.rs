@@ -1,5 +1,5 @@
-//! Tests with kernel files of arbitrary content: whatever bytes they contain, nothing may panic and no figure
-//! may be impossible.
+//! Tests with kernel files of arbitrary content: whatever bytes they contain, nothing may panic and
+//! no figure may be impossible.
 
 mod harm;
 

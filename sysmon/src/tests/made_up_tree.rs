@@ -1,4 +1,5 @@
-//! Tests of whole recordings of a made-up `/proc` and `/sys`: missing, truncated, odd and hostile files.
+//! Tests of whole recordings of a made-up `/proc` and `/sys`: missing, truncated, odd and hostile
+//! files.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -1,5 +1,6 @@
-//! Test of the memory that a recording of an hour takes, with ten samples a second of 200 processes. Storing
-//! and saving use made-up samples and a made-up clock; reading needs only a buffer or two at any time.
+//! Test of the memory that a recording of an hour takes, with ten samples a second of 200
+//! processes. Storing and saving use made-up samples and a made-up clock; reading needs only a
+//! buffer or two at any time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -27,12 +27,12 @@ pub(crate) enum Trend {
     Disk(String),
     /// Bytes per second over an interface in both directions, with the interface's name.
     Interface(String),
-    /// Share of time in which a GPU was busy, with the GPU's number.
+    /// Share of time in which a GPU was busy, 0 to 1, with the GPU's number.
     Gpu(String),
 }
 
-/// Pressure figures of the machine that have a sparkline. Each has a title, the series of the time in which
-/// some task waited, and the series of the time in which all tasks waited.
+/// Pressure figures of the machine that have a sparkline. Each has a title, the series of the time
+/// in which some task waited, and the series of the time in which all tasks waited.
 pub(crate) const STALLED: [(&str, &str, Option<&str>); 3] = [
     ("CPU", pressure::CPU_SOME.name(), None),
     (

@@ -91,7 +91,8 @@ impl LatestFigures {
     }
 
     /// Returns the use of CPU time: in a container of its limit if that is below `cores`, the
-    /// number of the machine's cores, otherwise of the machine. `None` if that number is unknown.
+    /// number of the machine's cores, otherwise of the machine. If that number is `None`, any limit
+    /// counts.
     pub(crate) fn cpu(&self, cores: Option<u64>) -> ResourceUse {
         let quota = self.of(cgroup::QUOTA_CORES.name(), OWN);
         let limit = quota.filter(|quota| cores.is_none_or(|cores| *quota < cores as f64));

@@ -1,8 +1,8 @@
 //! `sysmon watch`: a live view of the machine on the terminal.
 //!
-//! The state (`model`) does not depend on the terminal, drawing (`view`) takes no samples, and keys (`keys`)
-//! only change the state. This module connects them with the sampler, the terminal (`screen`) and the clock.
-//! Rates are derived by the same code as in `record`.
+//! The state (`model`) does not depend on the terminal, drawing (`view`) takes no samples, and keys
+//! (`keys`) only change the state. This module connects them with the sampler, the terminal
+//! (`screen`) and the clock. Rates are derived by the same code as in `record`.
 
 pub(crate) mod cli;
 pub(crate) mod history;
@@ -51,7 +51,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(200);
 enum WatchEvent {
     Signal(SignalEvent),
     Terminal(terminal::Event),
-    /// Keys can no longer be read, because of this error.
+    /// Keys can no longer be read; contains the error.
     KeysUnreadable(io::Error),
 }
 
@@ -64,7 +64,6 @@ impl From<SignalEvent> for WatchEvent {
 /// Shows this machine on the terminal until the user quits or a signal is received.
 ///
 /// # Errors
-///
 /// If stdout is no usable terminal, if the interval is below [`SHORTEST_INTERVAL`], if a thread
 /// cannot be started, or if the terminal fails.
 pub(crate) fn watch(flags: &WatchFlags) -> anyhow::Result<Exit> {
@@ -237,8 +236,8 @@ impl WatchSession {
         Ok(false)
     }
 
-    /// Restarts the schedule, so that samples that were due while the process was suspended do not count as
-    /// missed.
+    /// Restarts the schedule, so that samples that were due while the process was suspended do not
+    /// count as missed.
     fn go_on(&mut self) {
         self.cadence = TickSchedule::new(monotonic_ns(), self.interval_ns);
     }

@@ -1,5 +1,5 @@
-//! State of the live view: newest figures, last minutes, processes, and the order and filter that the user
-//! chose. It does not depend on the terminal.
+//! State of the live view: newest figures, last minutes, processes, and the order and filter that
+//! the user chose. It does not depend on the terminal.
 
 use host_metrics::source::process::ProcessFields;
 
@@ -47,7 +47,7 @@ pub(crate) struct SampleUpdate {
     pub at_ns: u64,
     /// Time of day after the sample, as in `14:05:09 UTC`.
     pub clock: String,
-    /// Figures of the machine.
+    /// Figures of the machine in this sample.
     pub figures: Figures,
     /// All processes, in no particular order; empty if they could not be listed.
     pub processes: Vec<ProcessView>,
@@ -60,7 +60,7 @@ pub(crate) struct SampleUpdate {
 /// State of the machine at one sample, with its history.
 #[derive(Debug, Clone)]
 pub(crate) struct ViewState {
-    /// Newest figures of the machine.
+    /// Newest figures of the machine, by name and labels.
     pub(crate) machine: LatestFigures,
     /// Figures of the last minutes, for sparklines.
     pub(crate) history: History,
@@ -222,7 +222,7 @@ impl Model {
         self.first = 0;
     }
 
-    /// Removes the filter. Returns true if there was one.
+    /// Removes the filter and scrolls to the first process. Returns true if there was a filter.
     pub(crate) fn drop_filter(&mut self) -> bool {
         self.first = 0;
         !std::mem::take(&mut self.filter).is_empty()

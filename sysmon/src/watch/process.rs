@@ -22,7 +22,7 @@ pub(crate) const DISK_WRITTEN: &str = process::DISK_WRITTEN.name();
 pub(crate) struct ProcessView {
     /// Process id.
     pub pid: u32,
-    /// Name that the process has set.
+    /// Name of the process as the kernel reports it, which the process may have set.
     pub name: String,
     /// Command line with secrets masked; `None` if the process has none, or if command lines are
     /// not read.

@@ -39,7 +39,6 @@ impl Screen {
     /// that restores it.
     ///
     /// # Errors
-    ///
     /// If the terminal cannot be switched, or does not report its size.
     pub(crate) fn enter() -> io::Result<Self> {
         give_back_on_panic();
@@ -57,7 +56,6 @@ impl Screen {
     /// terminal.
     ///
     /// # Errors
-    ///
     /// If the terminal accepts no more output.
     pub(crate) fn draw(&mut self, render: impl FnOnce(&mut Frame)) -> io::Result<()> {
         self.terminal.draw(render).map(drop)
@@ -67,7 +65,6 @@ impl Screen {
     /// last frame.
     ///
     /// # Errors
-    ///
     /// If the terminal accepts no more output, or does not report its size.
     pub(crate) fn forget(&mut self) -> io::Result<()> {
         // `clear` would ask the terminal for its cursor, and the thread that reads keys would receive the
@@ -80,7 +77,6 @@ impl Screen {
     /// the terminal again.
     ///
     /// # Errors
-    ///
     /// If the terminal cannot be restored, or cannot be switched again.
     pub(crate) fn suspend(&mut self) -> io::Result<()> {
         give_back()?;
@@ -94,7 +90,6 @@ impl Screen {
     /// changed it. The next frame draws every cell.
     ///
     /// # Errors
-    ///
     /// If the terminal cannot be switched.
     pub(crate) fn resume(&mut self) -> io::Result<()> {
         // The library assumes that raw mode is still on, and would otherwise leave the terminal as it is.

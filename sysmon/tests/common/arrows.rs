@@ -34,7 +34,6 @@ impl RawFile {
     /// Reads all complete batches of a file.
     ///
     /// # Errors
-    ///
     /// If the file cannot be read, is not a stream, or is damaged other than by being cut short.
     pub fn read(path: &Path) -> Result<Self, ArrowError> {
         let is_closed = fs::read(path)?.ends_with(&END_OF_STREAM);

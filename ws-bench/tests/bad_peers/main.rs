@@ -1,5 +1,5 @@
-//! Tests with servers that misbehave: each kind of misbehaviour has a result of its own, and none makes the
-//! bench hang or panic.
+//! Tests with servers that misbehave: each kind of misbehaviour has a result of its own, and none
+//! makes the bench hang or panic.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,5 @@
-//! Tests with servers and machines whose limit is known: the bench must find the limit and its owner.
+//! Tests with servers and machines whose limit is known: the bench must find the limit and its
+//! owner.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

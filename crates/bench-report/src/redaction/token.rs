@@ -127,8 +127,8 @@ fn key_blocks(text: &str, out: &mut Spans) {
     }
 }
 
-/// Adds to `out` the range `word` of a text if that part it is Base64 with slashes or plus signs
-/// that is long and random, and is not a path.
+/// Adds to `out` the range `word` of a text if it is Base64 with slashes or plus signs, is long
+/// and random, and is not a path.
 fn base64(text: &str, word: &Range<usize>, out: &mut Spans) {
     const SHORTEST_BASE64: usize = 32;
     let shown = &text[word.clone()];

@@ -27,24 +27,25 @@ pub struct Cgroup {
 /// are absent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Environment {
-    /// Operating system with its version, as one text.
+    /// Operating system with its version, as one text; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub os: Option<String>,
-    /// Release of the kernel, such as `6.8.0-45-generic`.
+    /// Release of the kernel, such as `6.8.0-45-generic`; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<String>,
     /// Instruction set, such as `x86_64`.
     pub architecture: String,
-    /// Model of the first CPU, as the system names it.
+    /// Model of the first CPU, as the system names it; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_model: Option<String>,
-    /// Number of logical processors of the machine.
+    /// Number of logical processors of the machine; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cores: Option<u64>,
-    /// Number of logical processors that this process may use, given its affinity and CPU quota.
+    /// Number of logical processors that this process may use, given its affinity and CPU quota;
+    /// absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cores_available: Option<u64>,
-    /// Memory of the machine in bytes.
+    /// Memory of the machine in bytes; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
     /// Kind of container in which the program ran, such as `docker` or `kubepods`; absent outside
@@ -54,14 +55,15 @@ pub struct Environment {
     /// Limits of the process's control group; absent where the system has no control groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<Cgroup>,
-    /// Soft limit on the number of open files of this process.
+    /// Soft limit on the number of open files of this process; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nofile_soft: Option<u64>,
     /// Hard limit on the number of open files of this process, up to which it may raise the soft
-    /// one.
+    /// one; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nofile_hard: Option<u64>,
-    /// Clock source of the kernel. Reading `tsc` is cheap; others may cost a system call.
+    /// Clock source of the kernel, such as `tsc`, whose reading is cheap; others may cost a system
+    /// call. Absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_source: Option<String>,
     /// Versions of servers and other programs that took part in the run, by name.

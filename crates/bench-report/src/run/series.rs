@@ -23,11 +23,12 @@ pub struct Series {
     /// End of the time that each point covers, in nanoseconds on the monotonic clock
     /// (`CLOCK_MONOTONIC`).
     pub at_ns: Vec<u64>,
-    /// Mean value over the time that each point covers, in the unit of the figure.
+    /// Mean value over the time that each point covers, in the unit of the figure; `null` if
+    /// nothing could be read.
     pub mean: Vec<Option<f64>>,
-    /// Lowest reading within the time that each point covers.
+    /// Lowest reading within the time that each point covers; `null` if nothing could be read.
     pub min: Vec<Option<f64>>,
-    /// Highest reading within the time that each point covers.
+    /// Highest reading within the time that each point covers; `null` if nothing could be read.
     pub max: Vec<Option<f64>>,
     /// Largest possible error of a reading, in the unit of the figure. It comes from counters that
     /// grow in steps and take time to read. Absent where readings are exact.

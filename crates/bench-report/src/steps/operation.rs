@@ -38,32 +38,35 @@ pub struct Operation {
     /// Answers after the measured part do not count, because an overloaded target did not deliver
     /// them in time.
     pub throughput_per_s: f64,
-    /// Response times: from due to done, of successes in an open loop.
+    /// Response times, from due to done, of successes; absent in a closed loop and without
+    /// successes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Histogram>,
-    /// Call times: from started to done, of successes.
+    /// Call times, from started to done, of successes; absent without successes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<Histogram>,
-    /// Service times: from the instant at which the connection was acquired (without a pool, from
-    /// started) to done, of successes.
+    /// Service times, from the instant at which the connection was acquired (without a pool, from
+    /// started) to done, of successes; absent without successes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Histogram>,
-    /// Checkout times: from started to the instant at which the connection was acquired from its
-    /// pool, of successes.
+    /// Checkout times, from started to the instant at which the connection was acquired from its
+    /// pool, of successes; absent where there is no pool, and without successes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkout: Option<Histogram>,
-    /// Backlog times: from released by the generator to started, of successes. A request waits
-    /// that long for a free session.
+    /// Backlog times, from released by the generator to started, of successes. A request waits
+    /// that long for a free session. Absent in a closed loop and without successes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backlog: Option<Histogram>,
-    /// Pacing lag: from due to released by the generator, of all released arrivals. This is the
-    /// generator's own lateness.
+    /// Pacing lag, from due to released by the generator, of all released arrivals: the
+    /// generator's own lateness. Absent in a closed loop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pacing_lag: Option<Histogram>,
-    /// Durations of failures: from due (in a closed loop, from started) to done.
+    /// Durations of failures, from due (in a closed loop, from started) to done; absent if none
+    /// failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<Histogram>,
-    /// Ages of censored arrivals when the drain ended: lower bounds of their response times.
+    /// Ages of censored arrivals when the drain ended, which are lower bounds of their response
+    /// times; absent if none were censored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unfinished: Option<Histogram>,
     /// Percentiles of latency, as [`Operation::latency`] chooses it, with censored arrivals

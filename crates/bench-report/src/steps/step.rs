@@ -67,13 +67,16 @@ impl std::fmt::Display for Parameter {
 /// Instants of a step, in nanoseconds on the host's monotonic clock (`CLOCK_MONOTONIC`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
-    /// Start of the step, which begins with the warm-up.
+    /// Start of the step, which begins with the warm-up, in nanoseconds on the monotonic clock.
     pub start_ns: u64,
-    /// Start of the measured part. Results count arrivals that were due from this instant on.
+    /// Start of the measured part, in nanoseconds on the monotonic clock. Results count arrivals
+    /// that were due from this instant on.
     pub measure_start_ns: u64,
-    /// End of the measured part. Arrivals due from this instant on do not count.
+    /// End of the measured part, in nanoseconds on the monotonic clock. Arrivals due from this
+    /// instant on do not count.
     pub measure_end_ns: u64,
-    /// End of the drain, in which open requests could still finish, and of the step.
+    /// End of the drain, in which open requests could still finish, and of the step, in
+    /// nanoseconds on the monotonic clock.
     pub end_ns: u64,
 }
 

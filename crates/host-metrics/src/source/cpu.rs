@@ -14,24 +14,27 @@ pub struct CpuTimes {
     pub busy_ns: u64,
     /// Idle time since boot, in nanoseconds, without the time waiting for I/O.
     pub idle_ns: u64,
-    /// CPU time of programs at ordinary priority, in nanoseconds, without that of guests.
+    /// CPU time of programs at ordinary priority, in nanoseconds, without that of guests; `None`
+    /// if unknown.
     pub user_ns: Option<u64>,
-    /// CPU time of programs at lowered priority (nice), in nanoseconds, without that of guests.
+    /// CPU time of programs at lowered priority (nice), in nanoseconds, without that of guests;
+    /// `None` if unknown.
     pub nice_ns: Option<u64>,
-    /// CPU time of the kernel, in nanoseconds, without interrupts.
+    /// CPU time of the kernel, in nanoseconds, without interrupts; `None` if unknown.
     pub system_ns: Option<u64>,
     /// Idle time while I/O was in progress, in nanoseconds. The kernel warns that this counter may
-    /// fall.
+    /// fall. `None` if the kernel does not report it.
     pub iowait_ns: Option<u64>,
-    /// CPU time of hardware interrupts, in nanoseconds.
+    /// CPU time of hardware interrupts, in nanoseconds; `None` if the kernel does not report it.
     pub irq_ns: Option<u64>,
-    /// CPU time of the deferred work of interrupts (softirq), in nanoseconds.
+    /// CPU time of the deferred work of interrupts (softirq), in nanoseconds; `None` if the kernel
+    /// does not report it.
     pub softirq_ns: Option<u64>,
     /// Time that the hypervisor took from this machine while a task was ready to run, in
-    /// nanoseconds.
+    /// nanoseconds; `None` if the kernel does not report it.
     pub steal_ns: Option<u64>,
     /// CPU time of virtual machines that run on this machine, in nanoseconds, at ordinary and
-    /// lowered priority.
+    /// lowered priority; `None` if the kernel does not report it.
     pub guest_ns: Option<u64>,
 }
 
@@ -42,13 +45,16 @@ pub struct CpuSample {
     pub all: CpuTimes,
     /// CPU time of each core that is online, by its number from 0.
     pub cores: BTreeMap<u32, CpuTimes>,
-    /// Number of tasks that are running or ready to run, the reading thread included.
+    /// Number of tasks that are running or ready to run, the reading thread included; `None` if
+    /// the kernel does not report it.
     pub runnable: Option<u64>,
-    /// Number of tasks that are blocked on I/O.
+    /// Number of tasks that are blocked on I/O; `None` if the kernel does not report it.
     pub blocked: Option<u64>,
-    /// Number of context switches since boot, over all cores.
+    /// Number of context switches since boot, over all cores; `None` if the kernel does not report
+    /// it.
     pub context_switches: Option<u64>,
-    /// Number of processes and threads started since boot.
+    /// Number of processes and threads started since boot; `None` if the kernel does not report
+    /// it.
     pub forks: Option<u64>,
 }
 

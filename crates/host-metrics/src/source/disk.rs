@@ -13,16 +13,16 @@ pub(crate) const TIME_QUANTUM_NS: u64 = 1_000_000;
 /// steps of one millisecond. Off Linux only the two byte counters are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DiskCounters {
-    /// Number of completed reads; `None` on systems other than Linux.
+    /// Number of completed reads since the device appeared; `None` on systems other than Linux.
     pub reads: Option<u64>,
-    /// Number of bytes read from the disk.
+    /// Number of bytes read from the disk since it appeared.
     pub read_bytes: u64,
     /// Time that reads took, in nanoseconds, summed over concurrent reads; `None` if the system
     /// does not count it.
     pub read_ns: Option<u64>,
-    /// Number of completed writes; `None` on systems other than Linux.
+    /// Number of completed writes since the device appeared; `None` on systems other than Linux.
     pub writes: Option<u64>,
-    /// Number of bytes written to the disk.
+    /// Number of bytes written to the disk since it appeared.
     pub written_bytes: u64,
     /// Time that writes took, in nanoseconds, summed over concurrent writes; `None` if the system
     /// does not count it.

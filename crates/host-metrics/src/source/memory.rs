@@ -13,24 +13,30 @@ pub struct MemorySample {
     /// Total memory of the host that the kernel manages, in bytes.
     pub total_bytes: u64,
     /// Memory that programs can still get without swapping, in bytes, as the kernel estimates it
-    /// (since Linux 3.14). `None` also if the estimate exceeds the total.
+    /// (since Linux 3.14). `None` if it does not, or if the estimate exceeds the total.
     pub available_bytes: Option<u64>,
     /// Memory that caches the content of files and block devices (`Cached` and `Buffers`), in
-    /// bytes.
+    /// bytes; `None` if the kernel does not report both.
     pub cached_bytes: Option<u64>,
-    /// Cached content that is not yet on disk (`Dirty` and `Writeback`), in bytes.
+    /// Cached content that is not yet on disk (`Dirty` and `Writeback`), in bytes; `None` if the
+    /// kernel does not report both.
     pub dirty_bytes: Option<u64>,
-    /// Memory for objects of the kernel itself (slab), in bytes, reclaimable or not.
+    /// Memory for objects of the kernel itself (slab), in bytes, reclaimable or not; `None` if the
+    /// kernel does not report it.
     pub slab_bytes: Option<u64>,
-    /// Part of the slab that the kernel can reclaim, in bytes.
+    /// Part of the slab that the kernel can reclaim, in bytes; `None` if the kernel does not
+    /// report it.
     pub slab_reclaimable_bytes: Option<u64>,
-    /// Anonymous memory of programs in transparent huge pages, in bytes.
+    /// Anonymous memory of programs in transparent huge pages, in bytes; `None` if the kernel does
+    /// not report it.
     pub huge_anonymous_bytes: Option<u64>,
-    /// Memory reserved as huge pages, in bytes, used or free.
+    /// Memory reserved as huge pages, in bytes, used or free; `None` if the kernel does not report
+    /// it.
     pub huge_total_bytes: Option<u64>,
-    /// Part of the reserved huge pages that is not in use, in bytes.
+    /// Part of the reserved huge pages that is not in use, in bytes; `None` if the kernel does not
+    /// report it.
     pub huge_free_bytes: Option<u64>,
-    /// Swap in use, in bytes.
+    /// Swap in use, in bytes; `None` if the kernel does not report it.
     pub swap_used_bytes: Option<u64>,
 }
 
@@ -38,13 +44,15 @@ pub struct MemorySample {
 /// those of swap in a kernel without swap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PagingSample {
-    /// Number of bytes read back from swap since boot.
+    /// Number of bytes read back from swap since boot; `None` in a kernel without swap.
     pub swapped_in_bytes: Option<u64>,
-    /// Number of bytes written to swap since boot.
+    /// Number of bytes written to swap since boot; `None` in a kernel without swap.
     pub swapped_out_bytes: Option<u64>,
-    /// Number of page faults since boot that waited for a disk.
+    /// Number of page faults since boot that waited for a disk; `None` if the kernel does not
+    /// report it.
     pub major_faults: Option<u64>,
-    /// Number of processes that the kernel killed for lack of memory since boot.
+    /// Number of processes that the kernel killed for lack of memory since boot; `None` if the
+    /// kernel does not report it.
     pub oom_kills: Option<u64>,
 }
 

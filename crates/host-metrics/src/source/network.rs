@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 /// Counters of one network interface since it appeared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct InterfaceCounters {
-    /// Number of bytes received.
+    /// Number of bytes received since the interface appeared.
     pub received_bytes: u64,
-    /// Number of packets received; `None` if the system does not count them.
+    /// Number of packets received since the interface appeared; `None` if the system does not
+    /// count them.
     pub received_packets: Option<u64>,
-    /// Number of bytes sent.
+    /// Number of bytes sent since the interface appeared.
     pub transmitted_bytes: u64,
-    /// Number of packets sent; `None` if the system does not count them.
+    /// Number of packets sent since the interface appeared; `None` if the system does not count
+    /// them.
     pub transmitted_packets: Option<u64>,
     /// Number of packets dropped, received and sent ones together; `None` if the system does not
     /// count them.

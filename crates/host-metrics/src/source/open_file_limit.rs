@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use nix::libc::rlim_t;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Soft limit of open files to which this program raises its own, at most. More is not needed, even
+/// Largest soft limit of open files to which this program raises its own. More is not needed, even
 /// where the hard limit is in millions.
 const ENOUGH: rlim_t = 32_768;
 /// Number of files of `/proc` that may stay open if the limit of this program cannot be read.

@@ -7,21 +7,22 @@ use super::Timed;
 /// of one microsecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PressureStall {
-    /// Time in which at least one task waited for the resource, in nanoseconds.
+    /// Time since boot in which at least one task waited for the resource, in nanoseconds.
     pub some_ns: u64,
-    /// Time in which all tasks that were not idle waited for the resource, in nanoseconds; `None`
-    /// if the kernel does not report it.
+    /// Time since boot in which all tasks that were not idle waited for the resource, in
+    /// nanoseconds; `None` if the kernel does not report it.
     pub full_ns: Option<u64>,
 }
 
 /// Stalled time of each resource since boot; `None` where it could not be read.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PressureSample {
-    /// Time in which tasks waited for a CPU.
+    /// Time since boot in which tasks waited for a CPU; `None` if it could not be read.
     pub cpu: Option<Timed<PressureStall>>,
-    /// Time in which tasks waited for memory (reclaim, refaults, swap).
+    /// Time since boot in which tasks waited for memory (reclaim, refaults, swap); `None` if it
+    /// could not be read.
     pub memory: Option<Timed<PressureStall>>,
-    /// Time in which tasks waited for I/O.
+    /// Time since boot in which tasks waited for I/O; `None` if it could not be read.
     pub io: Option<Timed<PressureStall>>,
 }
 

@@ -17,25 +17,25 @@ use super::timed::{ReadSpan, Timed};
 pub struct HostSample {
     /// Times on the monotonic clock before the first read and after the last.
     pub span: ReadSpan,
-    /// CPU time by state since boot, and the run queue.
+    /// CPU time by state since boot, and the run queue; `None` if it could not be read.
     pub cpu: Option<Timed<CpuSample>>,
-    /// Load averages and number of threads.
+    /// Load averages and number of threads of the host; `None` if they could not be read.
     pub load: Option<Timed<LoadSample>>,
-    /// Number of open files of the host and its limit.
+    /// Number of open files of the host and its limit; `None` if it could not be read.
     pub handles: Option<Timed<HandleSample>>,
-    /// Memory and swap in use now.
+    /// Memory and swap in use now; `None` if they could not be read.
     pub memory: Option<Timed<MemorySample>>,
-    /// Counters of paging since boot.
+    /// Counters of paging since boot; `None` if they could not be read.
     pub paging: Option<Timed<PagingSample>>,
-    /// Counters of reads and writes of each disk.
+    /// Counters of reads and writes of each disk; `None` if they could not be read.
     pub disks: Option<Timed<DiskSample>>,
-    /// Traffic counters of each network interface.
+    /// Traffic counters of each network interface; `None` if they could not be read.
     pub network: Option<Timed<NetworkSample>>,
-    /// Counters of TCP segments, and number of TCP connections.
+    /// Counters of TCP segments, and number of TCP connections; `None` if they could not be read.
     pub tcp: Option<Timed<TcpSample>>,
-    /// Counters of connections that listening sockets rejected.
+    /// Counters of connections that listening sockets rejected; `None` if they could not be read.
     pub listen: Option<Timed<ListenSample>>,
-    /// Numbers of TCP sockets in use.
+    /// Numbers of TCP sockets in use; `None` if they could not be read.
     pub sockets: Option<Timed<SocketSample>>,
     /// Number of TCP sockets in each state; `None` if not requested or not readable.
     pub socket_states: Option<Timed<SocketStateSample>>,

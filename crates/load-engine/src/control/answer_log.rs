@@ -64,15 +64,15 @@ impl AnswerLog {
         self.in_flight.clone_from(&interval.in_flight);
     }
 
-    /// Counts the requests that began after the disturbance and before `until_ns`, by stretches of
-    /// `stretch_ns`. A request is late if it took longer than 1.1 × `base_ns`, failed, or is still
-    /// waiting after that time. The result ends before the first stretch with a request that has
-    /// waited for a shorter time so far, because it may still become late. All times are in
-    /// nanoseconds, `until_ns` is on `CLOCK_MONOTONIC`.
+    /// Counts the requests that began after the disturbance and before `until_ns`, by successive
+    /// spans of length `stretch_ns`. A request is late if it took longer than 1.1 × `base_ns`,
+    /// failed, or is still waiting after that time. The result ends before the first span with a
+    /// request that has waited for a shorter time so far, because it may still become late. All
+    /// times are in nanoseconds, `until_ns` is on `CLOCK_MONOTONIC`.
     ///
-    /// The beginning of an answered request is estimated, to within half an interval, as the middle
-    /// of the interval in which it finished minus its duration. A failed request has no known
-    /// duration, so its beginning is set to that middle.
+    /// The beginning of an answered request is estimated, to within half an interval, as the
+    /// middle of the interval in which it finished minus its duration. A failed request has no
+    /// known duration, so its beginning is set to that middle.
     pub(super) fn stretches(&self, base_ns: u64, until_ns: u64, stretch_ns: u64) -> Vec<Begun> {
         let late_from_ns = (base_ns as f64 * TOLERANCE) as u64;
         let (now_ns, from_ns) = (self.last_ns, self.disturbed_until_ns);

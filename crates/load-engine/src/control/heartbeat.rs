@@ -138,7 +138,7 @@ pub(super) struct Boundaries {
 }
 
 impl Boundaries {
-    /// Returns true if one of the boundaries is less than half an `interval` from `instant_ns`.
+    /// Returns true if a boundary is less than half an `interval` from `instant_ns`.
     fn are_near(self, instant_ns: u64, interval: Duration) -> bool {
         let mut all = self.passed_ns.into_iter().chain([self.next_ns]);
         all.any(|ns| ns.abs_diff(instant_ns) < half_ns(interval))

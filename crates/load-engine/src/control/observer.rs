@@ -41,8 +41,8 @@ pub trait Observer {
     }
 
     /// Returns true while the target is away, for example during a restart. Failures then say
-    /// nothing about the load, and stop rules do not apply. `None` if the observer does not know.
-    /// Called in every cycle of the controller, each 10 ms.
+    /// nothing about the load, and stop rules do not apply. `None` if the observer does not
+    /// watch for absences. Called in every cycle of the controller, each 10 ms.
     fn absence(&mut self) -> Option<bool> {
         None
     }

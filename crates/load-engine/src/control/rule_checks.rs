@@ -82,8 +82,8 @@ impl<'a> RuleChecks<'a> {
         None
     }
 
-    /// Returns, and forgets, a broken rule that 150 ms have passed since without an absence of the
-    /// target; `None` if there is none.
+    /// Returns a broken rule, and forgets it, once 150 ms have passed without an absence of the
+    /// target; `None` before that, and if no rule is broken. `now_ns` is on `CLOCK_MONOTONIC`.
     pub(super) fn confirmed(&mut self, now_ns: u64) -> Option<BrokenRule> {
         self.suspected
             .take_if(|(_, from_ns)| now_ns >= *from_ns)

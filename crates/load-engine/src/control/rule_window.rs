@@ -133,7 +133,7 @@ impl RuleWindow {
 pub struct BrokenRule {
     /// Rule in the notation of the user, such as `errors>10%`.
     pub rule: String,
-    /// Observation that breaks the rule, as the end of a sentence.
+    /// Observation that breaks the rule, such as `p99 was 612.0 ms`.
     pub reason: String,
 }
 

@@ -53,7 +53,8 @@ struct WorkerOrder {
 }
 
 /// Connections that stay open from step to step, owned by worker threads. Dropping the load drops
-/// the connections without closing them by their protocol, and ends the threads, within 0.8 s.
+/// the connections without closing them by their protocol, and waits at most 0.8 s for the end of
+/// the threads.
 #[derive(Debug)]
 pub struct HeldLoad<F: ConnectionFactory> {
     state: Arc<HeldState<F>>,

@@ -24,8 +24,8 @@ const RECORDING_BOUND: Duration = Duration::from_millis(500);
 /// are ended one by one.
 const RECORDING_BOUND_PER_SESSION: Duration = Duration::from_micros(50);
 
-/// Worker threads of a step. Each has a tokio runtime, of one thread or, if it is the only worker,
-/// of several.
+/// Worker threads of a step, each with a tokio runtime of its own. With a runtime that all load
+/// threads share, there is one worker.
 #[derive(Debug)]
 pub(crate) struct WorkerPool {
     workers: Vec<JoinHandle<Result<(), Failure>>>,

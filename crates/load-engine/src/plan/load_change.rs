@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::load_curve::FittedCurve;
 use super::load_curve_error::LoadCurveError;
 
-/// Change of a load while its step runs, which the controller has accepted.
+/// Change of a load while its step runs: a new curve from an instant on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LoadChange {
     /// Instant from which the load follows the curve, in nanoseconds on `CLOCK_MONOTONIC`.

@@ -80,7 +80,8 @@ pub struct StepPlan {
     pub seed: u64,
     /// Kind of tokio runtime that makes the load.
     pub runtime: RuntimeKind,
-    /// Number of threads of this process that make the load; 0 counts as 1.
+    /// Number of threads that make the load in this process; in a plan for several worker
+    /// processes, in all of them together. 0 counts as 1.
     pub threads: usize,
     /// Share of the load that this process makes. `load` is the total of all processes.
     pub process: WorkerShare,
@@ -163,7 +164,8 @@ impl StepPlan {
     }
 
     /// Limits each user of a closed loop to `requests` requests. The measured part ends when all
-    /// users have finished. Changes nothing in an open loop.
+    /// users have finished, at the latest after its planned length. Changes nothing in an open
+    /// loop.
     #[must_use]
     pub fn asking(mut self, requests: u64) -> Self {
         if let LoadPlan::Closed { .. } = self.load {

@@ -24,8 +24,8 @@ impl WorkerShare {
         bench_report::share_of(whole, self.index, self.count)
     }
 
-    /// Returns the number, over all processes, of the connection that is number `number` of this
-    /// process among those that send messages. Both are counted from 0.
+    /// Returns the number, over all processes, of the connection that is number `number` among
+    /// those of this process that send messages. Both are counted from 0.
     pub(crate) fn of_talker(self, number: u64) -> u64 {
         number * self.count + self.index
     }

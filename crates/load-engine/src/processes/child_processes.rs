@@ -44,7 +44,7 @@ pub(crate) struct ChildProcesses<'a> {
     pub(super) segments: Option<Segments>,
     /// True if more attempts to connect have failed, over all workers, than the step allows.
     connects_broke: bool,
-    /// True if the workers have received the order to verify their connections.
+    /// True once the workers were sent the order to verify their connections.
     verifies: bool,
     /// Intended load with the changes made while the step ran; `None` before the first change.
     pub(super) changed: Option<IntendedLoad>,

@@ -154,8 +154,8 @@ impl Recorder {
     }
 
     /// Records a request that was unfinished when the drain ended, or an arrival that no session
-    /// took up (its start is 0), in the results of `segment`. It counts for the operation in its
-    /// timestamps, with the time that had passed at `now_ns` on `CLOCK_MONOTONIC`.
+    /// took up (its start is 0), as censored in the results of `segment`. It counts for the
+    /// operation in its timestamps, with its age at `now_ns` on `CLOCK_MONOTONIC`.
     pub(crate) fn record_censored(
         &self,
         timestamps: &Timestamps,

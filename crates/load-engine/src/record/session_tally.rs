@@ -34,8 +34,8 @@ struct SegmentSessions {
 }
 
 impl SessionTally {
-    /// Counts a session that opened in `segment`, which took `took_ns` nanoseconds, and that is
-    /// open from now on.
+    /// Counts a session whose opening took `took_ns` nanoseconds and ended in `segment`, and which
+    /// is open from now on.
     pub(crate) fn opened(&self, segment: SegmentIndex, took_ns: u64) {
         let mut counts = self.lock();
         let present = counts.present + 1;

@@ -21,7 +21,8 @@ pub struct TracedRequest {
 
 impl TracedRequest {
     /// Returns the time that the request waited for a connection, in nanoseconds, whether or not it
-    /// obtained one. A lower bound if the request was cut off while it waited.
+    /// obtained one; without a pool, the time of the whole call. A lower bound if the request was
+    /// cut off while it waited.
     pub fn waited_ns(&self) -> u64 {
         let Timestamps {
             started_ns,
@@ -44,8 +45,8 @@ impl TracedRequest {
         timestamps.done_ns.saturating_sub(timestamps.begin_ns())
     }
 
-    /// Returns true if the request finished without having obtained a connection. False if it was
-    /// cut off.
+    /// Returns true if the request finished without having obtained a connection, as always for a
+    /// target without a pool. False if it was cut off.
     pub fn gave_up(&self) -> bool {
         self.timestamps.acquired_ns == 0 && !self.cut_off
     }

@@ -13,8 +13,8 @@ use crate::record::failure::Failure;
 /// Task that runs beside the requests of a traced run, on the same target: it holds connections,
 /// injects a fault, or reconfigures a pool.
 pub trait Actor<T>: Send + 'static {
-    /// Acts on `target` from the start of the run to its end. It should return soon after
-    /// [`RunView`] reports the end: half a second after it, it is cut off.
+    /// Acts on `target` from the start of the run. It should return soon after [`RunView`] reports
+    /// the end; it is cut off half a second after the last request of the run has ended.
     fn act(&mut self, target: &Arc<T>, run: &RunView) -> impl Future<Output = ()> + Send;
 
     /// Examines the target once all requests and all actors have ended, before the target is

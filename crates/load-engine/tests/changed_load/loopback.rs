@@ -23,8 +23,8 @@ struct Echo {
 }
 
 impl Echo {
-    /// Starts the server, which runs until the process ends, and returns its address. Fails if no
-    /// port can be opened.
+    /// Starts the server, which runs until the process ends, and returns its address. Fails if it
+    /// cannot listen on a port.
     fn serve(self: Arc<Self>) -> io::Result<std::net::SocketAddr> {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;

@@ -104,8 +104,7 @@ impl EvidenceCollector {
     }
 
     /// Returns the activity of the sessions since the last call, while a part of a step is
-    /// measured. Only complete if the scope is all sessions of the server; otherwise nothing is
-    /// counted.
+    /// measured. Sessions are counted only if the scope is all sessions of the server.
     pub fn recent_activity(&self) -> ServerEvidence {
         self.ask(EvidenceCommand::RecentActivity)
             .unwrap_or_else(silent)

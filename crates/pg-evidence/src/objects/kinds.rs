@@ -3,7 +3,7 @@
 use crate::failure::message;
 use crate::server::client::Client;
 
-/// Name of the kind for whose objects foreign keys and triggers are reported too.
+/// Name of the kind of tables, for which foreign keys and triggers are reported too.
 pub(super) const TABLES: &str = "tables";
 
 /// Kind of database objects with counters, such as tables.

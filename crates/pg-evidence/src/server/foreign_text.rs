@@ -18,14 +18,14 @@ impl<'a> FromSql<'a> for Foreign {
     }
 }
 
-/// Returns the text in the column at index `at` (from 0); `None` if it is NULL. Invalid UTF-8
-/// becomes `�`. Fails if the column is missing or no text.
+/// Returns the text in the column of `row` at index `at` (from 0); `None` if it is NULL. Invalid
+/// UTF-8 becomes `�`. Fails if there is no such column, or it has another type than text.
 pub(crate) fn optional(row: &Row, at: usize) -> Result<Option<String>, tokio_postgres::Error> {
     Ok(row.try_get::<_, Option<Foreign>>(at)?.map(|text| text.0))
 }
 
-/// Returns the text in the column at index `at` (from 0), empty if it is NULL. Invalid UTF-8
-/// becomes `�`. Fails if the column is missing or no text.
+/// Returns the text in the column of `row` at index `at` (from 0), empty if it is NULL. Invalid
+/// UTF-8 becomes `�`. Fails if there is no such column, or it has another type than text.
 pub(crate) fn text(row: &Row, at: usize) -> Result<String, tokio_postgres::Error> {
     Ok(optional(row, at)?.unwrap_or_default())
 }

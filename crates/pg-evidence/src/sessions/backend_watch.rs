@@ -91,7 +91,8 @@ impl BackendWatch {
         self.away.load(Ordering::Relaxed)
     }
 
-    /// Notes that a segment of the run ends here.
+    /// Notes that a segment of the run ends now, so that the changes of sessions up to now belong
+    /// to it.
     pub(crate) fn segment_ends(&self) {
         let _ = self.commands.send(WatchCommand::SegmentEnds);
     }

@@ -24,8 +24,8 @@ impl<K: Ord> SessionSeconds<K> {
 }
 
 impl<const N: usize> SessionSeconds<[String; N]> {
-    /// Returns the 20 largest mean numbers of sessions over `seconds`, largest first, as table rows
-    /// in which each key has the name at its place in `labels`.
+    /// Returns the 20 largest mean numbers of sessions over `seconds`, largest first, as table
+    /// rows. A row has the parts of its key as labels, whose names are `labels` in the same order.
     pub(crate) fn rows(&self, labels: [&str; N], seconds: f64) -> Vec<EvidenceRow> {
         let mut means: Vec<_> = self.means(seconds).collect();
         means.sort_by(|a, b| b.1.total_cmp(&a.1));

@@ -61,7 +61,7 @@ impl Program {
 }
 
 /// Returns the action of waiting for `length` units of `unit_us` microseconds each; zero if it is
-/// negative. Fails at `position` if `length` is no number.
+/// negative. Fails at `position` if `length` cannot be converted to an integer.
 fn sleep(length: ScriptValue, unit_us: i64, position: Position) -> Result<Action, Diagnostic> {
     let length = length
         .integer()

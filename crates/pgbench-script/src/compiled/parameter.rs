@@ -7,6 +7,6 @@ use crate::language::diagnostic::Position;
 pub struct ScriptParameter {
     /// Slot of the variable whose value is bound, an index into [`Variables`](crate::Variables).
     pub slot: usize,
-    /// Position of the variable's name in the script.
+    /// Position in the script of the colon before the variable's name.
     pub position: Position,
 }

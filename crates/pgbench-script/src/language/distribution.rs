@@ -56,9 +56,9 @@ impl IntegerRange {
         random.random_range(self.low..=self.high)
     }
 
-    /// Draws the integer `i` with probability `f(i) − f(i+1)`, where `f(x)` is `exp(−parameter (x −
-    /// low) / (high − low + 1)) / (1 − exp(−parameter))`, by inverting that distribution. Fails
-    /// with a message unless `parameter` is above 0.
+    /// Draws the integer `i` with probability `f(i) − f(i+1)`, where
+    /// `f(x) = exp(−parameter (x − low) / (high − low + 1)) / (1 − exp(−parameter))`, by inverting
+    /// that distribution. Fails with a message unless `parameter` is above 0.
     pub(crate) fn exponential(self, parameter: f64, random: &mut impl Rng) -> Result<i64, String> {
         if parameter.is_nan() || parameter <= 0.0 {
             return Err(format!(
@@ -70,10 +70,11 @@ impl IntegerRange {
         Ok(self.at(-(cut + (1.0 - cut) * uniform).ln() / parameter))
     }
 
-    /// Draws the integer `i` with probability `F(i + 0.5) − F(i − 0.5)`, where `µ = (low + high) /
-    /// 2` and `F(x) = Φ(2 parameter (x − µ) / (high − low + 1)) / (2 Φ(parameter) − 1)`, from
-    /// normal draws, which are repeated outside of ± `parameter`. Fails with a message if
-    /// `parameter` is below 2.
+    /// Draws the integer `i` with probability `F(i + 0.5) − F(i − 0.5)`, where
+    /// `µ = (low + high) / 2` and
+    /// `F(x) = Φ(2 parameter (x − µ) / (high − low + 1)) / (2 Φ(parameter) − 1)`, from normal
+    /// draws, which are repeated outside of ± `parameter`. Fails with a message if `parameter` is
+    /// below 2.
     pub(crate) fn gaussian(self, parameter: f64, random: &mut impl Rng) -> Result<i64, String> {
         if parameter.is_nan() || parameter < LEAST_GAUSSIAN {
             return Err(format!(

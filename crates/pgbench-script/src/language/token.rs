@@ -36,8 +36,8 @@ impl TokenKind {
     }
 }
 
-/// Operators, parentheses and the comma, ordered so that no symbol stands after one that it begins
-/// with.
+/// Operators, parentheses and the comma. Longer symbols stand before those that they begin with,
+/// because the first one that matches is taken.
 const SYMBOLS: [&str; 21] = [
     "<<", ">>", "<=", ">=", "<>", "!=", "<", ">", "=", "+", "-", "*", "/", "%", "|", "#", "&", "~",
     "(", ")", ",",

@@ -1,5 +1,5 @@
-//! Test of a panic while `sysmon watch` uses the screen. The test program runs itself on a terminal of its
-//! own.
+//! Test of a panic while `sysmon watch` uses the screen. The test program runs itself on a terminal
+//! of its own.
 
 use std::fs::File;
 use std::io::Read as _;

@@ -1,5 +1,5 @@
-//! Context for drawing each part of the overview: state, size, and the common form of its lines (a label, a
-//! share, a bar, and the last minutes on the right).
+//! Context for drawing each part of the overview: state, size, and the common form of its lines (a
+//! label, a share, a bar, and the last minutes on the right).
 
 use bench_cli::table::ratio;
 use ratatui::style::Style;
@@ -17,7 +17,7 @@ use bench_cli::terminal_text::{columns, fitted, right};
 pub(super) const LABEL: usize = 9;
 /// Width of a share such as `100.0 %`, in columns.
 const SHARE: usize = 7;
-/// Width of the words after a bar, in columns.
+/// Width of the words after a bar, such as `1.2 GiB of 16.0 GiB`, in columns.
 const WORDS: usize = 21;
 /// Smallest width of a sparkline, in columns.
 pub(super) const LEAST_SPARK: usize = 4;

@@ -14,8 +14,8 @@ use crate::watch::history::Trend;
 
 /// Smallest width of the cell with a core's number, bar and share, in columns.
 const CORE: usize = 20;
-/// Share of a core's time from which the core is marked as waiting or stolen, where there is no room
-/// for bars.
+/// Share of a core's time from which the core is marked as waiting or stolen, where there is no
+/// room for bars.
 const MOSTLY: f64 = 0.5;
 
 /// State of CPU time, or several states together, as a part of a bar: title, short title,

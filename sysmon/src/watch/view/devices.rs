@@ -12,7 +12,7 @@ use crate::metric::{disk, gpu, network};
 use crate::watch::history::Trend;
 use crate::watch::latest::LatestFigures;
 
-/// Number of columns between the left and the right half of a line.
+/// Number of blank columns between the left and the right half of a line.
 const GAP: usize = 2;
 /// Column of the table of disks or interfaces: heading, width, series and format.
 struct DeviceColumn {
@@ -27,7 +27,7 @@ struct DeviceColumn {
 /// Table of disks or interfaces, which takes one half of the lines: title, devices and columns.
 struct Panel<'a> {
     title: &'static str,
-    /// Title if more devices exist than are shown; their number follows it.
+    /// Title if more devices exist than are shown; the number of those left out follows it.
     short: &'static str,
     names: Vec<&'a str>,
     columns: &'static [DeviceColumn],

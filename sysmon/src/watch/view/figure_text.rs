@@ -3,7 +3,7 @@
 /// Text shown in place of a figure that could not be read.
 pub(super) const ABSENT: &str = "–";
 
-/// Formats a figure with `unit`; returns [`ABSENT`] if there is none.
+/// Formats a figure with `unit`, which adds its unit; returns [`ABSENT`] for `None`.
 pub(super) fn figure(value: Option<f64>, unit: impl Fn(f64) -> String) -> String {
     value.map_or_else(|| ABSENT.to_owned(), unit)
 }

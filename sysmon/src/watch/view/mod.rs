@@ -1,8 +1,8 @@
 //! Drawing of the live view's state into a frame of any size. It takes no samples and keeps no
 //! state.
 //!
-//! Lines above the processes have ranks: the least important ones are left out on a terminal with few lines.
-//! Columns are left out in the same way on a narrow one.
+//! Lines above the processes have ranks: the least important ones are left out on a terminal with
+//! few lines. Columns are left out in the same way on a narrow one.
 
 mod context;
 mod cpu;

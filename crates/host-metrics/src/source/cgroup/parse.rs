@@ -8,13 +8,15 @@ use crate::source::text::number;
 /// pages.
 const UNLIMITED_FROM: u64 = 1 << 62;
 
-/// Parses the used CPU time from the line `usage_usec N` of `cpu.stat`, N in microseconds.
+/// Parses the used CPU time from the line `usage_usec N` of `cpu.stat`, N in microseconds; `None`
+/// without such a line.
 pub(super) fn cpu_stat(text: &str) -> Option<CgroupCpu> {
     let used_ns = number(text, "usage_usec")?.checked_mul(1000)?;
     Some(CgroupCpu { used_ns })
 }
 
-/// Parses the used CPU time from `cpuacct.usage`, a single number of nanoseconds.
+/// Parses the used CPU time from `cpuacct.usage`, a single number of nanoseconds; `None` for other
+/// texts.
 pub(super) fn cpuacct(text: &str) -> Option<CgroupCpu> {
     amount(text).map(|used_ns| CgroupCpu { used_ns })
 }
@@ -109,6 +111,7 @@ pub(super) fn oom_control(text: &str) -> Option<MemoryEvents> {
 
 /// Parses `io.stat` of version 2, with a line `8:0 rbytes=1 wbytes=2 …` for each disk, and adds up
 /// the bytes over all disks. The file is empty for a group without transfers, which gives zeros.
+/// `None` if a number is malformed.
 pub(super) fn io_stat(text: &str) -> Option<CgroupIo> {
     let mut io = CgroupIo::default();
     for word in text.split_ascii_whitespace() {
@@ -123,7 +126,7 @@ pub(super) fn io_stat(text: &str) -> Option<CgroupIo> {
 }
 
 /// Parses the transferred bytes in version 1, from lines such as `8:0 Read 1` and `8:0 Write 2`,
-/// and adds them up over all disks.
+/// and adds them up over all disks. `None` if a number is malformed.
 pub(super) fn blkio(text: &str) -> Option<CgroupIo> {
     let mut io = CgroupIo::default();
     for line in text.lines() {

@@ -12,25 +12,25 @@ pub struct CgroupSample {
     /// Inode numbers of the group's directories, which differ from those of an earlier group with
     /// the same name.
     pub identity: [u64; 4],
-    /// CPU time that the group has used.
+    /// CPU time that the group has used; `None` if it could not be read.
     pub cpu: Option<Timed<CgroupCpu>>,
     /// Lowest CPU quota of the group and its parents, in cores; `None` without one.
     pub quota_cores: Option<f64>,
     /// True if the quota of the group or a parent could not be read, so that a lower quota than
     /// `quota_cores` may apply.
     pub quota_unread: bool,
-    /// Throttling counters of the CPU quota.
+    /// Throttling counters of the CPU quota; `None` without a quota or if they could not be read.
     pub throttling: Option<Timed<Throttling>>,
-    /// Memory that the group uses.
+    /// Memory that the group uses; `None` if it could not be read.
     pub memory: Option<Timed<CgroupMemory>>,
     /// Lowest memory limit of the group and its parents, in bytes; `None` without one.
     pub memory_limit_bytes: Option<u64>,
     /// True if the memory limit of the group or a parent could not be read, so that a lower one
     /// may apply.
     pub memory_limit_unread: bool,
-    /// Counters of events at the memory limit.
+    /// Counters of events at the memory limit; `None` if they could not be read.
     pub memory_events: Option<Timed<MemoryEvents>>,
-    /// Bytes that the group has read from and written to disks.
+    /// Bytes that the group has read from and written to disks; `None` if they could not be read.
     pub io: Option<Timed<CgroupIo>>,
     /// Time in which tasks of the group waited for a resource; only version 2 has it.
     pub pressure: PressureSample,

@@ -54,7 +54,7 @@ pub struct ProcessSample {
     pub id: ProcessId,
     /// Process id of the parent; 0 if there is none or it is unknown.
     pub parent: u32,
-    /// Name of the command, masked; at most 15 bytes on Linux.
+    /// Name of the command, masked; at most 15 bytes on Linux, or 63 for a kernel thread.
     pub name: Arc<str>,
     /// CPU time since the process started, user and system, in nanoseconds; on Linux a multiple of
     /// the clock tick.
@@ -81,25 +81,25 @@ pub struct ProcessSample {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 pub struct ProcessFields {
-    /// CPU time of ended children. It is read in any case; the flag only selects it for the result.
+    /// True to report the CPU time of ended children. It is read in any case.
     pub children: bool,
-    /// Page faults. They are read in any case; the flag only selects them for the result.
+    /// True to report page faults. They are read in any case.
     pub faults: bool,
-    /// Number of threads. It is read in any case; the flag only selects it for the result.
+    /// True to report the number of threads. It is read in any case.
     pub threads: bool,
-    /// Bytes read and written, on disks and by system calls.
+    /// True to read the numbers of bytes read and written, on disks and by system calls.
     pub io: bool,
-    /// Number of open file descriptors.
+    /// True to read the number of open file descriptors.
     pub descriptors: bool,
-    /// Number of open file descriptors, but only if the kernel keeps it (since Linux 6.2), so that
-    /// they need not be counted one by one.
+    /// True to read the number of open file descriptors only if the kernel keeps it (since Linux
+    /// 6.2), so that they need not be counted one by one.
     pub descriptors_if_cheap: bool,
-    /// Time that threads waited for a CPU, and number of context switches.
+    /// True to read the time that threads waited for a CPU, and the number of context switches.
     pub scheduler: bool,
-    /// Memory of the process in swap.
+    /// True to read the memory of the process in swap.
     pub swap: bool,
-    /// Proportional set size (PSS): memory in which each shared page is divided by the number of
-    /// processes that share it. Expensive, because the kernel walks all pages.
+    /// True to read the proportional set size (PSS): memory in which each shared page is divided
+    /// by the number of processes that share it. Expensive, because the kernel walks all pages.
     pub pss: bool,
 }
 
@@ -116,16 +116,17 @@ impl ProcessFields {
 /// `None`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ProcessDetail {
-    /// Bytes read and written since the process started.
+    /// Bytes read and written since the process started; `None` if not requested or not readable.
     pub io: Option<Timed<ProcessIo>>,
-    /// Time that threads waited for a CPU, and context switches, since the first reading.
+    /// Time that threads waited for a CPU, and context switches, since the first reading; `None`
+    /// if not requested or not readable.
     pub scheduler: Option<Timed<SchedulerWait>>,
-    /// Number of open file descriptors now.
+    /// Number of open file descriptors now; `None` if not requested or not readable.
     pub descriptors: Option<u64>,
-    /// Memory in swap now, in bytes.
+    /// Memory of the process in swap now, in bytes; `None` if not requested or not readable.
     pub swap_bytes: Option<u64>,
     /// Proportional set size (PSS) in bytes: memory in which each shared page is divided by the
-    /// number of processes that share it.
+    /// number of processes that share it. `None` if not requested or not readable.
     pub pss_bytes: Option<u64>,
     /// Groups of figures that were requested and could not be read although the process exists.
     pub unread: ProcessFields,

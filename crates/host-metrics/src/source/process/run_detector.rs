@@ -21,8 +21,8 @@ pub(super) struct RunDetector {
     last: Option<(ScheduleTimes, u64)>,
 }
 
-/// Returns true if the kernel counts how often threads get a CPU, as read of this program below
-/// `proc`.
+/// Returns true if the kernel counts how often threads get a CPU, as the counters of this program
+/// in the file tree `proc` show.
 pub(super) fn is_counted(proc: &Path) -> bool {
     ScheduleFile::open(&proc.join("self/schedstat"))
         .ok()

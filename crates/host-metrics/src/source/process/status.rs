@@ -10,9 +10,10 @@ use super::words::after;
 pub struct ProcessStatus {
     /// Largest resident memory that the process has ever had, in bytes; `None` for a kernel thread.
     pub rss_max_bytes: Option<u64>,
-    /// Memory of the process in swap, in bytes.
+    /// Memory of the process in swap, in bytes; `None` for a kernel thread.
     pub swap_bytes: Option<u64>,
-    /// Numbers of the CPUs on which the first thread of the process may run.
+    /// Numbers of the CPUs on which the first thread of the process may run; `None` if the kernel
+    /// does not report them.
     pub allowed_cpus: Option<BTreeSet<u32>>,
 }
 
