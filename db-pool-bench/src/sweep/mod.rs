@@ -12,7 +12,6 @@ mod scalability;
 mod statements;
 mod summary;
 mod text;
-mod usl;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Universal Scalability Law, fitted to the throughputs of a sweep.
 
-use super::usl::{self, Usl, UslError};
 use bench_cli::table;
 use bench_report::Summary;
+use statistics::usl::{self, Usl, UslError};
 
 use super::SettingGroup;
 

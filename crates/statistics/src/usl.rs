@@ -17,21 +17,21 @@ const LEAST_R_SQUARED: f64 = 0.9;
 
 /// Universal Scalability Law, fitted to points of number of clients and throughput.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Usl {
+pub struct Usl {
     /// λ, the throughput of one client, above zero, in the unit of the points.
-    pub(super) lambda: f64,
+    pub lambda: f64,
     /// σ, contention: the share of work that is serial, from 0 to below 1.
-    pub(super) sigma: f64,
+    pub sigma: f64,
     /// κ, coherence: the cost of keeping each pair of clients coherent, as a share of the work of
     /// one; 0 or above.
-    pub(super) kappa: f64,
+    pub kappa: f64,
     /// R²: share of the throughput's variance that the law explains, at most 1.
-    pub(super) r_squared: f64,
+    pub r_squared: f64,
 }
 
 /// Reason for which [`fit`] returns no law.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-pub(super) enum UslError {
+pub enum UslError {
     /// The points have too few different numbers of clients N.
     #[error("{found} different load{were} measured; fitting the scalability law takes {needed}", were = if *found == 1 { " was" } else { "s were" })]
     TooFewPoints {
@@ -64,14 +64,14 @@ impl Usl {
     /// throughput never falls.
     ///
     /// A peak far beyond the largest N measured is an extrapolation.
-    pub(super) fn peak(&self) -> Option<f64> {
+    pub fn peak(&self) -> Option<f64> {
         let peak = ((1.0 - self.sigma) / self.kappa).sqrt();
         (self.kappa > 0.0 && peak.is_finite()).then_some(peak)
     }
 
     /// Returns the throughput X(N) that the law predicts, in the unit of the points, for N of 1 or
     /// more.
-    pub(super) fn throughput_at(&self, n: f64) -> f64 {
+    pub fn throughput_at(&self, n: f64) -> f64 {
         let beyond_first = n - 1.0;
         self.lambda * n / (1.0 + self.sigma * beyond_first + self.kappa * n * beyond_first)
     }
@@ -86,7 +86,7 @@ impl Usl {
 /// which repeats scatter. The bounds (0 ≤ σ < 1, κ ≥ 0) are kept by fitting each of the four sets
 /// of terms and taking the best fit that keeps them: the solution of Lawson & Hanson, *Solving
 /// Least Squares Problems*, 1974, ch. 23, by enumeration.
-pub(super) fn fit(points: &[(f64, f64)]) -> Result<Usl, UslError> {
+pub fn fit(points: &[(f64, f64)]) -> Result<Usl, UslError> {
     check(points)?;
     let candidates = [
         [true, true, true],
