@@ -22,7 +22,7 @@ pub(crate) struct BenchFacts<'a> {
     pub(crate) component: ComponentKind,
     /// Report of the bench, with its file name.
     pub(crate) source: &'a SourceReport,
-    /// Run that the report belongs to.
+    /// Run that the report belongs to, with its other reports.
     run: &'a RunReports,
     /// Sweeps of the report: its settings, grouped by the parameter that was varied.
     pub(crate) sweeps: Vec<Sweep>,

@@ -9,7 +9,7 @@ use crate::run_facts::RunFacts;
 use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
 
-/// Exit code of a bench that one of its guards stopped.
+/// Exit code of a bench that a guard (stop rule) ended.
 const GUARD: i32 = 3;
 /// Exit code of a tool that a signal interrupted.
 const INTERRUPTED: i32 = 130;

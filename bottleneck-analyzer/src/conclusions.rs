@@ -8,7 +8,7 @@ use crate::finding_draft::FindingDraft;
 /// questions.
 #[derive(Debug, Default)]
 pub(crate) struct Conclusions {
-    /// Findings, not yet ranked.
+    /// Findings in the order in which the rules added them, not yet ranked.
     pub(crate) findings: Vec<Finding>,
     /// Checks that found nothing wrong.
     pub(crate) ruled_out: Vec<RuledOut>,

@@ -44,7 +44,7 @@ impl FindingDraft {
         self.finding
     }
 
-    /// Sets the title (one line) and the explanation below it.
+    /// Sets the title (one line) and the explanation shown below it (a few sentences).
     #[must_use]
     pub(crate) fn says(mut self, title: impl Into<String>, detail: impl Into<String>) -> Self {
         self.finding.title = title.into();

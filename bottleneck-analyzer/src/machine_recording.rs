@@ -24,10 +24,10 @@ pub(crate) struct OutsideProgram {
     pub(crate) reading: SeriesReading,
 }
 
-/// Recording of the machine by `sysmon`.
+/// Recording of the machine by `sysmon`, read over the windows of steps.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MachineRecording<'a> {
-    /// Report of `sysmon`.
+    /// Report of `sysmon` with the recorded series.
     pub(crate) source: &'a SourceReport,
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn verdict(report: &Report, index: usize) -> Option<&'static str> {
     })
 }
 
-/// Bound of a search on a percentile of response time.
+/// Bound that a search for a rate sets on a percentile of the response time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct LatencyBound {
     /// Name of the percentile, as in `p99`.

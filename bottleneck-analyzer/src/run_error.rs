@@ -15,13 +15,13 @@ pub(crate) enum RunError {
     List {
         /// Directory that cannot be listed.
         path: PathBuf,
-        /// Error of the operating system.
+        /// Error of the operating system on listing the directory.
         source: std::io::Error,
     },
     /// The directory contains neither a report nor a manifest.
     #[error("{path} holds no report (no *.json of schema plimsoll.report)", path = .0.display())]
     Empty(PathBuf),
-    /// A report cannot be read.
+    /// A file cannot be read, or is no report of a known schema.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A report was written by a program that this version does not know.
@@ -29,7 +29,7 @@ pub(crate) enum RunError {
     UnknownTool {
         /// Path of the report.
         path: PathBuf,
-        /// Name of the program.
+        /// Name of the program that the report gives.
         tool: String,
     },
     /// Two reports come from different hosts, or from before and after a reboot.

@@ -10,7 +10,7 @@ use crate::thresholds::Thresholds;
 /// Facts of one run: its reports, joined, and the thresholds.
 #[derive(Debug)]
 pub(crate) struct RunFacts<'a> {
-    /// Reports of the run.
+    /// Reports of the run, from which the facts were computed.
     pub(crate) run: &'a RunReports,
     /// Thresholds that rules and gates use.
     pub(crate) thresholds: &'a Thresholds,
@@ -21,7 +21,7 @@ pub(crate) struct RunFacts<'a> {
 }
 
 impl<'a> RunFacts<'a> {
-    /// Joins the reports of a run into its facts.
+    /// Joins the reports of a run into its facts; reports of unknown tools are left out.
     pub(crate) fn gather(run: &'a RunReports, thresholds: &'a Thresholds) -> Self {
         let machine = run.machine().map(|source| MachineRecording { source });
         let benches = run.benches();

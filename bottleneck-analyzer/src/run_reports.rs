@@ -11,7 +11,7 @@ use crate::assessment::ComponentKind;
 use crate::run_error::RunError;
 use crate::source_report::SourceReport;
 
-/// All reports of one run.
+/// All reports of one run, with the parts that its manifest planned.
 #[derive(Debug, Clone)]
 pub(crate) struct RunReports {
     /// Reports in a fixed order: benches first, then the recording of the machine.
@@ -143,7 +143,7 @@ impl RunReports {
         ));
     }
 
-    /// Adds notes about reports whose run was not completed.
+    /// Adds a note about each report whose run was stopped, interrupted or failed.
     fn note_what_is_partial(&mut self) {
         for source in &self.sources {
             let how = match source.report.status {

@@ -13,7 +13,7 @@ use crate::{figures, requests};
 /// Label for requests that had no answer when the drain of their step ended.
 pub(crate) const NEVER_CAME_BACK: &str = "never came back";
 
-/// One report, as types and as JSON.
+/// One report, as types and as the JSON that it was read from.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceReport {
     /// File name of the report, which evidence refers to.

@@ -38,7 +38,7 @@ pub(crate) struct StepCpuUse {
     pub(crate) evidence: Vec<EvidenceItem>,
 }
 
-/// User of the largest share of the CPU.
+/// User of the largest share of the CPU during a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CpuOwner {
     /// The server under test.

@@ -32,10 +32,10 @@ pub(crate) struct Sweep {
     pub settings: Vec<SweepSetting>,
 }
 
-/// Parameters that can be swept, in order of preference.
+/// Names of the parameters that can be swept, in order of preference.
 const SWEPT: [&str; 4] = ["pool_size", "connections", "users", "rate_per_s"];
 
-/// Parameters that name the subject of a sweep.
+/// Names of the parameters whose values name the subject of a sweep.
 const SUBJECTS: [&str; 4] = ["driver", "client", "workload", "value_bytes"];
 
 impl Sweep {
@@ -115,7 +115,7 @@ fn settings(report: &Report, parameter: &str, steps: &[usize]) -> Vec<SweepSetti
     found
 }
 
-/// Returns true if a step ran to its planned end.
+/// Returns true if a step ran to its planned end: no stop rule, signal or fault ended it.
 pub(crate) fn completed(step: &Step) -> bool {
     matches!(step.end, StepEnd::Completed)
 }

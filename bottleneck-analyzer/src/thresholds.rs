@@ -11,20 +11,20 @@ const DEFAULTS: &str = include_str!("../thresholds.toml");
 /// Reason why thresholds cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ThresholdsError {
-    /// The file cannot be read.
+    /// The user's file cannot be read.
     #[error("cannot read the thresholds {path}: {source}", path = path.display())]
     Read {
         /// File that cannot be read.
         path: PathBuf,
-        /// Error of the operating system.
+        /// Error of the operating system on reading the file.
         source: std::io::Error,
     },
-    /// The file is not TOML, or has an unknown name or a wrong type.
+    /// The file is not TOML, has an unknown name, or a value of the wrong type or out of range.
     #[error("{path} is not a thresholds file: {reason}", path = path.display())]
     Malformed {
         /// File with the error.
         path: PathBuf,
-        /// Description of the error, with its place in the file.
+        /// Description of the error in words.
         reason: String,
     },
 }
@@ -61,7 +61,7 @@ sections! {
         #[serde(default)]
         least_load_s: f64,
     }
-    /// Thresholds of CPU use.
+    /// Thresholds of CPU use, as ratios from 0 to 1.
     Cpu {
         warning_ratio: f64, critical_ratio: f64, others_ratio: f64, steal_ratio: f64,
         generator_ratio: f64,
@@ -79,7 +79,7 @@ sections! {
     Waits {
         lock_share_ratio: f64, lwlock_share_ratio: f64, io_share_ratio: f64, slow_commit_ms: f64,
     }
-    /// Thresholds of Redis as a cache.
+    /// Thresholds of evictions in a Redis that is used as a cache.
     Cache { evicted_per_write_ratio: f64, least_evictions: u64 }
     /// Thresholds for the noise and the number of samples of a measurement.
     Measurement { noise_ratio: f64, least_samples: u64 }

@@ -116,8 +116,8 @@ impl LiveRecording {
         self.sampler.watch_gpus(gpus);
     }
 
-    /// Reads marks from the file in `inbox` from now on. An error is recorded as a warning of the
-    /// report.
+    /// Reads marks from the file in `inbox` from now on; `None` reads none. An error is recorded as
+    /// a warning of the report.
     pub(crate) fn take_marks(&mut self, inbox: Result<Option<MarksFile>, MarksFileError>) {
         let gaps = self.sampler.gaps_mut();
         self.marks = gaps.keep("what `sysmon mark` would tell", inbox).flatten();

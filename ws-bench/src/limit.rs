@@ -284,8 +284,8 @@ fn run_steps(
     Ok(found)
 }
 
-/// Runs the repeats of a step with `step` connections until one does not hold. Returns the verdict
-/// on that one, or that all held.
+/// Runs the repeats of a step with `step` connections until one does not hold, and returns the
+/// verdict on that one; `Held` if all hold.
 fn hold(runner: &mut StepRunner<'_>, step: u64) -> anyhow::Result<StepVerdict> {
     for repeat in 0..runner.settings.repeats {
         match hold_once(runner, step, repeat)? {

@@ -38,8 +38,8 @@ pub(crate) struct MachineLimits {
 }
 
 impl MachineLimits {
-    /// Raises the process's soft limit of open files to the hard one, then reads all limits. Memory
-    /// is bounded by the limit of the control group `cgroup`, if it has one.
+    /// Raises the process's soft limit of open files to the hard one, then reads all limits. The
+    /// available memory is at most the memory limit of the control group `cgroup`, if it has one.
     pub(crate) fn prepare(cgroup: Option<&Cgroup>) -> Self {
         let available = available_bytes();
         let proc = Path::new("/proc");

@@ -65,7 +65,7 @@ impl FindingKind {
     }
 }
 
-/// Quantity of which an impact is a share.
+/// Quantity of which an impact is a share: response time, capacity, requests or session time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ImpactOf {
@@ -111,7 +111,7 @@ pub(crate) struct FindingAdvice {
     pub needs_restart: bool,
 }
 
-/// One conclusion of a rule, with its evidence.
+/// One conclusion of a rule about a cause, a consequence or a fact, with its evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Finding {
     /// Rule and bench, as in `pool_too_small:postgres.sweep`. The name of the thing at fault follows if the
@@ -139,8 +139,8 @@ pub(crate) struct Finding {
     pub breaks_objective: bool,
     /// Confidence in the finding.
     pub confidence: Confidence,
-    /// Rank among findings of the same group: ratio of the impact × weight of the confidence; 0
-    /// without a measured impact.
+    /// Value by which findings of one group are ordered, the highest first: ratio of the impact ×
+    /// weight of the confidence; 0 without a measured impact.
     pub score: f64,
     /// Evidence that the finding rests on.
     pub evidence: Vec<EvidenceItem>,
@@ -179,7 +179,7 @@ pub(crate) struct RuledOut {
     pub evidence: Vec<EvidenceItem>,
 }
 
-/// Question that the reports cannot answer.
+/// Question of a rule that the reports cannot answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Unknown {
     /// Name of the rule that could not decide.

@@ -30,7 +30,7 @@ use crate::thresholds::Thresholds;
 /// Name and version of the JSON schema in which this program writes assessments.
 pub(crate) const SCHEMA: &str = "plimsoll.assessment/1";
 
-/// Summary of one report that the assessment was computed from.
+/// Summary of one report from which the assessment was computed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct SourceSummary {
     /// File name of the report.
@@ -49,14 +49,14 @@ pub(crate) struct SourceSummary {
     pub steps: u64,
     /// Number of time series in the report.
     pub series: u64,
-    /// One-line result that the bench wrote into its report.
+    /// Result in one line, as the tool wrote it into its report.
     pub headline: String,
 }
 
-/// Assessment of one run, in schema 1.
+/// Assessment of one run: findings, limiting factors, gates, promises and verdict, in schema 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Assessment {
-    /// Always `plimsoll.assessment/1`.
+    /// Name and version of the document's schema, always `plimsoll.assessment/1`.
     pub schema: String,
     /// Program that wrote the assessment.
     pub tool: Tool,
@@ -71,7 +71,7 @@ pub(crate) struct Assessment {
     /// verdict.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
-    /// The readiness verdict.
+    /// Verdict on the readiness of the target for production.
     pub verdict: ReadinessVerdict,
     /// Conclusions about each component: its operating point, its limiting factor and its time
     /// model.
@@ -79,9 +79,9 @@ pub(crate) struct Assessment {
     /// Findings in order: problems by impact × confidence, problems without a measured impact,
     /// information, doubtful findings. Symptoms follow their cause.
     pub findings: Vec<Finding>,
-    /// Checks that found nothing wrong.
+    /// Checks of the rules that found nothing wrong.
     pub ruled_out: Vec<RuledOut>,
-    /// Questions that the reports cannot answer.
+    /// Questions of the rules that the reports cannot answer.
     pub unknown: Vec<Unknown>,
     /// All warnings of the reports, those that make a figure of the assessment doubtful first.
     pub spoiled: Vec<Spoiled>,
@@ -90,7 +90,7 @@ pub(crate) struct Assessment {
     /// Recommended promises to users (SLA); all of them are provisional.
     #[serde(rename = "objectives")]
     pub promises: Vec<Promise>,
-    /// Thresholds that rules and gates were judged by.
+    /// Thresholds by which rules and gates judged, those of the user included.
     pub thresholds: Thresholds,
     /// Environment (hardware, system, limits) of the first report, with the software versions of
     /// all reports.
@@ -98,7 +98,7 @@ pub(crate) struct Assessment {
 }
 
 impl Assessment {
-    /// Returns true if a gate failed.
+    /// Returns true if at least one gate failed.
     pub(crate) fn a_gate_failed(&self) -> bool {
         self.gates.iter().any(|g| g.outcome == GateOutcome::Fail)
     }

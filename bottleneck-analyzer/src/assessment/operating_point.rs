@@ -12,7 +12,7 @@ pub(crate) struct OperatingPoint {
     pub step: usize,
     /// Setting of the step in words, as in `deadpool, pool size 8`.
     pub setting: String,
-    /// Reason for choosing this setting.
+    /// Reason for choosing this setting, in words.
     pub reason: String,
     /// Smallest value of the swept parameter that the measurements do not distinguish from this
     /// setting; absent if the bench recommends no setting.

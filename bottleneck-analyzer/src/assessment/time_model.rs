@@ -11,7 +11,7 @@ const OF_SESSIONS: &str = "time of sessions at work, for each transaction";
 /// Names of the parts of a call that pass before the call holds a connection.
 const QUEUES: [&str; 3] = ["pacing_lag", "backlog", "checkout"];
 
-/// Mean time of a call, divided into parts.
+/// Mean time of a call, or of a server's sessions, divided into parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct TimeModel {
     /// Name of the divided time, as in `mean response time`.
@@ -56,7 +56,8 @@ impl TimeModel {
         }
     }
 
-    /// Creates a model of the time of a server's sessions, for reports without timed calls.
+    /// Creates a model of the time of a server's sessions, `whole_ns` nanoseconds long and without
+    /// parts, for reports without timed calls.
     pub(crate) fn of_sessions(whole_ns: f64) -> Self {
         Self::new(OF_SESSIONS, whole_ns)
     }

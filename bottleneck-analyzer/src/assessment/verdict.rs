@@ -39,7 +39,7 @@ pub(crate) struct Gate {
     pub measured: Option<f64>,
     /// Unit of `threshold` and `measured`: `ns` or `ratio`.
     pub unit: String,
-    /// Pass, fail or unknown.
+    /// Outcome of the gate: pass, fail or unknown.
     pub outcome: GateOutcome,
     /// Reason for an unknown outcome, or a reservation about a gate that passed; absent if there is
     /// neither.
@@ -67,7 +67,7 @@ impl Gate {
 pub(crate) struct Promise {
     /// Component that the promise is about.
     pub component: ComponentKind,
-    /// Scenario in which the value was measured.
+    /// Name of the scenario in which the value was measured.
     pub scenario: String,
     /// File name of the report that was measured; absent if no other report is of the same
     /// component and scenario.

@@ -14,17 +14,17 @@ const TABLE: &str = include_str!("../../wait-events.toml");
 pub(crate) enum WaitKind {
     /// Waiting for something that other sessions hold, such as a lock.
     Queue,
-    /// Time that the answer does not need, such as sleeping.
+    /// Time that is not needed for the answer, such as sleeping.
     Wasted,
     /// Waiting until the log of a commit is on disk.
     Durable,
     /// Reading pages that are not in memory.
     Read,
-    /// Waiting for the client or the network.
+    /// Waiting for the client to read or send, or for the network.
     Client,
     /// Waiting for parallel workers of the same session.
     Parallel,
-    /// Idle time of background processes.
+    /// Idle time of background processes, which is not reported.
     Background,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::assessment::EvidenceItem;
 
-/// Cause, with the time that it takes of each call in one repeat.
+/// Cause with the time that it takes of each call in one repeat of the operating point.
 #[derive(Debug, Clone)]
 pub(crate) struct CauseCost {
     /// Name of the rule that found the cause.
@@ -33,7 +33,7 @@ pub(crate) struct CauseCost {
     pub(crate) restart: bool,
 }
 
-/// Fact worth knowing whose cost was not measured.
+/// Fact worth knowing about one repeat, whose cost was not measured.
 #[derive(Debug, Clone)]
 pub(crate) struct Note {
     /// Name of the rule that found the fact.
@@ -54,12 +54,12 @@ pub(crate) struct Note {
     pub(crate) rationale: String,
 }
 
-/// Result of one check of one repeat.
+/// Result of one check of one repeat of the operating point.
 #[derive(Debug, Clone)]
 pub(crate) enum CheckResult {
-    /// Cause with its cost, large or small.
+    /// Cause with its cost in the repeat, large or small.
     Cost(CauseCost),
-    /// Fact worth knowing.
+    /// Fact worth knowing without a measured cost.
     Note(Note),
     /// Passed check: the rule, a statement with the figure, and its evidence.
     Fine(&'static str, String, Vec<EvidenceItem>),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bench_report::histogram::HistogramError;
 
-/// Reason for which reports cannot be joined.
+/// Reason why the reports of workers cannot be joined.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MergeError {
     /// No report was given.
@@ -13,7 +13,7 @@ pub(crate) enum MergeError {
     /// A report has no entry `config.worker`, so it is not the report of a worker.
     #[error("{path} is not the report of a worker (it has no config.worker)", path = .0.display())]
     NoWorker(PathBuf),
-    /// A report has an invalid entry `config.worker` or an invalid start time.
+    /// A report has an invalid entry `config.worker` or an invalid `started_at`.
     #[error("{path} cannot be joined: {reason}", path = path.display())]
     Unusable {
         /// Path of the report at fault.
@@ -65,7 +65,7 @@ pub(crate) enum MergeError {
         /// Index of the step in both reports, counted from 0.
         step: usize,
     },
-    /// Two histograms cannot be added.
+    /// Two histograms of the workers cannot be added.
     #[error("a histogram cannot be added: {0}")]
     Histogram(#[from] HistogramError),
 }

@@ -188,8 +188,8 @@ fn a_handful_of_samples_is_no_more_than_a_doubt() {
     }
 }
 
-/// Plants six statements in a transaction, with a network delay of two milliseconds each way. The
-/// run itself declares the delay, so its cost is certain even on a full machine.
+/// Plants seven statements in a call, with a network delay of two milliseconds each way. The run
+/// itself declares the delay, so its cost is certain even on a full machine.
 #[test]
 fn round_trips_of_a_delay_that_the_run_declares_are_counted() {
     let server = Server {

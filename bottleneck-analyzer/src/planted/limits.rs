@@ -247,9 +247,9 @@ fn a_quota_that_holds_the_server_back_is_named_with_its_periods() {
     assert!(fine.ruled_out.iter().any(|r| r.rule == "throttled"));
 }
 
-/// Assesses a run recorded in intervals of 100 ms, in which the target answers nothing for
-/// `stall_s` seconds of the first second of each step. `generator_stall_ns` is the generator's
-/// longest stall.
+/// Assesses a run recorded in intervals of 100 ms, in which the target answers nothing in the first
+/// `stall_s` seconds of each step's measured part, one second long. `generator_stall_ns` is the
+/// generator's longest stall.
 fn with_stalls(stall_s: f64, generator_stall_ns: u64) -> Assessment {
     let mut reports = Server::default().run_with(|_, step| {
         step.generator.worst_stall_ns = generator_stall_ns;

@@ -156,8 +156,8 @@ fn what_may_be_refused_one_day_is_no_measured_impact() {
     );
 }
 
-/// The server was observed under the load of another program, so no call was timed. The finding
-/// names the share of its sessions.
+/// The server was observed under the load of another program, so no call was timed. A lock wait is
+/// then found by the sampled sessions alone.
 #[test]
 fn what_holds_up_a_server_that_was_only_watched_is_named_by_its_sessions() {
     let watched = |lock: f64| {

@@ -37,8 +37,8 @@ fn redis_s_main_thread_can_be_full_on_a_machine_that_is_not() {
     );
 }
 
-/// Fifty users share one connection. One task drives it, so one thread of the generator is full and
-/// the others are idle.
+/// The report says that the generator's busiest thread was 97 % busy while others were not, as
+/// where many users share one connection. That thread is the limiting factor.
 #[test]
 fn one_full_thread_of_the_generator_is_its_limit_though_others_idle() {
     let home = tempfile::tempdir().unwrap();

@@ -8,8 +8,8 @@ use bench_report::{EvidenceRow, Report, Series, ServerEvidence, Step};
 use super::common::{Plant, SECOND, command, hist};
 use super::{assess_reports, factor, finding, is_unknown, named};
 
-/// Returns a series of throughput in intervals of 50 ms over the first second of each step: nothing
-/// is answered for `still_s` seconds, then 20,000 requests per second.
+/// Returns a series of throughput in intervals of 50 ms over the measured second of each step:
+/// nothing is answered for `still_s` seconds, then 20,000 requests per second.
 fn throughput(report: &Report, still_s: f64) -> Series {
     let mut series = Series::new("throughput_per_s");
     for step in &report.steps {

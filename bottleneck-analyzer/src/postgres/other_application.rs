@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::evidence::{CitedRow, PostgresEvidence};
 use crate::assessment::EvidenceItem;
 
-/// Application on the same server that is not part of the load.
+/// Application on the same PostgreSQL server that is not part of the load, with its CPU use.
 #[derive(Debug)]
 pub(crate) struct OtherApplication {
     /// Name of the application, or words for one without a name, as in `autovacuum`.

@@ -119,7 +119,7 @@ struct FailureTrials {
     what: &'static str,
 }
 
-/// Availability that the trials allow to promise.
+/// Availability that the trials allow to promise, with its derivation.
 struct AllowedAvailability {
     /// Strictest usual availability that the trials allow, from 0 to 1; `None` if they allow none.
     target: Option<f64>,

@@ -187,7 +187,7 @@ fn round_down(value: f64) -> f64 {
     (value / unit).floor() * unit
 }
 
-/// Rounds up to two significant digits.
+/// Rounds up to two significant digits, so that a promise does not look like a measured figure.
 fn round_up(value: f64) -> f64 {
     let unit = unit_of(value);
     (value / unit).ceil() * unit

@@ -13,10 +13,10 @@ use crate::render::wrap::line;
 /// Heading above the doubtful findings.
 const DOUBT: &str = "In doubt: inside the noise, or on figures that a warning spoils";
 
-/// Text shown if there are no gates.
+/// Text shown in place of the gates if there are none.
 pub(crate) const NO_GATE: &str = "None: no load was measured.";
 
-/// Text shown if there are no promises.
+/// Text shown in place of the promises if there are none.
 pub(crate) const NO_PROMISE: &str = "None: no setting was held under a load of ours.";
 
 /// Largest number of entries shown of each list at the end of the text. The page and the JSON have

@@ -19,12 +19,12 @@ const RULE: &str = "cpu_others";
 /// Smallest share of the time in which some task waits for a CPU (pressure stall information) at
 /// which the CPU is short although it is not used up.
 const QUEUED: f64 = 0.5;
-/// Largest number of programs that the finding names.
+/// Largest number of outside programs that the finding names.
 const NAMED: usize = 3;
 /// Smallest share of the machine's CPU at which the finding names a program.
 const TOLD: f64 = 0.01;
 
-/// CPU use by outside programs at one operating point.
+/// CPU use by programs outside the run at one bench's operating point.
 struct Disturbance<'f> {
     bench: &'f BenchFacts<'f>,
     cpu: &'f StepCpuUse,

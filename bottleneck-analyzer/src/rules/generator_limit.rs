@@ -16,7 +16,7 @@ use crate::run_facts::RunFacts;
 
 const RULE: &str = "generator_spoilt_results";
 
-/// Warnings about the load generator itself.
+/// Codes of the warnings about the load generator itself.
 const OWN_FAULT: [WarningCode; 4] = [
     WarningCode::GeneratorSaturated,
     WarningCode::PacingLag,

@@ -14,16 +14,16 @@ use crate::postgres::PostgresEvidence;
 use crate::run_facts::RunFacts;
 
 const RULE: &str = "throttled";
-/// Throttled periods ÷ all periods, from which on the rule fires.
+/// Smallest ratio of throttled periods ÷ all periods at which the rule fires.
 const LEAST_RATIO: f64 = 0.05;
 
-/// Throttling of a control group during a step.
+/// CPU throttling of a control group during a step, as its quota caused it.
 struct GroupThrottling {
     /// Name of the group in words, as in `the control group /app`.
     whose: String,
     /// Periods in which the group was throttled ÷ all periods, from 0 to 1.
     ratio: f64,
-    /// Throttling in words, with its figures.
+    /// Extent of the throttling in words, as in `119 of 120 periods, quota 0.3 cores`.
     figures: String,
     /// Time for which the group's processes were stopped ÷ time of observation; `None` if it was
     /// not counted.

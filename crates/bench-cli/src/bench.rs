@@ -165,8 +165,8 @@ impl Bench {
         Ok(self.push_step(result.step, result.series, result.warnings))
     }
 
-    /// Runs a load that changes during one measured time, with `actors` beside it, each of which
-    /// acts on the target by itself. Does not add the steps of the result to the report: the
+    /// Runs the load of `plan`, each segment of which becomes a step of the result, with `actors`
+    /// beside it that act on the target during the run. Does not add the steps to the report: the
     /// scenario adds its own figures to each step, and then calls [`push_step`](Self::push_step).
     ///
     /// # Errors

@@ -10,7 +10,8 @@ use super::{LoadedRecording, SeriesPair, SeriesSummary, SummaryRow};
 use crate::metric::Unit;
 use crate::render;
 
-/// Text shown for a figure if the recording does not have the series, or the point has no reading.
+/// Text shown in place of a figure that the recording does not have, because it lacks the series or
+/// the point has no reading.
 const ABSENT: &str = "absent";
 const NO_RATIO: &str = "-";
 /// Labels that are shown with their name, because the value alone is not clear: `core=3` instead of

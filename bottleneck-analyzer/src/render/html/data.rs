@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// One chart of the page.
+/// One chart of the page, as the page's script reads it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Chart {
     /// Id of the chart's HTML element.
@@ -19,7 +19,7 @@ pub(super) struct Chart {
     pub(super) unit: &'static str,
     /// True if the y axis is logarithmic.
     pub(super) y_log: bool,
-    /// Lines of the chart.
+    /// Lines of the chart, drawn in this order.
     pub(super) lines: Vec<ChartLine>,
     /// Shaded ranges of x, such as the steps of a bench; empty if there are none.
     pub(super) bands: Vec<ChartBand>,
@@ -27,7 +27,7 @@ pub(super) struct Chart {
     pub(super) group: Option<&'static str>,
 }
 
-/// One line of a chart.
+/// One line of a chart: a label, and points given by `x` and `y`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct ChartLine {
     pub(super) label: String,
@@ -54,7 +54,7 @@ pub(super) struct ChartMark {
     pub(super) name: String,
 }
 
-/// All charts of a page.
+/// All charts of a page, with what the time charts share.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct PageCharts {
     /// Length of the run in seconds, at which the axis of every time chart ends.

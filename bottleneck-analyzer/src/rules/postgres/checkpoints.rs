@@ -9,7 +9,7 @@
 use crate::cost::{CheckResult, Note, RepeatFacts};
 use crate::figures::{plain, share};
 
-/// Size of a page, in bytes.
+/// Size of a PostgreSQL page, in bytes.
 const PAGE: f64 = 8192.0;
 /// Smallest share of the log in whole pages at which checkpoints are too frequent.
 const MUCH_FPI: f64 = 0.40;

@@ -14,14 +14,14 @@ use crate::time_model::postgres::added_round_trip_ns;
 const RULE: &str = "round_trips";
 /// Smallest length of a round trip, in nanoseconds, at which the rule fires.
 const LEAST_TRIP_NS: f64 = 3e5;
-/// Length of a round trip, in nanoseconds, from which on it is a problem: it leaves the data centre
-/// or is delayed.
+/// Smallest length of a round trip, in nanoseconds, at which it is a problem in any call: it leaves
+/// the data centre or is delayed.
 const FAR_NS: f64 = 2e6;
 
-/// Length of a round trip, in nanoseconds, from which on it is a problem in calls with
+/// Smallest length of a round trip, in nanoseconds, at which it is a problem in calls with
 /// [`MANY_TRIPS`] or more.
 const SOME_WAY_NS: f64 = 1e6;
-/// Number of round trips of a call from which on round trips of [`SOME_WAY_NS`] are a problem.
+/// Smallest number of round trips of a call at which round trips of [`SOME_WAY_NS`] are a problem.
 const MANY_TRIPS: f64 = 3.0;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {

@@ -22,7 +22,7 @@ const LEAST_SCANS: f64 = 10.0;
 /// read whole.
 const WHOLE: f64 = 0.9;
 
-/// Table, or index of a table, that is read whole.
+/// Table, or index of a table, that statements read whole again and again.
 struct WholeScan {
     relation: String,
     /// Beginning of the finding's title, without the figures.

@@ -11,7 +11,7 @@ use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{bytes, duration_ns};
 
 const RULE: &str = "temp_files";
-/// Size of a block, in bytes.
+/// Size of a block of a temporary file, in bytes.
 const BLOCK: f64 = 8192.0;
 /// Smallest number of bytes per call at which the rule fires, because fewer bytes stay in the page
 /// cache at little cost.
@@ -43,7 +43,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     vec![CheckResult::Cost(cost(repeat, spilt, evidence))]
 }
 
-/// Returns the evidence of waits for temporary files.
+/// Returns the evidence of the time model's parts for reading and writing temporary files.
 fn wait_evidence(repeat: &RepeatFacts<'_, '_>) -> impl Iterator<Item = EvidenceItem> {
     let parts = repeat.model.parts.iter();
     let waits = parts.filter(|part| part.name.starts_with("io.buffile"));

@@ -21,17 +21,18 @@ use crate::redis::RedisEvidence;
 
 use super::materiality::MATTERS;
 
-/// Share of `maxclients` from which on the rule `redis_maxclients` fires.
+/// Smallest connected share of `maxclients` at which the rule `redis_maxclients` fires.
 const NEARLY_ALL: f64 = 0.90;
-/// New connections per call of the load from which on the load counts as not keeping its
-/// connections.
+/// Smallest number of new connections per call of the load at which the load counts as not keeping
+/// its connections.
 const CHURN: f64 = 0.01;
-/// New connections of other clients per call of the load from which on they count as not keeping
-/// theirs.
+/// Smallest number of new connections of other clients per call of the load at which these clients
+/// count as not keeping theirs.
 const CHURN_OF_OTHERS: f64 = 0.10;
-/// Number of bytes that a client has not read from which on the rule `redis_output` fires.
+/// Smallest number of bytes not yet read by a client at which the rule `redis_output` fires.
 const OUTPUT_BYTES: f64 = 1_048_576.0;
-/// Busy share of the main thread from which on a client that runs MONITOR is a problem.
+/// Smallest busy share of the main thread, from 0 to 1, at which a client that runs MONITOR is a
+/// problem.
 const BUSY: f64 = 0.70;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {

@@ -203,7 +203,7 @@ fn advice(command: &str) -> (&'static [&'static str], &'static str) {
     }
 }
 
-/// Number of cached scripts from which on applications seem to generate the texts of scripts.
+/// Smallest number of cached scripts at which applications seem to generate the texts of scripts.
 const SCRIPTS_MANY: f64 = 1_000.0;
 
 /// Adds a finding about scripts with values in their text instead of arguments, if many scripts are

@@ -14,7 +14,7 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_expiry";
 
-/// Share of the main thread's time from which on the rule fires.
+/// Smallest share of the main thread's time at which the rule fires.
 const TOLD: f64 = 0.05;
 /// Longest piece of the search for expired keys at the default effort, in microseconds: 25 % of a
 /// tenth of a second.

@@ -13,8 +13,8 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_no_cpu";
 
-/// Busy share of the machine's CPU from which on threads wait for a CPU because the machine is
-/// full.
+/// Smallest busy share of the machine's CPU, from 0 to 1, at which threads wait for a CPU because
+/// the machine is full.
 const FULL: f64 = 0.70;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {

@@ -26,7 +26,7 @@ const LEAST_US: f64 = 1_000.0;
 /// count as those of another client.
 const MOST_OF_THEM: f64 = 0.9;
 
-/// Slow calls of one command whose other calls are fast.
+/// Slow calls of one command of the load whose other calls are fast.
 struct SlowCalls {
     place: usize,
     name: String,

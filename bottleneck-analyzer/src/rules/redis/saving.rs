@@ -18,7 +18,7 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_saving";
 
-/// Share of the step with a child process at work from which on the rule fires.
+/// Smallest share of the step with a child process at work at which the rule fires.
 const TOLD: f64 = 0.2;
 /// Smallest number of intervals with a child process, and of intervals without one, for a comparison.
 const LEAST_INTERVALS: usize = 3;
@@ -97,7 +97,7 @@ fn finding(
 /// Commands that start a child process, in lower case. Nearly all of their time is the fork.
 const STARTERS: [&str; 4] = ["bgsave", "bgrewriteaof", "sync", "psync"];
 
-/// Returns true if the command of `row` starts a child process.
+/// Returns true if the command of `row` is one that starts a child process, such as `bgsave`.
 pub(super) fn starts_child(row: &EvidenceRow) -> bool {
     let command = row.labels.get("command");
     command.is_some_and(|command| STARTERS.contains(&command.as_str()))

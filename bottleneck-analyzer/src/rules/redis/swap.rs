@@ -11,7 +11,7 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_swap";
 
-/// Number of bytes in swap from which on the rule fires.
+/// Smallest number of bytes in swap at which the rule fires.
 const TOLD_BYTES: f64 = 1_048_576.0;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {

@@ -89,8 +89,9 @@ impl Bench {
         Ok(held)
     }
 
-    /// Makes the worker processes close connections until they have at most `most` open in total.
-    /// Returns the number that are open then. A signal that ends the run also ends the wait.
+    /// Makes each worker process close connections until it has at most its share of `most` open.
+    /// Returns the number that are open then, over the workers that answered. Waits at most about
+    /// 30 s; a signal that ends the run also ends the wait.
     ///
     /// # Errors
     ///

@@ -148,7 +148,7 @@ fn parts(name: &str) -> Vec<String> {
 
 /// Returns true for values that are never a secret, whatever their name: empty texts, a single
 /// character, words such as `true` and `off`, only dots or asterisks, names of variables, paths of
-/// system files.
+/// system files, and `file://` addresses.
 pub(super) fn says_nothing(value: &str) -> bool {
     let switches = "true false yes no on off null nil none ro rw";
     let small = value.to_ascii_lowercase();

@@ -171,7 +171,8 @@ pub enum LimitOwner {
 pub struct Limit {
     /// Name of the searched parameter, such as `connections`.
     pub parameter: String,
-    /// Highest value of the parameter at which the target still met all conditions.
+    /// Highest value of the parameter at which the target still met all conditions; 0 if there is
+    /// none.
     pub value: f64,
     /// Part of the system that set the limit.
     pub owner: LimitOwner,

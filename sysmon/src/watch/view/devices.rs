@@ -12,7 +12,7 @@ use crate::metric::{disk, gpu, network};
 use crate::watch::history::Trend;
 use crate::watch::latest::LatestFigures;
 
-/// Number of columns between the left and the right half of a line.
+/// Number of blank columns between the left and the right half of a line.
 const GAP: usize = 2;
 /// Column of the table of disks or interfaces: heading, width, series and format.
 struct DeviceColumn {
