@@ -145,7 +145,8 @@ async fn ask(client: &Client, table: &str, question: &str) -> Result<Option<i64>
 }
 
 /// Returns the name `table` or `schema.table` with each part in double quotes, so that the server
-/// reads it as a name and nothing else. Each dot separates two parts.
+/// reads it as a name and nothing else. Each dot separates two parts; double quotes in a part are
+/// doubled.
 pub(crate) fn quoted(table: &str) -> String {
     let parts = table
         .split('.')
