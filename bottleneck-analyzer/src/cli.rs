@@ -58,10 +58,10 @@ struct Analyze {
     /// File of the assessment [default: assessment.json beside the reports]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// File of the page [default: report.html beside the reports]
+    /// File of the HTML page [default: report.html beside the reports]
     #[arg(long, value_name = "FILE", conflicts_with = "no_html")]
     html: Option<PathBuf>,
-    /// Write no page
+    /// Write no HTML page
     #[arg(long)]
     no_html: bool,
     /// Output on stdout: findings as text, or the assessment as JSON

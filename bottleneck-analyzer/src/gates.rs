@@ -223,7 +223,7 @@ fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Gate> {
 }
 
 /// Judges the time to open a WebSocket connection, which is not part of an echo's time. `None` if
-/// the chosen step sent no echoes over connections that it timed.
+/// the chosen step opened no connection or sent no echo.
 fn connecting(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Gate> {
     let took = |step| requests::connecting(step, |h| h.percentiles_ns.p95);
     took(bench.operating_step()?.1)?;

@@ -43,8 +43,8 @@ fn run<T>(server: &Postgres, args: &str, meanwhile: impl FnOnce() -> T) -> (Step
     (step, result)
 }
 
-/// Returns the highest rate, in requests per second, that the connections can serve. At this rate a
-/// queue shrinks that has built up.
+/// Returns the highest rate, in requests per second, that the connections can serve: the rate at
+/// which a queue that has built up is served.
 fn capacity_per_s(server: &Postgres) -> f64 {
     let args = format!("--users {} --warmup 300ms --duration 1s", 4 * CONNECTIONS);
     run(server, &args, || ()).0.throughput_per_s()

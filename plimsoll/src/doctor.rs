@@ -17,7 +17,7 @@ pub(crate) enum Severity {
     Prevents,
 }
 
-/// Result of one check.
+/// Result of one check of the machine or of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Check {
     /// Subject of the check, as shown to the user, for example `memory`.

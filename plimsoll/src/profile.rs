@@ -51,7 +51,7 @@ pub(crate) enum ProfileError {
     /// The built-in profiles cannot be parsed.
     #[error("the built-in profiles cannot be read: {0}")]
     BuiltIn(#[from] toml::de::Error),
-    /// No profile has this name.
+    /// No built-in profile has the name that the user gave.
     #[error("there is no profile {asked:?}; there are: {known}")]
     Unknown {
         /// Name of the profile that the user gave.
@@ -59,10 +59,10 @@ pub(crate) enum ProfileError {
         /// Names of the existing profiles, separated by commas.
         known: String,
     },
-    /// The profile has no component of this name.
+    /// The profile has no component of the name that the user gave.
     #[error("profile {profile:?} has no component {asked:?}; it has: {known}")]
     NoComponent {
-        /// Name of the profile.
+        /// Name of the profile that lacks the component.
         profile: String,
         /// Name of the component that the user gave.
         asked: String,

@@ -10,7 +10,7 @@ pub(crate) enum RunDirectoryError {
     /// The directory contains a file that would be overwritten, or read as a part of the new run.
     #[error("{directory} already holds {file}", directory = directory.display())]
     Used {
-        /// Path of the directory.
+        /// Path of the directory for the run's files.
         directory: PathBuf,
         /// Name of that file; the alphabetically first one if there are several.
         file: String,
@@ -18,7 +18,7 @@ pub(crate) enum RunDirectoryError {
     /// The directory cannot be created or read.
     #[error("cannot make the run's directory {directory}: {source}", directory = directory.display())]
     Unusable {
-        /// Path of the directory.
+        /// Path of the directory for the run's files.
         directory: PathBuf,
         /// Error of the operating system.
         source: io::Error,

@@ -19,14 +19,14 @@ const SERVER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time-out of the bench process that checks PostgreSQL, from its start to its end.
 const BENCH_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// Result of checking a server.
+/// Result of checking a server of the user.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ServerCheck {
     /// The server answered as expected; contains the observation as a phrase for the user.
     Usable(String),
     /// The server can be reached, but some checks were not made; contains a phrase that names them.
     PartlyChecked(String),
-    /// A run on the server is not possible.
+    /// A run on the server is not possible, or the server cannot be reached.
     Unusable {
         /// Reason as shown to the user, with secrets masked.
         reason: String,

@@ -29,7 +29,7 @@ pub(crate) enum ToolError {
         directory = directory.display()
     )]
     Missing {
-        /// Name of the program.
+        /// Name of the missing program.
         tool: String,
         /// Directory of this program, which was searched.
         directory: PathBuf,
@@ -37,7 +37,7 @@ pub(crate) enum ToolError {
     /// The operating system could not start the program.
     #[error("cannot start {tool}: {source}")]
     Start {
-        /// Name of the program.
+        /// Name of the program that could not be started.
         tool: String,
         /// Error of the operating system.
         source: std::io::Error,
@@ -45,7 +45,7 @@ pub(crate) enum ToolError {
     /// The log file of the tool cannot be created.
     #[error("cannot write {path}: {source}", path = path.display())]
     Log {
-        /// Path of the log file.
+        /// Path of the log file that could not be created.
         path: PathBuf,
         /// Error of the operating system.
         source: std::io::Error,

@@ -96,7 +96,7 @@ impl RedisAddress {
         }
     }
 
-    /// Returns true if the URL contains a password.
+    /// Returns true if the URL of the server contains a password.
     pub(crate) fn has_password(&self) -> bool {
         self.info.redis_settings().password().is_some()
     }

@@ -34,7 +34,7 @@ const SET: OperationId = OperationId::nth(2);
 /// request, because every user has such a buffer.
 const LONGEST_KEPT: usize = 64 << 10;
 
-/// Scenario `cache` with its flags.
+/// Scenario `cache` of `redis-bench`, with its flags.
 #[derive(Debug)]
 pub(crate) struct Cache<'a>(pub(crate) &'a CacheFlags);
 

@@ -102,7 +102,7 @@ fn remove(
 /// Deadline of the removal, which each answer of the server postpones.
 #[derive(Debug)]
 struct CleanupDeadline {
-    /// Number of answers up to the last check.
+    /// Number of the server's answers up to the last check of the deadline.
     answers: u64,
     /// Instant of the first check after the last answer, or of the start.
     since: Instant,

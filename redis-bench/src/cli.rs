@@ -69,7 +69,7 @@ Examples:
   redis-bench pool --client multiplexed --connections 2 --users 200
   redis-bench pool --client multiplexed --connections 2 --find-rate 'p99<1ms' --workers 2";
 
-/// Flags of every scenario.
+/// Flags of all scenarios of `redis-bench`: server, clients, load, workers and output.
 #[derive(Debug, Args)]
 pub(crate) struct CommonFlags {
     /// Your Redis, as in redis://USER:PASSWORD@HOST:PORT/DATABASE
@@ -95,7 +95,7 @@ pub(crate) struct CommonFlags {
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
     pub(crate) connections: u64,
 
-    /// Flags of the load.
+    /// Flags of the load: users or rate, and durations.
     #[command(flatten)]
     pub(crate) load: CurveLoadFlags,
 
@@ -115,7 +115,7 @@ pub(crate) struct CommonFlags {
 /// Flags of `redis-bench cache`.
 #[derive(Debug, Args)]
 pub(crate) struct CacheFlags {
-    /// Number of keys that requests use
+    /// Number of different keys that requests use
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "100k")]
     pub(crate) keys: u64,
 
@@ -151,7 +151,7 @@ pub(crate) struct CacheFlags {
 /// Flags of `redis-bench pool`.
 #[derive(Debug, Args)]
 pub(crate) struct PoolFlags {
-    /// Command that is sent to the server
+    /// Redis command that each request sends
     #[arg(long, value_enum, default_value = "set")]
     pub(crate) workload: PoolWorkload,
 

@@ -17,7 +17,7 @@ const FILLED_RATIO: f64 = 0.8;
 /// Resources that a run needs on its server and in this process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Demand {
-    /// Number of connections in the step that has the most.
+    /// Largest number of connections to the server in any step.
     pub(crate) connections: u64,
     /// Estimated memory of all keys on the server, in bytes.
     pub(crate) bytes: u64,

@@ -8,7 +8,7 @@ use rand_distr::{Distribution as _, Zipf};
 /// formula divides by 1 − exponent.
 const NEAR_ONE: f64 = 1e-6;
 
-/// Distribution of requests over keys.
+/// Distribution of requests over keys, as `--zipf` gives it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Skew {
     /// Every key is requested equally often.

@@ -15,7 +15,7 @@ use crate::remedy;
 use crate::run_keys::RunKeys;
 use crate::server::RedisServer;
 
-/// Time limit for writing the keys before a step.
+/// Time limit for writing the run's keys before a step.
 const FILL_TIMEOUT: Duration = Duration::from_mins(10);
 /// Redis server of a run, and the state of the keys that the run writes to it.
 #[derive(Debug)]

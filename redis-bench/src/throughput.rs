@@ -28,7 +28,7 @@ impl PoolWorkload {
     }
 }
 
-/// Scenario `pool` with its flags.
+/// Scenario `pool` of `redis-bench`, with its flags.
 #[derive(Debug)]
 pub(crate) struct Throughput<'a>(pub(crate) &'a PoolFlags);
 

@@ -83,8 +83,8 @@ fn with_a_stop(redis: &Redis, client: &str) -> Stopped {
     }
 }
 
-/// Returns the highest rate that `client` and server can serve, in requests per second. At this
-/// rate a queue shrinks that has built up.
+/// Returns the highest rate, in requests per second, that `client` and server can serve: the rate
+/// at which a queue that has built up is served.
 fn capacity_per_s(redis: &Redis, client: &str) -> f64 {
     let (loaded, ()) = step(redis, client, "--users 32 --duration 500ms", || ());
     loaded.throughput_per_s()

@@ -121,8 +121,9 @@ fn parent(children: usize, ms: &str) -> Vec<u64> {
     vec![of_children, clock::process_cpu_ns()]
 }
 
-/// Writes 100 MB/s to `file`, or as much as the disk accepts, up to `megabytes` MB, and waits for
-/// the disk after each 4 MiB. Returns the written bytes, and the nanoseconds of waiting.
+/// Writes `megabytes` MB, rounded up to pieces of 4 MiB, to `file` at 100 MB/s or as fast as the
+/// disk accepts, and waits for the disk after each piece. Returns the written bytes, and the
+/// nanoseconds of waiting.
 fn write(file: &File, megabytes: usize) -> Vec<u64> {
     const PIECE: usize = 4 * 1024 * 1024;
     // The same part of the file is written again and again, so that the disk does not fill.

@@ -25,7 +25,7 @@ const SIGNIFICANT: f64 = 0.01;
 /// twice the length of the run.
 const UNABATED: f64 = 0.7;
 
-/// Limits above which growth of a series matters.
+/// Limits of the test for growth: the smallest growth, the warm-up, and the duration of a leak.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct GrowthRule {
     /// Smallest growth over the time after the warm-up that matters, in the unit of the values.

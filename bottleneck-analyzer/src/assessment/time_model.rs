@@ -56,7 +56,8 @@ impl TimeModel {
         }
     }
 
-    /// Creates a model of the time of a server's sessions, for reports without timed calls.
+    /// Creates a model of the time of a server's sessions, `whole_ns` nanoseconds long and without
+    /// parts, for reports without timed calls.
     pub(crate) fn of_sessions(whole_ns: f64) -> Self {
         Self::new(OF_SESSIONS, whole_ns)
     }

@@ -85,7 +85,7 @@ fn disagreement(
 }
 
 /// Describes a violation of Little's law by more than 5 %: users ≠ throughput × time of a call.
-/// `None` if the law holds, or if the load is an open loop.
+/// `None` if the law holds, if calls were not timed, or if the load is an open loop.
 fn imbalance(bench: &BenchFacts<'_>) -> Option<String> {
     let (index, step) = bench.operating_step()?;
     let Load::Closed {

@@ -13,7 +13,7 @@ pub(crate) enum MergeError {
     /// A report has no entry `config.worker`, so it is not the report of a worker.
     #[error("{path} is not the report of a worker (it has no config.worker)", path = .0.display())]
     NoWorker(PathBuf),
-    /// A report has an invalid entry `config.worker` or an invalid start time.
+    /// A report has an invalid entry `config.worker` or an invalid `started_at`.
     #[error("{path} cannot be joined: {reason}", path = path.display())]
     Unusable {
         /// Path of the report at fault.

@@ -8,8 +8,8 @@ use bench_report::{CensoredPercentiles, Histogram, Report, Warning, WarningCode}
 use super::common::{Plant, save};
 use super::judge;
 
-/// Returns a healthy run in which 15 % of the requests hung. Each of them had waited for `age_ns`
-/// nanoseconds when its step ended.
+/// Returns a healthy run in which 15 % of the requests were never answered. Each of them had waited
+/// for `age_ns` nanoseconds when its step ended.
 fn hanging(age_ns: u64) -> Report {
     let mut report = Plant::default().postgres();
     for index in 0..report.steps.len() {

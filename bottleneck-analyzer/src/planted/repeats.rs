@@ -107,8 +107,8 @@ fn a_repeat_with_few_samples_hides_no_failure_of_another_and_lets_nothing_pass()
     assert_eq!(p90.outcome, GateOutcome::Fail);
 }
 
-/// Returns a run of two repeats of 30 s, in whose second nothing was answered for three seconds, as
-/// under a lock.
+/// Returns a run of two repeats of 30 s. In the second one nothing was answered for three seconds,
+/// as under a lock.
 fn with_a_lock() -> Report {
     let (mut report, repeats) = sweep();
     for operation in report.steps[repeats[1]].operations.values_mut() {

@@ -8,8 +8,8 @@ use bench_report::EvidenceRow;
 
 use super::evidence::RedisEvidence;
 
-/// Largest utilisation used in the formula. Near 1 the formula's wait grows without a bound, while the wait
-/// in a step of finite length does not.
+/// Largest utilisation of the main thread, from 0 to 1, that the formula of the wait uses. Near 1
+/// the formula's wait grows without a bound, while the wait in a step of finite length does not.
 const RHO_MOST: f64 = 0.95;
 
 impl RedisEvidence<'_> {

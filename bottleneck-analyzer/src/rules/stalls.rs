@@ -38,13 +38,14 @@ const OWN_RATIO: f64 = 0.5;
 /// Rule that sees the same pause because Redis did not answer its polls. Its finding is merged into
 /// the finding of this rule.
 const ASKED: &str = "redis_stall";
-/// Share of the step's measured time. From this share on, stalls are a problem.
+/// Smallest share of the step's measured time at which stalls are a problem.
 const PROBLEM_RATIO: f64 = 0.10;
 
 /// Stalls of the target in one step, with their evidence.
 struct StepStalls<'a> {
     step: &'a Step,
-    /// Lengths of the stalls in order of time, in nanoseconds; empty if the target never stalled.
+    /// Lengths of the stalls of 200 ms or more in order of time, in nanoseconds; empty if there was
+    /// none.
     lengths: Vec<u64>,
     /// Throughput in the longest stall, or the lowest throughput without a stall, and the longest
     /// stall of the generator, as evidence.

@@ -52,10 +52,10 @@ pub(crate) struct WorkloadFlags {
     pub(crate) schema: Option<String>,
 }
 
-/// Script with its weight in the mix.
+/// Script file that the flag `--script` selects, with its weight in the mix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ScriptFlag {
-    /// Path of the script.
+    /// Path of the script file, as the user gave it.
     pub(crate) file: PathBuf,
     /// Weight of the script, from 1 to 1,000,000, relative to the other scripts; 1 if the flag
     /// gives none.

@@ -28,7 +28,7 @@ const AWAITED_EVERY: Duration = Duration::from_millis(200);
 /// Existence and origin of the schema with a given name on a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SchemaState {
-    /// There is no such schema.
+    /// There is no schema of this name on the server.
     Absent,
     /// The schema exists, and its comment says that this program created it.
     Ours,
@@ -82,8 +82,8 @@ impl Schema {
         }
     }
 
-    /// Returns the schema's name. The run's connections have the same name as their application
-    /// name.
+    /// Returns the schema's name. It is also the application name of the run's connections, some of
+    /// which append a suffix such as `.control`.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

@@ -5,7 +5,7 @@ use pgbench_script::{ScriptSource, ScriptValue};
 /// One script of a mix, before it is compiled: its text, its names and its weight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ScriptEntry {
-    /// Source text of the script.
+    /// Text of the script with the path of its file, or with a name for a built-in script.
     pub(crate) source: ScriptSource,
     /// Name of the script; prefix of the names that reports give its statements.
     pub(crate) label: String,

@@ -12,7 +12,7 @@ pub(super) const ROWS_PER_SCALE: u64 = 100_000;
 /// implied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tables {
-    /// Names of the tables, quoted where needed.
+    /// Names of the tables, in double quotes where the user gave them.
     place: TableNames,
     /// Largest key `aid` of the accounts table; the smallest is 1.
     pub(crate) rows: i64,
@@ -23,9 +23,9 @@ pub(crate) struct Tables {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum TableNames {
-    /// All four tables, in the schema with this name.
+    /// All four pgbench tables, in the schema with this name, which needs no quotes.
     Schema(String),
-    /// Only the accounts table, under this name.
+    /// Only the accounts table, under this name, which is already in double quotes.
     Accounts(String),
     /// All four tables, without a schema: the server finds them by its search path.
     Unqualified,
@@ -39,7 +39,7 @@ pub(crate) enum TablesError {
     NoTable {
         /// Name of the table, as the user gave it.
         table: String,
-        /// Error of the server.
+        /// Error of the server about the query.
         source: Error,
     },
     /// The table with this name, as the user gave it, has no rows.
@@ -51,7 +51,7 @@ pub(crate) enum TablesError {
     Server {
         /// Name of the table, as the user gave it.
         table: String,
-        /// Error of the server.
+        /// Error of the server or of the connection to it.
         source: Error,
     },
 }
@@ -145,7 +145,8 @@ async fn ask(client: &Client, table: &str, question: &str) -> Result<Option<i64>
 }
 
 /// Returns the name `table` or `schema.table` with each part in double quotes, so that the server
-/// reads it as a name and nothing else. Each dot separates two parts.
+/// reads it as a name and nothing else. Each dot separates two parts; double quotes in a part are
+/// doubled.
 pub(crate) fn quoted(table: &str) -> String {
     let parts = table
         .split('.')

@@ -49,7 +49,7 @@ pub(crate) struct SqlWorkload {
     pub(super) source: CompiledFrom,
 }
 
-/// Compiled script of a mix.
+/// Compiled script of a mix; its statements are in [`SqlWorkload::statements`].
 #[derive(Debug)]
 pub(super) struct CompiledScript {
     pub(super) file: String,
@@ -67,7 +67,8 @@ pub(crate) struct Prepared {
     /// Text of the statement, with `$1`, `$2` … for the parameters; with `:name` under the simple
     /// protocol, which writes values into the text.
     pub(crate) sql: Arc<str>,
-    /// Short text that identifies the statement in failures.
+    /// Text of the statement without its values, shortened, which identifies the statement in
+    /// failures.
     pub(crate) fingerprint: Arc<str>,
     /// Parameters of the statement in order, each with its variable slot, its type, and its
     /// position in the script.
@@ -99,7 +100,7 @@ pub(crate) enum WorkloadError {
     /// A script has an error; the server was not needed to find it.
     #[error(transparent)]
     Script(#[from] ScriptError),
-    /// The server refuses a statement.
+    /// The server refuses a statement of a script, for example because a table is missing.
     #[error("{error}")]
     Refused {
         /// Message of the server with the statement's file and place.
@@ -107,7 +108,7 @@ pub(crate) enum WorkloadError {
         /// Same refusal as a failure with its kind (`sqlstate.…`), from which a remedy is chosen.
         failure: Box<Failure>,
     },
-    /// The server did not answer, or the connection failed.
+    /// The server did not answer the request to verify a statement, or the connection failed.
     #[error("cannot have the server look at the statements of the workload: {0}")]
     Server(Box<Failure>),
 }

@@ -15,9 +15,9 @@ use crate::remedy::{self, Purpose};
 use pg_connect::Address;
 use pg_evidence::Client;
 
-/// Kind of failure of a statement that writes in a read-only session.
+/// Kind of failure of a statement that writes in a read-only session, from its SQLSTATE.
 const READ_ONLY: &str = "sqlstate.25006";
-/// Failure kind of a missing table.
+/// Kind of failure of a statement that uses a missing table, from its SQLSTATE.
 const NO_TABLE: &str = "sqlstate.42P01";
 
 /// Preparation of a workload on a server: creates or finds the tables, and has the server verify

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 /// Suffixes of the application names of the bench's own connections, which observe and prepare.
 /// Their requests take no place.
 const NOT_LOAD: [&[u8]; 2] = [b".watch", b".control"];
-/// Message with which a client requests TLS before it logs in.
+/// Bytes of the message with which a client requests TLS before it logs in.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 /// First byte of a request of the load: type of the message that binds a prepared statement.
 const BIND: u8 = b'B';

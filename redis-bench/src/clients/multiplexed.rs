@@ -76,7 +76,7 @@ struct SharedConnection {
 #[derive(Debug)]
 struct CurrentConnection {
     connection: MultiplexedConnection,
-    /// Number of times that the connection was replaced.
+    /// Number of times that the connection was replaced so far.
     generation: u64,
     /// Instant and reason of the last failed attempt to replace the connection; `None` after a
     /// success or without an attempt.
@@ -195,7 +195,7 @@ impl<W: Work> Target for MultiplexedTarget<W> {
     }
 }
 
-/// One user of a shared connection.
+/// One user of a shared connection, with the user's requests.
 #[derive(Debug)]
 pub(crate) struct MultiplexedSession<T> {
     shared: Arc<SharedConnection>,

@@ -109,7 +109,7 @@ async fn fill(pool: &RedisPool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Pool of connections of one worker.
+/// Pool of connections of one worker, from which its users take connections.
 #[derive(Debug)]
 pub(crate) struct PooledTarget<W> {
     pool: RedisPool,
@@ -141,7 +141,7 @@ impl<W: Work> Target for PooledTarget<W> {
     }
 }
 
-/// One user of a pool.
+/// One user of a pool of connections, with the user's requests.
 #[derive(Debug)]
 pub(crate) struct PooledSession<T> {
     pool: RedisPool,

@@ -36,10 +36,10 @@ struct SavePeriod {
     to_ns: u64,
 }
 
-/// Results of all polls of a step.
+/// Results of all polls of the server in one step.
 #[derive(Debug, Default)]
 pub(super) struct StepPolls {
-    /// Number of `INFO` commands that the polls sent.
+    /// Number of `INFO` commands that the polls of the step sent, answered or not.
     asked: u64,
     count: u64,
     /// Number of polls that saw a child process saving data; `None` if the server does not report

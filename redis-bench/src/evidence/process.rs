@@ -17,12 +17,13 @@ pub(super) struct ServerProcess {
     pub(super) cores: Option<Cores>,
 }
 
-/// Numbers of cores that threads may use (their affinity).
+/// Numbers of cores that the server's main thread, and this program, may use (their affinity).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cores {
-    /// Number of cores that the server's thread may use.
+    /// Number of cores that the server's main thread may use.
     pub(super) allowed: usize,
-    /// Number of cores that the server's thread or this program may use, each core counted once.
+    /// Number of cores that the server's main thread or this program may use, each core counted
+    /// once.
     pub(super) either: usize,
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct ExportFlags {
     #[arg(long, default_value = listen::DEFAULT, value_name = "ADDRESS:PORT")]
     pub(crate) listen: ListenAddress,
 
-    /// Flags of what is sampled.
+    /// Flags that select what is sampled, and how often.
     #[command(flatten)]
     pub(crate) sampling: SamplingFlags,
 }

@@ -29,7 +29,7 @@ impl PageStore {
         page.body(format, &self.written)
     }
 
-    /// Returns the number of requests for pages since the start.
+    /// Returns the number of requests for pages, in any format, since the start of the program.
     pub(crate) fn scrapes(&self) -> u64 {
         self.scrapes.load(Ordering::Relaxed)
     }

@@ -6,9 +6,9 @@ use host_metrics::source::process::ProcessSample;
 /// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct FaultCounters {
-    /// Page faults that were resolved without reading from a disk.
+    /// Number of page faults that were resolved without reading from a disk.
     pub(crate) minor: Option<u64>,
-    /// Page faults that waited for a disk.
+    /// Number of page faults that waited for a disk.
     pub(crate) major: Option<u64>,
 }
 

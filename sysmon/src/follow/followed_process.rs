@@ -23,7 +23,7 @@ pub(crate) struct FollowedProcess<H = ()> {
     pub name: Arc<str>,
     /// CPU time that the process has used during the recording or live view so far, in nanoseconds.
     pub used_ns: u64,
-    /// Largest resident memory of all samples, in bytes.
+    /// Largest resident memory of the process in any sample so far, in bytes.
     pub rss_max_bytes: u64,
     command: Option<Arc<str>>,
     target: Option<Arc<str>>,

@@ -27,9 +27,10 @@ pub(crate) const MOST_MEMBERS: usize = 128;
 
 /// Follower of the processes of one recording, with a history `H` of each.
 ///
-/// A few numbers are stored of every live process. A history is stored only of processes in the
-/// trees of targets, and of those that ranked among the first by CPU time or memory in some sample.
-/// The number of histories is limited: processes that fall far behind are dropped.
+/// A few numbers are stored of every live process. A history is stored only of the pinned process,
+/// of processes in the trees of targets, and of those that ranked among the first by CPU time or
+/// memory in some sample. The number of histories is limited: processes that fall far behind are
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct Follower<H = ()> {
     options: FollowOptions,

@@ -7,11 +7,11 @@ use host_metrics::source::process::{ProcessId, ProcessSample};
 /// CPU time and memory of one process, by which processes are selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProcessUse {
-    /// Identity of the process.
+    /// Process id and start time of the process.
     pub id: ProcessId,
     /// CPU time in nanoseconds, over a period that the caller chooses.
     pub cpu_ns: u64,
-    /// Resident memory in bytes.
+    /// Resident memory of the process, in bytes.
     pub rss_bytes: u64,
 }
 

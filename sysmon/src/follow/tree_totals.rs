@@ -8,7 +8,7 @@ pub(crate) struct TreeTotals {
     pub(crate) processes: u64,
     /// CPU time that the tree has used since it was first seen, in nanoseconds.
     pub(crate) used_ns: u64,
-    /// Resident memory in bytes; `None` without members.
+    /// Sum of the resident memory of all members, in bytes; `None` without members.
     pub(crate) rss_bytes: Option<u64>,
     /// Number of threads; `None` if no member reports it.
     pub(crate) threads: Option<u64>,

@@ -44,27 +44,28 @@ pub(crate) struct GpuSample {
     pub memory: Result<GpuMemory, GpuError>,
     /// Power draw of the whole board, in watts.
     pub power_watts: Result<f64, GpuError>,
-    /// Temperature of the chip, in degrees Celsius.
+    /// Temperature of the GPU chip, in degrees Celsius.
     pub temperature_celsius: Result<f64, GpuError>,
-    /// Clock of the multiprocessors, in hertz.
+    /// Clock frequency of the streaming multiprocessors, in hertz.
     pub sm_clock_hertz: Result<f64, GpuError>,
 }
 
 /// Shares of the driver's last sampling period, from 0 to 1, to a hundredth.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct GpuBusy {
-    /// Share of time in which at least one kernel ran, on however small a part of the chip.
+    /// Share of the period, from 0 to 1, in which at least one kernel ran, on however small a part
+    /// of the GPU.
     pub utilisation_ratio: f64,
-    /// Share of time in which device memory was read or written.
+    /// Share of the period, from 0 to 1, in which the GPU's memory was read or written.
     pub memory_ratio: f64,
 }
 
 /// Used and total memory of one GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct GpuMemory {
-    /// Memory in use in bytes, without that of the driver itself.
+    /// Used memory of the GPU in bytes, without that of the driver itself.
     pub used_bytes: u64,
-    /// Total memory in bytes.
+    /// Total memory of the GPU in bytes.
     pub total_bytes: u64,
 }
 

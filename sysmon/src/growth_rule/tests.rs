@@ -14,8 +14,9 @@ const RULE: GrowthRule = GrowthRule {
 };
 const SERIES: u64 = 60;
 
-/// Creates the memory of a process, in bytes, once a second for `seconds` seconds: 200 MB plus
-/// `more` megabytes, a function of the second, plus correlated noise of strength `noise_mb`.
+/// Creates the memory of a process as pairs of a second and bytes, one for each of `seconds`
+/// seconds: 200 MB plus `more` megabytes, a function of the second, plus correlated noise of up to
+/// `noise_mb` megabytes in each step.
 fn series(seed: u64, seconds: u32, noise_mb: f64, more: impl Fn(f64) -> f64) -> Vec<(f64, f64)> {
     let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
     // Correlated noise, as a process has.

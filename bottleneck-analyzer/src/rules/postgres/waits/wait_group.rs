@@ -88,7 +88,8 @@ impl WaitGroup {
             .map_or("other_waits", |event| event.rule.as_str())
     }
 
-    /// Returns the kinds of lock in the group, spelled as in the tables of locks: `transactionid`, `tuple`.
+    /// Returns the kinds of lock in the group, spelled as in the tables of locks: `transactionid`,
+    /// `tuple`. All kinds if the report does not name the events of locks.
     pub(super) fn lock_kinds(&self) -> Vec<&str> {
         let named = self.waits.iter();
         let mut kinds: Vec<&str> = named
