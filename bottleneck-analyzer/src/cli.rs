@@ -159,7 +159,8 @@ impl Strictness {
 impl AnalyzerCli {
     /// Runs the chosen command and returns how the program should exit.
     ///
-    /// # Errors Fails if a report or the thresholds cannot be read, if reports cannot be joined, if
+    /// # Errors
+    /// Fails if a report or the thresholds cannot be read, if reports cannot be joined, if
     /// an output is one of the inputs, or if a result cannot be written.
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         match &self.command {
@@ -220,7 +221,8 @@ fn are_one_file(one: &Path, other: &Path) -> bool {
 
 /// Checks that the output `path` is not one of the reports that are analyzed.
 ///
-/// # Errors Fails with a usage error if it is one of them.
+/// # Errors
+/// Fails with a usage error if it is one of them.
 fn refuse_to_overwrite(run: &RunReports, path: &Path) -> anyhow::Result<()> {
     let same = |source: &SourceReport| are_one_file(path, &source.path);
     if run.sources.iter().any(same) {

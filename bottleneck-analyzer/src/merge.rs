@@ -22,7 +22,8 @@ use worker_report::WorkerReport;
 /// Joins the reports of the workers of one load, given with their paths. If a worker's report is
 /// missing, a warning names the worker and the status of the result is failed.
 ///
-/// # Errors Fails if there is no report, if the reports are not of one load, if two are of one
+/// # Errors
+/// Fails if there is no report, if the reports are not of one load, if two are of one
 /// worker, or if their loads were not made at the same time.
 pub(crate) fn merge(reports: Vec<(PathBuf, Report)>) -> Result<Report, MergeError> {
     let workers = reports
@@ -85,7 +86,8 @@ fn joined(workers: &[WorkerReport]) -> serde_json::Value {
 
 /// Adds up step `n` of all workers that have such a step.
 ///
-/// # Errors Fails if two histograms cannot be added.
+/// # Errors
+/// Fails if two histograms cannot be added.
 fn step(workers: &[WorkerReport], n: usize) -> Result<Step, HistogramError> {
     let told = workers.iter().filter_map(|w| w.report.steps.get(n));
     let parts: Vec<&Step> = told.collect();
@@ -107,10 +109,6 @@ fn step(workers: &[WorkerReport], n: usize) -> Result<Step, HistogramError> {
     let shares = parts[1..].iter();
     whole.load = shares.fold(parts[0].load.clone(), |sum, step| added(sum, &step.load));
     whole.segments = segments(&parts)?;
-    if let Some(curve) = &mut whole.curve {
-        // A worker computed the recovery from its own requests, so it is not that of the whole load.
-        curve.recovery = None;
-    }
     whole.sessions = SessionUse::merged(parts.iter().filter_map(|step| step.sessions.as_ref()))?;
     whole.end = end(&parts, workers.len() as u64, workers[0].worker.n);
     if let Some(recovery) = whole.curve.as_mut().and_then(|c| c.recovery.as_mut()) {
@@ -144,7 +142,8 @@ fn figures(whole: &Step, parts: &[&Step], loaded: &[&Step], n: u64) -> BTreeMap<
 
 /// Adds up the segments of the load's curve, by name, over all workers that have the segment.
 ///
-/// # Errors Fails if two histograms cannot be added.
+/// # Errors
+/// Fails if two histograms cannot be added.
 fn segments(parts: &[&Step]) -> Result<Vec<StepSegment>, HistogramError> {
     let longest = parts.iter().max_by_key(|step| step.segments.len());
     let named = longest.map_or(&[][..], |step| &step.segments);

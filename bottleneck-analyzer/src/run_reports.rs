@@ -28,7 +28,8 @@ impl RunReports {
     /// Reads the reports of one run from directories and single files, with the manifests beside
     /// them. Each file is read once.
     ///
-    /// # Errors Fails if a path is missing or holds no report, if a report cannot be read, or if
+    /// # Errors
+    /// Fails if a path is missing or holds no report, if a report cannot be read, or if
     /// the reports do not belong together.
     pub(crate) fn load(paths: &[PathBuf]) -> Result<Self, RunError> {
         let mut sources = Vec::new();
@@ -175,7 +176,8 @@ fn wrote(part: &Part, source: &SourceReport) -> bool {
 /// Reads the planned parts from the manifest of a directory. For a single file: the parts that name
 /// this file. Empty without a manifest.
 ///
-/// # Errors Fails if the manifest cannot be read.
+/// # Errors
+/// Fails if the manifest cannot be read.
 fn parts_at(path: &Path) -> Result<Vec<Part>, RunError> {
     if path.is_dir() {
         return Ok(manifest::read(path)?);
@@ -189,7 +191,8 @@ fn parts_at(path: &Path) -> Result<Vec<Part>, RunError> {
 /// Reads the reports at `path`, and those outside of it that `parts` name by absolute paths.
 /// Assessments are skipped.
 ///
-/// # Errors Fails if `path` does not exist, or if a file cannot be read as a report.
+/// # Errors
+/// Fails if `path` does not exist, or if a file cannot be read as a report.
 fn sources_at(path: &Path, parts: &[Part]) -> Result<Vec<SourceReport>, RunError> {
     if !path.exists() {
         return Err(RunError::Missing(path.to_owned()));
@@ -215,7 +218,8 @@ fn sources_at(path: &Path, parts: &[Part]) -> Result<Vec<SourceReport>, RunError
 /// Lists the JSON files of a directory that may be reports: hidden files and `assessment.json` are
 /// left out.
 ///
-/// # Errors Fails if the directory cannot be listed.
+/// # Errors
+/// Fails if the directory cannot be listed.
 fn candidates(directory: &Path) -> Result<Vec<PathBuf>, RunError> {
     let list = |source| RunError::List {
         path: directory.to_owned(),
@@ -245,7 +249,8 @@ fn directory_of(paths: &[PathBuf]) -> PathBuf {
 /// Checks that the reports belong together: all of known tools, of one boot of one host, and of one
 /// run or one directory. Returns notes about reports whose clocks cannot be compared.
 ///
-/// # Errors Fails at the first report that does not belong to the others.
+/// # Errors
+/// Fails at the first report that does not belong to the others.
 fn belong_together(sources: &[SourceReport]) -> Result<Vec<String>, RunError> {
     let mut notes = Vec::new();
     if let Some(outsider) = sources.iter().find(|s| s.component().is_none()) {

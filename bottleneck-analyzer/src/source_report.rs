@@ -29,7 +29,8 @@ pub(crate) struct SourceReport {
 impl SourceReport {
     /// Reads the report at `path`.
     ///
-    /// # Errors Fails in the same cases as [`store::load`]: the file cannot be read, or is not a
+    /// # Errors
+    /// Fails in the same cases as [`store::load`]: the file cannot be read, or is not a
     /// report of a known schema.
     pub(crate) fn load(path: &Path) -> Result<Self, StoreError> {
         let report = store::load(path)?;

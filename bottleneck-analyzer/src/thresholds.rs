@@ -89,7 +89,8 @@ impl Thresholds {
     /// Returns the embedded thresholds, with values from the file `overrides` in place of those of
     /// the same names.
     ///
-    /// # Errors Fails if the file cannot be read or is not TOML, names an unknown value, or has a
+    /// # Errors
+    /// Fails if the file cannot be read or is not TOML, names an unknown value, or has a
     /// value of the wrong type or out of range.
     pub(crate) fn load(overrides: Option<&Path>) -> Result<Self, ThresholdsError> {
         let mut table = parse(Path::new("thresholds.toml"), DEFAULTS)?;
@@ -119,7 +120,8 @@ const ABOVE_ONE: [&str; 3] = [
 
 /// Checks that every value of `table` is in its range: 0 or more, and at most 1 for most ratios.
 ///
-/// # Errors Fails at the first value out of its range, because every figure or none would meet such
+/// # Errors
+/// Fails at the first value out of its range, because every figure or none would meet such
 /// a threshold.
 fn in_range(path: &Path, table: &toml::Table) -> Result<(), ThresholdsError> {
     let sections = table

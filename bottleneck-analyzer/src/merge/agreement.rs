@@ -22,7 +22,8 @@ const CORRECTION_PPM: i128 = 500;
 /// Checks that `workers` are the workers of one load. Returns warnings about steps that may not
 /// have been measured at the same time.
 ///
-/// # Errors Fails if there is no report, if the reports are of different loads, if two are of one
+/// # Errors
+/// Fails if there is no report, if the reports are of different loads, if two are of one
 /// worker, or if a step was not measured at the same time.
 pub(super) fn check(workers: &[WorkerReport]) -> Result<Vec<Warning>, MergeError> {
     let Some(first) = workers.first() else {
@@ -113,7 +114,8 @@ fn named(differences: &[String]) -> String {
 /// Checks that the steps which both workers have are the same and were measured at the same time.
 /// Returns a warning for each step that began further apart than the clocks of both hosts may err.
 ///
-/// # Errors Fails if a step differs, or if its measured parts do not overlap.
+/// # Errors
+/// Fails if a step differs, or if its measured parts do not overlap.
 fn check_steps(first: &WorkerReport, other: &WorkerReport) -> Result<Vec<Warning>, MergeError> {
     let mut doubts = Vec::new();
     let steps = first.report.steps.iter().zip(&other.report.steps);

@@ -36,7 +36,8 @@ pub(super) struct WorkerReport {
 impl WorkerReport {
     /// Reads the worker and the start time from `report`, which was loaded from `path`.
     ///
-    /// # Errors Fails if `report` is not the report of a worker, or has an invalid entry or start
+    /// # Errors
+    /// Fails if `report` is not the report of a worker, or has an invalid entry or start
     /// time.
     pub(super) fn new(path: PathBuf, report: Report) -> Result<Self, MergeError> {
         let Some(told) = report.config.get("worker").cloned() else {

@@ -114,7 +114,8 @@ impl ActiveRecording {
 /// keeps its file of marks open; the file is reached through the process, because it may be in
 /// another mount namespace.
 ///
-/// # Errors If the system has no `/proc`.
+/// # Errors
+/// If the system has no `/proc`.
 pub(crate) fn active_recordings() -> std::io::Result<Vec<ActiveRecording>> {
     let mut found: Vec<ActiveRecording> = Vec::new();
     for entry in std::fs::read_dir("/proc")?.flatten() {
