@@ -51,7 +51,8 @@ pub(crate) struct RunFlags {
     #[arg(long, value_name = "COMPONENT")]
     pub(crate) only: Vec<String>,
 
-    /// Directory of the run's files; it must not contain reports of another run [default: reports/RUN]
+    /// Directory of the run's files; it must not contain reports of another run [default:
+    /// reports/RUN]
     #[arg(long, value_name = "DIR")]
     pub(crate) run_dir: Option<PathBuf>,
 

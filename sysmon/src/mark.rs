@@ -29,7 +29,8 @@ pub(crate) struct MarkFlags {
     /// Name of the event to mark: one line of at most 120 characters
     pub(crate) name: String,
 
-    /// Recording to mark, if several are in progress: its process id, its report, or the report's directory
+    /// Recording to mark, if several are in progress: its process id, its report, or the report's
+    /// directory
     #[arg(long, value_name = "PID|PATH")]
     pub(crate) recording: Option<String>,
 }

@@ -1,5 +1,5 @@
-//! Serializable workload with its parameter types. From it another process compiles the same workload without
-//! a server.
+//! Serializable workload with its parameter types. From it another process compiles the same
+//! workload without a server.
 
 use pgbench_script::{ParameterType, ScriptError, ScriptSource, ScriptValue};
 use serde::{Deserialize, Serialize};

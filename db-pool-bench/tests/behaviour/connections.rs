@@ -1,4 +1,5 @@
-//! Tests of the ways to reach a server: environment variables, password files, sockets, several hosts.
+//! Tests of the ways to reach a server: environment variables, password files, sockets, several
+//! hosts.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

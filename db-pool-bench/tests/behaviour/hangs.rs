@@ -1,4 +1,5 @@
-//! Tests with servers that stop answering in the middle of a step, and runs in which no request succeeds.
+//! Tests with servers that stop answering in the middle of a step, and runs in which no request
+//! succeeds.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
-//! Tests with real errors of servers and poolers: the remedy must fit the cause that the message names.
+//! Tests with real errors of servers and poolers: the remedy must fit the cause that the message
+//! names.
 
 use std::fs;
 use std::process::Command;

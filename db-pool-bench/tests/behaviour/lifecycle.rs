@@ -1,4 +1,5 @@
-//! Tests of `lifecycle` as a program, on a real server: connections that are opened, closed and lost.
+//! Tests of `lifecycle` as a program, on a real server: connections that are opened, closed and
+//! lost.
 
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -1,8 +1,8 @@
 //! Client with a pool of connections: each request takes a connection out and gives it back.
 //!
-//! Before deadpool-redis hands out a connection that was used before, it sends `UNWATCH` and `PING` and waits
-//! for the answers. This cannot be turned off: **every checkout costs a round trip**. That time is part of
-//! the checkout here, as it is in an application.
+//! Before deadpool-redis hands out a connection that was used before, it sends `UNWATCH` and `PING`
+//! and waits for the answers. This cannot be turned off: **every checkout costs a round trip**.
+//! That time is part of the checkout here, as it is in an application.
 
 use std::sync::Arc;
 

@@ -16,8 +16,8 @@ Examples:
 /// Flags of `sysmon export`.
 #[derive(Debug, Args)]
 pub(crate) struct ExportFlags {
-    /// Address to serve on. There is no authentication: whoever can reach the address can read all figures.
-    /// Port 0 selects a free port
+    /// Address to serve on. There is no authentication: whoever can reach the address can read all
+    /// figures. Port 0 selects a free port
     #[arg(long, default_value = listen::DEFAULT, value_name = "ADDRESS:PORT")]
     pub(crate) listen: ListenAddress,
 

@@ -1,8 +1,9 @@
 //! `sysmon export`: metrics of the machine for Prometheus, over HTTP.
 //!
-//! One sampler reads the machine at an interval of its own and puts each page into the [`page_store`]. The
-//! `server` serves it from a thread of its own. A page is encoded at most once in each format, at its first
-//! request, so fifty scrapers cost no more sampling and encoding than one.
+//! One sampler reads the machine at an interval of its own and puts each page into the
+//! [`page_store`]. The `server` serves it from a thread of its own. A page is encoded at most once
+//! in each format, at its first request, so fifty scrapers cost no more sampling and encoding than
+//! one.
 
 pub(crate) mod cgroups;
 pub(crate) mod exporter;
