@@ -1,7 +1,7 @@
 //! Checks of the user's servers before a run: each server must answer within a few seconds and
 //! permit what a run needs. Nothing remains on the servers.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -16,6 +16,8 @@ use crate::tool_process::sibling;
 
 /// Time-out for connecting to a server, and for each of its answers.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest part of an HTTP status line that is read, in bytes.
+const MOST_OF_STATUS_LINE: u64 = 1_024;
 /// Time-out of the bench process that checks PostgreSQL, from its start to its end.
 const BENCH_TIMEOUT: Duration = Duration::from_secs(6);
 
@@ -247,10 +249,10 @@ fn upgrade(stream: &mut TcpStream, url: &Url) -> std::io::Result<String> {
         url.path()
     );
     stream.write_all(request.as_bytes())?;
-    let mut answer = [0; 128];
-    let length = stream.read(&mut answer)?;
-    let text = String::from_utf8_lossy(&answer[..length]);
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+    // A status line may come in several packets. Its length is bounded: the server may be anything.
+    let mut line = Vec::new();
+    BufReader::new(stream.take(MOST_OF_STATUS_LINE)).read_until(b'\n', &mut line)?;
+    Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
 }
 
 #[cfg(test)]
@@ -261,13 +263,23 @@ mod tests {
     /// Starts a server that sends `text` to its first client, after the client's request. Returns
     /// its port on 127.0.0.1.
     fn saying(text: &'static str) -> u16 {
+        saying_in_parts([text])
+    }
+
+    /// Starts a server as [`saying`] does. Its answer comes in `parts`, 20 ms apart.
+    fn saying_in_parts<const N: usize>(parts: [&'static str; N]) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = [0; 512];
             let _ = stream.read(&mut request);
-            let _ = stream.write_all(text.as_bytes());
+            for (n, part) in parts.into_iter().enumerate() {
+                if n > 0 {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                let _ = stream.write_all(part.as_bytes());
+            }
         });
         port
     }
@@ -293,6 +305,8 @@ mod tests {
         let at = |port: u16| websocket(&format!("ws://127.0.0.1:{port}/chat?token=hunter2"));
         let yes = at(saying("HTTP/1.1 101 Switching Protocols\r\n\r\n"));
         assert!(matches!(yes, ServerCheck::Usable(_)), "{yes:?}");
+        let parts = saying_in_parts(["HTTP/1", ".1 101 Switching", " Protocols\r\n\r\n"]);
+        assert!(matches!(at(parts), ServerCheck::Usable(_)));
         assert!(reason(at(saying("HTTP/1.1 404 Not Found\r\n\r\n"))).contains("404"));
         assert!(reason(at(saying(""))).contains("without an answer"));
         let refused = reason(at(closed()));

@@ -68,10 +68,11 @@ impl RunTarget {
                 self.writer = Some(writer);
                 return Ok(true);
             }
-            TaskResult::TimedOut | TaskResult::Lost => {
+            TaskResult::TimedOut => {
                 self.writer = Some(writer);
                 format!("no end after {FILL_TIMEOUT:?}")
             }
+            TaskResult::Lost => "the thread that writes them ended without a result".to_owned(),
         };
         let (done, shown) = (
             bench.report.steps.len(),
