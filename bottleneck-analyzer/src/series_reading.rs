@@ -23,8 +23,8 @@ pub(crate) struct SeriesReading {
     /// Mean over the recorded part of the window, in the unit of the series. Each point is weighted
     /// by its overlap with the window.
     pub(crate) mean: f64,
-    /// Highest sample of the points that lie mostly in the window, in the unit of the series; of
-    /// all points if none does.
+    /// Highest sample of those points of which at least half lies in the window, in the unit of the
+    /// series; if there is none, of all points that overlap the window.
     pub(crate) max: f64,
     /// Number of points that overlap the window.
     pub(crate) samples: usize,

@@ -183,8 +183,9 @@ const TIME: [(&str, &str); 12] = [
     ("first_statement", "their first statement"),
 ];
 
-/// Returns a clause about how `whom` spent their time in `steps`, as mean shares with the largest
-/// part first. `None` if that was not measured.
+/// Returns a clause about the parts of their time in `steps` on which `whom` spent at least 5 %,
+/// largest first, each with its mean share over the steps that have the part, and the main wait
+/// event. `None` if no part reaches 5 %, or none was measured.
 pub(crate) fn time_sentence<'a>(
     whom: &str,
     steps: &(impl Iterator<Item = &'a Step> + Clone),

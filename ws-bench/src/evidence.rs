@@ -60,8 +60,8 @@ impl ServerProcessReader {
         usage(*self.process.as_ref().ok()?)
     }
 
-    /// Returns the CPU time between two readings, and the memory and open files of the second, as
-    /// evidence. If the process is unknown, or a reading is missing, the evidence contains that
+    /// Returns as evidence the CPU time between two readings, in nanoseconds, and of the second
+    /// reading the resident memory, in bytes, and the number of open files where it can be read. If the process is unknown, or a reading is missing, the evidence contains that
     /// reason instead.
     pub(crate) fn evidence(
         &self,

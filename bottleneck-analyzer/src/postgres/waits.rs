@@ -41,7 +41,10 @@ impl Wait {
 /// Classes of waiting sessions, as the names of the figures `sessions.<class>_mean` spell them.
 const CLASSES: [&str; 4] = ["lock", "lwlock", "io", "other_wait"];
 
-/// Returns all waits of the load's sessions; `None` if sessions were not sampled.
+/// Returns what the load's sessions waited for, in no order: each named event, the rest of each class
+/// that named events do not explain, and the client (in a statement, and idle in a transaction).
+/// Waits of parallel workers are left out. Empty if no session waited; `None` if sessions were not
+/// sampled.
 pub(crate) fn sampled_waits(server: &PostgresEvidence<'_>) -> Option<Vec<Wait>> {
     server.figure("sessions.cpu_mean")?;
     let mut found = Vec::new();

@@ -134,9 +134,9 @@ impl<'a> RedisEvidence<'a> {
         (ns / self.response_ns).min(1.0)
     }
 
-    /// Returns `ns` nanoseconds as a share of the time for which a call holds a connection, at most
-    /// 1. The queue for the pool is left out, because it gets shorter by itself if connections are
-    /// held for a shorter time.
+    /// Returns `ns` nanoseconds as a share, at most 1, of the time for which a call holds a
+    /// connection. The queue for the pool is left out, because it gets shorter by itself if
+    /// connections are held for a shorter time.
     pub(crate) fn share_of_hold(&self, ns: f64) -> f64 {
         let parts = self.step.pool.as_ref().and_then(|pool| pool.checkout);
         let queued = parts.map_or(0.0, |parts| parts.wait_mean_ns);

@@ -65,10 +65,11 @@ impl RedisEvidence<'_> {
         self.wait_behind(usec, figure("squares_us2").unwrap_or(0.0).max(least))
     }
 
-    /// Returns the mean time that an answer waits for the disk, in nanoseconds, where the main
-    /// thread flushes the append-only file before it answers. Computed from minimal queries: the
-    /// mean time of their answers, less the fastest answer, less the time for which the thread had
-    /// no CPU. `None` if these were not timed.
+    /// Returns the mean time that an answer waits for the disk, in nanoseconds, at least 0. It is that
+    /// only if the main thread flushes the append-only file before it answers, which the caller must
+    /// check. Computed from minimal queries: the mean time of their answers, less the fastest answer,
+    /// less the mean time per command for which the thread had no CPU (0 if unknown). `None` if no
+    /// minimal query was timed.
     pub(crate) fn flush_wait_ns(&self) -> Option<f64> {
         let mean = self.figure("answer_mean_ns")?;
         let least = self.figure("answer_least_ns")?;

@@ -58,10 +58,10 @@ impl From<u64> for FigureValue {
 /// Returns the shortest window, in nanoseconds, over which a counter of clock ticks gives a rate if
 /// it is read every `interval_ns`.
 ///
-/// The window should last the smallest number of whole intervals that reaches 100 ms. Half an
-/// interval less is accepted, because one read may be late and the next one on time: if the bound
-/// were a multiple of the interval, every second rate would be rejected. If one interval is long
-/// enough, the bound is at most 100 ms.
+/// The window should last the smallest number of whole intervals that reaches 95 ms: 100 ms less a
+/// tolerance of 5 %. Half an interval less is accepted, because one read may be late and the next one
+/// on time: if the bound were a multiple of the interval, every second rate would be rejected. If one
+/// interval reaches 95 ms, the bound is half of it, at most 100 ms. An interval of 0 counts as 1 ns.
 pub fn tick_window_ns(interval_ns: u64) -> u64 {
     let interval_ns = interval_ns.max(1);
     let fewest = (TICK_WINDOW_NS - TOLERANCE_NS).div_ceil(interval_ns);

@@ -12,7 +12,8 @@ use bench_report::{Operation, StepEnd};
 use crate::contest::{ContestError, Measurement};
 use crate::program::ProgramRunner;
 
-/// Data that all contests share: the runner of programs, and the length of each run.
+/// Data that all contests share: the runner of programs, and the length of the measured part of
+/// each run.
 #[derive(Debug)]
 pub(crate) struct RunContext {
     /// Runner of the programs that are measured.

@@ -8,7 +8,8 @@ pub(crate) enum TlsMode {
     Disable,
     /// TLS only if the server refuses connections without it (`allow`).
     Allow,
-    /// TLS if the server supports it, else none; the certificate is not checked (`prefer`).
+    /// TLS if possible; without TLS if the server does not support it, if TLS fails, or if the server
+    /// refuses the login with TLS. The certificate is not checked (`prefer`).
     Prefer,
     /// TLS or no connection; the certificate is not checked (`require`).
     Require,

@@ -33,7 +33,7 @@ fn take(list: &[Planting], count: usize, random: &mut SplitMix) -> Vec<Planting>
     taken
 }
 
-/// SplitMix64 generator of random numbers: Steele, Lea and Flood, *Fast splittable pseudorandom
+/// `SplitMix64` generator of random numbers: Steele, Lea and Flood, *Fast splittable pseudorandom
 /// number generators*, OOPSLA 2014.
 struct SplitMix(u64);
 

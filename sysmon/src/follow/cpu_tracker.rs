@@ -39,7 +39,8 @@ struct TrackedCpu {
 impl CpuTracker {
     /// Creates a tracker without processes. The kernel counts CPU time in ticks of `tick_ns`
     /// nanoseconds; samples are taken every `interval_ns`. A process cannot use more than all
-    /// `cores`; a figure above that is absent.
+    /// `cores`: a figure that exceeds them by more than its error is absent. If `cores` is `None`, no
+    /// figure is dropped.
     pub(super) fn new(cores: Option<f64>, tick_ns: u64, interval_ns: u64) -> Self {
         Self {
             cores,

@@ -26,8 +26,9 @@ pub(super) struct ProcessTree {
     cores: Option<f64>,
     least_window_ns: u64,
     last: HashMap<ProcessId, MemberCpu>,
-    /// CPU time of ended children that was already counted, in nanoseconds, by the parent whose
-    /// counter of children does not include it yet.
+    /// CPU time, in nanoseconds, of ended descendants of a process. It was counted while they ran, and
+    /// the process's own counter of children does not include it yet. The key is their nearest ancestor
+    /// that still exists.
     carried_ns: HashMap<ProcessId, u64>,
     at_ns: Option<u64>,
     slack_ns: u64,
@@ -79,7 +80,8 @@ impl ProcessTree {
         }
     }
 
-    /// Adds a process of the current sample, with its further figures, as a member of the tree.
+    /// Adds the figures of one process of the current sample to the sums of the tree. Called once for
+    /// each process, before [`finish_tick`](Self::finish_tick).
     pub(super) fn add(&mut self, sample: &ProcessSample, detail: &ProcessDetail) {
         let sum = &mut self.sum;
         let used = MemberCpu {

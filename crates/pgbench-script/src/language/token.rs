@@ -24,7 +24,8 @@ pub(crate) enum TokenKind {
 }
 
 impl TokenKind {
-    /// Returns the token as it is written in a script, for error messages. Names are in lower case.
+    /// Returns the token in the notation of scripts, for error messages. Names are in lower case, and
+    /// numbers in their shortest decimal form, not as the user wrote them.
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Integer(n) => n.to_string(),
