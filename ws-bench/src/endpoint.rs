@@ -45,8 +45,8 @@ impl TargetUrl {
     /// its fragment.
     ///
     /// # Errors
-    /// If `text` is not a `ws://` URL with a host (`wss://` is not supported), or has an unencoded `@`
-    /// in its password. No error shows a password.
+    /// If `text` is not a `ws://` URL with a host (`wss://` is not supported), or if unencoded
+    /// characters in its password hide the host. No error shows a password.
     pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
         let malformed = |reason: String| UrlError::Malformed {
             // A text without a scheme is not shown, because it may be a password that the user gave by
