@@ -267,6 +267,18 @@ fn bounds_that_no_rate_keeps_are_a_problem_at_the_lowest_one() {
 }
 
 #[test]
+fn a_promise_after_a_search_that_found_none_names_the_lowest_rate() {
+    let mut report = searched(&[(8, &[HELD])]);
+    let search = &mut report.summary.found_rates[0];
+    (search.end, search.held_per_s) = (RateSearchEnd::NotMet, None);
+    search.steps[0].verdict = RateVerdict::Broken;
+    let assessment = assess_reports(&[report]);
+    let throughput = promise(&assessment, ComponentKind::Redis, "throughput").unwrap();
+    let place = "at the lowest rate that the search tried";
+    assert!(throughput.basis.ends_with(place), "{throughput:?}");
+}
+
+#[test]
 fn pools_are_compared_by_the_limits_that_were_found_and_by_nothing_else() {
     let larger = (2_000.0, 2.0, RateVerdict::Held);
     let past = (2_100.0, 900.0, RateVerdict::Broken);

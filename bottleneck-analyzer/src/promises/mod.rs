@@ -5,7 +5,7 @@
 mod availability;
 mod promise_draft;
 
-use bench_report::Step;
+use bench_report::{RateSearchEnd, Step};
 
 use crate::assessment::{ComponentKind, EvidenceItem, Promise};
 use crate::bench_facts::BenchFacts;
@@ -93,14 +93,20 @@ fn throughputs(bench: &BenchFacts<'_>) -> Vec<EvidenceItem> {
     evidence.collect()
 }
 
-fn where_measured(bench: &BenchFacts<'_>) -> &'static str {
+/// Describes, for a basis, the point at which `bench` was measured, and that it is the worst of
+/// several repeats.
+fn where_measured(bench: &BenchFacts<'_>) -> String {
     let point = bench.operating_step().map(|(index, _)| index);
     let search = point.and_then(|index| bench.source.report.summary.search_of_step(index));
-    match (bench.repeats.len(), search) {
-        (0 | 1, None) => "at the operating point",
-        (_, None) => "in the worst repeat at the operating point",
-        (0 | 1, Some(_)) => "at the rate that the search found",
-        (_, Some(_)) => "in the worst repeat at the rate that the search found",
+    let place = match search.map(|(_, search, _)| &search.end) {
+        None => "at the operating point",
+        Some(RateSearchEnd::NotMet) => "at the lowest rate that the search tried",
+        Some(_) => "at the rate that the search found",
+    };
+    if bench.repeats.len() > 1 {
+        format!("in the worst repeat {place}")
+    } else {
+        place.to_owned()
     }
 }
 
