@@ -21,7 +21,8 @@ pub(crate) const NO_RATE_TO_FIND: &str = "\
 this scenario has no single rate to find: what it does to the pool on its way decides what users \
 feel. Rates are found by db-pool-bench sweep and scale, redis-bench cache and pool";
 
-/// Flags of the pool under test: its server, size, drivers and conditions.
+/// Flags of a scenario that tests one pool size: server and pool options, number of connections,
+/// drivers, hold time and network delay of the requests, and output.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct OnePoolFlags {
     /// Flags of the server and of the pool's options.

@@ -107,7 +107,7 @@ pub(crate) struct FindingAdvice {
     pub expected_gain: String,
     /// Reason why the actions help.
     pub rationale: String,
-    /// True if an action needs a restart of a server or of the application.
+    /// True if at least one of the `actions` needs a restart of a server or of the application.
     pub needs_restart: bool,
 }
 

@@ -52,7 +52,7 @@ pub(crate) struct WaitEvent {
     pub(crate) confirms: String,
     /// Recommended actions, in order.
     pub(crate) actions: Vec<String>,
-    /// True if an action needs a restart of the server.
+    /// True if at least one action needs a restart of the server.
     #[serde(default)]
     pub(crate) restart: bool,
 }

@@ -29,7 +29,7 @@ pub(crate) struct CauseCost {
     pub(crate) actions: Vec<String>,
     /// Reason why the actions help.
     pub(crate) rationale: String,
-    /// True if an action needs a restart of a server or of the application.
+    /// True if at least one of `actions` needs a restart of a server or of the application.
     pub(crate) restart: bool,
 }
 

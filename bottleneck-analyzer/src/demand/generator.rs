@@ -47,8 +47,10 @@ pub(super) fn threads(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Re
     })
 }
 
-/// Computes the bound of a single thread that is fully used while others are idle; `None` if no
-/// thread is. This happens, for example, where all users share one connection.
+/// Computes the bound of the busiest thread of the generator. `None` if its CPU use is below the
+/// threshold `cpu.generator_ratio` or unknown, or without an operating point. Such a thread can be the
+/// limit while others are idle, for example where all users share one connection; whether they are is
+/// not checked.
 pub(super) fn busiest_thread(
     bench: &BenchFacts<'_>,
     facts: &RunFacts<'_>,

@@ -31,8 +31,9 @@ impl QueryTemplate {
             return None;
         }
         let sql = fingerprint::full_fingerprint(query);
-        let mut words = sql.split_whitespace();
-        let first = words.next()?.to_uppercase();
+        let first = sql.split_whitespace().next()?.to_uppercase();
+        // A quoted name keeps its quotes, so that a column "update" is no such word.
+        let mut words = sql.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '"'));
         let reads = first == "SELECT" && !words.any(|word| word.eq_ignore_ascii_case("update"));
         QUERIES
             .contains(&first.as_str())
@@ -82,6 +83,19 @@ mod tests {
         ] {
             assert_eq!(QueryTemplate::parse(query).unwrap().sql, fingerprint);
         }
+    }
+
+    #[test]
+    fn a_query_that_locks_rows_for_an_update_does_not_only_read() {
+        let reads = |query| QueryTemplate::parse(query).unwrap().reads;
+        for query in [
+            "SELECT * FROM t FOR UPDATE",
+            "SELECT * FROM (SELECT * FROM t FOR UPDATE) x",
+            "UPDATE t SET a = $1",
+        ] {
+            assert!(!reads(query), "{query}");
+        }
+        assert!(reads("SELECT \"update\", updated_at FROM t"));
     }
 
     #[test]

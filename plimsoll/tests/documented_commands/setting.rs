@@ -174,17 +174,18 @@ fn furnish(place: &TestDirectory) {
     }
 }
 
-/// Directory of a recording of a command that runs for 0.3 s, with its raw samples both in one file
-/// and in several. It is created at the first use.
+/// Directory of a recording of a command that runs for 0.3 s, with its raw samples in one file. Beside
+/// it lies the numbered file of raw samples of a second such recording, which rotates its files. The
+/// directory is created at the first use.
 static RECORDING: LazyLock<TestDirectory> = LazyLock::new(|| {
     let place = TestDirectory::new();
-    for (directory, flags) in [("in-several", "--rotate-age 1s"), (".", "--quiet")] {
+    for (directory, flags) in [("rotated", "--rotate-age 1s"), (".", "--quiet")] {
         let words = format!("record --interval 100ms --run-dir {directory} {flags} -- sleep 0.3");
         let words: Vec<&str> = words.split(' ').collect();
         let output = place.command(binary("sysmon"), &words).output().unwrap();
         assert!(output.status.success(), "{output:?}");
     }
-    for file in files(&place.path().join("in-several")) {
+    for file in files(&place.path().join("rotated")) {
         if is_raw(&file) {
             fs::copy(&file, place.path().join(file.file_name().unwrap())).unwrap();
         }

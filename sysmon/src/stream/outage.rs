@@ -13,7 +13,8 @@ pub(crate) struct Outage {
     until_ns: u64,
 }
 
-/// All outages of a recording, and what was lost in them.
+/// Outages of a recording, in which raw samples could not be written: the current one, and the number,
+/// total length and lost samples of all so far.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Outages {
     /// Outage that has not ended yet; `None` if samples are being written.

@@ -73,8 +73,9 @@ pub(super) fn mark(text: &str, argument: bool, out: &mut Spans) {
 }
 
 /// Returns the byte position of the end of the address whose `://` is at `colon`: the closing
-/// quote if the address is in quotes, else the end of the word. In an argument of a command line,
-/// blanks before an `@` belong to the address.
+/// quote if the address is in quotes, else the end of the word. In an argument of a command line, an
+/// address that begins the argument or follows `=`, and has no `@` in its first word, reaches to the
+/// end of the word with the last `@` before the next `://`: a password may contain blanks.
 fn end_of(text: &str, colon: usize, argument: bool) -> usize {
     let rest = &text[colon..];
     let scheme = scheme_before(text, colon).map_or(colon, |scheme| scheme.start);

@@ -48,7 +48,8 @@ pub(super) enum Glue {
     Cannot,
 }
 
-/// Form of a secret that is the word after certain other words.
+/// Form of secrets that are words after certain other words: all later words of the command that are
+/// no options. Other words may stand between the lead words.
 #[derive(Debug, Clone)]
 pub(super) struct WordForm {
     /// Words before the secret, in order; `None` stands for any word.

@@ -211,7 +211,8 @@ pub struct Step {
     pub parameters: BTreeMap<String, Parameter>,
     /// Number of earlier steps with the same settings: 0 for the first repeat.
     pub repeat: u64,
-    /// Instants of the step.
+    /// Start of the step, start and end of its measured part, and end of the step, on the monotonic
+    /// clock.
     pub window: Window,
     /// Load that the generator was to make.
     pub load: Load,

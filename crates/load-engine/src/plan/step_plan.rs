@@ -76,7 +76,8 @@ pub struct StepPlan {
     pub drain: Duration,
     /// Longest time for opening all sessions, after which the step fails.
     pub connect_timeout: Duration,
-    /// Seed of all random numbers in the step: times of arrivals and pauses of users.
+    /// Seed of all random numbers in the step: times of arrivals, pauses of users, and what a bench
+    /// draws for its requests, such as keys, values of queries and hold times.
     pub seed: u64,
     /// Kind of tokio runtime that makes the load.
     pub runtime: RuntimeKind,
