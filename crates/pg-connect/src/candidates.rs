@@ -19,7 +19,7 @@ pub(crate) struct Candidate {
     /// Password for this server from the password file; `None` if the address has one or the file
     /// has none.
     pub(crate) password: Option<Password>,
-    /// Whether the connection uses TLS.
+    /// Use of TLS by the connection.
     pub(crate) sslmode: SslMode,
     /// Kind of server that is accepted, such as one that allows writing.
     pub(crate) target: TargetSessionAttrs,

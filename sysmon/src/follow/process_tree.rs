@@ -1,7 +1,7 @@
 //! Sums of use over a process and all its descendants.
 //!
-//! When a child has ended and its parent has waited for it, the kernel adds the child's CPU time to
-//! the parent's counter of children. The CPU time of a tree is therefore the time that its members
+//! The kernel adds the CPU time of a child that has ended to its parent's counter of children, once
+//! the parent has waited for the child. The CPU time of a tree is therefore the time that its members
 //! used, plus that of their ended children, minus the part of these children's time that was
 //! counted while they ran. Children that start and end between two samples are included.
 //!

@@ -111,7 +111,7 @@ impl EvidenceCollector {
     }
 
     /// Ends a step and returns its evidence: activity of the (last) measured part and the counters.
-    /// What could not be read is named in it with the reason.
+    /// The evidence names each figure that could not be read, with the reason.
     pub fn end_step(&self) -> ServerEvidence {
         self.end_step_parts().pop().unwrap_or_default()
     }

@@ -30,7 +30,7 @@ pub struct ScriptStatement {
     pub capture: Option<Capture>,
     /// True if the text consists of several statements, joined by `\;` and sent together.
     pub joined: bool,
-    /// Whether the statement begins or ends a transaction.
+    /// Effect of the statement on transactions: it begins one, ends one, does both or neither.
     pub effect: TransactionEffect,
     /// Plain words at the beginning of the statement, at most three, such as `UPDATE`, `accounts`,
     /// `SET`; never a value. Empty if it does not begin with a word.
