@@ -9,6 +9,7 @@ mod cli;
 mod doctor;
 mod failure_cause;
 mod list;
+mod log_copy;
 mod profile;
 mod run_directory;
 mod run_parts;

@@ -3,22 +3,22 @@
 //! within a time-out.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use child_process::ChildProcess;
 use nix::sys::signal::Signal;
+
+use crate::log_copy::LogCopy;
 
 /// Interval between two checks whether a child process has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// Longest wait for a tool's first line before it is interrupted all the same. Tools print a line
 /// as soon as they handle signals.
 const FIRST_LINE_TIMEOUT: Duration = Duration::from_millis(500);
+/// Longest wait for the end of the stderr of a tool that has ended.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Reason why a tool could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -74,8 +74,7 @@ pub(crate) fn sibling(tool: &str) -> Result<PathBuf, ToolError> {
 #[derive(Debug)]
 pub(crate) struct ToolProcess {
     child: ChildProcess,
-    lines: Receiver<String>,
-    spoke: Arc<AtomicBool>,
+    log: Option<LogCopy>,
 }
 
 impl ToolProcess {
@@ -100,7 +99,7 @@ impl ToolProcess {
             path: log.to_owned(),
             source,
         };
-        let mut file = File::create(log).map_err(failed)?;
+        let file = File::create(log).map_err(failed)?;
         let result = file.try_clone().map_err(failed)?;
         let mut command = Command::new(sibling(tool)?);
         command
@@ -118,45 +117,29 @@ impl ToolProcess {
             tool: tool.to_owned(),
             source,
         })?;
-        let (sender, lines) = mpsc::channel();
-        let spoke = Arc::new(AtomicBool::new(false));
-        let heard = Arc::clone(&spoke);
-        if let Some(stderr) = child.take_stderr() {
-            std::thread::spawn(move || {
-                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                    // Tools mask secrets in their own messages, but not in those of their libraries.
-                    let line = bench_report::redaction::text(&line);
-                    // Errors are ignored: on a full disk the pipe must still be read, or the bench would
-                    // block on it.
-                    let _ = writeln!(file, "{line}");
-                    heard.store(true, Ordering::Relaxed);
-                    let _ = sender.send(line);
-                }
-            });
-        }
-        Ok(Self {
-            child,
-            lines,
-            spoke,
-        })
+        let log = child.take_stderr().map(|stderr| LogCopy::start(stderr, file));
+        Ok(Self { child, log })
     }
 
     /// Iterates over the lines that the tool has printed on stderr since the last call, with
     /// secrets masked. Does not wait.
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
-        self.lines.try_iter()
+        self.log.iter().flat_map(LogCopy::lines)
     }
 
-    /// Returns the exit status; `None` while the tool is running, or if its state cannot be read.
+    /// Returns the exit status, after all that the tool said is in its log; `None` while the tool
+    /// is running, or if its state cannot be read.
     pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
-        self.child.exit_status().ok().flatten()
+        let status = self.child.exit_status().ok().flatten()?;
+        self.complete_log();
+        Some(status)
     }
 
     /// Sends SIGINT after the tool has printed its first line, for which it waits at most 500 ms.
     /// Before that line the tool may not handle signals yet, and would end without a report.
     pub(crate) fn interrupt(&mut self) {
         let started = Instant::now();
-        while !self.spoke.load(Ordering::Relaxed)
+        while !self.log.as_ref().is_some_and(LogCopy::spoke)
             && self.exit_status().is_none()
             && started.elapsed() < FIRST_LINE_TIMEOUT
         {
@@ -166,8 +149,18 @@ impl ToolProcess {
     }
 
     /// Waits until the tool has ended, for at most `bound`, then kills it. Returns the exit status;
-    /// `None` if it had to be killed.
+    /// `None` if it had to be killed. All that the tool said is then in its log.
     pub(crate) fn wait(&mut self, bound: Duration) -> Option<ExitStatus> {
-        self.child.wait(bound)
+        let status = self.child.wait(bound);
+        self.complete_log();
+        status
+    }
+
+    /// Waits until the last words of a tool that has ended are in its log, where the cause of a
+    /// failure is read from.
+    fn complete_log(&self) {
+        if let Some(log) = &self.log {
+            log.wait(LAST_WORDS_TIMEOUT);
+        }
     }
 }
