@@ -53,20 +53,20 @@ impl Conclusions {
         });
     }
 
-    /// Adds a question of `rule` that the reports cannot answer; `would_tell` is the measurement
+    /// Adds a question of `rule` that the reports cannot answer; `to_find_out` is the measurement
     /// that would answer it.
     pub(crate) fn cannot_judge(
         &mut self,
         rule: &str,
         component: ComponentKind,
         question: impl Into<String>,
-        would_tell: impl Into<String>,
+        to_find_out: impl Into<String>,
     ) {
         self.unknown.push(Unknown {
             rule: rule.to_owned(),
             component,
             question: question.into(),
-            would_tell: would_tell.into(),
+            to_find_out: to_find_out.into(),
         });
     }
 }

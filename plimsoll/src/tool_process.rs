@@ -117,7 +117,9 @@ impl ToolProcess {
             tool: tool.to_owned(),
             source,
         })?;
-        let log = child.take_stderr().map(|stderr| LogCopy::start(stderr, file));
+        let log = child
+            .take_stderr()
+            .map(|stderr| LogCopy::start(stderr, file));
         Ok(Self { child, log })
     }
 

@@ -42,6 +42,6 @@ pub(crate) struct LimitingFactor {
     /// Evidence that the choice rests on.
     pub evidence: Vec<EvidenceItem>,
     /// Measurement that would make the factor certain; absent if none is needed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub would_tell: Option<String>,
+    #[serde(default, alias = "would_tell", skip_serializing_if = "Option::is_none")]
+    pub to_find_out: Option<String>,
 }

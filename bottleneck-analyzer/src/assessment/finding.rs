@@ -189,5 +189,6 @@ pub(crate) struct Unknown {
     /// The question, with the reason why it is open.
     pub question: String,
     /// Measurement that would answer the question, in words.
-    pub would_tell: String,
+    #[serde(alias = "would_tell")]
+    pub to_find_out: String,
 }

@@ -106,8 +106,8 @@ fn rest<'l>(
             continue;
         }
         told.push(rule);
-        if let CheckResult::Unknown(_, question, would_tell) = result {
-            out.cannot_judge(rule, component, question.clone(), would_tell.clone());
+        if let CheckResult::Unknown(_, question, to_find_out) = result {
+            out.cannot_judge(rule, component, question.clone(), to_find_out.clone());
         }
         if let CheckResult::Fine(_, statement, evidence) = result {
             out.rule_out(rule, component, statement.clone(), evidence.clone());

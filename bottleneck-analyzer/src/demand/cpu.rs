@@ -48,7 +48,7 @@ pub(super) fn processors(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Res
         used_ratio,
         confidence: confidence(cpu),
         evidence: cpu.evidence.clone(),
-        would_tell: other
+        to_find_out: other
             .then(|| "the same run with the generator on a machine of its own".to_owned()),
     })
 }
@@ -103,6 +103,6 @@ fn as_reported(bench: &BenchFacts<'_>) -> Option<ResourceBound> {
         used_ratio,
         confidence: Confidence::Medium,
         evidence,
-        would_tell: Some("sysmon record beside the bench, and the generator elsewhere".to_owned()),
+        to_find_out: Some("sysmon record beside the bench, and the generator elsewhere".to_owned()),
     })
 }

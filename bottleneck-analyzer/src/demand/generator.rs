@@ -41,7 +41,7 @@ pub(super) fn threads(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Re
             .step_evidence("generator's CPU", "generator/cpu_ratio")
             .into_iter()
             .collect(),
-        would_tell: Some(
+        to_find_out: Some(
             "more generator threads or processes, on a machine of their own".to_owned(),
         ),
     })
@@ -74,7 +74,7 @@ pub(super) fn busiest_thread(
             .step_evidence("busiest thread", "generator/busiest_thread_ratio")
             .into_iter()
             .collect(),
-        would_tell: Some(
+        to_find_out: Some(
             "more connections, so that more threads have something to drive".to_owned(),
         ),
     })

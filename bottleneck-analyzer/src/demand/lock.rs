@@ -63,7 +63,7 @@ pub(super) fn hot_lock(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Resou
             Confidence::High
         },
         evidence: part.evidence.clone(),
-        would_tell: None,
+        to_find_out: None,
     })
 }
 

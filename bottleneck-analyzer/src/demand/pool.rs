@@ -55,6 +55,6 @@ pub(super) fn connections(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Optio
         used_ratio,
         confidence: Confidence::High,
         evidence: model.part("checkout")?.evidence.clone(),
-        would_tell: None,
+        to_find_out: None,
     })
 }

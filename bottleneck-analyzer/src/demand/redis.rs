@@ -51,7 +51,7 @@ pub(super) fn main_thread(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Re
             .into_iter()
             .filter_map(|name| bench.server_evidence(name))
             .collect(),
-        would_tell: lower_bound.then(|| {
+        to_find_out: lower_bound.then(|| {
             "a server that counts used_active_time_main_thread, or io-threads 1".to_owned()
         }),
     })

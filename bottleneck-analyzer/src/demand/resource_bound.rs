@@ -22,5 +22,5 @@ pub(crate) struct ResourceBound {
     /// Evidence that `used_ratio` rests on.
     pub(crate) evidence: Vec<EvidenceItem>,
     /// Measurement that would make the result certain; `None` if none is needed.
-    pub(crate) would_tell: Option<String>,
+    pub(crate) to_find_out: Option<String>,
 }

@@ -2,7 +2,7 @@
 
 use crate::assessment::{Confidence, EvidenceItem, LimitingFactor};
 
-/// Creates a limiting factor called `name` whose `would_tell` is absent: it needs no further
+/// Creates a limiting factor called `name` whose `to_find_out` is absent: it needs no further
 /// measurement.
 pub(super) fn factor(
     name: &str,
@@ -17,13 +17,13 @@ pub(super) fn factor(
         reason: reason.into(),
         confidence,
         evidence: evidence.into_iter().collect(),
-        would_tell: None,
+        to_find_out: None,
     }
 }
 
 /// Creates the limiting factor `inconclusive` with low confidence: `why` is the reason,
-/// `would_tell` the measurement that would settle the question.
-pub(super) fn inconclusive(why: &str, would_tell: &str) -> LimitingFactor {
+/// `to_find_out` the measurement that would settle the question.
+pub(super) fn inconclusive(why: &str, to_find_out: &str) -> LimitingFactor {
     let mut answer = factor(
         "inconclusive",
         "not known".to_owned(),
@@ -31,7 +31,7 @@ pub(super) fn inconclusive(why: &str, would_tell: &str) -> LimitingFactor {
         Confidence::Low,
         [],
     );
-    answer.would_tell = Some(would_tell.to_owned());
+    answer.to_find_out = Some(to_find_out.to_owned());
     answer
 }
 
@@ -40,7 +40,7 @@ pub(super) fn inconclusive(why: &str, would_tell: &str) -> LimitingFactor {
 pub(super) fn cap_confidence(mut answer: LimitingFactor) -> LimitingFactor {
     if answer.evidence.iter().any(|e| e.spoiled) {
         answer.confidence = Confidence::Low;
-        answer.would_tell.get_or_insert_with(|| {
+        answer.to_find_out.get_or_insert_with(|| {
             "repeat the run without what the warnings name; see 'spoiled'".to_owned()
         });
     }

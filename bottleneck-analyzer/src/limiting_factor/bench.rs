@@ -117,7 +117,7 @@ fn from_bound(bound: &ResourceBound) -> LimitingFactor {
         bound.confidence,
         bound.evidence.iter().cloned(),
     );
-    answer.would_tell.clone_from(&bound.would_tell);
+    answer.to_find_out.clone_from(&bound.to_find_out);
     answer
 }
 
@@ -206,7 +206,7 @@ fn offered_rate(bench: &BenchFacts<'_>) -> Option<LimitingFactor> {
             .source
             .evidence("offered", &format!("/steps/{index}/load/rate_per_s")),
     );
-    answer.would_tell = match search {
+    answer.to_find_out = match search {
         None => Some("a higher --rate".to_owned()),
         // The limit lies above the rate of this step, so only a step at a higher rate would show the cause.
         Some(found) if found.end == RateSearchEnd::NotMet => None,
@@ -260,7 +260,7 @@ fn users(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<LimitingFactor>
     let reason = "no resource is used up and nobody queues: more users carry more, until one is";
     let mut answer = factor(&name, title, reason, Confidence::Medium, evidence);
     if bench.still_rising() == Some(true) {
-        answer.would_tell = Some("a sweep to higher settings: more carried more".to_owned());
+        answer.to_find_out = Some("a sweep to higher settings: more carried more".to_owned());
     }
     Some(answer)
 }
@@ -356,12 +356,12 @@ fn not_known(
         return inconclusive(&why, "run sysmon beside the bench (plimsoll run does)");
     }
     let crowded = bench.cpu_past(facts.thresholds.cpu.warning_ratio) == Some(true);
-    let would_tell = if crowded {
+    let to_find_out = if crowded {
         "the generator on a machine of its own, so that the CPU has room or is used up"
     } else {
         "a sweep past this setting, with the server's evidence"
     };
-    let mut answer = inconclusive(&why, would_tell);
+    let mut answer = inconclusive(&why, to_find_out);
     answer.evidence = nearest
         .first()
         .map_or_else(Vec::new, |b| b.evidence.clone());

@@ -38,7 +38,7 @@ pub(super) fn searched_limit(bench: &BenchFacts<'_>) -> LimitingFactor {
         confidence,
         evidence,
     );
-    answer.would_tell = match limit.owner {
+    answer.to_find_out = match limit.owner {
         LimitOwner::Bound => Some("a higher --max: the limit was not reached".to_owned()),
         LimitOwner::Generator => Some("a generator on another machine, or several".to_owned()),
         LimitOwner::Unknown => Some("the server's own evidence (run it locally)".to_owned()),

@@ -207,8 +207,8 @@ fn components(text: &mut String, assessment: &Assessment) {
         if factor.confidence == Confidence::Low {
             line(text, "    why:   ", &factor.reason);
         }
-        if let Some(would_tell) = &factor.would_tell {
-            line(text, "    would tell: ", would_tell);
+        if let Some(to_find_out) = &factor.to_find_out {
+            line(text, "    to find out: ", to_find_out);
         }
         if let Some(model) = &component.time_model {
             let parts = model.parts.iter();
@@ -310,7 +310,10 @@ fn rest(text: &mut String, assessment: &Assessment) {
     list(text, "Ruled out", &ruled_out.collect::<Vec<_>>());
     let unknown = assessment.unknown.iter().map(|u| {
         let component = u.component.title();
-        format!("{component}: {} (would tell: {})", u.question, u.would_tell)
+        format!(
+            "{component}: {} (to find out: {})",
+            u.question, u.to_find_out
+        )
     });
     list(text, "Unknown", &unknown.collect::<Vec<_>>());
     let spoiled = assessment.spoiled.iter().filter(|s| s.is_shown());

@@ -56,7 +56,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
 
 /// Adds an open question if a bench that compares clients did not measure both of them.
 fn not_compared(bench: &BenchFacts<'_>, out: &mut Conclusions) {
-    let (why, would_tell) = if !bench.source.report.summary.found_rates.is_empty() {
+    let (why, to_find_out) = if !bench.source.report.summary.found_rates.is_empty() {
         (
             "the limits of pooled and multiplexed were not both found",
             "searches of both clients that come to a limit",
@@ -70,7 +70,7 @@ fn not_compared(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         return;
     };
     let question = format!("what the pool costs: {why}");
-    out.cannot_judge(RULE, bench.component, question, would_tell);
+    out.cannot_judge(RULE, bench.component, question, to_find_out);
 }
 
 /// Builds the finding about a pool that carries less throughput than one multiplexed connection.

@@ -110,8 +110,8 @@ fn judge(bench: &BenchFacts<'_>, case: &PoolCase<'_>, facts: &RunFacts<'_>, out:
             "what a checkout consists of: it is {taken} of a call, with {in_use}, and how many wait for a \
              place was not counted"
         );
-        let would_tell = "a driver whose pool tells who waits (deadpool)";
-        return out.cannot_judge(RULE, bench.component, question, would_tell);
+        let to_find_out = "a driver whose pool tells who waits (deadpool)";
+        return out.cannot_judge(RULE, bench.component, question, to_find_out);
     };
     if case.share(wait) < least || !case.is_full() {
         let statement = format!(

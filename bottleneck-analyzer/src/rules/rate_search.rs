@@ -26,7 +26,7 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
 }
 
 fn judge(bench: &BenchFacts<'_>, (place, search): (usize, &FoundRate), out: &mut Conclusions) {
-    let would_tell = match search.end {
+    let to_find_out = match search.end {
         RateSearchEnd::Bracketed | RateSearchEnd::NotBroken => {
             return out.add_finding(found(bench, place, search));
         }
@@ -49,7 +49,7 @@ fn judge(bench: &BenchFacts<'_>, (place, search): (usize, &FoundRate), out: &mut
         search.subject,
         bounds(search)
     );
-    out.cannot_judge(RULE, bench.component, question, would_tell);
+    out.cannot_judge(RULE, bench.component, question, to_find_out);
 }
 
 /// Builds the finding about a rate that keeps the bounds. `place` is the index of the search in the

@@ -91,8 +91,8 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
             duration_ns(longest as f64),
             duration_ns(own as f64)
         );
-        let would_tell = "a generator on a machine of its own";
-        return out.cannot_judge(RULE, bench.component, question, would_tell);
+        let to_find_out = "a generator on a machine of its own";
+        return out.cannot_judge(RULE, bench.component, question, to_find_out);
     }
     let asked = remove_finding(&format!("{ASKED}:{}", bench.id()), out);
     out.add_finding(finding(

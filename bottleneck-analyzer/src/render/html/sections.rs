@@ -58,7 +58,7 @@ fn card(component: &ComponentAssessment, assessment: &Assessment) -> Markup {
             p.limit { (factor.title) }
             p { (factor.reason) }
             p.quiet { "confidence " (factor.confidence.name()) }
-            @if let Some(would_tell) = &factor.would_tell { p { b { "Would tell: " } (would_tell) } }
+            @if let Some(to_find_out) = &factor.to_find_out { p { b { "To find out: " } (to_find_out) } }
             @if let Some(sentence) = operating_point::sentence(component) { p { (sentence) } }
             (foundation(component, factor))
         }
@@ -297,7 +297,7 @@ pub(super) fn unknown(assessment: &Assessment) -> Markup {
             h2 { "Unknown" }
             @if assessment.unknown.is_empty() { p { "Nothing: every rule could judge." } }
             ul { @for u in &assessment.unknown {
-                li { span.quiet { (u.component.title()) } " " (u.question) ". " b { "Would tell: " } (u.would_tell) "." }
+                li { span.quiet { (u.component.title()) } " " (u.question) ". " b { "To find out: " } (u.to_find_out) "." }
             } }
         }
     }

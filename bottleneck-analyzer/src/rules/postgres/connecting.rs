@@ -36,8 +36,8 @@ fn connection_storm(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
     let own_ns = repeat.model.sum_of("checkout_connect");
     let Some(ratio) = opened.or(new) else {
         let question = "whether connections are opened all the time: new sessions were not counted";
-        let would_tell = "PostgreSQL 14 or later (pg_stat_database.sessions)";
-        return CheckResult::Unknown(STORM, question.to_owned(), would_tell.to_owned());
+        let to_find_out = "PostgreSQL 14 or later (pg_stat_database.sessions)";
+        return CheckResult::Unknown(STORM, question.to_owned(), to_find_out.to_owned());
     };
     if ratio < MOST_NEW {
         let statement = format!("connections opened: {} of the calls", share(ratio));

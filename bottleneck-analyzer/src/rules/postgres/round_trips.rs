@@ -55,8 +55,8 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
             "how long a round trip takes: {} of a call are spent outside the server, and {reason}",
             duration_ns(trip)
         );
-        let would_tell = "the same load with a generator and a machine that have room".to_owned();
-        return vec![CheckResult::Unknown(RULE, question, would_tell)];
+        let to_find_out = "the same load with a generator and a machine that have room".to_owned();
+        return vec![CheckResult::Unknown(RULE, question, to_find_out)];
     }
     let own_ns = match declared {
         Some(trip) => trips * trip,
