@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::assessment::{ComponentKind, Confidence, EvidenceItem, Finding, RuledOut, Unknown};
+use crate::assessment::{
+    ComponentKind, Confidence, EvidenceItem, Finding, FindingId, Rule, RuledOut, Unknown,
+};
 use crate::finding_draft::FindingDraft;
 use crate::own_time::OwnTime;
 
@@ -16,7 +18,7 @@ pub(crate) struct Conclusions {
     /// Checks that found nothing wrong.
     pub(crate) ruled_out: Vec<RuledOut>,
     /// Ids of findings, each with the time that its cause takes of a call by itself.
-    pub(crate) own_times: BTreeMap<String, OwnTime>,
+    pub(crate) own_times: BTreeMap<FindingId, OwnTime>,
     /// Questions that the rules could not answer from the reports.
     pub(crate) unknown: Vec<Unknown>,
 }
@@ -41,7 +43,7 @@ impl Conclusions {
     /// open question instead.
     pub(crate) fn rule_out(
         &mut self,
-        rule: &str,
+        rule: Rule,
         component: ComponentKind,
         statement: impl Into<String>,
         evidence: impl IntoIterator<Item = EvidenceItem>,
@@ -54,7 +56,7 @@ impl Conclusions {
             return;
         }
         self.ruled_out.push(RuledOut {
-            rule: rule.to_owned(),
+            rule,
             component,
             statement,
             evidence,
@@ -65,13 +67,13 @@ impl Conclusions {
     /// that would answer it.
     pub(crate) fn cannot_judge(
         &mut self,
-        rule: &str,
+        rule: Rule,
         component: ComponentKind,
         question: impl Into<String>,
         to_find_out: impl Into<String>,
     ) {
         self.unknown.push(Unknown {
-            rule: rule.to_owned(),
+            rule,
             component,
             question: question.into(),
             to_find_out: to_find_out.into(),

@@ -1,35 +1,44 @@
 //! Parts of a call from which the time of a cause is taken when the cause is removed.
 
 use super::mean_call::{MeanCall, Removal};
-use crate::assessment::{TimeModel, TimePart};
+use crate::assessment::{Rule, TimeModel, TimePart};
 use crate::own_time::OwnTime;
 
 /// Rules whose time is in certain parts of a call, with the beginnings of the names of these parts. The time
 /// of any other rule is in the part that its key names, or else anywhere in the service.
-const PLACES: [(&[&str], &[&str]); 8] = [
-    (&["pool_too_small"], &["checkout"]),
+const PLACES: [(&[Rule], &[&str]); 8] = [
+    (&[Rule::PoolTooSmall], &["checkout"]),
     (
-        &["checkout_check", "checkout_cost"],
+        &[Rule::CheckoutCheck, Rule::CheckoutCost],
         &["checkout_check", "checkout_other"],
     ),
     (
-        &["connection_storm"],
+        &[Rule::ConnectionStorm],
         &["checkout_connect", "checkout_other"],
     ),
     (
-        &["throttled", "other_applications", "cpu_others", "steal"],
+        &[
+            Rule::Throttled,
+            Rule::OtherApplications,
+            Rule::CpuOthers,
+            Rule::Steal,
+        ],
         &["server_runnable"],
     ),
-    (&["round_trips"], &["network", "rest"]),
+    (&[Rule::RoundTrips], &["network", "rest"]),
     (
-        &["statement_cpu", "planning_time", "jit"],
+        &[Rule::StatementCpu, Rule::PlanningTime, Rule::Jit],
         &["server_cpu", "server_runnable"],
     ),
     (
-        &["sequential_scans", "unindexed_foreign_key", "dead_rows"],
+        &[
+            Rule::SequentialScans,
+            Rule::UnindexedForeignKey,
+            Rule::DeadRows,
+        ],
         &["server_cpu", "server_runnable", "io.datafile", "io.aio"],
     ),
-    (&["temp_files"], &["io.buffile", "server_cpu"]),
+    (&[Rule::TempFiles], &["io.buffile", "server_cpu"]),
 ];
 
 /// Plans the removal of a cause from `call` as it was measured. The time comes from the parts that the cause

@@ -1,7 +1,7 @@
 //! Hold of a hot lock: the mean time for which each call keeps the lock that other calls wait for, divided
 //! by what the holders do meanwhile.
 
-use crate::assessment::{TimeModel, TimePart};
+use crate::assessment::{Rule, TimeModel, TimePart};
 use crate::catalogue::events;
 use crate::postgres::{LockHolders, PostgresEvidence};
 use crate::queueing::utilisation_behind;
@@ -102,15 +102,15 @@ fn presence(server: &PostgresEvidence<'_>) -> f64 {
 
 /// Returns true if `part` of a call is the time in which a holder does `what`.
 fn is_spent_in(what: &str, part: &TimePart) -> bool {
-    let rule = events::find(&part.name).map(|event| event.rule.as_str());
+    let rule = events::find(&part.name).map(|event| event.rule);
     if what.starts_with("idle in transaction") {
         return part.name == "client.idle_in_transaction";
     }
     if what.starts_with("committing") {
-        return rule == Some("commit_waits");
+        return rule == Some(Rule::CommitWaits);
     }
     if what.starts_with("sleeping") {
-        return rule == Some("sleeps");
+        return rule == Some(Rule::Sleeps);
     }
     if what.starts_with("running a statement") {
         return ["server_cpu", "server_runnable"].contains(&&*part.name);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::assessment::{Assessment, Finding, FindingKind, Impact, ImpactOf};
+use crate::assessment::{Assessment, Finding, FindingId, FindingKind, Impact, ImpactOf};
 use crate::figures::{duration_ns, percent, share};
 
 /// Share of the time that a cause saves alone, below which it saves nothing more after others.
@@ -87,7 +87,7 @@ fn saved(impact: Impact, ns: f64) -> String {
 
 /// Names the problems whose saved time overlaps with that of `finding`; `None` if there is none.
 pub(crate) fn not_ordered(finding: &Finding, assessment: &Assessment) -> Option<String> {
-    let name = |id: &String| {
+    let name = |id: &FindingId| {
         let other = assessment.findings.iter().find(|f| f.id == *id)?;
         Some(other.thing.clone().unwrap_or_else(|| other.title.clone()))
     };

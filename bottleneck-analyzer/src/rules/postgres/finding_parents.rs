@@ -1,7 +1,7 @@
 //! Relations between findings about PostgreSQL: a finding that only follows from another one gets that one as
 //! its parent.
 
-use crate::assessment::{Finding, FindingKind};
+use crate::assessment::{Finding, FindingId, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::catalogue::events;
 use crate::conclusions::Conclusions;
@@ -11,12 +11,12 @@ use crate::postgres::{LockHolders, PostgresEvidence};
 const OFTEN: f64 = 0.10;
 
 /// Rules about what a holder of a lock may do meanwhile.
-const HOLDERS_WORK: [&str; 5] = [
-    "commit_waits",
-    "sleeps",
-    "kept_transactions",
-    "read_waits",
-    "client_waits",
+const HOLDERS_WORK: [Rule; 5] = [
+    Rule::CommitWaits,
+    Rule::Sleeps,
+    Rule::KeptTransactions,
+    Rule::ReadWaits,
+    Rule::ClientWaits,
 ];
 
 /// Sets the parents of those findings in `out` about `bench` that only follow from another finding.
@@ -29,9 +29,9 @@ pub(super) fn assign(bench: &BenchFacts<'_>, out: &mut Conclusions) {
 /// same statement; removes it if there is none.
 fn under_a_statement(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let id = bench.id();
-    let takes = |f: &Finding| f.id.starts_with("statement_cpu:") && f.is_about(&id);
+    let takes = |f: &Finding| f.rule() == Rule::StatementCpu && f.is_about(&id);
     let reason = |f: &&Finding| f.kind == FindingKind::Problem && f.is_about(&id) && !takes(f);
-    let reasons: Vec<(String, String)> = out
+    let reasons: Vec<(FindingId, String)> = out
         .findings
         .iter()
         .filter(reason)
@@ -50,7 +50,7 @@ fn under_a_statement(bench: &BenchFacts<'_>, out: &mut Conclusions) {
 /// effect without such findings.
 fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let id = bench.id();
-    let is_lock = |f: &Finding| f.id.starts_with("lock_waits:") && f.is_about(&id);
+    let is_lock = |f: &Finding| f.rule() == Rule::LockWaits && f.is_about(&id);
     let Some(lock) = out.findings.iter().position(is_lock) else {
         return;
     };
@@ -65,7 +65,7 @@ fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let mut larger: Option<(usize, f64)> = None;
     for place in 0..out.findings.len() {
         let finding = &out.findings[place];
-        let rule = finding.id.split(':').next().unwrap_or_default();
+        let rule = finding.rule();
         if !finding.is_about(&id) || !HOLDERS_WORK.contains(&rule) || !is_held_by(rule, &holders) {
             continue;
         }
@@ -90,27 +90,27 @@ fn own_ns(out: &Conclusions, place: usize) -> f64 {
 }
 
 /// Makes `finding` a consequence of the finding called `parent`; a problem becomes a symptom.
-fn list_under(finding: &mut Finding, parent: &str) {
-    finding.parent = Some(parent.to_owned());
+fn list_under(finding: &mut Finding, parent: &FindingId) {
+    finding.parent = Some(parent.clone());
     if finding.kind == FindingKind::Problem {
         finding.kind = FindingKind::Symptom;
     }
 }
 
 /// Returns true if the holders do what findings of `rule` are about, in at least a tenth of the samples.
-fn is_held_by(rule: &str, holders: &LockHolders) -> bool {
+fn is_held_by(rule: Rule, holders: &LockHolders) -> bool {
     let often = holders.doing.iter().filter(|(_, part)| *part >= OFTEN);
     let mut often = often.map(|(what, _)| what.as_str());
     often.any(|what| holds(rule, what))
 }
 
 /// Returns true if findings of `rule` are about the holders' activity `what`, as in `idle in transaction`.
-fn holds(rule: &str, what: &str) -> bool {
+fn holds(rule: Rule, what: &str) -> bool {
     if what.starts_with("idle in transaction") {
-        return rule == "kept_transactions";
+        return rule == Rule::KeptTransactions;
     }
     if what.starts_with("committing") {
-        return rule == "commit_waits";
+        return rule == Rule::CommitWaits;
     }
     let of_rule = [
         "timeout.pgsleep",
