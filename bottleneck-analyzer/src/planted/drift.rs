@@ -88,7 +88,7 @@ fn calls_that_get_slower_with_the_cpu_time_of_each_are_told_with_their_cause() {
     assert!(
         found
             .detail
-            .contains("CPU time of postgres in each call rose from 500 µs to 1.1"),
+            .contains("CPU time of postgres in each call rose from 505 µs to 1.11 ms"),
         "{}",
         found.detail
     );

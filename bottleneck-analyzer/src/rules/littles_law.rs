@@ -6,14 +6,14 @@
 //! of the operating point. Source: Little, *A Proof for the Queuing Formula L = λW*, Operations Research
 //! 9(3), 1961.
 
-use crate::assessment::{Confidence, FindingKind};
+use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{plain, share};
 use crate::run_facts::RunFacts;
 use crate::step_balance::StepBalance;
 
-const RULE: &str = "littles_law";
+const RULE: Rule = Rule::LittlesLaw;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in facts.benches.iter().filter(|bench| bench.made_load()) {

@@ -17,8 +17,6 @@ pub(crate) const WINDOWS: usize = 10;
 /// Measured part of a step, cut into [`WINDOWS`] windows of equal length.
 #[derive(Debug, Clone)]
 pub(crate) struct StepWindows<'a> {
-    /// Index of the step in the report of the bench.
-    pub(crate) index: usize,
     /// Step whose measured part is cut into windows.
     pub(crate) step: &'a Step,
     /// Windows in order of time, each from its start to its end in nanoseconds on the monotonic clock.
@@ -41,7 +39,6 @@ impl<'a> StepWindows<'a> {
         let length_ns = to_ns.checked_sub(from_ns).filter(|ns| *ns > 0)?;
         let edge = |k: usize| from_ns + (length_ns as f64 * k as f64 / WINDOWS as f64) as u64;
         Some(Self {
-            index,
             step,
             spans: (0..WINDOWS).map(|k| edge(k)..edge(k + 1)).collect(),
             source: bench.source,

@@ -9,7 +9,7 @@ mod companions;
 mod response_drift;
 mod step_companion;
 
-use crate::assessment::{Confidence, FindingKind, ImpactOf};
+use crate::assessment::{Confidence, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
@@ -19,7 +19,7 @@ use crate::windows::StepWindows;
 use response_drift::{ResponseDrift, StepVerdict};
 use step_companion::StepCompanion;
 
-const RULE: &str = "drift";
+const RULE: Rule = Rule::Drift;
 /// Smallest share of the response time, or of the capacity, at which a drift is a problem.
 const PROBLEM_RATIO: f64 = 0.10;
 /// Largest number of companions that are named.
