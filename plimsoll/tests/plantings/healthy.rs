@@ -7,6 +7,7 @@ use std::time::Duration;
 use test_support::TestDirectory;
 
 use crate::child::Child;
+use crate::measured_run::MeasuredRun;
 use crate::planting_file::digest;
 use crate::stage::{end, keep, program, record, remember};
 
@@ -63,12 +64,7 @@ impl HealthyRun {
         end(recorder)?;
         keep(&place, kept);
         ended?;
-        let begin = format!("{}.", self.tool);
-        let mut entries = std::fs::read_dir(kept)
-            .map_err(|e| e.to_string())?
-            .flatten();
-        let has_report =
-            entries.any(|entry| entry.file_name().to_string_lossy().starts_with(&begin));
+        let has_report = MeasuredRun::has_report(kept, &self.tool);
         let said = || std::fs::read_to_string(&said).unwrap_or_default();
         has_report
             .then_some(())

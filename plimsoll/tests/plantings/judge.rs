@@ -33,7 +33,7 @@ impl Judgement {
         let told = foremost.and_then(|finding| finding["impact"]["ratio"].as_f64());
         let near = |told: f64, share: f64| (told - share).abs() <= severity.tolerance;
         Self {
-            first: first.or(all.first()).map(|finding| words(finding)),
+            first: first.or(all.first()).map(words),
             is_named_first: if declared.is_information {
                 first.is_none() && !named.is_empty()
             } else {
@@ -105,6 +105,8 @@ fn names(finding: &Value, declared: &DeclaredFinding) -> bool {
 mod tests {
     use serde_json::json;
 
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn declared() -> DeclaredFinding {
@@ -121,7 +123,7 @@ mod tests {
             name: "only".to_owned(),
             share,
             tolerance: 0.1,
-            values: Default::default(),
+            values: BTreeMap::new(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Figures of one run's report, and the impact of a cause measured by taking it away.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bench_report::{Report, Step, StepEnd};
 use serde::{Deserialize, Serialize};
@@ -30,19 +30,14 @@ impl MeasuredRun {
     /// # Errors
     /// Fails with a sentence if there is none, or none of its steps was measured.
     pub(crate) fn read(kept: &Path, tool: &str) -> Result<Self, String> {
-        let entries = std::fs::read_dir(kept).map_err(|error| error.to_string())?;
-        let names = entries.flatten().map(|entry| entry.path());
-        let is_report = |path: &std::path::PathBuf| {
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            name.starts_with(&format!("{tool}.")) && name.ends_with(".json")
-        };
-        let path = names.into_iter().find(is_report).ok_or("no report")?;
+        let path = report_path(kept, tool).ok_or("no report")?;
         let report = bench_report::store::load(&path).map_err(|error| error.to_string())?;
         Self::of(&report).ok_or_else(|| "no step was measured".to_owned())
+    }
+
+    /// Returns true if the program `tool` left a report among the kept files.
+    pub(crate) fn has_report(kept: &Path, tool: &str) -> bool {
+        report_path(kept, tool).is_some()
     }
 
     fn of(report: &Report) -> Option<Self> {
@@ -75,6 +70,19 @@ impl MeasuredRun {
             versions,
         })
     }
+}
+
+/// Returns the path of the report of the program `tool`, as in `db-pool-bench.sweep.json`.
+fn report_path(kept: &Path, tool: &str) -> Option<PathBuf> {
+    let paths = std::fs::read_dir(kept)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path());
+    let is_of_tool = |path: &PathBuf| {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        stem.starts_with(&format!("{tool}.")) && path.extension().is_some_and(|e| e == "json")
+    };
+    paths.into_iter().find(is_of_tool)
 }
 
 /// Returns the share, from 0 to 1, that taking the cause away gives back; `None` if the declared

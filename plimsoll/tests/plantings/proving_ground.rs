@@ -70,7 +70,7 @@ impl ProvingGround {
                 &format!("waits for a quiet machine before {}", task.id()),
             );
             let trial = self.carry_out(task, || {
-                self.tell(&log, nth, &format!("runs {}", task.id()))
+                self.tell(&log, nth, &format!("runs {}", task.id()));
             });
             println!("{}", trial.told());
             log.add(trial);

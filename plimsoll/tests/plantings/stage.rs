@@ -13,6 +13,7 @@ use test_support::TestDirectory;
 use crate::beside::{self, Guest};
 use crate::child::Child;
 use crate::common::binary;
+use crate::measured_run::MeasuredRun;
 use crate::planting::{Load, Planting};
 use crate::target_server::TargetServer;
 
@@ -66,11 +67,7 @@ pub(crate) fn run(plan: &RunPlan<'_>) -> Result<(), String> {
     keep(&place, plan.kept);
     let said = fs::read_to_string(place.path().join("said")).unwrap_or_default();
     ended.map_err(|error| format!("{error}: {said}"))?;
-    let is_report = |name: &str| name.starts_with(&format!("{}.", plan.planting.load.tool));
-    let names = files(plan.kept);
-    let has_report = names
-        .iter()
-        .any(|name| is_report(name) && name.ends_with(".json"));
+    let has_report = MeasuredRun::has_report(plan.kept, &plan.planting.load.tool);
     has_report
         .then_some(())
         .ok_or_else(|| format!("the bench left no report: {said}"))

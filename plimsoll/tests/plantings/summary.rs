@@ -200,6 +200,8 @@ pub(crate) fn placed(text: &str, table: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::judge::Judgement;
     use crate::measured_run::MeasuredRun;
@@ -212,7 +214,7 @@ mod tests {
             arrivals_per_s: 10.0,
             carried_per_s: 10.0,
             failed_ratio: 0.0,
-            versions: Default::default(),
+            versions: BTreeMap::new(),
         }
     }
 
@@ -245,7 +247,7 @@ mod tests {
                 name: "mild".to_owned(),
                 share: Some(0.5),
                 tolerance: 0.1,
-                values: Default::default(),
+                values: BTreeMap::new(),
             },
             judgement: Judgement {
                 first: Some("lock_waits: x".to_owned()),
