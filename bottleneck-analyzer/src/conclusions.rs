@@ -1,7 +1,9 @@
 //! Collection of the rules' conclusions. Doubtful figures are handled here, once for all rules: a finding
 //! that rests on them gets less confidence, and a check that rests on them rules nothing out.
 
-use crate::assessment::{ComponentKind, Confidence, EvidenceItem, Finding, RuledOut, Unknown};
+use crate::assessment::{
+    ComponentKind, Confidence, EvidenceItem, Finding, Rule, RuledOut, Unknown,
+};
 use crate::finding_draft::FindingDraft;
 
 /// Collector of the rules' conclusions: findings, checks that found nothing wrong, and open
@@ -33,7 +35,7 @@ impl Conclusions {
     /// open question instead.
     pub(crate) fn rule_out(
         &mut self,
-        rule: &str,
+        rule: Rule,
         component: ComponentKind,
         statement: impl Into<String>,
         evidence: impl IntoIterator<Item = EvidenceItem>,
@@ -46,7 +48,7 @@ impl Conclusions {
             return;
         }
         self.ruled_out.push(RuledOut {
-            rule: rule.to_owned(),
+            rule,
             component,
             statement,
             evidence,
@@ -57,13 +59,13 @@ impl Conclusions {
     /// that would answer it.
     pub(crate) fn cannot_judge(
         &mut self,
-        rule: &str,
+        rule: Rule,
         component: ComponentKind,
         question: impl Into<String>,
         to_find_out: impl Into<String>,
     ) {
         self.unknown.push(Unknown {
-            rule: rule.to_owned(),
+            rule,
             component,
             question: question.into(),
             to_find_out: to_find_out.into(),

@@ -1,7 +1,8 @@
 //! Builder of findings.
 
 use crate::assessment::{
-    ComponentKind, Confidence, EvidenceItem, Finding, FindingAdvice, FindingKind, Impact, ImpactOf,
+    ComponentKind, Confidence, EvidenceItem, Finding, FindingAdvice, FindingId, FindingKind,
+    Impact, ImpactOf, Rule,
 };
 
 /// Finding under construction. An impact above the whole is reduced to the whole.
@@ -15,14 +16,14 @@ impl FindingDraft {
     /// of the finding is made of both, so a rule with several findings about one subject must call
     /// [`FindingDraft::one_of_several`].
     pub(crate) fn new(
-        rule: &str,
+        rule: Rule,
         subject: &str,
         component: ComponentKind,
         kind: FindingKind,
     ) -> Self {
         Self {
             finding: Finding {
-                id: format!("{rule}:{subject}"),
+                id: FindingId::new(rule, subject),
                 component,
                 kind,
                 thing: None,
@@ -110,8 +111,7 @@ impl FindingDraft {
     /// Adds `mark` to the end of the id, for rules with several findings about one subject.
     #[must_use]
     pub(crate) fn one_of_several(mut self, mark: &str) -> Self {
-        let mark = mark.replace(':', ".");
-        self.finding.id = format!("{}:{mark}", self.finding.id);
+        self.finding.id = self.finding.id.with_mark(mark);
         self
     }
 
@@ -131,7 +131,7 @@ impl FindingDraft {
 
     /// Sets the id of the finding that causes this one; `None` removes it.
     #[must_use]
-    pub(crate) fn parent(mut self, parent: Option<String>) -> Self {
+    pub(crate) fn parent(mut self, parent: Option<FindingId>) -> Self {
         self.finding.parent = parent;
         self
     }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ComponentKind, EvidenceItem};
+use super::{ComponentKind, EvidenceItem, FindingId, Rule};
 
 /// Confidence in a conclusion, from `Low` to `High`.
 #[derive(
@@ -116,7 +116,8 @@ pub(crate) struct FindingAdvice {
 pub(crate) struct Finding {
     /// Rule and bench, as in `pool_too_small:postgres.sweep`. The name of the thing at fault follows if the
     /// rule has several findings about the bench. `parent` of other findings refers to this id.
-    pub id: String,
+    #[schemars(with = "String")]
+    pub id: FindingId,
     /// Component that the finding is about.
     pub component: ComponentKind,
     /// Kind of the finding: problem, symptom or information.
@@ -146,17 +147,23 @@ pub(crate) struct Finding {
     pub evidence: Vec<EvidenceItem>,
     /// Id of the finding that causes this one; absent if no other finding explains it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub parent: Option<FindingId>,
     /// Advice about the cause; absent if there is nothing to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<FindingAdvice>,
 }
 
 impl Finding {
+    /// Returns the rule that the finding comes from.
+    pub(crate) fn rule(&self) -> Rule {
+        self.id.rule
+    }
+
     /// Returns true if the finding is about `subject`: the id of a bench, as in `postgres.sweep`,
     /// or `machine`.
     pub(crate) fn is_about(&self, subject: &str) -> bool {
-        self.id.split(':').nth(1) == Some(subject)
+        self.id.subject == subject
     }
 
     /// Returns true if the confidence is above low: the finding is outside the noise and rests on
@@ -170,7 +177,8 @@ impl Finding {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct RuledOut {
     /// Name of the rule.
-    pub rule: String,
+    #[schemars(with = "String")]
+    pub rule: Rule,
     /// Component that was checked.
     pub component: ComponentKind,
     /// Statement in words, with the figure that is within its bound.
@@ -183,7 +191,8 @@ pub(crate) struct RuledOut {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Unknown {
     /// Name of the rule that could not decide.
-    pub rule: String,
+    #[schemars(with = "String")]
+    pub rule: Rule,
     /// Component that the question is about.
     pub component: ComponentKind,
     /// The question, with the reason why it is open.

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 use super::matches;
+use crate::assessment::Rule;
 
 const TABLE: &str = include_str!("../../wait-events.toml");
 
@@ -35,7 +36,7 @@ pub(crate) struct WaitEvent {
     /// Names of events, each `type.event` in lower case. A `*` at the end of a name stands for any text.
     names: Vec<String>,
     /// Name of the rule that reports these events.
-    pub(crate) rule: String,
+    pub(crate) rule: Rule,
     /// Kind of waiting time of these events.
     pub(crate) kind: WaitKind,
     /// Title of the time model's part for these events, as in `waiting for row locks`.
@@ -143,7 +144,7 @@ mod tests {
             ("client.clientwrite", "client_waits", WaitKind::Client),
         ] {
             let event = find(key).unwrap();
-            assert_eq!((event.rule.as_str(), event.kind), (rule, kind), "{key}");
+            assert_eq!((event.rule.name(), event.kind), (rule, kind), "{key}");
         }
         assert!(find("ipc.neverheardof").is_none());
     }

@@ -3,7 +3,7 @@
 
 use super::check_result::{CauseCost, CheckResult};
 use super::repeat_facts::RepeatFacts;
-use crate::assessment::{Confidence, EvidenceItem, FindingKind, ImpactOf};
+use crate::assessment::{Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::figures::{duration_ns, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::requests;
@@ -19,6 +19,8 @@ const PROBLEM_RATIO: f64 = 0.10;
 
 /// One cause in all repeats, with its cost in each; the cost is `None` for a repeat without the cause.
 pub(super) struct CauseAcrossRepeats<'p, 'a, 'f> {
+    /// Rule that found the cause.
+    pub(super) rule: Rule,
     repeats: &'p [RepeatFacts<'a, 'f>],
     costs: Vec<Option<CauseCost>>,
 }
@@ -29,7 +31,7 @@ pub(super) fn causes_across_repeats<'p, 'a, 'f>(
     repeats: &'p [RepeatFacts<'a, 'f>],
     results: &[Vec<CheckResult>],
 ) -> Vec<CauseAcrossRepeats<'p, 'a, 'f>> {
-    let mut keys: Vec<(&str, &str)> = Vec::new();
+    let mut keys: Vec<(Rule, &str)> = Vec::new();
     for result in results.iter().flatten() {
         if let CheckResult::Cost(cost) = result
             && !keys.contains(&(cost.rule, &cost.key))
@@ -37,13 +39,14 @@ pub(super) fn causes_across_repeats<'p, 'a, 'f>(
             keys.push((cost.rule, &cost.key));
         }
     }
-    let of = |repeat: &Vec<CheckResult>, key: (&str, &str)| {
+    let of = |repeat: &Vec<CheckResult>, key: (Rule, &str)| {
         repeat.iter().find_map(|result| match result {
             CheckResult::Cost(cost) if (cost.rule, cost.key.as_str()) == key => Some(cost.clone()),
             _ => None,
         })
     };
-    let group = |key| CauseAcrossRepeats {
+    let group = |key: (Rule, &str)| CauseAcrossRepeats {
+        rule: key.0,
         repeats,
         costs: results.iter().map(|repeat| of(repeat, key)).collect(),
     };
@@ -57,11 +60,6 @@ impl CauseAcrossRepeats<'_, '_, '_> {
     fn seen(&self) -> impl Iterator<Item = (usize, &CauseCost)> {
         let all = self.costs.iter().enumerate();
         all.filter_map(|(i, cost)| Some((i, cost.as_ref()?)))
-    }
-
-    /// Returns the name of the rule that found the cause; empty if no repeat has the cause.
-    pub(super) fn rule(&self) -> &'static str {
-        self.seen().next().map_or("", |(_, cost)| cost.rule)
     }
 
     /// Returns the time that the cause takes of a call in repeat `i`, as a share of the service

@@ -1,7 +1,7 @@
 //! Relations between findings about PostgreSQL: a finding that only follows from another one gets that one as
 //! its parent.
 
-use crate::assessment::{Finding, FindingKind};
+use crate::assessment::{Finding, FindingId, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::catalogue::events;
 use crate::conclusions::Conclusions;
@@ -17,9 +17,9 @@ pub(super) fn assign(bench: &BenchFacts<'_>, out: &mut Conclusions) {
 /// same statement; removes it if there is none.
 fn under_a_statement(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let id = bench.id();
-    let takes = |f: &Finding| f.id.starts_with("statement_cpu:") && f.is_about(&id);
+    let takes = |f: &Finding| f.rule() == Rule::StatementCpu && f.is_about(&id);
     let reason = |f: &&Finding| f.kind == FindingKind::Problem && f.is_about(&id) && !takes(f);
-    let reasons: Vec<(String, String)> = out
+    let reasons: Vec<(FindingId, String)> = out
         .findings
         .iter()
         .filter(reason)
@@ -37,7 +37,7 @@ fn under_a_statement(bench: &BenchFacts<'_>, out: &mut Conclusions) {
 /// such a finding.
 fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let id = bench.id();
-    let is_lock = |f: &&Finding| f.id.starts_with("lock_waits:") && f.is_about(&id);
+    let is_lock = |f: &&Finding| f.rule() == Rule::LockWaits && f.is_about(&id);
     let Some(lock) = out.findings.iter().find(is_lock) else {
         return;
     };
@@ -60,14 +60,14 @@ fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         return;
     };
     let rules = [
-        "commit_waits",
-        "sleeps",
-        "kept_transactions",
-        "read_waits",
-        "client_waits",
+        Rule::CommitWaits,
+        Rule::Sleeps,
+        Rule::KeptTransactions,
+        Rule::ReadWaits,
+        Rule::ClientWaits,
     ];
     for finding in &mut out.findings {
-        let rule = finding.id.split(':').next().unwrap_or_default();
+        let rule = finding.rule();
         let child = rules.contains(&rule)
             && finding.is_about(&id)
             && finding.score < score
@@ -83,12 +83,12 @@ fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
 
 /// Returns true if findings of `rule` are about the holders' activity `mostly`, as in `idle in
 /// transaction`.
-fn holds(rule: &str, mostly: &str) -> bool {
+fn holds(rule: Rule, mostly: &str) -> bool {
     if mostly.starts_with("idle in transaction") {
-        return rule == "kept_transactions";
+        return rule == Rule::KeptTransactions;
     }
     if mostly.starts_with("committing") {
-        return rule == "commit_waits";
+        return rule == Rule::CommitWaits;
     }
     let of_rule = [
         "timeout.pgsleep",
