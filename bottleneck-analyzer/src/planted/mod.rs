@@ -8,6 +8,7 @@ mod common;
 mod doubt;
 mod errors;
 mod example;
+mod file_systems;
 mod golden;
 mod hangs;
 mod healthy;
