@@ -9,6 +9,7 @@ mod doubt;
 mod drift;
 mod errors;
 mod example;
+mod file_systems;
 mod golden;
 mod hangs;
 mod healthy;

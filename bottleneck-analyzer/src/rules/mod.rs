@@ -12,6 +12,7 @@ mod cpu_saturated;
 mod drift;
 mod errors;
 mod evictions;
+mod file_systems;
 mod generator_limit;
 mod hit_ratio;
 mod kept_connections;
@@ -38,7 +39,7 @@ type RunRule = fn(&RunFacts<'_>, &mut Conclusions);
 
 /// All rules. Rules that find causes come before those that find their symptoms; the last one lowers the
 /// confidence of what the others found.
-const ALL: [RunRule; 25] = [
+const ALL: &[RunRule] = &[
     errors::check,
     stopped_steps::check,
     rate_search::check,
@@ -52,6 +53,7 @@ const ALL: [RunRule; 25] = [
     cpu_saturated::check,
     steal::check,
     memory::check,
+    file_systems::check,
     connections_near_limit::check,
     generator_limit::check,
     hit_ratio::check,
