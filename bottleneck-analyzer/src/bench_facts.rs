@@ -2,7 +2,7 @@
 
 use bench_report::{Load, Recommendation, Step, Warning};
 
-use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, TimeModel};
+use crate::assessment::{ComponentKind, EvidenceItem, FindingId, FindingKind, Rule, TimeModel};
 use crate::chosen_step::{self, ChosenStep};
 use crate::finding_draft::FindingDraft;
 use crate::json_pointer::escape;
@@ -228,8 +228,13 @@ impl<'a> BenchFacts<'a> {
         all.collect()
     }
 
+    /// Returns the id of the finding of `rule` about this bench, if there is only one.
+    pub(crate) fn finding_id(&self, rule: Rule) -> FindingId {
+        FindingId::new(rule, &self.id())
+    }
+
     /// Creates a draft of a finding of `rule` about this bench and its component.
-    pub(crate) fn finding(&self, rule: &str, kind: FindingKind) -> FindingDraft {
+    pub(crate) fn finding(&self, rule: Rule, kind: FindingKind) -> FindingDraft {
         FindingDraft::new(rule, &self.id(), self.component, kind)
     }
 

@@ -1,13 +1,16 @@
 //! Builder of findings.
 
 use crate::assessment::{
-    ComponentKind, Confidence, EvidenceItem, Finding, FindingAdvice, FindingKind, Impact, ImpactOf,
+    ComponentKind, Confidence, EvidenceItem, Finding, FindingAdvice, FindingId, FindingKind,
+    Impact, ImpactOf, Rule,
 };
+use crate::own_time::OwnTime;
 
 /// Finding under construction. An impact above the whole is reduced to the whole.
 #[derive(Debug)]
 pub(crate) struct FindingDraft {
     finding: Finding,
+    own_time: Option<OwnTime>,
 }
 
 impl FindingDraft {
@@ -15,14 +18,14 @@ impl FindingDraft {
     /// of the finding is made of both, so a rule with several findings about one subject must call
     /// [`FindingDraft::one_of_several`].
     pub(crate) fn new(
-        rule: &str,
+        rule: Rule,
         subject: &str,
         component: ComponentKind,
         kind: FindingKind,
     ) -> Self {
         Self {
             finding: Finding {
-                id: format!("{rule}:{subject}"),
+                id: FindingId::new(rule, subject),
                 component,
                 kind,
                 thing: None,
@@ -34,14 +37,25 @@ impl FindingDraft {
                 score: 0.0,
                 evidence: Vec::new(),
                 parent: None,
+                not_ordered_with: Vec::new(),
                 advice: None,
             },
+            own_time: None,
         }
     }
 
-    /// Returns the finished finding. Its score is 0 until `Conclusions::add_finding` computes it.
-    pub(crate) fn into_finding(self) -> Finding {
-        self.finding
+    /// Returns the finished finding, and the time that its cause takes of a call by itself, if it is known.
+    /// The finding's score is 0 until `Conclusions::add_finding` computes it.
+    pub(crate) fn into_finding(self) -> (Finding, Option<OwnTime>) {
+        (self.finding, self.own_time)
+    }
+
+    /// Sets the time that the cause takes of a call by itself, so that the causes of a component can be
+    /// removed one after another.
+    #[must_use]
+    pub(crate) fn takes(mut self, own_time: OwnTime) -> Self {
+        self.own_time = Some(own_time);
+        self
     }
 
     /// Sets the title (one line) and the explanation shown below it (a few sentences).
@@ -63,12 +77,9 @@ impl FindingDraft {
     /// limited to 0 to 1; one that is not finite leaves the finding without an impact.
     #[must_use]
     pub(crate) fn impact(mut self, ratio: f64, of: ImpactOf) -> Self {
-        self.finding.impact = ratio.is_finite().then(|| Impact {
-            ratio: ratio.clamp(0.0, 1.0),
-            of,
-            saved_ns: None,
-            capacity_gain_ratio: None,
-        });
+        self.finding.impact = ratio
+            .is_finite()
+            .then(|| Impact::share(ratio.clamp(0.0, 1.0), of));
         self
     }
 
@@ -79,6 +90,17 @@ impl FindingDraft {
         self = self.impact(ns / whole_ns, ImpactOf::ResponseTime);
         if let Some(impact) = &mut self.finding.impact {
             impact.saved_ns = Some(ns.clamp(0.0, whole_ns));
+        }
+        self
+    }
+
+    /// Adds the smallest and the largest saved time over the repeats to the impact, in nanoseconds; `None`
+    /// adds nothing. Has no effect on a finding without an impact.
+    #[must_use]
+    pub(crate) fn saves_between(mut self, range_ns: Option<(f64, f64)>) -> Self {
+        if let Some((impact, (least, most))) = self.finding.impact.as_mut().zip(range_ns) {
+            impact.saved_least_ns = Some(least);
+            impact.saved_most_ns = Some(most);
         }
         self
     }
@@ -110,8 +132,7 @@ impl FindingDraft {
     /// Adds `mark` to the end of the id, for rules with several findings about one subject.
     #[must_use]
     pub(crate) fn one_of_several(mut self, mark: &str) -> Self {
-        let mark = mark.replace(':', ".");
-        self.finding.id = format!("{}:{mark}", self.finding.id);
+        self.finding.id = self.finding.id.with_mark(mark);
         self
     }
 
@@ -131,7 +152,7 @@ impl FindingDraft {
 
     /// Sets the id of the finding that causes this one; `None` removes it.
     #[must_use]
-    pub(crate) fn parent(mut self, parent: Option<String>) -> Self {
+    pub(crate) fn parent(mut self, parent: Option<FindingId>) -> Self {
         self.finding.parent = parent;
         self
     }

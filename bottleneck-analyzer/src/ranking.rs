@@ -4,13 +4,13 @@
 
 use std::cmp::Ordering;
 
-use crate::assessment::{Finding, FindingKind, ImpactOf};
+use crate::assessment::{Finding, FindingId, FindingKind, ImpactOf};
 
 /// Sorts findings: problems, information, then doubtful ones, each by score, and symptoms after
 /// their cause. Removes a finding's `parent` if that finding does not exist, or if the parent is
 /// doubtful and the finding is not.
 pub(crate) fn rank(mut findings: Vec<Finding>) -> Vec<Finding> {
-    let known: Vec<(String, bool)> = findings
+    let known: Vec<(FindingId, bool)> = findings
         .iter()
         .map(|f| (f.id.clone(), f.is_sure()))
         .collect();
@@ -18,7 +18,7 @@ pub(crate) fn rank(mut findings: Vec<Finding>) -> Vec<Finding> {
         let (own, sure) = (finding.id.clone(), finding.is_sure());
         finding.parent = finding.parent.take().filter(|parent| {
             let explains =
-                |(id, cause_is_sure): &(String, bool)| id == parent && (*cause_is_sure || !sure);
+                |(id, cause_is_sure): &(FindingId, bool)| id == parent && (*cause_is_sure || !sure);
             *parent != own && known.iter().any(explains)
         });
     }
@@ -64,11 +64,11 @@ fn order(a: &Finding, b: &Finding) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assessment::{ComponentKind, Confidence};
+    use crate::assessment::{ComponentKind, Confidence, Rule};
 
     fn finding(id: &str, kind: FindingKind, score: f64, parent: Option<&str>) -> Finding {
         Finding {
-            id: id.into(),
+            id: FindingId::new(Rule::Stalls, id),
             component: ComponentKind::Redis,
             kind,
             thing: None,
@@ -79,13 +79,14 @@ mod tests {
             confidence: Confidence::High,
             score,
             evidence: vec![],
-            parent: parent.map(str::to_owned),
+            parent: parent.map(|id| FindingId::new(Rule::Stalls, id)),
+            not_ordered_with: Vec::new(),
             advice: None,
         }
     }
 
     fn order(findings: Vec<Finding>) -> Vec<String> {
-        rank(findings).into_iter().map(|f| f.id).collect()
+        rank(findings).into_iter().map(|f| f.id.subject).collect()
     }
 
     #[test]
@@ -119,12 +120,7 @@ mod tests {
         use crate::assessment::Impact;
         use FindingKind::Problem;
         let failing = Finding {
-            impact: Some(Impact {
-                ratio: 0.01,
-                of: ImpactOf::Requests,
-                saved_ns: None,
-                capacity_gain_ratio: None,
-            }),
+            impact: Some(Impact::share(0.01, ImpactOf::Requests)),
             ..finding("failing", Problem, 0.01, None)
         };
         let episode = Finding {

@@ -9,9 +9,7 @@
 #[cfg(test)]
 mod tests;
 
-use statistics::median;
-
-use crate::trend::{mann_kendall, theil_sen};
+use statistics::{mann_kendall, median, theil_sen};
 
 /// Largest number of medians to which a series is reduced: enough for the test, and far enough
 /// apart.

@@ -49,7 +49,6 @@ mod stream;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 mod tick_schedule;
-mod trend;
 mod wall_clock;
 #[cfg(feature = "watch")]
 mod watch;

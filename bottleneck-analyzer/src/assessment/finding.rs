@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ComponentKind, EvidenceItem};
+use super::{ComponentKind, EvidenceItem, FindingId, Rule};
 
 /// Confidence in a conclusion, from `Low` to `High`.
 #[derive(
@@ -80,7 +80,7 @@ pub(crate) enum ImpactOf {
 }
 
 /// Share of a quantity that would be gained if one cause were removed. Impacts of several causes
-/// overlap, so their sum may exceed the whole.
+/// overlap, so their sum may exceed the whole; only the figures named `…_after…` add up.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Impact {
     /// Share of the quantity `of` that would be gained, from 0 to 1.
@@ -95,6 +95,45 @@ pub(crate) struct Impact {
     /// the next limit is reached. Absent if it is not known or not above the measured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity_gain_ratio: Option<f64>,
+    /// Mean response time that would be gained at the same load, in nanoseconds, if the problems of the same
+    /// component that are listed before this one were already removed. These times add up. Absent if no
+    /// problem is listed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved_after_ns: Option<f64>,
+    /// Possible throughput ÷ possible throughput without the problems of the same component that are listed
+    /// before this one − 1. Absent if no problem is listed before, or if it is not known or not above 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_gain_after_ratio: Option<f64>,
+    /// Smallest `saved_ns` over the repeats of the operating point, in nanoseconds; a repeat without the
+    /// cause counts as 0. Absent with fewer than two repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved_least_ns: Option<f64>,
+    /// Largest `saved_ns` over the repeats of the operating point, in nanoseconds. Absent with fewer than two
+    /// repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved_most_ns: Option<f64>,
+}
+
+impl Impact {
+    /// Creates an impact of which only the share `ratio` of the quantity `of` is known.
+    pub(crate) fn share(ratio: f64, of: ImpactOf) -> Self {
+        Self {
+            ratio,
+            of,
+            saved_ns: None,
+            capacity_gain_ratio: None,
+            saved_after_ns: None,
+            capacity_gain_after_ratio: None,
+            saved_least_ns: None,
+            saved_most_ns: None,
+        }
+    }
+
+    /// Returns the smallest and the largest saved time over the repeats, in nanoseconds; `None` with fewer
+    /// than two repeats.
+    pub(crate) fn saved_range_ns(&self) -> Option<(f64, f64)> {
+        self.saved_least_ns.zip(self.saved_most_ns)
+    }
 }
 
 /// Advice about a finding: actions with the gain to expect from them.
@@ -116,7 +155,8 @@ pub(crate) struct FindingAdvice {
 pub(crate) struct Finding {
     /// Rule and bench, as in `pool_too_small:postgres.sweep`. The name of the thing at fault follows if the
     /// rule has several findings about the bench. `parent` of other findings refers to this id.
-    pub id: String,
+    #[schemars(with = "String")]
+    pub id: FindingId,
     /// Component that the finding is about.
     pub component: ComponentKind,
     /// Kind of the finding: problem, symptom or information.
@@ -139,24 +179,36 @@ pub(crate) struct Finding {
     pub breaks_objective: bool,
     /// Confidence in the finding.
     pub confidence: Confidence,
-    /// Value by which findings of one group are ordered, the highest first: ratio of the impact ×
-    /// weight of the confidence; 0 without a measured impact.
+    /// Value by which findings of one group are ordered, the highest first: ratio of the impact × weight of
+    /// the confidence, where the impact is the one after the problems listed before, if that is known; 0
+    /// without a measured impact.
     pub score: f64,
     /// Evidence that the finding rests on.
     pub evidence: Vec<EvidenceItem>,
     /// Id of the finding that causes this one; absent if no other finding explains it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub parent: Option<FindingId>,
+    /// Ids of the problems whose saved times overlap with this one's over the repeats, so that which of them
+    /// costs more is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub not_ordered_with: Vec<FindingId>,
     /// Advice about the cause; absent if there is nothing to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<FindingAdvice>,
 }
 
 impl Finding {
+    /// Returns the rule that the finding comes from.
+    pub(crate) fn rule(&self) -> Rule {
+        self.id.rule
+    }
+
     /// Returns true if the finding is about `subject`: the id of a bench, as in `postgres.sweep`,
     /// or `machine`.
     pub(crate) fn is_about(&self, subject: &str) -> bool {
-        self.id.split(':').nth(1) == Some(subject)
+        self.id.subject == subject
     }
 
     /// Returns true if the confidence is above low: the finding is outside the noise and rests on
@@ -170,7 +222,8 @@ impl Finding {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct RuledOut {
     /// Name of the rule.
-    pub rule: String,
+    #[schemars(with = "String")]
+    pub rule: Rule,
     /// Component that was checked.
     pub component: ComponentKind,
     /// Statement in words, with the figure that is within its bound.
@@ -183,7 +236,8 @@ pub(crate) struct RuledOut {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Unknown {
     /// Name of the rule that could not decide.
-    pub rule: String,
+    #[schemars(with = "String")]
+    pub rule: Rule,
     /// Component that the question is about.
     pub component: ComponentKind,
     /// The question, with the reason why it is open.

@@ -7,7 +7,9 @@ mod component;
 mod component_kind;
 mod evidence;
 mod finding;
+mod finding_id;
 mod operating_point;
+mod rule;
 mod time_model;
 mod verdict;
 
@@ -17,7 +19,9 @@ pub(crate) use evidence::{EvidenceItem, Spoiled};
 pub(crate) use finding::{
     Confidence, Finding, FindingAdvice, FindingKind, Impact, ImpactOf, RuledOut, Unknown,
 };
+pub(crate) use finding_id::FindingId;
 pub(crate) use operating_point::{OperatingPoint, RepeatSpread, WorstInterval};
+pub(crate) use rule::Rule;
 pub(crate) use time_model::{TimeModel, TimePart};
 pub(crate) use verdict::{
     Band, BandLevel, Gate, GateOrigin, GateOutcome, GateRepeats, Promise, Readiness,

@@ -1,12 +1,13 @@
 //! Results of checking one repeat.
 
-use crate::assessment::EvidenceItem;
+use crate::assessment::{EvidenceItem, Rule};
+use crate::own_time::OwnTime;
 
 /// Cause with the time that it takes of each call in one repeat of the operating point.
 #[derive(Debug, Clone)]
 pub(crate) struct CauseCost {
     /// Name of the rule that found the cause.
-    pub(crate) rule: &'static str,
+    pub(crate) rule: Rule,
     /// Key that distinguishes the cause from other causes of the same rule. It is the same in every repeat.
     pub(crate) key: String,
     /// Name of the thing at fault, as in `Lock:advisory 42`.
@@ -33,11 +34,18 @@ pub(crate) struct CauseCost {
     pub(crate) restart: bool,
 }
 
+impl CauseCost {
+    /// Returns the time that the cause takes of a call of `bench` by itself.
+    pub(super) fn own_time(&self, bench: String) -> OwnTime {
+        OwnTime::new(bench, self.rule, self.key.clone(), self.own_ns)
+    }
+}
+
 /// Fact worth knowing about one repeat, whose cost was not measured.
 #[derive(Debug, Clone)]
 pub(crate) struct Note {
     /// Name of the rule that found the fact.
-    pub(crate) rule: &'static str,
+    pub(crate) rule: Rule,
     /// Name of the thing that the fact is about.
     pub(crate) thing: String,
     /// Title of a finding in one line.
@@ -62,7 +70,7 @@ pub(crate) enum CheckResult {
     /// Fact worth knowing without a measured cost.
     Note(Note),
     /// Passed check: the rule, a statement with the figure, and its evidence.
-    Fine(&'static str, String, Vec<EvidenceItem>),
+    Fine(Rule, String, Vec<EvidenceItem>),
     /// Open question: the rule, the question, and the measurement that would answer it.
-    Unknown(&'static str, String, String),
+    Unknown(Rule, String, String),
 }

@@ -3,7 +3,7 @@
 use super::cause_across_repeats::causes_across_repeats;
 use super::check_result::{CheckResult, Note};
 use super::repeat_facts::RepeatFacts;
-use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::assessment::{ComponentKind, Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::finding_draft::FindingDraft;
@@ -33,19 +33,19 @@ pub(crate) fn check_repeats(
 fn file(repeats: &[RepeatFacts<'_, '_>], results: &[Vec<CheckResult>], out: &mut Conclusions) {
     let bench = repeats[0].bench;
     let groups = causes_across_repeats(repeats, results);
-    let mut told: Vec<&str> = Vec::new();
+    let mut told: Vec<Rule> = Vec::new();
     for group in &groups {
-        if let Some(finding) = group.finding(told.contains(&group.rule())) {
-            told.push(group.rule());
+        if let Some(finding) = group.finding(told.contains(&group.rule)) {
+            told.push(group.rule);
             out.add_finding(finding);
         }
     }
     notes(bench, results, &mut told, out);
     for group in &groups {
-        if !told.contains(&group.rule()) {
-            told.push(group.rule());
+        if !told.contains(&group.rule) {
+            told.push(group.rule);
             let (statement, evidence) = group.ruled_out();
-            out.rule_out(group.rule(), bench.component, statement, evidence);
+            out.rule_out(group.rule, bench.component, statement, evidence);
         }
     }
     rest(results, told, bench.component, out);
@@ -53,13 +53,13 @@ fn file(repeats: &[RepeatFacts<'_, '_>], results: &[Vec<CheckResult>], out: &mut
 
 /// Adds the notes of all repeats as findings. The same note about the same thing is added once.
 /// `told` collects the rules that have a finding.
-fn notes<'l>(
+fn notes(
     bench: &BenchFacts<'_>,
-    results: &'l [Vec<CheckResult>],
-    told: &mut Vec<&'l str>,
+    results: &[Vec<CheckResult>],
+    told: &mut Vec<Rule>,
     out: &mut Conclusions,
 ) {
-    let mut noted: Vec<(&str, &str)> = Vec::new();
+    let mut noted: Vec<(Rule, &str)> = Vec::new();
     for result in results.iter().flatten() {
         let CheckResult::Note(note) = result else {
             continue;
@@ -92,9 +92,9 @@ fn draft(bench: &BenchFacts<'_>, note: &Note) -> FindingDraft {
 
 /// Adds to `out` the passed checks and open questions of those rules that `told` does not contain,
 /// one for each rule.
-fn rest<'l>(
-    results: &'l [Vec<CheckResult>],
-    mut told: Vec<&'l str>,
+fn rest(
+    results: &[Vec<CheckResult>],
+    mut told: Vec<Rule>,
     component: ComponentKind,
     out: &mut Conclusions,
 ) {
@@ -105,12 +105,12 @@ fn rest<'l>(
         if told.contains(rule) {
             continue;
         }
-        told.push(rule);
+        told.push(*rule);
         if let CheckResult::Unknown(_, question, to_find_out) = result {
-            out.cannot_judge(rule, component, question.clone(), to_find_out.clone());
+            out.cannot_judge(*rule, component, question.clone(), to_find_out.clone());
         }
         if let CheckResult::Fine(_, statement, evidence) = result {
-            out.rule_out(rule, component, statement.clone(), evidence.clone());
+            out.rule_out(*rule, component, statement.clone(), evidence.clone());
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn first<'a>(assessment: &'a Assessment, rule: &str) -> &'a Finding {
     let mut problems = assessment.findings.iter();
     let first = problems.find(|f| f.kind == FindingKind::Problem && f.confidence > Confidence::Low);
     let first = first.unwrap_or_else(|| panic!("no problem: {:?}", assessment.findings));
-    assert_eq!(first.id.split(':').next(), Some(rule), "{}", first.title);
+    assert_eq!(first.rule().name(), rule, "{}", first.title);
     first
 }
 

@@ -35,7 +35,7 @@ fn found(scenario: &str) -> Vec<String> {
     let wrong = assessment.findings.iter();
     let wrong = wrong.filter(|finding| finding.kind != FindingKind::Information);
     wrong
-        .map(|finding| finding.id.split(':').next().unwrap().to_owned())
+        .map(|finding| finding.rule().name().to_owned())
         .collect()
 }
 

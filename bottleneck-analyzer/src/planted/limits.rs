@@ -60,7 +60,7 @@ fn a_hot_row_is_the_limit_and_not_the_pool_and_not_the_cpu_that_others_use() {
         .iter()
         .find(|f| f.kind == FindingKind::Problem)
         .unwrap();
-    assert!(found.id.starts_with("lock_waits"), "{}", found.title);
+    assert!(found.rule() == "lock_waits", "{}", found.title);
     let impact = found.impact.unwrap();
     // 12.5 ms of waiting for the row, and the queue before the pool that it causes: 72.5 of 80 ms.
     let saved = impact.saved_ns.unwrap() / 1e6;

@@ -8,6 +8,7 @@ mod common;
 mod doubt;
 mod errors;
 mod example;
+mod file_systems;
 mod golden;
 mod hangs;
 mod healthy;
@@ -94,7 +95,7 @@ fn named(assessment: &Assessment) -> Vec<&str> {
         .findings
         .iter()
         .filter(|f| f.kind != FindingKind::Information);
-    wrong.map(|f| f.id.split(':').next().unwrap()).collect()
+    wrong.map(|f| f.rule().name()).collect()
 }
 
 fn factor(assessment: &Assessment, component: ComponentKind) -> &str {
@@ -106,7 +107,7 @@ fn factor(assessment: &Assessment, component: ComponentKind) -> &str {
 /// Returns the first finding of `rule`, of any kind; `None` if there is none.
 fn finding<'a>(assessment: &'a Assessment, rule: &str) -> Option<&'a Finding> {
     let mut all = assessment.findings.iter();
-    all.find(|f| f.id.split(':').next() == Some(rule))
+    all.find(|f| f.rule().name() == rule)
 }
 
 fn gate<'a>(assessment: &'a Assessment, name: &str) -> &'a Gate {

@@ -41,7 +41,7 @@ fn a_percentile_of_a_handful_of_samples_neither_passes_nor_fails() {
     let found = assessment
         .findings
         .iter()
-        .find(|f| f.id.starts_with("latency_past"));
+        .find(|f| f.rule() == "latency_past_objective");
     assert_eq!(found.unwrap().confidence, Confidence::Low);
 }
 

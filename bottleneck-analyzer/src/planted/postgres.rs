@@ -80,7 +80,7 @@ fn a_pool_past_the_knee_is_information_with_both_tails() {
     let found = assessment
         .findings
         .iter()
-        .find(|f| f.id.starts_with("pool_too_large"));
+        .find(|f| f.rule() == "pool_too_large");
     let found = found.expect("named");
     assert_eq!(
         (found.kind, found.evidence.len()),

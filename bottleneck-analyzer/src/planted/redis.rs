@@ -65,7 +65,7 @@ fn what_a_pool_costs_beside_multiplexing_is_information() {
     let found = assessment
         .findings
         .iter()
-        .find(|f| f.id.starts_with("checkout_cost"));
+        .find(|f| f.rule() == "checkout_cost");
     assert_eq!(found.unwrap().kind, FindingKind::Information);
 }
 

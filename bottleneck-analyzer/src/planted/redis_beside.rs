@@ -58,7 +58,7 @@ fn first(assessment: &Assessment) -> (&Finding, Vec<&str>) {
 
 fn is_under(assessment: &Assessment, symptom: &str, cause: &str) -> bool {
     let parent = finding(assessment, symptom).and_then(|f| f.parent.clone());
-    parent.is_some_and(|id| id.split(':').next() == Some(cause))
+    parent.is_some_and(|id| id.rule.name() == cause)
 }
 
 #[test]

@@ -6,14 +6,14 @@
 
 use bench_report::Step;
 
-use crate::assessment::{EvidenceItem, FindingKind, ImpactOf};
+use crate::assessment::{EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::percent;
 use crate::json_pointer::escape;
 use crate::run_facts::RunFacts;
 
-const RULE: &str = "censored_tail";
+const RULE: Rule = Rule::CensoredTail;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
@@ -47,7 +47,7 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         .evidence(evidence)
         // The ranking removes the parent if that finding does not exist: few unanswered requests stay within
         // the objective.
-        .parent(Some(format!("errors_past_objective:{}", bench.id())))
+        .parent(Some(bench.finding_id(Rule::ErrorsPastObjective)))
         .advice(
             &["repeat with a longer drain, or less load, and see what holds them"],
             "a tail that can be relied on",

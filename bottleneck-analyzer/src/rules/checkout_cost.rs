@@ -4,7 +4,7 @@
 //! or more. Reads the throughput of both clients at their best settings. The impact is gain ÷ (1 + gain) of
 //! the capacity.
 
-use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
+use crate::assessment::{ComponentKind, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{rate, share};
@@ -12,7 +12,7 @@ use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::run_facts::RunFacts;
 use crate::sweep::Sweep;
 
-const RULE: &str = "checkout_cost";
+const RULE: Rule = Rule::CheckoutCost;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in facts.benches_of(ComponentKind::Redis) {

@@ -4,14 +4,14 @@
 //! Reads `connections.used_max`, `.limit` and `.reserved` of the server. Reserved connections are
 //! subtracted from the limit.
 
-use crate::assessment::{ComponentKind, FindingKind};
+use crate::assessment::{ComponentKind, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{plain, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::run_facts::RunFacts;
 
-const RULE: &str = "connections_near_limit";
+const RULE: Rule = Rule::ConnectionsNearLimit;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in facts.benches_of(ComponentKind::Postgres) {

@@ -5,7 +5,7 @@
 //! information, and the CPU times of server and generator. The share of outside programs is the busy CPU less
 //! the CPU of server, generator and other participants over the same window.
 
-use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf};
+use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::share;
@@ -15,7 +15,7 @@ use crate::run_facts::RunFacts;
 use crate::step_cpu_use::StepCpuUse;
 use crate::target;
 
-const RULE: &str = "cpu_others";
+const RULE: Rule = Rule::CpuOthers;
 /// Smallest share of the time in which some task waits for a CPU (pressure stall information) at
 /// which the CPU is short although it is not used up.
 const QUEUED: f64 = 0.5;

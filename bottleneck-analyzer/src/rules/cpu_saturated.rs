@@ -4,7 +4,7 @@
 //! Reads the recording's `cpu.busy_ratio` and `cpu.steal_ratio`, and the CPU times of server and generator
 //! in the step. It is information, because a CPU that is used up at the knee is the expected limit.
 
-use crate::assessment::FindingKind;
+use crate::assessment::{FindingId, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::share;
@@ -12,7 +12,7 @@ use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::run_facts::RunFacts;
 use crate::step_cpu_use::{CpuOwner, StepCpuUse};
 
-const RULE: &str = "cpu_saturated";
+const RULE: Rule = Rule::CpuSaturated;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
@@ -70,7 +70,7 @@ fn saturated(bench: &BenchFacts<'_>, cpu: &StepCpuUse, facts: &RunFacts<'_>) -> 
 fn advise(draft: FindingDraft, cpu: &StepCpuUse) -> FindingDraft {
     let owner = cpu.owner();
     if owner == Some(CpuOwner::Others) {
-        return draft.parent(Some("cpu_others:machine".to_owned()));
+        return draft.parent(Some(FindingId::new(Rule::CpuOthers, "machine")));
     }
     if owner == Some(CpuOwner::Generator) {
         return draft.advice(

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use bench_report::{FailureSample, Operation};
 
-use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf};
+use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::catalogue::codes::{self, FailureEntry};
 use crate::conclusions::Conclusions;
@@ -23,11 +23,11 @@ use crate::run_facts::RunFacts;
 use crate::source_report::NEVER_CAME_BACK;
 
 /// Name of the rule about settings other than the operating point.
-const ELSEWHERE: &str = "errors_elsewhere";
+const ELSEWHERE: Rule = Rule::ErrorsElsewhere;
 /// Name of the rule about failures past the objective.
-const PAST: &str = "errors_past_objective";
+const PAST: Rule = Rule::ErrorsPastObjective;
 /// Name of the rule about failures within the objective.
-const SOME: &str = "errors";
+const SOME: Rule = Rule::Errors;
 /// Kind of failure that only follows from an earlier error of the same transaction.
 const FOLLOWS: &str = "sqlstate.25P02";
 /// Smallest share of the requests at which a kind of failure other than the most frequent one is a

@@ -4,14 +4,14 @@
 //! `cache.evicted_per_write_ratio`. Reads `evicted_keys`, `maxmemory_bytes` and `commands.set.calls` of the
 //! server, and the reads and misses of the load. The impact is min(evictions, misses) ÷ reads.
 
-use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
+use crate::assessment::{ComponentKind, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{bytes, plain, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::run_facts::RunFacts;
 
-const RULE: &str = "evictions";
+const RULE: Rule = Rule::Evictions;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in facts.benches_of(ComponentKind::Redis) {

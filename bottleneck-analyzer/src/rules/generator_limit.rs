@@ -7,14 +7,14 @@
 
 use bench_report::{Histogram, Operation, Step, Warning, WarningCode};
 
-use crate::assessment::{EvidenceItem, FindingKind, ImpactOf};
+use crate::assessment::{EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::share;
 use crate::finding_draft::FindingDraft;
 use crate::run_facts::RunFacts;
 
-const RULE: &str = "generator_spoilt_results";
+const RULE: Rule = Rule::GeneratorSpoiltResults;
 
 /// Codes of the warnings about the load generator itself.
 const OWN_FAULT: [WarningCode; 4] = [

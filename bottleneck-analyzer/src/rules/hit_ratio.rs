@@ -6,14 +6,14 @@
 
 use bench_report::Step;
 
-use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, ImpactOf};
+use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::percent;
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::run_facts::RunFacts;
 
-const RULE: &str = "low_hit_ratio";
+const RULE: Rule = Rule::LowHitRatio;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let caches = facts.benches_of(ComponentKind::Redis);
@@ -53,7 +53,7 @@ fn finding(bench: &BenchFacts<'_>, step: &Step, ratio: f64, facts: &RunFacts<'_>
     let least = facts.thresholds.objectives.cache_hit_ratio;
     let evicted = bench.server_figure("evicted_keys").unwrap_or(0.0)
         >= facts.thresholds.cache.least_evictions as f64;
-    let parent = evicted.then(|| format!("evictions:{}", bench.id()));
+    let parent = evicted.then(|| bench.finding_id(Rule::Evictions));
     let kind = if evicted {
         FindingKind::Symptom
     } else {

@@ -8,7 +8,7 @@
 
 use bench_report::Step;
 
-use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf};
+use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::plain;
@@ -16,8 +16,8 @@ use crate::json_pointer::escape;
 use crate::requests;
 use crate::run_facts::RunFacts;
 
-const NESTED: &str = "nested_checkout";
-const LEAKED: &str = "leaked_connections";
+const NESTED: Rule = Rule::NestedCheckout;
+const LEAKED: Rule = Rule::LeakedConnections;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in facts.benches_of(ComponentKind::Postgres) {

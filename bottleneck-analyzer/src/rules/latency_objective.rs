@@ -5,7 +5,7 @@
 //! or not. It is a symptom of the problem with the highest score that was found for the bench. The impact
 //! is 1 − objective ÷ latency.
 
-use crate::assessment::{Confidence, Finding, FindingKind, ImpactOf};
+use crate::assessment::{Confidence, Finding, FindingId, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::duration_ns;
@@ -13,7 +13,7 @@ use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::requests::{self, OperationPercentile};
 use crate::run_facts::RunFacts;
 
-const RULE: &str = "latency_past_objective";
+const RULE: Rule = Rule::LatencyPastObjective;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
@@ -28,7 +28,7 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
 fn causes<'o>(bench: &BenchFacts<'_>, out: &'o Conclusions) -> impl Iterator<Item = &'o Finding> {
     let id = bench.id();
     out.findings.iter().filter(move |f: &&Finding| {
-        let names_it = f.kind == FindingKind::Problem || f.id.starts_with("cpu_saturated");
+        let names_it = f.kind == FindingKind::Problem || f.rule() == Rule::CpuSaturated;
         names_it && f.is_sure() && f.is_about(&id)
     })
 }
@@ -79,7 +79,7 @@ fn finding(
     facts: &RunFacts<'_>,
     (index, slow, figures): (usize, &OperationPercentile<'_>, &str),
     objective_ns: f64,
-    parent: Option<String>,
+    parent: Option<FindingId>,
 ) -> FindingDraft {
     let ns = slow.ns as f64;
     let kind = match parent {

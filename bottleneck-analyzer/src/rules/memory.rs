@@ -5,7 +5,7 @@
 //! `memory.pressure_ratio`. `swapping` fires if the highest `swap.in_bytes_per_s` reaches
 //! `memory.swap_in_bytes_per_s`. All three read the recording of `sysmon`.
 
-use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
+use crate::assessment::{ComponentKind, FindingKind, ImpactOf, Rule};
 use crate::conclusions::Conclusions;
 use crate::figures::{bytes, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
@@ -27,7 +27,7 @@ fn read(machine: MachineRecording<'_>, series: &str) -> Option<SeriesReading> {
 }
 
 fn used(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
-    let rule = "memory_used";
+    let rule = Rule::MemoryUsed;
     let Some(reading) = read(machine, "memory.used_ratio") else {
         out.cannot_judge(
             rule,
@@ -51,7 +51,7 @@ fn used(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusio
 /// such.
 fn used_up(reading: SeriesReading, limit: f64) -> FindingDraft {
     FindingDraft::new(
-        "memory_used",
+        Rule::MemoryUsed,
         "machine",
         ComponentKind::Machine,
         FindingKind::Problem,
@@ -76,7 +76,7 @@ fn used_up(reading: SeriesReading, limit: f64) -> FindingDraft {
 }
 
 fn pressure(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
-    let rule = "memory_pressure";
+    let rule = Rule::MemoryPressure;
     let Some(reading) = facts.highest_machine_reading("pressure.memory.some_ratio") else {
         out.cannot_judge(
             rule,
@@ -104,7 +104,7 @@ fn pressure(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Concl
 /// it does.
 fn waited_for(reading: SeriesReading, limit: f64) -> FindingDraft {
     FindingDraft::new(
-        "memory_pressure",
+        Rule::MemoryPressure,
         "machine",
         ComponentKind::Machine,
         FindingKind::Problem,
@@ -123,7 +123,7 @@ fn waited_for(reading: SeriesReading, limit: f64) -> FindingDraft {
 }
 
 fn swapping(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
-    let rule = "swapping";
+    let rule = Rule::Swapping;
     let Some(reading) = read(machine, "swap.in_bytes_per_s") else {
         return;
     };

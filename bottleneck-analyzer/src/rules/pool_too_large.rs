@@ -4,7 +4,7 @@
 //! operating point or more, while its throughput is higher by no more than the noise. Reads p99 and
 //! throughput of both settings.
 
-use crate::assessment::{ComponentKind, FindingKind};
+use crate::assessment::{ComponentKind, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain};
@@ -13,7 +13,7 @@ use crate::requests::slowest;
 use crate::run_facts::RunFacts;
 use crate::sweep::SweepSetting;
 
-const RULE: &str = "pool_too_large";
+const RULE: Rule = Rule::PoolTooLarge;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in facts.benches_of(ComponentKind::Postgres) {

@@ -6,7 +6,9 @@
 //! times, the sweep and the CPU use. The gain is the wait less the wait with twice the connections (Erlang's
 //! C formula).
 
-use crate::assessment::{ComponentKind, EvidenceItem, Finding, FindingKind, ImpactOf, TimeModel};
+use crate::assessment::{
+    ComponentKind, EvidenceItem, Finding, FindingKind, ImpactOf, Rule, TimeModel,
+};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
@@ -18,7 +20,7 @@ use crate::step_cpu_use::StepCpuUse;
 use crate::time_model::checkout::{FULL_RATIO, wait_ns};
 use crate::{demand, target};
 
-const RULE: &str = "pool_too_small";
+const RULE: Rule = Rule::PoolTooSmall;
 
 /// Pool at the operating point, with the figures that the rule judges.
 struct PoolCase<'f> {
@@ -182,7 +184,7 @@ fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<String> {
     let id = bench.id();
     let slows = |f: &&Finding| {
         let of_response = f.impact.is_some_and(|i| i.of == ImpactOf::ResponseTime);
-        let is_way = f.id.starts_with("round_trips:");
+        let is_way = f.rule() == Rule::RoundTrips;
         f.kind == FindingKind::Problem && f.is_sure() && f.is_about(&id) && of_response && !is_way
     };
     let found = out.findings.iter().find(slows);

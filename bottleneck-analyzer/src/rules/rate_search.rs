@@ -8,7 +8,7 @@
 use bench_cli::Objective;
 use bench_report::{FoundRate, RateSearchEnd, RateVerdict};
 
-use crate::assessment::{Confidence, EvidenceItem, FindingKind};
+use crate::assessment::{Confidence, EvidenceItem, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::finding_draft::FindingDraft;
@@ -16,7 +16,7 @@ use crate::json_pointer::escape;
 use crate::rate_search::{bounds, latency_objectives};
 use crate::run_facts::RunFacts;
 
-const RULE: &str = "found_rate";
+const RULE: Rule = Rule::FoundRate;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {

@@ -11,7 +11,9 @@
 
 use bench_report::{Load, Series, Step};
 
-use crate::assessment::{ComponentKind, Confidence, EvidenceItem, Finding, FindingKind, ImpactOf};
+use crate::assessment::{
+    ComponentKind, Confidence, EvidenceItem, Finding, FindingId, FindingKind, ImpactOf, Rule,
+};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
@@ -20,7 +22,7 @@ use crate::requests;
 use crate::run_facts::RunFacts;
 use crate::series_reading::{PointSpan, measured_intervals};
 
-const RULE: &str = "stalls";
+const RULE: Rule = Rule::Stalls;
 /// Throughput of an interval ÷ median throughput of its step, below which the target counts as
 /// stalled.
 const STILL_RATIO: f64 = 0.20;
@@ -37,7 +39,7 @@ const SHORTEST_NS: u64 = 200_000_000;
 const OWN_RATIO: f64 = 0.5;
 /// Rule that sees the same pause because Redis did not answer its polls. Its finding is merged into
 /// the finding of this rule.
-const ASKED: &str = "redis_stall";
+const ASKED: Rule = Rule::RedisStall;
 /// Smallest share of the step's measured time at which stalls are a problem.
 const PROBLEM_RATIO: f64 = 0.10;
 
@@ -94,7 +96,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         let to_find_out = "a generator on a machine of its own";
         return out.cannot_judge(RULE, bench.component, question, to_find_out);
     }
-    let asked = remove_finding(&format!("{ASKED}:{}", bench.id()), out);
+    let asked = remove_finding(&bench.finding_id(ASKED), out);
     out.add_finding(finding(
         bench,
         facts,
@@ -106,8 +108,8 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
 
 /// Removes the finding `id` from `out` and returns it, so that it can be merged into another one;
 /// `None` if there is no such finding.
-fn remove_finding(id: &str, out: &mut Conclusions) -> Option<Finding> {
-    let place = out.findings.iter().position(|f| f.id == id)?;
+fn remove_finding(id: &FindingId, out: &mut Conclusions) -> Option<Finding> {
+    let place = out.findings.iter().position(|f| f.id == *id)?;
     Some(out.findings.swap_remove(place))
 }
 
@@ -202,7 +204,7 @@ fn describe(
 fn lost_ns(bench: &BenchFacts<'_>, worst: &StepStalls<'_>) -> f64 {
     let whole = bench.time_model.as_ref().map_or(0.0, |m| m.whole_ns);
     match worst.step.load {
-        Load::Closed { .. } => worst.part() * whole,
+        Load::Closed { .. } | Load::Unknown => worst.part() * whole,
         Load::Open { .. } => {
             let measured_ns = worst.step.window.measured_s() * 1e9;
             let squares: f64 = worst.lengths.iter().map(|l| (*l as f64).powi(2)).sum();
@@ -223,22 +225,22 @@ fn hint(longest: u64) -> &'static str {
 }
 
 /// Returns the id of a problem of the bench that can explain stalls; `None` if none was found.
-fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<String> {
+fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<FindingId> {
     let id = bench.id();
     let rules = [
-        "lock_waits",
-        "deadlocks",
-        "throttled",
-        "commit_waits",
-        "read_waits",
-        "redis_paused",
+        Rule::LockWaits,
+        Rule::Deadlocks,
+        Rule::Throttled,
+        Rule::CommitWaits,
+        Rule::ReadWaits,
+        Rule::RedisPaused,
     ];
-    let of = |rule: &str| {
+    let of = |rule: Rule| {
         let mut found = out
             .findings
             .iter()
             .filter(|f| f.is_about(&id) && f.is_sure());
-        found.find(|f| f.kind == FindingKind::Problem && f.id.split(':').next() == Some(rule))
+        found.find(|f| f.kind == FindingKind::Problem && f.rule() == rule)
     };
     let found: Option<&Finding> = rules.into_iter().find_map(of);
     found.map(|f| f.id.clone())

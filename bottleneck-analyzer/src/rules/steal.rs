@@ -3,14 +3,14 @@
 //! Fires if the mean `cpu.steal_ratio` of the recording reaches `cpu.steal_ratio` over an operating point or
 //! the whole recording. The impact is that share of the capacity.
 
-use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
+use crate::assessment::{ComponentKind, FindingKind, ImpactOf, Rule};
 use crate::conclusions::Conclusions;
 use crate::figures::share;
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::run_facts::RunFacts;
 use crate::series_reading::SeriesReading;
 
-const RULE: &str = "steal";
+const RULE: Rule = Rule::Steal;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some(machine) = facts.machine else {

@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 
 use bench_report::StepEnd;
 
-use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::assessment::{ComponentKind, Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::finding_draft::FindingDraft;
 use crate::run_facts::RunFacts;
 
-const RULE: &str = "stopped_by_rule";
-const FAILED: &str = "step_failed";
+const RULE: Rule = Rule::StoppedByRule;
+const FAILED: Rule = Rule::StepFailed;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     // A search for a limit is meant to end by a stop rule.
@@ -77,7 +77,7 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     };
     let all = ended.len() == steps.len() || bench.operating_step().is_none();
     // Failed requests that made the stop rule fire are the cause of this finding.
-    let parent = format!("errors_past_objective:{}", bench.id());
+    let parent = bench.finding_id(Rule::ErrorsPastObjective);
     let parent = Some(parent).filter(|id| out.findings.iter().any(|f| f.id == *id));
     let parent = parent.filter(|_| rule.starts_with("errors"));
     let kind = match (all, &parent) {

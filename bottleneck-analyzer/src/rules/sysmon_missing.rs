@@ -4,11 +4,11 @@
 
 use bench_report::{Status, WarningCode};
 
-use crate::assessment::ComponentKind;
+use crate::assessment::{ComponentKind, Rule};
 use crate::conclusions::Conclusions;
 use crate::run_facts::RunFacts;
 
-const RULE: &str = "sysmon_missing";
+const RULE: Rule = Rule::SysmonMissing;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some(machine) = facts.machine else {

@@ -5,7 +5,7 @@
 //! `server_runnable` of a call with the queue that it causes. If the time model has no such part, it is the
 //! throttled share of the capacity.
 
-use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, ImpactOf};
+use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
@@ -13,7 +13,7 @@ use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::postgres::PostgresEvidence;
 use crate::run_facts::RunFacts;
 
-const RULE: &str = "throttled";
+const RULE: Rule = Rule::Throttled;
 /// Smallest ratio of throttled periods ÷ all periods at which the rule fires.
 const LEAST_RATIO: f64 = 0.05;
 

@@ -8,13 +8,13 @@
 
 use bench_report::{Limit, LimitOwner};
 
-use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf};
+use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::plain;
 use crate::run_facts::RunFacts;
 
-const RULE: &str = "websocket_limit";
+const RULE: Rule = Rule::WebsocketLimit;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in facts.benches_of(ComponentKind::Websocket) {

@@ -1,5 +1,6 @@
 //! Statistics that the benches and the analyzer need before they may conclude from figures:
-//! intervals, the knee of a sweep, the Universal Scalability Law, recovery from a disturbance.
+//! intervals, the knee of a sweep, the Universal Scalability Law, trends, recovery from a
+//! disturbance.
 //!
 //! Everything here is a pure function: no I/O, no clock, and every random draw comes from a seed
 //! that the caller passes. Input that carries no answer (too few samples, zero variance where a
@@ -22,9 +23,11 @@ pub mod knee;
 mod proportion;
 pub mod recovery;
 mod student;
+mod trend;
 pub mod usl;
 
 pub use describe::{mean, median, percentile_sorted};
 pub use detectable::minimum_detectable_difference;
 pub use interval::{ConfidenceInterval, Estimate, mean_interval, ratio_interval};
 pub use proportion::proportion_at_most;
+pub use trend::{MannKendall, mann_kendall, theil_sen};

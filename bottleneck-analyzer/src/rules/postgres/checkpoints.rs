@@ -6,6 +6,7 @@
 //! `wal.bytes`. PostgreSQL writes a whole page at the page's first change after a checkpoint. Neither rule
 //! measures a cost.
 
+use crate::assessment::Rule;
 use crate::cost::{CheckResult, Note, RepeatFacts};
 use crate::figures::{plain, share};
 
@@ -21,7 +22,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
 }
 
 fn requested(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
-    const RULE: &str = "requested_checkpoints";
+    const RULE: Rule = Rule::RequestedCheckpoints;
     let server = &repeat.server;
     let Some(requested) = server.figure("checkpointer.requested") else {
         // A counter that did not grow is absent from the report, although other counters of its view are
@@ -61,7 +62,7 @@ fn requested(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
 }
 
 fn whole_pages(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
-    const RULE: &str = "full_page_images";
+    const RULE: Rule = Rule::FullPageImages;
     let server = &repeat.server;
     let (pages, bytes) = (
         server.figure("wal.full_page_images")?,

@@ -5,12 +5,12 @@
 //! `checkout_connect`. `checkout_check` reports, as information, the round trip that the driver makes before
 //! it hands out a connection: the time part `checkout_check`.
 
-use crate::assessment::EvidenceItem;
+use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain, share};
 
-const STORM: &str = "connection_storm";
-const CHECK: &str = "checkout_check";
+const STORM: Rule = Rule::ConnectionStorm;
+const CHECK: Rule = Rule::CheckoutCheck;
 /// Smallest ratio of new sessions ÷ calls at which the load opens connections all the time.
 const MOST_NEW: f64 = 0.01;
 

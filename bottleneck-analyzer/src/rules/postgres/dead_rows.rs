@@ -6,6 +6,7 @@
 //! less than half stayed within a page (HOT); it reads `updated` and `hot_updated`. Neither rule measures a
 //! cost.
 
+use crate::assessment::Rule;
 use crate::cost::{CheckResult, Note, RepeatFacts};
 use crate::figures::{plain, share};
 use crate::postgres::CitedRow;
@@ -23,7 +24,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     results.extend(tables.iter().filter_map(not_hot));
     if results.is_empty() {
         let statement = "no table is full of dead rows".to_owned();
-        results.push(CheckResult::Fine("dead_rows", statement, Vec::new()));
+        results.push(CheckResult::Fine(Rule::DeadRows, statement, Vec::new()));
     }
     results
 }
@@ -51,7 +52,7 @@ fn dead(repeat: &RepeatFacts<'_, '_>, table: &CitedRow<'_>) -> Option<CheckResul
     evidence.extend(table.evidence("live rows", "live"));
     evidence.extend(repeat.server.evidence("transactions.oldest_age_s"));
     Some(CheckResult::Note(Note {
-        rule: "dead_rows",
+        rule: Rule::DeadRows,
         thing: relation.to_owned(),
         title: format!(
             "Table {relation} holds {} dead rows beside {} live ones",
@@ -78,7 +79,7 @@ fn not_hot(table: &CitedRow<'_>) -> Option<CheckResult> {
     let mut evidence: Vec<_> = table.evidence("updates", "updated").into_iter().collect();
     evidence.extend(table.evidence("of them within a page", "hot_updated"));
     Some(CheckResult::Note(Note {
-        rule: "updates_touch_indexes",
+        rule: Rule::UpdatesTouchIndexes,
         thing: relation.to_owned(),
         title: format!(
             "Only {} of the updates of {relation} leave its indexes alone",

@@ -5,14 +5,14 @@
 //! are left to the rule `errors`. The impact is deadlocks × `deadlock_timeout` (1 s by default) ÷
 //! calls.
 
-use crate::assessment::{Confidence, FindingKind};
+use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::plain;
 use crate::finding_draft::FindingDraft;
 use crate::postgres::PostgresEvidence;
 
-const RULE: &str = "deadlocks";
+const RULE: Rule = Rule::Deadlocks;
 /// Default of `deadlock_timeout` in nanoseconds: the wait of a session before the server looks for a
 /// deadlock.
 const TIMEOUT_NS: f64 = 1e9;

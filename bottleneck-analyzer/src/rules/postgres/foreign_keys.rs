@@ -6,12 +6,12 @@
 
 use super::scans::reading_ns;
 use super::statements::{self, short};
-use crate::assessment::EvidenceItem;
+use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::plain;
 use crate::postgres::CitedRow;
 
-const RULE: &str = "unindexed_foreign_key";
+const RULE: Rule = Rule::UnindexedForeignKey;
 const LEAST_DELETES: f64 = 20.0;
 const LEAST_ROWS: f64 = 1_000.0;
 

@@ -5,11 +5,12 @@
 //! load, less the time in which the function sleeps, which the rule `sleeps` reports.
 
 use super::statements::short;
+use crate::assessment::Rule;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain};
 use crate::postgres::CitedRow;
 
-const RULE: &str = "function_time";
+const RULE: Rule = Rule::FunctionTime;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let server = &repeat.server;

@@ -5,11 +5,12 @@
 //! `processes`, `server.load_ready_ns` and `server.load_cpu_ns`. The cost is CPU time of a call × (time that
 //! the load was ready to run ÷ time that it ran) × the application's share of the CPU in use.
 
+use crate::assessment::Rule;
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::{plain, share};
 use crate::postgres::OtherApplication;
 
-const RULE: &str = "other_applications";
+const RULE: Rule = Rule::OtherApplications;
 /// Smallest share of the server's CPU time at which an application is reported.
 const LEAST_SHARE: f64 = 0.05;
 /// Smallest share of the service time at which waiting for a CPU because of the application has a

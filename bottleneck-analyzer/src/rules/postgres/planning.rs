@@ -5,7 +5,7 @@
 //! takes a twentieth of the service time; it reads `statements.jit_ns`. Both divide by the number of calls of
 //! the load.
 
-use crate::assessment::EvidenceItem;
+use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain};
 
@@ -20,7 +20,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
 }
 
 fn planning(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
-    const RULE: &str = "planning_time";
+    const RULE: Rule = Rule::PlanningTime;
     let server = &repeat.server;
     let plans = server
         .figure("statements.plans")
@@ -68,7 +68,7 @@ fn compiling(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
         .calls_of_counters()
         .filter(|calls| *calls >= LEAST_CALLS)?;
     Some(CheckResult::Cost(CauseCost {
-        rule: "jit",
+        rule: Rule::Jit,
         key: "jit".to_owned(),
         thing: "JIT".to_owned(),
         own_ns: jit_ns / calls,

@@ -6,12 +6,12 @@
 //! time of a round trip is the remainder of the service time; it is judged only if generator and machine have
 //! room.
 
-use crate::assessment::EvidenceItem;
+use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain};
 use crate::time_model::postgres::added_round_trip_ns;
 
-const RULE: &str = "round_trips";
+const RULE: Rule = Rule::RoundTrips;
 /// Smallest length of a round trip, in nanoseconds, at which the rule fires.
 const LEAST_TRIP_NS: f64 = 3e5;
 /// Smallest length of a round trip, in nanoseconds, at which it is a problem in any call: it leaves

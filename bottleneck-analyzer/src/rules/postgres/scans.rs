@@ -6,12 +6,12 @@
 //! The cost is the reading time of a call × the statement's share × (1 − kept share).
 
 use super::statements::{self, LoadStatement, running_ns, short};
-use crate::assessment::EvidenceItem;
+use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{plain, share};
 use crate::postgres::CitedRow;
 
-const RULE: &str = "sequential_scans";
+const RULE: Rule = Rule::SequentialScans;
 /// Smallest number of rows read by a scan at which an index would help.
 const LEAST_ROWS: f64 = 10_000.0;
 /// Largest ratio of kept rows ÷ read rows at which an index would help.

@@ -5,11 +5,12 @@
 //! `statements` (`pg_stat_statements`) and sampled sessions. The cost is the running time of a call × the
 //! statement's share of `exec_ns`.
 
+use crate::assessment::Rule;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain, share};
 use crate::postgres::{CitedRow, OtherApplication, PostgresEvidence};
 
-const RULE: &str = "statement_cpu";
+const RULE: Rule = Rule::StatementCpu;
 
 /// Smallest number of calls at which the mean time of a statement is reliable.
 const LEAST_CALLS: f64 = 50.0;

@@ -6,11 +6,11 @@
 //! reads and writes, and the time to copy the bytes twice at 2 GiB/s.
 
 use super::statements::{self, short};
-use crate::assessment::EvidenceItem;
+use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{bytes, duration_ns};
 
-const RULE: &str = "temp_files";
+const RULE: Rule = Rule::TempFiles;
 /// Size of a block of a temporary file, in bytes.
 const BLOCK: f64 = 8192.0;
 /// Smallest number of bytes per call at which the rule fires, because fewer bytes stay in the page

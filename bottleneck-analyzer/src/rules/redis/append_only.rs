@@ -5,14 +5,14 @@
 //! settings, `aof_enabled` and `answer_mean_ns`, `answer_least_ns`. The wait of a call is (mean − fastest
 //! answer) × round trips.
 
-use crate::assessment::{Confidence, FindingKind};
+use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
-const RULE: &str = "redis_append_only";
+const RULE: Rule = Rule::RedisAppendOnly;
 
 /// Smallest share of the time for which a call holds its connection at which waiting for the disk
 /// is a problem; every durable write waits a little.

@@ -6,14 +6,14 @@
 
 use super::clients;
 use super::materiality::MATTERS;
-use crate::assessment::{Confidence, FindingKind, ImpactOf};
+use crate::assessment::{Confidence, FindingId, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{bytes, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
-const RULE: &str = "redis_bytes";
+const RULE: Rule = Rule::RedisBytes;
 
 /// Smallest number of bytes per second to other clients at which the rule fires; observing the
 /// server takes fewer.
@@ -52,7 +52,7 @@ fn finding(
     bench: &BenchFacts<'_>,
     server: &RedisEvidence<'_>,
     (per_s, ratio): (f64, f64),
-    cause: Option<String>,
+    cause: Option<FindingId>,
 ) -> FindingDraft {
     let taken = server.cost_of_others_bytes();
     let matters = taken.is_some_and(|taken| taken >= MATTERS);
@@ -104,14 +104,18 @@ fn finding(
 
 /// Returns the id of the finding that explains the bytes: about MONITOR, or about commands with
 /// large values. `None` if subscribers receive them, or if no such finding exists.
-fn cause(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &Conclusions) -> Option<String> {
+fn cause(
+    bench: &BenchFacts<'_>,
+    server: &RedisEvidence<'_>,
+    out: &Conclusions,
+) -> Option<FindingId> {
     if clients::monitor(server).is_some() {
-        return Some(format!("redis_monitor:{}", bench.id()));
+        return Some(bench.finding_id(Rule::RedisMonitor));
     }
     if clients::subscribers(server).is_some() {
         return None;
     }
-    let asked = ["redis_outliers", "redis_command"].map(|rule| format!("{rule}:{}", bench.id()));
+    let asked = [Rule::RedisOutliers, Rule::RedisCommand].map(|rule| bench.finding_id(rule));
     let mut found = out.findings.iter().filter(|f| asked.contains(&f.id));
     found.next().map(|f| f.id.clone())
 }

@@ -12,7 +12,7 @@
 
 use bench_report::EvidenceRow;
 
-use crate::assessment::{Confidence, FindingKind, ImpactOf};
+use crate::assessment::{Confidence, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{bytes, duration_ns, plain, share};
@@ -43,7 +43,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
 }
 
 fn refused(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let rule = "redis_maxclients";
+    let rule = Rule::RedisMaxclients;
     let (Some(refused), Some(limit)) = (
         server.figure("rejected_connections"),
         server.figure("maxclients"),
@@ -78,7 +78,7 @@ fn turned_away(
     (refused, limit): (f64, f64),
     statement: &str,
 ) -> FindingDraft {
-    let rule = "redis_maxclients";
+    let rule = Rule::RedisMaxclients;
     let (kind, title) = if refused >= 1.0 {
         let title = format!(
             "Redis turned {} connection(s) away: maxclients is {}",
@@ -106,7 +106,7 @@ fn turned_away(
 }
 
 fn churn(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let rule = "redis_churn";
+    let rule = Rule::RedisChurn;
     let Some(came) = server.figure("connections_received") else {
         return out.cannot_judge(
             rule,
@@ -141,7 +141,7 @@ fn churned(
     came: f64,
     (ours, connecting_ns): (bool, f64),
 ) -> FindingDraft {
-    let rule = "redis_churn";
+    let rule = Rule::RedisChurn;
     let (kind, whose) = if ours {
         (FindingKind::Problem, "The load's own checkouts open them")
     } else {
@@ -199,7 +199,7 @@ fn whose(row: &EvidenceRow) -> String {
 }
 
 fn monitors(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let rule = "redis_monitor";
+    let rule = Rule::RedisMonitor;
     let Some((place, first)) = monitor(server) else {
         if server.was_read("clients") {
             out.rule_out(rule, bench.component, "no client runs MONITOR", None);
@@ -236,7 +236,7 @@ fn monitored(
     (place, first): (usize, &EvidenceRow),
     taken: Option<f64>,
 ) -> FindingDraft {
-    let rule = "redis_monitor";
+    let rule = Rule::RedisMonitor;
     let cost = taken.map_or_else(
         || "What that costs shows only without it".to_owned(),
         |taken| {
@@ -323,7 +323,7 @@ fn unread(
     whose: &str,
     title: String,
 ) -> FindingDraft {
-    let rule = "redis_output";
+    let rule = Rule::RedisOutput;
     let unread = held.map_or(0.0, |(_, unread)| unread);
     bench
         .finding(rule, kind)
@@ -353,7 +353,7 @@ fn unread(
 /// Rules out clients that read too slowly, as far as the server counts them; adds an open question
 /// if the list of clients was not read.
 fn no_slow_reader(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let rule = "redis_output";
+    let rule = Rule::RedisOutput;
     if !server.was_read("clients") {
         return out.cannot_judge(
             rule,

@@ -9,14 +9,14 @@ use bench_report::EvidenceRow;
 
 use super::materiality::MATTERS;
 use super::saving;
-use crate::assessment::{Confidence, FindingKind};
+use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
-const RULE: &str = "redis_command";
+const RULE: Rule = Rule::RedisCommand;
 
 /// Command that other clients send, with what it costs the load.
 struct OtherCommand<'a> {
@@ -209,7 +209,7 @@ const SCRIPTS_MANY: f64 = 1_000.0;
 /// Adds a finding about scripts with values in their text instead of arguments, if many scripts are
 /// cached. Each value makes a new script, which fills the cache.
 fn too_many_scripts(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let rule = "redis_scripts";
+    let rule = Rule::RedisScripts;
     let (Some(cached), Some(new)) = (
         server.figure("cached_scripts"),
         server.figure("scripts_cached"),

@@ -5,14 +5,14 @@
 //! time limit count as pieces of 25 ms in the M/G/1 queue.
 
 use super::materiality::MATTERS;
-use crate::assessment::{Confidence, FindingKind, ImpactOf};
+use crate::assessment::{Confidence, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
-const RULE: &str = "redis_expiry";
+const RULE: Rule = Rule::RedisExpiry;
 
 /// Smallest share of the main thread's time at which the rule fires.
 const TOLD: f64 = 0.05;

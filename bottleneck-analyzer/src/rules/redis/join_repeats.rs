@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::assessment::{Confidence, Finding};
+use crate::assessment::{Confidence, Finding, FindingId, Rule};
 use crate::conclusions::Conclusions;
 
 /// Adds the conclusions of all repeats to `out`: each finding once, in its worst version, with the
@@ -11,7 +11,7 @@ use crate::conclusions::Conclusions;
 /// without a finding.
 pub(super) fn join(repeats: Vec<Conclusions>, out: &mut Conclusions) {
     let all = repeats.len();
-    let mut found: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
+    let mut found: BTreeMap<FindingId, Vec<Finding>> = BTreeMap::new();
     let (mut fine, mut unknown) = (Vec::new(), Vec::new());
     for repeat in repeats {
         for finding in repeat.findings {
@@ -20,17 +20,17 @@ pub(super) fn join(repeats: Vec<Conclusions>, out: &mut Conclusions) {
         fine.extend(repeat.ruled_out);
         unknown.extend(repeat.unknown);
     }
-    let is_found = |rule: &str| found.keys().any(|id| id.split(':').next() == Some(rule));
-    let mut told: Vec<String> = Vec::new();
+    let is_found = |rule: Rule| found.keys().any(|id| id.rule == rule);
+    let mut told: Vec<Rule> = Vec::new();
     for question in unknown {
-        if !is_found(&question.rule) && !told.contains(&question.rule) {
-            told.push(question.rule.clone());
+        if !is_found(question.rule) && !told.contains(&question.rule) {
+            told.push(question.rule);
             out.unknown.push(question);
         }
     }
     for statement in fine {
-        if !is_found(&statement.rule) && !told.contains(&statement.rule) {
-            told.push(statement.rule.clone());
+        if !is_found(statement.rule) && !told.contains(&statement.rule) {
+            told.push(statement.rule);
             out.ruled_out.push(statement);
         }
     }

@@ -15,7 +15,7 @@ mod saving;
 mod stall;
 mod swap;
 
-use crate::assessment::ComponentKind;
+use crate::assessment::{ComponentKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::redis::RedisEvidence;
@@ -53,7 +53,7 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
             .collect();
         if repeats.is_empty() {
             out.cannot_judge(
-                "redis_server",
+                Rule::RedisServer,
                 ComponentKind::Redis,
                 "what the server did beside the load's commands: its statistics were not read",
                 "a user that may run INFO",

@@ -5,13 +5,13 @@
 //! the machine's CPU.
 
 use super::materiality::MATTERS;
-use crate::assessment::{Confidence, FindingKind, ImpactOf};
+use crate::assessment::{Confidence, FindingId, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{plain, share};
 use crate::redis::RedisEvidence;
 
-const RULE: &str = "redis_no_cpu";
+const RULE: Rule = Rule::RedisNoCpu;
 
 /// Smallest busy share of the machine's CPU, from 0 to 1, at which threads wait for a CPU because
 /// the machine is full.
@@ -56,7 +56,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
             format!("Its one thread was ready to run, and another ran. {why}"),
         )
         .confidence(Confidence::High)
-        .parent((!has_room).then(|| "cpu_others:machine".to_owned()))
+        .parent((!has_room).then(|| FindingId::new(Rule::CpuOthers, "machine")))
         .evidence(evidence)
         .evidence(server.evidence("cores_allowed"))
         .evidence(server.evidence("cores_allowed_either"))

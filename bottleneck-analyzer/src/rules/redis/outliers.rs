@@ -8,14 +8,14 @@
 use bench_report::EvidenceRow;
 
 use super::materiality::MATTERS;
-use crate::assessment::{Confidence, FindingKind};
+use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{bytes, duration_ns, plain, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
-const RULE: &str = "redis_outliers";
+const RULE: Rule = Rule::RedisOutliers;
 
 /// Smallest ratio of the longest call ÷ mean of the other calls at which the call is an outlier.
 const OTHER_KIND: f64 = 10.0;

@@ -7,14 +7,14 @@
 use bench_report::EvidenceRow;
 
 use super::materiality::MATTERS;
-use crate::assessment::{Confidence, FindingKind};
+use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain};
 use crate::redis::RedisEvidence;
 use crate::rules::stalls;
 
-const RULE: &str = "redis_paused";
+const RULE: Rule = Rule::RedisPaused;
 
 /// Smallest time of an answer to a minimal query, in nanoseconds, at which the server counts as
 /// paused.

@@ -9,14 +9,14 @@
 use bench_report::{EvidenceRow, Series};
 
 use super::materiality::MATTERS;
-use crate::assessment::{Confidence, FindingKind};
+use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{bytes, duration_ns, plain, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
-const RULE: &str = "redis_saving";
+const RULE: Rule = Rule::RedisSaving;
 
 /// Smallest share of the step with a child process at work at which the rule fires.
 const TOLD: f64 = 0.2;

@@ -5,14 +5,14 @@
 //! calls is the wait for one piece of work of this length (M/G/1).
 
 use super::materiality::MATTERS;
-use crate::assessment::{Confidence, FindingKind};
+use crate::assessment::{Confidence, FindingId, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
-const RULE: &str = "redis_stall";
+const RULE: Rule = Rule::RedisStall;
 
 /// Smallest length of a stall, in nanoseconds; a busy machine causes shorter pauses.
 const LEAST_NS: f64 = 100e6;
@@ -108,7 +108,7 @@ fn cause(
     bench: &BenchFacts<'_>,
     server: &RedisEvidence<'_>,
     longest: f64,
-) -> (Option<String>, String) {
+) -> (Option<FindingId>, String) {
     let us = |row: &bench_report::EvidenceRow| row.figures.get("longest_us").copied();
     let slow = server
         .rows("slow_calls")
@@ -116,16 +116,16 @@ fn cause(
     let slow = slow.max_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((us, command)) = slow.filter(|(us, _)| us * 1e3 >= EXPLAINS * longest) {
         let cause = format!("{} took {}.", command.to_uppercase(), duration_ns(us * 1e3));
-        return (Some(format!("redis_command:{}", bench.id())), cause);
+        return (Some(bench.finding_id(Rule::RedisCommand)), cause);
     }
     let fork = server.figure("latest_fork_us");
     if let Some(us) = fork.filter(|us| us * 1e3 >= EXPLAINS * longest) {
         let cause = format!("Starting a child process took {}.", duration_ns(us * 1e3));
-        return (Some(format!("redis_saving:{}", bench.id())), cause);
+        return (Some(bench.finding_id(Rule::RedisSaving)), cause);
     }
     if server.figure("aof_delayed_fsync").is_some_and(|n| n >= 1.0) {
         let cause = "A write waited for the disk meanwhile (append-only file).".to_owned();
-        return (Some(format!("redis_append_only:{}", bench.id())), cause);
+        return (Some(bench.finding_id(Rule::RedisAppendOnly)), cause);
     }
     let logged = server
         .setting("slowlog-log-slower-than")

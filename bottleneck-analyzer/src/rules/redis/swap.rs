@@ -3,13 +3,13 @@
 //! Fires from 1 MiB on, as information. Memory in swap costs nothing until it is read; the rule `swapping`
 //! reports that for the machine. Reads `swap_bytes` and `used_memory_bytes`.
 
-use crate::assessment::{Confidence, FindingKind};
+use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{bytes, share};
 use crate::redis::RedisEvidence;
 
-const RULE: &str = "redis_swap";
+const RULE: Rule = Rule::RedisSwap;
 
 /// Smallest number of bytes in swap at which the rule fires.
 const TOLD_BYTES: f64 = 1_048_576.0;

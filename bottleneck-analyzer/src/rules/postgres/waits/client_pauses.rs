@@ -3,6 +3,7 @@
 use bench_report::Step;
 
 use super::wait_group::WaitGroup;
+use crate::assessment::Rule;
 use crate::cost::{CheckResult, RepeatFacts};
 use crate::figures::duration_ns;
 use crate::rules::postgres::round_trips;
@@ -26,7 +27,7 @@ const CROWDED_PAUSE_NS: f64 = 5e7;
 /// Returns a passed check of `kept_transactions` if pauses are short, and an open question if a missing CPU
 /// can explain them. `None` if the client itself makes the pauses.
 pub(super) fn short_pauses(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CheckResult> {
-    const RULE: &str = "kept_transactions";
+    const RULE: Rule = Rule::KeptTransactions;
     if !group.has("client.idle_in_transaction") {
         return None;
     }

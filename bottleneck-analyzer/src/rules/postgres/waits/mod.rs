@@ -14,17 +14,17 @@ use self::client_pauses::{SHORT_PAUSE_NS, kept_ns, pause_ns, short_pauses};
 use self::wait_group::{WaitGroup, groups};
 use self::wording::or_somebody;
 use super::statements;
-use crate::assessment::EvidenceItem;
+use crate::assessment::{EvidenceItem, Rule};
 use crate::catalogue::events::WaitKind;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::postgres::waits::{self, Wait};
 use crate::postgres::{LockHolders, PostgresEvidence};
 
 /// Rules that count as passed if no session waited, each with its statement.
-const MAIN: [(&str, &str); 3] = [
-    ("lock_waits", "no session waited for a lock"),
-    ("lwlock_waits", "no session waited for an internal lock"),
-    ("io_waits", "no session waited for a file"),
+const MAIN: [(Rule, &str); 3] = [
+    (Rule::LockWaits, "no session waited for a lock"),
+    (Rule::LwlockWaits, "no session waited for an internal lock"),
+    (Rule::IoWaits, "no session waited for a file"),
 ];
 
 /// Smallest mean number of sessions waiting for an event at which it is a finding, unless the time
@@ -32,12 +32,12 @@ const MAIN: [(&str, &str); 3] = [
 const LEAST_SESSIONS: f64 = 0.2;
 
 /// Rules of the catalogue that have a file of their own, because they read more evidence.
-const ELSEWHERE: [&str; 2] = ["temp_files", "connection_storm"];
+const ELSEWHERE: [Rule; 2] = [Rule::TempFiles, Rule::ConnectionStorm];
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let Some(waits) = waits::sampled_waits(&repeat.server) else {
         return vec![CheckResult::Unknown(
-            "waits",
+            Rule::Waits,
             "what sessions wait for inside the server: they were not sampled".to_owned(),
             "a role that may read pg_stat_activity (pg_read_all_stats)".to_owned(),
         )];
@@ -104,15 +104,15 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
 }
 
 /// Returns the names of the server's counters that are evidence for `rule`; empty for most rules.
-fn counters(rule: &str) -> &'static [&'static str] {
+fn counters(rule: Rule) -> &'static [&'static str] {
     match rule {
-        "commit_waits" => &["wal.syncs", "wal.sync_ns", "database.commits"],
-        "sync_replica" => &[
+        Rule::CommitWaits => &["wal.syncs", "wal.sync_ns", "database.commits"],
+        Rule::SyncReplica => &[
             "replication.flush_lag_ns_max",
             "replication.replay_lag_ns_max",
         ],
-        "read_waits" => &["database.blocks_read", "database.blocks_hit"],
-        "kept_transactions" => &["transactions.oldest_age_s", "transactions.oldest_s"],
+        Rule::ReadWaits => &["database.blocks_read", "database.blocks_hit"],
+        Rule::KeptTransactions => &["transactions.oldest_age_s", "transactions.oldest_s"],
         _ => &[],
     }
 }
@@ -204,7 +204,7 @@ fn least(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
     }
     match group.kind() {
         WaitKind::Durable | WaitKind::Read => limits.io_share_ratio,
-        WaitKind::Queue if group.rule() == "lwlock_waits" => limits.lwlock_share_ratio,
+        WaitKind::Queue if group.rule() == Rule::LwlockWaits => limits.lwlock_share_ratio,
         _ => limits.lock_share_ratio,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::assessment::Rule;
 use crate::catalogue::events::{WaitEvent, WaitKind};
 use crate::postgres::waits::Wait;
 use crate::postgres::{CitedRow, PostgresEvidence};
@@ -83,9 +84,8 @@ impl WaitGroup {
 
     /// Returns the name of the rule that reports the group; `other_waits` if the catalogue has no
     /// entry.
-    pub(super) fn rule(&self) -> &'static str {
-        self.event
-            .map_or("other_waits", |event| event.rule.as_str())
+    pub(super) fn rule(&self) -> Rule {
+        self.event.map_or(Rule::OtherWaits, |event| event.rule)
     }
 
     /// Returns the kinds of lock in the group, spelled as in the tables of locks: `transactionid`,
