@@ -86,12 +86,9 @@ fn runs() -> Vec<RunReports> {
     plants
         .into_iter()
         .chain(servers)
+        .chain(failing)
         .chain([run_of(&[evictions]), run_of(&[long])])
-        .chain([
-            run_of(&[failing.postgres()]),
-            run_of(&[slow_and_refused()]),
-            run_of(&[pooled()]),
-        ])
+        .chain([run_of(&[slow_and_refused()]), run_of(&[pooled()])])
         .collect()
 }
 
