@@ -37,6 +37,7 @@ pub(crate) fn assess(run: &RunReports, thresholds: &Thresholds, tool: Tool) -> A
         unknown: conclusions.unknown,
         spoiled: Vec::new(),
         gates: gates::judge(&facts),
+        bands: gates::bands(&facts),
         promises: promises::recommend(&facts),
         thresholds: thresholds.clone(),
         environment: environment(run),
