@@ -175,6 +175,8 @@ rules! {
     TempFiles = "temp_files",
     /// A CPU quota holds the server up.
     Throttled = "throttled",
+    /// Time of a call that no figure of the reports explains.
+    UnexplainedTime = "unexplained_time",
     /// A foreign key without an index is checked by whole scans.
     UnindexedForeignKey = "unindexed_foreign_key",
     /// Updates write to every index.

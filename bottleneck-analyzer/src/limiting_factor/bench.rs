@@ -3,6 +3,7 @@
 use bench_report::{Load, RateSearchEnd, Step, StepEnd};
 
 use super::answer::{cap_confidence, factor, inconclusive};
+use super::doubts;
 use super::websocket::searched_limit;
 use crate::assessment::{ComponentKind, Confidence, LimitingFactor, TimeModel, TimePart};
 use crate::bench_facts::BenchFacts;
@@ -11,6 +12,7 @@ use crate::figures::{duration_ns, plain, rate, share};
 use crate::rate_search;
 use crate::run_facts::RunFacts;
 use crate::step_balance::StepBalance;
+use crate::target;
 
 /// Smallest ratio of carried rate ÷ offered rate at which the load of an open loop counts as
 /// carried completely.
@@ -41,6 +43,7 @@ pub(crate) fn of_bench(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Limiting
         answer.confidence = Confidence::Low;
         answer.reason += &format!("; {doubt}");
     }
+    doubts::weigh(bench, &mut answer);
     cap_confidence(answer)
 }
 
@@ -340,7 +343,13 @@ fn not_known(
         return inconclusive(&why, "run sysmon beside the bench (plimsoll run does)");
     }
     let crowded = bench.cpu_past(facts.thresholds.cpu.warning_ratio) == Some(true);
-    let to_find_out = if crowded {
+    let elsewhere = target::is_elsewhere(bench.source);
+    if elsewhere {
+        why += ", and the server is on another machine, whose CPU was not recorded";
+    }
+    let to_find_out = if elsewhere {
+        "sysmon record on the server's machine, and the same run again"
+    } else if crowded {
         "the generator on a machine of its own, so that the CPU has room or is used up"
     } else {
         "a sweep past this setting, with the server's evidence"

@@ -4,6 +4,7 @@
 
 mod answer;
 mod bench;
+mod doubts;
 mod machine;
 mod websocket;
 

@@ -30,6 +30,7 @@ mod repeats;
 mod reports;
 mod statements;
 mod thresholds;
+mod unknowns;
 mod verdict;
 mod websocket;
 mod worked_example;

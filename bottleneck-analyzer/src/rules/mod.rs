@@ -30,6 +30,7 @@ mod steal;
 mod stopped_steps;
 mod sysmon_missing;
 mod throttled;
+mod unexplained_time;
 mod websocket_limit;
 
 use crate::conclusions::Conclusions;
@@ -66,6 +67,7 @@ const ALL: &[RunRule] = &[
     censored_tail::check,
     sysmon_missing::check,
     latency_objective::check,
+    unexplained_time::check,
     littles_law::check,
 ];
 
