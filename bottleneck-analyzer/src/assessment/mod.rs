@@ -10,6 +10,7 @@ mod finding;
 mod finding_id;
 mod operating_point;
 mod rule;
+mod tail_model;
 mod time_model;
 mod verdict;
 
@@ -22,6 +23,7 @@ pub(crate) use finding::{
 pub(crate) use finding_id::FindingId;
 pub(crate) use operating_point::{OperatingPoint, RepeatSpread, WorstInterval};
 pub(crate) use rule::Rule;
+pub(crate) use tail_model::{TailModel, TailPhase};
 pub(crate) use time_model::{TimeModel, TimePart};
 pub(crate) use verdict::{
     Band, BandLevel, Gate, GateOrigin, GateOutcome, GateRepeats, Promise, Readiness,
@@ -124,8 +126,10 @@ impl Assessment {
     pub(crate) fn all_evidence(&self) -> impl Iterator<Item = &EvidenceItem> {
         let components = self.components.iter().flat_map(|c| {
             let point = c.operating_point.iter().flat_map(|p| &p.evidence);
+            let tail = c.time_model.iter().filter_map(|m| m.tail.as_ref());
             let model = c.time_model.iter().flat_map(|m| &m.parts);
             point
+                .chain(tail.flat_map(|tail| &tail.evidence))
                 .chain(&c.limiting_factor.evidence)
                 .chain(model.flat_map(|part| &part.evidence))
         });

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::EvidenceItem;
+use super::{EvidenceItem, TailModel};
 
 /// Value of `TimeModel::of` for a server that was only observed, so that no call was timed.
 const OF_SESSIONS: &str = "time of sessions at work, for each transaction";
@@ -23,6 +23,9 @@ pub(crate) struct TimeModel {
     pub parts: Vec<TimePart>,
     /// Reservations about the division, as sentences.
     pub notes: Vec<String>,
+    /// Phases of the slowest calls; absent if too few calls were timed, or if their phases were not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<TailModel>,
 }
 
 /// Part of the mean time of a call.
@@ -53,6 +56,7 @@ impl TimeModel {
             whole_ns,
             parts: Vec::new(),
             notes: Vec::new(),
+            tail: None,
         }
     }
 

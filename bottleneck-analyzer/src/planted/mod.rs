@@ -29,6 +29,7 @@ mod redis_server;
 mod repeats;
 mod reports;
 mod statements;
+mod tail;
 mod thresholds;
 mod unknowns;
 mod verdict;

@@ -182,6 +182,9 @@ fn components(text: &mut String, assessment: &Assessment) {
             };
             let sentence = format!("{whole}{doubt}: {}", parts.collect::<Vec<_>>().join(", "));
             line(text, "    time:  ", &sentence);
+            if let Some(tail) = &model.tail {
+                line(text, "    tail:  ", &tail.statement);
+            }
         }
     }
 }

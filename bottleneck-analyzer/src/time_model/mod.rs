@@ -9,6 +9,7 @@ pub(crate) mod checkout;
 mod phases;
 pub(crate) mod postgres;
 mod redis;
+mod tail;
 mod websocket;
 
 use crate::assessment::{ComponentKind, TimeModel};
@@ -18,10 +19,12 @@ use crate::source_report::SourceReport;
 /// or if the report is of the machine.
 pub(crate) fn of_step(source: &SourceReport, index: usize) -> Option<TimeModel> {
     let step = source.report.steps.get(index)?;
-    match source.component()? {
+    let mut model = match source.component()? {
         ComponentKind::Postgres => postgres::of_step(source, index),
         ComponentKind::Redis => redis::model(source, index, step),
         ComponentKind::Websocket => websocket::model(source, index, step),
         ComponentKind::Machine => None,
-    }
+    }?;
+    model.tail = tail::of_step(source, index, step);
+    Some(model)
 }

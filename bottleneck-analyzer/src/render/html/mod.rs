@@ -6,5 +6,6 @@ mod page;
 mod search_charts;
 mod sections;
 mod time_charts;
+mod time_models;
 
 pub(crate) use page::page;

@@ -6,9 +6,9 @@ use maud::{Markup, html};
 use super::data::{Chart, ChartMark};
 use crate::assessment::{
     Assessment, Band, BandLevel, ComponentAssessment, EvidenceItem, Finding, GateOutcome,
-    LimitingFactor, Readiness, TimeModel,
+    LimitingFactor, Readiness,
 };
-use crate::figures::{self, duration_ns, percent, plain, rate, share};
+use crate::figures::{self, duration_ns, percent, plain, rate};
 use crate::rate_search;
 use crate::render::impact::{how_they_add_up, not_ordered, weight};
 use crate::render::operating_point;
@@ -268,39 +268,6 @@ pub(super) fn caches(run: &RunReports) -> Markup {
                 } } }
             } }
         }
-    }
-}
-
-pub(super) fn time_models(assessment: &Assessment) -> Markup {
-    let models = assessment
-        .components
-        .iter()
-        .filter_map(|c| Some((c, c.time_model.as_ref()?)));
-    html! {
-        section #time-models {
-            h2 { "Where the time of a call goes" }
-            p.quiet { "At each operating point. Parts add up to the whole." }
-            @for (component, model) in models {
-                h3 { (component.component.title()) " " span.quiet { (component.scenario) ", " (model.of) " " (duration_ns(model.whole_ns)) } @if model.is_doubtful() { " " span.doubt { "doubtful" } } }
-                (stacked(model))
-            }
-        }
-    }
-}
-
-fn stacked(model: &TimeModel) -> Markup {
-    html! {
-        div.stack aria-hidden="true" {
-            @for (i, part) in model.parts.iter().enumerate() {
-                span class={ "c" (i % 8) } style={ "flex-grow:" (format!("{:.4}", part.share_ratio)) } title=(part.title) {}
-            }
-        }
-        ul.legend {
-            @for (i, part) in model.parts.iter().enumerate() {
-                li { span class={ "swatch c" (i % 8) } {} (part.title) ": " b { (share(part.share_ratio)) } " (" (duration_ns(part.ns)) ")" }
-            }
-        }
-        @for note in &model.notes { p.quiet { (note) } }
     }
 }
 
