@@ -12,7 +12,8 @@ use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
 use crate::thresholds::Thresholds;
 use crate::{
-    completeness, cost, gates, limiting_factor, operating_point, promises, ranking, rules, verdict,
+    completeness, cost, gates, limiting_factor, operating_point, promises, ranking, rules,
+    time_model, verdict,
 };
 
 /// Computes the assessment of `run` by the bounds in `thresholds`. `tool` is the name and version
@@ -62,7 +63,7 @@ fn components(facts: &RunFacts<'_>) -> Vec<ComponentAssessment> {
         file: machine.source.file.clone(),
         operating_point: None,
         limiting_factor: limiting_factor::of_machine(machine, facts),
-        time_model: None,
+        time_model: time_model::machine::of_machine(machine, facts),
     });
     facts.benches.iter().map(bench).chain(machine).collect()
 }

@@ -20,8 +20,8 @@ pub(crate) struct ComponentAssessment {
     pub operating_point: Option<OperatingPoint>,
     /// Limiting factor of the component at its operating point.
     pub limiting_factor: LimitingFactor,
-    /// Division of the mean time of a call at the operating point; absent without an operating
-    /// point, or if no time was measured.
+    /// Division of the mean time of a call at the operating point, or of the machine's CPU time in one second
+    /// there; absent without an operating point, or if no time was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_model: Option<TimeModel>,
 }

@@ -11,7 +11,7 @@ const OF_SESSIONS: &str = "time of sessions at work, for each transaction";
 /// Names of the parts of a call that pass before the call holds a connection.
 const QUEUES: [&str; 3] = ["pacing_lag", "backlog", "checkout"];
 
-/// Mean time of a call, or of a server's sessions, divided into parts.
+/// Mean time of a call, of a server's sessions, or of a machine's CPU, divided into parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct TimeModel {
     /// Name of the divided time, as in `mean response time`.

@@ -17,6 +17,7 @@ mod healthy;
 mod limits;
 mod littles_law;
 mod machine;
+mod machine_time;
 mod objectives;
 mod page;
 mod pool_limits;

@@ -6,6 +6,7 @@
 //! Research 9(3), 1961).
 
 pub(crate) mod checkout;
+pub(crate) mod machine;
 mod phases;
 pub(crate) mod postgres;
 mod redis;

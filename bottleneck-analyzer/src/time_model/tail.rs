@@ -113,7 +113,7 @@ fn statement(name: &str, whole: &Histogram, timed: &[(&str, &str, &Histogram)]) 
         }
     }
     format!(
-        "{lead}. No single phase can be shown to hold most of it: their tails are as long as each other's. \
-         What the server does then is known as means only."
+        "{lead}. In which phase is not proven: more than one has long calls of its own, and which belong \
+         to the same call was not recorded. What the server does in these is known as means only."
     )
 }
