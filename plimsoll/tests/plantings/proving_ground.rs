@@ -1,7 +1,9 @@
 //! The proving ground: all trials in their order, carried out one at a time, resumed where a former
 //! harness stopped, and judged again by a later analyzer.
 
+use std::any::Any;
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -121,8 +123,11 @@ impl ProvingGround {
         let (before_ratio, waited) = wait(bound, busy_ratio);
         begins();
         let (started, at) = (Instant::now(), SystemTime::now());
-        let ran = self.run(task);
-        let result = failed_or(ran.and_then(|()| self.result(task)));
+        // A panic in one trial, as when a program does not come up, must not end the others.
+        let run = || self.run(task).and_then(|()| self.result(task));
+        let result =
+            catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(words(&*panic)));
+        let result = failed_or(result);
         let took_s = started.elapsed().as_secs_f64();
         let (after_ratio, _) = wait(SETTLES_WITHIN, busy_ratio);
         Trial {
@@ -217,6 +222,13 @@ impl ProvingGround {
 
 fn failed_or(result: Result<TrialResult, String>) -> TrialResult {
     result.unwrap_or_else(|reason| TrialResult::Failed { reason })
+}
+
+/// Returns the message of a panic.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("a panic without words").to_owned()
 }
 
 /// Returns the place of a severity in its file, from 0 on.
