@@ -96,6 +96,9 @@ impl ProvingGround {
                 judged_by: self.commit.clone(),
                 result: match &before.result {
                     TrialResult::Failed { .. } => before.result.clone(),
+                    _ if task.digest() != before.digest => TrialResult::Failed {
+                        reason: "the planting has changed since its run".to_owned(),
+                    },
                     _ => failed_or(self.result(task)),
                 },
                 ..before.clone()
