@@ -41,7 +41,8 @@ pub(crate) struct ProvingGround {
 
 impl ProvingGround {
     /// Opens the state in `PLIMSOLL_PROVE_STATE`, for the programs of `PLIMSOLL_PROVE_COMMIT`.
-    /// `PLIMSOLL_PLANTING` selects the trials whose id, name or group contains its value.
+    /// `PLIMSOLL_PLANTING` selects the trials whose id, name or group contains one of
+    /// its words, separated by commas.
     pub(crate) fn open() -> Self {
         let variable = |name: &str| std::env::var(name).ok();
         let directory =
@@ -253,7 +254,8 @@ fn tasks(words: Option<&str>) -> Vec<Task> {
     let all = planted.chain(healthy);
     let is_wanted = |task: &Task| {
         let texts = [task.id(), task.name(), task.group()];
-        words.is_none_or(|words| texts.iter().any(|text| text.contains(words)))
+        let has = |word: &str| texts.iter().any(|text| text.contains(word));
+        words.is_none_or(|words| words.split(',').any(has))
     };
     all.filter(is_wanted).collect()
 }
