@@ -1,5 +1,6 @@
 //! Tests with planted faults: the analyzer names each fault, and a healthy run has no problem.
 
+mod background_work;
 mod beside;
 mod causes;
 mod circumstances;
