@@ -77,8 +77,22 @@ impl CauseAcrossRepeats<'_, '_, '_> {
     /// Returns the response time that would be gained without the cause in repeat `i`, as a share of the mean
     /// response time.
     fn saved_ratio(&self, i: usize) -> f64 {
-        let own = self.costs[i].as_ref().map_or(0.0, |cost| cost.own_ns);
-        self.repeats[i].saved_ns(own) / self.repeats[i].model.whole_ns
+        self.saved_ns(i) / self.repeats[i].model.whole_ns
+    }
+
+    /// Returns the mean response time that would be gained without the cause in repeat `i`, in nanoseconds; 0
+    /// if the repeat does not have the cause.
+    fn saved_ns(&self, i: usize) -> f64 {
+        let cost = self.costs[i].as_ref();
+        cost.map_or(0.0, |cost| saved_in(&self.repeats[i], cost))
+    }
+
+    /// Returns the smallest and the largest saved time over the repeats, in nanoseconds; `None` for one
+    /// repeat.
+    fn saved_range_ns(&self) -> Option<(f64, f64)> {
+        let all = (0..self.repeats.len()).map(|i| self.saved_ns(i));
+        let range = all.fold((f64::MAX, 0.0_f64), |(l, h), ns| (l.min(ns), h.max(ns)));
+        (self.repeats.len() > 1).then_some(range)
     }
 
     /// Returns the indices of the repeats in which the cause is large enough for a finding. If some
@@ -86,7 +100,9 @@ impl CauseAcrossRepeats<'_, '_, '_> {
     /// reaches it.
     fn passing(&self) -> Vec<usize> {
         let past = |part: f64| {
-            let at_least = |&(i, cost): &(usize, &CauseCost)| self.share(i) >= part * cost.least;
+            let at_least = |&(i, cost): &(usize, &CauseCost)| {
+                self.share(i) >= part * cost.least || self.lengthens_hold(i, cost)
+            };
             let seen = self.seen().filter(at_least);
             seen.map(|(i, _)| i).collect::<Vec<usize>>()
         };
@@ -95,6 +111,12 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         } else {
             past(0.5)
         }
+    }
+
+    /// Returns true if the cause, however short it is itself, makes calls wait for a hot lock in repeat `i`.
+    fn lengthens_hold(&self, i: usize, cost: &CauseCost) -> bool {
+        let repeat = &self.repeats[i];
+        cost.least.is_finite() && repeat.lengthens_hold(&cost.own_time(repeat.bench.id()))
     }
 
     /// Returns the index of the repeat that represents the cause. For a persistent cause: the
@@ -189,7 +211,7 @@ impl CauseAcrossRepeats<'_, '_, '_> {
                  same load, queues before it included.",
                 duration_ns(repeat.model.whole_ns),
                 duration_ns(repeat.model.served_ns()),
-                duration_ns(repeat.saved_ns(cost.own_ns))
+                duration_ns(saved_in(repeat, cost))
             );
         }
         if self.repeats.len() > 1 {
@@ -237,13 +259,16 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         let draft = if !repeat.is_timed() {
             draft.impact(self.saved_ratio(typical), ImpactOf::SessionTime)
         } else if persistent {
-            draft.saves(repeat.saved_ns(cost.own_ns), repeat.model.whole_ns)
+            draft
+                .saves(saved_in(repeat, cost), repeat.model.whole_ns)
+                .saves_between(self.saved_range_ns())
         } else {
             let ratio = self.mean_saved_ratio();
             draft.saves(ratio * repeat.model.whole_ns, repeat.model.whole_ns)
         };
         let draft = draft.confidence(self.confidence(cost, typical, persistent));
-        draft.raises_capacity(crate::demand::gain_without(repeat, cost.own_ns))
+        let own = cost.own_time(repeat.bench.id());
+        draft.raises_capacity(repeat.capacity_gain(&own)).takes(own)
     }
 
     fn confidence(&self, cost: &CauseCost, typical: usize, persistent: bool) -> Confidence {
@@ -294,8 +319,13 @@ impl CauseAcrossRepeats<'_, '_, '_> {
     }
 }
 
+/// Returns the mean response time that would be gained without the cause in `repeat`, in nanoseconds.
+fn saved_in(repeat: &RepeatFacts<'_, '_>, cost: &CauseCost) -> f64 {
+    repeat.saved_ns(&cost.own_time(repeat.bench.id()))
+}
+
 fn gain(repeat: &RepeatFacts<'_, '_>, cost: &CauseCost) -> String {
-    let saved = repeat.saved_ns(cost.own_ns);
+    let saved = saved_in(repeat, cost);
     let ratio = share(saved / repeat.model.whole_ns);
     if repeat.is_timed() {
         format!(

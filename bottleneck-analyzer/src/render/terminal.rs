@@ -1,12 +1,11 @@
 //! Text of the assessment for a terminal, 80 columns wide.
 
-use std::fmt::Write as _;
-
 use crate::assessment::{
-    Assessment, ComponentAssessment, Confidence, Finding, FindingKind, Gate, GateOutcome, Impact,
-    ImpactOf, Promise, Spoiled,
+    Assessment, Band, BandLevel, ComponentAssessment, Confidence, Finding, Gate, GateOutcome,
+    Promise, Spoiled,
 };
-use crate::figures::{self, duration_ns, percent, share};
+use crate::figures::{self, duration_ns, share};
+use crate::render::impact::{how_they_add_up, not_ordered, weight};
 use crate::render::operating_point;
 use crate::render::wrap::line;
 
@@ -15,6 +14,10 @@ const DOUBT: &str = "In doubt: inside the noise, or on figures that a warning sp
 
 /// Text shown in place of the gates if there are none.
 pub(crate) const NO_GATE: &str = "None: no load was measured.";
+
+/// Text shown below bands of a resource that is used a lot.
+pub(crate) const HIGH_USE: &str =
+    "CPU and pool are used by the load made here: users without pauses fill them.";
 
 /// Text shown in place of the promises if there are none.
 pub(crate) const NO_PROMISE: &str = "None: no setting was held under a load of ours.";
@@ -30,49 +33,9 @@ pub(crate) fn render(assessment: &Assessment) -> String {
     findings(&mut text, assessment);
     components(&mut text, assessment);
     gates(&mut text, assessment);
+    bands(&mut text, assessment);
     promises(&mut text, assessment);
     rest(&mut text, assessment);
-    text
-}
-
-/// Names the quantity that an impact is a share of, as in `of the response time`.
-pub(crate) fn impact_of(of: ImpactOf) -> &'static str {
-    match of {
-        ImpactOf::ResponseTime => "of the response time",
-        ImpactOf::Capacity => "of the capacity",
-        ImpactOf::Requests => "of the requests",
-        ImpactOf::SessionTime => "of the time of sessions at work",
-    }
-}
-
-/// Describes impact and confidence: `up to 34 % of the response time (12 ms of each call),
-/// confidence high`. A problem or symptom without an impact reads `impact not measured, confidence
-/// …`.
-pub(crate) fn weight(finding: &Finding) -> String {
-    let confidence = finding.confidence.name();
-    match finding.impact {
-        Some(i) => format!("{}, confidence {confidence}", would_come_back(i)),
-        None if finding.kind == FindingKind::Information => format!("confidence {confidence}"),
-        None => format!("impact not measured, confidence {confidence}"),
-    }
-}
-
-/// Describes an impact: `up to 34 % of the response time (12 ms of each call)`.
-fn would_come_back(impact: Impact) -> String {
-    let mut text = match impact.of {
-        ImpactOf::Requests => format!("{} {}", percent(impact.ratio), impact_of(impact.of)),
-        _ => format!("up to {} {}", share(impact.ratio), impact_of(impact.of)),
-    };
-    if let Some(ns) = impact.saved_ns {
-        let _ = write!(text, " ({} of each call)", duration_ns(ns));
-    }
-    if let Some(gain) = impact.capacity_gain_ratio.filter(|gain| *gain >= 0.01) {
-        let _ = write!(
-            text,
-            ", {} more throughput until the next limit",
-            share(gain)
-        );
-    }
     text
 }
 
@@ -121,21 +84,16 @@ fn findings(text: &mut String, assessment: &Assessment) {
             number += 1;
             format!("{number:2}. ")
         };
-        finding_lines(text, finding, &mark);
+        finding_lines(text, finding, &mark, assessment);
     }
-    let impacts = assessment.findings.iter().filter(|f| f.impact.is_some());
-    if impacts.count() > 1 {
-        line(
-            text,
-            "  ",
-            "Impacts overlap: they may add up to more than the whole.",
-        );
+    if let Some(sentence) = how_they_add_up(assessment) {
+        line(text, "  ", sentence);
     }
 }
 
 /// Appends one finding to `text`, with two pieces of its evidence and its advice. The first line
 /// begins with `mark`, such as a number.
-fn finding_lines(text: &mut String, finding: &Finding, mark: &str) {
+fn finding_lines(text: &mut String, finding: &Finding, mark: &str, assessment: &Assessment) {
     let what = match kind(finding) {
         "information" => String::new(),
         kind => format!("{}: ", kind.to_uppercase()),
@@ -147,6 +105,9 @@ fn finding_lines(text: &mut String, finding: &Finding, mark: &str) {
         &format!("{what}{} [{component}]", finding.title),
     );
     line(text, "    ", &weight(finding));
+    if let Some(sentence) = not_ordered(finding, assessment) {
+        line(text, "    ", &sentence);
+    }
     line(text, "    ", &finding.detail);
     for evidence in finding.evidence.iter().take(2) {
         let doubt = if evidence.spoiled { " (doubtful)" } else { "" };
@@ -250,14 +211,61 @@ fn gates(text: &mut String, assessment: &Assessment) {
         line(text, "  ", NO_GATE);
     }
     for gate in &assessment.gates {
+        let set_by = gate.set_by().map(|who| format!(" [{who}]"));
         let sentence = format!(
-            "{} {}: {}",
+            "{} {}{}: {}",
             gate.subject(),
-            gate.requirement,
+            gate.sentence(),
+            set_by.unwrap_or_default(),
             measured(gate)
         );
         line(text, &format!("  {} ", stamp(gate.outcome)), &sentence);
     }
+    let is_shipped = |gate: &Gate| gate.set_by().is_none();
+    if assessment.gates.iter().any(is_shipped) && !assessment.gates.iter().all(is_shipped) {
+        line(
+            text,
+            "  ",
+            "Bounds without a name behind them are shipped defaults.",
+        );
+    }
+}
+
+/// Appends the bands of all figures to `text`, one line for each component and scenario.
+fn bands(text: &mut String, assessment: &Assessment) {
+    if assessment.bands.is_empty() {
+        return;
+    }
+    title(text, "Bands: good, acceptable, warning, critical");
+    let of_one = |a: &Band, b: &Band| {
+        (a.component, &a.scenario, &a.file) == (b.component, &b.scenario, &b.file)
+    };
+    for bands in assessment.bands.chunk_by(of_one) {
+        let figures: Vec<String> = bands.iter().map(banded).collect();
+        if let Some(first) = bands.first() {
+            line(
+                text,
+                "  ",
+                &format!("{}: {}", first.subject(), figures.join("; ")),
+            );
+        }
+    }
+}
+
+/// Describes a figure with its band: `failed requests 0.0 % good`. Bands worse than acceptable are
+/// in capitals.
+fn banded(band: &Band) -> String {
+    let level = match band.level {
+        BandLevel::Warning | BandLevel::Critical => band.level.title().to_uppercase(),
+        _ => band.level.title().to_owned(),
+    };
+    let seen = band.measured.map(|value| figures::show(&band.unit, value));
+    let seen = seen.map_or(String::new(), |seen| format!(" {seen}"));
+    let reason = band
+        .reason
+        .as_ref()
+        .map_or(String::new(), |reason| format!(" ({reason})"));
+    format!("{}{seen} {level}{reason}", band.title)
 }
 
 fn promises(text: &mut String, assessment: &Assessment) {

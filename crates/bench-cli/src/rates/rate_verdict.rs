@@ -8,7 +8,7 @@ use bench_report::{
 };
 use load_engine::is_thin_percentile;
 
-use crate::rates::objective::Objective;
+use crate::objective::Objective;
 use crate::table;
 
 /// Smallest share of the arrivals due in the measured part that must succeed in it, so that the
@@ -89,6 +89,7 @@ pub(crate) fn judge(
         }
         StepEnd::Interrupted => return JudgedStep::doubtful("the step was interrupted"),
         StepEnd::Failed { reason } => return JudgedStep::doubtful(reason.clone()),
+        StepEnd::Unknown => return JudgedStep::doubtful("the step ended in an unknown way"),
     }
     let each = objectives.iter().map(|objective| step.judge(objective));
     let worst = |verdict: &JudgedStep| match verdict.verdict {
