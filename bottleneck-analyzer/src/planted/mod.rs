@@ -6,6 +6,7 @@ mod causes;
 mod circumstances;
 #[path = "../../tests/common/mod.rs"]
 mod common;
+mod confused_pairs;
 mod doubt;
 mod drift;
 mod errors;
