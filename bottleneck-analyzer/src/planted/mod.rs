@@ -33,6 +33,7 @@ mod statements;
 mod thresholds;
 mod verdict;
 mod websocket;
+mod worked_example;
 
 use std::collections::HashMap;
 use std::path::Path;
