@@ -12,14 +12,17 @@ use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
 use crate::thresholds::Thresholds;
 use crate::{
-    completeness, gates, limiting_factor, operating_point, promises, ranking, rules, verdict,
+    completeness, cost, gates, limiting_factor, operating_point, promises, ranking, resource_use,
+    rules, scalability, verdict,
 };
 
 /// Computes the assessment of `run` by the bounds in `thresholds`. `tool` is the name and version
 /// of this program, which the assessment records.
 pub(crate) fn assess(run: &RunReports, thresholds: &Thresholds, tool: Tool) -> Assessment {
     let facts = RunFacts::gather(run, thresholds);
-    let conclusions = rules::check_all(&facts);
+    let mut conclusions = rules::check_all(&facts);
+    let own_times = &conclusions.own_times;
+    cost::remove_in_turn(&mut conclusions.findings, own_times, &facts.benches);
     let findings = ranking::rank(conclusions.findings);
     let mut assessment = Assessment {
         schema: SCHEMA.to_owned(),
@@ -35,6 +38,7 @@ pub(crate) fn assess(run: &RunReports, thresholds: &Thresholds, tool: Tool) -> A
         unknown: conclusions.unknown,
         spoiled: Vec::new(),
         gates: gates::judge(&facts),
+        bands: gates::bands(&facts),
         promises: promises::recommend(&facts),
         thresholds: thresholds.clone(),
         environment: environment(run),
@@ -52,6 +56,8 @@ fn components(facts: &RunFacts<'_>) -> Vec<ComponentAssessment> {
         operating_point: operating_point::describe(bench),
         limiting_factor: limiting_factor::of_bench(bench, facts),
         time_model: bench.time_model.clone(),
+        resources: resource_use::of_bench(bench, facts),
+        scalability: scalability::of_bench(bench, facts),
     };
     let machine = facts.machine.map(|machine| ComponentAssessment {
         component: ComponentKind::Machine,
@@ -60,6 +66,8 @@ fn components(facts: &RunFacts<'_>) -> Vec<ComponentAssessment> {
         operating_point: None,
         limiting_factor: limiting_factor::of_machine(machine, facts),
         time_model: None,
+        resources: Vec::new(),
+        scalability: None,
     });
     facts.benches.iter().map(bench).chain(machine).collect()
 }

@@ -1,11 +1,14 @@
 //! Tests with planted faults: the analyzer names each fault, and a healthy run has no problem.
 
+mod background_work;
 mod beside;
 mod causes;
 mod circumstances;
 #[path = "../../tests/common/mod.rs"]
 mod common;
+mod confused_pairs;
 mod doubt;
+mod drift;
 mod errors;
 mod example;
 mod file_systems;
@@ -13,6 +16,7 @@ mod golden;
 mod hangs;
 mod healthy;
 mod limits;
+mod littles_law;
 mod machine;
 mod objectives;
 mod page;
@@ -25,10 +29,13 @@ mod redis_clients;
 mod redis_server;
 mod repeats;
 mod reports;
+mod resources;
+mod scalability;
 mod statements;
 mod thresholds;
 mod verdict;
 mod websocket;
+mod worked_example;
 
 use std::collections::HashMap;
 use std::path::Path;

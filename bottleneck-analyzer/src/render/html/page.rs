@@ -4,7 +4,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::data::{PageCharts, inert_json};
-use super::{charts, sections};
+use super::{charts, resources, sections};
 use crate::assessment::Assessment;
 use crate::run_reports::RunReports;
 
@@ -47,10 +47,12 @@ fn body(run: &RunReports, assessment: &Assessment, data: &PageCharts) -> Markup 
             (sections::components(assessment))
             (sections::promises(assessment))
             (sections::gates(assessment))
+            (sections::bands(assessment))
             (sections::charts("time", "Over time", "Drag over a chart to zoom, all of them zoom together; double-click to see the whole run again.", of("time-"), &sections::marks(&data.marks)))
             (sections::charts("sweeps", "Sweeps", "Each setting that was tried, and what it bought and cost.", of("sweep-").chain(of("levels")), &sections::caches(run)))
             (sections::charts("percentiles", "Percentiles", "How long the slowest took: the further right, the rarer.", of("percentiles-"), &html! {}))
             (sections::time_models(assessment))
+            (resources::section(assessment))
             (sections::ruled_out(assessment))
             (sections::unknown(assessment))
             (sections::spoiled(assessment))
