@@ -1,5 +1,6 @@
 //! Tests with planted faults: the analyzer names each fault, and a healthy run has no problem.
 
+mod background_work;
 mod beside;
 mod causes;
 mod circumstances;
@@ -29,6 +30,8 @@ mod redis_clients;
 mod redis_server;
 mod repeats;
 mod reports;
+mod resources;
+mod scalability;
 mod statements;
 mod tail;
 mod thresholds;
