@@ -44,6 +44,17 @@ pub(crate) struct GateEntry {
     pub process: Option<String>,
 }
 
+impl GateEntry {
+    /// Returns a key that is the larger, the more specific the gate is.
+    pub(crate) fn rank(&self) -> (bool, bool, bool) {
+        (
+            self.scenario.is_some(),
+            self.component.is_some(),
+            self.profile.is_some(),
+        )
+    }
+}
+
 /// Expectations of a profile: what a run under it must show.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ProfileExpectations {
