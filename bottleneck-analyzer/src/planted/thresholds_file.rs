@@ -124,6 +124,12 @@ fn what_nothing_or_everything_would_meet_is_refused_with_its_line() {
             "postgres",
         ),
         (
+            "[[gate]]\nbound = \"p99 < 5s\"\ntitle = \"a\\u202Eb\"\n",
+            3,
+            "not shown",
+            "a?b",
+        ),
+        (
             "[[gate]]\nbound = \"p99 < 5s\"\nprofile = \"pek\"\n",
             3,
             "pek",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bench_cli::terminal_text::printable;
 use bench_report::Parameter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -343,6 +344,12 @@ fn text(
 ) -> Result<Option<String>, ThresholdsError> {
     match entry.get(name) {
         None => Ok(None),
+        Some(Value::String(text)) if printable(text) != *text => {
+            let place = format!("{place}.{name}");
+            let reason = format!("{name} has a character that is not shown");
+            let remedy = format!("write {name} = {:?}", printable(text));
+            Err(source.refuse(&place, reason, remedy))
+        }
         Some(Value::String(text)) if !text.trim().is_empty() => Ok(Some(text.trim().to_owned())),
         Some(Value::String(_)) => {
             let place = format!("{place}.{name}");

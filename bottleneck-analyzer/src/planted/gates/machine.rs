@@ -42,6 +42,17 @@ fn growth_of_memory_is_judged_with_its_error() {
     );
     assert!((measured / 9e8 - 1.0).abs() < 0.05, "{gate:?}");
     assert!(low < measured - 3e7 && high > measured + 3e7, "{gate:?}");
+    // An older recording has only the memory that is left.
+    let left = [
+        Plant::default().postgres(),
+        grows("memory.available_bytes", &[], -1e9),
+    ];
+    let left = judged(&left, "memory growth < 500MB", "");
+    assert_eq!(
+        (left.outcome, left.measured > Some(8e8)),
+        (Fail, true),
+        "{left:?}"
+    );
     let process = |name: &str, bytes| {
         let labels = [("pid", "77"), ("name", "server")];
         let recording = grows("process.rss_bytes", &labels, bytes);
