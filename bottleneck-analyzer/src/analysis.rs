@@ -9,7 +9,7 @@ use crate::assessment::{
 use crate::bench_facts::BenchFacts;
 use crate::run_facts::RunFacts;
 use crate::run_reports::RunReports;
-use crate::source_report::{SourceReport, code_name};
+use crate::source_report::SourceReport;
 use crate::thresholds::Thresholds;
 use crate::{
     completeness, gates, limiting_factor, operating_point, promises, ranking, rules, verdict,
@@ -70,8 +70,8 @@ fn components(facts: &RunFacts<'_>) -> Vec<ComponentAssessment> {
 fn spoiled(run: &RunReports, assessment: &Assessment) -> Vec<Spoiled> {
     let mut found: Vec<(&Warning, Spoiled)> = Vec::new();
     for source in &run.sources {
-        for warning in &source.report.warnings {
-            found.push((warning, doubt(source, warning, assessment)));
+        for (index, warning) in source.report.warnings.iter().enumerate() {
+            found.push((warning, doubt(source, index, assessment)));
         }
     }
     found.sort_by(|(a, shown_a), (b, shown_b)| {
@@ -84,9 +84,10 @@ fn spoiled(run: &RunReports, assessment: &Assessment) -> Vec<Spoiled> {
     found.into_iter().map(|(_, spoiled)| spoiled).collect()
 }
 
-/// Describes a warning of `source`: its message, the labels of the figures in `assessment` that it
-/// spoils, and the name of one step that it is about.
-fn doubt(source: &SourceReport, warning: &Warning, assessment: &Assessment) -> Spoiled {
+/// Describes warning `index` of `source`: its message, the labels of the figures in `assessment`
+/// that it spoils, and the name of one step that it is about.
+fn doubt(source: &SourceReport, index: usize, assessment: &Assessment) -> Spoiled {
+    let warning = &source.report.warnings[index];
     let shown = assessment.all_evidence();
     let shown = shown.filter(|e| e.file == source.file && warning.spoils(&e.pointer));
     let (mut figures, mut steps) = (Vec::new(), Vec::new());
@@ -99,17 +100,17 @@ fn doubt(source: &SourceReport, warning: &Warning, assessment: &Assessment) -> S
     // Names the step that a shown figure was taken from. The warning may cover several steps and names only
     // one.
     let told = warning.step.filter(|step| steps.contains(step));
-    let index = told.or(steps.first().copied()).or(warning.step);
-    let step = index.and_then(|index| source.report.steps.get(index));
+    let place = told.or(steps.first().copied()).or(warning.step);
+    let step = place.and_then(|index| source.report.steps.get(index));
     // Adds the name of the worst step to the message if it is not the step named above, because the number in
     // the message is of the worst step.
-    let worst = warning.step.filter(|worst| Some(*worst) != index);
+    let worst = warning.step.filter(|worst| Some(*worst) != place);
     let worst = worst.and_then(|worst| source.report.steps.get(worst));
     let worst = worst.map_or(String::new(), |worst| format!(": {}", worst.name));
     Spoiled {
         file: source.file.clone(),
         component: source.component().unwrap_or(ComponentKind::Machine),
-        code: code_name(warning.code),
+        code: source.warning_code(index),
         message: format!("{}{worst}", warning.message),
         step: step.map(|s| s.name.clone()),
         spoils: warning.spoils.clone(),

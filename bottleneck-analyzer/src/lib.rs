@@ -27,6 +27,7 @@ mod limiting_factor;
 mod machine_recording;
 mod merge;
 mod operating_point;
+mod own_time;
 mod participants;
 #[cfg(test)]
 mod planted;
@@ -44,12 +45,14 @@ mod run_facts;
 mod run_reports;
 mod series_reading;
 mod source_report;
+mod step_balance;
 mod step_cpu_use;
 mod sweep;
 mod target;
 mod thresholds;
 mod time_model;
 mod verdict;
+mod windows;
 
 use std::process::ExitCode;
 

@@ -152,6 +152,7 @@ impl RunReports {
                 Status::Stopped => "was stopped by a rule",
                 Status::Interrupted => "was interrupted",
                 Status::Failed => "failed on the way",
+                Status::Unknown => "ended in a way that this version does not know",
             };
             let measured = match source.component() {
                 Some(ComponentKind::Machine) => "what it recorded until then".to_owned(),

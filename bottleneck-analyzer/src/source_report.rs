@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bench_report::store::{self, StoreError};
+use bench_report::store::{self, ReportDocument, StoreError};
 use bench_report::{Report, Warning, WarningCode};
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub(crate) struct SourceReport {
     pub(crate) path: PathBuf,
     /// Content of the report as types.
     pub(crate) report: Report,
-    /// Content of the report as JSON.
+    /// Content of the report as JSON, without its series.
     pub(crate) raw: Value,
 }
 
@@ -33,14 +33,13 @@ impl SourceReport {
     /// Fails in the same cases as [`store::load`]: the file cannot be read, or is not a
     /// report of a known schema.
     pub(crate) fn load(path: &Path) -> Result<Self, StoreError> {
-        let report = store::load(path)?;
-        let raw = store::load_json(path)?;
+        let ReportDocument { report, json } = store::load_document(path)?;
         let file = path.file_name().unwrap_or(path.as_os_str());
         Ok(Self {
             file: file.to_string_lossy().into_owned(),
             path: path.to_owned(),
             report,
-            raw,
+            raw: json,
         })
     }
 
@@ -64,16 +63,13 @@ impl SourceReport {
     /// Returns the value at the JSON pointer `pointer` as evidence called `label`; `None` if the
     /// report has no single value there.
     pub(crate) fn evidence(&self, label: impl Into<String>, pointer: &str) -> Option<EvidenceItem> {
-        let value = self.raw.pointer(pointer)?;
-        if value.is_object() || value.is_array() || value.is_null() {
-            return None;
-        }
+        let value = store::value_at(&self.report, &self.raw, pointer)?;
         Some(EvidenceItem {
             label: label.into(),
             file: self.file.clone(),
             pointer: pointer.to_owned(),
-            shown: self.show(pointer, value),
-            value: value.clone(),
+            shown: self.show(pointer, &value),
+            value,
             spoiled: self.spoiled(pointer),
         })
     }
@@ -114,6 +110,15 @@ impl SourceReport {
         self.spoiling(pointer).next().is_some()
     }
 
+    /// Returns the code of warning `index` as written in the report, also one that this version does
+    /// not know; empty if there is no such warning.
+    pub(crate) fn warning_code(&self, index: usize) -> String {
+        let written = self.raw.pointer(&format!("/warnings/{index}/code"));
+        let written = written.and_then(Value::as_str).map(str::to_owned);
+        let known = || Some(code_name(self.report.warnings.get(index)?.code));
+        written.or_else(known).unwrap_or_default()
+    }
+
     fn show(&self, pointer: &str, value: &Value) -> String {
         let Some(number) = value.as_f64() else {
             return value.as_str().map_or(value.to_string(), str::to_owned);
@@ -126,8 +131,9 @@ impl SourceReport {
     fn unit_name(&self, pointer: &str) -> String {
         let parts: Vec<&str> = pointer.split('/').collect();
         if let ["", "series", index, ..] = parts.as_slice() {
-            let name = self.raw.pointer(&format!("/series/{index}/name"));
-            return name.and_then(Value::as_str).unwrap_or_default().to_owned();
+            let index = index.parse::<usize>().ok();
+            let series = index.and_then(|index| self.report.series.get(index));
+            return series.map_or(String::new(), |series| series.name.clone());
         }
         let last = parts.last().copied().unwrap_or_default();
         let parent = parts.len().checked_sub(2).map_or("", |i| parts[i]);

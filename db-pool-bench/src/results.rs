@@ -210,7 +210,7 @@ pub(crate) fn errors_by_kind<'a>(steps: impl Iterator<Item = &'a Step>) -> BTree
 pub(crate) fn carries_its_rate(step: &Step) -> Option<bool> {
     match step.load {
         Load::Open { rate_per_s, .. } => Some(step.throughput_per_s() >= CARRIED * rate_per_s),
-        Load::Closed { .. } => None,
+        Load::Closed { .. } | Load::Unknown => None,
     }
 }
 

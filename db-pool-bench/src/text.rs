@@ -229,6 +229,7 @@ pub(crate) fn append_early_end(text: &mut String, step: &Step) {
         StepEnd::Stopped { rule, reason } => format!("stopped by {rule}: {reason}"),
         StepEnd::Interrupted => "interrupted".to_owned(),
         StepEnd::Failed { reason } => format!("failed: {reason}"),
+        StepEnd::Unknown => "ended in an unknown way".to_owned(),
     };
     let line = format!("{} (repeat {}): {how}", step.name, step.repeat + 1);
     text.push_str(&table::paragraph(&line, 0));

@@ -22,7 +22,7 @@ struct Measure {
 /// an open loop both ways to connect have the same throughput, so it is the mean response time.
 fn measure(step: &Step) -> Measure {
     match step.load {
-        Load::Closed { .. } => Measure {
+        Load::Closed { .. } | Load::Unknown => Measure {
             name: "throughput",
             more_is_better: true,
             show: table::rate,

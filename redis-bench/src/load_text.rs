@@ -46,6 +46,7 @@ fn curve_sentence(curve: &StepCurve, is_changed: bool) -> String {
         (CurveUnit::Users, true) => format!(
             "{written} users{spawned}{changed}, who wait for their answers, latency of calls"
         ),
+        (CurveUnit::Unknown, _) => format!("load as in {written}{changed}"),
         (CurveUnit::Users, false) => format!(
             "users as in {written}{spawned}{changed}, who wait for their answers, latency of calls"
         ),
@@ -68,6 +69,7 @@ pub(crate) fn load_sentence(report: &Report) -> String {
         Some(Load::Closed { users, .. }) => {
             format!("{users} users who wait for their answers, latency of calls")
         }
+        Some(Load::Unknown) => "a load of unknown kind".to_owned(),
         None => "nothing was measured".to_owned(),
     }
 }

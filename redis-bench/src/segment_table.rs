@@ -58,7 +58,7 @@ fn change_sentence(curve: &StepCurve, measure_start_ns: u64) -> Option<String> {
         let load = match (change.curve.parse::<f64>(), curve.unit) {
             (Ok(per_s), CurveUnit::RatePerS) => table::rate(per_s),
             (Ok(_), CurveUnit::Users) => format!("{} users", change.curve),
-            (Err(_), _) => change.curve.clone(),
+            (Ok(_), CurveUnit::Unknown) | (Err(_), _) => change.curve.clone(),
         };
         let after = table::duration_ns(change.at_ns.saturating_sub(measure_start_ns));
         format!("to {load} after {after} (change {})", n + 1)

@@ -196,7 +196,7 @@ fn troubles(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     for step in &report.steps {
         match &step.end {
-            StepEnd::Completed | StepEnd::Interrupted => {}
+            StepEnd::Completed | StepEnd::Interrupted | StepEnd::Unknown => {}
             StepEnd::Stopped { rule, reason } => {
                 lines.push(format!("{}: stopped by {rule}: {reason}.", step.name));
             }

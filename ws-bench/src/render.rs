@@ -76,6 +76,7 @@ fn row(step: &Step) -> [String; 8] {
         StepEnd::Stopped { .. } => "broke",
         StepEnd::Interrupted => "cut off",
         StepEnd::Failed { .. } => "failed",
+        StepEnd::Unknown => "unknown",
     };
     [
         step.parameters

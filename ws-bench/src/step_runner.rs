@@ -124,7 +124,9 @@ impl StepRunner<'_> {
             (_, Some(why)) => Ok(StepVerdict::Broken(StepBreak { why, open, by_rule })),
             (StepEnd::Interrupted, None) => Ok(StepVerdict::Interrupted),
             (StepEnd::Failed { reason }, None) => Err(anyhow::Error::msg(reason)),
-            (StepEnd::Completed | StepEnd::Stopped { .. }, None) => Ok(StepVerdict::Held),
+            (StepEnd::Completed | StepEnd::Stopped { .. } | StepEnd::Unknown, None) => {
+                Ok(StepVerdict::Held)
+            }
         }
     }
 
@@ -143,6 +145,7 @@ impl StepRunner<'_> {
             StepEnd::Stopped { reason, .. } => format!("broke: {reason}"),
             StepEnd::Interrupted => "interrupted".to_owned(),
             StepEnd::Failed { reason } => format!("failed: {reason}"),
+            StepEnd::Unknown => "ended in an unknown way".to_owned(),
         };
         self.bench.line(&format!("{}: {ended}", reported.name));
     }
@@ -182,7 +185,7 @@ fn reason(held: &HeldResult, bounds: StepBounds) -> Option<BreakReason> {
         StepEnd::Interrupted => return None,
         StepEnd::Failed { .. } if !held.connects_broke => return None,
         StepEnd::Stopped { rule, reason } => Some((rule.as_str(), reason.as_str())),
-        StepEnd::Failed { .. } | StepEnd::Completed => None,
+        StepEnd::Failed { .. } | StepEnd::Completed | StepEnd::Unknown => None,
     };
     let seen = StepEvidence {
         operations: &step.operations,

@@ -53,6 +53,8 @@ rules! {
     DeadRows = "dead_rows",
     /// The server ended transactions that waited for each other.
     Deadlocks = "deadlocks",
+    /// Calls get slower, or throughput falls, in the course of a step.
+    Drift = "drift",
     /// Requests fail, within the objective.
     Errors = "errors",
     /// Requests fail at settings that are not the operating point.
@@ -61,6 +63,10 @@ rules! {
     ErrorsPastObjective = "errors_past_objective",
     /// Redis evicts keys because its memory is full.
     Evictions = "evictions",
+    /// A file system is nearly full.
+    FileSystemFull = "file_system_full",
+    /// A file system does not answer.
+    FileSystemHung = "file_system_hung",
     /// A search found the highest rate that holds.
     FoundRate = "found_rate",
     /// Whole pages are written to the log after checkpoints.
@@ -69,6 +75,8 @@ rules! {
     FunctionTime = "function_time",
     /// The generator itself was late or full.
     GeneratorSpoiltResults = "generator_spoilt_results",
+    /// A file system has hardly any inodes left.
+    InodesUsedUp = "inodes_used_up",
     /// Sessions wait for files.
     IoWaits = "io_waits",
     /// Compiling expressions takes the time.
@@ -79,6 +87,8 @@ rules! {
     LatencyPastObjective = "latency_past_objective",
     /// Connections are not given back to the pool.
     LeakedConnections = "leaked_connections",
+    /// Throughput and times of a step contradict the number of its users.
+    LittlesLaw = "littles_law",
     /// Sessions wait for a lock that another session holds.
     LockWaits = "lock_waits",
     /// Few reads find their key in the cache.

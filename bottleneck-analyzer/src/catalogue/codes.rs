@@ -67,6 +67,67 @@ mod tests {
         );
     }
 
+    /// Codes that a load meets, each with a word of what it means. An entry for all codes says no more than
+    /// that the server refused.
+    #[test]
+    fn each_code_that_a_load_meets_has_a_meaning_of_its_own() {
+        let general = &find("sqlstate.99999", "").unwrap().means;
+        for (codes, word) in [
+            ("55P03", "lock"),
+            ("57P05", "idle_session_timeout"),
+            ("25P03", "idle_in_transaction_session_timeout"),
+            ("25P04", "transaction_timeout"),
+            ("25P02", "earlier statement"),
+            ("25006", "no writes"),
+            ("40P01", "deadlock"),
+            ("23505 23P01", "already there"),
+            ("23503 23502 23514", "constraint"),
+            ("53300", "max_connections"),
+            ("53100", "disk is full"),
+            ("54000 54001 54023", "limit"),
+            ("57P01", "administrator"),
+            ("57P02", "crashed"),
+            ("57P03", "starting up"),
+            ("08006 08003", "lost"),
+            ("08001 08004", "refused"),
+            ("08P01", "protocol"),
+            ("26000 42P05", "prepared statement"),
+            ("42P01 3F000 42703 42883", "does not have"),
+            ("42601", "does not accept"),
+            ("42501", "privilege"),
+            ("28P01", "password"),
+            ("28000", "let this user in"),
+            ("3D000", "no database"),
+            ("P0001", "function"),
+            ("P0002 P0003", "INTO STRICT"),
+            ("22012", "zero"),
+            ("22001 22P02 22003", "fit"),
+            ("XX000", "internal"),
+            ("XX001 XX002", "corrupted"),
+            ("58030 58P01", "files"),
+        ] {
+            for code in codes.split(' ') {
+                let means = &find(&format!("sqlstate.{code}"), "").unwrap().means;
+                assert!(means.contains(word), "{code}: {means}");
+                assert_ne!(means, general, "{code}");
+            }
+        }
+    }
+
+    /// Classes of the manual's appendix A that are errors: 00, 01 and 02 are success and warnings.
+    #[test]
+    fn each_class_of_codes_has_a_meaning() {
+        let general = &find("sqlstate.99999", "").unwrap().means;
+        for class in [
+            "03", "08", "09", "0A", "0B", "0F", "0L", "0P", "0Z", "20", "21", "22", "23", "24",
+            "25", "26", "27", "28", "2B", "2D", "2F", "34", "38", "39", "3B", "3D", "3F", "40",
+            "42", "44", "53", "54", "55", "57", "58", "F0", "HV", "P0", "XX",
+        ] {
+            let means = &find(&format!("sqlstate.{class}ZZZ"), "").unwrap().means;
+            assert_ne!(means, general, "{class}");
+        }
+    }
+
     #[test]
     fn the_message_tells_failures_of_one_code_apart() {
         for (kind, message, word) in [
@@ -84,6 +145,31 @@ mod tests {
                 "sqlstate.40001",
                 "canceling statement due to conflict with recovery",
                 "standby",
+            ),
+            (
+                "sqlstate.57014",
+                "canceling statement due to conflict with recovery",
+                "standby",
+            ),
+            (
+                "sqlstate.53300",
+                "too many connections for role \"app\"",
+                "CONNECTION LIMIT",
+            ),
+            (
+                "sqlstate.53300",
+                "remaining connection slots are reserved for roles with the SUPERUSER attribute",
+                "reserved",
+            ),
+            (
+                "sqlstate.53300",
+                "sorry, too many clients already",
+                "max_connections are in use",
+            ),
+            (
+                "sqlstate.53400",
+                "temporary file size exceeds \"temp_file_limit\" (1024kB)",
+                "temporary files",
             ),
             (
                 "sqlstate.40001",

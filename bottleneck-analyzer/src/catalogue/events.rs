@@ -110,6 +110,83 @@ mod tests {
         assert_eq!(names.len(), before);
     }
 
+    /// Wait events of PostgreSQL 13 to 18, a line each with the versions that have the name.
+    const NAMES: &str = include_str!("wait-event-names.txt");
+
+    /// Returns the events of `NAMES` that a version from 13 to 18 has, each as `type.event`.
+    fn events_of(version: u32) -> Vec<&'static str> {
+        let lines = NAMES.lines().filter(|line| !line.starts_with('#'));
+        let named = lines.map(|line| line.split_once(' ').unwrap());
+        let has = |versions: &str| {
+            let (first, last) = versions.split_once('-').unwrap();
+            (first.parse().unwrap()..=last.parse().unwrap()).contains(&version)
+        };
+        named
+            .filter(|(_, versions)| has(versions))
+            .map(|(n, _)| n)
+            .collect()
+    }
+
+    /// An entry for a whole type, such as `lwlock.*`, is for events of later versions only.
+    #[test]
+    fn each_event_of_each_version_has_an_entry_about_more_than_its_type() {
+        for (version, least) in [
+            (13, 220),
+            (14, 230),
+            (15, 235),
+            (16, 240),
+            (17, 260),
+            (18, 270),
+        ] {
+            let events = events_of(version);
+            assert!(events.len() > least, "{version}: {}", events.len());
+            for name in events {
+                let key = name.to_lowercase();
+                let kind = format!("{}.*", key.split('.').next().unwrap());
+                let counted = |means: &dyn Fn(&String) -> bool| {
+                    all().iter().filter(|e| e.names.iter().any(means)).count()
+                };
+                let exact = counted(&|n| *n == key);
+                let entries = if exact > 0 {
+                    exact
+                } else {
+                    counted(&|n| *n != kind && matches(n, &key))
+                };
+                // The main loops of all background processes are one entry.
+                let idle = kind == "activity.*";
+                assert!(entries == 1 || idle, "{version} {name}: {entries} entries");
+                assert!(find(&key).is_some(), "{version} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_name_of_an_entry_means_an_event_of_some_version() {
+        // Versions up to 12, later ones than 18, and extensions have these; the last two are not the server's.
+        let others = [
+            "buffer.",
+            "lwlock.buffer_",
+            "lwlock.lock_",
+            "lwlock.proc_array",
+            "lwlock.clogcontrollock",
+            "lwlock.subtranscontrollock",
+            "lwlock.predicate_lock_manager",
+            "lwlock.pg_stat_statements",
+            "client.idle_in_transaction",
+            "other_wait",
+        ];
+        let known: Vec<String> = (13..=18)
+            .flat_map(events_of)
+            .map(str::to_lowercase)
+            .collect();
+        for name in all().iter().flat_map(|e| &e.names) {
+            let is_type = !name.contains('.');
+            let is_other = others.iter().any(|other| name.starts_with(other));
+            let means = known.iter().any(|event| matches(name, event));
+            assert!(is_type || is_other || means, "{name}");
+        }
+    }
+
     /// PostgreSQL 13 to 16 spells the event in one way, PostgreSQL 17 and later in another.
     #[test]
     fn both_spellings_of_an_event_are_one_entry() {

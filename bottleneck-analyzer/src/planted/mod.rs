@@ -6,12 +6,15 @@ mod circumstances;
 #[path = "../../tests/common/mod.rs"]
 mod common;
 mod doubt;
+mod drift;
 mod errors;
 mod example;
+mod file_systems;
 mod golden;
 mod hangs;
 mod healthy;
 mod limits;
+mod littles_law;
 mod machine;
 mod objectives;
 mod page;

@@ -125,7 +125,7 @@ impl<'a> RedisEvidence<'a> {
     pub(super) fn users(&self) -> Option<f64> {
         match self.step.load {
             Load::Closed { users, .. } => Some(users as f64),
-            Load::Open { .. } => None,
+            Load::Open { .. } | Load::Unknown => None,
         }
     }
 

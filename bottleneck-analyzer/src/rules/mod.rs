@@ -9,12 +9,15 @@ mod checkout_cost;
 mod connections_near_limit;
 mod cpu_others;
 mod cpu_saturated;
+mod drift;
 mod errors;
 mod evictions;
+mod file_systems;
 mod generator_limit;
 mod hit_ratio;
 mod kept_connections;
 mod latency_objective;
+mod littles_law;
 mod memory;
 mod pool_too_large;
 mod pool_too_small;
@@ -34,8 +37,9 @@ use crate::run_facts::RunFacts;
 /// Rule about a whole run, which adds its conclusions to the second argument.
 type RunRule = fn(&RunFacts<'_>, &mut Conclusions);
 
-/// All rules. Rules that find causes come before those that find their symptoms.
-const ALL: [RunRule; 23] = [
+/// All rules. Rules that find causes come before those that find their symptoms; the last one lowers the
+/// confidence of what the others found.
+const ALL: &[RunRule] = &[
     errors::check,
     stopped_steps::check,
     rate_search::check,
@@ -44,10 +48,12 @@ const ALL: [RunRule; 23] = [
     throttled::check,
     redis::check,
     stalls::check,
+    drift::check,
     cpu_others::check,
     cpu_saturated::check,
     steal::check,
     memory::check,
+    file_systems::check,
     connections_near_limit::check,
     generator_limit::check,
     hit_ratio::check,
@@ -59,6 +65,7 @@ const ALL: [RunRule; 23] = [
     censored_tail::check,
     sysmon_missing::check,
     latency_objective::check,
+    littles_law::check,
 ];
 
 /// Runs every rule on `facts` and returns the conclusions of all.

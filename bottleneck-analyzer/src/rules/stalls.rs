@@ -204,7 +204,7 @@ fn describe(
 fn lost_ns(bench: &BenchFacts<'_>, worst: &StepStalls<'_>) -> f64 {
     let whole = bench.time_model.as_ref().map_or(0.0, |m| m.whole_ns);
     match worst.step.load {
-        Load::Closed { .. } => worst.part() * whole,
+        Load::Closed { .. } | Load::Unknown => worst.part() * whole,
         Load::Open { .. } => {
             let measured_ns = worst.step.window.measured_s() * 1e9;
             let squares: f64 = worst.lengths.iter().map(|l| (*l as f64).powi(2)).sum();

@@ -314,7 +314,7 @@ impl Bench {
             Status::Interrupted => (Exit::Interrupted, None),
             Status::Stopped => (Exit::GateFailed, None),
             Status::Complete => (Exit::Done, None),
-            Status::Failed => (Exit::Code(1), ending::no_result(&self.report)),
+            Status::Failed | Status::Unknown => (Exit::Code(1), ending::no_result(&self.report)),
         };
         self.output.ended(exit.code());
         let Some(none) = none else {

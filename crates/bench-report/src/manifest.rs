@@ -74,13 +74,14 @@ pub enum PartStatus {
         /// Number of the signal.
         signal: i32,
     },
-    /// The program ended with an error before its result was complete, or in an unknown way.
-    Failed,
     /// The program was not started.
     Skipped {
         /// Reason for which the program was not started.
         reason: String,
     },
+    /// The program ended with an error before its result was complete, or in an unknown way.
+    #[serde(other)]
+    Failed,
 }
 
 impl From<ExitStatus> for PartStatus {

@@ -1,8 +1,11 @@
 //! Files of reports: created before the load starts, and replaced either as a whole or not at all.
 
+mod document;
+mod file_text;
 mod load;
 mod place;
 mod store_error;
+mod unambiguous;
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -14,7 +17,8 @@ use serde::de::DeserializeOwned;
 use crate::{Report, json};
 
 pub use self::{
-    load::{load, load_json},
+    document::{ReportDocument, value_at},
+    load::{load, load_document, load_json},
     place::{ReportPlace, Unsaved},
     store_error::StoreError,
 };

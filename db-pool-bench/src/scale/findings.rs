@@ -255,7 +255,7 @@ mod tests {
     fn results(steps: &[Step]) -> Vec<SettingResults<'_>> {
         let users = steps.iter().map(|step| match step.load {
             Load::Closed { users, .. } => users,
-            Load::Open { .. } => 0,
+            Load::Open { .. } | Load::Unknown => 0,
         });
         let of = |(at, users): (usize, u64)| {
             SettingResults::new(

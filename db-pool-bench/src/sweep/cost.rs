@@ -125,6 +125,7 @@ fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
         Load::Closed { .. } => Latency::from_operations(operations)
             .ok()?
             .quantile(quantile)?,
+        Load::Unknown => return None,
         // In an open loop the call time of unanswered requests is not recorded.
         Load::Open { .. } if step.censored() > 0 => return None,
         Load::Open { .. } => {

@@ -184,6 +184,9 @@ fn note(path: &Path, report: &Report) -> Option<String> {
         }
         (Status::Stopped, _) => Some("Stopped by a rule before its end.".to_owned()),
         (Status::Failed, _) => Some("Failed on the way: this is what was saved.".to_owned()),
+        (Status::Unknown, _) => Some(
+            "Ended in a way that this version does not know: this is what was saved.".to_owned(),
+        ),
     }
 }
 

@@ -89,6 +89,7 @@ pub(crate) fn judge(
         }
         StepEnd::Interrupted => return JudgedStep::doubtful("the step was interrupted"),
         StepEnd::Failed { reason } => return JudgedStep::doubtful(reason.clone()),
+        StepEnd::Unknown => return JudgedStep::doubtful("the step ended in an unknown way"),
     }
     let each = objectives.iter().map(|objective| step.judge(objective));
     let worst = |verdict: &JudgedStep| match verdict.verdict {

@@ -41,10 +41,11 @@ pub enum RateSearchEnd {
     NotMet,
     /// Even the highest rate that was tried held.
     NotBroken,
-    /// No rate could be judged.
-    NotJudged,
     /// The run ended before the search was complete.
     Unfinished,
+    /// No rate could be judged, or the search ended in a way that this version does not know.
+    #[serde(other)]
+    NotJudged,
 }
 
 /// Step of a search for a rate, with its rate and the verdict on it.
@@ -71,7 +72,8 @@ pub enum RateVerdict {
     /// The target broke a bound, or did not serve the rate.
     Broken,
     /// The figures decide nothing: the generator may have distorted them, or there are too few
-    /// requests.
+    /// requests. Also any verdict that this version does not know.
+    #[serde(other)]
     Doubtful,
 }
 

@@ -36,6 +36,10 @@ pub enum Status {
     Interrupted,
     /// An error ended the run; the report has the measurements until then.
     Failed,
+    /// The run ended in a way that this version does not know. It is never written by a measuring
+    /// program.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Report of one run of a program, in schema 1: settings, measurements and warnings.

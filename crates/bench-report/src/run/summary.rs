@@ -60,11 +60,12 @@ pub struct Growing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GrowthVerdict {
-    /// The series has grown significantly and by a large amount. It may have levelled off, or may
-    /// still do so.
-    Growing,
     /// The series has grown for a long time, never fell back, and the growth has not slowed down.
     Leak,
+    /// The series has grown significantly and by a large amount. It may have levelled off, or may
+    /// still do so. Also any verdict that this version does not know.
+    #[serde(other)]
+    Growing,
 }
 
 impl Summary {
@@ -171,7 +172,8 @@ pub enum LimitOwner {
     Generator,
     /// The largest value that the user allowed; the true limit is higher.
     Bound,
-    /// The part could not be determined.
+    /// The part could not be determined, or this version does not know it.
+    #[serde(other)]
     Unknown,
 }
 

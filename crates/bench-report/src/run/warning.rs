@@ -51,6 +51,10 @@ pub enum WarningCode {
     /// A worker on another host was not ready when a step began on all hosts. The step lacks its
     /// share of the load.
     WorkerLate,
+    /// Kind that this version does not know, of a report by a later version. It is never written
+    /// by a measuring program.
+    #[serde(other)]
+    Unknown,
 }
 
 impl WarningCode {
@@ -60,7 +64,7 @@ impl WarningCode {
     pub fn gravity(self) -> u8 {
         match self {
             Self::TargetAway | Self::WorkerLost | Self::WorkerLate => 0,
-            Self::GeneratorSaturated => 1,
+            Self::GeneratorSaturated | Self::Unknown => 1,
             Self::GeneratorStalled => 2,
             Self::Censored => 3,
             Self::GeneratorThreadSaturated => 4,

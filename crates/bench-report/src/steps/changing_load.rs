@@ -16,6 +16,9 @@ pub enum CurveUnit {
     RatePerS,
     /// Number of users present at the same time.
     Users,
+    /// Unit that this version does not know. It is never written by a measuring program.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Curve that the load of a step was planned to follow. The series `load.intended_rate_per_s` or

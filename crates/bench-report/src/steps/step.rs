@@ -96,7 +96,9 @@ pub enum Pacing {
     /// Equal times between arrivals.
     #[default]
     Constant,
-    /// Exponentially distributed times between arrivals, as of independent users.
+    /// Exponentially distributed times between arrivals, as of independent users. Distributions
+    /// that this version does not know are read as this one.
+    #[serde(other)]
     Poisson,
 }
 
@@ -122,6 +124,9 @@ pub enum Load {
         /// Mean pause of a user between an answer and the next request, in nanoseconds.
         think_time_ns: u64,
     },
+    /// Kind of load that this version does not know. It is never written by a measuring program.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Cost of the load generator, and precision of its pacing, over the measured part of a step.
@@ -202,6 +207,10 @@ pub enum StepEnd {
         /// Error that ended the step.
         reason: String,
     },
+    /// The step ended in a way that this version does not know. It is never written by a measuring
+    /// program.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Load under one setting for a while: warm-up, measured part, drain.

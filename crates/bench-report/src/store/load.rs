@@ -5,29 +5,26 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use super::StoreError;
+use super::document::{self, Fault, ReportDocument};
+use super::{StoreError, file_text};
 use crate::{Report, SCHEMA};
 
 /// Reads a report from its file, of any schema version that this program knows.
 ///
 /// # Errors
-/// Fails if the file cannot be read, is truncated, is not a report, or has an unknown schema.
+/// Fails in the same cases as [`load_document`].
 pub fn load(path: &Path) -> Result<Report, StoreError> {
-    let value: serde_json::Value = load_json(path)?;
-    let found = value.get("schema").and_then(serde_json::Value::as_str);
-    match found {
-        Some(SCHEMA) => serde_path_to_error::deserialize(value)
-            .map_err(|e| not_a_report(path, at(&e.path().to_string(), e.inner()))),
-        Some(other) => Err(StoreError::UnknownSchema {
-            path: path.to_owned(),
-            found: other.to_owned(),
-            known: SCHEMA,
-        }),
-        None => Err(StoreError::NotAReport {
-            path: path.to_owned(),
-            reason: "it has no `schema`".to_owned(),
-        }),
-    }
+    load_document(path).map(|document| document.report)
+}
+
+/// Reads a report from its file, together with its JSON. Later minor versions of the schema are
+/// read as far as they are known.
+///
+/// # Errors
+/// Fails if the file cannot be read, is not a regular file, is too large, is truncated, is not a
+/// report, or has an unknown schema.
+pub fn load_document(path: &Path) -> Result<ReportDocument, StoreError> {
+    document::parse(&file_text::read(path)?).map_err(|fault| in_file(path, fault))
 }
 
 /// Reads a JSON document of type `T` from its file. The error distinguishes a truncated document
@@ -35,46 +32,22 @@ pub fn load(path: &Path) -> Result<Report, StoreError> {
 ///
 /// # Errors
 ///
-/// Fails if the file cannot be read, is truncated, or is not such a document. Does not check the
-/// schema.
+/// Fails if the file cannot be read, is not a regular file, is too large, is truncated, or is not
+/// such a document. Does not check the schema.
 pub fn load_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
-    let text = std::fs::read_to_string(path).map_err(|source| StoreError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    let mut document = serde_json::Deserializer::from_str(&text);
-    let read = serde_path_to_error::deserialize(&mut document).map_err(|e| {
-        let place = e.path().to_string();
-        (place, e.into_inner())
-    });
-    let whole = read.and_then(|value| {
-        let rest = document.end().map_err(|e| (String::new(), e));
-        rest.map(|()| value)
-    });
-    whole.map_err(|(place, e)| match e.classify() {
-        serde_json::error::Category::Eof => StoreError::Truncated {
-            path: path.to_owned(),
-            line: e.line(),
+    document::json(&file_text::read(path)?).map_err(|fault| in_file(path, fault))
+}
+
+fn in_file(path: &Path, fault: Fault) -> StoreError {
+    let path = path.to_owned();
+    match fault {
+        Fault::Truncated(line) => StoreError::Truncated { path, line },
+        Fault::Schema(found) => StoreError::UnknownSchema {
+            path,
+            found,
+            known: SCHEMA,
         },
-        serde_json::error::Category::Data => not_a_report(path, at(&place, &e)),
-        _ => not_a_report(path, e.to_string()),
-    })
-}
-
-/// Returns the text of a fault with its place in the document, such as
-/// `steps[3].operations.get.attempted: invalid type: string "many", expected u64`; without a
-/// place, the fault alone.
-fn at(place: &str, error: &serde_json::Error) -> String {
-    match place {
-        "" | "." => error.to_string(),
-        place => format!("{place}: {error}"),
-    }
-}
-
-fn not_a_report(path: &Path, reason: String) -> StoreError {
-    StoreError::NotAReport {
-        path: path.to_owned(),
-        reason,
+        Fault::NotAReport(reason) => StoreError::NotAReport { path, reason },
     }
 }
 

@@ -21,6 +21,25 @@ pub enum StoreError {
         /// Error of the operating system.
         source: std::io::Error,
     },
+    /// The path leads to a pipe, a device or another file whose reading may never end.
+    #[error("{path} is {kind}, and only regular files are read", path = path.display())]
+    NotAFile {
+        /// Path of the file.
+        path: PathBuf,
+        /// Kind of the file, as in `a pipe`.
+        kind: &'static str,
+    },
+    /// The file is larger than what is read.
+    #[error(
+        "{path} is larger than {} MiB, the most that is read of one file",
+        most / (1 << 20), path = path.display()
+    )]
+    TooLarge {
+        /// Path of the file.
+        path: PathBuf,
+        /// Largest number of bytes that is read.
+        most: u64,
+    },
     /// The file ends in the middle of its JSON.
     #[error("{path} is cut short: it ends at line {line} in the middle of its JSON", path = path.display())]
     Truncated {

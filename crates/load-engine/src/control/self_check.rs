@@ -40,7 +40,7 @@ pub(crate) fn examine(step: &Step, drift_ratio: Option<f64>) -> Vec<Warning> {
     warnings.extend(thin(step));
     let phase = match step.load {
         Load::Open { .. } => "response",
-        Load::Closed { .. } => "call",
+        Load::Closed { .. } | Load::Unknown => "call",
     };
     if step.censored() > 0 {
         for warning in &mut warnings {
