@@ -39,6 +39,7 @@ mod rate_search;
 mod redis;
 mod render;
 mod requests;
+mod requirement;
 mod rules;
 mod run_error;
 mod run_facts;
