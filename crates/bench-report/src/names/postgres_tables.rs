@@ -235,4 +235,15 @@ tables! {
         /// Time that they were ready to run without a CPU.
         READY_NS = "ready_ns";
     }
+    /// Work of the server's background processes, as spans of time.
+    background_work = "background_work" {
+        /// Kind of process, as in `checkpointer`.
+        PROCESS = "process";
+        /// What it did, as in `checkpoint`.
+        WORK = "work";
+        /// Start, in nanoseconds of the monotonic clock.
+        BEGIN_NS = "begin_ns";
+        /// End, in nanoseconds of the monotonic clock.
+        END_NS = "end_ns";
+    }
 }
