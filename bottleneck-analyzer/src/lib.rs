@@ -39,18 +39,21 @@ mod rate_search;
 mod redis;
 mod render;
 mod requests;
+mod requirement;
 mod rules;
 mod run_error;
 mod run_facts;
 mod run_reports;
 mod series_reading;
 mod source_report;
+mod step_balance;
 mod step_cpu_use;
 mod sweep;
 mod target;
 mod thresholds;
 mod time_model;
 mod verdict;
+mod windows;
 
 use std::process::ExitCode;
 

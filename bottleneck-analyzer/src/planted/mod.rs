@@ -6,6 +6,7 @@ mod circumstances;
 #[path = "../../tests/common/mod.rs"]
 mod common;
 mod doubt;
+mod drift;
 mod errors;
 mod example;
 mod file_systems;
@@ -13,6 +14,7 @@ mod golden;
 mod hangs;
 mod healthy;
 mod limits;
+mod littles_law;
 mod machine;
 mod objectives;
 mod page;
@@ -29,6 +31,7 @@ mod statements;
 mod thresholds;
 mod verdict;
 mod websocket;
+mod worked_example;
 
 use std::collections::HashMap;
 use std::path::Path;
