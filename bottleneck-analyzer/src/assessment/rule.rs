@@ -57,6 +57,8 @@ rules! {
     Deadlocks = "deadlocks",
     /// Calls get slower, or throughput falls, in the course of a step.
     Drift = "drift",
+    /// A program outside the run keeps the disks busy.
+    DiskOthers = "disk_others",
     /// Requests fail, within the objective.
     Errors = "errors",
     /// Requests fail at settings that are not the operating point.

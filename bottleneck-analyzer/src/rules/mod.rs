@@ -9,6 +9,7 @@ mod checkout_cost;
 mod connections_near_limit;
 mod cpu_others;
 mod cpu_saturated;
+mod disk_others;
 mod drift;
 mod errors;
 mod evictions;
@@ -62,6 +63,7 @@ const ALL: &[RunRule] = &[
     memory_growth::check,
     group_limits::check,
     network::check,
+    disk_others::check,
     gpu::check,
     file_systems::check,
     connections_near_limit::check,
