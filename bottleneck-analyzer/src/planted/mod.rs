@@ -1,10 +1,12 @@
 //! Tests with planted faults: the analyzer names each fault, and a healthy run has no problem.
 
+mod background_work;
 mod beside;
 mod causes;
 mod circumstances;
 #[path = "../../tests/common/mod.rs"]
 mod common;
+mod confused_pairs;
 mod doubt;
 mod drift;
 mod errors;
@@ -28,6 +30,8 @@ mod redis_clients;
 mod redis_server;
 mod repeats;
 mod reports;
+mod resources;
+mod scalability;
 mod statements;
 mod thresholds;
 mod verdict;

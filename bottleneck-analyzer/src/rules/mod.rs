@@ -13,6 +13,7 @@ mod disk_others;
 mod drift;
 mod errors;
 mod evictions;
+mod fast_failures;
 mod file_systems;
 mod generator_limit;
 mod gpu;
