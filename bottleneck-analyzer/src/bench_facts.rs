@@ -1,5 +1,6 @@
 //! Facts about one bench: its report together with the recording of the machine.
 
+use bench_report::names::{Place, reads};
 use bench_report::{Load, Recommendation, Step, Warning};
 
 use crate::assessment::{ComponentKind, EvidenceItem, FindingId, FindingKind, Rule, TimeModel};
@@ -199,6 +200,7 @@ impl<'a> BenchFacts<'a> {
     /// measured.
     pub(crate) fn server_figure(&self, name: &str) -> Option<f64> {
         let (_, step) = self.operating_step()?;
+        reads::note(Place::Server, name);
         step.server.as_ref()?.figures.get(name).copied()
     }
 

@@ -1,5 +1,6 @@
 //! Evidence about a PostgreSQL server in one step, with the place of every figure in the report.
 
+use bench_report::names::{Place, TableName, reads};
 use bench_report::{EvidenceRow, Step};
 
 use crate::assessment::EvidenceItem;
@@ -21,6 +22,7 @@ pub(crate) struct PostgresEvidence<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct CitedRow<'a> {
     source: &'a SourceReport,
+    table: TableName,
     pointer: String,
     line: &'a EvidenceRow,
 }
@@ -39,6 +41,7 @@ impl<'a> PostgresEvidence<'a> {
 
     /// Returns the figure `name` of the server; `None` if it was not measured.
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
+        reads::note(Place::Server, name);
         self.step.server.as_ref()?.figures.get(name).copied()
     }
 
@@ -53,15 +56,23 @@ impl<'a> PostgresEvidence<'a> {
         let server = self.step.server.as_ref();
         let all = server.into_iter().flat_map(|s| &s.figures);
         all.filter(move |(name, _)| name.starts_with(prefix))
-            .map(|(name, value)| (name, *value))
+            .map(|(name, value)| {
+                reads::note(Place::Server, name);
+                (name, *value)
+            })
     }
 
     /// Returns the rows of the table `name`; `None` if the report has no such table.
-    pub(crate) fn table(&self, name: &str) -> Option<Vec<CitedRow<'a>>> {
-        let rows = self.step.server.as_ref()?.tables.get(name)?;
-        let pointer = format!("/steps/{}/server/tables/{}", self.index, escape(name));
+    pub(crate) fn table(&self, name: TableName) -> Option<Vec<CitedRow<'a>>> {
+        let rows = self.step.server.as_ref()?.rows(name)?;
+        let pointer = format!(
+            "/steps/{}/server/tables/{}",
+            self.index,
+            escape(name.as_str())
+        );
         let line = |(place, row)| CitedRow {
             source: self.source,
+            table: name,
             pointer: format!("{pointer}/{place}"),
             line: row,
         };
@@ -69,7 +80,7 @@ impl<'a> PostgresEvidence<'a> {
     }
 
     /// Returns the rows of the table `name`; empty if the report has no such table.
-    pub(crate) fn rows(&self, name: &str) -> Vec<CitedRow<'a>> {
+    pub(crate) fn rows(&self, name: TableName) -> Vec<CitedRow<'a>> {
         self.table(name).unwrap_or_default()
     }
 
@@ -100,11 +111,13 @@ impl<'a> PostgresEvidence<'a> {
 impl CitedRow<'_> {
     /// Returns the label `name` of the row; empty if the row has no such label.
     pub(crate) fn label(&self, name: &str) -> &str {
+        reads::note(Place::Table(self.table), name);
         self.line.labels.get(name).map_or("", String::as_str)
     }
 
     /// Returns the figure `name` of the row; `None` if the row has no such figure.
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
+        reads::note(Place::Table(self.table), name);
         self.line.figures.get(name).copied()
     }
 

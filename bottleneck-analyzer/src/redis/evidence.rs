@@ -1,5 +1,7 @@
 //! Evidence about a Redis server in one step, with the place of every figure in the report.
 
+use bench_report::names;
+use bench_report::names::{Place, reads, redis};
 use bench_report::{EvidenceRow, Load, Operation, ServerEvidence, Step};
 
 use crate::assessment::EvidenceItem;
@@ -28,7 +30,7 @@ impl<'a> RedisEvidence<'a> {
     pub(crate) fn of_step(source: &'a SourceReport, index: usize) -> Option<Self> {
         let step = source.report.steps.get(index)?;
         let server = step.server.as_ref()?;
-        let seconds = *server.figures.get("interval_s")?;
+        let seconds = server.value(redis::INTERVAL_S)?;
         let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
         let felt = requests::request_operations(step).filter_map(|(_, o)| requests::latency(o));
         let (sum, count) = felt.fold((0.0, 0.0), |(sum, count), (_, h)| {
@@ -47,6 +49,7 @@ impl<'a> RedisEvidence<'a> {
 
     /// Returns the figure `name` of the server; `None` if it was not measured.
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
+        reads::note(Place::Server, name);
         self.server.figures.get(name).copied()
     }
 
@@ -89,7 +92,10 @@ impl<'a> RedisEvidence<'a> {
         &self,
         whose: &str,
     ) -> impl Iterator<Item = (usize, &'a EvidenceRow)> {
-        let is = move |row: &EvidenceRow| row.labels.get("whose").is_some_and(|w| w == whose);
+        let is = move |row: &EvidenceRow| {
+            row.label(names::redis::commands::WHOSE)
+                .is_some_and(|w| w == whose)
+        };
         self.rows("commands").filter(move |(_, row)| is(row))
     }
 
@@ -97,12 +103,11 @@ impl<'a> RedisEvidence<'a> {
     /// read.
     pub(crate) fn setting(&self, name: &str) -> Option<&'a str> {
         let is = |(_, row): &(usize, &'a EvidenceRow)| {
-            row.labels
-                .get("setting")
+            row.label(names::redis::settings::SETTING)
                 .is_some_and(|setting| setting == name)
         };
         let (_, row) = self.rows("settings").find(is)?;
-        row.labels.get("value").map(String::as_str)
+        row.label(names::redis::settings::VALUE)
     }
 
     /// Returns the part of the mean response time, in nanoseconds, that a cause at the server can
@@ -150,7 +155,9 @@ impl<'a> RedisEvidence<'a> {
             let label = |name: &str| row.labels.get(name).map_or("", String::as_str);
             // The pool sends UNWATCH together with PING, so a call waits only once for both.
             let waits = label("whose") == "load" || label("command") == "ping";
-            waits.then(|| row.figures.get("calls").copied()).flatten()
+            waits
+                .then(|| row.value(names::redis::commands::CALLS))
+                .flatten()
         };
         let waited: f64 = self.rows("commands").filter_map(calls).sum();
         (waited / self.calls).max(1.0)

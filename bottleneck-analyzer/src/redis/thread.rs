@@ -5,6 +5,7 @@
 //! of the thread and costs every other call 5 ms on average.
 
 use bench_report::EvidenceRow;
+use bench_report::names;
 
 use super::evidence::RedisEvidence;
 
@@ -53,16 +54,21 @@ impl RedisEvidence<'_> {
     /// nanoseconds; 0 if it was not called. Without a histogram all calls of the command count as
     /// equally long, which gives a lower bound.
     pub(crate) fn wait_behind_command(&self, row: &EvidenceRow) -> f64 {
-        let figure = |name: &str| row.figures.get(name).copied();
+        let figure = |column| row.value(column);
         let (calls, usec) = (
-            figure("calls").unwrap_or(0.0),
-            figure("usec").unwrap_or(0.0),
+            figure(names::redis::commands::CALLS).unwrap_or(0.0),
+            figure(names::redis::commands::USEC).unwrap_or(0.0),
         );
         if calls <= 0.0 {
             return 0.0;
         }
         let least = usec * usec / calls;
-        self.wait_behind(usec, figure("squares_us2").unwrap_or(0.0).max(least))
+        self.wait_behind(
+            usec,
+            figure(names::redis::commands::SQUARES_US2)
+                .unwrap_or(0.0)
+                .max(least),
+        )
     }
 
     /// Returns the mean time that an answer waits for the disk, in nanoseconds, at least 0. It is that
@@ -97,6 +103,7 @@ impl RedisEvidence<'_> {
     /// transactions are counted twice.
     pub(crate) fn commands_us(&self) -> f64 {
         let rows = self.rows("commands");
-        rows.filter_map(|(_, row)| row.figures.get("usec")).sum()
+        rows.filter_map(|(_, row)| row.value(names::redis::commands::USEC))
+            .sum()
     }
 }

@@ -5,6 +5,7 @@
 //! and `evicted_keys` of the server. The impact is the share of the read time spent in misses.
 
 use bench_report::Step;
+use bench_report::names::steps;
 
 use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
@@ -26,7 +27,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some((_, step)) = bench.operating_step() else {
         return;
     };
-    let Some(ratio) = step.figures.get("hit_ratio").copied() else {
+    let Some(ratio) = step.value(steps::HIT_RATIO) else {
         out.cannot_judge(
             RULE,
             bench.component,

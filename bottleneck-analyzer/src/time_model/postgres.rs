@@ -1,6 +1,7 @@
 //! Time model of a call to PostgreSQL: the service time is divided by the activities of the call's session.
 
 use bench_report::Step;
+use bench_report::names::postgres_tables;
 
 use super::phases::{mean_of, phases};
 use crate::assessment::{EvidenceItem, TimeModel};
@@ -196,7 +197,7 @@ fn move_unseen(server: &PostgresEvidence<'_>, slices: &mut Vec<PartDraft>, rest:
 fn ready_ns(server: &PostgresEvidence<'_>) -> Option<f64> {
     let ready = per_attempt(server, "server.load_ready_ns")?;
     let of_all: f64 = server.figure("server.load_ready_ns")?;
-    let rows = server.rows("processes").into_iter();
+    let rows = server.rows(postgres_tables::processes::TABLE).into_iter();
     let workers = rows.filter(|row| {
         row.label("application") == "ours" && row.label("backend_type") == "parallel worker"
     });

@@ -10,6 +10,7 @@ use crate::assessment::Rule;
 use crate::cost::{CheckResult, Note, RepeatFacts};
 use crate::figures::{plain, share};
 use crate::postgres::CitedRow;
+use bench_report::names::postgres_tables;
 
 const LEAST_DEAD: f64 = 1_000.0;
 const DEAD_RATIO: f64 = 0.20;
@@ -17,7 +18,7 @@ const LEAST_UPDATES: f64 = 1_000.0;
 const HOT_RATIO: f64 = 0.50;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let Some(tables) = repeat.server.table("tables") else {
+    let Some(tables) = repeat.server.table(postgres_tables::tables::TABLE) else {
         return Vec::new();
     };
     let mut results: Vec<CheckResult> = tables.iter().filter_map(|t| dead(repeat, t)).collect();

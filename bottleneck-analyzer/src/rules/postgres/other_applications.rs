@@ -9,6 +9,7 @@ use crate::assessment::Rule;
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::{plain, share};
 use crate::postgres::OtherApplication;
+use bench_report::names::postgres_tables;
 
 const RULE: Rule = Rule::OtherApplications;
 /// Smallest share of the server's CPU time at which an application is reported.
@@ -18,7 +19,11 @@ const LEAST_SHARE: f64 = 0.05;
 const LEAST_WAIT: f64 = 0.10;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    if repeat.server.table("processes").is_none() {
+    if repeat
+        .server
+        .table(postgres_tables::processes::TABLE)
+        .is_none()
+    {
         return Vec::new();
     }
     let measured_ns = repeat.server.step.window.measured_s() * 1e9;

@@ -10,6 +10,7 @@ use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{plain, share};
 use crate::postgres::CitedRow;
+use bench_report::names::postgres_tables;
 
 const RULE: Rule = Rule::SequentialScans;
 /// Smallest number of rows read by a scan at which an index would help.
@@ -34,7 +35,7 @@ struct WholeScan {
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let statements = statements::of_load(&repeat.server).unwrap_or_default();
-    match repeat.server.table("tables") {
+    match repeat.server.table(postgres_tables::tables::TABLE) {
         Some(tables) => by_table(repeat, &tables, &statements),
         None => by_counters(repeat, &statements),
     }

@@ -11,6 +11,7 @@
 //! They read the server's statistics and the table `clients`.
 
 use bench_report::EvidenceRow;
+use bench_report::names;
 
 use crate::assessment::{Confidence, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
@@ -184,16 +185,22 @@ fn of_kind<'a>(
     server: &RedisEvidence<'a>,
     kind: &'a str,
 ) -> impl Iterator<Item = (usize, &'a EvidenceRow)> {
-    let is = move |row: &EvidenceRow| row.labels.get("kind").is_some_and(|k| k == kind);
+    let is = move |row: &EvidenceRow| {
+        row.label(names::redis::clients::KIND)
+            .is_some_and(|k| k == kind)
+    };
     server.rows("clients").filter(move |(_, row)| is(row))
 }
 
 /// Returns name and address of the client in `row`, whichever are known; `others` if neither is.
 fn whose(row: &EvidenceRow) -> String {
-    let label = |name: &str| row.labels.get(name).filter(|text| !text.is_empty());
-    match (label("name"), label("address")) {
+    let label = |column| row.label(column).filter(|text: &&str| !text.is_empty());
+    match (
+        label(names::redis::clients::NAME),
+        label(names::redis::clients::ADDRESS),
+    ) {
         (Some(name), Some(address)) => format!("{name} at {address}"),
-        (Some(one), None) | (None, Some(one)) => one.clone(),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
         (None, None) => "others".to_owned(),
     }
 }
@@ -213,7 +220,8 @@ fn monitors(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclu
         }
         return;
     };
-    let counts = of_kind(server, "monitor").filter_map(|(_, row)| row.figures.get("clients"));
+    let counts =
+        of_kind(server, "monitor").filter_map(|(_, row)| row.value(names::redis::clients::CLIENTS));
     let count: f64 = counts.sum();
     let taken = server.cost_of_others_bytes();
     let taken = taken.filter(|taken| *taken >= MATTERS);
@@ -286,7 +294,10 @@ fn slow_readers(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Co
         .iter()
         .filter_map(|name| server.figure(name))
         .sum();
-    let bytes_of = |row: &EvidenceRow| row.figures.get("output_bytes").copied().unwrap_or(0.0);
+    let bytes_of = |row: &EvidenceRow| {
+        row.value(names::redis::clients::OUTPUT_BYTES)
+            .unwrap_or(0.0)
+    };
     let kinds = ["slow reader", "subscriber", "monitor", "replica"];
     let readers = kinds.iter().flat_map(|kind| of_kind(server, kind));
     let slowest = readers.max_by(|a, b| bytes_of(a.1).total_cmp(&bytes_of(b.1)));
@@ -376,11 +387,12 @@ fn no_slow_reader(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut 
 /// was published or no subscriber was seen.
 pub(super) fn subscribers(server: &RedisEvidence<'_>) -> Option<String> {
     let publishes = |row: &EvidenceRow| {
-        let command = row.labels.get("command");
+        let command = row.label(names::redis::clients::COMMAND);
         command.is_some_and(|c| c == "publish" || c == "spublish")
     };
     server.rows("commands").find(|(_, row)| publishes(row))?;
-    let counts = of_kind(server, "subscriber").filter_map(|(_, row)| row.figures.get("clients"));
+    let counts = of_kind(server, "subscriber")
+        .filter_map(|(_, row)| row.value(names::redis::clients::CLIENTS));
     let count: f64 = counts.sum();
     (count > 0.0).then(|| format!("{} subscriber(s) (PUBLISH)", plain(count)))
 }

@@ -6,6 +6,7 @@
 //! `saving` and the series of the latency. The cost is the wait for forks (M/G/1) plus the rise of the median
 //! while a child was at work × the share of that time.
 
+use bench_report::names;
 use bench_report::{EvidenceRow, Series};
 
 use super::materiality::MATTERS;
@@ -99,8 +100,8 @@ const STARTERS: [&str; 4] = ["bgsave", "bgrewriteaof", "sync", "psync"];
 
 /// Returns true if the command of `row` is one that starts a child process, such as `bgsave`.
 pub(super) fn starts_child(row: &EvidenceRow) -> bool {
-    let command = row.labels.get("command");
-    command.is_some_and(|command| STARTERS.contains(&command.as_str()))
+    let command = row.label(names::redis::slow_calls::COMMAND);
+    command.is_some_and(|command| STARTERS.contains(&command))
 }
 
 /// Returns the mean time that a call waits for forks, in nanoseconds. Takes the larger of two
@@ -119,8 +120,8 @@ fn stopped_ns(server: &RedisEvidence<'_>, forks: f64, fork_us: f64) -> f64 {
 fn what(server: &RedisEvidence<'_>, forks: f64) -> String {
     let seen = server
         .rows("saving")
-        .filter_map(|(_, row)| row.labels.get("what"));
-    let mut seen: Vec<&str> = seen.map(String::as_str).collect();
+        .filter_map(|(_, row)| row.label(names::redis::saving::WHAT));
+    let mut seen: Vec<&str> = seen.collect();
     seen.sort_unstable();
     seen.dedup();
     let seen = if seen.is_empty() {
@@ -162,7 +163,12 @@ impl Slowdown {
 fn slowdown(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>) -> Option<Slowdown> {
     let times: Vec<(f64, f64)> = server
         .rows("saving")
-        .filter_map(|(_, row)| Some((*row.figures.get("from_ns")?, *row.figures.get("to_ns")?)))
+        .filter_map(|(_, row)| {
+            Some((
+                row.value(names::redis::saving::FROM_NS)?,
+                row.value(names::redis::saving::TO_NS)?,
+            ))
+        })
         .collect();
     let window = server.step.window;
     let medians = |name: &str| -> Option<(f64, f64, f64)> {

@@ -11,6 +11,7 @@ use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
+use bench_report::names;
 
 const RULE: Rule = Rule::RedisStall;
 
@@ -109,10 +110,10 @@ fn cause(
     server: &RedisEvidence<'_>,
     longest: f64,
 ) -> (Option<FindingId>, String) {
-    let us = |row: &bench_report::EvidenceRow| row.figures.get("longest_us").copied();
+    let us = |row: &bench_report::EvidenceRow| row.value(names::redis::slow_calls::LONGEST_US);
     let slow = server
         .rows("slow_calls")
-        .filter_map(|(_, row)| Some((us(row)?, row.labels.get("command")?)));
+        .filter_map(|(_, row)| Some((us(row)?, row.label(names::redis::slow_calls::COMMAND)?)));
     let slow = slow.max_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((us, command)) = slow.filter(|(us, _)| us * 1e3 >= EXPLAINS * longest) {
         let cause = format!("{} took {}.", command.to_uppercase(), duration_ns(us * 1e3));

@@ -19,6 +19,7 @@ use crate::catalogue::events::WaitKind;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::postgres::waits::{self, Wait};
 use crate::postgres::{LockHolders, PostgresEvidence};
+use bench_report::names::postgres_tables;
 
 /// Rules that count as passed if no session waited, each with its statement.
 const MAIN: [(Rule, &str); 3] = [
@@ -121,7 +122,7 @@ fn counters(rule: Rule) -> &'static [&'static str] {
 /// events belong to; figures of 0 are left out.
 fn caches(server: &PostgresEvidence<'_>, group: &WaitGroup) -> impl Iterator<Item = EvidenceItem> {
     let names = group.event.map_or(&[][..], |event| &event.slru);
-    let rows = server.rows("slru").into_iter();
+    let rows = server.rows(postgres_tables::slru::TABLE).into_iter();
     let own = rows.filter(|row| names.iter().any(|name| name == row.label("name")));
     own.flat_map(|row| {
         let figures = ["blocks_read", "blocks_hit", "blocks_zeroed"].into_iter();
@@ -160,7 +161,9 @@ fn statement(
         let event = event.replacen('.', ":", 1);
         group.waits.iter().any(|wait| wait.shown == event)
     };
-    let rows = server.rows("waiting_statements").into_iter();
+    let rows = server
+        .rows(postgres_tables::waiting_statements::TABLE)
+        .into_iter();
     let most = rows
         .filter(|row| is_one(row.label("event")) && !row.label("statement").is_empty())
         .max_by(|a, b| {
