@@ -1,6 +1,7 @@
 //! Evidence about a PostgreSQL server in one step, with the place of every figure in the report.
 
-use bench_report::names::{Place, TableName, reads};
+use bench_report::names;
+use bench_report::names::{FigureName, Place, TableName, reads};
 use bench_report::{EvidenceRow, Step};
 
 use crate::assessment::EvidenceItem;
@@ -40,13 +41,17 @@ impl<'a> PostgresEvidence<'a> {
     }
 
     /// Returns the figure `name` of the server; `None` if it was not measured.
-    pub(crate) fn figure(&self, name: &str) -> Option<f64> {
-        reads::note(Place::Server, name);
-        self.step.server.as_ref()?.figures.get(name).copied()
+    pub(crate) fn figure(&self, name: FigureName) -> Option<f64> {
+        self.step.server.as_ref()?.value(name)
     }
 
     /// Returns the figure `name` of the server as evidence; `None` if it was not measured.
-    pub(crate) fn evidence(&self, name: &str) -> Option<EvidenceItem> {
+    pub(crate) fn evidence(&self, name: FigureName) -> Option<EvidenceItem> {
+        self.evidence_named(name.as_str())
+    }
+
+    /// Returns the figure called `name`, one of a family, as evidence; `None` if it was not measured.
+    pub(crate) fn evidence_named(&self, name: &str) -> Option<EvidenceItem> {
         let pointer = format!("/steps/{}/server/figures/{}", self.index, escape(name));
         self.source.evidence(name, &pointer)
     }
@@ -102,7 +107,7 @@ impl<'a> PostgresEvidence<'a> {
     /// Returns the number of finished calls in the time over which the server's counters were read,
     /// warm-up included; `None` if that time is not known or no call finished.
     pub(crate) fn calls_of_counters(&self) -> Option<f64> {
-        let span_s = self.figure("deltas.span_s")?;
+        let span_s = self.figure(names::postgres::DELTAS_SPAN_S)?;
         let calls = self.calls_per_s() * span_s;
         (calls > 0.0).then_some(calls)
     }

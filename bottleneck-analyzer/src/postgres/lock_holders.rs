@@ -1,5 +1,6 @@
 //! Sessions that hold the locks that others wait for, and their activities meanwhile.
 
+use bench_report::names;
 use bench_report::names::{TableName, postgres_tables};
 use std::collections::BTreeMap;
 
@@ -88,7 +89,7 @@ impl LockHolders {
             .take(3)
             .filter_map(|row| row.evidence(table.label, table.weight))
             .collect();
-        evidence.extend(server.evidence("locks.waiting_mean"));
+        evidence.extend(server.evidence(names::postgres::LOCKS_WAITING_MEAN));
         Self {
             thing: most(&thing_of),
             waiting: most(&|row| row.label("waiting_statement").to_owned()),

@@ -1,7 +1,7 @@
 //! Evidence about a Redis server in one step, with the place of every figure in the report.
 
 use bench_report::names;
-use bench_report::names::{Place, reads, redis};
+use bench_report::names::{FigureName, redis};
 use bench_report::{EvidenceRow, Load, Operation, ServerEvidence, Step};
 
 use crate::assessment::EvidenceItem;
@@ -48,15 +48,19 @@ impl<'a> RedisEvidence<'a> {
     }
 
     /// Returns the figure `name` of the server; `None` if it was not measured.
-    pub(crate) fn figure(&self, name: &str) -> Option<f64> {
-        reads::note(Place::Server, name);
-        self.server.figures.get(name).copied()
+    pub(crate) fn figure(&self, name: FigureName) -> Option<f64> {
+        self.server.value(name)
     }
 
     /// Returns the figure `name` of the server as evidence; `None` if it was not measured.
-    pub(crate) fn evidence(&self, name: &str) -> Option<EvidenceItem> {
-        let pointer = format!("/steps/{}/server/figures/{}", self.index, escape(name));
-        self.source.evidence(name.replace('_', " "), &pointer)
+    pub(crate) fn evidence(&self, name: FigureName) -> Option<EvidenceItem> {
+        let pointer = format!(
+            "/steps/{}/server/figures/{}",
+            self.index,
+            escape(name.as_str())
+        );
+        self.source
+            .evidence(name.as_str().replace('_', " "), &pointer)
     }
 
     /// Iterates over the rows of the table `table` with their indices; empty if the report has no
@@ -122,7 +126,7 @@ impl<'a> RedisEvidence<'a> {
         };
         let all = requests::request_operations(self.step).map(|(_, operation)| operation);
         let (sum, count) = all.fold((0.0, 0.0), delay);
-        let fastest = self.figure("answer_least_ns").unwrap_or(0.0);
+        let fastest = self.figure(names::redis::ANSWER_LEAST_NS).unwrap_or(0.0);
         (self.response_ns - sum / count.max(1.0) - fastest).max(0.0)
     }
 
@@ -177,7 +181,7 @@ impl<'a> RedisEvidence<'a> {
     /// Returns the number of bytes that the server sent to clients outside the load; `None` if the
     /// bytes sent or the size of the load's values are not known.
     pub(crate) fn others_bytes(&self) -> Option<f64> {
-        let sent = self.figure("net_output_bytes")?;
+        let sent = self.figure(names::redis::NET_OUTPUT_BYTES)?;
         Some((sent - self.own_answer_bytes()?).max(0.0))
     }
 
@@ -185,7 +189,7 @@ impl<'a> RedisEvidence<'a> {
     /// clients outside the load. `None` if the bytes sent to them, or the thread's time outside of
     /// commands, are not known.
     pub(crate) fn cost_of_others_bytes(&self) -> Option<f64> {
-        let ratio = self.others_bytes()? / self.figure("net_output_bytes")?.max(1.0);
+        let ratio = self.others_bytes()? / self.figure(names::redis::NET_OUTPUT_BYTES)?.max(1.0);
         Some(self.outside_commands_s()? * ratio / self.seconds)
     }
 

@@ -83,11 +83,16 @@ fn executing(source: &SourceReport, index: usize, step: &Step) -> (f64, Vec<Evid
 fn flush(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)> {
     let server = RedisEvidence::of_step(source, index)?;
     let always = server.setting("appendfsync") == Some("always");
-    let writes = server.figure("aof_enabled").is_some_and(|on| on > 0.0);
+    let writes = server
+        .figure(names::redis::AOF_ENABLED)
+        .is_some_and(|on| on > 0.0);
     let wait = server.flush_wait_ns().filter(|_| always && writes)?;
     Some((
         wait,
-        server.evidence("answer_mean_ns").into_iter().collect(),
+        server
+            .evidence(names::redis::ANSWER_MEAN_NS)
+            .into_iter()
+            .collect(),
     ))
 }
 

@@ -9,6 +9,7 @@ use crate::assessment::Rule;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain, share};
 use crate::postgres::{CitedRow, OtherApplication, PostgresEvidence};
+use bench_report::names;
 use bench_report::names::postgres_tables;
 
 const RULE: Rule = Rule::StatementCpu;
@@ -148,7 +149,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, top: &LoadStatement<'_>, outlier: bool) ->
         .into_iter()
         .collect();
     evidence.extend(top.row.evidence("its calls", "calls"));
-    evidence.extend(repeat.server.evidence("sessions.cpu_mean"));
+    evidence.extend(repeat.server.evidence(names::postgres::SESSIONS_CPU_MEAN));
     let among = if outlier {
         " It stands out: the others take a tenth of that or less."
     } else {

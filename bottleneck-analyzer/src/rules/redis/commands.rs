@@ -218,8 +218,8 @@ const SCRIPTS_MANY: f64 = 1_000.0;
 fn too_many_scripts(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = Rule::RedisScripts;
     let (Some(cached), Some(new)) = (
-        server.figure("cached_scripts"),
-        server.figure("scripts_cached"),
+        server.figure(names::redis::CACHED_SCRIPTS),
+        server.figure(names::redis::SCRIPTS_CACHED),
     ) else {
         return;
     };
@@ -234,8 +234,8 @@ fn too_many_scripts(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
                 format!("{} were new in this step.", plain(new)),
             )
             .confidence(Confidence::High)
-            .evidence(server.evidence("cached_scripts"))
-            .evidence(server.evidence("scripts_cached"))
+            .evidence(server.evidence(names::redis::CACHED_SCRIPTS))
+            .evidence(server.evidence(names::redis::SCRIPTS_CACHED))
             .advice(
                 &["give values to scripts as KEYS and ARGV, and call them by EVALSHA"],
                 "memory, and the time to compile each new script",

@@ -25,8 +25,10 @@ const TOLD: f64 = 0.2;
 const LEAST_INTERVALS: usize = 3;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let (Some(forks), Some(saving)) = (server.figure("forks"), server.figure("saving_ratio"))
-    else {
+    let (Some(forks), Some(saving)) = (
+        server.figure(names::redis::FORKS),
+        server.figure(names::redis::SAVING_RATIO),
+    ) else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -37,7 +39,12 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     };
     if forks < 1.0 && saving < TOLD {
         let statement = "no fork, and no child process at work".to_owned();
-        return out.rule_out(RULE, bench.component, statement, server.evidence("forks"));
+        return out.rule_out(
+            RULE,
+            bench.component,
+            statement,
+            server.evidence(names::redis::FORKS),
+        );
     }
     out.add_finding(finding(bench, server, forks, saving));
 }
@@ -50,7 +57,7 @@ fn finding(
     forks: f64,
     saving: f64,
 ) -> FindingDraft {
-    let fork_us = server.figure("latest_fork_us").unwrap_or(0.0);
+    let fork_us = server.figure(names::redis::LATEST_FORK_US).unwrap_or(0.0);
     let stopped_ns = stopped_ns(server, forks, fork_us);
     let slower = slowdown(bench, server);
     let beside_ns = slower.map_or(0.0, |s| (s.with_ns - s.without_ns).max(0.0) * s.ratio);
@@ -61,7 +68,7 @@ fn finding(
         FindingKind::Information
     };
     let told = slower.map_or_else(String::new, Slowdown::sentence);
-    let rss = server.figure("rss_bytes").unwrap_or(0.0);
+    let rss = server.figure(names::redis::RSS_BYTES).unwrap_or(0.0);
     bench
         .finding(RULE, kind)
         .says(
@@ -80,9 +87,9 @@ fn finding(
         .thing("fork")
         .saves(stopped_ns + beside_ns, server.response_ns)
         .confidence(Confidence::Medium)
-        .evidence(server.evidence("forks"))
-        .evidence(server.evidence("latest_fork_us"))
-        .evidence(server.evidence("saving_ratio"))
+        .evidence(server.evidence(names::redis::FORKS))
+        .evidence(server.evidence(names::redis::LATEST_FORK_US))
+        .evidence(server.evidence(names::redis::SAVING_RATIO))
         .advice(
             &[
                 "save at quiet times, or let a replica do it",

@@ -95,6 +95,13 @@ impl ServerEvidence {
         self.figures.get(name.as_str()).copied()
     }
 
+    /// Returns the figure of `member` of a family; `None` if it was not measured.
+    pub fn value_of(&self, family: FigureFamily, member: &str) -> Option<f64> {
+        let name = family.of(member);
+        reads::note(Place::Server, &name);
+        self.figures.get(&name).copied()
+    }
+
     /// Adds a table, or replaces it.
     pub fn table(&mut self, name: TableName, rows: Vec<EvidenceRow>) {
         self.tables.insert(name.to_string(), rows);
