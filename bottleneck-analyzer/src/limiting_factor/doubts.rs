@@ -1,5 +1,7 @@
 //! Reasons to doubt a limiting factor, although its bound explains the measured throughput.
 
+use bench_report::names;
+
 use crate::assessment::{Confidence, LimitingFactor};
 use crate::bench_facts::BenchFacts;
 use crate::figures::{plain, share};
@@ -47,8 +49,9 @@ fn not_reached(bench: &BenchFacts<'_>) -> Option<(String, String)> {
 /// not, or if sessions were not sampled.
 fn few_samples(bench: &BenchFacts<'_>) -> Option<f64> {
     let repeats = bench.repeats.iter();
-    let samples = repeats
-        .map(|index| PostgresEvidence::of_step(bench.source, *index)?.figure("sessions.samples"));
+    let samples = repeats.map(|index| {
+        PostgresEvidence::of_step(bench.source, *index)?.figure(names::postgres::SESSIONS_SAMPLES)
+    });
     let samples: Option<f64> = samples.sum();
     samples.filter(|n| *n < FEW_SAMPLES)
 }

@@ -5,6 +5,8 @@
 //! `generator.cpu_per_operation_ns`. Nothing is asked if a finding already explains that time (round
 //! trips, or a generator or a CPU that is used up), or if the rule `round_trips` asks for the same.
 
+use bench_report::names;
+
 use crate::assessment::{ComponentKind, EvidenceItem, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
@@ -38,7 +40,10 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         return;
     };
     // A service time that was not divided is asked about by the rule that wants the samples.
-    if bench.server_figure("sessions.cpu_mean").is_none() {
+    if bench
+        .server_figure(names::postgres::SESSIONS_CPU_MEAN)
+        .is_none()
+    {
         return;
     }
     let rest = model.sum_of("rest");
