@@ -149,6 +149,8 @@ rules! {
     RedisStall = "redis_stall",
     /// Memory of Redis was swapped out.
     RedisSwap = "redis_swap",
+    /// Repeats of one setting measure different things.
+    RepeatsDisagree = "repeats_disagree",
     /// Checkpoints came before their time.
     RequestedCheckpoints = "requested_checkpoints",
     /// Answers from the network take the time.
@@ -157,6 +159,8 @@ rules! {
     SequentialScans = "sequential_scans",
     /// Statements sleep.
     Sleeps = "sleeps",
+    /// Time until a target answers as fast as before a spike.
+    SpikeRecovery = "spike_recovery",
     /// Calls stood still for a while.
     Stalls = "stalls",
     /// A statement uses the CPU.
