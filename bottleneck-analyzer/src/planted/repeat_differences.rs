@@ -10,10 +10,10 @@ use crate::assessment::Assessment;
 fn with_slower(slower: f64) -> Assessment {
     assess_reports(&Server::default().run_with(|repeat, step| {
         let server = step.server.as_mut().unwrap();
-        server.figure(
-            "checkpointer.requested",
-            if repeat == 1 { 2.0 } else { 0.0 },
-        );
+        let count = if repeat == 1 { 2.0 } else { 0.0 };
+        server
+            .figures
+            .insert("checkpointer.requested".into(), count);
         if repeat == 1 {
             for operation in step.operations.values_mut() {
                 operation.throughput_per_s *= 1.0 - slower;

@@ -106,7 +106,8 @@ fn an_event_that_only_the_stalled_repeat_has_is_named() {
     let mut reports = run(in_the_second);
     for (repeat, step) in reports[0].steps.iter_mut().enumerate() {
         let server = step.server.as_mut().unwrap();
-        server.figure("checkpointer.timed", if repeat == 1 { 1.0 } else { 0.0 });
+        let count = if repeat == 1 { 1.0 } else { 0.0 };
+        server.figures.insert("checkpointer.timed".into(), count);
     }
     let assessment = assess_reports(&reports);
     assert!(

@@ -125,10 +125,7 @@ fn finding(
         (None, true) => FindingKind::Problem,
         (None, false) => FindingKind::Information,
     };
-    let seen_then = present
-        .iter()
-        .flatten()
-        .filter_map(|one| one.evidence.clone());
+    let seen_then = present.iter().filter_map(|one| one.evidence.clone());
     let draft = describe(bench, (worst, steps), kind, &why)
         .breaks_objective(breaks)
         .evidence(worst.evidence.iter().cloned())
