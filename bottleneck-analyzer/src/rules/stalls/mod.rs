@@ -22,7 +22,6 @@ use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
 use crate::finding_draft::FindingDraft;
-use crate::requests;
 use crate::run_facts::RunFacts;
 use present_then::PresentThen;
 use step_stalls::StepStalls;
@@ -109,8 +108,8 @@ fn finding(
     let part = worst.part();
     let lost = lost_ns(bench, worst);
     let longest = worst.longest().map_or(0, |stall| stall.length_ns);
-    let bound = requests::latency_objective(bench.component, &facts.thresholds.objectives);
-    let breaks = bound.is_some_and(|(_, _, ms)| longest as f64 > ms * 1e6);
+    let bound = bench.objectives().latency;
+    let breaks = bound.is_some_and(|(_, ns)| longest as f64 > ns);
     let parent = cause(bench, out).or_else(|| asked.as_ref()?.parent.clone());
     let steady = steps.iter().filter(|step| step.stalls.is_empty());
     let steady: Vec<usize> = steady.map(|step| step.index).collect();
