@@ -40,6 +40,7 @@ mod redis;
 mod render;
 mod requests;
 mod requirement;
+mod resource_owner;
 mod resource_use;
 mod rules;
 mod run_error;

@@ -19,6 +19,7 @@ mod healthy;
 mod limits;
 mod littles_law;
 mod machine;
+mod machine_limits;
 mod objectives;
 mod page;
 mod pool_limits;
