@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use bench_report::Series;
+use bench_report::names::postgres_tables;
 
 use super::step_stalls::StepStalls;
 use crate::assessment::EvidenceItem;
@@ -141,7 +142,7 @@ fn background_work(
 ) -> Vec<PresentThen> {
     let server = PostgresEvidence::of_step(bench.source, index);
     let rows = server
-        .and_then(|server| server.table("background_work"))
+        .and_then(|server| server.table(postgres_tables::background_work::TABLE))
         .into_iter()
         .flatten();
     let rest_ns = (window.end - window.start).saturating_sub(stall.end - stall.start);
