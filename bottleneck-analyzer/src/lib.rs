@@ -18,6 +18,8 @@ mod cli;
 mod completeness;
 mod conclusions;
 mod cost;
+#[cfg(test)]
+mod coverage;
 mod demand;
 mod figures;
 mod finding_draft;
