@@ -37,6 +37,7 @@ mod ranking;
 mod rate_search;
 mod redis;
 mod render;
+mod report_files;
 mod requests;
 mod rules;
 mod run_error;

@@ -21,6 +21,20 @@ pub(crate) enum RunError {
     /// The directory contains neither a report nor a manifest.
     #[error("{path} holds no report (no *.json of schema plimsoll.report)", path = .0.display())]
     Empty(PathBuf),
+    /// The directory contains files, but none of them is a report that can be read.
+    #[error(
+        "{path} holds no report that can be read: {first}{}",
+        if *others > 0 { format!(", and {others} more") } else { String::new() },
+        path = path.display()
+    )]
+    NothingUsable {
+        /// Path of the directory.
+        path: PathBuf,
+        /// Reason for which the first file was skipped, with its name.
+        first: String,
+        /// Number of other files that were skipped.
+        others: usize,
+    },
     /// A file cannot be read, or is no report of a known schema.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -66,7 +80,9 @@ impl RunError {
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::Missing(_) | Self::List { .. } => "check the path; runs are kept under reports/",
-            Self::Empty(_) => "give a run's directory, as in reports/20260314-091500-7f3a",
+            Self::Empty(_) | Self::NothingUsable { .. } => {
+                "give a run's directory, as in reports/20260314-091500-7f3a"
+            }
             Self::Store(StoreError::Truncated { .. }) => {
                 "leave the file out, or repeat the run; tools save their reports whole"
             }

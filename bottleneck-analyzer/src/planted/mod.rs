@@ -8,6 +8,7 @@ mod common;
 mod doubt;
 mod errors;
 mod example;
+mod foreign_files;
 mod golden;
 mod hangs;
 mod healthy;

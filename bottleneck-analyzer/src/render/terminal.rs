@@ -100,6 +100,15 @@ fn head(text: &mut String, assessment: &Assessment) {
     for note in &assessment.notes {
         line(text, "  ! ", note);
     }
+    let foreign = assessment.skipped.iter().filter(|s| !s.makes_incomplete);
+    let foreign: Vec<&str> = foreign.map(|s| s.reason.as_str()).collect();
+    for reason in foreign.iter().take(MOST) {
+        line(text, "  - ", &format!("Skipped: {reason}."));
+    }
+    if foreign.len() > MOST {
+        let more = format!("… and {} more files", foreign.len() - MOST);
+        line(text, "    ", &more);
+    }
 }
 
 fn findings(text: &mut String, assessment: &Assessment) {

@@ -38,6 +38,12 @@ pub fn load_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
     document::json(&file_text::read(path)?).map_err(|fault| in_file(path, fault))
 }
 
+/// Returns true if the beginning of the file at `path` names the schema of a report, also if the
+/// file cannot be read as one. False if the file cannot be read at all.
+pub fn begins_as_report(path: &Path) -> bool {
+    file_text::beginning(path).is_ok_and(|text| text.contains("plimsoll.report/"))
+}
+
 fn in_file(path: &Path, fault: Fault) -> StoreError {
     let path = path.to_owned();
     match fault {
