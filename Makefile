@@ -1,7 +1,8 @@
 # demo: the whole suite on throwaway servers · test: every test · lint: what CI lints
 # bench: against pgbench, redis-benchmark, pidstat and psutil · soak: fifty interrupts, five sweeps in a row,
 # fifty scrapers for a minute
-# prove: causes planted on throwaway servers must be named, healthy runs must be called healthy
+# prove: causes planted on throwaway servers must be named, healthy runs must be called healthy; an hour, in the
+# background; prove-status: how far it is; prove-judge: the same runs judged by the present analyzer
 # schema: docs/schema anew
 # docs/architecture.svg: the picture anew, with Graphviz
 # install: programs, completions and manual pages under PREFIX (docs/install.md)
@@ -13,7 +14,7 @@ export PLIMSOLL_COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 PREFIX ?= /usr/local
 PROGRAMS = db-pool-bench redis-bench ws-bench sysmon bottleneck-analyzer plimsoll
 
-.PHONY: demo build install test test-postgres-matrix lint bench soak prove schema servers deny
+.PHONY: demo build install test test-postgres-matrix lint bench soak prove prove-status prove-judge schema servers deny
 
 demo: servers build
 	target/release/plimsoll run --profile quick
@@ -88,9 +89,15 @@ soak: servers
 	$(CARGO) test --locked -p db-pool-bench --test same_size -- --ignored --nocapture
 	$(CARGO) test --locked -p sysmon --test export -- --ignored --nocapture
 
+# Runs in the background; resumed by the next call.
 prove: servers
-	$(CARGO) build --release --locked --workspace --exclude peers --bins
-	$(CARGO) test --release --locked -p plimsoll --test plantings -- --ignored --nocapture --test-threads=1
+	scripts/prove start
+
+prove-status:
+	@scripts/prove status
+
+prove-judge:
+	scripts/prove judge
 
 schema:
 	$(CARGO) run --quiet --locked -p bench-report --example report_schema > docs/schema/report-1.json

@@ -1,10 +1,13 @@
 //! Collection of the rules' conclusions. Doubtful figures are handled here, once for all rules: a finding
 //! that rests on them gets less confidence, and a check that rests on them rules nothing out.
 
+use std::collections::BTreeMap;
+
 use crate::assessment::{
-    ComponentKind, Confidence, EvidenceItem, Finding, Rule, RuledOut, Unknown,
+    ComponentKind, Confidence, EvidenceItem, Finding, FindingId, Rule, RuledOut, Unknown,
 };
 use crate::finding_draft::FindingDraft;
+use crate::own_time::OwnTime;
 
 /// Collector of the rules' conclusions: findings, checks that found nothing wrong, and open
 /// questions.
@@ -14,6 +17,8 @@ pub(crate) struct Conclusions {
     pub(crate) findings: Vec<Finding>,
     /// Checks that found nothing wrong.
     pub(crate) ruled_out: Vec<RuledOut>,
+    /// Ids of findings, each with the time that its cause takes of a call by itself.
+    pub(crate) own_times: BTreeMap<FindingId, OwnTime>,
     /// Questions that the rules could not answer from the reports.
     pub(crate) unknown: Vec<Unknown>,
 }
@@ -22,12 +27,15 @@ impl Conclusions {
     /// Adds a finding and computes its score (impact × weight of the confidence). Sets its
     /// confidence to low if a warning spoils its evidence, or if it has no evidence.
     pub(crate) fn add_finding(&mut self, draft: FindingDraft) {
-        let mut finding = draft.into_finding();
+        let (mut finding, own_time) = draft.into_finding();
         if finding.evidence.iter().any(|e| e.spoiled) || finding.evidence.is_empty() {
             finding.confidence = Confidence::Low;
         }
         let impact = finding.impact.map_or(0.0, |i| i.ratio);
         finding.score = impact * finding.confidence.weight();
+        if let Some(own_time) = own_time {
+            self.own_times.insert(finding.id.clone(), own_time);
+        }
         self.findings.push(finding);
     }
 

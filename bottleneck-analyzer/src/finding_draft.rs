@@ -4,11 +4,13 @@ use crate::assessment::{
     ComponentKind, Confidence, EvidenceItem, Finding, FindingAdvice, FindingId, FindingKind,
     Impact, ImpactOf, Rule,
 };
+use crate::own_time::OwnTime;
 
 /// Finding under construction. An impact above the whole is reduced to the whole.
 #[derive(Debug)]
 pub(crate) struct FindingDraft {
     finding: Finding,
+    own_time: Option<OwnTime>,
 }
 
 impl FindingDraft {
@@ -35,14 +37,25 @@ impl FindingDraft {
                 score: 0.0,
                 evidence: Vec::new(),
                 parent: None,
+                not_ordered_with: Vec::new(),
                 advice: None,
             },
+            own_time: None,
         }
     }
 
-    /// Returns the finished finding. Its score is 0 until `Conclusions::add_finding` computes it.
-    pub(crate) fn into_finding(self) -> Finding {
-        self.finding
+    /// Returns the finished finding, and the time that its cause takes of a call by itself, if it is known.
+    /// The finding's score is 0 until `Conclusions::add_finding` computes it.
+    pub(crate) fn into_finding(self) -> (Finding, Option<OwnTime>) {
+        (self.finding, self.own_time)
+    }
+
+    /// Sets the time that the cause takes of a call by itself, so that the causes of a component can be
+    /// removed one after another.
+    #[must_use]
+    pub(crate) fn takes(mut self, own_time: OwnTime) -> Self {
+        self.own_time = Some(own_time);
+        self
     }
 
     /// Sets the title (one line) and the explanation shown below it (a few sentences).
@@ -64,12 +77,9 @@ impl FindingDraft {
     /// limited to 0 to 1; one that is not finite leaves the finding without an impact.
     #[must_use]
     pub(crate) fn impact(mut self, ratio: f64, of: ImpactOf) -> Self {
-        self.finding.impact = ratio.is_finite().then(|| Impact {
-            ratio: ratio.clamp(0.0, 1.0),
-            of,
-            saved_ns: None,
-            capacity_gain_ratio: None,
-        });
+        self.finding.impact = ratio
+            .is_finite()
+            .then(|| Impact::share(ratio.clamp(0.0, 1.0), of));
         self
     }
 
@@ -80,6 +90,17 @@ impl FindingDraft {
         self = self.impact(ns / whole_ns, ImpactOf::ResponseTime);
         if let Some(impact) = &mut self.finding.impact {
             impact.saved_ns = Some(ns.clamp(0.0, whole_ns));
+        }
+        self
+    }
+
+    /// Adds the smallest and the largest saved time over the repeats to the impact, in nanoseconds; `None`
+    /// adds nothing. Has no effect on a finding without an impact.
+    #[must_use]
+    pub(crate) fn saves_between(mut self, range_ns: Option<(f64, f64)>) -> Self {
+        if let Some((impact, (least, most))) = self.finding.impact.as_mut().zip(range_ns) {
+            impact.saved_least_ns = Some(least);
+            impact.saved_most_ns = Some(most);
         }
         self
     }

@@ -27,6 +27,7 @@ mod limiting_factor;
 mod machine_recording;
 mod merge;
 mod operating_point;
+mod own_time;
 mod participants;
 #[cfg(test)]
 mod planted;

@@ -20,6 +20,29 @@ pub(crate) fn erlang_wait_ns(servers: f64, rate_per_s: f64, service_ns: f64) -> 
     Some(waits * service_ns / (servers - offered))
 }
 
+/// Returns the mean time that a call waits for a single server, in nanoseconds (M/M/1): `rate_per_s` calls
+/// arrive per second and each occupies it for `service_ns` nanoseconds. `None` if it cannot keep up.
+pub(crate) fn single_server_wait_ns(rate_per_s: f64, service_ns: f64) -> Option<f64> {
+    let used = rate_per_s * service_ns / 1e9;
+    (used < 1.0).then(|| service_ns * used / (1.0 - used))
+}
+
+/// Returns the ratio of the wait for one of `servers` with `then` of them busy on average ÷ the wait with
+/// `now` of them busy, for work in pieces of the same length (M/M/c). Servers that are nearly all busy count
+/// as busy for 99 %, because the formula has no finite wait beyond. At most 1; 1 without servers.
+pub(crate) fn shorter_queue_ratio(servers: f64, now: f64, then: f64) -> f64 {
+    let servers = servers.floor();
+    let at = |busy: f64| {
+        let busy = busy.clamp(0.0, 0.99 * servers);
+        // Pieces of one second: the rate is then the number of busy servers.
+        erlang_wait_ns(servers, busy, 1e9)
+    };
+    match (at(now), at(then)) {
+        (Some(now), Some(then)) if now > 0.0 => (then / now).min(1.0),
+        _ => 1.0,
+    }
+}
+
 /// Returns the utilisation, from 0 to 1, of a single server with a closed population of
 /// `population` customers, of which `waiting` queue on average (the machine-repairman model,
 /// M/M/1//N).
@@ -64,6 +87,19 @@ mod tests {
         assert_eq!(erlang_wait_ns(2.0, 200.0, 1e7), None);
         assert_eq!(erlang_wait_ns(8.0, 0.0, 1e7), Some(0.0));
         assert!(erlang_wait_ns(500.0, 100.0, 1e9).unwrap() < 1.0);
+    }
+
+    #[test]
+    fn the_wait_for_one_server_is_the_textbook_s_and_a_freed_processor_shortens_the_queue() {
+        let wait = single_server_wait_ns(500.0, 0.86e6).unwrap();
+        assert!((wait / 0.649e6 - 1.0).abs() < 0.01, "{wait}");
+        assert_eq!(single_server_wait_ns(500.0, 2e6), None);
+        // Four processors, 3.6 of them busy, of which 1.2 are given back.
+        let ratio = shorter_queue_ratio(4.0, 3.6, 2.4);
+        assert!((0.05..0.15).contains(&ratio), "{ratio}");
+        // What is used up beyond what the formula can tell stays as it is.
+        assert!((shorter_queue_ratio(4.0, 4.5, 4.2) - 1.0).abs() < f64::EPSILON);
+        assert!((shorter_queue_ratio(0.0, 1.0, 0.5) - 1.0).abs() < f64::EPSILON);
     }
 
     #[test]

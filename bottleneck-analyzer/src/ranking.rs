@@ -80,6 +80,7 @@ mod tests {
             score,
             evidence: vec![],
             parent: parent.map(|id| FindingId::new(Rule::Stalls, id)),
+            not_ordered_with: Vec::new(),
             advice: None,
         }
     }
@@ -119,12 +120,7 @@ mod tests {
         use crate::assessment::Impact;
         use FindingKind::Problem;
         let failing = Finding {
-            impact: Some(Impact {
-                ratio: 0.01,
-                of: ImpactOf::Requests,
-                saved_ns: None,
-                capacity_gain_ratio: None,
-            }),
+            impact: Some(Impact::share(0.01, ImpactOf::Requests)),
             ..finding("failing", Problem, 0.01, None)
         };
         let episode = Finding {

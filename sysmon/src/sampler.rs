@@ -72,6 +72,7 @@ impl MachineSampler {
         let selection = SourceOptions {
             processes: follow.map(|_| MASKING),
             cgroups: settings.cgroups.clone(),
+            file_systems: settings.file_systems,
             socket_states: settings.socket_states,
             slow_max_age_ns: settings.slow_max_age_ns,
         };

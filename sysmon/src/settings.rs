@@ -26,6 +26,8 @@ pub struct SamplingSettings {
     /// Paths of the control groups to read in addition to the one that this program runs in, such
     /// as `system.slice/nginx.service`.
     pub cgroups: Vec<String>,
+    /// True to read the space of file systems as well, on threads of its own.
+    pub file_systems: bool,
     /// True to count TCP sockets by state as well, which is expensive with many connections.
     pub socket_states: bool,
     /// Time in nanoseconds for which readings that change slowly are reused, as in
@@ -46,6 +48,7 @@ impl SamplingSettings {
             cores: None,
             follow: None,
             cgroups: Vec::new(),
+            file_systems: false,
             socket_states: false,
             slow_max_age_ns: SLOW_MAX_AGE_NS,
             growth: GrowthThreshold::default(),

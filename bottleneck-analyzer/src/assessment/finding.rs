@@ -80,7 +80,7 @@ pub(crate) enum ImpactOf {
 }
 
 /// Share of a quantity that would be gained if one cause were removed. Impacts of several causes
-/// overlap, so their sum may exceed the whole.
+/// overlap, so their sum may exceed the whole; only the figures named `…_after…` add up.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Impact {
     /// Share of the quantity `of` that would be gained, from 0 to 1.
@@ -95,6 +95,45 @@ pub(crate) struct Impact {
     /// the next limit is reached. Absent if it is not known or not above the measured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity_gain_ratio: Option<f64>,
+    /// Mean response time that would be gained at the same load, in nanoseconds, if the problems of the same
+    /// component that are listed before this one were already removed. These times add up. Absent if no
+    /// problem is listed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved_after_ns: Option<f64>,
+    /// Possible throughput ÷ possible throughput without the problems of the same component that are listed
+    /// before this one − 1. Absent if no problem is listed before, or if it is not known or not above 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_gain_after_ratio: Option<f64>,
+    /// Smallest `saved_ns` over the repeats of the operating point, in nanoseconds; a repeat without the
+    /// cause counts as 0. Absent with fewer than two repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved_least_ns: Option<f64>,
+    /// Largest `saved_ns` over the repeats of the operating point, in nanoseconds. Absent with fewer than two
+    /// repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved_most_ns: Option<f64>,
+}
+
+impl Impact {
+    /// Creates an impact of which only the share `ratio` of the quantity `of` is known.
+    pub(crate) fn share(ratio: f64, of: ImpactOf) -> Self {
+        Self {
+            ratio,
+            of,
+            saved_ns: None,
+            capacity_gain_ratio: None,
+            saved_after_ns: None,
+            capacity_gain_after_ratio: None,
+            saved_least_ns: None,
+            saved_most_ns: None,
+        }
+    }
+
+    /// Returns the smallest and the largest saved time over the repeats, in nanoseconds; `None` with fewer
+    /// than two repeats.
+    pub(crate) fn saved_range_ns(&self) -> Option<(f64, f64)> {
+        self.saved_least_ns.zip(self.saved_most_ns)
+    }
 }
 
 /// Advice about a finding: actions with the gain to expect from them.
@@ -140,8 +179,9 @@ pub(crate) struct Finding {
     pub breaks_objective: bool,
     /// Confidence in the finding.
     pub confidence: Confidence,
-    /// Value by which findings of one group are ordered, the highest first: ratio of the impact ×
-    /// weight of the confidence; 0 without a measured impact.
+    /// Value by which findings of one group are ordered, the highest first: ratio of the impact × weight of
+    /// the confidence, where the impact is the one after the problems listed before, if that is known; 0
+    /// without a measured impact.
     pub score: f64,
     /// Evidence that the finding rests on.
     pub evidence: Vec<EvidenceItem>,
@@ -149,6 +189,11 @@ pub(crate) struct Finding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub parent: Option<FindingId>,
+    /// Ids of the problems whose saved times overlap with this one's over the repeats, so that which of them
+    /// costs more is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub not_ordered_with: Vec<FindingId>,
     /// Advice about the cause; absent if there is nothing to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<FindingAdvice>,

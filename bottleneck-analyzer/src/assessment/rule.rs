@@ -61,6 +61,10 @@ rules! {
     ErrorsPastObjective = "errors_past_objective",
     /// Redis evicts keys because its memory is full.
     Evictions = "evictions",
+    /// A file system is nearly full.
+    FileSystemFull = "file_system_full",
+    /// A file system does not answer.
+    FileSystemHung = "file_system_hung",
     /// A search found the highest rate that holds.
     FoundRate = "found_rate",
     /// Whole pages are written to the log after checkpoints.
@@ -69,6 +73,8 @@ rules! {
     FunctionTime = "function_time",
     /// The generator itself was late or full.
     GeneratorSpoiltResults = "generator_spoilt_results",
+    /// A file system has hardly any inodes left.
+    InodesUsedUp = "inodes_used_up",
     /// Sessions wait for files.
     IoWaits = "io_waits",
     /// Compiling expressions takes the time.

@@ -73,6 +73,17 @@ impl TimeModel {
         self.parts.iter().find(|p| p.name == name)
     }
 
+    /// Returns true if the part called `name` passes before a call holds a connection.
+    pub(crate) fn is_queue(name: &str) -> bool {
+        QUEUES.contains(&name)
+    }
+
+    /// Returns the mean time for which a call waits for locks, in nanoseconds; internal locks of the server
+    /// are left out.
+    pub(crate) fn lock_ns(&self) -> f64 {
+        self.part("lock").map_or(0.0, |part| part.ns) + self.sum_of("lock.")
+    }
+
     /// Returns the mean time of a call before it holds a connection, in nanoseconds: the sum of the
     /// parts `pacing_lag`, `backlog` and `checkout`.
     pub(crate) fn queued_ns(&self) -> f64 {

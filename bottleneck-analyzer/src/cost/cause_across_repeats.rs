@@ -77,8 +77,22 @@ impl CauseAcrossRepeats<'_, '_, '_> {
     /// Returns the response time that would be gained without the cause in repeat `i`, as a share of the mean
     /// response time.
     fn saved_ratio(&self, i: usize) -> f64 {
-        let own = self.costs[i].as_ref().map_or(0.0, |cost| cost.own_ns);
-        self.repeats[i].saved_ns(own) / self.repeats[i].model.whole_ns
+        self.saved_ns(i) / self.repeats[i].model.whole_ns
+    }
+
+    /// Returns the mean response time that would be gained without the cause in repeat `i`, in nanoseconds; 0
+    /// if the repeat does not have the cause.
+    fn saved_ns(&self, i: usize) -> f64 {
+        let cost = self.costs[i].as_ref();
+        cost.map_or(0.0, |cost| saved_in(&self.repeats[i], cost))
+    }
+
+    /// Returns the smallest and the largest saved time over the repeats, in nanoseconds; `None` for one
+    /// repeat.
+    fn saved_range_ns(&self) -> Option<(f64, f64)> {
+        let all = (0..self.repeats.len()).map(|i| self.saved_ns(i));
+        let range = all.fold((f64::MAX, 0.0_f64), |(l, h), ns| (l.min(ns), h.max(ns)));
+        (self.repeats.len() > 1).then_some(range)
     }
 
     /// Returns the indices of the repeats in which the cause is large enough for a finding. If some
@@ -189,7 +203,7 @@ impl CauseAcrossRepeats<'_, '_, '_> {
                  same load, queues before it included.",
                 duration_ns(repeat.model.whole_ns),
                 duration_ns(repeat.model.served_ns()),
-                duration_ns(repeat.saved_ns(cost.own_ns))
+                duration_ns(saved_in(repeat, cost))
             );
         }
         if self.repeats.len() > 1 {
@@ -237,13 +251,16 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         let draft = if !repeat.is_timed() {
             draft.impact(self.saved_ratio(typical), ImpactOf::SessionTime)
         } else if persistent {
-            draft.saves(repeat.saved_ns(cost.own_ns), repeat.model.whole_ns)
+            draft
+                .saves(saved_in(repeat, cost), repeat.model.whole_ns)
+                .saves_between(self.saved_range_ns())
         } else {
             let ratio = self.mean_saved_ratio();
             draft.saves(ratio * repeat.model.whole_ns, repeat.model.whole_ns)
         };
         let draft = draft.confidence(self.confidence(cost, typical, persistent));
-        draft.raises_capacity(crate::demand::gain_without(repeat, cost.own_ns))
+        let own = cost.own_time(repeat.bench.id());
+        draft.raises_capacity(repeat.capacity_gain(&own)).takes(own)
     }
 
     fn confidence(&self, cost: &CauseCost, typical: usize, persistent: bool) -> Confidence {
@@ -294,8 +311,13 @@ impl CauseAcrossRepeats<'_, '_, '_> {
     }
 }
 
+/// Returns the mean response time that would be gained without the cause in `repeat`, in nanoseconds.
+fn saved_in(repeat: &RepeatFacts<'_, '_>, cost: &CauseCost) -> f64 {
+    repeat.saved_ns(&cost.own_time(repeat.bench.id()))
+}
+
 fn gain(repeat: &RepeatFacts<'_, '_>, cost: &CauseCost) -> String {
-    let saved = repeat.saved_ns(cost.own_ns);
+    let saved = saved_in(repeat, cost);
     let ratio = share(saved / repeat.model.whole_ns);
     if repeat.is_timed() {
         format!(

@@ -1,6 +1,7 @@
 //! Results of checking one repeat.
 
 use crate::assessment::{EvidenceItem, Rule};
+use crate::own_time::OwnTime;
 
 /// Cause with the time that it takes of each call in one repeat of the operating point.
 #[derive(Debug, Clone)]
@@ -31,6 +32,13 @@ pub(crate) struct CauseCost {
     pub(crate) rationale: String,
     /// True if at least one of `actions` needs a restart of a server or of the application.
     pub(crate) restart: bool,
+}
+
+impl CauseCost {
+    /// Returns the time that the cause takes of a call of `bench` by itself.
+    pub(super) fn own_time(&self, bench: String) -> OwnTime {
+        OwnTime::new(bench, self.rule, self.key.clone(), self.own_ns)
+    }
 }
 
 /// Fact worth knowing about one repeat, whose cost was not measured.

@@ -8,6 +8,8 @@
 mod cause_across_repeats;
 mod check_result;
 mod filing;
+mod mean_call;
+mod removal_plan;
 mod repeat_facts;
 
 pub(crate) use check_result::{CauseCost, CheckResult, Note};

@@ -4,10 +4,12 @@
 
 use bench_report::Step;
 
+use super::mean_call::MeanCall;
+use super::removal_plan::plan;
 use crate::assessment::TimeModel;
 use crate::bench_facts::BenchFacts;
+use crate::own_time::OwnTime;
 use crate::postgres::PostgresEvidence;
-use crate::queueing::erlang_wait_ns;
 use crate::run_facts::RunFacts;
 use crate::time_model;
 
@@ -50,22 +52,26 @@ impl<'a, 'f> RepeatFacts<'a, 'f> {
         ns / self.model.served_ns().max(f64::EPSILON)
     }
 
-    /// Returns the mean response time, in nanoseconds, that would be gained at the same load if the
-    /// service of a call took `own_ns` nanoseconds less: that time itself and the shorter queue
-    /// before it.
-    pub(crate) fn saved_ns(&self, own_ns: f64) -> f64 {
-        own_ns + self.queue_saved_ns(own_ns).unwrap_or(0.0)
+    /// Returns the mean call of the repeat as measured.
+    pub(super) fn call(&self) -> MeanCall<'_> {
+        MeanCall::measured(&self.model, &self.server, self.bench.cpu.as_ref())
     }
 
-    fn queue_saved_ns(&self, own_ns: f64) -> Option<f64> {
-        let step = self.server.step;
-        let pool = step.pool.as_ref()?;
-        let queue = self.model.part("checkout")?.ns;
-        let wait = time_model::checkout::wait_ns(step, queue)?;
-        let left = (self.model.served_ns() - own_ns).max(0.0);
-        let rate = self.server.calls_per_s();
-        let then = erlang_wait_ns(pool.max_size as f64, rate, left)?;
-        Some((wait - then).max(0.0))
+    /// Returns the mean response time, in nanoseconds, that would be gained at the same load without a cause:
+    /// its own time and the shorter queues before it.
+    pub(crate) fn saved_ns(&self, own: &OwnTime) -> f64 {
+        let call = self.call();
+        let then = call.without(&plan(&call, own));
+        (call.total_ns() - then.total_ns()).max(0.0)
+    }
+
+    /// Returns the possible rise of throughput without a cause, as a share of the measured throughput. It
+    /// ends at the next limit: CPU, hot lock, pool or number of users. `None` if the CPU was not recorded or
+    /// calls were not timed.
+    pub(crate) fn capacity_gain(&self, own: &OwnTime) -> Option<f64> {
+        let call = self.call();
+        let most = call.without(&plan(&call, own)).most_per_s()?;
+        self.is_timed().then(|| most / call.rate_per_s() - 1.0)
     }
 
     /// Returns the name of the repeat as shown to people, as in `pool of 8, repeat 2`; repeats are

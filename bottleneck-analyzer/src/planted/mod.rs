@@ -9,6 +9,7 @@ mod doubt;
 mod errors;
 mod example;
 mod foreign_files;
+mod file_systems;
 mod golden;
 mod hangs;
 mod healthy;

@@ -30,6 +30,16 @@ pub(crate) struct LockHolders {
 }
 
 impl LockHolders {
+    /// All kinds of lock that sessions wait for, spelled as in the tables of locks.
+    pub(crate) const KINDS: [&str; 6] = [
+        "transactionid",
+        "tuple",
+        "relation",
+        "advisory",
+        "object",
+        "extend",
+    ];
+
     /// Finds the holders of locks of `kinds` (as in `transactionid`) that other sessions waited
     /// for; `None` if none was sampled.
     pub(crate) fn find(server: &PostgresEvidence<'_>, kinds: &[&str]) -> Option<Self> {

@@ -1,6 +1,7 @@
 //! Output of an assessment for people: terminal text and an HTML page.
 
 pub(crate) mod html;
+mod impact;
 mod operating_point;
 pub(crate) mod terminal;
 mod wrap;

@@ -1,12 +1,10 @@
 //! Text of the assessment for a terminal, 80 columns wide.
 
-use std::fmt::Write as _;
-
 use crate::assessment::{
-    Assessment, ComponentAssessment, Confidence, Finding, FindingKind, Gate, GateOutcome, Impact,
-    ImpactOf, Promise, Spoiled,
+    Assessment, ComponentAssessment, Confidence, Finding, Gate, GateOutcome, Promise, Spoiled,
 };
-use crate::figures::{self, duration_ns, percent, share};
+use crate::figures::{self, duration_ns, share};
+use crate::render::impact::{how_they_add_up, not_ordered, weight};
 use crate::render::operating_point;
 use crate::render::wrap::line;
 
@@ -32,47 +30,6 @@ pub(crate) fn render(assessment: &Assessment) -> String {
     gates(&mut text, assessment);
     promises(&mut text, assessment);
     rest(&mut text, assessment);
-    text
-}
-
-/// Names the quantity that an impact is a share of, as in `of the response time`.
-pub(crate) fn impact_of(of: ImpactOf) -> &'static str {
-    match of {
-        ImpactOf::ResponseTime => "of the response time",
-        ImpactOf::Capacity => "of the capacity",
-        ImpactOf::Requests => "of the requests",
-        ImpactOf::SessionTime => "of the time of sessions at work",
-    }
-}
-
-/// Describes impact and confidence: `up to 34 % of the response time (12 ms of each call),
-/// confidence high`. A problem or symptom without an impact reads `impact not measured, confidence
-/// …`.
-pub(crate) fn weight(finding: &Finding) -> String {
-    let confidence = finding.confidence.name();
-    match finding.impact {
-        Some(i) => format!("{}, confidence {confidence}", would_come_back(i)),
-        None if finding.kind == FindingKind::Information => format!("confidence {confidence}"),
-        None => format!("impact not measured, confidence {confidence}"),
-    }
-}
-
-/// Describes an impact: `up to 34 % of the response time (12 ms of each call)`.
-fn would_come_back(impact: Impact) -> String {
-    let mut text = match impact.of {
-        ImpactOf::Requests => format!("{} {}", percent(impact.ratio), impact_of(impact.of)),
-        _ => format!("up to {} {}", share(impact.ratio), impact_of(impact.of)),
-    };
-    if let Some(ns) = impact.saved_ns {
-        let _ = write!(text, " ({} of each call)", duration_ns(ns));
-    }
-    if let Some(gain) = impact.capacity_gain_ratio.filter(|gain| *gain >= 0.01) {
-        let _ = write!(
-            text,
-            ", {} more throughput until the next limit",
-            share(gain)
-        );
-    }
     text
 }
 
@@ -130,21 +87,16 @@ fn findings(text: &mut String, assessment: &Assessment) {
             number += 1;
             format!("{number:2}. ")
         };
-        finding_lines(text, finding, &mark);
+        finding_lines(text, finding, &mark, assessment);
     }
-    let impacts = assessment.findings.iter().filter(|f| f.impact.is_some());
-    if impacts.count() > 1 {
-        line(
-            text,
-            "  ",
-            "Impacts overlap: they may add up to more than the whole.",
-        );
+    if let Some(sentence) = how_they_add_up(assessment) {
+        line(text, "  ", sentence);
     }
 }
 
 /// Appends one finding to `text`, with two pieces of its evidence and its advice. The first line
 /// begins with `mark`, such as a number.
-fn finding_lines(text: &mut String, finding: &Finding, mark: &str) {
+fn finding_lines(text: &mut String, finding: &Finding, mark: &str, assessment: &Assessment) {
     let what = match kind(finding) {
         "information" => String::new(),
         kind => format!("{}: ", kind.to_uppercase()),
@@ -156,6 +108,9 @@ fn finding_lines(text: &mut String, finding: &Finding, mark: &str) {
         &format!("{what}{} [{component}]", finding.title),
     );
     line(text, "    ", &weight(finding));
+    if let Some(sentence) = not_ordered(finding, assessment) {
+        line(text, "    ", &sentence);
+    }
     line(text, "    ", &finding.detail);
     for evidence in finding.evidence.iter().take(2) {
         let doubt = if evidence.spoiled { " (doubtful)" } else { "" };

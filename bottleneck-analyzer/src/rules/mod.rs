@@ -11,6 +11,7 @@ mod cpu_others;
 mod cpu_saturated;
 mod errors;
 mod evictions;
+mod file_systems;
 mod generator_limit;
 mod hit_ratio;
 mod kept_connections;
@@ -35,7 +36,7 @@ use crate::run_facts::RunFacts;
 type RunRule = fn(&RunFacts<'_>, &mut Conclusions);
 
 /// All rules. Rules that find causes come before those that find their symptoms.
-const ALL: [RunRule; 23] = [
+const ALL: [RunRule; 24] = [
     errors::check,
     stopped_steps::check,
     rate_search::check,
@@ -48,6 +49,7 @@ const ALL: [RunRule; 23] = [
     cpu_saturated::check,
     steal::check,
     memory::check,
+    file_systems::check,
     connections_near_limit::check,
     generator_limit::check,
     hit_ratio::check,

@@ -5,6 +5,64 @@ use bench_report::{Report, Series};
 use super::parts::{SECOND, begin};
 use super::{CORES, Plant, START};
 
+/// Series of the machine that rises or falls evenly from one value to another.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Recorded {
+    pub(crate) name: &'static str,
+    pub(crate) labels: Vec<(&'static str, &'static str)>,
+    pub(crate) from: f64,
+    pub(crate) to: f64,
+}
+
+impl Recorded {
+    /// Returns a series that keeps its value.
+    pub(crate) fn flat(
+        name: &'static str,
+        labels: &[(&'static str, &'static str)],
+        value: f64,
+    ) -> Self {
+        Self::rising(name, labels, value, value)
+    }
+
+    pub(crate) fn rising(
+        name: &'static str,
+        labels: &[(&'static str, &'static str)],
+        from: f64,
+        to: f64,
+    ) -> Self {
+        let labels = labels.to_vec();
+        Self {
+            name,
+            labels,
+            from,
+            to,
+        }
+    }
+
+    fn series(&self) -> Series {
+        let mut series = Series::new(self.name);
+        for (key, value) in &self.labels {
+            series = series.label(key, *value);
+        }
+        for i in 0..400u64 {
+            let value = self.from + (self.to - self.from) * i as f64 / 399.0;
+            series.push(START + (i + 1) * SECOND / 4, Some(value));
+        }
+        series
+    }
+}
+
+/// Returns the series of a healthy machine that [`Plant::recorded`] may replace.
+fn healthy() -> Vec<Recorded> {
+    let root = [("mount", "/"), ("type", "ext4"), ("device", "vda")];
+    vec![
+        Recorded::flat("filesystem.used_ratio", &root, 0.4),
+        Recorded::rising("filesystem.available_bytes", &root, 60e9, 59e9),
+        Recorded::flat("filesystem.inodes_used_ratio", &root, 0.03),
+        Recorded::flat("filesystem.silent_ns", &root, 0.0),
+    ]
+}
+
 impl Plant {
     /// Returns a recording of the machine with the planted shares: 4 samples per second for 100 s.
     pub(crate) fn sysmon(&self) -> Report {
@@ -40,6 +98,14 @@ impl Plant {
                 .label("name", name);
             report.series.push(series(labelled, cores));
         }
+        let replaced = |one: &&Recorded| {
+            let mut planted = self.recorded.iter();
+            !planted.any(|p| (p.name, &p.labels) == (one.name, &one.labels))
+        };
+        let healthy = healthy();
+        let kept = healthy.iter().filter(replaced).chain(&self.recorded);
+        let kept = kept.filter(|one| !self.unrecorded.contains(&one.name));
+        report.series.extend(kept.map(Recorded::series));
         report.summary.figure("samples", 400.0);
         report.duration_ns = 100 * SECOND;
         report

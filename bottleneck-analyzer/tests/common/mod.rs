@@ -12,6 +12,8 @@ use std::path::Path;
 
 use bench_report::{LimitOwner, Report, store};
 #[allow(unused_imports, reason = "each test uses its part")]
+pub(crate) use machine::Recorded;
+#[allow(unused_imports, reason = "each test uses its part")]
 pub(crate) use parts::{SECOND, held_for, hist};
 #[allow(unused_imports, reason = "each test uses its part")]
 pub(crate) use redis::command;
@@ -60,6 +62,10 @@ pub(crate) struct Plant {
     pub(crate) limit: LimitOwner,
     /// Number of requests to PostgreSQL that were never answered.
     pub(crate) censored: u64,
+    /// Series of the machine in place of the healthy ones of the same name and labels.
+    pub(crate) recorded: Vec<Recorded>,
+    /// Names of series of the machine that are not recorded.
+    pub(crate) unrecorded: Vec<&'static str>,
     /// Name given to PostgreSQL's steps, to test that markup in it does not break the page.
     pub(crate) step_name: Option<String>,
 }
@@ -88,6 +94,8 @@ impl Default for Plant {
             multiplexed_gain: 1.05,
             limit: LimitOwner::Target,
             censored: 0,
+            recorded: Vec::new(),
+            unrecorded: Vec::new(),
             step_name: None,
         }
     }

@@ -1,38 +1,35 @@
-//! Disturbances that run beside the load: other applications, other programs, stops and CPU quotas.
-//! Each ends when its value is dropped.
+//! Disturbances that run beside the load: other applications, other programs, stops, CPU quotas and
+//! a second run. Each ends when its value is dropped, and when the harness is killed.
 
 use std::fs;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use test_support::{TestDirectory, copy_program, eventually};
-use testbed::Postgres;
 
-use crate::planting::Beside;
-use crate::stage::{client, psql};
+use crate::child::Child;
+use crate::planting::{Beside, Stopped};
+use crate::stage::program;
+use crate::target_server::TargetServer;
 
-/// Process group or control group of a disturbance. Dropping this value kills the processes, or
-/// removes the control group.
+/// Begin of the names of the harness's control groups, before the pid of the harness.
+const GROUP: &str = "plimsoll-planting-";
+
+/// Process or control group of a disturbance. Dropping this value kills the processes, or removes
+/// the control group.
 pub(crate) enum Guest {
-    Group(Child),
+    Process(Child),
     Quota(PathBuf),
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        match self {
-            Self::Group(child) => {
-                let group = Pid::from_raw(child.id().cast_signed());
-                let _ = killpg(group, Signal::SIGCONT);
-                let _ = killpg(group, Signal::SIGKILL);
-                let _ = child.wait();
-            }
-            Self::Quota(group) => leave(group),
+        if let Self::Quota(group) = self {
+            leave(group);
         }
     }
 }
@@ -44,82 +41,112 @@ impl Drop for Guest {
 /// Fails with a sentence if the machine does not permit the disturbance.
 pub(crate) fn start(
     beside: &Beside,
-    server: &Postgres,
+    server: &TargetServer,
     place: &TestDirectory,
 ) -> Result<Vec<Guest>, String> {
-    match *beside {
+    let guest = |command| Guest::Process(Child::start(command, None));
+    match beside {
         Beside::Sessions {
             application,
             clients,
             script,
-        } => Ok(vec![sessions(server, place, application, clients, script)]),
-        Beside::Burners { name, count } => Ok(programs(place, name, count, |_| {
-            "while :; do :; done".to_owned()
-        })),
-        Beside::Writers { name, count } => Ok(programs(place, name, count, |n| {
-            let file = place.tmp().join(format!("{name}.{n}"));
-            let file = file.display();
-            format!(
-                "while :; do dd if=/dev/zero of={file} bs=1M count=48 conv=fsync 2>/dev/null; done"
-            )
-        })),
-        Beside::Quota { cores } => Ok(vec![quota(server, cores)?]),
+        } => Ok(vec![sessions(server, place, application, *clients, script)]),
+        Beside::Programs {
+            name,
+            count,
+            script,
+        } => {
+            let commands = programs(server, place, name, script);
+            Ok((0..*count).map(commands).map(guest).collect())
+        }
+        Beside::Quota { cores } => Ok(vec![quota(server, *cores)?]),
         Beside::Standby { .. } => Ok(vec![receiver(server, place)]),
+        Beside::SecondRun { arguments } => {
+            let words: Vec<&str> = arguments.split_whitespace().collect();
+            let mut command = place.command(program("db-pool-bench"), &words);
+            command
+                .args(["--quiet", "--run-dir", "other"])
+                .envs(server.address());
+            Ok(vec![guest(command)])
+        }
         Beside::Stops { .. } => Ok(Vec::new()),
     }
 }
 
-/// Stops and continues the server or the standby at the intervals of `beside`, until `over` is set.
-/// Returns at once for other disturbances.
-pub(crate) fn tend(beside: &Beside, server: &Postgres, guests: &[Guest], over: &AtomicBool) {
-    let pause = |ms| std::thread::sleep(Duration::from_millis(ms));
-    match *beside {
+/// Stops and continues the server, the load (the process `load`) or the standby at the intervals of
+/// `beside`, until `over` is set. Returns at once for other disturbances.
+pub(crate) fn tend(
+    beside: &Beside,
+    server: &TargetServer,
+    guests: &[Guest],
+    load: u32,
+    over: &AtomicBool,
+) {
+    let (every_ms, stopped_ms, stop): (u64, u64, Box<dyn Fn(bool)>) = match *beside {
         Beside::Stops {
+            whose,
             every_ms,
             stopped_ms,
-        } => {
-            while !over.load(Ordering::Relaxed) {
-                pause(every_ms - stopped_ms);
-                server.pause();
-                pause(stopped_ms);
-                server.resume();
+        } => match whose {
+            Stopped::Server => (
+                every_ms,
+                stopped_ms,
+                Box::new(|is_stopped| server.stop(is_stopped)),
+            ),
+            Stopped::Load => {
+                let stop = move |is_stopped| {
+                    let _ = kill(Pid::from_raw(load.cast_signed()), signal(is_stopped));
+                };
+                (every_ms, stopped_ms, Box::new(stop))
             }
-        }
+        },
         Beside::Standby {
             every_ms,
             stopped_ms,
         } => {
-            let send = |signal| {
-                for guest in guests {
-                    if let Guest::Group(child) = guest {
-                        let _ = kill(Pid::from_raw(child.id().cast_signed()), signal);
-                    }
-                }
+            let stop = |is_stopped| {
+                let processes = guests.iter().filter_map(|guest| match guest {
+                    Guest::Process(child) => Some(child),
+                    Guest::Quota(_) => None,
+                });
+                processes.for_each(|child| child.signal(signal(is_stopped)));
             };
-            while !over.load(Ordering::Relaxed) {
-                pause(every_ms - stopped_ms);
-                send(Signal::SIGSTOP);
-                pause(stopped_ms);
-                send(Signal::SIGCONT);
-            }
+            (every_ms, stopped_ms, Box::new(stop))
         }
-        _ => {}
+        _ => return,
+    };
+    while !over.load(Ordering::Relaxed) {
+        wait(every_ms - stopped_ms, over);
+        if !over.load(Ordering::Relaxed) {
+            stop(true);
+            std::thread::sleep(Duration::from_millis(stopped_ms));
+            stop(false);
+        }
     }
 }
 
-fn spawn(command: &mut Command) -> Guest {
-    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null());
-    Guest::Group(
-        quiet
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .unwrap(),
-    )
+fn signal(is_stopped: bool) -> Signal {
+    if is_stopped {
+        Signal::SIGSTOP
+    } else {
+        Signal::SIGCONT
+    }
+}
+
+/// Waits for a time, or until `over` is set.
+fn wait(ms: u64, over: &AtomicBool) {
+    let until = std::time::Instant::now() + Duration::from_millis(ms);
+    while !over.load(Ordering::Relaxed) {
+        let left = until.saturating_duration_since(std::time::Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::sleep(left.min(Duration::from_millis(20)));
+    }
 }
 
 fn sessions(
-    server: &Postgres,
+    server: &TargetServer,
     place: &TestDirectory,
     application: &str,
     clients: u32,
@@ -127,55 +154,69 @@ fn sessions(
 ) -> Guest {
     let file = place.path().join(format!("{application}.sql"));
     fs::write(&file, script).unwrap();
-    let mut command = client(server, place, "pgbench");
+    let mut command = server.client(place, "pgbench");
     command
         .args(["--no-vacuum", "--time", "3600", "--client"])
         .arg(clients.to_string())
         .arg("--file")
         .arg(&file)
         .env("PGAPPNAME", application);
-    let guest = spawn(&mut command);
+    let guest = Guest::Process(Child::start(command, None));
     let there = format!(
         "SELECT 1 / (count(*) >= {clients})::int FROM pg_stat_activity WHERE application_name = '{application}'"
     );
-    eventually(application, || psql(server, place, &there).is_ok());
+    eventually(application, || server.psql(place, &there).is_ok());
     guest
 }
 
-/// Starts `count` processes of the shell under the program name `name`, each with the script that
-/// `script` returns for its number from 0 on.
-fn programs(
-    place: &TestDirectory,
+/// Returns the commands of the shell under the program name `name` that execute `script`, by their
+/// number from 0 on.
+fn programs<'a>(
+    server: &'a TargetServer,
+    place: &'a TestDirectory,
     name: &str,
-    count: u32,
-    script: impl Fn(u32) -> String,
-) -> Vec<Guest> {
-    let program = place.path().join(name);
-    copy_program(&fs::canonicalize("/bin/sh").unwrap(), &program);
-    let start = |n| {
-        spawn(
-            place
-                .command(&program, &["-c", &script(n)])
-                .env("PATH", "/usr/bin:/bin"),
-        )
-    };
-    (0..count).map(start).collect()
+    script: &'a str,
+) -> impl Fn(u32) -> Command + 'a {
+    let shell = place.path().join(name);
+    copy_program(&fs::canonicalize("/bin/sh").unwrap(), &shell);
+    move |number| {
+        let mut command = server.command(place, &shell);
+        command
+            .args(["-c", script])
+            .env("TMP", place.tmp())
+            .env("NUMBER", number.to_string());
+        command
+    }
 }
 
 /// Starts `pg_receivewal` as a synchronous standby of `server`, and waits until the server counts
 /// it as synchronous.
-fn receiver(server: &Postgres, place: &TestDirectory) -> Guest {
+fn receiver(server: &TargetServer, place: &TestDirectory) -> Guest {
     let directory = place.path().join("received");
     fs::create_dir(&directory).unwrap();
-    let mut command = client(server, place, "pg_receivewal");
+    let mut command = server.client(place, "pg_receivewal");
     command
         .args(["--synchronous", "--no-loop", "--directory"])
         .arg(&directory)
-        .env("PGAPPNAME", "standby");
-    let guest = spawn(&mut command);
+        .env("PGAPPNAME", "standby")
+        .env_remove("PGDATABASE");
+    let guest = Guest::Process(Child::start(command, None));
     let there = "SELECT 1 / count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
-    eventually("the standby", || psql(server, place, there).is_ok());
+    eventually("the standby", || server.psql(place, there).is_ok());
     guest
+}
+
+/// Returns the directory of the control groups, and whether they are of version 1.
+fn groups() -> (&'static Path, bool) {
+    let version_1 = Path::new("/sys/fs/cgroup/cpu");
+    let is_version_1 =
+        version_1.join("cpu.cfs_quota_us").exists() || version_1.join("cgroup.procs").exists();
+    let root = if is_version_1 {
+        version_1
+    } else {
+        Path::new("/sys/fs/cgroup")
+    };
+    (root, is_version_1)
 }
 
 /// Creates a control group that limits its processes to `cores` CPU cores, and moves all of the
@@ -183,29 +224,29 @@ fn receiver(server: &Postgres, place: &TestDirectory) -> Guest {
 ///
 /// # Errors
 /// Fails with a sentence if the machine does not permit control groups.
-fn quota(server: &Postgres, cores: f64) -> Result<Guest, String> {
-    let root = Path::new("/sys/fs/cgroup");
-    let (version_1, period_us) = (root.join("cpu"), 100_000.0);
-    let is_version_1 =
-        version_1.join("cpu.cfs_quota_us").exists() || version_1.join("cgroup.procs").exists();
-    let above = if is_version_1 { &version_1 } else { root };
-    let group = above.join(format!("plimsoll-planting-{}", std::process::id()));
+fn quota(server: &TargetServer, cores: f64) -> Result<Guest, String> {
+    let (root, is_version_1) = groups();
+    let group = root.join(format!("{GROUP}{}", std::process::id()));
     let told = |error: std::io::Error| format!("this machine gives no control group: {error}");
     fs::create_dir(&group).map_err(told)?;
     let guest = Guest::Quota(group.clone());
-    let quota_us = (cores * period_us) as u64;
+    let quota_us = (cores * 100_000.0) as u64;
     if is_version_1 {
         fs::write(group.join("cpu.cfs_period_us"), "100000").map_err(told)?;
         fs::write(group.join("cpu.cfs_quota_us"), quota_us.to_string()).map_err(told)?;
     } else {
         fs::write(group.join("cpu.max"), format!("{quota_us} 100000")).map_err(told)?;
     }
-    for pid in server.processes() {
+    let processes = server.processes();
+    for pid in &processes {
         // A process that has just ended cannot be moved.
         let _ = fs::write(group.join("cgroup.procs"), pid.to_string());
     }
     let members = fs::read_to_string(group.join("cgroup.procs")).map_err(told)?;
-    let main = server.pid().to_string();
+    let main = processes
+        .first()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let is_in = members.lines().any(|pid| pid == main);
     is_in
         .then_some(guest)
@@ -225,5 +266,19 @@ fn leave(group: &Path) {
             return;
         }
         std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Removes the control groups of harnesses that do not run any more.
+pub(crate) fn remove_left_groups() {
+    let entries = fs::read_dir(groups().0).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let pid = name
+            .strip_prefix(GROUP)
+            .and_then(|pid| pid.parse::<u32>().ok());
+        if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            leave(&entry.path());
+        }
     }
 }

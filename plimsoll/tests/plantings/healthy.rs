@@ -1,94 +1,95 @@
-//! Runs without a planted cause at a load that the server carries with ease: the analyzer must
-//! report no problem.
+//! Healthy runs: loads without a planted cause that the server carries with ease, in which the
+//! analyzer must report no problem and judge every gate.
 
-use serde_json::Value;
+use std::path::Path;
+use std::time::Duration;
+
 use test_support::TestDirectory;
 
-use crate::common::tool;
-use crate::stage::{assess, end, record};
+use crate::child::Child;
+use crate::measured_run::MeasuredRun;
+use crate::planting_file::digest;
+use crate::stage::{end, keep, program, record, remember};
 
-/// Healthy loads: the name of the tool and its arguments, separated by spaces.
-pub(crate) const RUNS: [(&str, &str); 10] = [
-    (
-        "db-pool-bench",
-        "sweep --workload mixed --driver deadpool --pool-sizes 4 --rate 60",
-    ),
-    (
-        "db-pool-bench",
-        "sweep --workload read-heavy --driver sqlx --pool-sizes 6 --rate 200",
-    ),
-    (
-        "db-pool-bench",
-        "sweep --workload point-select --driver direct --pool-sizes 4 --rate 120",
-    ),
-    (
-        "db-pool-bench",
-        "sweep --workload tpcb-like --driver wire --pool-sizes 4 --rate 20",
-    ),
-    (
-        "db-pool-bench",
-        "sweep --workload write-heavy --driver deadpool --pool-sizes 8 --rate 30 --pacing poisson",
-    ),
-    (
-        "db-pool-bench",
-        "sweep --workload tpcb-like --driver sqlx --pool-sizes 8 --rate 25 --pacing poisson",
-    ),
-    (
-        "db-pool-bench",
-        "sweep --workload mixed --driver deadpool --pool-sizes 4 --users 4 --think-time 80ms",
-    ),
-    (
-        "db-pool-bench",
-        "sweep --workload read-heavy --driver deadpool --pool-sizes 6 --rate 200 --hold 5ms",
-    ),
-    ("redis-bench", "cache --keys 1000 --preload 1 --rate 300"),
-    (
-        "redis-bench",
-        "cache --keys 500 --preload 1 --ttl 1h --rate 150 --pacing poisson",
-    ),
-];
+/// Loads, one on each line: the tool and its arguments.
+const LOADS: &str = include_str!("healthy.txt");
+/// Longest time that a healthy run may take.
+const BOUND: Duration = Duration::from_mins(3);
 
-/// Runs the healthy load `words` with the tool `tool_name` while the machine is recorded, and
-/// analyzes the run. Returns its problems, and the gates that were not judged; empty if the run is
-/// as expected.
-pub(crate) fn complaints(tool_name: &str, words: &str) -> Vec<String> {
-    let place = TestDirectory::new();
-    let recorder = record(&place);
-    let mut args: Vec<&str> = words.split(' ').collect();
-    args.extend([
-        "--quiet",
-        "--run-dir",
-        "run",
-        "--repeats",
-        "2",
-        "--warmup",
-        "1s",
-        "--duration",
-        "15s",
-    ]);
-    let output = tool(&place, tool_name, &args).output().unwrap();
-    end(recorder);
-    let mut complaints = Vec::new();
-    if !output.status.success() {
-        complaints.push(String::from_utf8_lossy(&output.stderr).into_owned());
-    }
-    match assess(&place, words) {
-        Ok(assessment) => complaints.extend(of(&assessment)),
-        Err(reason) => complaints.push(reason),
-    }
-    complaints
+/// One healthy load.
+#[derive(Debug, Clone)]
+pub(crate) struct HealthyRun {
+    /// Number of the run, from 1 on.
+    pub(crate) number: usize,
+    pub(crate) tool: String,
+    pub(crate) arguments: String,
+    pub(crate) digest: String,
 }
 
-fn of(assessment: &Value) -> Vec<String> {
-    let list = |name: &str| assessment[name].as_array().cloned().unwrap_or_default();
-    let problems = list("findings")
-        .into_iter()
-        .filter(|f| f["kind"] == "problem");
-    let problems = problems.map(|f| format!("problem: {}: {}", f["id"], f["title"]));
-    let gates = list("gates")
-        .into_iter()
-        .filter(|gate| gate["outcome"] != "pass");
-    problems
-        .chain(gates.map(|gate| format!("gate: {gate}")))
-        .collect()
+/// Lists the healthy loads. Lines that are empty or begin with `#` are none.
+pub(crate) fn all() -> Vec<HealthyRun> {
+    let is_load = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
+    let runs = LOADS
+        .lines()
+        .filter(is_load)
+        .enumerate()
+        .map(|(index, line)| {
+            let (tool, arguments) = line.split_once(' ').unwrap();
+            HealthyRun {
+                number: index + 1,
+                tool: tool.to_owned(),
+                arguments: arguments.to_owned(),
+                digest: digest(line),
+            }
+        });
+    runs.collect()
+}
+
+impl HealthyRun {
+    /// Carries out the run while the machine is recorded, and keeps its reports.
+    ///
+    /// # Errors
+    /// Fails with a sentence if the bench left no report.
+    pub(crate) fn carry_out(&self, kept: &Path) -> Result<(), String> {
+        let place = TestDirectory::new();
+        remember(place.path());
+        let recorder = record(&place);
+        let mut command = place.command(program(&self.tool), &[]);
+        command
+            .args(self.arguments.split(' '))
+            .args(["--quiet", "--run-dir", "run", "--seed"])
+            .arg(self.number.to_string());
+        let said = place.path().join("said");
+        let ended = Child::start(command, Some(&said)).wait(BOUND);
+        end(recorder)?;
+        keep(&place, kept);
+        ended?;
+        let has_report = MeasuredRun::has_report(kept, &self.tool);
+        let said = || std::fs::read_to_string(&said).unwrap_or_default();
+        has_report
+            .then_some(())
+            .ok_or_else(|| format!("the bench left no report: {}", said()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn sixty_different_loads_of_all_benches_are_healthy_runs() {
+        let all = all();
+        assert_eq!(all.len(), 60);
+        let loads: BTreeSet<String> = all
+            .iter()
+            .map(|run| format!("{} {}", run.tool, run.arguments))
+            .collect();
+        assert_eq!(loads.len(), 60, "no load twice");
+        for tool in ["db-pool-bench", "redis-bench", "ws-bench"] {
+            let count = all.iter().filter(|run| run.tool == tool).count();
+            assert!(count >= 10, "{tool}: {count}");
+        }
+    }
 }

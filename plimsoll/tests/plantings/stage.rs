@@ -1,166 +1,203 @@
-//! One run with a planted cause: a throwaway server, the disturbance, the recorder, the load, and
-//! the analyzer's assessment.
+//! One run: a throwaway server, the disturbances, the recorder, the load, and the analyzer's
+//! assessment of the kept files.
 
-use std::path::Path;
-use std::process::{Command, Output};
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use test_support::{RunningProgram, TestDirectory};
-use testbed::{Postgres, PostgresOptions};
+use test_support::TestDirectory;
 
-use crate::beside;
-use crate::common::tool;
+use crate::beside::{self, Guest};
+use crate::child::Child;
+use crate::common::binary;
+use crate::measured_run::MeasuredRun;
 use crate::planting::{Load, Planting};
+use crate::target_server::TargetServer;
 
-/// Password of the throwaway servers, which listen only on this machine.
-const PASSWORD: &str = "planted";
-/// Duration of the load; it suffices for a hundred samples of the server, even if they are slow.
-const DURATION: &str = "12s";
+/// Time from the start of the recorder to its first sample, which must precede every step.
+const FIRST_SAMPLE: Duration = Duration::from_millis(700);
+/// Longest time that a bench may take beside its load: a server of its own, data, the drain.
+const BESIDE_THE_LOAD: Duration = Duration::from_mins(2);
 
-/// Runs a planting for the `nth` time; `nth` is the seed of the load. Returns the analyzer's
-/// assessment, in JSON.
+/// One run of a planting.
+pub(crate) struct RunPlan<'a> {
+    pub(crate) planting: &'a Planting,
+    /// Arrivals per second in place of the planting's own load: the load of another run.
+    pub(crate) rate: Option<f64>,
+    /// Length of the measured part.
+    pub(crate) seconds: u32,
+    pub(crate) seed: u64,
+    /// True if the machine is recorded at the same time.
+    pub(crate) is_recorded: bool,
+    /// Directory in which the reports are kept.
+    pub(crate) kept: &'a Path,
+}
+
+/// Returns the path of one of the programs: in the directory `PLIMSOLL_PROVE_PROGRAMS`, where a
+/// detached run has copies, or where Cargo built them.
+pub(crate) fn program(name: &str) -> PathBuf {
+    match std::env::var_os("PLIMSOLL_PROVE_PROGRAMS") {
+        Some(directory) => Path::new(&directory).join(name),
+        None => binary(name),
+    }
+}
+
+/// Carries out one run and keeps its reports.
 ///
 /// # Errors
-/// Fails with the reason if the cause could not be planted, or if there is no assessment.
-pub(crate) fn run(planting: &Planting, nth: usize) -> Result<Value, String> {
-    let settings = planting.server.iter();
-    let server = Postgres::start(&PostgresOptions {
-        password: Some(PASSWORD.to_owned()),
-        settings: settings
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect(),
-        ..PostgresOptions::default()
-    })
-    .map_err(|error| error.to_string())?;
+/// Fails with the reason if the cause could not be planted, or if the bench left no report.
+pub(crate) fn run(plan: &RunPlan<'_>) -> Result<(), String> {
     let place = TestDirectory::new();
-    psql(&server, &place, planting.setup)?;
+    remember(place.path());
+    let server = TargetServer::start(&plan.planting.server, &place)?;
     let mut guests = Vec::new();
-    for beside in planting.beside {
+    for beside in &plan.planting.beside {
         guests.extend(beside::start(beside, &server, &place)?);
     }
-    std::fs::write(place.path().join("load.sql"), planting.script).unwrap();
+    let recorder = plan.is_recorded.then(|| record(&place));
+    let mut load = start_load(plan, &server, &place);
+    let ended = tended(plan, &server, &guests, &mut load);
+    if let Some(recorder) = recorder {
+        end(recorder)?;
+    }
+    drop(guests);
+    keep(&place, plan.kept);
+    let said = fs::read_to_string(place.path().join("said")).unwrap_or_default();
+    ended.map_err(|error| format!("{error}: {said}"))?;
+    let has_report = MeasuredRun::has_report(plan.kept, &plan.planting.load.tool);
+    has_report
+        .then_some(())
+        .ok_or_else(|| format!("the bench left no report: {said}"))
+}
+
+/// Waits until the load has ended, while stops of the server, the load or a standby are made.
+fn tended(
+    plan: &RunPlan<'_>,
+    server: &TargetServer,
+    guests: &[Guest],
+    load: &mut Child,
+) -> Result<(), String> {
     let over = AtomicBool::new(false);
+    let bound = Duration::from_secs(u64::from(plan.seconds)) * 4 + BESIDE_THE_LOAD;
+    let pid = load.pid();
     std::thread::scope(|scope| {
-        for beside in planting.beside {
-            scope.spawn(|| beside::tend(beside, &server, &guests, &over));
+        for beside in &plan.planting.beside {
+            let over = &over;
+            scope.spawn(move || beside::tend(beside, server, guests, pid, over));
         }
-        let recorder = record(&place);
-        let ran = load(&place, &server, &planting.load, nth);
+        let ended = load.wait(bound);
         over.store(true, Ordering::Relaxed);
-        end(recorder);
-        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
-        let report = place.path().join("run/db-pool-bench.sweep.json");
-        if !report.exists() {
-            return Err(format!("the bench left no report: {said}"));
-        }
-        assess(&place, planting.name)
+        ended
     })
 }
 
-/// Returns the command of a program of the installed PostgreSQL with the environment variables for
-/// a connection to `server`.
-pub(crate) fn client(server: &Postgres, place: &TestDirectory, program: &str) -> Command {
-    let mut command = place.command(server.bin_dir().join(program), &[]);
-    command
-        .env("PGHOST", "127.0.0.1")
-        .env("PGPORT", server.port().to_string())
-        .env("PGUSER", "plimsoll")
-        .env("PGPASSWORD", PASSWORD);
-    if program != "pg_receivewal" {
-        command.env("PGDATABASE", "plimsoll");
+fn start_load(plan: &RunPlan<'_>, server: &TargetServer, place: &TestDirectory) -> Child {
+    let load = &plan.planting.load;
+    let mut arguments: Vec<String> = load
+        .arguments
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    arguments.extend(offered(load, plan.rate));
+    if !load.script.is_empty() {
+        fs::write(place.path().join("load.sql"), &load.script).unwrap();
+        arguments.extend(["--script".to_owned(), "load.sql".to_owned()]);
     }
-    command
+    let takes_most = load.tool == "db-pool-bench";
+    let most = takes_most.then_some("--most-connections 100%").into_iter();
+    let fixed = ["--quiet --run-dir run --repeats 1 --warmup 1s"]
+        .into_iter()
+        .chain(most);
+    arguments.extend(fixed.flat_map(|words| words.split(' ').map(str::to_owned)));
+    arguments.push(format!("--duration={}s", plan.seconds));
+    arguments.push(format!("--seed={}", plan.seed));
+    let bench = program(&load.tool);
+    let mut command = if load.cpus.is_empty() {
+        place.command(bench, &[])
+    } else {
+        let mut bound = place.command("taskset", &["-c", &load.cpus]);
+        bound.arg(bench);
+        bound
+    };
+    command.args(arguments);
+    command.envs(server.address());
+    Child::start(command, Some(&place.path().join("said")))
 }
 
-/// Executes the statements in `sql` in order, and stops at the first error.
-///
-/// # Errors
-/// Fails with the text on stderr if a statement fails.
-pub(crate) fn psql(server: &Postgres, place: &TestDirectory, sql: &str) -> Result<(), String> {
-    let script = place.path().join("sql");
-    std::fs::write(&script, sql).map_err(|error| error.to_string())?;
-    let mut command = client(server, place, "psql");
-    command
-        .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f"])
-        .arg(script);
-    let output = command.output().map_err(|error| error.to_string())?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    output.status.success().then_some(()).ok_or(said)
+/// Returns the arguments with the load: the planting's own, or `rate` arrivals per second.
+fn offered(load: &Load, rate: Option<f64>) -> Vec<String> {
+    match (rate.or(load.rate), load.users) {
+        // No bench plans fewer than one arrival per second.
+        (Some(rate), _) => vec![format!("--rate={:.0}", rate.max(1.0))],
+        (None, Some(users)) => vec![format!("--users={users}")],
+        (None, None) => Vec::new(),
+    }
 }
 
 /// Starts the recorder of the machine, which writes into the directory `run` of `place`, and waits
-/// 700 ms for its first sample.
-pub(crate) fn record(place: &TestDirectory) -> RunningProgram {
-    let args = ["record", "--run-dir", "run", "--interval", "500ms"];
-    let recorder = RunningProgram::start(&mut tool(place, "sysmon", &args));
-    // Time before the first sample must not be part of a step.
-    std::thread::sleep(std::time::Duration::from_millis(700));
+/// for its first sample.
+pub(crate) fn record(place: &TestDirectory) -> Child {
+    let command = place.command(
+        program("sysmon"),
+        &["record", "--run-dir", "run", "--interval", "500ms"],
+    );
+    let recorder = Child::start(command, Some(&place.path().join("recorder")));
+    std::thread::sleep(FIRST_SAMPLE);
     recorder
 }
 
 /// Ends the recorder by SIGINT and waits until it has saved its recording.
-pub(crate) fn end(recorder: RunningProgram) {
+///
+/// # Errors
+/// Fails with a sentence if it does not end.
+pub(crate) fn end(mut recorder: Child) -> Result<(), String> {
     recorder.signal(Signal::SIGINT);
-    let ended = recorder.end();
-    assert!(matches!(ended.code, Some(0 | 130)), "{ended:?}");
+    recorder.wait(Duration::from_secs(20))
 }
 
-fn load(place: &TestDirectory, server: &Postgres, load: &Load, nth: usize) -> Output {
-    let mut args = vec![
-        "sweep".to_owned(),
-        "--quiet".to_owned(),
-        format!("--driver={}", load.driver),
-        format!("--pool-sizes={}", load.pool),
-        format!("--network-delay={}", load.network_delay),
-        format!("--duration={DURATION}"),
-        format!("--seed={nth}"),
-    ];
-    args.push(match load.rate {
-        Some(rate) => format!("--rate={rate}"),
-        None => format!("--users={}", load.users),
-    });
-    let fixed = "--run-dir run --script load.sql --repeats 1 --warmup 1s --most-connections 100%";
-    args.extend(fixed.split(' ').map(str::to_owned));
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let mut bench = tool(place, "db-pool-bench", &args);
-    bench.env("DATABASE_URL", server.url()).output().unwrap()
-}
-
-/// Analyzes the run in `place` and returns the assessment, in JSON. A copy of the run's files is
-/// kept under `name`.
+/// Analyzes the kept reports of a run, and returns the assessment, in JSON.
 ///
 /// # Errors
 /// Fails with a sentence if the analyzer writes no valid assessment.
-pub(crate) fn assess(place: &TestDirectory, name: &str) -> Result<Value, String> {
-    let args = ["analyze", "run", "--no-html", "--quiet"];
-    let output = tool(place, "bottleneck-analyzer", &args).output().unwrap();
-    keep(place, name);
-    let text = std::fs::read_to_string(place.path().join("run/assessment.json"));
+pub(crate) fn assess(kept: &Path) -> Result<Value, String> {
+    let path = kept.join("assessment.json");
+    let _ = fs::remove_file(&path);
+    let mut command = std::process::Command::new(program("bottleneck-analyzer"));
+    command
+        .arg("analyze")
+        .arg(kept)
+        .args(["--no-html", "--quiet"]);
+    let output = command.output().map_err(|error| error.to_string())?;
     let said = String::from_utf8_lossy(&output.stderr);
-    let text = text.map_err(|error| format!("no assessment ({error}): {said}"))?;
+    let text =
+        fs::read_to_string(path).map_err(|error| format!("no assessment ({error}): {said}"))?;
     serde_json::from_str(&text).map_err(|error| error.to_string())
 }
 
-/// Copies the files of the run to a directory under `name` in Cargo's temporary directory, for
-/// debugging. An older copy is replaced.
-fn keep(place: &TestDirectory, name: &str) {
-    let is_plain = |c: char| c.is_ascii_alphanumeric();
-    let name: String = name
-        .chars()
-        .map(|c| if is_plain(c) { c } else { '-' })
-        .collect();
-    let kept = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("plantings")
-        .join(name);
-    let _ = std::fs::remove_dir_all(&kept);
-    std::fs::create_dir_all(&kept).unwrap();
-    for entry in std::fs::read_dir(place.path().join("run"))
-        .unwrap()
-        .flatten()
-    {
-        let to = kept.join(entry.file_name());
-        let _ = std::fs::copy(entry.path(), to);
+/// Moves the files of the run from `place` to the directory `kept`, which is emptied before.
+pub(crate) fn keep(place: &TestDirectory, kept: &Path) {
+    let _ = fs::remove_dir_all(kept);
+    fs::create_dir_all(kept).unwrap();
+    for name in files(&place.path().join("run")) {
+        let _ = fs::copy(place.path().join("run").join(&name), kept.join(name));
+    }
+}
+
+/// Lists the names of the files in a directory; empty if there is none.
+fn files(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
+}
+
+/// Writes down the directory of the run that begins, so that the next harness removes it if this
+/// one is killed.
+pub(crate) fn remember(place: &Path) {
+    if let Some(state) = std::env::var_os("PLIMSOLL_PROVE_STATE") {
+        let _ = fs::write(Path::new(&state).join("place"), place.display().to_string());
     }
 }

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use host_metrics::rate_window::{Baseline, RateWindow, tick_window_ns};
 use host_metrics::source::cpu::CpuSample;
 use host_metrics::source::disk::DiskCounters;
+use host_metrics::source::filesystem::FileSystemSample;
 use host_metrics::source::memory::PagingSample;
 use host_metrics::source::network::InterfaceCounters;
 use host_metrics::source::tcp::{ListenSample, TcpSample};
@@ -26,7 +27,7 @@ use host_metrics::source::{HostSample, KernelUnits};
 use crate::figure::Figures;
 use crate::gpu::GpuSample;
 use crate::metric::{
-    self, Metric, disk, gpu, host, memory, network, pressure, put_gauges, put_rates,
+    self, Metric, disk, filesystem, gpu, host, memory, network, pressure, put_gauges, put_rates,
 };
 
 use cgroup::CgroupDerivation;
@@ -151,6 +152,10 @@ fn gauges(sample: &HostSample, out: &mut Figures) {
             put_gauges(network::SOCKETS_BY_STATE, count, &[("state", state)], out);
         }
     }
+    for file_system in &sample.file_systems {
+        let (labels, count) = file_system_labels(file_system);
+        put_gauges(filesystem::ALL, file_system, &labels[..count], out);
+    }
     for sensor in &sample.sensors.temperatures {
         let labels = [("sensor", sensor.name.as_str())];
         put_gauges(host::TEMPERATURES, &sensor.celsius, &labels, out);
@@ -158,6 +163,21 @@ fn gauges(sample: &HostSample, out: &mut Figures) {
     for (core, hertz) in &sample.sensors.clocks_hertz {
         put_gauges(host::CLOCKS, hertz, &[("core", &core.to_string())], out);
     }
+}
+
+/// Returns the labels of a file system, and how many of them apply: the last one, its block device,
+/// only if it is on one.
+pub(crate) fn file_system_labels(
+    file_system: &FileSystemSample,
+) -> ([(&'static str, &str); 3], usize) {
+    let mount = &file_system.mount;
+    let device = mount.device.as_deref();
+    let labels = [
+        ("mount", mount.path.as_str()),
+        ("type", mount.kind.as_str()),
+        ("device", device.unwrap_or_default()),
+    ];
+    (labels, 2 + usize::from(device.is_some()))
 }
 
 /// Adds the figures of GPUs to `out`. They are gauges and need no earlier sample.

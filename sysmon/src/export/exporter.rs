@@ -46,6 +46,7 @@ impl Exporter {
         let selection = SourceOptions {
             processes: settings.follow.as_ref().map(|_| MASKING),
             cgroups: settings.cgroups.clone(),
+            file_systems: settings.file_systems,
             socket_states: settings.socket_states,
             slow_max_age_ns: settings.slow_max_age_ns,
         };

@@ -9,8 +9,9 @@ use host_metrics::source::sensor::SensorSample;
 
 use super::exposition::Families;
 use super::monotonic::MonotonicTimes;
+use crate::derive::file_system_labels;
 use crate::gpu::GpuSample;
-use crate::metric::{cpu, disk, gpu, host, memory, network, pressure};
+use crate::metric::{cpu, disk, filesystem, gpu, host, memory, network, pressure};
 
 /// Adds to `out` all metrics of the machine for which the sample has values. `monotonic` keeps CPU
 /// times from falling.
@@ -35,6 +36,10 @@ pub(crate) fn families(sample: &HostSample, monotonic: &mut MonotonicTimes, out:
     }
     for (device, counters) in sample.disks.iter().flat_map(|all| &all.value) {
         out.table(disk::ALL, counters, &[("device", device)]);
+    }
+    for file_system in &sample.file_systems {
+        let (labels, count) = file_system_labels(file_system);
+        out.table(filesystem::ALL, file_system, &labels[..count]);
     }
     for (device, counters) in sample.network.iter().flat_map(|all| &all.value) {
         out.table(network::INTERFACE, counters, &[("device", device)]);

@@ -97,6 +97,7 @@ fn settings(flags: &ExportFlags) -> Result<SamplingSettings, UsageError> {
         interval_ns: sampling.basic.interval.as_nanos() as u64,
         follow: sampling.following(false),
         cgroups: cgroups.into_iter().collect(),
+        file_systems: true,
         socket_states: sampling.sockets,
         ..SamplingSettings::host()
     })

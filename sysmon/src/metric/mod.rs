@@ -10,6 +10,7 @@ pub(crate) mod cgroup;
 pub(crate) mod cpu;
 mod definition;
 pub(crate) mod disk;
+pub(crate) mod filesystem;
 pub(crate) mod gpu;
 pub(crate) mod host;
 pub(crate) mod memory;
@@ -42,6 +43,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static MetricInfo> {
         .chain(infos(memory::SWAPPING))
         .chain(pressure::MACHINE.iter().flat_map(|(_, table)| infos(table)));
     let devices = infos(disk::ALL)
+        .chain(infos(filesystem::ALL))
         .chain(infos(network::INTERFACE))
         .chain(infos(network::TCP))
         .chain(infos(network::LISTEN))

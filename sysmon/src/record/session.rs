@@ -87,6 +87,7 @@ impl RecordSession {
             cores: report.environment.cores,
             follow: flags.sampling.following(!flags.no_command_lines),
             cgroups: flags.sampling.cgroups.clone(),
+            file_systems: true,
             socket_states: flags.sampling.sockets,
             growth: flags.growth.unwrap_or_default(),
             ..SamplingSettings::host()

@@ -142,6 +142,7 @@ fn derive(tree: &Tree, harms: &[(usize, bool, Harm)]) -> Derived {
     let selection = SourceOptions {
         processes: Some(MASKING),
         cgroups: vec!["a".to_owned()],
+        file_systems: false,
         socket_states: true,
         slow_max_age_ns: 0,
     };

@@ -10,8 +10,9 @@ use crate::assessment::{
 };
 use crate::figures::{duration_ns, percent, plain, rate, share};
 use crate::rate_search;
+use crate::render::impact::{how_they_add_up, not_ordered, weight};
 use crate::render::operating_point;
-use crate::render::terminal::{self, measured, weight};
+use crate::render::terminal::{self, measured};
 use crate::requests::slowest;
 use crate::run_reports::RunReports;
 use crate::sweep;
@@ -78,20 +79,19 @@ fn foundation(component: &ComponentAssessment, factor: &LimitingFactor) -> Marku
 }
 
 pub(super) fn findings(assessment: &Assessment) -> Markup {
-    let impacts = assessment.findings.iter().filter(|f| f.impact.is_some());
     html! {
         section #findings {
             h2 { "Findings" }
             @if assessment.findings.is_empty() { p { "None: no rule found anything to tell." } }
-            @if impacts.count() > 1 {
-                p.quiet { "What is wrong, then what is worth knowing, then what is in doubt; each by impact × confidence, those of which no impact was measured last. Impacts overlap: they may add up to more than the whole." }
+            @if let Some(sentence) = how_they_add_up(assessment) {
+                p.quiet { "What is wrong, then what is worth knowing, then what is in doubt; each by impact × confidence, those of which no impact was measured last. " (sentence) }
             }
-            @for found in &assessment.findings { (finding(found)) }
+            @for found in &assessment.findings { (finding(found, assessment)) }
         }
     }
 }
 
-fn finding(finding: &Finding) -> Markup {
+fn finding(finding: &Finding, assessment: &Assessment) -> Markup {
     let kind = terminal::kind(finding);
     let all: Vec<&EvidenceItem> = finding.evidence.iter().collect();
     html! {
@@ -105,6 +105,7 @@ fn finding(finding: &Finding) -> Markup {
                 }
             }
             p { (finding.detail) }
+            @if let Some(sentence) = not_ordered(finding, assessment) { p { (sentence) } }
             @if let Some(advice) = &finding.advice {
                 h4 { @if finding.is_sure() { "What to do" } @else { "What to do if it is confirmed" } @if advice.needs_restart { " (needs a restart)" } }
                 ul { @for action in &advice.actions { li { (action) } } }

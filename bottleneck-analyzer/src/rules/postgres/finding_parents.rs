@@ -7,6 +7,18 @@ use crate::catalogue::events;
 use crate::conclusions::Conclusions;
 use crate::postgres::{LockHolders, PostgresEvidence};
 
+/// Smallest share of the samples of a lock's holders, from 0 to 1, at which an activity is part of the hold.
+const OFTEN: f64 = 0.10;
+
+/// Rules about what a holder of a lock may do meanwhile.
+const HOLDERS_WORK: [Rule; 5] = [
+    Rule::CommitWaits,
+    Rule::Sleeps,
+    Rule::KeptTransactions,
+    Rule::ReadWaits,
+    Rule::ClientWaits,
+];
+
 /// Sets the parents of those findings in `out` about `bench` that only follow from another finding.
 pub(super) fn assign(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     under_a_lock(bench, out);
@@ -32,62 +44,72 @@ fn under_a_statement(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Makes the finding about lock waits the parent of findings with a lower score that are about the
-/// main activity of the lock's holders. Problems among them become symptoms. Has no effect without
-/// such a finding.
+/// Relates the finding about lock waits to the findings about what the lock's holders do meanwhile: a queue
+/// follows from what its holder does. What takes less time of a call than the lock waits is listed under
+/// them; if it takes more, the lock waits are listed under it. What is listed below is a symptom. Has no
+/// effect without such findings.
 fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let id = bench.id();
-    let is_lock = |f: &&Finding| f.rule() == Rule::LockWaits && f.is_about(&id);
-    let Some(lock) = out.findings.iter().find(is_lock) else {
+    let is_lock = |f: &Finding| f.rule() == Rule::LockWaits && f.is_about(&id);
+    let Some(lock) = out.findings.iter().position(is_lock) else {
         return;
     };
-    let (parent, score) = (lock.id.clone(), lock.score);
-    let Some(server) = bench
+    let Some(holders) = bench
         .operating_step()
         .and_then(|(i, _)| PostgresEvidence::of_step(bench.source, i))
+        .and_then(|server| LockHolders::find(&server, &LockHolders::KINDS))
     else {
         return;
     };
-    let all = [
-        "transactionid",
-        "tuple",
-        "relation",
-        "advisory",
-        "object",
-        "extend",
-    ];
-    let Some(holders) = LockHolders::find(&server, &all) else {
-        return;
-    };
-    let rules = [
-        Rule::CommitWaits,
-        Rule::Sleeps,
-        Rule::KeptTransactions,
-        Rule::ReadWaits,
-        Rule::ClientWaits,
-    ];
-    for finding in &mut out.findings {
+    let (parent, own) = (out.findings[lock].id.clone(), own_ns(out, lock));
+    let mut larger: Option<(usize, f64)> = None;
+    for place in 0..out.findings.len() {
+        let finding = &out.findings[place];
         let rule = finding.rule();
-        let child = rules.contains(&rule)
-            && finding.is_about(&id)
-            && finding.score < score
-            && holds(rule, holders.mostly());
-        if child {
-            finding.parent = Some(parent.clone());
-            if finding.kind == FindingKind::Problem {
-                finding.kind = FindingKind::Symptom;
-            }
+        if !finding.is_about(&id) || !HOLDERS_WORK.contains(&rule) || !is_held_by(rule, &holders) {
+            continue;
         }
+        let ns = own_ns(out, place);
+        if ns < own {
+            list_under(&mut out.findings[place], &parent);
+        } else if finding.kind == FindingKind::Problem && larger.is_none_or(|(_, most)| ns > most) {
+            larger = Some((place, ns));
+        }
+    }
+    if let Some((place, _)) = larger {
+        let cause = out.findings[place].id.clone();
+        list_under(&mut out.findings[lock], &cause);
     }
 }
 
-/// Returns true if findings of `rule` are about the holders' activity `mostly`, as in `idle in
-/// transaction`.
-fn holds(rule: Rule, mostly: &str) -> bool {
-    if mostly.starts_with("idle in transaction") {
+/// Returns the time that the cause of the finding at `place` takes of a call, in nanoseconds; 0 if it is not
+/// known.
+fn own_ns(out: &Conclusions, place: usize) -> f64 {
+    let own = out.own_times.get(&out.findings[place].id);
+    own.map_or(0.0, |own| own.ns)
+}
+
+/// Makes `finding` a consequence of the finding called `parent`; a problem becomes a symptom.
+fn list_under(finding: &mut Finding, parent: &FindingId) {
+    finding.parent = Some(parent.clone());
+    if finding.kind == FindingKind::Problem {
+        finding.kind = FindingKind::Symptom;
+    }
+}
+
+/// Returns true if the holders do what findings of `rule` are about, in at least a tenth of the samples.
+fn is_held_by(rule: Rule, holders: &LockHolders) -> bool {
+    let often = holders.doing.iter().filter(|(_, part)| *part >= OFTEN);
+    let mut often = often.map(|(what, _)| what.as_str());
+    often.any(|what| holds(rule, what))
+}
+
+/// Returns true if findings of `rule` are about the holders' activity `what`, as in `idle in transaction`.
+fn holds(rule: Rule, what: &str) -> bool {
+    if what.starts_with("idle in transaction") {
         return rule == Rule::KeptTransactions;
     }
-    if mostly.starts_with("committing") {
+    if what.starts_with("committing") {
         return rule == Rule::CommitWaits;
     }
     let of_rule = [
@@ -99,5 +121,5 @@ fn holds(rule: Rule, mostly: &str) -> bool {
     of_rule
         .iter()
         .filter_map(|key| events::find(key))
-        .any(|event| event.rule == rule && mostly.starts_with(&event.part))
+        .any(|event| event.rule == rule && what.starts_with(&event.part))
 }

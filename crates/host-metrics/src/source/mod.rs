@@ -12,6 +12,8 @@ pub mod cgroup;
 pub mod cpu;
 pub mod disk;
 mod error;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+pub mod filesystem;
 mod gaps;
 mod kept_file;
 pub mod load;
@@ -61,6 +63,8 @@ pub struct SourceOptions {
     /// Control groups to read besides that of this program, as paths below the root of their
     /// hierarchy.
     pub cgroups: Vec<String>,
+    /// True to read the space of file systems, on threads of its own.
+    pub file_systems: bool,
     /// True to count TCP sockets by state. That takes time in proportion to the number of sockets.
     pub socket_states: bool,
     /// Age in nanoseconds at which a slowly changing reading is renewed: load averages, number of

@@ -8,6 +8,7 @@ use crate::clock::monotonic_ns;
 
 use super::cgroup::CgroupReader;
 use super::disk::DiskFilter;
+use super::filesystem::FileSystemWatch;
 use super::load::{HandleSample, LoadSample};
 use super::pressure::{PressureSample, PressureStall};
 use super::process::{ProcessDetail, ProcessFields, ProcessId, ProcessTable, listeners};
@@ -30,6 +31,7 @@ pub(super) struct ProcSource {
     vmstat: KeptFile,
     diskstats: KeptFile,
     disk_filter: DiskFilter,
+    file_systems: Option<FileSystemWatch>,
     network: NetworkFiles,
     pressure: [KeptFile; 3],
     sensors: Sensors,
@@ -48,12 +50,12 @@ struct NetworkFiles {
 
 impl ProcSource {
     /// Creates a source of the file trees `roots`. A missing file is recorded at each sample, not
-    /// here. `_gaps` is used only on other systems.
+    /// here. A thread for file systems that cannot be created is recorded in `gaps`.
     pub(super) fn new(
         roots: &Roots,
         units: KernelUnits,
         selection: &SourceOptions,
-        _gaps: &mut Gaps,
+        gaps: &mut Gaps,
     ) -> Self {
         let file = |path: &str| KeptFile::new(roots.proc.join(path));
         let slow_max_age_ns = selection.slow_max_age_ns;
@@ -76,6 +78,9 @@ impl ProcSource {
             vmstat: file("vmstat"),
             diskstats: file("diskstats"),
             disk_filter: DiskFilter::new(&roots.sys),
+            file_systems: selection
+                .file_systems
+                .then(|| FileSystemWatch::start(&roots.proc, gaps)),
             network: NetworkFiles {
                 dev: file("net/dev"),
                 snmp: file("net/snmp"),
@@ -165,6 +170,8 @@ impl ProcSource {
         sample.memory = gaps.keep("memory", memory);
         sample.paging = gaps.keep("paging", paging);
         sample.disks = gaps.keep("disks", disks);
+        let newest = |watch: &FileSystemWatch| watch.newest(gaps);
+        sample.file_systems = self.file_systems.as_ref().map(newest).unwrap_or_default();
     }
 }
 

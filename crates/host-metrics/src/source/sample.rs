@@ -3,6 +3,7 @@
 use super::cgroup::CgroupSample;
 use super::cpu::CpuSample;
 use super::disk::DiskSample;
+use super::filesystem::FileSystemSample;
 use super::load::{HandleSample, LoadSample};
 use super::memory::{MemorySample, PagingSample};
 use super::network::NetworkSample;
@@ -29,6 +30,9 @@ pub struct HostSample {
     pub paging: Option<Timed<PagingSample>>,
     /// Counters of reads and writes of each disk; `None` if they could not be read.
     pub disks: Option<Timed<DiskSample>>,
+    /// Space of each file system that is read; empty if not requested, or if they could not be
+    /// listed.
+    pub file_systems: Vec<FileSystemSample>,
     /// Traffic counters of each network interface; `None` if they could not be read.
     pub network: Option<Timed<NetworkSample>>,
     /// Counters of TCP segments, and number of TCP connections; `None` if they could not be read.

@@ -1,0 +1,88 @@
+//! Parts of a call from which the time of a cause is taken when the cause is removed.
+
+use super::mean_call::{MeanCall, Removal};
+use crate::assessment::{Rule, TimeModel, TimePart};
+use crate::own_time::OwnTime;
+
+/// Rules whose time is in certain parts of a call, with the beginnings of the names of these parts. The time
+/// of any other rule is in the part that its key names, or else anywhere in the service.
+const PLACES: [(&[Rule], &[&str]); 8] = [
+    (&[Rule::PoolTooSmall], &["checkout"]),
+    (
+        &[Rule::CheckoutCheck, Rule::CheckoutCost],
+        &["checkout_check", "checkout_other"],
+    ),
+    (
+        &[Rule::ConnectionStorm],
+        &["checkout_connect", "checkout_other"],
+    ),
+    (
+        &[
+            Rule::Throttled,
+            Rule::OtherApplications,
+            Rule::CpuOthers,
+            Rule::Steal,
+        ],
+        &["server_runnable"],
+    ),
+    (&[Rule::RoundTrips], &["network", "rest"]),
+    (
+        &[Rule::StatementCpu, Rule::PlanningTime, Rule::Jit],
+        &["server_cpu", "server_runnable"],
+    ),
+    (
+        &[
+            Rule::SequentialScans,
+            Rule::UnindexedForeignKey,
+            Rule::DeadRows,
+        ],
+        &["server_cpu", "server_runnable", "io.datafile", "io.aio"],
+    ),
+    (&[Rule::TempFiles], &["io.buffile", "server_cpu"]),
+];
+
+/// Plans the removal of a cause from `call` as it was measured. The time comes from the parts that the cause
+/// is about; what these are too short for comes from the other parts of the service that are no queue.
+pub(super) fn plan(call: &MeanCall<'_>, own: &OwnTime) -> Removal {
+    let parts: Vec<(&TimePart, f64)> = call.parts().collect();
+    let is_own = |part: &TimePart| is_about(own, part);
+    let is_spare = |part: &TimePart| !is_about(own, part) && is_demand(part);
+    let sum = |of: &dyn Fn(&TimePart) -> bool| -> f64 {
+        parts.iter().filter(|(p, _)| of(p)).map(|(_, ns)| ns).sum()
+    };
+    let (room, spare) = (sum(&is_own), sum(&is_spare));
+    let (from_own, rest) = (own.ns.min(room), (own.ns - room).max(0.0).min(spare));
+    let taken = |(part, ns): &(&TimePart, f64)| {
+        if is_own(part) {
+            from_own * ns / room.max(f64::MIN_POSITIVE)
+        } else if is_spare(part) {
+            rest * ns / spare.max(f64::MIN_POSITIVE)
+        } else {
+            0.0
+        }
+    };
+    Removal {
+        parts_ns: parts.iter().map(taken).collect(),
+        freed_cpu_ratio: own.freed_cpu_ratio,
+    }
+}
+
+fn is_about(own: &OwnTime, part: &TimePart) -> bool {
+    if part.title == own.key || part.name == own.key {
+        return true;
+    }
+    let place = PLACES.iter().find(|(rules, _)| rules.contains(&own.rule));
+    place.is_some_and(|(_, names)| names.iter().any(|name| part.name.starts_with(name)))
+}
+
+/// Returns true if the part is work of the call itself, and no queue for what others hold.
+fn is_demand(part: &TimePart) -> bool {
+    let waits = ["lock", "lwlock"].iter().any(|class| {
+        part.name == *class
+            || part
+                .name
+                .strip_prefix(class)
+                .is_some_and(|n| n.starts_with('.'))
+    });
+    !waits && !TimeModel::is_queue(&part.name)
+}
