@@ -52,18 +52,6 @@ pub(crate) struct ThroughputRise {
     pub(crate) gain_ratio: f64,
 }
 
-/// Returns `machine` if its clock can be compared with the clock of `source`: both were written
-/// since the same boot of one host. `None` otherwise.
-fn aligned<'a>(
-    source: &SourceReport,
-    machine: Option<MachineRecording<'a>>,
-) -> Option<MachineRecording<'a>> {
-    machine.filter(|m| {
-        let clocks = (&m.source.report.clock, &source.report.clock);
-        clocks.0.comparable_with(clocks.1)
-    })
-}
-
 impl<'a> BenchFacts<'a> {
     /// Joins the report of a bench with the recording of the machine. `limits` gives the noise for
     /// reports that do not tell theirs. `None` if the report is of a tool that this version does
@@ -76,7 +64,7 @@ impl<'a> BenchFacts<'a> {
     ) -> Option<Self> {
         let choice = chosen_step::choose(source);
         let step = choice.as_ref().map(|c| c.step);
-        let aligned = aligned(source, machine);
+        let aligned = machine.filter(|machine| machine.is_aligned_with(source));
         Some(Self {
             component: source.component()?,
             source,
@@ -141,6 +129,7 @@ impl<'a> BenchFacts<'a> {
     /// run. `None` without an operating point; whether the step exists is not checked.
     pub(crate) fn at(&self, index: usize, machine: Option<MachineRecording<'a>>) -> Option<Self> {
         let source = self.source;
+        let aligned = machine.filter(|machine| machine.is_aligned_with(source));
         let choice = ChosenStep {
             step: index,
             ..self.choice.clone()?
@@ -151,7 +140,7 @@ impl<'a> BenchFacts<'a> {
             run: self.run,
             sweeps: self.sweeps.clone(),
             time_model: time_model::of_step(source, index),
-            cpu: StepCpuUse::of_step(source, index, aligned(source, machine)),
+            cpu: StepCpuUse::of_step(source, index, aligned),
             noise_ratio: self.noise_ratio,
             repeats: self.repeats.clone(),
             choice: Some(choice),

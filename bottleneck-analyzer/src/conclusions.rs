@@ -39,6 +39,18 @@ impl Conclusions {
         self.findings.push(finding);
     }
 
+    /// Lowers the confidence of those findings so far that `concerns` selects, by one level.
+    pub(crate) fn lower_confidence(&mut self, concerns: impl Fn(&Finding) -> bool) {
+        for finding in self.findings.iter_mut().filter(|finding| concerns(finding)) {
+            finding.confidence = match finding.confidence {
+                Confidence::High => Confidence::Medium,
+                Confidence::Medium | Confidence::Low => Confidence::Low,
+            };
+            let impact = finding.impact.map_or(0.0, |i| i.ratio);
+            finding.score = impact * finding.confidence.weight();
+        }
+    }
+
     /// Adds a check of `rule` that found nothing wrong. If a warning spoils the evidence, adds an
     /// open question instead.
     pub(crate) fn rule_out(

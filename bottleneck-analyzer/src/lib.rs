@@ -46,12 +46,14 @@ mod run_facts;
 mod run_reports;
 mod series_reading;
 mod source_report;
+mod step_balance;
 mod step_cpu_use;
 mod sweep;
 mod target;
 mod thresholds;
 mod time_model;
 mod verdict;
+mod windows;
 
 use std::process::ExitCode;
 

@@ -32,6 +32,13 @@ pub(crate) struct MachineRecording<'a> {
 }
 
 impl<'a> MachineRecording<'a> {
+    /// Returns true if the recording's clock can be compared with the clock of `source`: both were written
+    /// since the same boot of one host.
+    pub(crate) fn is_aligned_with(self, source: &SourceReport) -> bool {
+        let (ours, theirs) = (&self.source.report.clock, &source.report.clock);
+        ours.comparable_with(theirs)
+    }
+
     /// Returns the number of processors of the machine; `None` if it was not recorded.
     pub(crate) fn cores(self) -> Option<f64> {
         self.source.report.environment.cores.map(|n| n as f64)

@@ -53,6 +53,8 @@ rules! {
     DeadRows = "dead_rows",
     /// The server ended transactions that waited for each other.
     Deadlocks = "deadlocks",
+    /// Calls get slower, or throughput falls, in the course of a step.
+    Drift = "drift",
     /// Requests fail, within the objective.
     Errors = "errors",
     /// Requests fail at settings that are not the operating point.
@@ -85,6 +87,8 @@ rules! {
     LatencyPastObjective = "latency_past_objective",
     /// Connections are not given back to the pool.
     LeakedConnections = "leaked_connections",
+    /// Throughput and times of a step contradict the number of its users.
+    LittlesLaw = "littles_law",
     /// Sessions wait for a lock that another session holds.
     LockWaits = "lock_waits",
     /// Few reads find their key in the cache.

@@ -8,9 +8,9 @@ use crate::assessment::{ComponentKind, Confidence, LimitingFactor, TimeModel, Ti
 use crate::bench_facts::BenchFacts;
 use crate::demand::{self, EXPLAINS, ResourceBound};
 use crate::figures::{duration_ns, plain, rate, share};
-use crate::postgres::PostgresEvidence;
 use crate::rate_search;
 use crate::run_facts::RunFacts;
+use crate::step_balance::StepBalance;
 
 /// Smallest ratio of carried rate ÷ offered rate at which the load of an open loop counts as
 /// carried completely.
@@ -21,10 +21,6 @@ const MAIN_PART: f64 = 0.25;
 /// Largest ratio of time in queues ÷ cycle time of a user (response time and think time) at which
 /// the number of users can be the limit.
 const MOST_QUEUED: f64 = 0.10;
-
-/// Largest accepted relative difference between the number of users and throughput × cycle time
-/// (Little's law).
-const MOST_IMBALANCE: f64 = 0.05;
 
 /// Finds the limiting factor of a bench at its operating point; `inconclusive` if no factor
 /// explains the run.
@@ -84,28 +80,16 @@ fn disagreement(
     (!others.is_empty()).then(|| format!("the repeats disagree ({})", others.join("; ")))
 }
 
-/// Describes a violation of Little's law by more than 5 %: users ≠ throughput × time of a call.
-/// `None` if the law holds, if calls were not timed, or if the load is an open loop.
+/// Describes a violation of Little's law in the chosen step: users ≠ throughput × time of a call. `None` if
+/// the law holds or cannot be checked.
 fn imbalance(bench: &BenchFacts<'_>) -> Option<String> {
-    let (index, step) = bench.operating_step()?;
-    let Load::Closed {
-        users,
-        think_time_ns,
-    } = step.load
-    else {
-        return None;
-    };
-    let model = bench.time_model.as_ref().filter(|m| !m.is_of_sessions())?;
-    let server = PostgresEvidence::of_step(bench.source, index)?;
-    let cycle_ns = model.whole_ns + think_time_ns as f64;
-    let inside = server.calls_per_s() * cycle_ns / 1e9;
-    let off = inside / users as f64 - 1.0;
-    (users > 0 && off.abs() > MOST_IMBALANCE).then(|| {
-        format!(
-            "throughput × time of a call makes {} users, and {users} were at work",
-            plain(inside)
-        )
-    })
+    let (index, _) = bench.operating_step()?;
+    let balance = StepBalance::of_step(bench.source, index).filter(StepBalance::is_off)?;
+    Some(format!(
+        "throughput × time of a call makes {} users, and {} were at work",
+        plain(balance.inside),
+        plain(balance.users)
+    ))
 }
 
 /// Creates the limiting factor from the throughput bound of a resource.

@@ -6,6 +6,7 @@ mod circumstances;
 #[path = "../../tests/common/mod.rs"]
 mod common;
 mod doubt;
+mod drift;
 mod errors;
 mod example;
 mod file_systems;
@@ -14,6 +15,7 @@ mod golden;
 mod hangs;
 mod healthy;
 mod limits;
+mod littles_law;
 mod machine;
 mod objectives;
 mod page;

@@ -9,6 +9,7 @@ mod checkout_cost;
 mod connections_near_limit;
 mod cpu_others;
 mod cpu_saturated;
+mod drift;
 mod errors;
 mod evictions;
 mod file_systems;
@@ -16,6 +17,7 @@ mod generator_limit;
 mod hit_ratio;
 mod kept_connections;
 mod latency_objective;
+mod littles_law;
 mod memory;
 mod pool_too_large;
 mod pool_too_small;
@@ -35,8 +37,9 @@ use crate::run_facts::RunFacts;
 /// Rule about a whole run, which adds its conclusions to the second argument.
 type RunRule = fn(&RunFacts<'_>, &mut Conclusions);
 
-/// All rules. Rules that find causes come before those that find their symptoms.
-const ALL: [RunRule; 24] = [
+/// All rules. Rules that find causes come before those that find their symptoms; the last one lowers the
+/// confidence of what the others found.
+const ALL: &[RunRule] = &[
     errors::check,
     stopped_steps::check,
     rate_search::check,
@@ -45,6 +48,7 @@ const ALL: [RunRule; 24] = [
     throttled::check,
     redis::check,
     stalls::check,
+    drift::check,
     cpu_others::check,
     cpu_saturated::check,
     steal::check,
@@ -61,6 +65,7 @@ const ALL: [RunRule; 24] = [
     censored_tail::check,
     sysmon_missing::check,
     latency_objective::check,
+    littles_law::check,
 ];
 
 /// Runs every rule on `facts` and returns the conclusions of all.

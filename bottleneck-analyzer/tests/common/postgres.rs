@@ -1,6 +1,6 @@
 //! Sweep of `db-pool-bench`, made up for tests.
 
-use bench_report::{Parameter, PoolUsage, Recommendation, Report, ServerEvidence, Step};
+use bench_report::{Load, Parameter, PoolUsage, Recommendation, Report, ServerEvidence, Step};
 
 use super::parts::{SECOND, begin, generator, hist, operation, step};
 use super::{CORES, Plant, START};
@@ -72,6 +72,10 @@ impl Plant {
             step.name.clone_from(name);
         }
         step.repeat = repeat;
+        step.load = Load::Closed {
+            users: self.users,
+            think_time_ns: 0,
+        };
         for (key, value) in [("pool_size", size), ("users", self.users)] {
             step.parameters
                 .insert(key.into(), Parameter::Integer(value));

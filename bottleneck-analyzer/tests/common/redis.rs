@@ -1,6 +1,6 @@
 //! Run of `redis-bench cache`, made up for tests.
 
-use bench_report::{EvidenceRow, Parameter, Report, ServerEvidence};
+use bench_report::{EvidenceRow, Load, Parameter, Report, ServerEvidence};
 
 use super::parts::{SECOND, begin, generator, hist, operation, step};
 use super::{Plant, START};
@@ -37,6 +37,8 @@ impl Plant {
                     .insert("pool_size".into(), Parameter::Integer(size));
             }
             let miss = 1.0 - self.hit_ratio;
+            let mean_cost = 0.9 * self.hit_ratio + 0.9 * miss * 2.2 + 0.1 * 1.1;
+            step.load = closed_load(throughput, mean_cost * self.redis_ns);
             for (name, part, cost) in [
                 ("get", 0.9 * self.hit_ratio, 1.0),
                 ("miss", 0.9 * miss, 2.2),
@@ -71,6 +73,16 @@ impl Plant {
         }
         report.duration_ns = 9 * SECOND;
         report
+    }
+}
+
+/// Returns a closed loop that makes this throughput with calls of `call_ns` nanoseconds: as few users as can,
+/// with a short pause.
+fn closed_load(throughput: f64, call_ns: f64) -> Load {
+    let users = (throughput * call_ns / 1e9).ceil();
+    Load::Closed {
+        users: users as u64,
+        think_time_ns: (users / throughput * 1e9 - call_ns) as u64,
     }
 }
 
