@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use bench_report::manifest::{self, Part};
+use bench_report::plausibility::{Fault, FaultExtent};
 use bench_report::store::{self, StoreError};
 
 use crate::assessment::SkippedInput;
@@ -65,7 +66,8 @@ impl ReportFiles {
         let mut files = Self::default();
         files.read_manifest(path)?;
         if !path.is_dir() {
-            files.sources.push(load(path)?);
+            let loaded = load(path)?;
+            files.take(loaded);
             return Ok(files);
         }
         let elsewhere = files.parts.iter().map(|part| PathBuf::from(&part.report));
@@ -141,7 +143,7 @@ impl ReportFiles {
     /// Reads one file, or notes why it was skipped. Returns true if it is a report.
     fn read_one(&mut self, file: &Path) -> bool {
         match load(file) {
-            Ok(source) => self.sources.push(source),
+            Ok(loaded) => self.take(loaded),
             Err(error) => {
                 let is_report = self.may_be_report(file, &error);
                 self.skip(file, &error, is_report);
@@ -166,9 +168,24 @@ impl ReportFiles {
             RunError::Store(StoreError::UnknownSchema { found, .. }) => {
                 found.starts_with("plimsoll.report/")
             }
-            RunError::Store(StoreError::TooLarge { .. }) | RunError::UnknownTool { .. } => true,
+            RunError::Store(StoreError::TooLarge { .. })
+            | RunError::UnknownTool { .. }
+            | RunError::Impossible { .. } => true,
             _ => store::begins_as_report(file),
         }
+    }
+
+    /// Adds a report, and notes its figures that were left out.
+    fn take(&mut self, (source, faults): (SourceReport, Vec<Fault>)) {
+        for fault in faults {
+            self.skipped.push(SkippedInput {
+                file: source.file.clone(),
+                reason: format!("{}: {} {}", source.file, fault.pointer, fault.reason),
+                pointer: Some(fault.pointer),
+                makes_incomplete: true,
+            });
+        }
+        self.sources.push(source);
     }
 
     fn skip(&mut self, file: &Path, error: &RunError, makes_incomplete: bool) {
@@ -204,19 +221,42 @@ impl ReportFiles {
     }
 }
 
-/// Reads the report at `path`, of a program that this version knows.
+/// Reads the report at `path`, of a program that this version knows. Figures and series that cannot
+/// be are left out and returned beside it.
 ///
 /// # Errors
-/// Fails if the file cannot be read as a report, or if another program wrote it.
-fn load(path: &Path) -> Result<SourceReport, RunError> {
-    let source = SourceReport::load(path)?;
+/// Fails if the file cannot be read as a report, if another program wrote it, or if figures that
+/// others depend on cannot be.
+fn load(path: &Path) -> Result<(SourceReport, Vec<Fault>), RunError> {
+    let mut document = store::load_document(path)?;
+    let faults = document.faults();
+    let unusable = faults
+        .iter()
+        .find(|fault| fault.extent == FaultExtent::Report);
+    if let Some(fault) = unusable {
+        return Err(RunError::Impossible {
+            path: path.to_owned(),
+            pointer: fault.pointer.clone(),
+            reason: fault.reason.clone(),
+            others: faults.len() - 1,
+        });
+    }
+    if !faults.is_empty() {
+        document
+            .remove(&faults)
+            .map_err(|error| StoreError::NotAReport {
+                path: path.to_owned(),
+                reason: error.to_string(),
+            })?;
+    }
+    let source = SourceReport::new(path, document);
     if source.component().is_none() {
         return Err(RunError::UnknownTool {
             path: source.path,
             tool: source.report.tool.name,
         });
     }
-    Ok(source)
+    Ok((source, faults))
 }
 
 /// Lists the JSON files of a directory that may be reports, sorted by name, and counts those beyond

@@ -46,6 +46,22 @@ pub(crate) enum RunError {
         /// Name of the program that the report gives.
         tool: String,
     },
+    /// A report has a figure that cannot be.
+    #[error(
+        "{path}: {pointer} {reason}{}",
+        if *others > 0 { format!(", and {others} more faults") } else { String::new() },
+        path = path.display()
+    )]
+    Impossible {
+        /// Path of the report.
+        path: PathBuf,
+        /// JSON pointer to the figure.
+        pointer: String,
+        /// Reason for which the figure cannot be.
+        reason: String,
+        /// Number of other figures of the report that cannot be.
+        others: usize,
+    },
     /// Two reports come from different hosts, or from before and after a reboot.
     #[error(
         "{first} and {second} were made on different boots of a machine, so their clocks cannot \
@@ -90,6 +106,9 @@ impl RunError {
                 "use the version of bottleneck-analyzer that belongs to the tool that wrote it"
             }
             Self::Store(_) => "give reports that plimsoll's tools wrote, and leave out the rest",
+            Self::Impossible { .. } => {
+                "repeat the run, or leave the file out; nothing can be concluded from it"
+            }
             Self::UnknownTool { .. } => "update bottleneck-analyzer, or leave the file out",
             Self::DifferentBoots { .. } | Self::DifferentRuns { .. } => "analyze one run at a time",
         }

@@ -14,6 +14,7 @@ mod foreign_files;
 mod golden;
 mod hangs;
 mod healthy;
+mod impossible_figures;
 mod limits;
 mod littles_law;
 mod machine;

@@ -9,8 +9,10 @@
 
 pub mod clock;
 pub mod histogram;
+mod histogram_payload;
 mod json;
 pub mod manifest;
+pub mod plausibility;
 pub mod redaction;
 mod run;
 pub mod run_id;

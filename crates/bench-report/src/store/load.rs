@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use super::document::{self, Fault, ReportDocument};
+use super::document::{self, ReportDocument, TextFault};
 use super::{StoreError, file_text};
 use crate::{Report, SCHEMA};
 
@@ -44,16 +44,16 @@ pub fn begins_as_report(path: &Path) -> bool {
     file_text::beginning(path).is_ok_and(|text| text.contains("plimsoll.report/"))
 }
 
-fn in_file(path: &Path, fault: Fault) -> StoreError {
+fn in_file(path: &Path, fault: TextFault) -> StoreError {
     let path = path.to_owned();
     match fault {
-        Fault::Truncated(line) => StoreError::Truncated { path, line },
-        Fault::Schema(found) => StoreError::UnknownSchema {
+        TextFault::Truncated(line) => StoreError::Truncated { path, line },
+        TextFault::Schema(found) => StoreError::UnknownSchema {
             path,
             found,
             known: SCHEMA,
         },
-        Fault::NotAReport(reason) => StoreError::NotAReport { path, reason },
+        TextFault::NotAReport(reason) => StoreError::NotAReport { path, reason },
     }
 }
 
