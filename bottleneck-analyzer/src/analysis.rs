@@ -12,14 +12,16 @@ use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
 use crate::thresholds::Thresholds;
 use crate::{
-    completeness, gates, limiting_factor, operating_point, promises, ranking, rules, verdict,
+    completeness, cost, gates, limiting_factor, operating_point, promises, ranking, rules, verdict,
 };
 
 /// Computes the assessment of `run` by the bounds in `thresholds`. `tool` is the name and version
 /// of this program, which the assessment records.
 pub(crate) fn assess(run: &RunReports, thresholds: &Thresholds, tool: Tool) -> Assessment {
     let facts = RunFacts::gather(run, thresholds);
-    let conclusions = rules::check_all(&facts);
+    let mut conclusions = rules::check_all(&facts);
+    let own_times = &conclusions.own_times;
+    cost::remove_in_turn(&mut conclusions.findings, own_times, &facts.benches);
     let findings = ranking::rank(conclusions.findings);
     let mut assessment = Assessment {
         schema: SCHEMA.to_owned(),
@@ -36,6 +38,7 @@ pub(crate) fn assess(run: &RunReports, thresholds: &Thresholds, tool: Tool) -> A
         unknown: conclusions.unknown,
         spoiled: Vec::new(),
         gates: gates::judge(&facts),
+        bands: gates::bands(&facts),
         promises: promises::recommend(&facts),
         thresholds: thresholds.clone(),
         environment: environment(run),

@@ -37,7 +37,8 @@ pub(crate) struct BenchFacts<'a> {
     /// CPU use during the chosen step; `None` without an operating point or a comparable recording
     /// of the machine.
     pub(crate) cpu: Option<StepCpuUse>,
-    noise_ratio: f64,
+    /// Thresholds that the run is judged by.
+    limits: &'a Thresholds,
 }
 
 /// Change of throughput from one setting of a sweep to a larger one.
@@ -60,7 +61,7 @@ impl<'a> BenchFacts<'a> {
         source: &'a SourceReport,
         run: &'a RunReports,
         machine: Option<MachineRecording<'a>>,
-        limits: &Thresholds,
+        limits: &'a Thresholds,
     ) -> Option<Self> {
         let choice = chosen_step::choose(source);
         let step = choice.as_ref().map(|c| c.step);
@@ -72,10 +73,17 @@ impl<'a> BenchFacts<'a> {
             sweeps: Sweep::from_report(&source.report),
             time_model: step.and_then(|i| time_model::of_step(source, i)),
             cpu: step.and_then(|i| StepCpuUse::of_step(source, i, aligned)),
-            noise_ratio: limits.measurement.noise_ratio,
+            limits,
             repeats: step.map_or(Vec::new(), |i| chosen_step::repeats(source, i)),
             choice,
         })
+    }
+
+    /// Returns the name of the profile under which the bench ran: the one that the user named, else
+    /// that of the run's manifest. `None` if there is neither.
+    pub(crate) fn profile(&self) -> Option<&'a str> {
+        let named = self.limits.profile.as_deref();
+        named.or_else(|| self.run.profile_of(self.source))
     }
 
     /// Iterates over the completed repeats of the operating point, with their indices in the
@@ -141,7 +149,7 @@ impl<'a> BenchFacts<'a> {
             sweeps: self.sweeps.clone(),
             time_model: time_model::of_step(source, index),
             cpu: StepCpuUse::of_step(source, index, aligned),
-            noise_ratio: self.noise_ratio,
+            limits: self.limits,
             repeats: self.repeats.clone(),
             choice: Some(choice),
         })
@@ -184,7 +192,7 @@ impl<'a> BenchFacts<'a> {
         self.recommendation()
             .and_then(|r| r.detectable_difference_ratio)
             .or(worst)
-            .unwrap_or(self.noise_ratio)
+            .unwrap_or(self.limits.measurement.noise_ratio)
     }
 
     /// Returns the figure `name` of the server's evidence in the chosen step; `None` if it was not

@@ -14,7 +14,7 @@ use crate::merge;
 use crate::render::{html, terminal};
 use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
-use crate::thresholds::Thresholds;
+use crate::thresholds::{DEFAULTS, Thresholds, ThresholdsError};
 
 /// Reads the reports of a run and says what limits it, how it knows, and what to promise.
 #[derive(Debug, Parser)]
@@ -38,6 +38,7 @@ const EXAMPLES: &str = "\
 Examples:
   bottleneck-analyzer analyze reports/20260314-091500-7f3a
   bottleneck-analyzer analyze --gate --quiet reports/nightly   # exit 3 unless every gate passed
+  bottleneck-analyzer analyze --print-thresholds > mine.toml     # bounds and gates, to change
   bottleneck-analyzer analyze --thresholds mine.toml db-pool-bench.sweep.json";
 
 const MERGE_HELP: &str = "\
@@ -53,7 +54,7 @@ Example, of two hosts:
 #[derive(Debug, clap::Args)]
 struct Analyze {
     /// A run's directory, or report files of one run
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "print_thresholds", value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// File of the assessment [default: assessment.json beside the reports]
     #[arg(long, value_name = "FILE")]
@@ -81,9 +82,15 @@ struct Analyze {
         default_missing_value = "strict"
     )]
     gate: Option<Strictness>,
-    /// TOML file whose thresholds replace the shipped ones of the same names
+    /// TOML file with thresholds in place of the shipped ones of the same names, and with gates
     #[arg(long, value_name = "FILE")]
     thresholds: Option<PathBuf>,
+    /// Profile whose expectations are judged [default: the one in the run's manifest]
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Print the shipped thresholds, with comments, as a file for --thresholds to begin with
+    #[arg(long, exclusive = true)]
+    print_thresholds: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -172,9 +179,11 @@ impl AnalyzerCli {
 
 impl Analyze {
     fn run(&self) -> anyhow::Result<Exit> {
-        let thresholds = Thresholds::load(self.thresholds.as_deref()).remedy(
-            "compare the file with the shipped thresholds.toml, which documents each value",
-        )?;
+        if self.print_thresholds {
+            bench_cli::output::print(DEFAULTS)?;
+            return Ok(Exit::Done);
+        }
+        let thresholds = self.thresholds()?;
         let run = RunReports::load(&self.paths).or_else(|error| {
             let what_to_do = error.remedy();
             Err(error).remedy(what_to_do)
@@ -200,6 +209,22 @@ impl Analyze {
         }
         let kept = self.gate.is_none_or(|how| how.is_kept_by(&assessment));
         Ok(if kept { Exit::Done } else { Exit::GateFailed })
+    }
+
+    /// Reads the thresholds, with the profile that the flag names.
+    fn thresholds(&self) -> anyhow::Result<Thresholds> {
+        let with_remedy = |error: ThresholdsError| {
+            let what_to_do = error.remedy();
+            Err(error).remedy(what_to_do)
+        };
+        let thresholds = Thresholds::load(self.thresholds.as_deref()).or_else(with_remedy)?;
+        match &self.profile {
+            Some(name) => thresholds.under(name).or_else(|known| {
+                let sentence = format!("there are no expectations of a profile {name:?}");
+                Err(UsageError(sentence)).remedy(format!("one of: {known}"))
+            }),
+            None => Ok(thresholds),
+        }
     }
 
     fn print(&self, assessment: &Assessment) -> anyhow::Result<()> {

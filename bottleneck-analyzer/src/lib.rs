@@ -40,6 +40,7 @@ mod redis;
 mod render;
 mod report_files;
 mod requests;
+mod requirement;
 mod rules;
 mod run_error;
 mod run_facts;

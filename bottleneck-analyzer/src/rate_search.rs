@@ -3,7 +3,7 @@
 //! A search overloads its target on purpose. A step above the rate that was found is evidence for the upper
 //! end of the found interval. It is not a setting of its own, and its failures are no problem by themselves.
 
-use bench_report::histogram::Percentiles;
+use bench_cli::Objective;
 use bench_report::{FoundRate, RateSearchEnd, RateVerdict, Report};
 
 /// Returns true if step `index` shows the limit of its setting. A step of a search does so only if
@@ -32,30 +32,12 @@ pub(crate) fn verdict(report: &Report, index: usize) -> Option<&'static str> {
     })
 }
 
-/// Bound that a search for a rate sets on a percentile of the response time.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct LatencyBound {
-    /// Name of the percentile, as in `p99`.
-    pub(crate) name: &'static str,
-    /// Percentile as a quantile from 0 to 1, as 0.99 for `p99`.
-    pub(crate) quantile: f64,
-    /// Bound in nanoseconds; the percentile must stay below it.
-    pub(crate) below_ns: f64,
-}
-
-impl LatencyBound {
-    /// Parses a bound such as `p99<50ms`; `None` if the bound is not on a percentile.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (figure, bound) = text.split_once('<')?;
-        let level = Percentiles::LEVELS.into_iter();
-        let (name, quantile) = level.into_iter().find(|(name, _)| *name == figure)?;
-        let below = humantime::parse_duration(bound).ok()?;
-        Some(Self {
-            name,
-            quantile,
-            below_ns: below.as_nanos() as f64,
-        })
-    }
+/// Returns the objectives of a search that bound a percentile of latency, in their order. Texts of
+/// another form, as a later version may write, are left out.
+pub(crate) fn latency_objectives(search: &FoundRate) -> impl Iterator<Item = Objective> {
+    let read = search.objectives.iter().map(|text| text.parse());
+    read.filter_map(Result::ok)
+        .filter(|objective| matches!(objective, Objective::Latency { .. }))
 }
 
 #[cfg(test)]
@@ -136,13 +118,13 @@ mod tests {
     }
 
     #[test]
-    fn bounds_on_latency_are_read_as_they_are_written() {
-        let bound = LatencyBound::parse("p999<1s 500ms").unwrap();
-        assert_eq!(bound.name, "p999");
-        assert!((bound.quantile - 0.999).abs() < 1e-9);
-        assert!((bound.below_ns - 1.5e9).abs() < 1.0);
-        for other in ["errors<1%", "p98<1s", "p99>1s", "p99<fast"] {
-            assert_eq!(LatencyBound::parse(other), None, "{other}");
-        }
+    fn objectives_on_latency_are_read_as_a_bench_writes_them() {
+        let mut report = report(&[(100.0, RateVerdict::Held)], None);
+        let search = &mut report.summary.found_rates[0];
+        search.objectives = ["p999<1s 500ms", "errors<1%", "p98<1s", "of a later version"]
+            .map(str::to_owned)
+            .into();
+        let read: Vec<String> = latency_objectives(search).map(|o| o.to_string()).collect();
+        assert_eq!(read, ["p999<1s 500ms"]);
     }
 }

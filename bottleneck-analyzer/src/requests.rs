@@ -9,6 +9,9 @@ use crate::figures::duration_ns;
 use crate::json_pointer::escape;
 use crate::thresholds::Objectives;
 
+/// Name of the operation that opens a WebSocket connection.
+pub(crate) const CONNECT: &str = "connect";
+
 /// Name of the operation that counts as the request of a WebSocket bench.
 const ECHO: &str = "echo";
 
@@ -88,6 +91,21 @@ impl<'a> OperationPercentile<'a> {
         })
     }
 
+    /// Returns the percentile of the slowest of these operations. Operations with less than a
+    /// hundredth of the samples are left out. `None` if no request was timed.
+    pub(crate) fn slowest_of(
+        operations: impl Iterator<Item = (&'a String, &'a Operation)>,
+        percentile: PercentileFn,
+    ) -> Option<Self> {
+        let all: Vec<Self> = operations
+            .filter_map(|(name, operation)| Self::new(name, operation, percentile))
+            .collect();
+        let total: u64 = all.iter().map(|latency| latency.count).sum();
+        all.into_iter()
+            .filter(|latency| latency.count.saturating_mul(100) >= total)
+            .max_by_key(|latency| latency.ns)
+    }
+
     /// Returns the label for evidence about percentile `which`: `p90 of read`, with `, at least`
     /// added for a lower bound.
     pub(crate) fn label(&self, which: &str) -> String {
@@ -148,13 +166,35 @@ pub(crate) fn longest_ns(step: &Step) -> Option<u64> {
 /// Returns a percentile of the time to open a connection. `None` for steps that opened no
 /// connection or sent no echoes.
 pub(crate) fn connecting(step: &Step, percentile: PercentileFn) -> Option<OperationPercentile<'_>> {
-    let (name, connect) = step.operations.get_key_value("connect")?;
+    let (name, connect) = step.operations.get_key_value(CONNECT)?;
     step.operations.get(ECHO)?;
     OperationPercentile::new(name, connect, percentile)
 }
 
 /// Function that reads one percentile of a distribution, in nanoseconds.
 pub(crate) type PercentileFn = fn(&CensoredPercentiles) -> u64;
+
+/// Returns the function that reads the percentile `name`, as in `p99`; `None` if reports have none
+/// of that name.
+pub(crate) fn percentile_fn(name: &str) -> Option<PercentileFn> {
+    Some(match name {
+        "p50" => |h| h.percentiles_ns.p50,
+        "p75" => |h| h.percentiles_ns.p75,
+        "p90" => |h| h.percentiles_ns.p90,
+        "p95" => |h| h.percentiles_ns.p95,
+        "p99" => |h| h.percentiles_ns.p99,
+        "p999" => |h| h.percentiles_ns.p999,
+        "p9999" => |h| h.percentiles_ns.p9999,
+        _ => return None,
+    })
+}
+
+/// Returns the quantile of the percentile `name`, as 0.99 for `p99`; `None` if reports have none of
+/// that name.
+pub(crate) fn quantile(name: &str) -> Option<f64> {
+    let mut levels = Percentiles::LEVELS.into_iter();
+    levels.find(|(known, _)| *known == name).map(|(_, q)| q)
+}
 
 /// Returns the latency objective of a component from `bounds`: the name of the percentile, the
 /// function that reads it, and the bound in milliseconds. `None` for the machine, which has none.
@@ -175,13 +215,7 @@ pub(crate) fn latency_objective(
 /// Returns the percentile of the step's slowest operation. Operations with less than a hundredth of
 /// the samples are left out. `None` if no request was timed.
 pub(crate) fn slowest(step: &Step, percentile: PercentileFn) -> Option<OperationPercentile<'_>> {
-    let all: Vec<OperationPercentile> = request_operations(step)
-        .filter_map(|(name, operation)| OperationPercentile::new(name, operation, percentile))
-        .collect();
-    let total: u64 = all.iter().map(|latency| latency.count).sum();
-    all.into_iter()
-        .filter(|latency| latency.count.saturating_mul(100) >= total)
-        .max_by_key(|latency| latency.ns)
+    OperationPercentile::slowest_of(request_operations(step), percentile)
 }
 
 /// Returns the highest percentile among `steps`, with the index of its step; `None` if no request
@@ -200,13 +234,10 @@ mod tests {
 
     #[test]
     fn each_percentile_is_known_by_its_name() {
-        let picks: [(PercentileFn, &str); 3] = [
-            (|h| h.percentiles_ns.p50, "p50"),
-            (|h| h.percentiles_ns.p95, "p95"),
-            (|h| h.percentiles_ns.p9999, "p9999"),
-        ];
-        for (pick, name) in picks {
-            assert_eq!(name_of(pick), name);
+        for (name, q) in Percentiles::LEVELS {
+            let pick = percentile_fn(name).unwrap();
+            assert_eq!((name_of(pick), quantile(name)), (name, Some(q)));
         }
+        assert!(percentile_fn("p98").is_none() && quantile("p98").is_none());
     }
 }

@@ -96,6 +96,13 @@ impl RunReports {
         self.sources.iter().find(|source| wrote(part, source))
     }
 
+    /// Returns the name of the profile under which a report was measured, from the manifest; `None`
+    /// if the manifest names none for it.
+    pub(crate) fn profile_of(&self, source: &SourceReport) -> Option<&str> {
+        let mut parts = self.parts.iter();
+        parts.find(|part| wrote(part, source))?.profile.as_deref()
+    }
+
     /// Adds notes about reports that no manifest names: left by an earlier run, written by an
     /// earlier version, or copied into the directory. Adds none if there is no manifest.
     fn note_what_no_manifest_names(&mut self) {

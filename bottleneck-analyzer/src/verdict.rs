@@ -54,7 +54,7 @@ fn reasons(assessment: &Assessment) -> Vec<String> {
     );
     reasons.extend(having(GateOutcome::Unknown).map(|g| {
         let reason = g.reason.as_deref().unwrap_or("not measured");
-        format!("{} {}: cannot tell ({reason})", g.subject(), g.requirement)
+        format!("{} {}: cannot tell ({reason})", g.subject(), g.sentence())
     }));
     let touched = assessment.spoiled.iter().filter(|s| s.touches_a_conclusion);
     reasons.extend(touched.map(|s| format!("doubt: {}", s.sentence())));
@@ -89,5 +89,5 @@ fn failure(gate: &Gate) -> String {
     let measured = gate.measured.map_or_else(String::new, |value| {
         format!(", measured {}", crate::figures::show(&gate.unit, value))
     });
-    format!("{} failed: {}{measured}", gate.subject(), gate.requirement)
+    format!("{} failed: {}{measured}", gate.subject(), gate.sentence())
 }

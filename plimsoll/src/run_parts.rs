@@ -39,7 +39,10 @@ impl RunParts {
             let mut words = vec![tool.to_owned(), scenario.to_owned()];
             words.extend(args);
             let report = format!("{stem}.json");
-            let part = Part::plan((tool, scenario), run_id, &report, STARTER, &words);
+            let part = Part {
+                profile: Some(profile.name.clone()),
+                ..Part::plan((tool, scenario), run_id, &report, STARTER, &words)
+            };
             parts.insert(stem, PartFile::create(directory, part)?);
         }
         Ok(Self(parts))

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bench_cli::progress::Progress;
 use bench_cli::{Exit, Remedy as _};
-use bench_report::manifest::STARTED_BY_ENV;
+use bench_report::manifest::{PROFILE_ENV, STARTED_BY_ENV};
 use bench_report::run_id::{RUN_ID_ENV, new_run_id};
 use bench_report::store::{self, StoreError};
 use child_process::ChildProcess;
@@ -164,10 +164,11 @@ impl Suite<'_> {
     }
 
     /// Returns environment variables, as name and value, that make a tool part of this run.
-    fn run_environment(&self) -> [(&'static str, String); 2] {
+    fn run_environment(&self) -> [(&'static str, String); 3] {
         [
             (RUN_ID_ENV, self.run_id.clone()),
             (STARTED_BY_ENV, STARTER.to_owned()),
+            (PROFILE_ENV, self.profile.name.clone()),
         ]
     }
 

@@ -23,7 +23,10 @@ pub(crate) use finding_id::FindingId;
 pub(crate) use operating_point::{OperatingPoint, RepeatSpread, WorstInterval};
 pub(crate) use rule::Rule;
 pub(crate) use time_model::{TimeModel, TimePart};
-pub(crate) use verdict::{Gate, GateOutcome, Promise, Readiness, ReadinessVerdict};
+pub(crate) use verdict::{
+    Band, BandLevel, Gate, GateOrigin, GateOutcome, GateRepeats, Promise, Readiness,
+    ReadinessVerdict,
+};
 
 use bench_report::{Environment, Status, Tool};
 use schemars::JsonSchema;
@@ -109,6 +112,9 @@ pub(crate) struct Assessment {
     pub spoiled: Vec<Spoiled>,
     /// Gates with their outcomes.
     pub gates: Vec<Gate>,
+    /// Figures with their bands: good, acceptable, warning or critical.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bands: Vec<Band>,
     /// Recommended promises to users (SLA); all of them are provisional.
     #[serde(rename = "objectives")]
     pub promises: Vec<Promise>,
@@ -145,6 +151,7 @@ impl Assessment {
             .chain(self.findings.iter().flat_map(|f| &f.evidence))
             .chain(self.ruled_out.iter().flat_map(|r| &r.evidence))
             .chain(self.gates.iter().flat_map(|g| &g.evidence))
+            .chain(self.bands.iter().flat_map(|b| &b.evidence))
             .chain(self.promises.iter().flat_map(|o| &o.evidence))
     }
 }

@@ -31,6 +31,8 @@ macro_rules! rules {
 }
 
 rules! {
+    /// Calls take longer while autovacuum works.
+    Autovacuum = "autovacuum",
     /// Requests that never came back make the tail longer than shown.
     CensoredTail = "censored_tail",
     /// A pool asks the server before each call whether the connection still works.

@@ -100,7 +100,9 @@ impl CauseAcrossRepeats<'_, '_, '_> {
     /// reaches it.
     fn passing(&self) -> Vec<usize> {
         let past = |part: f64| {
-            let at_least = |&(i, cost): &(usize, &CauseCost)| self.share(i) >= part * cost.least;
+            let at_least = |&(i, cost): &(usize, &CauseCost)| {
+                self.share(i) >= part * cost.least || self.lengthens_hold(i, cost)
+            };
             let seen = self.seen().filter(at_least);
             seen.map(|(i, _)| i).collect::<Vec<usize>>()
         };
@@ -109,6 +111,12 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         } else {
             past(0.5)
         }
+    }
+
+    /// Returns true if the cause, however short it is itself, makes calls wait for a hot lock in repeat `i`.
+    fn lengthens_hold(&self, i: usize, cost: &CauseCost) -> bool {
+        let repeat = &self.repeats[i];
+        cost.least.is_finite() && repeat.lengthens_hold(&cost.own_time(repeat.bench.id()))
     }
 
     /// Returns the index of the repeat that represents the cause. For a persistent cause: the

@@ -25,6 +25,8 @@ pub(super) struct Removal {
     pub(super) parts_ns: Vec<f64>,
     /// Share of the machine's CPU, from 0 to 1, that programs outside of the run give back.
     pub(super) freed_cpu_ratio: f64,
+    /// True if the pool gets as many connections as it needs.
+    pub(super) lifts_pool: bool,
 }
 
 /// Processors that server and generator may use, and how busy they are.
@@ -112,6 +114,7 @@ impl<'m> MeanCall<'m> {
         then.run_queue(self, removal.freed_cpu_ratio);
         then.lock_queue(self);
         then.pool_queue(self);
+        then.pool_size = then.pool_size.filter(|_| !removal.lifts_pool);
         then
     }
 
@@ -201,11 +204,24 @@ impl<'m> MeanCall<'m> {
             think_time_ns,
         } = self.load
         {
-            let cycle = self.total_ns() + think_time_ns as f64;
+            // Without the queues, as bounds leave them out: users wait in them only as long as another bound
+            // is lower.
+            let queues = self.sum_of(|name| name == "checkout" || is_lock(name));
+            let cycle = self.total_ns() - queues + think_time_ns as f64;
             bounds.push(users as f64 / cycle.max(1.0) * 1e9);
         }
         let least = bounds.into_iter().fold(f64::MAX, f64::min);
         (least.is_finite() && self.rate_per_s > 0.0).then_some(least)
+    }
+
+    /// Returns the mean time for which a call holds the hot lock, in nanoseconds; `None` without one.
+    pub(super) fn hold_ns(&self) -> Option<f64> {
+        Some(self.lock.as_ref()?.ns)
+    }
+
+    /// Returns the mean time of a call as measured, in nanoseconds.
+    pub(super) fn measured_ns(&self) -> f64 {
+        self.model.whole_ns
     }
 
     /// Returns the measured number of calls per second.

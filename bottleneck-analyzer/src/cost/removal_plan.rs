@@ -64,6 +64,7 @@ pub(super) fn plan(call: &MeanCall<'_>, own: &OwnTime) -> Removal {
     Removal {
         parts_ns: parts.iter().map(taken).collect(),
         freed_cpu_ratio: own.freed_cpu_ratio,
+        lifts_pool: own.rule == Rule::PoolTooSmall,
     }
 }
 

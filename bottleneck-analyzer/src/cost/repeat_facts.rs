@@ -13,6 +13,9 @@ use crate::postgres::PostgresEvidence;
 use crate::run_facts::RunFacts;
 use crate::time_model;
 
+/// Smallest share of the hold of a hot lock, from 0 to 1, at which an activity lengthens the hold.
+const LEAST_OF_HOLD: f64 = 0.10;
+
 /// Facts of one repeat of an operating point that the rules check.
 #[derive(Debug)]
 pub(crate) struct RepeatFacts<'a, 'f> {
@@ -63,6 +66,16 @@ impl<'a, 'f> RepeatFacts<'a, 'f> {
         let call = self.call();
         let then = call.without(&plan(&call, own));
         (call.total_ns() - then.total_ns()).max(0.0)
+    }
+
+    /// Returns true if the time of a cause is a part of the call in which the holders of a hot lock keep it
+    /// for at least a tenth of their hold: without it, calls wait for the lock for a shorter time.
+    pub(super) fn lengthens_hold(&self, own: &OwnTime) -> bool {
+        let is_a_part = self.model.parts.iter().any(|part| part.title == own.key);
+        let call = self.call();
+        let then = call.without(&plan(&call, own));
+        let holds = call.hold_ns().zip(then.hold_ns());
+        is_a_part && holds.is_some_and(|(now, then)| then <= (1.0 - LEAST_OF_HOLD) * now)
     }
 
     /// Returns the possible rise of throughput without a cause, as a share of the measured throughput. It

@@ -337,3 +337,23 @@ fn a_connection_that_the_server_closed_is_told_with_the_server_s_time_out() {
     }
     assert!(!ended(0.0).detail.contains("25P03"));
 }
+
+/// Requests that are refused at once leave the others alone: their percentiles look better, and the finding
+/// says so.
+#[test]
+fn failures_that_answer_fast_are_told_to_make_the_percentiles_look_better() {
+    let failing = |failed_ns: f64| {
+        let reports = Server::default().run_with(|_, step| {
+            fail(step, "sqlstate.53300", 0.3, "too many clients");
+            let call = step.operations.get_mut("call").unwrap();
+            call.failed = super::common::hist(failed_ns, 500);
+        });
+        first(&reports).0.detail
+    };
+    let fast = failing(0.2e6);
+    assert!(
+        fast.contains("Failures came back after 200 µs on average, successes after 2.00 ms"),
+        "{fast}"
+    );
+    assert!(!failing(4e6).contains("came back after"));
+}

@@ -1,10 +1,12 @@
 //! Tests with planted faults: the analyzer names each fault, and a healthy run has no problem.
 
+mod background_work;
 mod beside;
 mod causes;
 mod circumstances;
 #[path = "../../tests/common/mod.rs"]
 mod common;
+mod confused_pairs;
 mod doubt;
 mod drift;
 mod errors;
@@ -33,6 +35,7 @@ mod statements;
 mod thresholds;
 mod verdict;
 mod websocket;
+mod worked_example;
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use bench_report::{Report, Step};
+use bench_report::{PoolUsage, Report, Step};
 use serde_json::Value;
 
 use super::common::server::Server;
@@ -75,11 +75,47 @@ fn runs() -> Vec<RunReports> {
     ];
     let long = held_for(Plant::default().postgres(), 60);
     let servers = servers.map(|server| run_of(&server.run()));
+    let failing = [0.03, 0.3].map(|errors| {
+        let plant = Plant {
+            errors,
+            connections: (95.0, 100.0),
+            ..Plant::default()
+        };
+        run_of(&[plant.postgres()])
+    });
     plants
         .into_iter()
         .chain(servers)
+        .chain(failing)
         .chain([run_of(&[evictions]), run_of(&[long])])
+        .chain([run_of(&[slow_and_refused()]), run_of(&[pooled()])])
         .collect()
+}
+
+/// Returns a run of a WebSocket server with echoes of 3 s, of whose connections 18 % are refused.
+fn slow_and_refused() -> Report {
+    let mut report = Plant::default().websocket();
+    for step in &mut report.steps {
+        let connect = step.operations.get_mut("connect").unwrap();
+        connect.attempted = connect.succeeded + connect.succeeded / 5;
+        let echo = step.operations.get_mut("echo").unwrap();
+        echo.call = super::common::hist(3e9, 8_000);
+    }
+    report
+}
+
+/// Returns a run of a pool of which 80 % was in use.
+fn pooled() -> Report {
+    let mut report = Plant::default().postgres();
+    for step in &mut report.steps {
+        step.pool = Some(PoolUsage {
+            max_size: 10,
+            in_use_mean: 8.0,
+            samples: 100,
+            ..PoolUsage::default()
+        });
+    }
+    report
 }
 
 /// Returns the assessment of a run as JSON, without the thresholds that it lists.
@@ -90,9 +126,22 @@ fn conclusions(run: &RunReports, thresholds: &Thresholds) -> Value {
     value
 }
 
-fn with(path: &Path, section: &str, name: &str, value: &str) -> Thresholds {
+/// Returns the shipped thresholds with one value changed; `None` if the value is refused, as one past
+/// the next band is.
+fn with(path: &Path, section: &str, name: &str, value: &str) -> Option<Thresholds> {
     std::fs::write(path, format!("[{section}]\n{name} = {value}\n")).unwrap();
-    Thresholds::load(Some(path)).unwrap()
+    Thresholds::load(Some(path)).ok()
+}
+
+/// Returns values at the ends of a threshold's range, and nearer ones.
+fn ends(name: &str, value: &toml::Value) -> Vec<String> {
+    let Some(value) = value.as_float() else {
+        return ["0", "1", "1000000000"].map(str::to_owned).into();
+    };
+    let highest = if name.ends_with("_ratio") { 1.0 } else { HIGH };
+    let nearer = [value / 2.0, (value * 1.2).min(highest)];
+    let ends = [0.0, 1e-6, highest].into_iter().chain(nearer);
+    ends.map(|end| format!("{end:.6}")).collect()
 }
 
 #[test]
@@ -108,15 +157,14 @@ fn every_threshold_decides_something() {
     let file = home.path().join("mine.toml");
     let table: toml::Table = include_str!("../../thresholds.toml").parse().unwrap();
     let mut without_effect = Vec::new();
-    for (section, values) in &table {
+    let sections = table.iter().filter(|(name, _)| *name != "profiles");
+    for (section, values) in sections {
         for (name, value) in values.as_table().into_iter().flatten() {
-            let ends = match value {
-                toml::Value::Integer(_) => ["0".to_owned(), "1000000000".to_owned()],
-                _ if name.ends_with("_ratio") => ["0.0".to_owned(), "1.0".to_owned()],
-                _ => ["0.0".to_owned(), format!("{HIGH:.1}")],
-            };
-            let decides = ends.iter().any(|end| {
-                let thresholds = with(&file, section, name, end);
+            let mut ends = ends(name, value).into_iter();
+            let decides = ends.any(|end| {
+                let Some(thresholds) = with(&file, section, name, &end) else {
+                    return false;
+                };
                 let mut judged = judged.iter();
                 judged.any(|(run, usual)| conclusions(run, &thresholds) != *usual)
             });

@@ -24,6 +24,10 @@ fn impact_of(of: ImpactOf) -> &'static str {
 pub(crate) fn weight(finding: &Finding) -> String {
     let confidence = finding.confidence.name();
     match finding.impact {
+        Some(i) if finding.parent.is_some() && i.saved_ns.is_some() => format!(
+            "{}; part of the cause above; confidence {confidence}",
+            would_come_back(i)
+        ),
         Some(i) => format!("{}; confidence {confidence}", would_come_back(i)),
         None if finding.kind == FindingKind::Information => format!("confidence {confidence}"),
         None => format!("impact not measured; confidence {confidence}"),

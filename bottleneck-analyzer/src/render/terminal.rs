@@ -1,7 +1,8 @@
 //! Text of the assessment for a terminal, 80 columns wide.
 
 use crate::assessment::{
-    Assessment, ComponentAssessment, Confidence, Finding, Gate, GateOutcome, Promise, Spoiled,
+    Assessment, Band, BandLevel, ComponentAssessment, Confidence, Finding, Gate, GateOutcome,
+    Promise, Spoiled,
 };
 use crate::figures::{self, duration_ns, share};
 use crate::render::impact::{how_they_add_up, not_ordered, weight};
@@ -13,6 +14,10 @@ const DOUBT: &str = "In doubt: inside the noise, or on figures that a warning sp
 
 /// Text shown in place of the gates if there are none.
 pub(crate) const NO_GATE: &str = "None: no load was measured.";
+
+/// Text shown below bands of a resource that is used a lot.
+pub(crate) const HIGH_USE: &str =
+    "CPU and pool are used by the load made here: users without pauses fill them.";
 
 /// Text shown in place of the promises if there are none.
 pub(crate) const NO_PROMISE: &str = "None: no setting was held under a load of ours.";
@@ -28,6 +33,7 @@ pub(crate) fn render(assessment: &Assessment) -> String {
     findings(&mut text, assessment);
     components(&mut text, assessment);
     gates(&mut text, assessment);
+    bands(&mut text, assessment);
     promises(&mut text, assessment);
     rest(&mut text, assessment);
     text
@@ -214,14 +220,61 @@ fn gates(text: &mut String, assessment: &Assessment) {
         line(text, "  ", NO_GATE);
     }
     for gate in &assessment.gates {
+        let set_by = gate.set_by().map(|who| format!(" [{who}]"));
         let sentence = format!(
-            "{} {}: {}",
+            "{} {}{}: {}",
             gate.subject(),
-            gate.requirement,
+            gate.sentence(),
+            set_by.unwrap_or_default(),
             measured(gate)
         );
         line(text, &format!("  {} ", stamp(gate.outcome)), &sentence);
     }
+    let is_shipped = |gate: &Gate| gate.set_by().is_none();
+    if assessment.gates.iter().any(is_shipped) && !assessment.gates.iter().all(is_shipped) {
+        line(
+            text,
+            "  ",
+            "Bounds without a name behind them are shipped defaults.",
+        );
+    }
+}
+
+/// Appends the bands of all figures to `text`, one line for each component and scenario.
+fn bands(text: &mut String, assessment: &Assessment) {
+    if assessment.bands.is_empty() {
+        return;
+    }
+    title(text, "Bands: good, acceptable, warning, critical");
+    let of_one = |a: &Band, b: &Band| {
+        (a.component, &a.scenario, &a.file) == (b.component, &b.scenario, &b.file)
+    };
+    for bands in assessment.bands.chunk_by(of_one) {
+        let figures: Vec<String> = bands.iter().map(banded).collect();
+        if let Some(first) = bands.first() {
+            line(
+                text,
+                "  ",
+                &format!("{}: {}", first.subject(), figures.join("; ")),
+            );
+        }
+    }
+}
+
+/// Describes a figure with its band: `failed requests 0.0 % good`. Bands worse than acceptable are
+/// in capitals.
+fn banded(band: &Band) -> String {
+    let level = match band.level {
+        BandLevel::Warning | BandLevel::Critical => band.level.title().to_uppercase(),
+        _ => band.level.title().to_owned(),
+    };
+    let seen = band.measured.map(|value| figures::show(&band.unit, value));
+    let seen = seen.map_or(String::new(), |seen| format!(" {seen}"));
+    let reason = band
+        .reason
+        .as_ref()
+        .map_or(String::new(), |reason| format!(" ({reason})"));
+    format!("{}{seen} {level}{reason}", band.title)
 }
 
 fn promises(text: &mut String, assessment: &Assessment) {

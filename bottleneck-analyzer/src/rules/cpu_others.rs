@@ -8,9 +8,11 @@
 use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
+use crate::cost::Saving;
 use crate::figures::share;
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::machine_recording::{MachineRecording, OutsideProgram};
+use crate::own_time::OwnTime;
 use crate::run_facts::RunFacts;
 use crate::step_cpu_use::StepCpuUse;
 use crate::target;
@@ -177,13 +179,31 @@ fn finding(
         .evidence(evidence)
         .evidence(worst.cpu.evidence.clone());
     if short.is_some() {
-        draft.impact(worst.ratio, ImpactOf::Capacity).advice(
+        weigh(worst, draft).advice(
             &["stop them, or move them to another machine, and repeat the run"],
             format!("up to {used} of the machine's CPU"),
             "what somebody else uses is neither the server's nor repeatable",
         )
     } else {
         draft
+    }
+}
+
+/// Sets the impact: the time that calls wait for a CPU because of the outside programs, with the queues that
+/// this makes longer, or their share of the CPU if that time was not measured.
+fn weigh(worst: &Disturbance<'_>, draft: FindingDraft) -> FindingDraft {
+    let model = worst.bench.time_model.as_ref();
+    let waits = model.is_some_and(|model| model.part("server_runnable").is_some());
+    let own = OwnTime {
+        freed_cpu_ratio: worst.ratio,
+        ..OwnTime::new(worst.bench.id(), RULE, "", 0.0)
+    };
+    match Saving::of(worst.bench, &own).filter(|_| waits) {
+        Some(saving) => draft
+            .saves(saving.saved_ns, saving.whole_ns)
+            .raises_capacity(saving.capacity_gain_ratio)
+            .takes(own),
+        None => draft.impact(worst.ratio, ImpactOf::Capacity),
     }
 }
 

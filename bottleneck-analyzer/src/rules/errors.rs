@@ -18,7 +18,7 @@ use crate::figures::{percent, plain};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::json_pointer::escape;
 use crate::requests;
-use crate::rules::postgres;
+use crate::rules::{fast_failures, postgres};
 use crate::run_facts::RunFacts;
 use crate::source_report::NEVER_CAME_BACK;
 
@@ -66,6 +66,8 @@ struct FailureTotals {
     succeeded: u64,
     kinds: Vec<(String, KindTotal)>,
     succeeded_evidence: Vec<EvidenceItem>,
+    /// Sentence about failures that came back sooner than answers; empty if they did not.
+    fast: String,
 }
 
 impl FailureTotals {
@@ -93,6 +95,7 @@ impl FailureTotals {
             succeeded,
             kinds: merged(kinds),
             succeeded_evidence: evidence,
+            fast: fast_failures::sentence(bench, steps),
         };
         (attempted > 0).then_some(failures)
     }
@@ -269,7 +272,7 @@ fn describe(
     };
     draft
         .thing(thing(kind))
-        .says(title, detail(failures, kind, found) + &ended)
+        .says(title, detail(failures, kind, found) + &ended + &failures.fast)
         .evidence(counted)
         .impact(own, ImpactOf::Requests)
         .evidence(found.evidence.iter().cloned())

@@ -53,7 +53,13 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let evidence = faults
         .iter()
         .filter_map(|(i, fault)| measured(bench, *i, fault));
-    let draft = finding(bench, &messages.join("; "), (lost, of));
+    let mut draft = finding(bench, &messages.join("; "), (lost, of));
+    let is_timed = |(_, fault): &(usize, &Warning)| fault.code != WarningCode::GeneratorStalled;
+    let whole = bench.time_model.as_ref().filter(|m| !m.is_of_sessions());
+    let timed = whole.filter(|_| of == ImpactOf::ResponseTime && faults.iter().all(is_timed));
+    if let Some(model) = timed {
+        draft = draft.saves(lost * model.whole_ns, model.whole_ns);
+    }
     out.add_finding(draft.evidence(evidence).evidence(used));
 }
 

@@ -12,6 +12,7 @@ mod cpu_saturated;
 mod drift;
 mod errors;
 mod evictions;
+mod fast_failures;
 mod file_systems;
 mod generator_limit;
 mod hit_ratio;

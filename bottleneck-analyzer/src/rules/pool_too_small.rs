@@ -11,7 +11,7 @@ use crate::assessment::{
 };
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::{duration_ns, plain, share};
+use crate::figures::{duration_ns, plain, rate, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::postgres::PostgresEvidence;
 use crate::queueing::erlang_wait_ns;
@@ -151,9 +151,10 @@ fn behind_the_pool(
     if case.share(left) < facts.thresholds.pool.checkout_share_ratio {
         let statement = format!(
             "calls wait {waited} of their time for a connection, but the connections are held up \
-             themselves for {} of each call: without that the pool of {} is large enough",
+             themselves for {} of each call: without that the pool of {} is large enough{}",
             duration_ns(held_up),
-            case.size
+            case.size,
+            carries(bench, case, held_up)
         );
         return out.rule_out(RULE, bench.component, statement, case.evidence.clone());
     }
@@ -175,6 +176,23 @@ fn behind_the_pool(
         format!("whether a pool larger than {size} is worth it: calls wait {waited} of their time for a connection, but {why}"),
         "larger pools, with sysmon beside them and the generator on a machine of its own",
     );
+}
+
+/// Describes what the pool could carry if a call held its connection for `less_ns` nanoseconds less, as the
+/// end of a sentence; empty if the throughput is not known.
+fn carries(bench: &BenchFacts<'_>, case: &PoolCase<'_>, less_ns: f64) -> String {
+    let server = bench
+        .operating_step()
+        .and_then(|(i, _)| PostgresEvidence::of_step(bench.source, i));
+    let held_ns = case.model.served_ns() - less_ns;
+    let Some(server) = server.filter(|s| s.calls_per_s() > 0.0 && held_ns > 0.0) else {
+        return String::new();
+    };
+    let most = rate(case.size as f64 / held_ns * 1e9);
+    format!(
+        " (it carries {most}; {} were measured)",
+        rate(server.calls_per_s())
+    )
 }
 
 /// Returns the thing at fault in a problem that makes calls hold their connections longer; `None`

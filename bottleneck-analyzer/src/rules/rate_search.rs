@@ -5,6 +5,7 @@
 //! step that broke a bound is evidence for the upper end of an interval and named as one that was tried on
 //! purpose.
 
+use bench_cli::Objective;
 use bench_report::{FoundRate, RateSearchEnd, RateVerdict};
 
 use crate::assessment::{Confidence, EvidenceItem, FindingKind, Rule};
@@ -12,7 +13,7 @@ use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::finding_draft::FindingDraft;
 use crate::json_pointer::escape;
-use crate::rate_search::{LatencyBound, bounds};
+use crate::rate_search::{bounds, latency_objectives};
 use crate::run_facts::RunFacts;
 
 const RULE: Rule = Rule::FoundRate;
@@ -111,12 +112,15 @@ fn not_met(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> FindingD
 /// otherwise. A warning that spoils one of them also spoils the conclusion that the load is not the
 /// cause.
 fn at_lowest(bench: &BenchFacts<'_>, search: &FoundRate) -> Vec<EvidenceItem> {
-    let bounds = search.objectives.iter();
-    let bounds: Vec<LatencyBound> = bounds.filter_map(|b| LatencyBound::parse(b)).collect();
+    let names = latency_objectives(search).filter_map(|objective| match objective {
+        Objective::Latency { name, .. } => Some(name),
+        Objective::Errors { .. } => None,
+    });
+    let names: Vec<&str> = names.collect();
     let tried = search.steps.iter();
     let lowest = tried.filter(|tried| search.stands_for_result(tried));
     let broken = lowest.filter(|tried| tried.verdict == RateVerdict::Broken);
-    let figures = broken.flat_map(|tried| bounds.iter().map(|bound| (tried.step, bound.name)));
+    let figures = broken.flat_map(|tried| names.iter().map(|name| (tried.step, *name)));
     let evidence = figures.flat_map(|(index, name)| {
         let step = bench.source.report.steps.get(index);
         let names = step.into_iter().flat_map(|step| step.operations.keys());

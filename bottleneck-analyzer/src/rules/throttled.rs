@@ -8,8 +8,10 @@
 use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
+use crate::cost::Saving;
 use crate::figures::{duration_ns, plain, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
+use crate::own_time::OwnTime;
 use crate::postgres::PostgresEvidence;
 use crate::run_facts::RunFacts;
 
@@ -143,14 +145,13 @@ fn judge(bench: &BenchFacts<'_>, worst: &GroupThrottling, out: &mut Conclusions)
 /// Sets the impact: the time of a call in which its session neither ran nor waited for an event,
 /// with the queue that it causes, or the throttled share of the capacity if there is no such time.
 fn weigh(bench: &BenchFacts<'_>, worst: &GroupThrottling, draft: FindingDraft) -> FindingDraft {
-    let model = bench.time_model.as_ref().filter(|m| m.whole_ns > 0.0);
-    let held_up = model
-        .map(|m| m.sum_of("server_runnable"))
-        .filter(|ns| *ns > 0.0);
-    match (model, held_up) {
-        (Some(model), Some(ns)) if bench.component == ComponentKind::Postgres => {
-            let queue = model.queued_ns() * ns / model.served_ns().max(1.0);
-            draft.saves(ns + queue, model.whole_ns)
+    let model = bench.time_model.as_ref();
+    let held_up = model.and_then(|m| m.part("server_runnable"));
+    let own = held_up.map(|part| OwnTime::new(bench.id(), RULE, part.title.clone(), part.ns));
+    let saving = own.and_then(|own| Some((Saving::of(bench, &own)?, own)));
+    match saving {
+        Some((saving, own)) if bench.component == ComponentKind::Postgres => {
+            draft.saves(saving.saved_ns, saving.whole_ns).takes(own)
         }
         _ => draft.impact(
             worst.ratio.max(worst.lost_ratio.unwrap_or(0.0)).min(1.0),

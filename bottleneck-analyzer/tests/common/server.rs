@@ -28,6 +28,8 @@ pub(crate) struct Server {
     pub(crate) samples: f64,
     /// Shares of the machine's CPU, from 0 to 1: all that is busy, the server's, the generator's.
     pub(crate) cpu: (f64, f64, f64),
+    /// Name of a program that takes no part in the run, with the number of cores that it uses.
+    pub(crate) outsider: Option<(&'static str, f64)>,
 }
 
 impl Default for Server {
@@ -43,6 +45,7 @@ impl Default for Server {
             tables: vec![],
             samples: 200.0,
             cpu: (0.45, 0.25, 0.18),
+            outsider: None,
         }
     }
 }
@@ -72,6 +75,7 @@ impl Server {
         report.duration_ns = 6 * SECOND;
         let machine = Plant {
             cpu: self.cpu,
+            outsider: self.outsider.map(|(name, cores)| (name.to_owned(), cores)),
             ..Plant::default()
         };
         vec![report, machine.sysmon()]

@@ -39,6 +39,7 @@ pub mod host_worker;
 #[cfg(feature = "load")]
 pub mod load;
 mod logging;
+mod objective;
 pub mod output;
 pub mod progress;
 #[cfg(feature = "load")]
@@ -56,10 +57,10 @@ pub mod workers;
 pub use command_line::parse;
 pub use exit::{Exit, Interrupted, Remedy, UsageError, explain, run};
 pub use logging::verbose_flag;
+pub use objective::Objective;
 #[cfg(feature = "load")]
 pub use rates::{
     find_rate::FindRateFlags,
-    objective::Objective,
     rate_finder::{RateFinder, RateStep},
     rate_text::found_rates,
 };

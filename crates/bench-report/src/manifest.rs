@@ -31,6 +31,10 @@ pub const STARTED_BY_ENV: &str = "PLIMSOLL_STARTED_BY";
 /// programs that it starts.
 pub const RUN_DIR_ENV: &str = "PLIMSOLL_RUN_DIR";
 
+/// Environment variable with which a program of this project passes the name of the run's profile
+/// to the programs that it starts.
+pub const PROFILE_ENV: &str = "PLIMSOLL_PROFILE";
+
 /// Entry of one program of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
@@ -48,6 +52,10 @@ pub struct Part {
     /// Name of the program that started it; `user` if it was not started by a program of this
     /// project.
     pub started_by: String,
+    /// Name of the profile of the run, by whose expectations it is judged; absent if it was started
+    /// without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     /// Command line of the program, with secrets masked.
     pub command: Vec<String>,
     /// Wall-clock time at which the program was started, or at which it was planned if it has not
@@ -113,6 +121,7 @@ impl Part {
             scenario: scenario.to_owned(),
             report: report.to_owned(),
             started_by: started_by.to_owned(),
+            profile: None,
             command: redaction::command_line(command),
             since: now(),
             status: PartStatus::Planned,
@@ -125,10 +134,14 @@ impl Part {
         let words: Vec<String> = std::env::args_os()
             .map(|word| word.to_string_lossy().into_owned())
             .collect();
-        let starter = std::env::var(STARTED_BY_ENV).ok();
-        let starter = starter.filter(|name| !name.is_empty());
-        let starter = starter.map_or("user".to_owned(), |name| redaction::text(&name));
+        let named = |variable| {
+            let name = std::env::var(variable).ok();
+            let name = name.filter(|name| !name.is_empty());
+            name.map(|name| redaction::text(&name))
+        };
+        let starter = named(STARTED_BY_ENV).unwrap_or_else(|| "user".to_owned());
         Self {
+            profile: named(PROFILE_ENV),
             status: PartStatus::Running,
             ..Self::plan(of, run_id, report, &starter, &words)
         }

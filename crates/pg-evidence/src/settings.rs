@@ -7,7 +7,7 @@ use tokio_postgres::Error;
 use crate::server::client::Client;
 
 /// Names of the settings that are read; those that the server's version lacks are left out.
-const NAMES: [&str; 53] = [
+const NAMES: [&str; 74] = [
     "max_connections",
     "superuser_reserved_connections",
     "reserved_connections",
@@ -61,6 +61,27 @@ const NAMES: [&str; 53] = [
     "multixact_offset_buffers",
     "transaction_buffers",
     "ssl",
+    "autovacuum_naptime",
+    "autovacuum_vacuum_cost_delay",
+    "autovacuum_vacuum_cost_limit",
+    "bgwriter_delay",
+    "bgwriter_lru_maxpages",
+    "commit_timestamp_buffers",
+    "hot_standby_feedback",
+    "io_max_concurrency",
+    "jit_above_cost",
+    "logical_decoding_work_mem",
+    "max_pred_locks_per_transaction",
+    "max_slot_wal_keep_size",
+    "max_standby_streaming_delay",
+    "min_wal_size",
+    "notify_buffers",
+    "old_snapshot_threshold",
+    "pg_stat_statements.max",
+    "serializable_buffers",
+    "synchronize_seqscans",
+    "temp_file_limit",
+    "transaction_timeout",
 ];
 
 /// Returns the values, with their units, of the settings that hold on `client`'s connection, by

@@ -47,6 +47,7 @@ fn body(run: &RunReports, assessment: &Assessment, data: &PageCharts) -> Markup 
             (sections::components(assessment))
             (sections::promises(assessment))
             (sections::gates(assessment))
+            (sections::bands(assessment))
             (sections::charts("time", "Over time", "Drag over a chart to zoom, all of them zoom together; double-click to see the whole run again.", of("time-"), &sections::marks(&data.marks)))
             (sections::charts("sweeps", "Sweeps", "Each setting that was tried, and what it bought and cost.", of("sweep-").chain(of("levels")), &sections::caches(run)))
             (sections::charts("percentiles", "Percentiles", "How long the slowest took: the further right, the rarer.", of("percentiles-"), &html! {}))

@@ -1,9 +1,9 @@
 //! Charts of searches for a rate: latency at each rate that was tried, and the bound.
 
+use bench_cli::Objective;
 use bench_report::{FoundRate, Latency};
 
 use super::data::{Chart, ChartBand, ChartLine, four_digits};
-use crate::rate_search::LatencyBound;
 use crate::source_report::SourceReport;
 
 /// Returns a chart for each bound on a percentile that a search had. The chart has the percentile
@@ -14,12 +14,19 @@ pub(super) fn search_charts(source: &SourceReport) -> Vec<Chart> {
     bounds.sort();
     bounds.dedup();
     let bounds = bounds.into_iter();
-    let bounds = bounds.filter_map(|text| Some((text, LatencyBound::parse(text)?)));
-    let charts = bounds.filter_map(|(text, bound)| search_chart(source, text, bound));
+    let charts = bounds.filter_map(|text| search_chart(source, text, text.parse().ok()?));
     charts.collect()
 }
 
-fn search_chart(source: &SourceReport, text: &str, bound: LatencyBound) -> Option<Chart> {
+fn search_chart(source: &SourceReport, text: &str, objective: Objective) -> Option<Chart> {
+    let Objective::Latency {
+        name,
+        quantile,
+        below,
+    } = objective
+    else {
+        return None;
+    };
     let searches: Vec<&FoundRate> = source
         .report
         .summary
@@ -29,7 +36,7 @@ fn search_chart(source: &SourceReport, text: &str, bound: LatencyBound) -> Optio
         .collect();
     let lines = searches.iter();
     let mut lines: Vec<ChartLine> = lines
-        .filter_map(|search| percentile_by_rate(source, search, bound.quantile))
+        .filter_map(|search| percentile_by_rate(source, search, quantile))
         .collect();
     let rates = lines.iter().flat_map(|line| line.x.iter().copied());
     let (least, most) = rates.fold((f64::INFINITY, 0.0_f64), |(least, most), rate| {
@@ -41,16 +48,16 @@ fn search_chart(source: &SourceReport, text: &str, bound: LatencyBound) -> Optio
     lines.push(ChartLine {
         label: format!("bound {text}"),
         x: vec![least, most],
-        y: vec![Some(bound.below_ns); 2],
+        y: vec![Some(below.as_nanos() as f64); 2],
         peak: None,
     });
     Some(Chart {
         id: format!(
             "sweep-search-{}-{}",
             source.file.replace(['.', ' '], "-"),
-            bound.name
+            name
         ),
-        title: format!("{}: {} by rate, as searched", source.title(), bound.name),
+        title: format!("{}: {} by rate, as searched", source.title(), name),
         caption: "Median of the steps at each rate that the search tried, response time from the instant \
                   due; where requests were never answered, at least. Rates past the bound were tried on \
                   purpose. Shaded: between the highest rate that held and the lowest that broke a bound."

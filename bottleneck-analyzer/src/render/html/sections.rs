@@ -5,10 +5,10 @@ use maud::{Markup, html};
 
 use super::data::{Chart, ChartMark};
 use crate::assessment::{
-    Assessment, ComponentAssessment, EvidenceItem, Finding, GateOutcome, LimitingFactor, Readiness,
-    TimeModel,
+    Assessment, Band, BandLevel, ComponentAssessment, EvidenceItem, Finding, GateOutcome,
+    LimitingFactor, Readiness, TimeModel,
 };
-use crate::figures::{duration_ns, percent, plain, rate, share};
+use crate::figures::{self, duration_ns, percent, plain, rate, share};
 use crate::rate_search;
 use crate::render::impact::{how_they_add_up, not_ordered, weight};
 use crate::render::operating_point;
@@ -34,7 +34,7 @@ pub(super) fn head(assessment: &Assessment) -> Markup {
                 ul.reasons { @for reason in &verdict.reasons { li { (reason) } } }
             }
             nav aria-label="Sections" {
-                @for (id, title) in [("findings", "Findings"), ("objectives", "SLA"), ("gates", "Gates"), ("time", "Over time"), ("sweeps", "Sweeps"), ("percentiles", "Percentiles"), ("time-models", "Where time goes"), ("ruled-out", "Ruled out"), ("method", "Method")] {
+                @for (id, title) in [("findings", "Findings"), ("objectives", "SLA"), ("gates", "Gates"), ("bands", "Bands"), ("time", "Over time"), ("sweeps", "Sweeps"), ("percentiles", "Percentiles"), ("time-models", "Where time goes"), ("ruled-out", "Ruled out"), ("method", "Method")] {
                     a href={ "#" (id) } { (title) }
                 }
             }
@@ -157,7 +157,7 @@ pub(super) fn gates(assessment: &Assessment) -> Markup {
             h2 { "Gates" }
             @if assessment.gates.is_empty() { p { (terminal::NO_GATE) } }
             @else { div.scroll { table {
-                thead { tr { th scope="col" { "Result" } th scope="col" { "Component" } th scope="col" { "Requirement" } th scope="col" { "Measured" } } }
+                thead { tr { th scope="col" { "Result" } th scope="col" { "Component" } th scope="col" { "Requirement" } th scope="col" { "Measured" } th scope="col" { "Set by" } } }
                 tbody { @for gate in &assessment.gates { tr {
                     @match gate.outcome {
                         GateOutcome::Pass => { td.pass { "✓ pass" } }
@@ -165,11 +165,39 @@ pub(super) fn gates(assessment: &Assessment) -> Markup {
                         GateOutcome::Unknown => { td.open { "? unknown" } }
                     }
                     td { (gate.subject()) }
-                    td { (gate.requirement) }
+                    td { (gate.sentence()) }
                     td { (measured(gate)) }
+                    td { span.quiet { (gate.set_by().unwrap_or_else(|| "shipped default".to_owned())) } }
                 } } }
             } } }
         }
+    }
+}
+
+pub(super) fn bands(assessment: &Assessment) -> Markup {
+    html! {
+        @if !assessment.bands.is_empty() { section #bands {
+            h2 { "Bands" }
+            p.quiet { "How far each figure is from its objective: good, acceptable, warning, critical." }
+            div.scroll { table {
+                thead { tr { th scope="col" { "Band" } th scope="col" { "Component" } th scope="col" { "Figure" } th scope="col" { "Measured" } } }
+                tbody { @for band in &assessment.bands { tr {
+                    @match band.level {
+                        BandLevel::Good => { td.pass { "good" } }
+                        BandLevel::Acceptable | BandLevel::Unknown => { td.open { (band.level.title()) } }
+                        BandLevel::Warning => { td.fair { "warning" } }
+                        BandLevel::Critical => { td.fail { "critical" } }
+                    }
+                    td { (band.subject()) }
+                    td { (band.title) }
+                    td {
+                        @if let Some(value) = band.measured { (figures::show(&band.unit, value)) }
+                        @if let Some(reason) = &band.reason { " " span.quiet { (reason) } }
+                    }
+                } } }
+            } }
+            @if assessment.bands.iter().any(Band::is_high_use) { p.quiet { (terminal::HIGH_USE) } }
+        } }
     }
 }
 

@@ -1,95 +1,193 @@
-//! Rules `requested_checkpoints` and `full_page_images`.
+//! Rule `requested_checkpoints`: checkpoints that were forced before they were due.
 //!
-//! `requested_checkpoints` reports checkpoints that were forced, if they are at least as many as the ones
-//! that were due by time; it reads `checkpointer.requested` and `.timed`. `full_page_images` reports a
-//! write-ahead log of which 40 % or more are whole pages; it reads `wal.full_page_images` × 8 KiB ÷
-//! `wal.bytes`. PostgreSQL writes a whole page at the page's first change after a checkpoint. Neither rule
-//! measures a cost.
+//! Fires if at least as many checkpoints were forced as were due by time; it reads `checkpointer.requested`
+//! and `.timed`. It is a problem if they take a tenth of the service time. Two costs are measured, and the
+//! larger one counts: calls took longer while the checkpointer worked (table `background_work` and the
+//! throughput by interval; Little's law), and the log waits × the share of whole pages in the log, which the
+//! first change of a page after a checkpoint writes. Without either the finding is information.
 
-use crate::assessment::Rule;
-use crate::cost::{CheckResult, Note, RepeatFacts};
-use crate::figures::{plain, share};
+use super::full_page_images::{log_waits_ns, whole_page_ratio};
+use crate::assessment::{EvidenceItem, Rule};
+use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
+use crate::figures::{bytes, duration_ns, plain, share};
+use crate::postgres::{BackgroundWork, CallsBeside};
 
-/// Size of a PostgreSQL page, in bytes.
-const PAGE: f64 = 8192.0;
-/// Smallest share of the log in whole pages at which checkpoints are too frequent.
-const MUCH_FPI: f64 = 0.40;
+const RULE: Rule = Rule::RequestedCheckpoints;
+/// Smallest share of the service time at which the cost is told.
+const LEAST: f64 = 0.10;
+/// Smallest part of the log between two checkpoints that `max_wal_size` allows at which the size of the log
+/// is the reason for a checkpoint.
+const BY_SIZE: f64 = 0.5;
+const MIB: f64 = 1_048_576.0;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let mut results = vec![requested(repeat)];
-    results.extend(whole_pages(repeat));
-    results
-}
-
-fn requested(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
-    const RULE: Rule = Rule::RequestedCheckpoints;
     let server = &repeat.server;
     let Some(requested) = server.figure("checkpointer.requested") else {
-        // A counter that did not grow is absent from the report, although other counters of its view are
-        // present.
-        return CheckResult::Fine(
+        return vec![CheckResult::Unknown(
             RULE,
-            "no checkpoint was forced by the load".to_owned(),
-            Vec::new(),
-        );
+            "whether the load forces checkpoints: they were not counted".to_owned(),
+            "a role that may read pg_stat_bgwriter (pg_stat_checkpointer from version 17 on)"
+                .to_owned(),
+        )];
     };
     let timed = server.figure("checkpointer.timed").unwrap_or(0.0);
     let names = ["checkpointer.requested", "checkpointer.timed"];
-    let evidence: Vec<_> = names
-        .into_iter()
-        .filter_map(|name| server.evidence(name))
-        .collect();
+    let evidence: Vec<_> = names.iter().filter_map(|n| server.evidence(n)).collect();
     if requested < 1.0 || requested < timed {
         let statement = format!(
             "checkpoints: {} forced, {} due",
             plain(requested),
             plain(timed)
         );
-        return CheckResult::Fine(RULE, statement, evidence);
+        return vec![CheckResult::Fine(RULE, statement, evidence)];
     }
-    CheckResult::Note(Note {
+    vec![forced(repeat, requested, evidence)]
+}
+
+/// Returns the conclusion about `requested` checkpoints that were forced.
+fn forced(
+    repeat: &RepeatFacts<'_, '_>,
+    requested: f64,
+    mut evidence: Vec<EvidenceItem>,
+) -> CheckResult {
+    let work = BackgroundWork::of(&repeat.server, "checkpointer");
+    let compared = work.as_ref().and_then(BackgroundWork::compare_calls);
+    let by_size = is_by_size(repeat, requested);
+    let (own_ns, told) = cost_of(repeat, compared.as_ref());
+    let worked = work.as_ref().filter(|work| work.times() > 0);
+    let worked = worked.map_or(String::new(), |work| {
+        format!(
+            " The checkpointer worked for {} of the measured time.",
+            share(work.ratio())
+        )
+    });
+    let why = if by_size {
+        "The log grew past max_wal_size."
+    } else {
+        "The log grew past max_wal_size, or somebody asked for a checkpoint (CHECKPOINT, CREATE DATABASE, \
+         a backup)."
+    };
+    evidence.extend(work.iter().flat_map(BackgroundWork::evidence));
+    evidence.extend(compared.into_iter().flat_map(|calls| calls.evidence));
+    evidence.extend(repeat.server.evidence("wal.full_page_images"));
+    evidence.extend(repeat.server.evidence("wal.bytes"));
+    let title = format!(
+        "The load forced {} checkpoint(s) before they were due (max_wal_size)",
+        plain(requested)
+    );
+    let detail = format!("{why}{worked}{told}");
+    let actions = actions(repeat, by_size);
+    let rationale =
+        "each checkpoint writes what is dirty, and the log holds whole pages after it".to_owned();
+    if repeat.share_of_service(own_ns) < LEAST {
+        return CheckResult::Note(Note {
+            rule: RULE,
+            thing: "checkpoints".to_owned(),
+            title,
+            detail,
+            evidence,
+            actions,
+            gain: "fewer checkpoints, and less log".to_owned(),
+            rationale,
+        });
+    }
+    CheckResult::Cost(CauseCost {
         rule: RULE,
-        thing: "checkpoints".to_owned(),
-        title: format!("The load forced {} checkpoint(s) before they were due", plain(requested)),
-        detail: "The log grew past max_wal_size, or somebody asked for a checkpoint (CREATE DATABASE, a \
-                 backup). Writes and commits are slower while one runs."
-            .to_owned(),
+        key: "requested".to_owned(),
+        thing: "checkpoints (max_wal_size)".to_owned(),
+        own_ns,
+        least: LEAST,
+        avoidable: true,
+        lower_bound: false,
+        title,
+        detail,
         evidence,
-        actions: vec!["raise max_wal_size and checkpoint_timeout".to_owned()],
-        gain: "fewer checkpoints, and less log".to_owned(),
-        rationale: "each checkpoint writes what is dirty, and the log holds whole pages after it".to_owned(),
+        actions,
+        rationale,
+        restart: false,
     })
 }
 
-fn whole_pages(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
-    const RULE: Rule = Rule::FullPageImages;
-    let server = &repeat.server;
-    let (pages, bytes) = (
-        server.figure("wal.full_page_images")?,
-        server.figure("wal.bytes")?,
-    );
-    let ratio = (pages * PAGE / bytes.max(1.0)).min(1.0);
-    let evidence: Vec<_> = ["wal.full_page_images", "wal.bytes"]
-        .into_iter()
-        .filter_map(|n| server.evidence(n))
-        .collect();
-    if ratio < MUCH_FPI || bytes < 16.0 * 1_048_576.0 {
-        let statement = format!("whole pages in the log: {} of it", share(ratio));
-        return Some(CheckResult::Fine(RULE, statement, evidence));
+/// Returns the time that checkpoints take of a call, in nanoseconds, with a sentence about how it was
+/// measured; 0 and what is missing if it was not.
+fn cost_of(repeat: &RepeatFacts<'_, '_>, compared: Option<&CallsBeside>) -> (f64, String) {
+    let of_service = repeat.model.served_ns() / repeat.model.whole_ns.max(1.0);
+    let by_time = compared.map_or(0.0, |calls| calls.lost_ns * of_service);
+    let by_log = whole_page_ratio(repeat).map(|ratio| (ratio * log_waits_ns(repeat), ratio));
+    let mut told = compared.map_or(String::new(), |calls| {
+        format!(
+            " While it worked a call took {}, and {} at other times{}.",
+            duration_ns(calls.during_ns),
+            duration_ns(calls.outside_ns),
+            if calls.lost_ns > 0.0 {
+                ""
+            } else {
+                ": no more than chance"
+            }
+        )
+    });
+    match by_log {
+        Some((ns, ratio)) if ns > by_time => {
+            told += &format!(
+                " {} of the log are whole pages, which a page's first change after a checkpoint writes; \
+                 that part of the waits for the log is counted.",
+                share(ratio)
+            );
+            return (ns, told);
+        }
+        None if compared.is_none() => {
+            told += " What that costs was not measured; to find out: a longer step, in which the \
+                     checkpointer rests at times.";
+        }
+        _ => {}
     }
-    Some(CheckResult::Note(Note {
-        rule: RULE,
-        thing: "full-page images".to_owned(),
-        title: format!("{} of the log are whole pages", share(ratio)),
-        detail: "The first change of a page after a checkpoint writes all of it; a step that begins just \
-                 after one overstates that."
-            .to_owned(),
-        evidence,
-        actions: vec![
-            "let checkpoints come less often (max_wal_size, checkpoint_timeout)".to_owned(),
-            "wal_compression = lz4 (from version 15 on)".to_owned(),
-        ],
-        gain: "less log to write for each commit".to_owned(),
-        rationale: "never full_page_writes = off: it loses data".to_owned(),
-    }))
+    (by_time, told)
+}
+
+/// Returns true if as much log was written between two checkpoints as `max_wal_size` allows, so that
+/// nobody needs to have asked for them. False if the log or the setting is not known.
+fn is_by_size(repeat: &RepeatFacts<'_, '_>, requested: f64) -> bool {
+    let server = &repeat.server;
+    let (Some(bytes), Some(allowed)) = (server.figure("wal.bytes"), log_of_a_checkpoint(repeat))
+    else {
+        return false;
+    };
+    bytes / requested >= BY_SIZE * allowed
+}
+
+/// Returns the bytes of log after which the server begins a checkpoint: `max_wal_size` ÷ (1 +
+/// `checkpoint_completion_target`), from `CalculateCheckpointSegments` of version 11 and later.
+fn log_of_a_checkpoint(repeat: &RepeatFacts<'_, '_>) -> Option<f64> {
+    Some(repeat.server.setting("max_wal_size")? / (1.0 + completion_target(repeat)))
+}
+
+fn completion_target(repeat: &RepeatFacts<'_, '_>) -> f64 {
+    let target = repeat.server.setting("checkpoint_completion_target");
+    target.unwrap_or(0.9)
+}
+
+fn actions(repeat: &RepeatFacts<'_, '_>, by_size: bool) -> Vec<String> {
+    let server = &repeat.server;
+    let rate = server
+        .figure("wal.bytes")
+        .zip(server.figure("deltas.span_s").filter(|s| *s > 0.0))
+        .map(|(bytes, seconds)| bytes / seconds);
+    let timeout = server.setting("checkpoint_timeout");
+    let wanted = rate.zip(timeout).map(|(rate, timeout_ns)| {
+        let needed = rate * timeout_ns / 1e9 * (1.0 + completion_target(repeat));
+        format!(
+            "raise max_wal_size: at {}/s of log, a checkpoint only when checkpoint_timeout ends takes about \
+             {}",
+            bytes(rate),
+            bytes((needed / MIB).ceil() * MIB)
+        )
+    });
+    let mut actions = vec![
+        wanted.unwrap_or_else(|| "raise max_wal_size and checkpoint_timeout".to_owned()),
+        "where the log shrinks between loads, raise min_wal_size too".to_owned(),
+    ];
+    if !by_size {
+        actions.push("keep CHECKPOINT, CREATE DATABASE and backups out of the load".to_owned());
+    }
+    actions
 }

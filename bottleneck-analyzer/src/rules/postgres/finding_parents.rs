@@ -22,7 +22,36 @@ const HOLDERS_WORK: [Rule; 5] = [
 /// Sets the parents of those findings in `out` about `bench` that only follow from another finding.
 pub(super) fn assign(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     under_a_lock(bench, out);
+    under_checkpoints(bench, out);
     under_a_statement(bench, out);
+}
+
+/// Smallest impact of checkpoints ÷ impact of waits for files at which checkpoints are the reason for
+/// the waits.
+const REASON_RATIO: f64 = 0.5;
+
+/// Makes a problem with checkpoints the parent of findings about waits for files that are at most twice as
+/// large. Problems among them become symptoms. Has no effect without such a problem.
+fn under_checkpoints(bench: &BenchFacts<'_>, out: &mut Conclusions) {
+    let id = bench.id();
+    let is_problem = |f: &&Finding| {
+        f.rule() == Rule::RequestedCheckpoints && f.kind == FindingKind::Problem && f.is_about(&id)
+    };
+    let Some(found) = out.findings.iter().find(is_problem) else {
+        return;
+    };
+    let size = |f: &Finding| f.impact.map_or(0.0, |impact| impact.ratio);
+    let (parent, cause) = (found.id.clone(), size(found));
+    let rules = [Rule::CommitWaits, Rule::IoWaits, Rule::FullPageImages];
+    for finding in out.findings.iter_mut() {
+        let waits = rules.contains(&finding.rule()) && finding.is_about(&id);
+        if waits && cause >= REASON_RATIO * size(finding) {
+            finding.parent = Some(parent.clone());
+            if finding.kind == FindingKind::Problem {
+                finding.kind = FindingKind::Symptom;
+            }
+        }
+    }
 }
 
 /// Sets the parent of a `statement_cpu` finding to a problem of the bench whose title contains the

@@ -1,6 +1,7 @@
 //! Rules about PostgreSQL. Each rule checks one repeat of the operating point; [`crate::cost`] judges the
 //! results of all repeats.
 
+mod autovacuum;
 mod checkpoints;
 mod connecting;
 mod dead_rows;
@@ -8,11 +9,13 @@ mod deadlocks;
 pub(super) mod ended_sessions;
 mod finding_parents;
 mod foreign_keys;
+mod full_page_images;
 mod functions;
 mod other_applications;
 mod planning;
 mod round_trips;
 mod scans;
+mod setting_values;
 mod statements;
 mod temp_files;
 mod waits;
@@ -22,7 +25,7 @@ use crate::conclusions::Conclusions;
 use crate::cost::{self, RepeatRule};
 use crate::run_facts::RunFacts;
 
-const ALL: [RepeatRule; 12] = [
+const ALL: [RepeatRule; 14] = [
     waits::check,
     temp_files::check,
     scans::check,
@@ -33,6 +36,8 @@ const ALL: [RepeatRule; 12] = [
     round_trips::check,
     statements::check,
     checkpoints::check,
+    full_page_images::check,
+    autovacuum::check,
     dead_rows::check,
     other_applications::check,
 ];
@@ -42,5 +47,6 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
         cost::check_repeats(bench, facts, &ALL, out);
         deadlocks::check(bench, out);
         finding_parents::assign(bench, out);
+        setting_values::add(bench, out);
     }
 }

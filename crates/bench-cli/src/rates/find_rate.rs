@@ -6,7 +6,7 @@ use bench_report::Pacing;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::rates::objective::Objective;
+use crate::objective::Objective;
 
 /// Flag of the search for the highest rate that keeps given bounds.
 #[derive(Debug, Clone, Default, Args)]

@@ -1,7 +1,6 @@
 //! Search for the highest rate of arrivals that keeps its bounds.
 
 pub(crate) mod find_rate;
-pub(crate) mod objective;
 pub(crate) mod rate_finder;
 pub(crate) mod rate_search;
 pub(crate) mod rate_text;

@@ -8,7 +8,7 @@ use load_engine::StepPlan;
 
 use crate::bench::Bench;
 use crate::load::{Defaults, StepFlags};
-use crate::rates::objective::Objective;
+use crate::objective::Objective;
 use crate::rates::rate_search::RateSearch;
 use crate::rates::rate_text;
 use crate::rates::rate_verdict::{judge, requests_needed};

@@ -5,7 +5,7 @@ use bench_report::{
     TriedRate,
 };
 
-use crate::rates::objective::Objective;
+use crate::objective::Objective;
 use crate::rates::rate_search::RateSearch;
 use crate::table::{self, Table};
 

@@ -8,7 +8,7 @@ use bench_report::{
 };
 use load_engine::is_thin_percentile;
 
-use crate::rates::objective::Objective;
+use crate::objective::Objective;
 use crate::table;
 
 /// Smallest share of the arrivals due in the measured part that must succeed in it, so that the

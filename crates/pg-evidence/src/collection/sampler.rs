@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bench_report::ServerEvidence;
+use bench_report::clock::monotonic_ns;
 use load_engine::Failure;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
@@ -20,6 +21,7 @@ use crate::server::capacity::Capacity;
 use crate::server::connection::{CountersBefore, EvidenceConnection, sample};
 use crate::server::standby;
 use crate::sessions::activity::Activity;
+use crate::sessions::background_work::BackgroundWork;
 use crate::sessions::running::LongRunning;
 use crate::sessions::scope::Scope;
 use crate::sessions::session::SessionGroup;
@@ -68,10 +70,12 @@ struct Measured {
     activity: Activity,
     /// Activity since the last call of `recent_activity`.
     recent: Activity,
+    background: BackgroundWork,
     running: LongRunning,
     locks: LockSamples,
-    /// Instant of the last sample, or of the beginning of the part.
-    last: Instant,
+    /// Instant of the last sample, or of the beginning of the part, in nanoseconds on the monotonic
+    /// clock.
+    last_ns: u64,
     snapshot: Result<ProcessSnapshot, String>,
     /// Names of the server's processes at the beginning of the part.
     names: ProcessNames,
@@ -186,9 +190,10 @@ impl EvidenceSampler {
             evidence: self.evidence.clone(),
             activity: Activity::new(scope.clone(), name),
             recent: Activity::new(scope.clone(), name),
+            background: BackgroundWork::default(),
             running: LongRunning::default(),
             locks: LockSamples::new(scope.clone(), name),
-            last: Instant::now(),
+            last_ns: monotonic_ns(),
             snapshot: self.snapshot(),
             names,
         });
@@ -238,6 +243,7 @@ impl EvidenceSampler {
         let mut evidence = measured.evidence;
         measured.activity.report(&mut evidence);
         measured.locks.report(&mut evidence);
+        measured.background.report(measured.last_ns, &mut evidence);
         if self.scope == Scope::Everyone {
             measured.running.report(&mut evidence);
         }
@@ -317,8 +323,8 @@ impl EvidenceSampler {
         let (Some(measured), Some(connection)) = (&mut self.measured, &self.connection) else {
             return;
         };
-        let since = std::mem::replace(&mut measured.last, Instant::now());
-        let seconds = (measured.last - since).as_secs_f64();
+        let since_ns = std::mem::replace(&mut measured.last_ns, monotonic_ns());
+        let seconds = measured.last_ns.saturating_sub(since_ns) as f64 / 1e9;
         if self.scope == Scope::Everyone && measured.running.is_due() {
             let look = timeout(LOOK_BOUND, LongRunning::read(&connection.client)).await;
             measured.running.add(look.ok());
@@ -335,6 +341,7 @@ impl EvidenceSampler {
         if self.scope == Scope::Everyone {
             measured.recent.add(&groups, seconds);
         }
+        measured.background.add(&groups, since_ns);
         let sight = measured.activity.add(&groups, seconds);
         self.used.store(sight.used, Ordering::Relaxed);
         if sight.lock_wait && measured.locks.is_due(Instant::now()) {

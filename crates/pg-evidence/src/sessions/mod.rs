@@ -6,6 +6,7 @@ pub(crate) mod backend_monitor;
 pub(crate) mod backend_monitor_tests;
 pub(crate) mod backend_watch;
 pub(crate) mod backends;
+pub(crate) mod background_work;
 pub(crate) mod events;
 pub(crate) mod running;
 pub(crate) mod scope;

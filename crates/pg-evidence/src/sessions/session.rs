@@ -16,7 +16,8 @@ use crate::sessions::scope::Scope;
 const QUERY: &str = "SELECT /* plimsoll evidence */
            coalesce(backend_type, CASE WHEN datid IS NOT NULL THEN 'client backend' END),
            application_name, state, wait_event_type, wait_event,
-           CASE WHEN state <> 'idle' AND ($1::text IS NULL OR application_name = $1) THEN query END,
+           CASE WHEN backend_type = 'autovacuum worker'
+                  OR state <> 'idle' AND ($1::text IS NULL OR application_name = $1) THEN query END,
            count(*), max(extract(epoch FROM clock_timestamp() - xact_start))::float8
       FROM pg_stat_get_activity(NULL)
      WHERE pid <> pg_backend_pid() AND wait_event_type IS DISTINCT FROM 'Activity'
@@ -51,7 +52,8 @@ pub(crate) struct SessionGroup {
     /// Type and name of the wait event; `None` if the sessions do not wait, or it is hidden.
     pub(crate) event: Option<(String, String)>,
     /// Current statement as it was sent, or the last one of a session that is idle in a
-    /// transaction; `None` for other idle sessions and those not in scope.
+    /// transaction; `None` for other idle sessions and those not in scope. An autovacuum worker
+    /// shows what it does, with its table.
     pub(crate) statement: Option<String>,
     pub(crate) count: u64,
     /// Age of the group's oldest transaction, in seconds; 0 if none has a transaction.

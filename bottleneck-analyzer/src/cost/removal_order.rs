@@ -1,0 +1,139 @@
+//! Order in which the causes of a component are removed: the one that costs most first, then the queues are
+//! computed again, then the next. What a cause saves after those before it adds up; what each saves alone
+//! does not (Lighthouse's audits and Oracle's ADDM have the same overlap).
+
+use std::collections::BTreeMap;
+
+use super::mean_call::{MeanCall, Removal};
+use super::removal_plan::plan;
+use super::saving::measured;
+use crate::assessment::{Finding, FindingId, FindingKind, Impact, ImpactOf};
+use crate::bench_facts::BenchFacts;
+use crate::own_time::OwnTime;
+
+/// Problem that takes time of a call, with what its removal does.
+struct Candidate {
+    /// Index of the finding.
+    place: usize,
+    removal: Removal,
+    /// Saved time that the finding tells ÷ saved time computed for the chosen repeat. The finding may tell
+    /// the time of another repeat.
+    scale: f64,
+    /// Weight of the finding's confidence, from 0 to 1.
+    weight: f64,
+    /// True if the cause, although rare, breaks the objective; such causes come first.
+    is_urgent: bool,
+}
+
+/// Removes the problems of each bench one after another and writes into their impacts what each saves after
+/// those before it. Sets the scores so that they stand in the same order, and names the problems whose order
+/// is not known.
+pub(crate) fn remove_in_turn(
+    findings: &mut [Finding],
+    own_times: &BTreeMap<FindingId, OwnTime>,
+    benches: &[BenchFacts<'_>],
+) {
+    for bench in benches {
+        let Some(call) = measured(bench) else {
+            continue;
+        };
+        let candidates = candidates(findings, own_times, &bench.id(), &call);
+        let places: Vec<usize> = candidates.iter().map(|c| c.place).collect();
+        take_out(findings, candidates, call);
+        name_unordered(findings, &places);
+    }
+}
+
+fn candidates(
+    findings: &[Finding],
+    own_times: &BTreeMap<FindingId, OwnTime>,
+    bench: &str,
+    call: &MeanCall<'_>,
+) -> Vec<Candidate> {
+    let candidate = |(place, finding): (usize, &Finding)| {
+        let own = own_times.get(&finding.id);
+        let is_ours = own.map_or_else(|| finding.is_about(bench), |own| own.bench == bench);
+        let is_cause =
+            finding.kind == FindingKind::Problem && finding.parent.is_none() && finding.is_sure();
+        let impact = finding.impact.filter(|i| i.of == ImpactOf::ResponseTime)?;
+        let saved_ns = impact.saved_ns.filter(|_| is_ours && is_cause)?;
+        let told = || OwnTime::new(bench.to_owned(), finding.rule(), "", saved_ns);
+        let removal = plan(call, &own.cloned().unwrap_or_else(told));
+        let alone = call.total_ns() - call.without(&removal).total_ns();
+        Some(Candidate {
+            place,
+            removal,
+            scale: if alone > 0.0 { saved_ns / alone } else { 0.0 },
+            weight: finding.confidence.weight(),
+            is_urgent: finding.breaks_objective,
+        })
+    };
+    findings.iter().enumerate().filter_map(candidate).collect()
+}
+
+/// Takes the candidates out of `call` one after another. The next is always the one that now saves the most
+/// time × confidence; urgent ones come before all others.
+fn take_out(findings: &mut [Finding], mut candidates: Vec<Candidate>, mut call: MeanCall<'_>) {
+    let mut is_first = true;
+    let mut last: Option<(bool, f64)> = None;
+    while let Some(next) = most(&candidates, &call) {
+        let candidate = candidates.remove(next);
+        let saved = saved_ns(&candidate, &call);
+        let then = call.without(&candidate.removal);
+        let finding = &mut findings[candidate.place];
+        if let Some(impact) = finding.impact.as_mut().filter(|_| !is_first) {
+            after_others(impact, saved, &call, &then);
+            let ratio = impact.ratio.min(saved / call.measured_ns());
+            let score = ratio * candidate.weight;
+            let same = last.filter(|(urgent, _)| *urgent == candidate.is_urgent);
+            finding.score = same.map_or(score, |(_, least)| score.min(least));
+        }
+        last = Some((candidate.is_urgent, finding.score));
+        is_first = false;
+        call = then;
+    }
+}
+
+/// Returns the index of the candidate to remove next from `call`; `None` if none is left.
+fn most(candidates: &[Candidate], call: &MeanCall<'_>) -> Option<usize> {
+    let worth = |c: &Candidate| (c.is_urgent, saved_ns(c, call) * c.weight);
+    let indexed = candidates.iter().map(worth).enumerate();
+    // `max_by` returns the last of equal candidates; reversed, it is the first.
+    let most = indexed.rev().max_by(|(_, a), (_, b)| {
+        let urgent = a.0.cmp(&b.0);
+        urgent.then(a.1.total_cmp(&b.1))
+    });
+    most.map(|(index, _)| index)
+}
+
+fn saved_ns(candidate: &Candidate, call: &MeanCall<'_>) -> f64 {
+    let then = call.without(&candidate.removal);
+    ((call.total_ns() - then.total_ns()) * candidate.scale).clamp(0.0, call.total_ns())
+}
+
+/// Writes into `impact` what its cause saves from `call`, from which the causes before are removed; `then` is
+/// the call without it.
+fn after_others(impact: &mut Impact, saved_ns: f64, call: &MeanCall<'_>, then: &MeanCall<'_>) {
+    impact.saved_after_ns = Some(saved_ns);
+    let most = then.most_per_s().zip(call.most_per_s());
+    let gain = most.map(|(then, now)| then / now.max(f64::MIN_POSITIVE) - 1.0);
+    impact.capacity_gain_after_ratio = gain.filter(|gain| gain.is_finite() && *gain > 0.0);
+}
+
+/// Names, in each finding at `places`, those others whose saved times overlap with its own over the repeats.
+fn name_unordered(findings: &mut [Finding], places: &[usize]) {
+    let range = |place: &usize| findings[*place].impact.and_then(|i| i.saved_range_ns());
+    let ranges: Vec<_> = places.iter().map(|p| (*p, range(p))).collect();
+    let overlaps = |a: (f64, f64), b: (f64, f64)| {
+        let (of_a, of_b) = (a.1 - a.0, b.1 - b.0);
+        a.0 <= b.1 && b.0 <= a.1 && of_a.max(of_b) > 0.0
+    };
+    for (place, own) in &ranges {
+        let others = ranges.iter().filter(|(other, theirs)| {
+            let both = own.zip(*theirs);
+            other != place && both.is_some_and(|(a, b)| overlaps(a, b))
+        });
+        let ids: Vec<FindingId> = others.map(|(o, _)| findings[*o].id.clone()).collect();
+        findings[*place].not_ordered_with = ids;
+    }
+}

@@ -1,0 +1,78 @@
+//! Uncertainty of a measured figure: the values between which the true one lies with 95 % confidence.
+//!
+//! The intervals of percentiles and shares hold for requests that do not influence each other. Real requests
+//! do (a lock delays all behind it), so that the true uncertainty is at least this large.
+
+use bench_report::{Histogram, Operation};
+use statistics::proportion_at_most;
+
+/// Number of standard deviations on each side of the mean that hold 95 % of a normal distribution.
+const DEVIATIONS: f64 = 1.96;
+
+/// Confidence of one side of an interval that holds 95 %.
+const ONE_SIDE: f64 = 0.975;
+
+/// Lowest and highest value that a true figure may have.
+pub(super) type ValueInterval = (f64, f64);
+
+/// Returns the interval of the quantile `q` of an operation's latency, in nanoseconds, from the
+/// order statistics of its samples. `None` if the samples cannot be read.
+pub(super) fn of_quantile(operation: &Operation, q: f64, samples: u64) -> Option<ValueInterval> {
+    let apart = DEVIATIONS * (q * (1.0 - q) / samples.max(1) as f64).sqrt();
+    let at = |q: f64| {
+        operation
+            .latency_at(q.clamp(0.0, 1.0))
+            .map(|found| found.ns as f64)
+    };
+    Some((at(q - apart)?, at(q + apart)?))
+}
+
+/// Returns the interval of the mean of a histogram, in nanoseconds.
+pub(super) fn of_mean(histogram: &Histogram) -> ValueInterval {
+    let apart = DEVIATIONS * histogram.stdev_ns / (histogram.count.max(1) as f64).sqrt();
+    let mean = histogram.mean_ns;
+    ((mean - apart).max(0.0), mean + apart)
+}
+
+/// Returns the interval of the share of `seen` among `all` (Clopper and Pearson); `None` if `all` is
+/// 0 or less than `seen`.
+pub(super) fn of_share(seen: u64, all: u64) -> Option<ValueInterval> {
+    let rest = all.checked_sub(seen)?;
+    let high = proportion_at_most(seen, all, ONE_SIDE)?;
+    let low = 1.0 - proportion_at_most(rest, all, ONE_SIDE)?;
+    Some((low.max(0.0), high))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_samples_the_narrower_the_interval() {
+        let operation = |count: u64| {
+            let mut recording = bench_report::histogram::recording();
+            for i in 0..count {
+                recording.saturating_record(1_000_000 + i * 1_000_000 / count);
+            }
+            Operation {
+                call: Histogram::from_recording(&recording),
+                ..Operation::default()
+            }
+        };
+        let width = |count| {
+            let (low, high) = of_quantile(&operation(count), 0.9, count).unwrap();
+            assert!(low < 1.9e6 && 1.9e6 < high, "{count}: {low} {high}");
+            high - low
+        };
+        assert!(width(10_000) < width(100) / 5.0);
+    }
+
+    #[test]
+    fn a_share_that_never_occurred_may_still_occur() {
+        let (low, high) = of_share(0, 100).unwrap();
+        assert!(low.abs() < 1e-12 && high > 0.03, "{low} {high}");
+        let (low, high) = of_share(100, 100).unwrap();
+        assert!(low < 0.97 && (high - 1.0).abs() < 1e-12, "{low} {high}");
+        assert_eq!((of_share(0, 0), of_share(2, 1)), (None, None));
+    }
+}

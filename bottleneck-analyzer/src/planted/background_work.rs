@@ -1,0 +1,200 @@
+//! Tests of the work of background processes in a load: checkpoints and autovacuum.
+
+use bench_report::{EvidenceRow, Report, Series};
+use serde_json::json;
+
+use super::causes::{first, ruled_out, saved_ns};
+use super::common::SECOND;
+use super::common::server::{Server, row};
+use super::{assess_reports, finding, is_unknown, named};
+use crate::assessment::{Assessment, FindingKind};
+
+const TENTH: u64 = SECOND / 10;
+
+/// Load whose every repeat has work of `process` in the tenths `during` of its measured second, in which
+/// `slow` calls are answered each second, and 3,000 at other times.
+struct Beside<'w> {
+    process: &'w str,
+    work: &'w str,
+    during: &'w [u64],
+    slow: f64,
+    server: Server,
+}
+
+impl Beside<'_> {
+    fn reports(&self) -> Vec<Report> {
+        let mut throughput = Series::new("throughput_per_s");
+        let mut reports = self.server.run_with(|_, step| {
+            let from = step.window.measure_start_ns;
+            let spans = self.during.iter().map(|tenth| {
+                let begin = (from + tenth * TENTH) as f64;
+                let figures = [("begin_ns", begin), ("end_ns", begin + TENTH as f64)];
+                row(&[("process", self.process), ("work", self.work)], &figures)
+            });
+            let spans: Vec<EvidenceRow> = spans.collect();
+            let server = step.server.as_mut().unwrap();
+            server.tables.insert("background_work".into(), spans);
+        });
+        for step in &reports[0].steps {
+            throughput.push(step.window.measure_start_ns, Some(3_000.0));
+            for tenth in 0..10 {
+                let at_ns = step.window.measure_start_ns + (tenth + 1) * TENTH;
+                let busy = self.during.contains(&tenth);
+                // No two intervals are equal, as in a real run.
+                let other = 20.0 * (tenth % 3) as f64;
+                let per_s = if busy { self.slow } else { 3_000.0 };
+                throughput.push(at_ns, Some(per_s + other));
+            }
+        }
+        reports[0].series.push(throughput);
+        let settings = json!({
+            "max_wal_size": "32MB", "checkpoint_timeout": "5min", "checkpoint_completion_target": "0.9",
+            "autovacuum_vacuum_cost_delay": "2ms",
+        });
+        reports[0].config.insert("server_settings".into(), settings);
+        reports
+    }
+
+    fn assess(&self) -> Assessment {
+        assess_reports(&self.reports())
+    }
+}
+
+/// Load whose checkpointer works in half of each second, in two spans, and halves the throughput.
+fn checkpoints() -> Beside<'static> {
+    Beside {
+        process: "checkpointer",
+        work: "checkpoint",
+        during: &[1, 2, 5, 6, 7],
+        slow: 1_000.0,
+        server: Server {
+            waits: vec![("IO.WalSync", 0.5)],
+            figures: vec![
+                ("checkpointer.requested", 3.0),
+                ("checkpointer.timed", 0.0),
+                ("wal.bytes", 90.0 * 1_048_576.0),
+                ("wal.full_page_images", 1_000.0),
+            ],
+            ..Server::default()
+        },
+    }
+}
+
+#[test]
+fn checkpoints_that_slow_calls_down_are_the_first_finding_with_what_they_cost() {
+    let assessment = checkpoints().assess();
+    let found = first(&assessment, "requested_checkpoints");
+    // 4 users: 2 ms at 2,000 calls a second, and 1.33 ms at the 3,000 of the time without a checkpoint.
+    let lost = 2e6 - 4.0 / 3_000.0 * 1e9;
+    assert!((saved_ns(found) / lost - 1.0).abs() < 0.1, "{found:?}");
+    for word in ["50 % of the measured time", "grew past max_wal_size"] {
+        assert!(found.detail.contains(word), "{word}: {}", found.detail);
+    }
+    let action = &found.advice.as_ref().unwrap().actions[0];
+    for word in [
+        "60.0 MiB/s of log",
+        "max_wal_size is 32MB now; a reload is enough",
+    ] {
+        assert!(action.contains(word), "{word}: {action}");
+    }
+    assert!(!found.advice.as_ref().unwrap().needs_restart);
+    // The commits that wait meanwhile are a part of it.
+    let commits = finding(&assessment, "commit_waits").unwrap();
+    assert_eq!(commits.parent.as_ref(), Some(&found.id));
+}
+
+/// The checkpointer never rests, so that no calls are there to compare: the whole pages in the log are
+/// what is known.
+#[test]
+fn checkpoints_without_a_pause_cost_the_whole_pages_that_the_log_holds() {
+    let mut all_along = checkpoints();
+    all_along.during = &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+    let pages = 0.8 * 90.0 * 1_048_576.0 / 8_192.0;
+    all_along.server.figures[3].1 = pages;
+    let assessment = all_along.assess();
+    let found = first(&assessment, "requested_checkpoints");
+    // Half of the 95 % of the 2 ms that pass in the server wait for the log, 80 % of which are whole pages.
+    let own = 0.5 * 0.95 * 2e6 * 0.8;
+    assert!((saved_ns(found) / own - 1.0).abs() < 0.05, "{found:?}");
+    assert!(
+        found.detail.contains("80 % of the log are whole pages"),
+        "{}",
+        found.detail
+    );
+    let pages = finding(&assessment, "full_page_images").unwrap();
+    assert_eq!(pages.parent.as_ref(), Some(&found.id));
+}
+
+#[test]
+fn checkpoints_that_calls_do_not_feel_are_information_and_uncounted_ones_are_unknown() {
+    let mut harmless = checkpoints();
+    harmless.slow = 2_990.0;
+    let assessment = harmless.assess();
+    assert_eq!(named(&assessment), Vec::<&str>::new());
+    let found = finding(&assessment, "requested_checkpoints").unwrap();
+    assert_eq!(found.kind, FindingKind::Information);
+    assert!(
+        found.detail.contains("no more than chance"),
+        "{}",
+        found.detail
+    );
+
+    let mut due = checkpoints();
+    due.server.figures[0].1 = 0.0;
+    assert!(ruled_out(&due.assess(), "requested_checkpoints"));
+
+    let mut reports = checkpoints().reports();
+    for step in &mut reports[0].steps {
+        let server = step.server.as_mut().unwrap();
+        server.figures.remove("checkpointer.requested");
+    }
+    assert!(is_unknown(
+        &assess_reports(&reports),
+        "requested_checkpoints"
+    ));
+}
+
+fn vacuums(slow: f64, during: &'static [u64]) -> Beside<'static> {
+    Beside {
+        process: "autovacuum worker",
+        work: "VACUUM public.orders",
+        during,
+        slow,
+        server: Server::default(),
+    }
+}
+
+#[test]
+fn autovacuum_that_slows_calls_down_is_named_with_its_table() {
+    let assessment = vacuums(1_000.0, &[1, 2, 5, 6, 7]).assess();
+    let found = first(&assessment, "autovacuum");
+    assert!(
+        found.title.contains("VACUUM public.orders"),
+        "{}",
+        found.title
+    );
+    let lost = 2e6 - 4.0 / 3_000.0 * 1e9;
+    assert!((saved_ns(found) / lost - 1.0).abs() < 0.1, "{found:?}");
+    let actions = &found.advice.as_ref().unwrap().actions;
+    assert!(
+        actions[1].contains("autovacuum_vacuum_cost_delay is 2ms now"),
+        "{actions:?}"
+    );
+}
+
+#[test]
+fn autovacuum_that_calls_do_not_feel_is_ruled_out_and_one_that_never_rests_is_unknown() {
+    assert!(ruled_out(
+        &vacuums(2_990.0, &[1, 2, 5, 6, 7]).assess(),
+        "autovacuum"
+    ));
+    assert!(ruled_out(&vacuums(1_000.0, &[]).assess(), "autovacuum"));
+    let all = &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+    assert!(is_unknown(&vacuums(1_000.0, all).assess(), "autovacuum"));
+    let mut reports = vacuums(1_000.0, &[1, 2]).reports();
+    for step in &mut reports[0].steps {
+        let server = step.server.as_mut().unwrap();
+        server.tables.remove("background_work");
+    }
+    assert!(is_unknown(&assess_reports(&reports), "autovacuum"));
+}

@@ -1,0 +1,39 @@
+//! Failures that come back sooner than answers, and so make the other figures look better.
+
+use crate::bench_facts::BenchFacts;
+use crate::figures::duration_ns;
+use crate::requests;
+
+/// Largest mean time of a failure ÷ mean time of a success at which failures count as fast.
+const FAST: f64 = 0.5;
+
+/// Returns a sentence about failures in `steps` that came back in less than half of the time of a success;
+/// empty if they did not, or if their times were not recorded.
+pub(super) fn sentence(bench: &BenchFacts<'_>, steps: &[usize]) -> String {
+    let (mut failed, mut succeeded) = ((0.0, 0.0), (0.0, 0.0));
+    let all = steps
+        .iter()
+        .filter_map(|i| bench.source.report.steps.get(*i));
+    for (_, operation) in all.flat_map(requests::request_operations) {
+        let good = requests::latency(operation).map(|(_, histogram)| histogram);
+        for (sum, times) in [
+            (&mut failed, operation.failed.as_ref()),
+            (&mut succeeded, good),
+        ] {
+            if let Some(times) = times {
+                sum.0 += times.mean_ns * times.count as f64;
+                sum.1 += times.count as f64;
+            }
+        }
+    }
+    let mean = |(sum, count): (f64, f64)| (count > 0.0).then(|| sum / count);
+    match (mean(failed), mean(succeeded)) {
+        (Some(failed), Some(good)) if failed <= FAST * good => format!(
+            " Failures came back after {} on average, successes after {}: a target that fails fast has \
+             less to do, so the percentiles, which are of successes only, look better than they are.",
+            duration_ns(failed),
+            duration_ns(good)
+        ),
+        _ => String::new(),
+    }
+}
