@@ -175,8 +175,8 @@ mod tests {
         let mut gigabytes = plain(&[2]);
         gigabytes[4..8].copy_from_slice(&u32::MAX.to_be_bytes());
         assert!(refused(&packed(&gigabytes)).contains("not the one it states"));
-        let bomb = plain(&vec![0; 100 << 20]);
-        assert!(packed(&bomb).len() < 200_000);
+        let bomb = plain(&vec![0; 8 << 20]);
+        assert!(packed(&bomb).len() < 20_000);
         assert!(refused(&packed(&bomb)).contains("not the one it states"));
         let mut wide = plain(&[2]);
         wide[24..32].copy_from_slice(&u64::MAX.to_be_bytes());
