@@ -12,7 +12,8 @@ use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
 use crate::thresholds::Thresholds;
 use crate::{
-    completeness, cost, gates, limiting_factor, operating_point, promises, ranking, rules, verdict,
+    completeness, cost, gates, limiting_factor, operating_point, promises, ranking, resource_use,
+    rules, scalability, verdict,
 };
 
 /// Computes the assessment of `run` by the bounds in `thresholds`. `tool` is the name and version
@@ -56,6 +57,8 @@ fn components(facts: &RunFacts<'_>) -> Vec<ComponentAssessment> {
         operating_point: operating_point::describe(bench),
         limiting_factor: limiting_factor::of_bench(bench, facts),
         time_model: bench.time_model.clone(),
+        resources: resource_use::of_bench(bench, facts),
+        scalability: scalability::of_bench(bench, facts),
     };
     let machine = facts.machine.map(|machine| ComponentAssessment {
         component: ComponentKind::Machine,
@@ -64,6 +67,8 @@ fn components(facts: &RunFacts<'_>) -> Vec<ComponentAssessment> {
         operating_point: None,
         limiting_factor: limiting_factor::of_machine(machine, facts),
         time_model: None,
+        resources: Vec::new(),
+        scalability: None,
     });
     facts.benches.iter().map(bench).chain(machine).collect()
 }

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ComponentKind, Confidence, EvidenceItem, OperatingPoint, TimeModel};
+use super::{
+    ComponentKind, Confidence, EvidenceItem, OperatingPoint, ResourceUse, Scalability, TimeModel,
+};
 
 /// Conclusions about one component under one scenario, drawn from one report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +26,13 @@ pub(crate) struct ComponentAssessment {
     /// point, or if no time was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_model: Option<TimeModel>,
+    /// Use of each resource at the operating point: utilisation, saturation, errors; empty without an
+    /// operating point.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<ResourceUse>,
+    /// Scalability over the sweep of the operating point; absent if only one setting was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scalability: Option<Scalability>,
 }
 
 /// Resource or setting that limits the throughput of a component at its operating point; for the

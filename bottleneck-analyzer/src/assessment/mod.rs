@@ -9,7 +9,9 @@ mod evidence;
 mod finding;
 mod finding_id;
 mod operating_point;
+mod resource_use;
 mod rule;
+mod scalability;
 mod time_model;
 mod verdict;
 
@@ -21,7 +23,9 @@ pub(crate) use finding::{
 };
 pub(crate) use finding_id::FindingId;
 pub(crate) use operating_point::{OperatingPoint, RepeatSpread, WorstInterval};
+pub(crate) use resource_use::{ResourceKind, ResourceUse, UseCell};
 pub(crate) use rule::Rule;
+pub(crate) use scalability::{Headroom, Scalability, ScalabilityLaw};
 pub(crate) use time_model::{TimeModel, TimePart};
 pub(crate) use verdict::{
     Band, BandLevel, Gate, GateOrigin, GateOutcome, GateRepeats, Promise, Readiness,
@@ -143,9 +147,13 @@ impl Assessment {
         let components = self.components.iter().flat_map(|c| {
             let point = c.operating_point.iter().flat_map(|p| &p.evidence);
             let model = c.time_model.iter().flat_map(|m| &m.parts);
+            let cells = c.resources.iter().flat_map(ResourceUse::cells);
+            let scalability = c.scalability.iter().flat_map(|s| &s.evidence);
             point
                 .chain(&c.limiting_factor.evidence)
                 .chain(model.flat_map(|part| &part.evidence))
+                .chain(cells.flat_map(|cell| &cell.evidence))
+                .chain(scalability)
         });
         components
             .chain(self.findings.iter().flat_map(|f| &f.evidence))

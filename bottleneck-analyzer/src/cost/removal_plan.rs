@@ -6,7 +6,7 @@ use crate::own_time::OwnTime;
 
 /// Rules whose time is in certain parts of a call, with the beginnings of the names of these parts. The time
 /// of any other rule is in the part that its key names, or else anywhere in the service.
-const PLACES: [(&[Rule], &[&str]); 8] = [
+const PLACES: [(&[Rule], &[&str]); 10] = [
     (&[Rule::PoolTooSmall], &["checkout"]),
     (
         &[Rule::CheckoutCheck, Rule::CheckoutCost],
@@ -39,6 +39,12 @@ const PLACES: [(&[Rule], &[&str]); 8] = [
         &["server_cpu", "server_runnable", "io.datafile", "io.aio"],
     ),
     (&[Rule::TempFiles], &["io.buffile", "server_cpu"]),
+    (&[Rule::FullPageImages], &["io.wal", "lwlock.wal"]),
+    // They use the disk and the CPU beside the calls.
+    (
+        &[Rule::RequestedCheckpoints, Rule::Autovacuum],
+        &["io.", "lwlock.wal", "server_runnable"],
+    ),
 ];
 
 /// Plans the removal of a cause from `call` as it was measured. The time comes from the parts that the cause

@@ -160,7 +160,10 @@ fn vacuums(slow: f64, during: &'static [u64]) -> Beside<'static> {
         work: "VACUUM public.orders",
         during,
         slow,
-        server: Server::default(),
+        server: Server {
+            waits: vec![("IO.WalSync", 0.5)],
+            ..Server::default()
+        },
     }
 }
 

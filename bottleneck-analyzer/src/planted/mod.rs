@@ -31,6 +31,8 @@ mod redis_clients;
 mod redis_server;
 mod repeats;
 mod reports;
+mod resources;
+mod scalability;
 mod statements;
 mod thresholds;
 mod verdict;

@@ -3,5 +3,6 @@
 pub(crate) mod html;
 mod impact;
 mod operating_point;
+mod resources;
 pub(crate) mod terminal;
 mod wrap;

@@ -6,8 +6,8 @@ use crate::assessment::{
 };
 use crate::figures::{self, duration_ns, share};
 use crate::render::impact::{how_they_add_up, not_ordered, weight};
-use crate::render::operating_point;
 use crate::render::wrap::line;
+use crate::render::{operating_point, resources};
 
 /// Heading above the doubtful findings.
 const DOUBT: &str = "In doubt: inside the noise, or on figures that a warning spoils";
@@ -191,6 +191,12 @@ fn components(text: &mut String, assessment: &Assessment) {
             };
             let sentence = format!("{whole}{doubt}: {}", parts.collect::<Vec<_>>().join(", "));
             line(text, "    time:  ", &sentence);
+        }
+        if let Some(sentence) = resources::sentence(component) {
+            line(text, "    use:   ", &sentence);
+        }
+        for (what, sentence) in resources::scalability(component) {
+            line(text, &format!("    {what}: "), sentence);
         }
     }
 }

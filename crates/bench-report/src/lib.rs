@@ -12,6 +12,8 @@ pub mod histogram;
 mod histogram_payload;
 mod json;
 pub mod manifest;
+pub mod names;
+pub mod plain_text;
 pub mod plausibility;
 pub mod redaction;
 mod run;
@@ -34,7 +36,7 @@ pub use steps::{
     changing_load::{CurveChange, CurveUnit, SessionUse, StepCurve, StepSegment, StepSpan},
     failure::FailureSample,
     latency::{Latency, QuantileEstimate, QuantileKind},
-    load_share::{ARRIVALS_NOT_MADE, share_of},
+    load_share::share_of,
     operation::{CensoredPercentiles, Operation},
     pool::{CheckoutParts, PoolUsage},
     server_evidence::{EvidenceRow, ServerEvidence},

@@ -9,6 +9,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::interval::ConfidenceInterval;
+
 /// Smallest number of different values of N to which three parameters can be fitted; with fewer
 /// they would describe noise.
 const LEAST_POINTS: usize = 5;
@@ -116,6 +118,29 @@ pub fn fit(points: &[(f64, f64)]) -> Result<Usl, UslError> {
             r_squared: usl.r_squared,
         })
     }
+}
+
+/// Returns the range in which the peak of the fitted law lies with about 95 % probability, by the jackknife:
+/// the law is fitted again without each N in turn, and ln(peak) varies by twice the standard error of these
+/// estimates. `None` if the law does not fit, has no peak, or if it has none, or no longer fits, without one
+/// of the N, so that a single setting decides.
+///
+/// Source: Efron & Tibshirani, *An Introduction to the Bootstrap*, 1993, ch. 11.
+pub fn peak_range(points: &[(f64, f64)]) -> Option<ConfidenceInterval> {
+    let peak = fit(points).ok()?.peak()?.ln();
+    let loads: BTreeSet<u64> = points.iter().map(|(n, _)| n.to_bits()).collect();
+    let without = |left_out: &u64| {
+        let rest = points.iter().filter(|(n, _)| n.to_bits() != *left_out);
+        let rest: Vec<(f64, f64)> = rest.copied().collect();
+        Some(fit(&rest).ok()?.peak()?.ln())
+    };
+    let estimates: Option<Vec<f64>> = loads.iter().map(without).collect();
+    let estimates = estimates?;
+    let n = estimates.len() as f64;
+    let mean = estimates.iter().sum::<f64>() / n;
+    let squares: f64 = estimates.iter().map(|one| (one - mean).powi(2)).sum();
+    let reach = 2.0 * ((n - 1.0) / n * squares).sqrt();
+    ConfidenceInterval::new((peak - reach).exp(), (peak + reach).exp())
 }
 
 fn check(points: &[(f64, f64)]) -> Result<(), UslError> {
@@ -277,6 +302,25 @@ mod tests {
                 close(found.peak().unwrap() / law.peak().unwrap(), 1.0, 0.15);
             }
         }
+    }
+
+    #[test]
+    fn the_range_of_the_peak_holds_the_planted_one_nearly_always() {
+        let law = planted(0.05, 0.001);
+        let peak = law.peak().unwrap();
+        let ranges: Vec<ConfidenceInterval> = (0..200)
+            .filter_map(|seed| peak_range(&measured(&law, 0.02, seed)))
+            .collect();
+        let held = ranges.iter().filter(|range| range.contains(peak)).count();
+        assert!(
+            ranges.len() > 190 && held * 100 >= ranges.len() * 88,
+            "{held} of {}",
+            ranges.len()
+        );
+        // Without noise there is no doubt, and without a peak there is no range.
+        let exact = peak_range(&measured(&law, 0.0, 0)).unwrap();
+        close(exact.low / peak, 1.0, 1e-6);
+        assert_eq!(peak_range(&measured(&planted(0.05, 0.0), 0.0, 0)), None);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The proving ground: all trials in their order, carried out one at a time, resumed where a former
 //! harness stopped, and judged again by a later analyzer.
 
+use std::any::Any;
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -39,7 +41,8 @@ pub(crate) struct ProvingGround {
 
 impl ProvingGround {
     /// Opens the state in `PLIMSOLL_PROVE_STATE`, for the programs of `PLIMSOLL_PROVE_COMMIT`.
-    /// `PLIMSOLL_PLANTING` selects the trials whose id, name or group contains its value.
+    /// `PLIMSOLL_PLANTING` selects the trials whose id, name or group contains one of
+    /// its words, separated by commas.
     pub(crate) fn open() -> Self {
         let variable = |name: &str| std::env::var(name).ok();
         let directory =
@@ -94,6 +97,9 @@ impl ProvingGround {
                 judged_by: self.commit.clone(),
                 result: match &before.result {
                     TrialResult::Failed { .. } => before.result.clone(),
+                    _ if task.digest() != before.digest => TrialResult::Failed {
+                        reason: "the planting has changed since its run".to_owned(),
+                    },
                     _ => failed_or(self.result(task)),
                 },
                 ..before.clone()
@@ -121,8 +127,11 @@ impl ProvingGround {
         let (before_ratio, waited) = wait(bound, busy_ratio);
         begins();
         let (started, at) = (Instant::now(), SystemTime::now());
-        let ran = self.run(task);
-        let result = failed_or(ran.and_then(|()| self.result(task)));
+        // A panic in one trial, as when a program does not come up, must not end the others.
+        let run = || self.run(task).and_then(|()| self.result(task));
+        let result =
+            catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(words(&*panic)));
+        let result = failed_or(result);
         let took_s = started.elapsed().as_secs_f64();
         let (after_ratio, _) = wait(SETTLES_WITHIN, busy_ratio);
         Trial {
@@ -219,6 +228,13 @@ fn failed_or(result: Result<TrialResult, String>) -> TrialResult {
     result.unwrap_or_else(|reason| TrialResult::Failed { reason })
 }
 
+/// Returns the message of a panic.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("a panic without words").to_owned()
+}
+
 /// Returns the place of a severity in its file, from 0 on.
 fn severity_place(file: &PlantingFile, severity: &Severity) -> usize {
     file.severities
@@ -238,7 +254,8 @@ fn tasks(words: Option<&str>) -> Vec<Task> {
     let all = planted.chain(healthy);
     let is_wanted = |task: &Task| {
         let texts = [task.id(), task.name(), task.group()];
-        words.is_none_or(|words| texts.iter().any(|text| text.contains(words)))
+        let has = |word: &str| texts.iter().any(|text| text.contains(word));
+        words.is_none_or(|words| words.split(',').any(has))
     };
     all.filter(is_wanted).collect()
 }

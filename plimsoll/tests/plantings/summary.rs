@@ -99,7 +99,7 @@ pub(crate) fn status(trials: &[&Trial], (done, all): (usize, usize), now: &str) 
         .filter(|trial| is_amiss(trial))
         .map(|trial| trial.told() + "\n");
     format!(
-        "{done} of {all} trials passed, {left} left; {now}\n{}\n{}",
+        "{done} of {all} trials are behind it, {left} left; {now}\n{}\n{}",
         totals(trials).told(),
         misses.collect::<String>()
     )
@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(totals(&trials), expected);
         let status = status(&trials, (7, 10), "runs x");
         assert!(
-            status.starts_with("7 of 10 trials passed, about 1 min left; runs x\n"),
+            status.starts_with("7 of 10 trials are behind it, about 1 min left; runs x\n"),
             "{status}"
         );
         assert!(

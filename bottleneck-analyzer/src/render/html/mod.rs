@@ -3,6 +3,7 @@
 mod charts;
 mod data;
 mod page;
+mod resources;
 mod search_charts;
 mod sections;
 mod time_charts;

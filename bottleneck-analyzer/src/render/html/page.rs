@@ -4,7 +4,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::data::{PageCharts, inert_json};
-use super::{charts, sections};
+use super::{charts, resources, sections};
 use crate::assessment::Assessment;
 use crate::run_reports::RunReports;
 
@@ -52,6 +52,7 @@ fn body(run: &RunReports, assessment: &Assessment, data: &PageCharts) -> Markup 
             (sections::charts("sweeps", "Sweeps", "Each setting that was tried, and what it bought and cost.", of("sweep-").chain(of("levels")), &sections::caches(run)))
             (sections::charts("percentiles", "Percentiles", "How long the slowest took: the further right, the rarer.", of("percentiles-"), &html! {}))
             (sections::time_models(assessment))
+            (resources::section(assessment))
             (sections::ruled_out(assessment))
             (sections::unknown(assessment))
             (sections::spoiled(assessment))
