@@ -20,6 +20,7 @@ mod impossible_figures;
 mod limits;
 mod littles_law;
 mod machine;
+mod mutated;
 mod objectives;
 mod page;
 mod pool_limits;

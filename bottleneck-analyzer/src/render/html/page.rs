@@ -1,6 +1,7 @@
 //! The whole page: verdict, findings, limiting factors, promises, gates, charts, the lists at the end, and
 //! the method.
 
+use bench_report::plain_text;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::data::{PageCharts, inert_json};
@@ -35,7 +36,9 @@ pub(crate) fn page(run: &RunReports, assessment: &Assessment) -> String {
             body { (body(run, assessment, &data)) }
         }
     };
-    markup.into_string()
+    // Labels of reports may contain characters that turn the writing direction or that nobody sees.
+    let is_layout = |c: char| matches!(c, '\n' | '\t' | '\r');
+    plain_text::visible(&markup.into_string(), '\u{fffd}', is_layout).into_owned()
 }
 
 fn body(run: &RunReports, assessment: &Assessment, data: &PageCharts) -> Markup {
