@@ -2,10 +2,12 @@
 //! harness stopped, and judged again by a later analyzer.
 
 use std::any::Any;
-use std::fs;
+use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use nix::fcntl::{Flock, FlockArg};
 
 use crate::healthy::{self, HealthyRun};
 use crate::judge::{Judgement, complaints};
@@ -37,6 +39,8 @@ pub(crate) struct ProvingGround {
     directory: PathBuf,
     commit: String,
     tasks: Vec<Task>,
+    /// Lock that a single harness holds: two would measure each other.
+    _lock: Flock<File>,
 }
 
 impl ProvingGround {
@@ -48,13 +52,16 @@ impl ProvingGround {
         let directory =
             variable("PLIMSOLL_PROVE_STATE").expect("scripts/prove sets PLIMSOLL_PROVE_STATE");
         let commit = variable("PLIMSOLL_PROVE_COMMIT").unwrap_or_else(|| "unknown".to_owned());
-        let ground = Self {
-            directory: directory.into(),
+        let directory = PathBuf::from(directory);
+        fs::create_dir_all(directory.join("runs")).unwrap();
+        let lock = File::create(directory.join("lock")).unwrap();
+        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock);
+        Self {
+            directory,
             commit,
             tasks: tasks(variable("PLIMSOLL_PLANTING").as_deref()),
-        };
-        fs::create_dir_all(ground.directory.join("runs")).unwrap();
-        ground
+            _lock: lock.unwrap_or_else(|(_, error)| panic!("another harness runs: {error}")),
+        }
     }
 
     /// Carries out all trials that are not in the log yet. Returns the log.
