@@ -41,6 +41,7 @@ mod render;
 mod report_files;
 mod requests;
 mod requirement;
+mod resource_owner;
 mod resource_use;
 mod rules;
 mod run_error;

@@ -140,14 +140,15 @@ impl RunReports {
             .iter()
             .map(|(run, of_run)| {
                 let files: Vec<&str> = of_run.iter().map(|s| s.file.as_str()).collect();
-                format!("{run} ({})", files.join(", "))
+                format!("{run} ({})", few_of(&files, ", "))
             })
             .collect();
+        let named: Vec<&str> = named.iter().map(String::as_str).collect();
         self.notes.push(format!(
             "These reports are of {} runs, judged as one: {}. The newest is {}. If the others are \
              not part of it, give the files of one run instead of the directory.",
             runs.len(),
-            named.join("; "),
+            few_of(&named, "; "),
             newest.map_or("", |s| &s.report.run_id)
         ));
     }
@@ -170,6 +171,16 @@ impl RunReports {
                 .push(format!("{} {how}: judged by {measured}.", source.file));
         }
     }
+}
+
+/// Joins the first few of `names`, with the number of the others.
+fn few_of(names: &[&str], separator: &str) -> String {
+    const MOST: usize = 6;
+    let mut text = names[..names.len().min(MOST)].join(separator);
+    if names.len() > MOST {
+        text += &format!("{separator}and {} more", names.len() - MOST);
+    }
+    text
 }
 
 /// Returns true if the part of the manifest names this report, by its absolute path or by its file

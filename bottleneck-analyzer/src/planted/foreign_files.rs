@@ -9,6 +9,8 @@ use crate::run_reports::RunReports;
 use super::common::{Plant, save};
 use super::judge;
 
+const K6_POINTS: &str =
+    "{\"type\": \"Metric\", \"metric\": \"vus\"}\n{\"type\": \"Point\", \"metric\": \"vus\"}\n";
 const K6_SUMMARY: &str = r#"{"metrics": {"http_req_duration": {"type": "trend", "contains": "time",
     "values": {"avg": 12.5, "p(95)": 31.0}}}, "root_group": {"name": "", "path": ""}}"#;
 
@@ -123,6 +125,7 @@ fn json_of_other_programs_is_skipped_and_named() {
     let assessment = r#"{"schema": "plimsoll.assessment/1", "run_id": "r"}"#;
     are_foreign(vec![
         ("summary.json", "no `schema`", text(K6_SUMMARY)),
+        ("points.json", "trailing characters", text(K6_POINTS)),
         (
             "package.json",
             "no `schema`",

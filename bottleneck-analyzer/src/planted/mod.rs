@@ -21,6 +21,8 @@ mod impossible_figures;
 mod limits;
 mod littles_law;
 mod machine;
+mod machine_limits;
+mod many_reports;
 mod mutated;
 mod objectives;
 mod page;

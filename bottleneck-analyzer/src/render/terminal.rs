@@ -5,6 +5,7 @@ use crate::assessment::{
     Promise, Spoiled,
 };
 use crate::figures::{self, duration_ns, share};
+use crate::render::excerpt::Excerpt;
 use crate::render::impact::{how_they_add_up, not_ordered, weight};
 use crate::render::wrap::line;
 use crate::render::{operating_point, resources};
@@ -28,6 +29,7 @@ const MOST: usize = 6;
 
 /// Returns the whole text of the assessment, wrapped at 80 columns, with a line feed at the end.
 pub(crate) fn render(assessment: &Assessment) -> String {
+    let assessment = &*Excerpt::TEXT.of(assessment);
     let mut text = String::new();
     head(&mut text, assessment);
     findings(&mut text, assessment);

@@ -7,6 +7,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::data::{PageCharts, inert_json};
 use super::{charts, resources, sections};
 use crate::assessment::Assessment;
+use crate::render::excerpt::Excerpt;
 use crate::run_reports::RunReports;
 
 const CHART_SCRIPT: &str = include_str!("../../../assets/uPlot.iife.min.js");
@@ -17,6 +18,7 @@ const STYLE: &str = include_str!("../../../assets/report.css");
 /// Returns the page of an assessment as one HTML document with its charts, which loads nothing from
 /// elsewhere.
 pub(crate) fn page(run: &RunReports, assessment: &Assessment) -> String {
+    let assessment = &*Excerpt::PAGE.of(assessment);
     let data = charts::all_charts(run, assessment);
     let markup: Markup = html! {
         (DOCTYPE)
