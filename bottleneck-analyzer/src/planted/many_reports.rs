@@ -26,16 +26,16 @@ fn shown(count: usize) -> (String, String) {
 
 #[test]
 fn the_text_about_many_reports_is_as_long_as_that_about_some() {
-    let (some, _) = shown(30);
-    let (many, page) = shown(90);
+    let (some, _) = shown(60);
+    let (many, page) = shown(120);
     assert!(
         many.len() < some.len() + some.len() / 5,
         "{} and {}",
         some.len(),
         many.len()
     );
-    assert!(many.contains("Shown are 12 of 90 components"), "{many}");
-    assert!(page.contains("Shown are 50 of 90 components"));
+    assert!(many.contains("Shown are 12 of 120 components"), "{many}");
+    assert!(page.contains("Shown are 50 of 120 components"));
     assert!(
         many.contains("FAIL"),
         "a gate that failed is among those that are shown: {many}"

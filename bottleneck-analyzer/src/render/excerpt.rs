@@ -16,6 +16,9 @@ pub(crate) struct Excerpt {
     pub(crate) gates: usize,
     /// Largest number of entries of each other list.
     pub(crate) others: usize,
+    /// Largest number of checks, unknowns and doubtful figures, of which the text shows a few anyway
+    /// and counts the rest.
+    pub(crate) conclusions: usize,
 }
 
 impl Excerpt {
@@ -25,6 +28,7 @@ impl Excerpt {
         findings: 30,
         gates: 60,
         others: 12,
+        conclusions: usize::MAX,
     };
     /// Numbers of entries in the page.
     pub(crate) const PAGE: Self = Self {
@@ -32,6 +36,7 @@ impl Excerpt {
         findings: 200,
         gates: 200,
         others: 200,
+        conclusions: 500,
     };
 
     /// Returns `assessment` with as many entries of each list as are shown, and with a note that
@@ -77,6 +82,11 @@ impl Excerpt {
         let files: Vec<String> = shown.components.iter().map(|c| c.file.clone()).collect();
         let is_shown =
             |file: &Option<String>| file.as_ref().is_none_or(|file| files.contains(file));
+        shown.bands.retain(|band| is_shown(&band.file));
+        shown.bands.truncate(self.gates);
+        shown.ruled_out.truncate(self.conclusions);
+        shown.unknown.truncate(self.conclusions);
+        shown.spoiled.truncate(self.conclusions);
         shown.promises.retain(|promise| is_shown(&promise.file));
         shown.promises.truncate(self.others);
         shown.missing.truncate(self.others);
