@@ -68,6 +68,8 @@ impl Excerpt {
         let mut shown = assessment.clone();
         self.shorten(&mut shown);
         let note = format!("Shown are {}; assessment.json has all.", told.join(", "));
+        // The page shows the notes among the reasons of the verdict.
+        shown.verdict.reasons.insert(0, note.clone());
         shown.notes.insert(0, note);
         Cow::Owned(shown)
     }
