@@ -1,5 +1,6 @@
 //! Report together with the JSON that it was read from, so that evidence can point at every figure.
 
+use bench_report::names::{self, Place, reads};
 use std::path::{Path, PathBuf};
 
 use bench_report::store::{self, ReportDocument};
@@ -59,6 +60,7 @@ impl SourceReport {
     /// report has no single value there.
     pub(crate) fn evidence(&self, label: impl Into<String>, pointer: &str) -> Option<EvidenceItem> {
         let value = store::value_at(&self.report, &self.raw, pointer)?;
+        self.note_read(pointer);
         Some(EvidenceItem {
             label: label.into(),
             file: self.file.clone(),
@@ -67,6 +69,24 @@ impl SourceReport {
             value,
             spoiled: self.spoiled(pointer),
         })
+    }
+
+    /// Notes that the figure, column or series at `pointer` is shown.
+    fn note_read(&self, pointer: &str) {
+        let parts: Vec<String> = pointer.split('/').map(unescape).collect();
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        match parts.as_slice() {
+            ["", "steps", _, "figures", name] => reads::note(Place::Step, name),
+            ["", "steps", _, "server", "figures", name] => reads::note(Place::Server, name),
+            ["", "steps", _, "server", "tables", table, _, _, column] => {
+                if let Some(table) = names::table(table) {
+                    reads::note(Place::Table(table), column);
+                }
+            }
+            ["", "summary", "figures", name] => reads::note(Place::Summary, name),
+            ["", "series", ..] => reads::note(Place::Series, &self.unit_name(pointer)),
+            _ => {}
+        }
     }
 
     /// Returns the numbers of requests in step `index` as evidence, for each operation: successful

@@ -267,6 +267,9 @@ fn bands(text: &mut String, assessment: &Assessment) {
             );
         }
     }
+    if assessment.bands.iter().any(Band::is_high_use) {
+        line(text, "  ", HIGH_USE);
+    }
 }
 
 /// Describes a figure with its band: `failed requests 0.0 % good`. Bands worse than acceptable are

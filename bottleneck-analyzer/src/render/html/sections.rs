@@ -1,6 +1,7 @@
 //! Sections of the page. `maud` escapes every text that comes from a report.
 
 use bench_report::Step;
+use bench_report::names;
 use maud::{Markup, html};
 
 use super::data::{Chart, ChartMark};
@@ -262,9 +263,9 @@ pub(super) fn caches(run: &RunReports) -> Markup {
                         @if let Some(verdict) = rate_search::verdict(&source.report, index) { " " span.quiet { (verdict) } }
                     }
                     td { (rate(step.throughput_per_s())) span.bar.wide aria-hidden="true" { span style={ "width:" (format!("{:.1}", 100.0 * step.throughput_per_s() / fastest)) "%" } {} } }
-                    td.number { (step.figures.get("hit_ratio").map_or("–".to_owned(), |r| percent(*r))) }
+                    td.number { (step.value(names::steps::HIT_RATIO).map_or("–".to_owned(), percent)) }
                     td.number { (slowest(step, |h| h.percentiles_ns.p99).map_or("–".to_owned(), |s| s.shown())) }
-                    td.number { (step.server.as_ref().and_then(|s| s.figures.get("evicted_keys")).map_or("–".to_owned(), |n| plain(*n))) }
+                    td.number { (step.server.as_ref().and_then(|s| s.value(names::redis::EVICTED_KEYS)).map_or("–".to_owned(), plain)) }
                 } } }
             } }
         }

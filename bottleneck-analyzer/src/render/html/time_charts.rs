@@ -1,5 +1,6 @@
 //! Charts over time of the benches and of the machine, which zoom together.
 
+use bench_report::names::{Place, reads};
 use bench_report::{Series, Step};
 
 use super::data::{Chart, ChartBand, ChartLine, ChartMark, four_digits};
@@ -136,6 +137,7 @@ const MEMORY: [(&str, &str); 5] = [
 ];
 
 fn line(series: &Series, label: String, axis: &TimeAxis) -> ChartLine {
+    reads::note(Place::Series, &series.name);
     let mut short = series.clone();
     short.roll_up(POINTS);
     let rounded = |column: &[Option<f64>]| -> Vec<Option<f64>> {
