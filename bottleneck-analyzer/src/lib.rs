@@ -40,6 +40,7 @@ mod ranking;
 mod rate_search;
 mod redis;
 mod render;
+mod report_files;
 mod requests;
 mod requirement;
 mod resource_owner;
