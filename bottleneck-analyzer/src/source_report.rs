@@ -3,7 +3,7 @@
 use bench_report::names::{self, Place, reads};
 use std::path::{Path, PathBuf};
 
-use bench_report::store::{self, ReportDocument, StoreError};
+use bench_report::store::{self, ReportDocument};
 use bench_report::{Report, Warning, WarningCode};
 use serde_json::Value;
 
@@ -28,20 +28,15 @@ pub(crate) struct SourceReport {
 }
 
 impl SourceReport {
-    /// Reads the report at `path`.
-    ///
-    /// # Errors
-    /// Fails in the same cases as [`store::load`]: the file cannot be read, or is not a
-    /// report of a known schema.
-    pub(crate) fn load(path: &Path) -> Result<Self, StoreError> {
-        let ReportDocument { report, json } = store::load_document(path)?;
+    /// Creates the report that was read from the file at `path`.
+    pub(crate) fn new(path: &Path, document: ReportDocument) -> Self {
         let file = path.file_name().unwrap_or(path.as_os_str());
-        Ok(Self {
+        Self {
             file: file.to_string_lossy().into_owned(),
             path: path.to_owned(),
-            report,
-            raw: json,
-        })
+            report: document.report,
+            raw: document.json,
+        }
     }
 
     /// Returns the component that the report is about; `None` for an unknown tool.

@@ -350,6 +350,10 @@ pub(super) fn method(assessment: &Assessment) -> Markup {
                     td { (r.headline) @if r.status != bench_report::Status::Complete { " " span.doubt { (format!("{:?}", r.status).to_lowercase()) } } }
                 } } }
             } }
+            @if !assessment.skipped.is_empty() {
+                h3 { "Not used" }
+                ul { @for skipped in &assessment.skipped { li { (skipped.reason) } } }
+            }
             p { "Reports are aligned by boot id and the monotonic clock. Response time runs from the instant a request was due. The operating point is the bench's own recommendation, or its best step. The limiting factor is what is used up there; a problem is what keeps a component from its objective. Every figure shown as evidence stands in a report at the pointer beside it; no conclusion of high confidence rests on a figure that a warning spoils." }
             p.quiet { "Written by " (assessment.tool.name) " " (assessment.tool.version) ". Charts: uPlot, MIT licence, © Leon Sorokin." }
         }
