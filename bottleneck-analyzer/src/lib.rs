@@ -18,6 +18,8 @@ mod cli;
 mod completeness;
 mod conclusions;
 mod cost;
+#[cfg(test)]
+mod coverage;
 mod demand;
 mod figures;
 mod finding_draft;
@@ -38,6 +40,7 @@ mod ranking;
 mod rate_search;
 mod redis;
 mod render;
+mod report_files;
 mod requests;
 mod requirement;
 mod resource_owner;

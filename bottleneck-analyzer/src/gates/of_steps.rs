@@ -1,5 +1,6 @@
 //! Figures of requests in the steps of a bench, as gates read them.
 
+use bench_report::names::steps;
 use bench_report::{Operation, Step, StepEnd};
 
 use crate::bench_facts::BenchFacts;
@@ -261,7 +262,7 @@ impl<'a> JudgedBench<'_, 'a> {
     }
 
     fn hit_ratio(&self, (index, step): IndexedStep<'a>) -> GateReading {
-        let ratio = step.figures.get("hit_ratio").copied();
+        let ratio = step.value(steps::HIT_RATIO);
         let ratio = ratio.ok_or("the hit ratio was not measured")?;
         let pointer = format!("/steps/{index}/figures/hit_ratio");
         Ok(self.measured(ratio, &[("hit ratio".to_owned(), pointer)]))

@@ -15,6 +15,7 @@ use crate::own_time::OwnTime;
 use crate::postgres::PostgresEvidence;
 use crate::resource_owner::programs_of_group;
 use crate::run_facts::RunFacts;
+use bench_report::names;
 
 const RULE: Rule = Rule::Throttled;
 /// Smallest ratio of throttled periods ÷ all periods at which the rule fires.
@@ -54,17 +55,19 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
 /// `None` if it was not counted.
 fn of_server(bench: &BenchFacts<'_>, index: usize) -> Option<GroupThrottling> {
     let server = PostgresEvidence::of_step(bench.source, index)?;
-    let periods = server.figure("server.cgroup.periods")?;
-    let throttled = server.figure("server.cgroup.throttled_periods")?;
-    let stood = server.figure("server.cgroup.throttled_ns");
-    let quota = server.figure("server.cgroup.quota_cores");
+    let periods = server.figure(names::postgres::SERVER_CGROUP_PERIODS)?;
+    let throttled = server.figure(names::postgres::SERVER_CGROUP_THROTTLED_PERIODS)?;
+    let stood = server.figure(names::postgres::SERVER_CGROUP_THROTTLED_NS);
+    let quota = server.figure(names::postgres::SERVER_CGROUP_QUOTA_CORES);
     let names = [
-        "server.cgroup.throttled_periods",
-        "server.cgroup.periods",
-        "server.cgroup.throttled_ns",
-        "server.cgroup.quota_cores",
+        names::postgres::SERVER_CGROUP_THROTTLED_PERIODS,
+        names::postgres::SERVER_CGROUP_PERIODS,
+        names::postgres::SERVER_CGROUP_THROTTLED_NS,
+        names::postgres::SERVER_CGROUP_QUOTA_CORES,
     ];
-    let span_ns = server.figure("deltas.span_s").map_or(0.0, |s| s * 1e9);
+    let span_ns = server
+        .figure(names::postgres::DELTAS_SPAN_S)
+        .map_or(0.0, |s| s * 1e9);
     let mut figures = format!("{} of {} periods", plain(throttled), plain(periods));
     if let Some(quota) = quota {
         figures += &format!(", quota {} cores", plain(quota));

@@ -9,7 +9,7 @@ use crate::clock::monotonic_ns;
 use super::cgroup::{self, CgroupReader};
 use super::disk::DiskFilter;
 use super::filesystem::FileSystemWatch;
-use super::limits::{self, Conntrack, LinkSpeeds, PortSample};
+use super::limits::{self, Conntrack, LinkSpeeds, PortSample, SoftnetSample};
 use super::load::{HandleSample, LoadSample};
 use super::pressure::{PressureSample, PressureStall};
 use super::process::{ProcessDetail, ProcessFields, ProcessId, ProcessTable, listeners};
@@ -47,7 +47,7 @@ struct NetworkFiles {
     snmp: KeptFile,
     netstat: KeptFile,
     sockstat: KeptFile,
-    softnet: KeptFile,
+    softnet: SlowFile<SoftnetSample>,
     port_range: SlowFile<(u16, u16)>,
     conntrack: Option<Conntrack>,
     links: LinkSpeeds,
@@ -95,7 +95,7 @@ impl ProcSource {
                 snmp: file("net/snmp"),
                 netstat: file("net/netstat"),
                 sockstat: file("net/sockstat"),
-                softnet: file("net/softnet_stat"),
+                softnet: SlowFile::new(roots.proc.join("net/softnet_stat"), slow_max_age_ns),
                 port_range: SlowFile::new(
                     roots.proc.join("sys/net/ipv4/ip_local_port_range"),
                     slow_max_age_ns,

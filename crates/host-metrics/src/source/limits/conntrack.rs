@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::source::text::words;
-use crate::source::{Gaps, KeptFile, SlowFile, Timed};
+use crate::source::{Gaps, SlowFile, Timed};
 
 /// Number of tracked connections, and counters since boot of those that could not be tracked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,9 +27,9 @@ pub struct ConntrackSample {
 /// Open files about tracked connections.
 #[derive(Debug)]
 pub(in crate::source) struct Conntrack {
-    count: KeptFile,
+    count: SlowFile<u64>,
     most: SlowFile<u64>,
-    stat: KeptFile,
+    stat: SlowFile<[Option<u64>; 3]>,
 }
 
 impl Conntrack {
@@ -38,9 +38,9 @@ impl Conntrack {
         let netfilter = proc.join("sys/net/netfilter");
         let count = netfilter.join("nf_conntrack_count");
         count.exists().then(|| Self {
-            count: KeptFile::new(count),
+            count: SlowFile::new(count, slow_max_age_ns),
             most: SlowFile::new(netfilter.join("nf_conntrack_max"), slow_max_age_ns),
-            stat: KeptFile::new(proc.join("net/stat/nf_conntrack")),
+            stat: SlowFile::new(proc.join("net/stat/nf_conntrack"), slow_max_age_ns),
         })
     }
 
