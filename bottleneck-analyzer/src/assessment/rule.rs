@@ -177,6 +177,8 @@ rules! {
     TempFiles = "temp_files",
     /// A CPU quota holds the server up.
     Throttled = "throttled",
+    /// Large values are read from TOAST tables.
+    Toast = "toast",
     /// A foreign key without an index is checked by whole scans.
     UnindexedForeignKey = "unindexed_foreign_key",
     /// Updates write to every index.

@@ -19,6 +19,7 @@ mod limits;
 mod littles_law;
 mod machine;
 mod objectives;
+mod objects;
 mod page;
 mod pool_limits;
 mod postgres;

@@ -132,6 +132,7 @@ pub(super) const KINDS: [ObjectKind; 3] = [
             // Estimate of the last VACUUM or ANALYZE; 0 if there was none.
             ObjectColumn::state("pages", "nullif(c.relpages, 0)"),
             ObjectColumn::state("rows_estimated", "nullif(c.reltuples, -1)"),
+            ObjectColumn::state("modified_since_analyze", "t.n_mod_since_analyze"),
             ObjectColumn::state(
                 "seconds_since_analyze",
                 "extract(epoch FROM clock_timestamp() - greatest(t.last_analyze, t.last_autoanalyze))",
