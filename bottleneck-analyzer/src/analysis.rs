@@ -57,7 +57,7 @@ fn components(facts: &RunFacts<'_>) -> Vec<ComponentAssessment> {
         limiting_factor: limiting_factor::of_bench(bench, facts),
         time_model: bench.time_model.clone(),
         resources: resource_use::of_bench(bench, facts),
-        scalability: scalability::of_bench(bench, facts),
+        scalability: scalability::of_bench(bench),
     };
     let machine = facts.machine.map(|machine| ComponentAssessment {
         component: ComponentKind::Machine,

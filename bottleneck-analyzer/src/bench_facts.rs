@@ -12,7 +12,7 @@ use crate::source_report::SourceReport;
 use crate::step_cpu_use::StepCpuUse;
 use crate::sweep::{Sweep, SweepSetting};
 use crate::target;
-use crate::thresholds::Thresholds;
+use crate::thresholds::{BenchObjectives, Thresholds};
 use crate::time_model;
 
 /// Report of one bench with its operating point, and the time model and CPU use there.
@@ -84,6 +84,13 @@ impl<'a> BenchFacts<'a> {
     pub(crate) fn profile(&self) -> Option<&'a str> {
         let named = self.limits.profile.as_deref();
         named.or_else(|| self.run.profile_of(self.source))
+    }
+
+    /// Returns the objectives by which the bench is judged.
+    pub(crate) fn objectives(&self) -> BenchObjectives {
+        let scenario = &self.source.report.scenario;
+        self.limits
+            .objectives_of(self.component, scenario, self.profile())
     }
 
     /// Iterates over the completed repeats of the operating point, with their indices in the

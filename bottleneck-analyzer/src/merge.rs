@@ -7,13 +7,14 @@ mod host_differences;
 mod missing_load;
 mod worker_report;
 
+use bench_report::names::steps;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bench_report::histogram::HistogramError;
 use bench_report::{
-    ARRIVALS_NOT_MADE, FailureSample, Generator, Load, Operation, PoolUsage, Report, SessionUse,
-    Status, Step, StepEnd, StepSegment, Summary, Warning, WarningCode,
+    FailureSample, Generator, Load, Operation, PoolUsage, Report, SessionUse, Status, Step,
+    StepEnd, StepSegment, Summary, Warning, WarningCode,
 };
 
 pub(crate) use error::MergeError;
@@ -127,17 +128,20 @@ fn figures(whole: &Step, parts: &[&Step], loaded: &[&Step], n: u64) -> BTreeMap<
     let carried = whole.carried_ratio();
     let told = parts
         .iter()
-        .filter_map(|s| s.figures.get(ARRIVALS_NOT_MADE));
+        .filter_map(|s| s.value(steps::ARRIVALS_NOT_MADE));
     let missing = n.saturating_sub(loaded.len() as u64) as f64;
     let share = loaded
         .first()
         .and_then(|step| missing_load::arrivals_of_a_share(step));
     let not_made = told.sum::<f64>() + share.map_or(0.0, |share| (share * missing).round());
     let not_made = (not_made > 0.0).then_some(not_made);
-    [("carried_ratio", carried), (ARRIVALS_NOT_MADE, not_made)]
-        .into_iter()
-        .filter_map(|(name, figure)| Some((name.to_owned(), figure?)))
-        .collect()
+    [
+        (steps::CARRIED_RATIO, carried),
+        (steps::ARRIVALS_NOT_MADE, not_made),
+    ]
+    .into_iter()
+    .filter_map(|(name, figure)| Some((name.to_string(), figure?)))
+    .collect()
 }
 
 /// Adds up the segments of the load's curve, by name, over all workers that have the segment.

@@ -4,10 +4,8 @@
 use bench_report::histogram::Percentiles;
 use bench_report::{CensoredPercentiles, Histogram, Operation, Step};
 
-use crate::assessment::ComponentKind;
 use crate::figures::duration_ns;
 use crate::json_pointer::escape;
-use crate::thresholds::Objectives;
 
 /// Name of the operation that opens a WebSocket connection.
 pub(crate) const CONNECT: &str = "connect";
@@ -196,22 +194,6 @@ pub(crate) fn quantile(name: &str) -> Option<f64> {
     levels.find(|(known, _)| *known == name).map(|(_, q)| q)
 }
 
-/// Returns the latency objective of a component from `bounds`: the name of the percentile, the
-/// function that reads it, and the bound in milliseconds. `None` for the machine, which has none.
-pub(crate) fn latency_objective(
-    component: ComponentKind,
-    bounds: &Objectives,
-) -> Option<(&'static str, PercentileFn, f64)> {
-    let p90: PercentileFn = |h| h.percentiles_ns.p90;
-    let p95: PercentileFn = |h| h.percentiles_ns.p95;
-    match component {
-        ComponentKind::Postgres => Some(("p90", p90, bounds.postgres_p90_ms)),
-        ComponentKind::Redis => Some(("p90", p90, bounds.redis_p90_ms)),
-        ComponentKind::Websocket => Some(("p95", p95, bounds.websocket_p95_ms)),
-        ComponentKind::Machine => None,
-    }
-}
-
 /// Returns the percentile of the step's slowest operation. Operations with less than a hundredth of
 /// the samples are left out. `None` if no request was timed.
 pub(crate) fn slowest(step: &Step, percentile: PercentileFn) -> Option<OperationPercentile<'_>> {
@@ -224,7 +206,21 @@ pub(crate) fn slowest_of<'s>(
     steps: impl Iterator<Item = (usize, &'s Step)>,
     percentile: PercentileFn,
 ) -> Option<(usize, OperationPercentile<'s>)> {
-    let all = steps.filter_map(|(index, step)| Some((index, slowest(step, percentile)?)));
+    slowest_except(steps, percentile, &[])
+}
+
+/// Returns the highest percentile among `steps`, with the index of its step; `None` if no request
+/// was timed. Operations in `except` are left out.
+pub(crate) fn slowest_except<'s>(
+    steps: impl Iterator<Item = (usize, &'s Step)>,
+    percentile: PercentileFn,
+    except: &[String],
+) -> Option<(usize, OperationPercentile<'s>)> {
+    let slowest = |step: &'s Step| {
+        let judged = request_operations(step).filter(|(name, _)| !except.contains(*name));
+        OperationPercentile::slowest_of(judged, percentile)
+    };
+    let all = steps.filter_map(|(index, step)| Some((index, slowest(step)?)));
     all.max_by_key(|(_, latency)| latency.ns)
 }
 

@@ -9,7 +9,6 @@ use crate::bench_facts::BenchFacts;
 use crate::figures::{plain, rate, share};
 use crate::json_pointer::escape;
 use crate::requests;
-use crate::run_facts::RunFacts;
 use crate::sweep::{Sweep, SweepSetting};
 
 /// Smallest number of settings to which the law is fitted. It has three parameters.
@@ -19,7 +18,7 @@ const CLIENTS: [&str; 3] = ["pool_size", "connections", "users"];
 
 /// Describes the scalability of a bench; `None` if only one setting was measured, without an operating point,
 /// and for a WebSocket server.
-pub(crate) fn of_bench(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Scalability> {
+pub(crate) fn of_bench(bench: &BenchFacts<'_>) -> Option<Scalability> {
     // Connections that are only held make no throughput that could scale.
     if bench.component == ComponentKind::Websocket {
         return None;
@@ -39,7 +38,7 @@ pub(crate) fn of_bench(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<S
         settings: sweep.settings.len() as u64,
         law,
         law_shown,
-        headroom: headroom(bench, facts),
+        headroom: headroom(bench),
         evidence: evidence(bench, sweep),
     })
 }
@@ -144,11 +143,11 @@ fn law_sentence(law: &ScalabilityLaw, sweep: &Sweep) -> String {
 
 /// Computes the headroom from the operating point to the knee; `None` if no setting from the operating point
 /// on keeps the objectives.
-fn headroom(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Headroom> {
+fn headroom(bench: &BenchFacts<'_>) -> Option<Headroom> {
     let (sweep, place) = bench.operating_sweep()?;
     let here = &sweep.settings[place];
     let rest = &sweep.settings[place..];
-    let within = |setting: &&SweepSetting| keeps_objectives(bench, setting, facts);
+    let within = |setting: &&SweepSetting| keeps_objectives(bench, setting);
     let good: Vec<&SweepSetting> = rest.iter().filter(within).collect();
     let noise = bench.noise_ratio();
     let best = good
@@ -203,15 +202,17 @@ fn sentence(
 }
 
 /// Returns true if every repeat of a setting keeps the objectives of latency and errors.
-fn keeps_objectives(bench: &BenchFacts<'_>, setting: &SweepSetting, facts: &RunFacts<'_>) -> bool {
-    let bounds = &facts.thresholds.objectives;
-    let Some((_, percentile, most_ms)) = requests::latency_objective(bench.component, bounds)
-    else {
+fn keeps_objectives(bench: &BenchFacts<'_>, setting: &SweepSetting) -> bool {
+    let bounds = bench.objectives();
+    let Some((name, most_ns)) = bounds.latency else {
+        return false;
+    };
+    let Some(percentile) = requests::percentile_fn(name) else {
         return false;
     };
     let keeps = |step: &Step| {
         let felt = requests::slowest(step, percentile);
-        let in_time = felt.is_some_and(|felt| !felt.at_least && felt.ns as f64 <= most_ms * 1e6);
+        let in_time = felt.is_some_and(|felt| !felt.at_least && felt.ns as f64 <= most_ns);
         let errors = requests::error_ratio(step);
         in_time && errors.is_some_and(|ratio| ratio <= bounds.error_ratio)
     };

@@ -161,8 +161,9 @@ mod tests {
             commit: None,
         };
         let mut report = Report::begin(tool, "r".into(), "record");
-        report.summary.figure("own.cpu_ns", 1_500_000.0);
-        report.summary.figure("a/b_ratio", 0.5);
+        let own = bench_report::names::summaries::OWN_CPU_NS;
+        report.summary.figure(own, 1_500_000.0);
+        report.summary.figures.insert("a/b_ratio".to_owned(), 0.5);
         let mut series = Series::new("cpu.busy_ratio");
         series.push(1, Some(0.975));
         report.series.push(series);

@@ -1,11 +1,11 @@
 //! Results of one setting: all its repeats together.
 
+use bench_report::names::{FigureName, steps};
 use std::collections::BTreeMap;
 
 use bench_cli::Objective;
 use bench_report::histogram::{Recording, recording};
 use bench_report::{Histogram, Latency, Load, Operation, Step, StepEnd};
-use load_engine::WORST_INTERVAL_P99_NS;
 
 use crate::drivers::Driver;
 
@@ -128,8 +128,8 @@ impl<'a> SettingResults<'a> {
     /// Returns the highest 99th percentile of the response time of any single interval in any
     /// completed repeat, in nanoseconds; `None` if none was recorded.
     pub(crate) fn worst_interval_ns(&self) -> Option<f64> {
-        let figures = self.held.iter().map(|(_, _, step)| &step.figures);
-        let each = figures.filter_map(|figures| figures.get(WORST_INTERVAL_P99_NS).copied());
+        let held = self.held.iter();
+        let each = held.filter_map(|(_, _, step)| step.value(steps::WORST_INTERVAL_P99_NS));
         each.max_by(f64::total_cmp)
     }
 
@@ -169,16 +169,15 @@ impl<'a> SettingResults<'a> {
 
     /// Returns the mean of a figure of the server's evidence over the completed repeats that have
     /// it; `None` if none has.
-    pub(crate) fn server(&self, figure: &str) -> Option<f64> {
-        let read =
-            |(_, _, step): &(u64, usize, &Step)| step.server.as_ref()?.figures.get(figure).copied();
+    pub(crate) fn server(&self, figure: FigureName) -> Option<f64> {
+        let read = |(_, _, step): &(u64, usize, &Step)| step.server.as_ref()?.value(figure);
         statistics::mean(&self.held.iter().filter_map(read).collect::<Vec<f64>>())
     }
 
     /// Returns the mean of a figure of the steps over the completed repeats that have it; `None` if
     /// none has.
-    pub(crate) fn mean_figure(&self, figure: &str) -> Option<f64> {
-        let read = |(_, _, step): &(u64, usize, &Step)| step.figures.get(figure).copied();
+    pub(crate) fn mean_figure(&self, figure: FigureName) -> Option<f64> {
+        let read = |(_, _, step): &(u64, usize, &Step)| step.value(figure);
         statistics::mean(&self.held.iter().filter_map(read).collect::<Vec<f64>>())
     }
 

@@ -6,6 +6,7 @@
 //! *A Proof for the Queuing Formula*, Operations Research 9(3), 1961). The activities of sessions
 //! are sampled. Their CPU time is the kernel's figure, if that is larger than the sampled one.
 
+use bench_report::names::{FigureName, postgres, steps};
 use std::collections::BTreeMap;
 
 use bench_report::{Histogram, Operation, ServerEvidence, Step};
@@ -13,14 +14,14 @@ use bench_report::{Histogram, Operation, ServerEvidence, Step};
 use crate::failure::is_checkout_timeout;
 
 /// Figures of sampled sessions, each with the part of the users' time to which it is added.
-const SESSIONS: [(&str, &str); 7] = [
-    ("sessions.cpu_mean", "cpu"),
-    ("sessions.lock_mean", "lock"),
-    ("sessions.lwlock_mean", "lwlock"),
-    ("sessions.io_mean", "io"),
-    ("sessions.client_mean", "client"),
-    ("sessions.idle_in_transaction_mean", "client"),
-    ("sessions.other_wait_mean", "other_wait"),
+const SESSIONS: [(FigureName, &str); 7] = [
+    (postgres::SESSIONS_CPU_MEAN, "cpu"),
+    (postgres::SESSIONS_LOCK_MEAN, "lock"),
+    (postgres::SESSIONS_LWLOCK_MEAN, "lwlock"),
+    (postgres::SESSIONS_IO_MEAN, "io"),
+    (postgres::SESSIONS_CLIENT_MEAN, "client"),
+    (postgres::SESSIONS_IDLE_IN_TRANSACTION_MEAN, "client"),
+    (postgres::SESSIONS_OTHER_WAIT_MEAN, "other_wait"),
 ];
 
 /// Mean numbers of tasks other than the users that need connections, such as holders. The samples
@@ -47,15 +48,15 @@ pub(crate) fn of_step(
     beside: ExtraUsers,
 ) -> BTreeMap<&'static str, f64> {
     let mut users: BTreeMap<&'static str, f64> = BTreeMap::new();
-    if !server.figures.contains_key("sessions.cpu_mean") {
+    if server.value(postgres::SESSIONS_CPU_MEAN).is_none() {
         return users;
     }
     for (figure, part) in SESSIONS {
-        *users.entry(part).or_default() += server.figures.get(figure).copied().unwrap_or(0.0);
+        *users.entry(part).or_default() += server.value(figure).unwrap_or(0.0);
     }
     // Samples miss bursts of a few microseconds, because the sampler itself needs a CPU to take one.
     if let (Some(spent_ns), Some(sampled)) =
-        (server.figures.get("server.cpu_ns"), users.get_mut("cpu"))
+        (server.value(postgres::SERVER_CPU_NS), users.get_mut("cpu"))
     {
         *sampled = sampled.max(spent_ns / 1e9 / step.window.measured_s());
     }
@@ -78,7 +79,7 @@ pub(crate) fn of_step(
 /// `time.checkout_ratio`.
 pub(crate) fn record(step: &mut Step, server: ServerEvidence, beside: ExtraUsers) {
     for (part, share) in of_step(step, &server, beside) {
-        step.figures.insert(format!("time.{part}_ratio"), share);
+        step.member(steps::TIME_SHARES, part, share);
     }
     step.server = Some(server);
 }
@@ -114,7 +115,7 @@ mod tests {
 
     /// Returns the shares of a step of one second with 100 calls, given the figures of sampled
     /// sessions. Each call waited for a connection for 30 ms and held it for 40 ms.
-    fn measured(sessions: &[(&str, f64)], beside: ExtraUsers) -> BTreeMap<&'static str, f64> {
+    fn measured(sessions: &[(FigureName, f64)], beside: ExtraUsers) -> BTreeMap<&'static str, f64> {
         let mut step = step(4, 0, 100.0);
         let histogram = |ms: u64| {
             let mut values = bench_report::histogram::recording();
@@ -130,11 +131,11 @@ mod tests {
         of_step(&step, &server, beside)
     }
 
-    const SESSIONS_SEEN: [(&str, f64); 4] = [
-        ("sessions.cpu_mean", 0.5),
-        ("sessions.lock_mean", 2.0),
-        ("sessions.idle_in_transaction_mean", 0.5),
-        ("sessions.idle_mean", 9.0),
+    const SESSIONS_SEEN: [(FigureName, f64); 4] = [
+        (postgres::SESSIONS_CPU_MEAN, 0.5),
+        (postgres::SESSIONS_LOCK_MEAN, 2.0),
+        (postgres::SESSIONS_IDLE_IN_TRANSACTION_MEAN, 0.5),
+        (postgres::SESSIONS_IDLE_MEAN, 9.0),
     ];
 
     #[test]

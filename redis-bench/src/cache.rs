@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod tests;
 
+use bench_report::names::{self, steps};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -89,10 +90,10 @@ impl RedisWorkload for Cache<'_> {
 
     fn conclude(&self, step: &mut Step) {
         if let Some(ratio) = hit_ratio(step) {
-            step.figures.insert("hit_ratio".to_owned(), ratio);
+            step.figure(steps::HIT_RATIO, ratio);
         }
         if let Some(ratio) = server_hit_ratio(step) {
-            step.figures.insert("server_hit_ratio".to_owned(), ratio);
+            step.figure(steps::SERVER_HIT_RATIO, ratio);
         }
     }
 }
@@ -110,11 +111,9 @@ fn hit_ratio(step: &Step) -> Option<f64> {
 }
 
 fn server_hit_ratio(step: &Step) -> Option<f64> {
-    let figures = &step.server.as_ref()?.figures;
-    let (hits, misses) = (
-        figures.get("keyspace_hits")?,
-        figures.get("keyspace_misses")?,
-    );
+    let server = step.server.as_ref()?;
+    let hits = server.value(names::redis::KEYSPACE_HITS)?;
+    let misses = server.value(names::redis::KEYSPACE_MISSES)?;
     (hits + misses > 0.0).then(|| hits / (hits + misses))
 }
 

@@ -1,6 +1,7 @@
 //! Groups of steps: all repeats with one way to connect to Redis.
 
 use bench_report::histogram::{Recording, recording};
+use bench_report::names::FigureName;
 use bench_report::{CheckoutParts, Histogram, Latency, Operation, Report, Step, StepEnd};
 
 use crate::clients::ClientKind;
@@ -72,9 +73,9 @@ impl ClientGroup<'_> {
     }
 
     /// Returns the value of the figure `name` of each completed step that has it.
-    pub(crate) fn figures(&self, name: &str) -> Vec<f64> {
+    pub(crate) fn figures(&self, name: FigureName) -> Vec<f64> {
         self.completed()
-            .filter_map(|step| step.figures.get(name).copied())
+            .filter_map(|step| step.value(name))
             .collect()
     }
 

@@ -1,10 +1,10 @@
 //! Summary of a `redis-bench` run: its figures, its recommendation, its tables and its text.
 
+use bench_report::names::{steps, summaries};
 use std::collections::BTreeMap;
 
 use bench_cli::table::{self, Table};
 use bench_report::{Latency, Report, Step, StepEnd, Summary};
-use load_engine::WORST_INTERVAL_P99_NS;
 use statistics::{mean, mean_interval};
 
 use crate::advice::recommend;
@@ -22,18 +22,24 @@ pub(crate) fn conclude(report: &Report) -> Summary {
     let mut best: Option<f64> = None;
     for group in &groups {
         if let Some(throughput) = mean(&group.throughputs()) {
-            let name = format!("throughput_per_s.{}", group.client.name());
-            summary.figure(&name, throughput);
+            summary.member(
+                summaries::THROUGHPUT_BY_GROUP,
+                group.client.name(),
+                throughput,
+            );
             best = Some(best.map_or(throughput, |best: f64| best.max(throughput)));
         }
     }
     if let Some(best) = best {
-        summary.figure("best_throughput_per_s", best);
+        summary.figure(summaries::BEST_THROUGHPUT_PER_S, best);
     }
-    for name in ["hit_ratio", "server_hit_ratio"] {
-        let seen = groups.iter().flat_map(|group| group.figures(name));
+    for (of_step, of_run) in [
+        (steps::HIT_RATIO, summaries::HIT_RATIO),
+        (steps::SERVER_HIT_RATIO, summaries::SERVER_HIT_RATIO),
+    ] {
+        let seen = groups.iter().flat_map(|group| group.figures(of_step));
         if let Some(ratio) = mean(&seen.collect::<Vec<f64>>()) {
-            summary.figure(name, ratio);
+            summary.figure(of_run, ratio);
         }
     }
     summary.recommendations.extend(recommend(&groups));
@@ -46,7 +52,7 @@ fn headline(groups: &[ClientGroup<'_>]) -> String {
         .filter_map(|group| {
             let throughput = mean(&group.throughputs())?;
             let p99 = table::quantile(group.latency().and_then(|latency| latency.quantile(0.99)));
-            let hits = mean(&group.figures("hit_ratio")).map_or_else(String::new, |ratio| {
+            let hits = mean(&group.figures(steps::HIT_RATIO)).map_or_else(String::new, |ratio| {
                 format!(", {} hits", table::ratio(ratio))
             });
             let rate = table::rate(throughput);
@@ -115,7 +121,7 @@ fn throughput_table(groups: &[ClientGroup<'_>]) -> Table {
     let is_open = groups.iter().any(|group| !carried_ratios(group).is_empty());
     let cached = groups
         .iter()
-        .any(|group| !group.figures("hit_ratio").is_empty());
+        .any(|group| !group.figures(steps::HIT_RATIO).is_empty());
     let shown = |header: &'static str, is_shown: bool| is_shown.then_some(header);
     let header: Vec<&str> = [
         Some(""),
@@ -135,7 +141,7 @@ fn throughput_table(groups: &[ClientGroup<'_>]) -> Table {
         let throughput = mean(&throughputs).map_or("–".to_owned(), table::rate);
         let mut row = vec![group.name(), throughput];
         row.extend(is_open.then(|| ratio(&carried_ratios(group))));
-        row.extend(cached.then(|| ratio(&group.figures("hit_ratio"))));
+        row.extend(cached.then(|| ratio(&group.figures(steps::HIT_RATIO))));
         row.extend([group.errors().to_string(), group.unanswered().to_string()]);
         table.row(&row);
         if let Some(estimate) = mean_interval(&throughputs, 0.95) {
@@ -164,7 +170,7 @@ fn latency_table(groups: &[ClientGroup<'_>]) -> String {
     for group in groups {
         let latency = group.latency();
         let at = |q: f64| table::quantile(latency.as_ref().and_then(|l| l.quantile(q)));
-        let worst = group.figures(WORST_INTERVAL_P99_NS).into_iter();
+        let worst = group.figures(steps::WORST_INTERVAL_P99_NS).into_iter();
         let worst = worst.max_by(f64::total_cmp);
         table.row(&[
             group.name(),
@@ -342,7 +348,7 @@ pub(crate) mod tests {
         let mut report = report(&[100.0, 100.0, 100.0], &[]);
         report.steps[1]
             .figures
-            .insert(WORST_INTERVAL_P99_NS.to_owned(), 3.01e9);
+            .insert(steps::WORST_INTERVAL_P99_NS.to_string(), 3.01e9);
         let get = report.steps[2].operations.get_mut("get").unwrap();
         let mut unfinished = recording();
         unfinished.saturating_record_n(9_800_000_000, 2_667);

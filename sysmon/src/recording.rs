@@ -1,6 +1,7 @@
 //! Recording in memory: takes samples, derives figures, stores them, and writes them into a report.
 
 use bench_report::clock::{monotonic_ns, process_cpu_ns};
+use bench_report::names::summaries;
 use bench_report::{Report, Warning, WarningCode};
 use host_metrics::rate_window::tick_window_ns;
 
@@ -227,23 +228,23 @@ impl LiveRecording {
             if labels.is_empty()
                 && let (Some(mean), Some(max)) = (spread.mean(), spread.max())
             {
-                summary.figure(&format!("{name}_mean"), mean);
-                summary.figure(&format!("{name}_max"), max);
+                summary.member(summaries::MACHINE_MEANS, name, mean);
+                summary.member(summaries::MACHINE_MAXIMA, name, max);
             }
         }
-        summary.figure("own.cpu_ns", process_cpu_ns() as f64);
-        summary.figure("samples", self.cost.samples() as f64);
-        summary.figure("missed_samples", self.cadence.missed() as f64);
+        summary.figure(summaries::OWN_CPU_NS, process_cpu_ns() as f64);
+        summary.figure(summaries::SAMPLES, self.cost.samples() as f64);
+        summary.figure(summaries::MISSED_SAMPLES, self.cadence.missed() as f64);
         if let Some(ns) = self.cost.cpu_per_sample_ns() {
-            summary.figure("own.cpu_per_sample_ns", ns as f64);
+            summary.figure(summaries::OWN_CPU_PER_SAMPLE_NS, ns as f64);
         }
         if let Some(bytes) = OwnCost::rss_max_bytes() {
-            summary.figure("own.rss_max_bytes", bytes as f64);
+            summary.figure(summaries::OWN_RSS_MAX_BYTES, bytes as f64);
         }
         let gpu_read = self.gpus().map(GpuWatch::read_ns);
         if let Some((mean, max)) = gpu_read.and_then(|ns| ns.mean().zip(ns.max())) {
-            summary.figure("own.gpu_read_ns_mean", mean);
-            summary.figure("own.gpu_read_ns_max", max);
+            summary.figure(summaries::OWN_GPU_READ_NS_MEAN, mean);
+            summary.figure(summaries::OWN_GPU_READ_NS_MAX, max);
         }
     }
 

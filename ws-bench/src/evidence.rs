@@ -1,6 +1,7 @@
 //! Evidence about the server in a step, read from its process if that runs on this machine, and
 //! memory of processes.
 
+use bench_report::names::websocket;
 use bench_report::{ServerEvidence, redaction};
 use host_metrics::Masking;
 use host_metrics::source::process::read_process;
@@ -75,10 +76,10 @@ impl ServerProcessReader {
         };
         let mut evidence = ServerEvidence::default();
         let cpu_ns = after.cpu_ns.saturating_sub(before.cpu_ns);
-        evidence.figure("server.cpu_ns", cpu_ns as f64);
-        evidence.figure("server.rss_bytes", after.rss_bytes as f64);
+        evidence.figure(websocket::SERVER_CPU_NS, cpu_ns as f64);
+        evidence.figure(websocket::SERVER_RSS_BYTES, after.rss_bytes as f64);
         if let Some(files) = after.open_files {
-            evidence.figure("server.open_files", files as f64);
+            evidence.figure(websocket::SERVER_OPEN_FILES, files as f64);
         }
         evidence
     }

@@ -1,6 +1,7 @@
 //! Scenario `limit`: finds the number of connections that a server holds, and the owner of the
 //! limit.
 
+use bench_report::names::summaries;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -369,7 +370,7 @@ fn conclude(
         ),
     };
     let summary = &mut bench.report.summary;
-    summary.figure("connections_held", held as f64);
+    summary.figure(summaries::CONNECTIONS_HELD, held as f64);
     let limit = Limit {
         parameter: "connections".to_owned(),
         value: held as f64,

@@ -1,6 +1,7 @@
 //! Result of a search for the limit, as text.
 
 use bench_cli::table::{Table, bytes, quantile, rate, ratio};
+use bench_report::names::websocket;
 use bench_report::{Limit, LimitOwner, Report, Step, StepEnd};
 
 /// Returns one sentence without a full stop: how many connections were held, whose limit it was,
@@ -69,7 +70,7 @@ fn row(step: &Step) -> [String; 8] {
         quantile(operation(name).and_then(|operation| operation.latency_at(q)))
     };
     let server = step.server.as_ref();
-    let rss = server.and_then(|server| server.figures.get("server.rss_bytes"));
+    let rss = server.and_then(|server| server.value(websocket::SERVER_RSS_BYTES));
     let result = match &step.end {
         StepEnd::Completed => "held",
         StepEnd::Stopped { .. } => "broke",
@@ -86,7 +87,7 @@ fn row(step: &Step) -> [String; 8] {
         at("connect", 0.99),
         at("echo", 0.5),
         at("echo", 0.99),
-        rss.map_or_else(absent, |rss| bytes(*rss as u64)),
+        rss.map_or_else(absent, |rss| bytes(rss as u64)),
         result.to_owned(),
     ]
 }

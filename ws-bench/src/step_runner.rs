@@ -1,6 +1,7 @@
 //! Runner of the search's steps, one after another, on the connections that are open. It judges
 //! each step, and adds it to the report.
 
+use bench_report::names::steps;
 use std::time::Duration;
 
 use bench_cli::bench::{Bench, EvidenceSource};
@@ -198,28 +199,24 @@ fn reason(held: &HeldResult, bounds: StepBounds) -> Option<BreakReason> {
 }
 
 fn add_figures(step: &mut Step, check: Option<&Operation>, open: u64, rss_bytes: Option<u64>) {
-    let figures = &mut step.figures;
-    let mut add = |name: String, value: f64| {
-        figures.insert(name, value);
-    };
-    add("open_connections".to_owned(), open as f64);
+    step.figure(steps::OPEN_CONNECTIONS, open as f64);
     if let Some(bytes) = rss_bytes {
-        add("client.rss_bytes".to_owned(), bytes as f64);
+        step.figure(steps::CLIENT_RSS_BYTES, bytes as f64);
     }
     if let Some(check) = check {
         // A check that a signal cut off tells nothing about its connection.
         let checked = check.attempted - check.censored;
         let lost = checked - check.succeeded;
-        add("checked_connections".to_owned(), checked as f64);
-        add("lost_connections".to_owned(), lost as f64);
+        step.figure(steps::CHECKED_CONNECTIONS, checked as f64);
+        step.figure(steps::LOST_CONNECTIONS, lost as f64);
         for (kind, count) in &check.errors {
-            add(format!("lost_connections.{kind}"), *count as f64);
+            step.member(steps::LOST_BY_KIND, kind, *count as f64);
         }
     }
-    let Some(connect) = step.operations.get("connect") else {
+    let Some(connect) = step.operations.get("connect").cloned() else {
         return;
     };
-    add("established_per_s".to_owned(), connect.throughput_per_s);
+    step.figure(steps::ESTABLISHED_PER_S, connect.throughput_per_s);
     for (phase, times) in &connect.phases {
         let percentiles = times.percentiles_ns;
         for (label, ns) in [
@@ -227,7 +224,7 @@ fn add_figures(step: &mut Step, check: Option<&Operation>, open: u64, rss_bytes:
             ("p95", percentiles.p95),
             ("p99", percentiles.p99),
         ] {
-            add(format!("connect.{phase}_{label}_ns"), ns as f64);
+            step.member(steps::CONNECT_PHASES, format!("{phase}_{label}"), ns as f64);
         }
     }
 }

@@ -193,13 +193,11 @@ impl CauseAcrossRepeats<'_, '_, '_> {
 
     fn breaks_the_objective(&self, i: usize) -> bool {
         let repeat = &self.repeats[i];
-        let bounds = &repeat.facts.thresholds.objectives;
-        let Some((_, _, bound_ms)) = requests::latency_objective(repeat.bench.component, bounds)
-        else {
+        let Some((_, bound_ns)) = repeat.bench.objectives().latency else {
             return false;
         };
         let worst = requests::longest_ns(repeat.server.step);
-        worst.is_some_and(|ns| ns as f64 > bound_ms * 1e6)
+        worst.is_some_and(|ns| ns as f64 > bound_ns)
     }
 
     fn detail(&self, cost: &CauseCost, typical: usize, persistent: bool) -> String {

@@ -2,7 +2,6 @@
 
 use crate::assessment::{Band, BandLevel, ComponentKind, GateOrigin, GateOutcome};
 use crate::bench_facts::BenchFacts;
-use crate::requests;
 use crate::requirement::{GateBound, GateFigure, Requirement};
 use crate::run_facts::RunFacts;
 
@@ -44,12 +43,12 @@ pub(crate) fn bands(facts: &RunFacts<'_>) -> Vec<Band> {
 fn of_bench(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Vec<BandedFigure> {
     use BandLevel::{Acceptable, Critical, Warning};
     let thresholds = facts.thresholds;
-    let (objectives, bands) = (&thresholds.objectives, &thresholds.bands);
+    let (objectives, bands) = (bench.objectives(), &thresholds.bands);
     let mut all = Vec::new();
     let mut push =
         |figure, bounds: Vec<(GateBound, BandLevel)>| all.push(BandedFigure { figure, bounds });
-    if let Some((which, _, bound_ms)) = requests::latency_objective(bench.component, objectives) {
-        let mut bounds = vec![(GateBound::at_most(bound_ms * 1e6), Warning)];
+    if let Some((which, bound_ns)) = objectives.latency {
+        let mut bounds = vec![(GateBound::at_most(bound_ns), Warning)];
         if bench.component == ComponentKind::Websocket {
             let critical = GateBound::at_most(bands.websocket_p95_critical_ms * 1e6);
             bounds.push((critical, Critical));
@@ -69,7 +68,7 @@ fn of_bench(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Vec<BandedFigure> {
         push(GateFigure::HitRatio, vec![(least, Warning)]);
     }
     if bench.component == ComponentKind::Websocket {
-        let least = GateBound::at_least(objectives.websocket_success_ratio);
+        let least = GateBound::at_least(thresholds.objectives.websocket_success_ratio);
         let critical = GateBound::at_least(bands.websocket_success_critical_ratio);
         push(
             GateFigure::Connected,

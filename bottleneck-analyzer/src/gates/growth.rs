@@ -21,6 +21,12 @@ use super::reading::{GateMeasurement, GateReading};
 /// Part of the load at its start, and at its end, whose readings give the level of memory.
 const PART: u64 = 10;
 
+/// Name of the series of the memory that is in use.
+const USED: &str = "memory.used_bytes";
+
+/// Name of the series of the memory that is not in use, which older recordings have alone.
+const AVAILABLE: &str = "memory.available_bytes";
+
 /// Fewest readings in each of the two parts.
 const FEWEST: usize = 3;
 
@@ -44,8 +50,12 @@ pub(super) fn reading(gate: &PlannedGate<'_>, facts: &RunFacts<'_>) -> GateReadi
     let mut evidence = Vec::new();
     for (index, series) in series {
         let error = series.error_max.unwrap_or(0.0);
-        let begin = level(machine, (index, series), &first, "start")?;
-        let end = level(machine, (index, series), &last, "end")?;
+        let mut begin = level(machine, (index, series), &first, "start")?;
+        let mut end = level(machine, (index, series), &last, "end")?;
+        if series.name == AVAILABLE {
+            // What is taken from the available memory is used.
+            std::mem::swap(&mut begin, &mut end);
+        }
         growth.0 += end.mean - begin.mean;
         growth.1 += end.low - begin.high - error;
         growth.2 += end.high - begin.low + error;
@@ -90,10 +100,13 @@ fn series<'a>(
 ) -> Result<Vec<(usize, &'a Series)>, String> {
     let all = machine.source.report.series.iter().enumerate();
     let Some(process) = gate.process() else {
-        let whole = |s: &Series| s.name == "memory.used_bytes" && s.labels.is_empty();
-        let found: Vec<_> = all.filter(|(_, s)| whole(s)).collect();
-        return (!found.is_empty())
-            .then_some(found)
+        let whole = |name: &str| {
+            let mut all = all.clone();
+            all.find(|(_, s)| s.name == name && s.labels.is_empty())
+        };
+        let found = whole(USED).or_else(|| whole(AVAILABLE));
+        return found
+            .map(|found| vec![found])
             .ok_or_else(|| "the machine's memory was not recorded".to_owned());
     };
     let of_process = |name: &str| {
@@ -155,7 +168,12 @@ fn level(
     };
     let lows = column(&series.min).into_iter();
     let highs = column(&series.max).into_iter();
-    let label = format!("memory at the {name} of the load");
+    let what = if series.name == AVAILABLE {
+        "memory available"
+    } else {
+        "memory"
+    };
+    let label = format!("{what} at the {name} of the load");
     Ok(MemoryLevel {
         mean: reading.mean,
         low: lows.fold(reading.mean, f64::min),

@@ -133,14 +133,8 @@ impl<'a> PlannedGate<'a> {
 
     /// Returns a key that is the larger, the more specific the gate is. Gates that are not of the
     /// user's file have the smallest.
-    fn rank(&self) -> (bool, bool, bool, bool) {
-        let entry = self.entry;
-        (
-            entry.is_some(),
-            entry.is_some_and(|e| e.scenario.is_some()),
-            entry.is_some_and(|e| e.component.is_some()),
-            entry.is_some_and(|e| e.profile.is_some()),
-        )
+    fn rank(&self) -> Option<(bool, bool, bool)> {
+        self.entry.map(GateEntry::rank)
     }
 
     /// Returns true if this gate takes the place of `other`. A requirement with an id is replaced
@@ -253,7 +247,7 @@ fn requirement(figure: GateFigure, bound: GateBound) -> Requirement {
 fn shipped<'a>(bench: &BenchFacts<'a>, thresholds: &Thresholds) -> Vec<PlannedGate<'a>> {
     let objectives = &thresholds.objectives;
     let mut planned = Vec::new();
-    if let Some((which, _, bound_ms)) = requests::latency_objective(bench.component, objectives) {
+    if let Some((which, bound_ms)) = objectives.latency_of(bench.component) {
         let place = format!("{}_{which}_ms", bench.component.name());
         let most = GateBound::at_most(bound_ms * 1e6);
         let latency = requirement(GateFigure::Percentile(which), most);

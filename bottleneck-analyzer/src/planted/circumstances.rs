@@ -4,6 +4,7 @@ use crate::assessment::{Confidence, FindingKind};
 use bench_report::Report;
 
 use super::causes::{assess, first, ruled_out, tables};
+use super::common::parts::PlantFigure;
 use super::common::server::{Server, row};
 use super::{assess_reports, finding, is_unknown, named};
 
@@ -135,9 +136,9 @@ fn a_lock_in_one_repeat_of_three_is_an_episode_with_its_worst_call() {
         server.run_with(move |repeat, step| {
             if which.contains(&repeat) {
                 let evidence = step.server.as_mut().unwrap();
-                evidence.figure("sessions.lock_mean", 3.2);
-                evidence.figure("waits.Lock.relation_mean", 3.2);
-                evidence.figure("sessions.cpu_mean", 0.5);
+                evidence.plant("sessions.lock_mean", 3.2);
+                evidence.plant("waits.Lock.relation_mean", 3.2);
+                evidence.plant("sessions.cpu_mean", 0.5);
                 let call = step.operations.get_mut("call").unwrap();
                 for phase in [&mut call.call, &mut call.service] {
                     let mut slow = phase.clone().unwrap();

@@ -5,6 +5,7 @@ use crate::assessment::{Assessment, ComponentKind, Finding, FindingKind};
 use bench_report::{Load, Pacing, Warning, WarningCode};
 
 use super::causes::{statements, tables};
+use super::common::parts::PlantFigure as _;
 use super::common::server::{Server, row};
 use super::common::{SECOND, hist};
 use super::worked_example::hot_row_beside_a_report;
@@ -177,8 +178,8 @@ fn a_slow_command_and_large_answers_in_redis_are_ordered_by_their_time() {
     use super::redis_server::{rows, server};
     let planted = |slow_us: f64, sent: f64| {
         server(move |s| {
-            s.figure("cpu_main_thread_s", 0.7);
-            s.figure("net_output_bytes", sent);
+            s.plant("cpu_main_thread_s", 0.7);
+            s.plant("net_output_bytes", sent);
             let keys = command("keys", "others", (5.0, 5.0 * slow_us), slow_us);
             rows(s, "commands").push(keys);
             let subscriber = row(&[("kind", "subscriber")], &[("clients", 50.0)]);

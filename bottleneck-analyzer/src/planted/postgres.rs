@@ -3,6 +3,7 @@
 use crate::assessment::{ComponentKind, Confidence, FindingKind};
 use bench_report::Report;
 
+use super::common::parts::PlantFigure;
 use super::common::{Plant, save};
 use super::{assess, assess_at, assess_reports, factor, finding, named};
 
@@ -178,8 +179,8 @@ fn what_holds_up_a_server_that_was_only_watched_is_named_by_its_sessions() {
         )]
         .into();
         let server = step.server.as_mut().unwrap();
-        server.figure("sessions.cpu_mean", 1.0);
-        server.figure("sessions.lock_mean", lock);
+        server.plant("sessions.cpu_mean", 1.0);
+        server.plant("sessions.lock_mean", lock);
         save(home.path(), &report);
         assess_at(home.path())
     };

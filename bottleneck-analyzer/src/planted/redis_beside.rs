@@ -3,8 +3,9 @@
 
 use crate::assessment::Assessment;
 use crate::assessment::{ComponentKind, Finding, FindingKind};
-use bench_report::{EvidenceRow, Report, Series, ServerEvidence, Step};
+use bench_report::{Report, Series, ServerEvidence, Step};
 
+use super::common::parts::{PlantFigure, row};
 use super::common::{Plant, SECOND, command, hist};
 use super::{assess_reports, factor, finding, is_unknown, named};
 
@@ -46,7 +47,7 @@ fn others(server: &mut ServerEvidence, name: &str, calls: (f64, f64), longest_us
 fn client(server: &mut ServerEvidence, kind: &str, clients: f64) {
     let labels = [("kind", kind), ("address", "10.0.0.7")];
     let labels = labels.map(|(name, value)| (name, value.to_owned()));
-    let row = EvidenceRow::new(labels, [("clients", clients), ("output_bytes", 0.0)]);
+    let row = row(labels, [("clients", clients), ("output_bytes", 0.0)]);
     server.tables.entry("clients".into()).or_default().push(row);
 }
 
@@ -66,8 +67,8 @@ fn paused_clients_are_the_cause_of_a_stall_that_is_told_once() {
     // A pause of all commands delays the bench's own polls, too.
     let all = server(0.4, |s| {
         others(s, "client|pause", (1.0, 9.0), 9.0);
-        s.figure("answer_most_ns", 0.41e9);
-        s.figure("answer_mean_ns", 41e6);
+        s.plant("answer_most_ns", 0.41e9);
+        s.plant("answer_mean_ns", 41e6);
     });
     // A pause of writes does not delay polls, which only read.
     let writes = server(0.4, |s| others(s, "client|pause", (1.0, 9.0), 9.0));
@@ -95,7 +96,7 @@ fn paused_clients_are_the_cause_of_a_stall_that_is_told_once() {
 
 #[test]
 fn clients_that_wait_on_purpose_are_no_finding() {
-    let blocked = server(0.0, |s| s.figure("blocked_clients_max", 30.0));
+    let blocked = server(0.0, |s| s.plant("blocked_clients_max", 30.0));
     assert!(named(&blocked).is_empty());
     let mut fine = blocked.ruled_out.iter();
     let fine = fine.find(|r| r.rule == "redis_paused").unwrap();
@@ -109,8 +110,8 @@ fn clients_that_wait_on_purpose_are_no_finding() {
 #[test]
 fn a_stopped_server_is_one_finding_with_both_measurements() {
     let stopped = server(0.4, |s| {
-        s.figure("answer_most_ns", 0.4e9);
-        s.figure("answer_mean_ns", 40e6);
+        s.plant("answer_most_ns", 0.4e9);
+        s.plant("answer_mean_ns", 40e6);
     });
     assert_eq!(named(&stopped), ["stalls"]);
     let found = finding(&stopped, "stalls").unwrap();
@@ -127,14 +128,14 @@ fn a_stopped_server_is_one_finding_with_both_measurements() {
 fn a_stall_of_a_command_stands_under_it_without_guesses_at_its_length() {
     let slept = server(0.25, |s| {
         others(s, "debug", (1.0, 250_000.0), 250_000.0);
-        s.figure("answer_most_ns", 0.25e9);
-        s.figure("answer_mean_ns", 25e6);
+        s.plant("answer_most_ns", 0.25e9);
+        s.plant("answer_mean_ns", 25e6);
         let figures = [
             ("calls", 1.0),
             ("usec", 250_000.0),
             ("longest_us", 250_000.0),
         ];
-        let logged = EvidenceRow::new([("command", "debug|sleep".into())], figures);
+        let logged = row([("command", "debug|sleep")], figures);
         s.tables.insert("slow_calls".into(), vec![logged]);
     });
     assert_eq!(named(&slept)[0], "redis_command");
@@ -147,9 +148,9 @@ fn a_stall_of_a_command_stands_under_it_without_guesses_at_its_length() {
 fn the_time_of_bgsave_is_that_of_its_fork() {
     let saved = server(0.0, |s| {
         others(s, "bgsave", (1.0, 200_000.0), 200_000.0);
-        s.figure("forks", 1.0);
-        s.figure("latest_fork_us", 199_000.0);
-        s.figure("saving_ratio", 0.5);
+        s.plant("forks", 1.0);
+        s.plant("latest_fork_us", 199_000.0);
+        s.plant("saving_ratio", 0.5);
     });
     assert_eq!(named(&saved), ["redis_saving"]);
     assert_eq!(first(&saved).0.thing.as_deref(), Some("fork"));
@@ -159,8 +160,8 @@ fn the_time_of_bgsave_is_that_of_its_fork() {
 fn what_monitors_are_sent_is_theirs() {
     let watched = |sent: f64| {
         server(0.0, move |s| {
-            s.figure("cpu_main_thread_s", 0.72);
-            s.figure("net_output_bytes", sent);
+            s.plant("cpu_main_thread_s", 0.72);
+            s.plant("net_output_bytes", sent);
             client(s, "monitor", 3.0);
         })
     };
@@ -180,8 +181,8 @@ fn what_monitors_are_sent_is_theirs() {
 fn bytes_go_to_whoever_asks_for_them() {
     let sent = |plant: fn(&mut ServerEvidence)| {
         server(0.0, move |s| {
-            s.figure("cpu_main_thread_s", 0.5);
-            s.figure("net_output_bytes", 500e6);
+            s.plant("cpu_main_thread_s", 0.5);
+            s.plant("net_output_bytes", 500e6);
             plant(s);
         })
     };
@@ -213,9 +214,9 @@ fn pinned(server_cores: f64, either: f64, ready_s: f64, busy: f64) -> Assessment
     let mut report = plant.redis();
     for step in &mut report.steps {
         let server = step.server.as_mut().unwrap();
-        server.figure("cores_allowed", server_cores);
-        server.figure("cores_allowed_either", either);
-        server.figure("main_thread_ready_s", ready_s);
+        server.plant("cores_allowed", server_cores);
+        server.plant("cores_allowed_either", either);
+        server.plant("main_thread_ready_s", ready_s);
         step.generator.cpu_ns = SECOND / 2;
     }
     assess_reports(&[report, plant.sysmon()])
@@ -243,8 +244,8 @@ fn a_server_that_shares_its_one_core_with_the_load_is_told() {
 fn keys_that_others_write_are_told_where_they_push_out_the_load_s() {
     let evicted = |written: f64| {
         server(0.0, move |s| {
-            s.figure("evicted_keys", 9_000.0);
-            s.figure("commands.set.calls", written);
+            s.plant("evicted_keys", 9_000.0);
+            s.plant("commands.set.calls", written);
         })
     };
     let told = |assessment: &Assessment| finding(assessment, "evictions").unwrap().detail.clone();
@@ -278,7 +279,7 @@ fn what_an_older_bench_never_read_is_unknown_and_not_fine() {
 
 #[test]
 fn memory_in_swap_is_shown_and_none_is_ruled_out() {
-    let swapped = |bytes: f64| server(0.0, move |s| s.figure("swap_bytes", bytes));
+    let swapped = |bytes: f64| server(0.0, move |s| s.plant("swap_bytes", bytes));
     let some = swapped(6e6);
     let found = finding(&some, "redis_swap").unwrap();
     assert_eq!(found.kind, FindingKind::Information);
@@ -320,6 +321,6 @@ fn a_server_that_does_not_count_clients_it_cuts_off_is_not_called_clean_of_them(
             .clone()
     };
     assert!(said(&server(0.0, |_| ())).contains("does not count"));
-    let counted = server(0.0, |s| s.figure("output_limit_disconnections", 0.0));
+    let counted = server(0.0, |s| s.plant("output_limit_disconnections", 0.0));
     assert!(said(&counted).contains("none was cut off"));
 }

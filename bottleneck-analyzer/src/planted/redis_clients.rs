@@ -4,6 +4,7 @@
 use crate::assessment::FindingKind;
 use bench_report::{CheckoutParts, EvidenceRow, PoolUsage};
 
+use super::common::parts::{PlantFigure, row};
 use super::common::{Plant, hist};
 use super::redis_server::{rows, run, server};
 use super::{assess_reports, finding, is_unknown, named};
@@ -11,8 +12,8 @@ use super::{assess_reports, finding, is_unknown, named};
 #[test]
 fn clients_that_are_turned_away_are_told_with_the_limit() {
     let assessment = server(|s| {
-        s.figure("rejected_connections", 31.0);
-        s.figure("maxclients", 20.0);
+        s.plant("rejected_connections", 31.0);
+        s.plant("maxclients", 20.0);
     });
     assert_eq!(named(&assessment), ["redis_maxclients"]);
     let found = finding(&assessment, "redis_maxclients").unwrap();
@@ -21,7 +22,7 @@ fn clients_that_are_turned_away_are_told_with_the_limit() {
         "{}",
         found.title
     );
-    let near = server(|s| s.figure("connected_clients_max", 9_500.0));
+    let near = server(|s| s.plant("connected_clients_max", 9_500.0));
     assert_eq!(
         finding(&near, "redis_maxclients").unwrap().kind,
         FindingKind::Information
@@ -35,7 +36,7 @@ fn connections_that_the_load_opens_anew_are_a_problem_and_those_of_others_are_no
             step.server
                 .as_mut()
                 .unwrap()
-                .figure("connections_received", 9_000.0);
+                .plant("connections_received", 9_000.0);
             step.pool = Some(PoolUsage {
                 max_size: 8,
                 size_mean: 8.0,
@@ -66,7 +67,7 @@ fn client(kind: &str, output_bytes: f64) -> EvidenceRow {
         ("address", "10.0.0.7"),
         ("command", "x"),
     ];
-    EvidenceRow::new(
+    row(
         labels.map(|(name, value)| (name, value.to_owned())),
         [("clients", 1.0), ("output_bytes", output_bytes)],
     )
@@ -76,7 +77,7 @@ fn client(kind: &str, output_bytes: f64) -> EvidenceRow {
 fn a_monitor_is_named_and_a_problem_only_on_a_busy_thread() {
     let watched = |busy_s: f64| {
         server(move |s| {
-            s.figure("cpu_main_thread_s", busy_s);
+            s.plant("cpu_main_thread_s", busy_s);
             rows(s, "clients").push(client("monitor", 0.0));
         })
     };
@@ -94,7 +95,7 @@ fn clients_that_do_not_take_their_answers_are_named() {
     let slow = server(|s| rows(s, "clients").push(client("slow reader", 9e6)));
     let found = finding(&slow, "redis_output").unwrap();
     assert!(found.title.contains("ops") && found.kind == FindingKind::Information);
-    let cut = server(|s| s.figure("evicted_clients", 2.0));
+    let cut = server(|s| s.plant("evicted_clients", 2.0));
     assert_eq!(named(&cut), ["redis_output"]);
 }
 

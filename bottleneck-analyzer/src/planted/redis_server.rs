@@ -5,6 +5,7 @@ use crate::assessment::Assessment;
 use crate::assessment::{ComponentKind, Confidence, FindingKind};
 use bench_report::{EvidenceRow, Report, ServerEvidence, Step};
 
+use super::common::parts::{PlantFigure, row};
 use super::common::{Plant, SECOND, command};
 use super::{assess_reports, factor, finding, is_unknown, named};
 
@@ -102,7 +103,7 @@ fn looking_at_a_server_and_checking_a_connection_are_nobodys_fault() {
 #[test]
 fn a_few_reads_of_a_large_value_are_told_from_the_load_s_own() {
     let assessment = server(|s| {
-        s.figure("net_output_bytes", 500e6);
+        s.plant("net_output_bytes", 500e6);
         let get = rows(s, "commands")
             .iter_mut()
             .find(|r| r.labels["command"] == "get");
@@ -115,7 +116,7 @@ fn a_few_reads_of_a_large_value_are_told_from_the_load_s_own() {
             ("longest_us", 33_000.0),
             ("arguments_max", 1.0),
         ];
-        let logged = EvidenceRow::new([("command", "get".into())], logged);
+        let logged = row([("command", "get")], logged);
         rows(s, "slow_calls").push(logged);
     });
     assert_eq!(named(&assessment)[0], "redis_outliers");
@@ -136,9 +137,9 @@ fn a_few_reads_of_a_large_value_are_told_from_the_load_s_own() {
 fn saving_is_a_problem_where_it_costs_and_information_where_it_does_not() {
     let forked = |us: f64| {
         server(move |s| {
-            s.figure("forks", 1.0);
-            s.figure("latest_fork_us", us);
-            s.figure("saving_ratio", 0.6);
+            s.plant("forks", 1.0);
+            s.plant("latest_fork_us", us);
+            s.plant("saving_ratio", 0.6);
         })
     };
     let slow = forked(200_000.0);
@@ -162,9 +163,9 @@ fn saving_is_a_problem_where_it_costs_and_information_where_it_does_not() {
 fn each_write_that_waits_for_the_disk_is_told_and_no_cpu_is_no_disk() {
     let always = |mean_ns: f64, ready_s: f64| {
         server(move |s| {
-            s.figure("aof_enabled", 1.0);
-            s.figure("answer_mean_ns", mean_ns);
-            s.figure("main_thread_ready_s", ready_s);
+            s.plant("aof_enabled", 1.0);
+            s.plant("answer_mean_ns", mean_ns);
+            s.plant("main_thread_ready_s", ready_s);
             for row in rows(s, "settings") {
                 if row.labels["setting"] == "appendfsync" {
                     row.labels.insert("value".into(), "always".into());
@@ -184,7 +185,7 @@ fn each_write_that_waits_for_the_disk_is_told_and_no_cpu_is_no_disk() {
     // 22,000 commands each waited 0.25 ms for a CPU.
     assert!(is_ruled_out(&always(350_000.0, 5.5), "redis_append_only"));
     let unread = server(|s| {
-        s.figure("aof_enabled", 1.0);
+        s.plant("aof_enabled", 1.0);
         s.tables.remove("settings");
     });
     assert!(is_unknown(&unread, "redis_append_only"));
@@ -193,8 +194,8 @@ fn each_write_that_waits_for_the_disk_is_told_and_no_cpu_is_no_disk() {
 #[test]
 fn a_disk_that_holds_the_flush_back_is_told() {
     let assessment = server(|s| {
-        s.figure("aof_enabled", 1.0);
-        s.figure("aof_delayed_fsync", 3.0);
+        s.plant("aof_enabled", 1.0);
+        s.plant("aof_delayed_fsync", 3.0);
     });
     assert_eq!(named(&assessment), ["redis_append_only"]);
 }
@@ -203,8 +204,8 @@ fn a_disk_that_holds_the_flush_back_is_told() {
 fn keys_that_expire_together_are_told() {
     let spent = |ms: f64| {
         server(move |s| {
-            s.figure("expire_cycle_cpu_ms", ms);
-            s.figure("expired_keys", 90_000.0);
+            s.plant("expire_cycle_cpu_ms", ms);
+            s.plant("expired_keys", 90_000.0);
         })
     };
     assert_eq!(named(&spent(220.0)), ["redis_expiry"]);
@@ -226,8 +227,8 @@ fn a_server_that_stood_still_is_told_unless_the_generator_did() {
         run(move |step| {
             step.generator.worst_stall_ns = own_ns;
             let server = step.server.as_mut().unwrap();
-            server.figure("answer_most_ns", 0.4e9);
-            server.figure("answer_mean_ns", 40e6);
+            server.plant("answer_most_ns", 0.4e9);
+            server.plant("answer_mean_ns", 40e6);
             if logged {
                 let figures = [
                     ("calls", 1.0),
@@ -235,8 +236,7 @@ fn a_server_that_stood_still_is_told_unless_the_generator_did() {
                     ("longest_us", 390_000.0),
                     ("arguments_max", 1.0),
                 ];
-                rows(server, "slow_calls")
-                    .push(EvidenceRow::new([("command", "keys".into())], figures));
+                rows(server, "slow_calls").push(row([("command", "keys")], figures));
                 rows(server, "commands").push(command(
                     "keys",
                     "others",
@@ -259,9 +259,9 @@ fn a_server_that_stood_still_is_told_unless_the_generator_did() {
 #[test]
 fn a_main_thread_that_polls_is_not_full() {
     let polling = |s: &mut ServerEvidence| {
-        s.figure("cpu_main_thread_s", 0.99);
-        s.figure("eventloop_busy_us", 990_000.0);
-        s.figure("eventloop_commands_us", 300_000.0);
+        s.plant("cpu_main_thread_s", 0.99);
+        s.plant("eventloop_busy_us", 990_000.0);
+        s.plant("eventloop_commands_us", 300_000.0);
         for row in rows(s, "settings") {
             if row.labels["setting"] == "io-threads" {
                 row.labels.insert("value".into(), "4".into());
@@ -274,7 +274,7 @@ fn a_main_thread_that_polls_is_not_full() {
     );
     let active = server(|s| {
         polling(s);
-        s.figure("main_thread_active_s", 0.97);
+        s.plant("main_thread_active_s", 0.97);
     });
     assert_eq!(factor(&active, ComponentKind::Redis), "redis_main_thread");
 }
@@ -285,8 +285,8 @@ fn what_other_clients_run_is_not_what_the_load_s_command_takes() {
     for step in &mut report.steps {
         let server = step.server.as_mut().unwrap();
         rows(server, "commands").push(command("keys", "others", (2.0, 500_000.0), 250_000.0));
-        server.figure("commands.keys.calls", 2.0);
-        server.figure("commands.keys.usec", 500_000.0);
+        server.plant("commands.keys.calls", 2.0);
+        server.plant("commands.keys.usec", 500_000.0);
     }
     let assessment = assess_reports(&[report]);
     let model = assessment.components[0].time_model.as_ref().unwrap();

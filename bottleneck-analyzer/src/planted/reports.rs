@@ -4,6 +4,7 @@ use crate::assessment::{ComponentKind, Readiness};
 use crate::sweep::Sweep;
 use bench_report::StepEnd;
 
+use super::common::parts::PlantFigure;
 use super::common::{Plant, save};
 use super::{assess_at, assess_reports, factor, judge};
 
@@ -67,7 +68,7 @@ fn a_report_without_a_step_is_inconclusive_rather_than_an_error() {
     let mut report = Plant::default().postgres();
     report.steps.clear();
     report.summary.recommendations.clear();
-    report.summary.figure("samples", 1.0);
+    report.summary.plant("samples", 1.0);
     save(home.path(), &report);
     let (_, assessment) = judge(home.path());
     assert_eq!(factor(&assessment, ComponentKind::Postgres), "inconclusive");

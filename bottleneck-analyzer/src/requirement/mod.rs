@@ -34,8 +34,20 @@ impl Requirement {
     /// Returns the requirement in words: `p90 at most 500 ms`. `of` follows the figure's name, as
     /// in ` of read`; empty if nothing does.
     pub(crate) fn words(self, of: &str) -> String {
-        let bound = figures::show(self.figure.unit(), self.bound.value);
+        let bound = shown(self.figure.unit(), self.bound.value);
         format!("{}{of} {} {bound}", self.figure.title(), self.bound.side())
+    }
+}
+
+/// Formats the value of a bound. Bytes in round decimal units are shown in both kinds of units:
+/// `477 MiB (500 MB)`.
+fn shown(unit: &str, value: f64) -> String {
+    let shown = figures::show(unit, value);
+    let decimal = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB")].into_iter();
+    let mut decimal = decimal.filter(|(size, _)| unit == "bytes" && value % size == 0.0);
+    match decimal.next() {
+        Some((size, name)) => format!("{shown} ({:.0} {name})", value / size),
+        None => shown,
     }
 }
 
@@ -230,6 +242,9 @@ mod tests {
         }
         let sized: Requirement = "memory_growth<500MB".parse().unwrap();
         assert!((sized.bound.value - 5e8).abs() < 1.0);
+        assert_eq!(sized.words(""), "growth of memory below 477 MiB (500 MB)");
+        let spaced: Requirement = " p99  <  5 s ".parse().unwrap();
+        assert_eq!(spaced.to_string(), "p99 < 5s");
     }
 
     #[test]

@@ -40,11 +40,11 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
         let judged: Vec<usize> = bench.judged_steps().map(|(index, _)| index).collect();
         if let Some(failures) = FailureTotals::of_steps(bench, &judged) {
-            judge(bench, &failures, facts, out);
+            judge(bench, &failures, out);
         }
         // A search for a limit goes past it on purpose, so failures at other settings are its result.
         if bench.component != ComponentKind::Websocket {
-            elsewhere(bench, &judged, facts, out);
+            elsewhere(bench, &judged, out);
         }
     }
 }
@@ -173,13 +173,8 @@ fn merged(mut kinds: BTreeMap<String, KindTotal>) -> Vec<(String, KindTotal)> {
     kinds
 }
 
-fn judge(
-    bench: &BenchFacts<'_>,
-    failures: &FailureTotals,
-    facts: &RunFacts<'_>,
-    out: &mut Conclusions,
-) {
-    let limit = facts.thresholds.objectives.error_ratio;
+fn judge(bench: &BenchFacts<'_>, failures: &FailureTotals, out: &mut Conclusions) {
+    let limit = bench.objectives().error_ratio;
     let ratio = failures.ratio();
     if ratio <= limit {
         let statement = format!(
@@ -220,14 +215,9 @@ fn judge(
 /// Adds a finding, as information, about the settings outside the operating point (the steps not in
 /// `judged`) in which failures exceeded the objective. Steps of a search are left out, because
 /// their failures are part of the search's result.
-fn elsewhere(
-    bench: &BenchFacts<'_>,
-    judged: &[usize],
-    facts: &RunFacts<'_>,
-    out: &mut Conclusions,
-) {
+fn elsewhere(bench: &BenchFacts<'_>, judged: &[usize], out: &mut Conclusions) {
     let steps = &bench.source.report.steps;
-    let limit = facts.thresholds.objectives.error_ratio;
+    let limit = bench.objectives().error_ratio;
     let fails = |i: &usize| requests::error_ratio(&steps[*i]).is_some_and(|ratio| ratio > limit);
     let is_setting = |i: &usize| !bench.source.report.summary.is_on_the_way(*i);
     let others = (0..steps.len()).filter(|i| !judged.contains(i) && is_setting(i));

@@ -39,7 +39,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         .into_iter()
         .filter_map(|name| bench.step_evidence(name, &format!("figures/{name}")))
         .collect();
-    let least = facts.thresholds.objectives.cache_hit_ratio;
+    let least = bench.objectives().cache_hit_ratio;
     if ratio >= least {
         let statement = format!("hit ratio {} (bound {})", percent(ratio), percent(least));
         out.rule_out(RULE, bench.component, statement, evidence);
@@ -50,7 +50,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
 
 /// Builds the finding about a cache that hits only the share `ratio` of its reads.
 fn finding(bench: &BenchFacts<'_>, step: &Step, ratio: f64, facts: &RunFacts<'_>) -> FindingDraft {
-    let least = facts.thresholds.objectives.cache_hit_ratio;
+    let least = bench.objectives().cache_hit_ratio;
     let evicted = bench.server_figure("evicted_keys").unwrap_or(0.0)
         >= facts.thresholds.cache.least_evictions as f64;
     let parent = evicted.then(|| bench.finding_id(Rule::Evictions));

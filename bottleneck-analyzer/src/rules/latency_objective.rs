@@ -34,14 +34,17 @@ fn causes<'o>(bench: &BenchFacts<'_>, out: &'o Conclusions) -> impl Iterator<Ite
 }
 
 fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
-    let bounds = &facts.thresholds.objectives;
-    let Some((which, pick, bound_ms)) = requests::latency_objective(bench.component, bounds) else {
+    let objectives = bench.objectives();
+    let Some((which, objective_ns)) = objectives.latency else {
         return;
     };
-    let Some((index, slow)) = requests::slowest_of(bench.judged_steps(), pick) else {
+    let Some(pick) = requests::percentile_fn(which) else {
         return;
     };
-    let objective_ns = bound_ms * 1e6;
+    let slowest = requests::slowest_except(bench.judged_steps(), pick, &objectives.except);
+    let Some((index, slow)) = slowest else {
+        return;
+    };
     let evidence = bench
         .source
         .evidence(slow.label(which), &slow.pointer(index, which));

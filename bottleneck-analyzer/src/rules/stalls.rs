@@ -18,7 +18,6 @@ use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
 use crate::finding_draft::FindingDraft;
-use crate::requests;
 use crate::run_facts::RunFacts;
 use crate::series_reading::{PointSpan, measured_intervals};
 
@@ -65,11 +64,11 @@ impl StepStalls<'_> {
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let benches = facts.benches.iter();
     for bench in benches.filter(|b| b.component != ComponentKind::Websocket) {
-        judge(bench, facts, out);
+        judge(bench, out);
     }
 }
 
-fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
+fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let Some(series) = throughput(bench) else {
         return;
     };
@@ -97,13 +96,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         return out.cannot_judge(RULE, bench.component, question, to_find_out);
     }
     let asked = remove_finding(&bench.finding_id(ASKED), out);
-    out.add_finding(finding(
-        bench,
-        facts,
-        (worst, longest, steps.len()),
-        asked,
-        out,
-    ));
+    out.add_finding(finding(bench, (worst, longest, steps.len()), asked, out));
 }
 
 /// Removes the finding `id` from `out` and returns it, so that it can be merged into another one;
@@ -130,15 +123,14 @@ fn throughput<'a>(bench: &BenchFacts<'a>) -> Option<(usize, &'a Series)> {
 
 fn finding(
     bench: &BenchFacts<'_>,
-    facts: &RunFacts<'_>,
     (worst, longest, repeats): (&StepStalls<'_>, u64, usize),
     asked: Option<Finding>,
     out: &Conclusions,
 ) -> FindingDraft {
     let part = worst.part();
     let lost = lost_ns(bench, worst);
-    let bound = requests::latency_objective(bench.component, &facts.thresholds.objectives);
-    let breaks = bound.is_some_and(|(_, _, ms)| longest as f64 > ms * 1e6);
+    let bound = bench.objectives().latency;
+    let breaks = bound.is_some_and(|(_, ns)| longest as f64 > ns);
     let parent = cause(bench, out).or_else(|| asked.as_ref()?.parent.clone());
     let why = match (&parent, &asked) {
         (Some(_), _) => String::new(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bench_cli::terminal_text::printable;
 use bench_report::Parameter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,17 @@ pub(crate) struct GateEntry {
     /// Name of the processes whose memory is judged; absent for the whole machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<String>,
+}
+
+impl GateEntry {
+    /// Returns a key that is the larger, the more specific the gate is.
+    pub(crate) fn rank(&self) -> (bool, bool, bool) {
+        (
+            self.scenario.is_some(),
+            self.component.is_some(),
+            self.profile.is_some(),
+        )
+    }
 }
 
 /// Expectations of a profile: what a run under it must show.
@@ -332,6 +344,12 @@ fn text(
 ) -> Result<Option<String>, ThresholdsError> {
     match entry.get(name) {
         None => Ok(None),
+        Some(Value::String(text)) if printable(text) != *text => {
+            let place = format!("{place}.{name}");
+            let reason = format!("{name} has a character that is not shown");
+            let remedy = format!("write {name} = {:?}", printable(text));
+            Err(source.refuse(&place, reason, remedy))
+        }
         Some(Value::String(text)) if !text.trim().is_empty() => Ok(Some(text.trim().to_owned())),
         Some(Value::String(_)) => {
             let place = format!("{place}.{name}");

@@ -1,6 +1,7 @@
 //! Thresholds: values of an embedded file with comments. A user's file can replace each value, and add
 //! gates and expectations of profiles. What nothing or everything would meet is refused with its line.
 
+mod bench_objectives;
 mod entries;
 mod error;
 mod order;
@@ -13,6 +14,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use bench_objectives::BenchObjectives;
 pub(crate) use entries::{GateEntry, ProfileExpectations};
 pub(crate) use error::ThresholdsError;
 

@@ -2,6 +2,7 @@
 
 use bench_report::{Report, Series};
 
+use super::parts::PlantFigure as _;
 use super::parts::{SECOND, begin};
 use super::{CORES, Plant, START};
 
@@ -106,7 +107,7 @@ impl Plant {
         let kept = healthy.iter().filter(replaced).chain(&self.recorded);
         let kept = kept.filter(|one| !self.unrecorded.contains(&one.name));
         report.series.extend(kept.map(Recorded::series));
-        report.summary.figure("samples", 400.0);
+        report.summary.plant("samples", 400.0);
         report.duration_ns = 100 * SECOND;
         report
     }

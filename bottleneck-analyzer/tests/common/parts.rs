@@ -1,13 +1,56 @@
 //! Parts of reports, made up for tests.
 
 use bench_report::histogram::{self, Histogram};
-use bench_report::{Environment, Generator, Load, Operation, Report, Status, Step, Tool, Window};
+use bench_report::names::{self, Place};
+use bench_report::{
+    Environment, EvidenceRow, Generator, Load, Operation, Report, ServerEvidence, Status, Step,
+    Summary, Tool, Window,
+};
 use test_support::empty_step;
 
 use super::{CORES, RUN};
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
 const BOOT: &str = "11111111-2222-3333-4444-555555555555";
+
+/// Adds figures to a report by their names in JSON. Names that no program writes are refused, so that no run
+/// is made up of figures that do not exist.
+pub(crate) trait PlantFigure {
+    fn plant(&mut self, name: impl Into<String>, value: f64);
+}
+
+impl PlantFigure for ServerEvidence {
+    fn plant(&mut self, name: impl Into<String>, value: f64) {
+        let name = name.into();
+        assert!(names::find(Place::Server, &name).is_some(), "{name}");
+        self.figures.insert(name, value);
+    }
+}
+
+impl PlantFigure for Summary {
+    fn plant(&mut self, name: impl Into<String>, value: f64) {
+        let name = name.into();
+        assert!(names::find(Place::Summary, &name).is_some(), "{name}");
+        self.figures.insert(name, value);
+    }
+}
+
+/// Returns a row of a table of the evidence with these labels and figures.
+pub(crate) fn row<'a, L: AsRef<str>>(
+    labels: impl IntoIterator<Item = (&'a str, L)>,
+    figures: impl IntoIterator<Item = (&'a str, f64)>,
+) -> EvidenceRow {
+    let labels = labels.into_iter();
+    EvidenceRow {
+        labels: labels
+            .map(|(name, label)| (name.to_owned(), label.as_ref().to_owned()))
+            .collect(),
+        figures: figures
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    }
+}
 
 pub(crate) fn begin(tool: &str, scenario: &str, at_ns: u64) -> Report {
     let tool = Tool {

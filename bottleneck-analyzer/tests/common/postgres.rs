@@ -2,6 +2,7 @@
 
 use bench_report::{Load, Parameter, PoolUsage, Recommendation, Report, ServerEvidence, Step};
 
+use super::parts::PlantFigure as _;
 use super::parts::{SECOND, begin, generator, hist, operation, step};
 use super::{CORES, Plant, START};
 
@@ -127,7 +128,7 @@ impl Plant {
             ("database.blocks_read", 12.0),
             ("server.cpu_ns", self.cpu.1 * CORES * SECOND as f64),
         ] {
-            server.figure(name, value);
+            server.plant(name, value);
         }
         server
     }

@@ -2,6 +2,7 @@
 
 use bench_report::{EvidenceRow, Load, Parameter, Report, ServerEvidence};
 
+use super::parts::{PlantFigure as _, row};
 use super::parts::{SECOND, begin, generator, hist, operation, step};
 use super::{Plant, START};
 
@@ -64,7 +65,7 @@ impl Plant {
                 ("commands.set.calls", throughput * (0.1 + 0.9 * miss)),
                 ("commands.set.usec", throughput * 0.1 * 3.0),
             ] {
-                server.figure(name, value);
+                server.plant(name, value);
             }
             healthy_server(&mut server, throughput, miss);
             step.server = Some(server);
@@ -119,9 +120,7 @@ fn healthy_server(server: &mut ServerEvidence, throughput: f64, miss: f64) {
         command("info", "bench", (20.0, 400.0), 128.0),
     ];
     server.tables.insert("commands".into(), rows);
-    let setting = |name: &str, value: &str| {
-        EvidenceRow::new([("setting", name.into()), ("value", value.into())], [])
-    };
+    let setting = |name: &str, value: &str| row([("setting", name), ("value", value)], []);
     let settings = vec![
         setting("appendfsync", "everysec"),
         setting("io-threads", "1"),
@@ -138,8 +137,8 @@ pub(crate) fn command(
     (calls, usec): (f64, f64),
     longest_us: f64,
 ) -> EvidenceRow {
-    EvidenceRow::new(
-        [("command", name.into()), ("whose", whose.into())],
+    row(
+        [("command", name), ("whose", whose)],
         [
             ("calls", calls),
             ("usec", usec),

@@ -2,6 +2,7 @@
 
 use bench_report::{EvidenceRow, Load, Parameter, PoolUsage, Report, ServerEvidence, Step};
 
+use super::parts::{self, PlantFigure as _};
 use super::parts::{SECOND, begin, generator, hist, operation, step};
 use super::{CORES, Plant, START};
 
@@ -52,14 +53,7 @@ impl Default for Server {
 
 /// Returns a row of a table of the evidence with these labels and figures.
 pub(crate) fn row(labels: &[(&str, &str)], figures: &[(&str, f64)]) -> EvidenceRow {
-    let mut row = EvidenceRow::default();
-    for (name, label) in labels {
-        row.labels.insert((*name).into(), (*label).into());
-    }
-    for (name, figure) in figures {
-        row.figures.insert((*name).into(), *figure);
-    }
-    row
+    parts::row(labels.iter().copied(), figures.iter().copied())
 }
 
 impl Server {
@@ -142,9 +136,9 @@ impl Server {
         let inside = self.inside() * (1.0 - self.outside);
         let waited: f64 = self.waits.iter().map(|(_, part)| part).sum();
         let running = (1.0 - waited - self.idle_in_transaction).max(0.0) * inside;
-        server.figure("sessions.samples", self.samples);
-        server.figure("sessions.cpu_mean", running);
-        server.figure(
+        server.plant("sessions.samples", self.samples);
+        server.plant("sessions.cpu_mean", running);
+        server.plant(
             "sessions.idle_in_transaction_mean",
             self.idle_in_transaction * inside,
         );
@@ -154,21 +148,21 @@ impl Server {
                 .iter()
                 .filter(|(event, _)| class_of(event) == class);
             let sum: f64 = of_class.map(|(_, part)| part * inside).sum();
-            server.figure(format!("sessions.{class}_mean"), sum);
+            server.plant(format!("sessions.{class}_mean"), sum);
         }
         for (event, part) in &self.waits {
-            server.figure(format!("waits.{event}_mean"), part * inside);
+            server.plant(format!("waits.{event}_mean"), part * inside);
         }
-        server.figure("server.cpu_ns", self.cpu.1 * CORES * SECOND as f64);
-        server.figure("deltas.span_s", 1.5);
-        server.figure("database.commits", throughput * 1.5);
-        server.figure("database.temp_bytes", 0.0);
-        server.figure("database.deadlocks", 0.0);
-        server.figure("database.sessions", self.pool as f64);
-        server.figure("connections.used_max", 12.0);
-        server.figure("connections.limit", 100.0);
+        server.plant("server.cpu_ns", self.cpu.1 * CORES * SECOND as f64);
+        server.plant("deltas.span_s", 1.5);
+        server.plant("database.commits", throughput * 1.5);
+        server.plant("database.temp_bytes", 0.0);
+        server.plant("database.deadlocks", 0.0);
+        server.plant("database.sessions", self.pool as f64);
+        server.plant("connections.used_max", 12.0);
+        server.plant("connections.limit", 100.0);
         for (name, value) in &self.figures {
-            server.figure(*name, *value);
+            server.plant(*name, *value);
         }
         for (name, rows) in &self.tables {
             server.tables.insert((*name).into(), rows.clone());

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod histogram;
 mod json;
 pub mod manifest;
+pub mod names;
 pub mod redaction;
 mod run;
 pub mod run_id;
@@ -32,7 +33,7 @@ pub use steps::{
     changing_load::{CurveChange, CurveUnit, SessionUse, StepCurve, StepSegment, StepSpan},
     failure::FailureSample,
     latency::{Latency, QuantileEstimate, QuantileKind},
-    load_share::{ARRIVALS_NOT_MADE, share_of},
+    load_share::share_of,
     operation::{CensoredPercentiles, Operation},
     pool::{CheckoutParts, PoolUsage},
     server_evidence::{EvidenceRow, ServerEvidence},

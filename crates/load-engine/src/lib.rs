@@ -32,7 +32,7 @@ pub use control::{
     run_requests::{StartError, run_requests},
     run_traced::{TracedResult, run_traced},
     self_check::is_thin_percentile,
-    step_result::{StepResult, WORST_INTERVAL_P99_NS},
+    step_result::StepResult,
 };
 pub use held::{
     connection_factory::{

@@ -1,6 +1,7 @@
 //! Root blockers: sessions that block others and do not wait for a lock themselves. Their state and
 //! wait event show why they still hold the lock.
 
+use bench_report::names::postgres_tables::blockers;
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
@@ -132,22 +133,22 @@ impl RootBlocker {
         } = self.clone();
         EvidenceRow::new(
             [
-                ("lock", lock),
-                ("key", key),
-                ("relation", relation),
-                ("waiting_statement", waiting_statement),
-                ("blocking_statement", blocking_statement),
-                ("blocking_state", state),
-                ("blocking_event", event),
-                ("blocking_application", application),
-                ("ours", ours.to_string()),
+                (blockers::LOCK, lock),
+                (blockers::KEY, key),
+                (blockers::RELATION, relation),
+                (blockers::WAITING_STATEMENT, waiting_statement),
+                (blockers::BLOCKING_STATEMENT, blocking_statement),
+                (blockers::BLOCKING_STATE, state),
+                (blockers::BLOCKING_EVENT, event),
+                (blockers::BLOCKING_APPLICATION, application),
+                (blockers::OURS, ours.to_string()),
             ],
             [
-                ("looks", seen.looks as f64),
-                ("looks_total", looks as f64),
-                ("waiting_mean", seen.waiting / looks as f64),
+                (blockers::LOOKS, seen.looks as f64),
+                (blockers::LOOKS_TOTAL, looks as f64),
+                (blockers::WAITING_MEAN, seen.waiting / looks as f64),
                 (
-                    "transaction_age_max_s",
+                    blockers::TRANSACTION_AGE_MAX_S,
                     seen.transaction_max_s.unwrap_or(f64::NAN),
                 ),
             ],

@@ -2,13 +2,11 @@
 //! restart.
 
 use bench_cli::table;
+use bench_report::names::{FigureName, steps};
 use bench_report::{Step, Warning, WarningCode};
 
 use crate::sessions::session_tracker::SessionChanges;
 
-const UNCOUNTED: &str = "server.uncounted_ns";
-const LOST: &str = "server.lost";
-const REESTABLISHED: &str = "server.reestablished";
 /// Prefixes of the names of figures that are not calculated from requests.
 const NOT_OF_REQUESTS: [&str; 3] = ["server.", "pool.", "leaks."];
 
@@ -16,12 +14,12 @@ const NOT_OF_REQUESTS: [&str; 3] = ["server.", "pool.", "leaks."];
 /// queried, and the numbers of lost and re-established sessions; those that are 0 are left out.
 pub fn record(step: &mut Step, server: &SessionChanges) {
     for (name, value) in [
-        (UNCOUNTED, server.uncounted_ns),
-        (LOST, server.lost),
-        (REESTABLISHED, server.reestablished),
+        (steps::SERVER_UNCOUNTED_NS, server.uncounted_ns),
+        (steps::SERVER_LOST, server.lost),
+        (steps::SERVER_REESTABLISHED, server.reestablished),
     ] {
         if value > 0 {
-            step.figures.insert(name.to_owned(), value as f64);
+            step.figure(name, value as f64);
         }
     }
 }
@@ -29,7 +27,7 @@ pub fn record(step: &mut Step, server: &SessionChanges) {
 /// Returns the warning that the figures of requests in `step` (which must be step 0 of its report)
 /// may be wrong, because the server could not be queried for some time; `None` if it always could.
 pub fn doubt(step: &Step) -> Option<Warning> {
-    let uncounted_ns = *step.figures.get(UNCOUNTED)?;
+    let uncounted_ns = step.value(steps::SERVER_UNCOUNTED_NS)?;
     let message = format!(
         "the server could not be asked for {}: what waited, failed or was late then says nothing of \
          the load",
@@ -55,13 +53,13 @@ pub fn sentence(parts: &[(&str, &Step)]) -> Option<String> {
     let told: Vec<String> = parts
         .iter()
         .filter_map(|(name, step)| {
-            let uncounted_ns = step.figures.get(UNCOUNTED)?;
-            let uncounted = table::duration_ns(*uncounted_ns as u64);
+            let uncounted_ns = step.value(steps::SERVER_UNCOUNTED_NS)?;
+            let uncounted = table::duration_ns(uncounted_ns as u64);
             Some(format!("{uncounted} of the part {name}"))
         })
         .collect();
-    let sum = |figure: &str| -> f64 {
-        let each = parts.iter().filter_map(|(_, s)| s.figures.get(figure));
+    let sum = |figure: FigureName| -> f64 {
+        let each = parts.iter().filter_map(|(_, s)| s.value(figure));
         each.sum()
     };
     (!told.is_empty()).then(|| {
@@ -69,8 +67,8 @@ pub fn sentence(parts: &[(&str, &Step)]) -> Option<String> {
             "the server could not be asked for {}, as in a restart: {} connections were lost there, \
              {} re-established after it; sessions that came and went in between are not counted",
             told.join(" and "),
-            sum(LOST),
-            sum(REESTABLISHED)
+            sum(steps::SERVER_LOST),
+            sum(steps::SERVER_REESTABLISHED)
         )
     })
 }

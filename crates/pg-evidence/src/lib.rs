@@ -17,7 +17,7 @@
 //!     std::thread::sleep(std::time::Duration::from_secs(5));
 //!     watch.measure_ends();
 //!     let evidence = watch.end_step();
-//!     println!("{:?}", evidence.figures.get("sessions.lock_mean"));
+//!     println!("{:?}", evidence.value(bench_report::names::postgres::SESSIONS_LOCK_MEAN));
 //! }
 //! # Ok(())
 //! # }

@@ -2,6 +2,8 @@
 //! only while a session waits for a lock, because finding the blockers locks the server's lock
 //! table for a moment. An expensive sample is followed by a longer pause.
 
+use bench_report::names::postgres;
+use bench_report::names::postgres_tables::{blockers, blocking, locks};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -130,32 +132,28 @@ impl LockSamples {
                 .unavailable
                 .insert("locks".to_owned(), reason.clone());
         }
-        evidence.figure("locks.looks", self.looks as f64);
+        evidence.figure(postgres::LOCKS_LOOKS, self.looks as f64);
         if self.looks == 0 {
             return;
         }
         let looks = self.looks as f64;
-        evidence.figure("locks.waiting_mean", self.waiting as f64 / looks);
-        evidence.figure("locks.waiting_max", self.waiting_max as f64);
-        evidence.figure("blocking.chain_max", self.chain_max as f64);
+        evidence.figure(postgres::LOCKS_WAITING_MEAN, self.waiting as f64 / looks);
+        evidence.figure(postgres::LOCKS_WAITING_MAX, self.waiting_max as f64);
+        evidence.figure(postgres::BLOCKING_CHAIN_MAX, self.chain_max as f64);
         let ungranted = self.by_lock.iter().map(|(lock, seen)| {
             EvidenceRow::new(
-                [("lock", lock.clone())],
-                [("waiting_mean", *seen as f64 / looks)],
+                [(locks::LOCK, lock.clone())],
+                [(locks::WAITING_MEAN, *seen as f64 / looks)],
             )
         });
-        evidence
-            .tables
-            .insert("locks".to_owned(), ungranted.collect());
+        evidence.table(locks::TABLE, ungranted.collect());
         let mut pairs: Vec<_> = self.pairs.iter().collect();
         pairs.sort_by_key(|(_, seen)| std::cmp::Reverse(**seen));
         let pairs = pairs.into_iter().take(MOST_ROWS);
-        let blocking = pairs.map(|(pair, seen)| pair.row(*seen as f64 / looks));
-        evidence
-            .tables
-            .insert("blocking".to_owned(), blocking.collect());
-        let blockers = self.blockers.rows(self.looks);
-        evidence.tables.insert("blockers".to_owned(), blockers);
+        let pairs = pairs.map(|(pair, seen)| pair.row(*seen as f64 / looks));
+        evidence.table(blocking::TABLE, pairs.collect());
+        let rows = self.blockers.rows(self.looks);
+        evidence.table(blockers::TABLE, rows);
     }
 }
 
@@ -191,15 +189,15 @@ impl BlockingPair {
         } = self.clone();
         EvidenceRow::new(
             [
-                ("lock", lock),
-                ("relation", relation),
-                ("waiting", waiting.0),
-                ("waiting_statement", waiting.1),
-                ("blocking", blocking.0),
-                ("blocking_state", blocking.1),
-                ("blocking_statement", blocking.2),
+                (blocking::LOCK, lock),
+                (blocking::RELATION, relation),
+                (blocking::WAITING, waiting.0),
+                (blocking::WAITING_STATEMENT, waiting.1),
+                (blocking::BLOCKING, blocking.0),
+                (blocking::BLOCKING_STATE, blocking.1),
+                (blocking::BLOCKING_STATEMENT, blocking.2),
             ],
-            [("waiting_mean", waiting_mean)],
+            [(blocking::WAITING_MEAN, waiting_mean)],
         )
     }
 }

@@ -1,6 +1,8 @@
 //! CPU time of the server's processes, if the server runs on this machine and they are visible:
 //! time on a CPU, and time ready to run without one.
 
+use bench_report::names::postgres;
+use bench_report::names::postgres_tables::processes;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -159,7 +161,7 @@ impl ProcessSnapshot {
     ) {
         let elapsed = (self.at - before.at).max(Duration::from_nanos(1));
         let own = self.own_ns.saturating_sub(before.own_ns) as f64;
-        evidence.figure("watch.cpu_ratio", own / elapsed.as_nanos() as f64);
+        evidence.figure(postgres::WATCH_CPU_RATIO, own / elapsed.as_nanos() as f64);
         let ended = self.ended_since(before);
         let mut kinds: BTreeMap<(String, String), (u64, ProcessCpuTime)> = BTreeMap::new();
         let mut all_ns = ended;
@@ -174,7 +176,7 @@ impl ProcessSnapshot {
             kind.0 += 1;
             kind.1 = kind.1.plus(spent);
         }
-        evidence.figure("server.cpu_ns", all_ns as f64);
+        evidence.figure(postgres::SERVER_CPU_NS, all_ns as f64);
         if scope.application().is_some() {
             load(&kinds, ended as f64 / all_ns.max(1) as f64, evidence);
         }
@@ -188,9 +190,7 @@ impl ProcessSnapshot {
         });
         let unknown = f64::NAN;
         let ended = (ended > 0).then(|| row("ended", "", unknown, (ended, unknown)));
-        evidence
-            .tables
-            .insert("processes".to_owned(), rows.chain(ended).collect());
+        evidence.table(processes::TABLE, rows.chain(ended).collect());
         self.report_throttling(before, evidence);
     }
 
@@ -230,8 +230,10 @@ fn load(
         let reason = format!(
             "{percent:.0} % of the server's CPU time was that of processes that ended meanwhile"
         );
-        for name in ["server.load_cpu_ns", "server.load_ready_ns"] {
-            evidence.unavailable.insert(name.to_owned(), reason.clone());
+        for name in [postgres::SERVER_LOAD_CPU_NS, postgres::SERVER_LOAD_READY_NS] {
+            evidence
+                .unavailable
+                .insert(name.to_string(), reason.clone());
         }
         return;
     }
@@ -241,20 +243,20 @@ fn load(
     let spent = ours.fold(ProcessCpuTime::default(), |sum, (_, (_, spent))| {
         sum.plus(*spent)
     });
-    evidence.figure("server.load_cpu_ns", spent.cpu as f64);
-    evidence.figure("server.load_ready_ns", spent.ready as f64);
+    evidence.figure(postgres::SERVER_LOAD_CPU_NS, spent.cpu as f64);
+    evidence.figure(postgres::SERVER_LOAD_READY_NS, spent.ready as f64);
 }
 
 fn row(of: &str, application: &str, count: f64, (cpu, ready): (u64, f64)) -> EvidenceRow {
     EvidenceRow::new(
         [
-            ("backend_type", of.to_owned()),
-            ("application", application.to_owned()),
+            (processes::BACKEND_TYPE, of.to_owned()),
+            (processes::APPLICATION, application.to_owned()),
         ],
         [
-            ("count", count),
-            ("cpu_ns", cpu as f64),
-            ("ready_ns", ready),
+            (processes::COUNT, count),
+            (processes::CPU_NS, cpu as f64),
+            (processes::READY_NS, ready),
         ],
     )
 }

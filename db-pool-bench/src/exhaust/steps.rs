@@ -3,6 +3,7 @@
 
 use bench_cli::bench::Bench;
 use bench_cli::table;
+use bench_report::names::{FigureName, steps, summaries};
 use bench_report::{Report, Step, Summary};
 use load_engine::StepResult;
 use pg_evidence::{SegmentEvidence, gap};
@@ -57,44 +58,42 @@ impl RecordedRun<'_> {
             && let Some(recovery_ns) = findings::recovery_ns(self.log)
         {
             let recovery_ns = recovery_ns as f64;
-            step.figures.insert("recovery_ns".to_owned(), recovery_ns);
+            step.figure(steps::RECOVERY_NS, recovery_ns);
         }
     }
 }
 
 fn held_figures(step: &mut Step, log: &Log, pool_size: u64) {
     let fairness = Fairness::of(log);
-    let mut figure = |name: &str, value: f64| {
-        step.figures.insert(name.to_owned(), value);
-    };
-    figure("wait.median_ns", fairness.median_ns as f64);
-    figure("wait.longest_ns", fairness.longest_ns as f64);
+    let mut figure = |name, value| step.figure(name, value);
+    figure(steps::WAIT_MEDIAN_NS, fairness.median_ns as f64);
+    figure(steps::WAIT_LONGEST_NS, fairness.longest_ns as f64);
     if let Some(ratio) = fairness.longest_by_median() {
-        figure("wait.longest_by_median_ratio", ratio);
+        figure(steps::WAIT_LONGEST_BY_MEDIAN_RATIO, ratio);
     }
-    figure("wait.gave_up", fairness.gave_up as f64);
-    figure("wait.passed_over", fairness.passed_over as f64);
-    figure("wait.starved", fairness.starved as f64);
+    figure(steps::WAIT_GAVE_UP, fairness.gave_up as f64);
+    figure(steps::WAIT_PASSED_OVER, fairness.passed_over as f64);
+    figure(steps::WAIT_STARVED, fairness.starved as f64);
     let failed = log.holds.iter().filter(|hold| hold.failure.is_some());
-    figure("holders.failed", failed.count() as f64);
+    figure(steps::HOLDERS_FAILED, failed.count() as f64);
     let kept = log.holds.iter().filter(|hold| hold.acquired_ns > 0);
-    figure("holders.kept", kept.count() as f64);
+    figure(steps::HOLDERS_KEPT, kept.count() as f64);
     if let Some(deadlock) = findings::deadlock(log, pool_size) {
-        figure("deadlock.times", deadlock.times as f64);
-        figure("deadlock.total_ns", deadlock.total_ns as f64);
-        figure("deadlock.longest_ns", deadlock.longest_ns as f64);
-        figure("deadlock.timed_out", deadlock.timed_out as f64);
+        figure(steps::DEADLOCK_TIMES, deadlock.times as f64);
+        figure(steps::DEADLOCK_TOTAL_NS, deadlock.total_ns as f64);
+        figure(steps::DEADLOCK_LONGEST_NS, deadlock.longest_ns as f64);
+        figure(steps::DEADLOCK_TIMED_OUT, deadlock.timed_out as f64);
     }
 }
 
 /// Reads the totals of the deadlocks from the figures of a step; `None` if it had none.
 pub(super) fn deadlock_of(step: &Step) -> Option<Deadlock> {
-    let figure = |name: &str| step.figures.get(name).map(|value| *value as u64);
+    let figure = |name| step.value(name).map(|value| value as u64);
     Some(Deadlock {
-        times: figure("deadlock.times")?,
-        total_ns: figure("deadlock.total_ns")?,
-        longest_ns: figure("deadlock.longest_ns")?,
-        timed_out: figure("deadlock.timed_out")?,
+        times: figure(steps::DEADLOCK_TIMES)?,
+        total_ns: figure(steps::DEADLOCK_TOTAL_NS)?,
+        longest_ns: figure(steps::DEADLOCK_LONGEST_NS)?,
+        timed_out: figure(steps::DEADLOCK_TIMED_OUT)?,
     })
 }
 
@@ -134,30 +133,30 @@ pub(super) fn summary(report: &Report, plan: &ExhaustPlan) -> Summary {
     let mut sentences = Vec::new();
     for &setting in &plan.settings {
         let name = setting.name();
-        let worst = |part: &str, figure: &str| {
+        let worst = |part: &str, figure: FigureName| {
             let each = of_part(report, setting, part);
-            each.filter_map(|step| step.figures.get(figure).copied())
+            each.filter_map(|step| step.value(figure))
                 .max_by(f64::total_cmp)
         };
-        let Some(longest_ns) = worst(HELD, "wait.longest_ns") else {
+        let Some(longest_ns) = worst(HELD, steps::WAIT_LONGEST_NS) else {
             continue;
         };
-        summary.figure(&format!("{name}.longest_wait_ns"), longest_ns);
+        summary.member(summaries::LONGEST_WAITS, &name, longest_ns);
         let mut sentence = format!(
             "{name}: waits up to {}",
             table::duration_ns(longest_ns as u64)
         );
-        if let Some(starved) = worst(HELD, "wait.starved") {
-            summary.figure(&format!("{name}.starved"), starved);
+        if let Some(starved) = worst(HELD, steps::WAIT_STARVED) {
+            summary.member(summaries::STARVED, &name, starved);
         }
-        if let Some(recovery_ns) = worst(AFTER, "recovery_ns") {
-            summary.figure(&format!("{name}.recovery_ns"), recovery_ns);
+        if let Some(recovery_ns) = worst(AFTER, steps::RECOVERY_NS) {
+            summary.member(summaries::RECOVERIES, &name, recovery_ns);
             let recovery = table::duration_ns(recovery_ns as u64);
             sentence += &format!(", over {recovery} after the holders let go");
         }
         let found = of_part(report, setting, HELD).find_map(deadlock_of);
         if let Some(found) = found {
-            summary.figure(&format!("{name}.deadlocks"), found.times as f64);
+            summary.member(summaries::DEADLOCKS, &name, found.times as f64);
             sentence += &format!("; {}", deadlock_sentence(found, plan));
         }
         sentences.push(sentence);

@@ -1,6 +1,7 @@
 //! Text of the result of `exhaust` for the terminal.
 
 use bench_cli::table::{self, Table};
+use bench_report::names::steps;
 use bench_report::{Operation, Report, Step};
 use pg_evidence::gap;
 
@@ -123,13 +124,13 @@ fn gap_sentences(report: &Report, setting: ExhaustSetting, repeats: u64) -> Vec<
 }
 
 fn held_sentences(step: &Step, plan: &ExhaustPlan) -> Vec<String> {
-    let figure = |name: &str| step.figures.get(name).copied().unwrap_or(0.0);
+    let figure = |name| step.value(name).unwrap_or(0.0);
     let fairness = Fairness {
-        median_ns: figure("wait.median_ns") as u64,
-        longest_ns: figure("wait.longest_ns") as u64,
-        gave_up: figure("wait.gave_up") as usize,
-        passed_over: figure("wait.passed_over") as usize,
-        starved: figure("wait.starved") as usize,
+        median_ns: figure(steps::WAIT_MEDIAN_NS) as u64,
+        longest_ns: figure(steps::WAIT_LONGEST_NS) as u64,
+        gave_up: figure(steps::WAIT_GAVE_UP) as usize,
+        passed_over: figure(steps::WAIT_PASSED_OVER) as usize,
+        starved: figure(steps::WAIT_STARVED) as usize,
         visits: 0,
     };
     let mut sentences = vec![wait_sentence(&fairness)];
@@ -171,13 +172,13 @@ fn timeouts(step: &Step) -> Option<String> {
 }
 
 fn recovery_sentence(step: &Step, before: u64) -> String {
-    match step.figures.get("recovery_ns") {
+    match step.value(steps::RECOVERY_NS) {
         _ if before < FEWEST_BEFORE as u64 => format!(
             "whether waits were as before is unknown: only {before} requests came before the holders"
         ),
         Some(ns) => format!(
             "waits were as before {} after the holders let go",
-            table::duration_ns(*ns as u64)
+            table::duration_ns(ns as u64)
         ),
         None => format!(
             "waits were not as before within {}",

@@ -1,6 +1,7 @@
 //! Conclusions from the traced runs of `lifecycle`, read from the steps of its report.
 
 use bench_cli::table;
+use bench_report::names::{FigureName, steps, summaries};
 use bench_report::{Report, Step, StepEnd, Summary};
 use humantime::format_duration;
 use pg_evidence::gap;
@@ -19,8 +20,8 @@ pub(super) fn part<'r>(report: &'r Report, who: &str, part: &str) -> Option<&'r 
     steps.find(|step| step.is_with(&[("driver", who), ("part", part)]))
 }
 
-fn figure(step: Option<&Step>, name: &str) -> Option<f64> {
-    step?.figures.get(name).copied()
+fn figure(step: Option<&Step>, name: FigureName) -> Option<f64> {
+    step?.value(name)
 }
 
 fn time(ns: f64) -> String {
@@ -32,19 +33,19 @@ fn time(ns: f64) -> String {
 pub(super) fn cost_sentence(report: &Report) -> Option<String> {
     let step = part(report, NO_POOL, COST);
     let (whole, again) = (
-        figure(step, "connect.whole_ns")?,
-        figure(step, "connect.same_again_ns")?,
+        figure(step, steps::CONNECT_WHOLE_NS)?,
+        figure(step, steps::CONNECT_SAME_AGAIN_NS)?,
     );
-    let tls = figure(step, "connect.tls_ns");
+    let tls = figure(step, steps::CONNECT_TLS_NS);
     let tls = tls.map_or_else(String::new, |tls| format!("TLS {}, ", time(tls)));
     Some(format!(
         "a connection costs {} until its first answer: network {}, {tls}login {}, first statement {}; \
          the same statement again takes {}, so that opening one for each request would take {:.0} \
          times as long",
         time(whole),
-        time(figure(step, "connect.network_ns")?),
-        time(figure(step, "connect.login_ns")?),
-        time(figure(step, "connect.first_statement_ns")?),
+        time(figure(step, steps::CONNECT_NETWORK_NS)?),
+        time(figure(step, steps::CONNECT_LOGIN_NS)?),
+        time(figure(step, steps::CONNECT_FIRST_STATEMENT_NS)?),
         time(again),
         (whole / again).max(1.0),
     ))
@@ -71,19 +72,20 @@ pub(super) struct Turnover {
 pub(super) fn turnover(report: &Report, who: &str) -> Option<Turnover> {
     let parts = [RAMP, SPIKE, IDLE, SPIKE_AGAIN].map(|name| part(report, who, name));
     parts[0]?;
-    let sum = |name: &str| -> f64 { parts.iter().filter_map(|step| figure(*step, name)).sum() };
-    let opened = sum("server.opened");
+    let sum =
+        |name: FigureName| -> f64 { parts.iter().filter_map(|step| figure(*step, name)).sum() };
+    let opened = sum(steps::SERVER_OPENED);
     let most = parts
         .iter()
-        .filter_map(|step| figure(*step, "server.open_most"));
+        .filter_map(|step| figure(*step, steps::SERVER_OPEN_MOST));
     let most = most.fold(0.0, f64::max);
     Some(Turnover {
         opened,
-        closed: sum("server.closed"),
+        closed: sum(steps::SERVER_CLOSED),
         established_again: (opened - most).max(0.0),
-        lost: sum("server.lost"),
-        reestablished: sum("server.reestablished"),
-        uncounted_ns: sum("server.uncounted_ns"),
+        lost: sum(steps::SERVER_LOST),
+        reestablished: sum(steps::SERVER_REESTABLISHED),
+        uncounted_ns: sum(steps::SERVER_UNCOUNTED_NS),
     })
 }
 
@@ -102,8 +104,8 @@ pub(super) fn gap_sentence(report: &Report, who: &str) -> Option<String> {
 /// counted.
 pub(super) fn idle_sentence(report: &Report, who: &str, plan: &LifecyclePlan) -> Option<String> {
     let idle = part(report, who, IDLE);
-    let closed = figure(idle, "server.closed")?;
-    let left = figure(idle, "server.open_at_end");
+    let closed = figure(idle, steps::SERVER_CLOSED)?;
+    let left = figure(idle, steps::SERVER_OPEN_AT_END);
     let left = left.map_or("an unknown number".to_owned(), |left| left.to_string());
     let pool = &plan.flags.pool.target.pool;
     let bounds = [
@@ -122,11 +124,11 @@ pub(super) fn idle_sentence(report: &Report, who: &str, plan: &LifecyclePlan) ->
     let mut said = format!("idle: {closed} connections closed {by}, {left} left");
     let again = part(report, who, SPIKE_AGAIN);
     if let (Some(first), Some(later)) = (
-        figure(again, "warm_up.first_ns"),
-        figure(again, "warm_up.later_ns"),
+        figure(again, steps::WARM_UP_FIRST_NS),
+        figure(again, steps::WARM_UP_LATER_NS),
     ) {
         let ratio = first / later;
-        let opened = figure(again, "pool.opened").unwrap_or(0.0);
+        let opened = figure(again, steps::POOL_OPENED).unwrap_or(0.0);
         let paid = if ratio < WARM_UP {
             "hardly longer than later ones".to_owned()
         } else if opened > 0.0 {
@@ -148,7 +150,7 @@ pub(super) fn idle_sentence(report: &Report, who: &str, plan: &LifecyclePlan) ->
 /// and their sessions on the server, that there were none, or why it is not known.
 pub(super) fn leak_sentence(report: &Report, who: &str) -> String {
     let last = part(report, who, SPIKE_AGAIN);
-    let (Some(step), Some(in_use)) = (last, figure(last, "leaks.in_use")) else {
+    let (Some(step), Some(in_use)) = (last, figure(last, steps::LEAKS_IN_USE)) else {
         let parts = [RAMP, SPIKE, IDLE, SPIKE_AGAIN].map(|name| part(report, who, name));
         let cut_off: u64 = parts.into_iter().flatten().map(Step::censored).sum();
         let why = match last {
@@ -166,7 +168,7 @@ pub(super) fn leak_sentence(report: &Report, who: &str) -> String {
         .figures
         .iter()
         .filter_map(|(name, idle_s)| {
-            let pid = name.strip_prefix("leaks.idle_s.pid_")?;
+            let pid = steps::LEAK_IDLE_S.member(name)?;
             Some(format!("process {pid} (idle for {idle_s:.1} s)"))
         })
         .collect();
@@ -190,9 +192,10 @@ pub(super) fn summary(report: &Report, plan: &LifecyclePlan) -> Summary {
     let mut summary = Summary::default();
     let mut sentences = Vec::new();
     if let Some(step) = part(report, NO_POOL, COST) {
-        let costs = step.figures.iter();
-        for (name, value) in costs.filter(|(name, _)| name.starts_with("connect.")) {
-            summary.figure(name, *value);
+        for (name, value) in &step.figures {
+            if let Some(phase) = summaries::CONNECT_PHASES.member(name) {
+                summary.member(summaries::CONNECT_PHASES, phase, *value);
+            }
         }
     }
     for driver in &plan.drivers {
@@ -200,20 +203,21 @@ pub(super) fn summary(report: &Report, plan: &LifecyclePlan) -> Summary {
         let Some(turnover) = turnover(report, name) else {
             continue;
         };
-        summary.figure(&format!("{name}.opened"), turnover.opened);
-        summary.figure(&format!("{name}.closed"), turnover.closed);
-        summary.figure(
-            &format!("{name}.established_again"),
+        summary.member(summaries::OPENED, name, turnover.opened);
+        summary.member(summaries::CLOSED, name, turnover.closed);
+        summary.member(
+            summaries::ESTABLISHED_AGAIN,
+            name,
             turnover.established_again,
         );
         if turnover.uncounted_ns > 0.0 {
-            summary.figure(&format!("{name}.uncounted_ns"), turnover.uncounted_ns);
-            summary.figure(&format!("{name}.lost"), turnover.lost);
-            summary.figure(&format!("{name}.reestablished"), turnover.reestablished);
+            summary.member(summaries::UNCOUNTED_NS, name, turnover.uncounted_ns);
+            summary.member(summaries::LOST, name, turnover.lost);
+            summary.member(summaries::REESTABLISHED, name, turnover.reestablished);
         }
         let last = part(report, name, SPIKE_AGAIN);
-        if let Some(leaked) = figure(last, "leaks.in_use") {
-            summary.figure(&format!("{name}.leaked"), leaked);
+        if let Some(leaked) = figure(last, steps::LEAKS_IN_USE) {
+            summary.member(summaries::LEAKED, name, leaked);
         }
         let replaced = if turnover.lost > 0.0 {
             format!(

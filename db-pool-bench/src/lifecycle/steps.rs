@@ -1,6 +1,7 @@
 //! Recording of the results of `lifecycle` as steps of the report.
 
 use bench_cli::bench::Bench;
+use bench_report::names::steps;
 use bench_report::{Operation, ServerEvidence, Step, StepEnd};
 use load_engine::{StepResult, TracedResult};
 use pg_evidence::{SegmentEvidence, SessionChanges, gap};
@@ -9,12 +10,6 @@ use super::connecting::ConnectCost;
 use super::plan::{LifecyclePlan, SPIKE_AGAIN};
 use super::pool_keeper::Leaks;
 use crate::time_shares::{self, ExtraUsers};
-
-fn figure(step: &mut Step, name: &str, value: f64) {
-    if value.is_finite() {
-        step.figures.insert(name.to_owned(), value);
-    }
-}
 
 /// Adds the step in which connections were opened one after another to the report, with the medians
 /// of their `costs` as figures. A completed step with a failed login counts as failed.
@@ -42,14 +37,14 @@ fn note_costs(step: &mut Step, costs: &[ConnectCost]) {
         let each: Vec<f64> = costs.iter().map(|cost| part(cost) as f64).collect();
         statistics::median(&each).unwrap_or(f64::NAN)
     };
-    figure(step, "connect.network_ns", median(|c| c.network_ns));
+    step.figure(steps::CONNECT_NETWORK_NS, median(|c| c.network_ns));
     if costs.iter().any(|cost| cost.tls_ns > 0) {
-        figure(step, "connect.tls_ns", median(|c| c.tls_ns));
+        step.figure(steps::CONNECT_TLS_NS, median(|c| c.tls_ns));
     }
-    figure(step, "connect.login_ns", median(|c| c.login_ns));
-    figure(step, "connect.first_statement_ns", median(|c| c.first_ns));
-    figure(step, "connect.same_again_ns", median(|c| c.again_ns));
-    figure(step, "connect.whole_ns", median(|c| c.whole_ns()));
+    step.figure(steps::CONNECT_LOGIN_NS, median(|c| c.login_ns));
+    step.figure(steps::CONNECT_FIRST_STATEMENT_NS, median(|c| c.first_ns));
+    step.figure(steps::CONNECT_SAME_AGAIN_NS, median(|c| c.again_ns));
+    step.figure(steps::CONNECT_WHOLE_NS, median(|c| c.whole_ns()));
 }
 
 /// Adds the step with many logins at once to the report. `logins` is the planned number of logins,
@@ -82,14 +77,14 @@ fn note_storm(step: &mut Step, logins: u64) {
     let finished = |operation: &Operation| operation.succeeded + operation.failures();
     let over: u64 = step.operations.values().map(finished).sum();
     if over < logins {
-        figure(step, "unfinished", (logins - over) as f64);
+        step.figure(steps::UNFINISHED, (logins - over) as f64);
     }
-    figure(step, "storm.logins", logins as f64);
+    step.figure(steps::STORM_LOGINS, logins as f64);
     let window = step.window;
     let whole_ns = window
         .measure_end_ns
         .saturating_sub(window.measure_start_ns);
-    figure(step, "storm.whole_ns", whole_ns as f64);
+    step.figure(steps::STORM_WHOLE_NS, whole_ns as f64);
 }
 
 /// Records the share of each part of opening a connection in the total time of the successful
@@ -100,14 +95,14 @@ fn note_logins(step: &mut Step, costs: &[ConnectCost]) {
         |part: fn(&ConnectCost) -> u64| costs.iter().map(|cost| part(cost) as f64).sum::<f64>();
     let whole_ns = sum(|cost| cost.whole_ns());
     let tls_ns = Some(sum(|cost| cost.tls_ns)).filter(|spent_ns| *spent_ns > 0.0);
-    let tls = tls_ns.map(|spent_ns| ("time.tls_ratio", spent_ns));
-    for (name, spent_ns) in tls.into_iter().chain([
-        ("time.network_ratio", sum(|cost| cost.network_ns)),
-        ("time.login_ratio", sum(|cost| cost.login_ns)),
-        ("time.first_statement_ratio", sum(|cost| cost.first_ns)),
+    let tls = tls_ns.map(|spent_ns| ("tls", spent_ns));
+    for (part, spent_ns) in tls.into_iter().chain([
+        ("network", sum(|cost| cost.network_ns)),
+        ("login", sum(|cost| cost.login_ns)),
+        ("first_statement", sum(|cost| cost.first_ns)),
     ]) {
         // Without a successful login the ratios are not finite, and `figure` leaves them out.
-        figure(step, name, spent_ns / whole_ns);
+        step.member(steps::TIME_SHARES, part, spent_ns / whole_ns);
     }
 }
 
@@ -141,10 +136,10 @@ pub(super) fn keep_parts(
         }
         if step.censored() > 0 {
             let unfinished = step.censored() as f64;
-            figure(&mut step, "unfinished", unfinished);
+            step.figure(steps::UNFINISHED, unfinished);
         }
         if let Some(opened) = lived.opened.get(n) {
-            figure(&mut step, "pool.opened", *opened as f64);
+            step.figure(steps::POOL_OPENED, *opened as f64);
         }
         if let Some(sessions) = &seen.sessions {
             note_sessions(&mut step, sessions);
@@ -173,21 +168,20 @@ pub(super) fn keep_parts(
 /// Records the numbers of sessions that were opened and closed on the server during the step, of
 /// those open at its end, and the largest number at once.
 fn note_sessions(step: &mut Step, sessions: &SessionChanges) {
-    figure(step, "server.opened", sessions.opened as f64);
-    figure(step, "server.closed", sessions.closed as f64);
+    step.figure(steps::SERVER_OPENED, sessions.opened as f64);
+    step.figure(steps::SERVER_CLOSED, sessions.closed as f64);
     if let Some(present) = sessions.present {
-        figure(step, "server.open_at_end", present as f64);
+        step.figure(steps::SERVER_OPEN_AT_END, present as f64);
     }
-    figure(step, "server.open_most", sessions.most as f64);
+    step.figure(steps::SERVER_OPEN_MOST, sessions.most as f64);
     gap::record(step, sessions);
 }
 
 fn note_leaks(step: &mut Step, leaks: &Leaks) {
-    figure(step, "leaks.in_use", leaks.in_use as f64);
-    figure(step, "leaks.sessions", leaks.sessions.len() as f64);
+    step.figure(steps::LEAKS_IN_USE, leaks.in_use as f64);
+    step.figure(steps::LEAKS_SESSIONS, leaks.sessions.len() as f64);
     for leaked in &leaks.sessions {
-        let name = format!("leaks.idle_s.pid_{}", leaked.pid);
-        figure(step, &name, leaked.idle_s);
+        step.member(steps::LEAK_IDLE_S, leaked.pid, leaked.idle_s);
     }
 }
 
@@ -202,8 +196,8 @@ fn warm_up(step: &mut Step, felt_ns: &[f64], first: usize) {
     ) else {
         return;
     };
-    figure(step, "warm_up.first_ns", early);
-    figure(step, "warm_up.later_ns", late);
+    step.figure(steps::WARM_UP_FIRST_NS, early);
+    step.figure(steps::WARM_UP_LATER_NS, late);
 }
 
 #[cfg(test)]

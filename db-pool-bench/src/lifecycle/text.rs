@@ -1,6 +1,7 @@
 //! Text of the result of `lifecycle` for the terminal.
 
 use bench_cli::table::{self, Table};
+use bench_report::names::steps;
 use bench_report::{Operation, Report, Step};
 
 use super::findings::{cost_sentence, gap_sentence, idle_sentence, leak_sentence, part, turnover};
@@ -71,13 +72,13 @@ pub(super) fn render(report: &Report, plan: &LifecyclePlan) -> String {
 /// Returns a clause about the step with many logins at once: their number, their times and their
 /// failures. `None` if no login was attempted.
 fn storm_sentence(step: &Step) -> Option<String> {
-    let logins = step.figures.get("storm.logins")?;
-    let took = step.figures.get("storm.whole_ns")?;
+    let logins = step.value(steps::STORM_LOGINS)?;
+    let took = step.value(steps::STORM_WHOLE_NS)?;
     let felt = whole(step, Operation::latency);
     let failed: u64 = step.operations.values().map(Operation::failures).sum();
     Some(format!(
         "login storm: {logins} at once took {}; median {}, longest {}; {failed} failed",
-        table::duration_ns(*took as u64),
+        table::duration_ns(took as u64),
         quantile_text(felt.as_ref(), 0.5),
         quantile_text(felt.as_ref(), 1.0)
     ))
@@ -93,7 +94,7 @@ fn parts_table(report: &Report, who: &str, plan: &LifecyclePlan) -> String {
         let felt = whole(step, Operation::latency);
         let checkout = whole(step, |o| o.checkout.as_ref());
         let errors: u64 = step.operations.values().map(Operation::failures).sum();
-        let count = |name: &str| step.figures.get(name).map_or("–".into(), f64::to_string);
+        let count = |name| step.value(name).map_or("–".into(), |n: f64| n.to_string());
         // The full name would make the table wider than a terminal.
         let name = match step.parameters.get("part").map(ToString::to_string) {
             Some(again) if again == SPIKE_AGAIN => "spike again".to_owned(),
@@ -105,9 +106,9 @@ fn parts_table(report: &Report, who: &str, plan: &LifecyclePlan) -> String {
             quantile_text(felt.as_ref(), 0.5),
             quantile_text(felt.as_ref(), 0.99),
             quantile_text(checkout.as_ref(), 0.99),
-            count("server.open_at_end"),
-            count("server.opened"),
-            count("server.closed"),
+            count(steps::SERVER_OPEN_AT_END),
+            count(steps::SERVER_OPENED),
+            count(steps::SERVER_CLOSED),
             errors.to_string(),
         ]);
     }

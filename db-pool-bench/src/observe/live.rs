@@ -1,6 +1,7 @@
 //! Live table of `observe`: a line for each interval, whose figures are also recorded as series of
 //! the report.
 
+use bench_report::names::{FigureName, load_series, postgres};
 use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
@@ -12,15 +13,15 @@ use super::text::truncate;
 const HEADER_EVERY: usize = 20;
 /// Columns of the table: header, width in characters, and name of the figure in the server's
 /// evidence.
-const COLUMNS: [(&str, usize, &str); 8] = [
-    ("used", 6, "connections.used_max"),
-    ("cpu", 6, "sessions.cpu_mean"),
-    ("lock", 6, "sessions.lock_mean"),
-    ("latch", 7, "sessions.lwlock_mean"),
-    ("io", 5, "sessions.io_mean"),
-    ("client", 8, "sessions.client_mean"),
-    ("in txn", 8, "sessions.idle_in_transaction_mean"),
-    ("idle", 6, "sessions.idle_mean"),
+const COLUMNS: [(&str, usize, FigureName); 8] = [
+    ("used", 6, postgres::CONNECTIONS_USED_MAX),
+    ("cpu", 6, postgres::SESSIONS_CPU_MEAN),
+    ("lock", 6, postgres::SESSIONS_LOCK_MEAN),
+    ("latch", 7, postgres::SESSIONS_LWLOCK_MEAN),
+    ("io", 5, postgres::SESSIONS_IO_MEAN),
+    ("client", 8, postgres::SESSIONS_CLIENT_MEAN),
+    ("in txn", 8, postgres::SESSIONS_IDLE_IN_TRANSACTION_MEAN),
+    ("idle", 6, postgres::SESSIONS_IDLE_MEAN),
 ];
 /// Width of the column with the time since the start, in characters.
 const TIME: usize = 7;
@@ -36,7 +37,7 @@ pub(super) struct LiveTable {
 
 impl Default for LiveTable {
     fn default() -> Self {
-        let series = COLUMNS.map(|(_, _, figure)| Series::new(&format!("server.{figure}")));
+        let series = COLUMNS.map(|(_, _, figure)| Series::new(load_series::SERVER.of(figure)));
         Self {
             lines: 0,
             series: series.into(),
@@ -57,9 +58,9 @@ impl LiveTable {
         self.lines += 1;
         let mut line = format!("{:>w$.0} s", since.as_secs_f64(), w = TIME - 2);
         for ((_, width, figure), series) in COLUMNS.iter().zip(&mut self.series) {
-            let value = seen.figures.get(*figure).copied();
+            let value = seen.value(*figure);
             series.push(now_ns, value);
-            let digits = usize::from(*figure != "connections.used_max");
+            let digits = usize::from(*figure != postgres::CONNECTIONS_USED_MAX);
             let text = value.map_or("–".to_owned(), |value| format!("{value:.digits$}"));
             line.push_str(&format!("{text:>width$}"));
         }
@@ -96,10 +97,12 @@ mod tests {
     #[test]
     fn what_was_not_seen_is_no_zero_and_columns_line_up() {
         let mut seen = ServerEvidence::default();
-        seen.figure("connections.used_max", 12.0);
-        seen.figure("sessions.cpu_mean", 1.25);
-        seen.figure("waits.LWLock.SubtransSLRUBuffer_mean", 3.0);
-        seen.figure("waits.Client.ClientRead_mean", 9.0);
+        seen.figure(postgres::CONNECTIONS_USED_MAX, 12.0);
+        seen.figure(postgres::SESSIONS_CPU_MEAN, 1.25);
+        seen.figures
+            .insert("waits.LWLock.SubtransSLRUBuffer_mean".to_owned(), 3.0);
+        seen.figures
+            .insert("waits.Client.ClientRead_mean".to_owned(), 9.0);
         let mut table = LiveTable::default();
         let shown = table.add(&seen, Duration::from_secs(2));
         assert_eq!(shown.len(), 2, "a header first");

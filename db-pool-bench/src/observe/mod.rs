@@ -4,6 +4,7 @@ mod flags;
 mod live;
 mod text;
 
+use bench_report::names::{postgres, summaries};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -169,12 +170,12 @@ fn step(server: ServerEvidence, (start_ns, end_ns): (u64, u64), end: StepEnd) ->
         measure_end_ns: end_ns,
         end_ns,
     };
-    let counted = |name: &str| server.figures.get(name).copied();
+    let counted = |name| server.value(name);
     let mut operations = BTreeMap::new();
     if let (Some(commits), Some(rollbacks), Some(span_s)) = (
-        counted("database.commits"),
-        counted("database.rollbacks"),
-        counted("deltas.span_s"),
+        counted(postgres::DATABASE_COMMITS),
+        counted(postgres::DATABASE_ROLLBACKS),
+        counted(postgres::DELTAS_SPAN_S),
     ) {
         let operation = Operation {
             attempted: (commits + rollbacks) as u64,
@@ -218,14 +219,14 @@ fn summary(steps: &[Step]) -> Summary {
     let Some(server) = &step.server else {
         return summary;
     };
-    let figure = |name: &str| server.figures.get(name).copied();
+    let figure = |name| server.value(name);
     if let (Some(used), Some(limit), Some(reserved)) = (
-        figure("connections.used_max"),
-        figure("connections.limit"),
-        figure("connections.reserved"),
+        figure(postgres::CONNECTIONS_USED_MAX),
+        figure(postgres::CONNECTIONS_LIMIT),
+        figure(postgres::CONNECTIONS_RESERVED),
     ) {
         let free = limit - reserved - used;
-        summary.figure("connections.headroom", free);
+        summary.figure(summaries::CONNECTIONS_HEADROOM, free);
         // The rate is computed from the server's counters.
         let rate = if step.operations.is_empty() {
             "throughput not known".to_owned()
@@ -237,8 +238,8 @@ fn summary(steps: &[Step]) -> Summary {
              superusers",
         );
     }
-    if let Some(ratio) = figure("database.cache_hit_ratio") {
-        summary.figure("cache_hit_ratio", ratio);
+    if let Some(ratio) = figure(postgres::DATABASE_CACHE_HIT_RATIO) {
+        summary.figure(summaries::CACHE_HIT_RATIO, ratio);
     }
     if let Some((part, sessions)) = text::largest_wait(server) {
         summary.headline.push_str(&format!(
@@ -256,9 +257,9 @@ mod tests {
     fn a_server_whose_counters_were_not_read_has_no_rate_of_nought() {
         let mut server = ServerEvidence::default();
         for (name, value) in [
-            ("connections.used_max", 1.0),
-            ("connections.limit", 100.0),
-            ("connections.reserved", 3.0),
+            (postgres::CONNECTIONS_USED_MAX, 1.0),
+            (postgres::CONNECTIONS_LIMIT, 100.0),
+            (postgres::CONNECTIONS_RESERVED, 3.0),
         ] {
             server.figure(name, value);
         }

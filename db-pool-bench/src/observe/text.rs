@@ -1,5 +1,7 @@
 //! Text of the result of `observe` for the terminal.
 
+use bench_report::names::postgres_tables::{blocking, connections, running, statements};
+use bench_report::names::{ColumnName, FigureName, TableName, postgres};
 use std::fmt::Write as _;
 
 use bench_cli::table::{self, Table};
@@ -7,13 +9,19 @@ use bench_report::{EvidenceRow, Report, ServerEvidence};
 
 /// Figures with the mean number of sessions in each activity other than idle, each with the name of
 /// the activity in texts.
-const AT_WORK: [(&str, &str); 6] = [
-    ("sessions.cpu_mean", "on a CPU or waiting for one"),
-    ("sessions.lock_mean", "waiting for a lock"),
-    ("sessions.lwlock_mean", "waiting for an internal lock"),
-    ("sessions.io_mean", "reading or writing files"),
-    ("sessions.client_mean", "waiting for their client"),
-    ("sessions.idle_in_transaction_mean", "idle in a transaction"),
+const AT_WORK: [(FigureName, &str); 6] = [
+    (postgres::SESSIONS_CPU_MEAN, "on a CPU or waiting for one"),
+    (postgres::SESSIONS_LOCK_MEAN, "waiting for a lock"),
+    (
+        postgres::SESSIONS_LWLOCK_MEAN,
+        "waiting for an internal lock",
+    ),
+    (postgres::SESSIONS_IO_MEAN, "reading or writing files"),
+    (postgres::SESSIONS_CLIENT_MEAN, "waiting for their client"),
+    (
+        postgres::SESSIONS_IDLE_IN_TRANSACTION_MEAN,
+        "idle in a transaction",
+    ),
 ];
 /// Largest number of rows that the text shows of a table; the report has all of them.
 const SHOWN: usize = 5;
@@ -29,7 +37,7 @@ const OF_TWO: usize = 32;
 pub(super) fn largest_wait(server: &ServerEvidence) -> Option<(&'static str, f64)> {
     let seen = AT_WORK
         .iter()
-        .filter_map(|(figure, said)| Some((*said, *server.figures.get(*figure)?)));
+        .filter_map(|(figure, said)| Some((*said, server.value(*figure)?)));
     seen.max_by(|a, b| a.1.total_cmp(&b.1))
         .filter(|(_, sessions)| *sessions >= 0.05)
 }
@@ -42,8 +50,8 @@ pub(super) fn render(report: &Report) -> String {
     };
     who_is_there(&mut text, server);
     what_takes_long(&mut text, server);
-    if let Some(ratio) = server.figures.get("database.cache_hit_ratio") {
-        let _ = writeln!(text, "\nFound in shared buffers: {}", table::ratio(*ratio));
+    if let Some(ratio) = server.value(postgres::DATABASE_CACHE_HIT_RATIO) {
+        let _ = writeln!(text, "\nFound in shared buffers: {}", table::ratio(ratio));
     }
     if !server.unavailable.is_empty() {
         text.push_str("\nNot seen\n");
@@ -61,13 +69,16 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
         text,
         "Connections",
         &["application, state", "mean", "most"],
-        rows(server, "connections"),
+        rows(server, connections::TABLE),
         |row| {
-            let (application, state) = (label(row, "application"), label(row, "state"));
+            let (application, state) = (
+                label(row, connections::APPLICATION),
+                label(row, connections::STATE),
+            );
             vec![
                 truncate(&format!("{application}, {state}"), BESIDE_TWO),
-                number(row, "sessions_mean"),
-                format!("{:.0}", figure(row, "sessions_max")),
+                number(row, connections::SESSIONS_MEAN),
+                format!("{:.0}", figure(row, connections::SESSIONS_MAX)),
             ]
         },
     );
@@ -75,27 +86,27 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
         text,
         "Who holds up whom",
         &["waits", "is held up by", "at once"],
-        rows(server, "blocking"),
+        rows(server, blocking::TABLE),
         |row| {
             vec![
                 truncate(
                     &format!(
                         "{}: {}",
-                        label(row, "waiting"),
-                        label(row, "waiting_statement")
+                        label(row, blocking::WAITING),
+                        label(row, blocking::WAITING_STATEMENT)
                     ),
                     OF_TWO,
                 ),
                 truncate(
                     &format!(
                         "{}, {}: {}",
-                        label(row, "blocking"),
-                        label(row, "blocking_state"),
-                        label(row, "blocking_statement")
+                        label(row, blocking::BLOCKING),
+                        label(row, blocking::BLOCKING_STATE),
+                        label(row, blocking::BLOCKING_STATEMENT)
                     ),
                     OF_TWO,
                 ),
-                number(row, "waiting_mean"),
+                number(row, blocking::WAITING_MEAN),
             ]
         },
     );
@@ -108,13 +119,13 @@ fn what_takes_long(text: &mut String, server: &ServerEvidence) {
         text,
         "Statements by time",
         &["", "calls", "mean", "time"],
-        rows(server, "statements"),
+        rows(server, statements::TABLE),
         |row| {
             vec![
-                truncate(&label(row, "statement"), BESIDE_THREE),
-                format!("{:.0}", figure(row, "calls")),
-                table::duration_ns(figure(row, "exec_mean_ns") as u64),
-                table::duration_ns(figure(row, "exec_ns") as u64),
+                truncate(&label(row, statements::STATEMENT), BESIDE_THREE),
+                format!("{:.0}", figure(row, statements::CALLS)),
+                table::duration_ns(figure(row, statements::EXEC_MEAN_NS) as u64),
+                table::duration_ns(figure(row, statements::EXEC_NS) as u64),
             ]
         },
     );
@@ -122,21 +133,22 @@ fn what_takes_long(text: &mut String, server: &ServerEvidence) {
         text,
         "Longest seen",
         &["", "longest", "at once"],
-        rows(server, "running"),
+        rows(server, running::TABLE),
         |row| {
-            let (application, state) = (label(row, "application"), label(row, "state"));
-            let running = format!("{application}, {state}: {}", label(row, "statement"));
+            let (application, state) =
+                (label(row, running::APPLICATION), label(row, running::STATE));
+            let running = format!("{application}, {state}: {}", label(row, running::STATEMENT));
             vec![
                 truncate(&running, BESIDE_TWO),
-                table::duration_ns((figure(row, "longest_s") * 1e9) as u64),
-                number(row, "sessions_mean"),
+                table::duration_ns((figure(row, running::LONGEST_S) * 1e9) as u64),
+                number(row, running::SESSIONS_MEAN),
             ]
         },
     );
 }
 
-fn rows<'a>(server: &'a ServerEvidence, table: &str) -> &'a [EvidenceRow] {
-    server.tables.get(table).map_or(&[], Vec::as_slice)
+fn rows(server: &ServerEvidence, table: TableName) -> &[EvidenceRow] {
+    server.rows(table).unwrap_or_default()
 }
 
 fn section(
@@ -156,9 +168,9 @@ fn section(
     let _ = write!(text, "\n{title}\n{table}");
 }
 
-fn label(row: &EvidenceRow, name: &str) -> String {
-    let label = row.labels.get(name).filter(|label| !label.is_empty());
-    label.map_or("(no name)".to_owned(), Clone::clone)
+fn label(row: &EvidenceRow, column: ColumnName) -> String {
+    let label = row.label(column).filter(|label| !label.is_empty());
+    label.unwrap_or("(no name)").to_owned()
 }
 
 /// Shortens `text` to at most `longest` characters, the last of which is then an ellipsis.
@@ -170,12 +182,12 @@ pub(super) fn truncate(text: &str, longest: usize) -> String {
     }
 }
 
-fn figure(row: &EvidenceRow, name: &str) -> f64 {
-    row.figures.get(name).copied().unwrap_or(f64::NAN)
+fn figure(row: &EvidenceRow, column: ColumnName) -> f64 {
+    row.value(column).unwrap_or(f64::NAN)
 }
 
-fn number(row: &EvidenceRow, name: &str) -> String {
-    format!("{:.1}", figure(row, name))
+fn number(row: &EvidenceRow, column: ColumnName) -> String {
+    format!("{:.1}", figure(row, column))
 }
 
 #[cfg(test)]

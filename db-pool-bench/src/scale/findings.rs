@@ -3,6 +3,7 @@
 
 use bench_cli::Objective;
 use bench_cli::table;
+use bench_report::names::summaries;
 use bench_report::{Load, Operation, Recommendation, Report, Step, Summary};
 
 use super::plan::ScalePlan;
@@ -154,15 +155,15 @@ pub(super) fn summary(report: &Report, plan: &ScalePlan) -> Summary {
             continue;
         };
         if let WaitBegins::Between(_, users) = begins {
-            summary.figure(&format!("{name}.wait_begins_users"), users as f64);
+            summary.member(summaries::WAIT_BEGINS_USERS, name, users as f64);
         }
         let mut sentence = format!("{name}: {}", begins.sentence(plan.flags.pool.size));
         if let Some(discrepancy) = worst_discrepancy(&results) {
-            summary.figure(&format!("{name}.little_discrepancy_ratio"), discrepancy);
+            summary.member(summaries::LITTLE_DISCREPANCY_RATIO, name, discrepancy);
         }
         let best = results.iter().filter_map(SettingResults::throughput_per_s);
         if let Some(best) = best.max_by(f64::total_cmp) {
-            summary.figure(&format!("{name}.best_throughput_per_s"), best);
+            summary.member(summaries::BEST_THROUGHPUTS, name, best);
         }
         if !plan.flags.objective.is_empty()
             && let Some(most) = most_users(name, &results, &plan.flags.objective)

@@ -5,6 +5,7 @@
 //! They change X only if the largest pool has too few connections to reach it. The law is checked
 //! against the measurements.
 
+use bench_report::names::summaries;
 use std::time::Duration;
 
 use bench_cli::table;
@@ -130,12 +131,14 @@ pub(super) fn figures(groups: &[SettingGroup], summary: &mut Summary) {
     for (_, found) in predictions(groups) {
         for prediction in found {
             let subject = format!("{}, {}", prediction.driver.name(), prediction.conditions);
-            summary.figure(
-                &format!("{subject}.predicted_connections"),
+            summary.member(
+                summaries::PREDICTED_CONNECTIONS,
+                &subject,
                 prediction.connections,
             );
-            summary.figure(
-                &format!("{subject}.prediction_error_ratio"),
+            summary.member(
+                summaries::PREDICTION_ERROR_RATIO,
+                &subject,
                 prediction.error_ratio,
             );
         }

@@ -1,6 +1,7 @@
 //! Cost of drivers and pools at equal numbers of connections, compared with the bare protocol and
 //! with a driver without a pool.
 
+use bench_report::names::{steps, summaries};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -12,9 +13,6 @@ use super::SettingGroup;
 use crate::drivers::Driver;
 use crate::results::{SettingResults, merge_recordings};
 
-/// Name of a step's figure: number of round trips of the driver for each request beyond the one of
-/// the statement.
-pub(super) const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
 const BASELINES: [Driver; 2] = [Driver::Wire, Driver::Direct];
 const CONFIDENCE: f64 = 0.95;
 const PARAMETER: &str = "connections";
@@ -62,7 +60,7 @@ pub(super) fn compare(results: &[&SettingResults], summary: &mut Summary) {
     }
     for (driver, extra) in round_trips(results) {
         let name = driver.name();
-        summary.figure(&format!("{name}_{EXTRA_ROUND_TRIPS}"), extra);
+        summary.member(summaries::EXTRA_ROUND_TRIPS, name, extra);
     }
 }
 
@@ -140,7 +138,12 @@ fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
 }
 
 fn round_trips(results: &[&SettingResults]) -> BTreeMap<Driver, f64> {
-    let read = |r: &&SettingResults| Some((r.driver, r.mean_figure(EXTRA_ROUND_TRIPS)?));
+    let read = |r: &&SettingResults| {
+        Some((
+            r.driver,
+            r.mean_figure(steps::EXTRA_ROUND_TRIPS_PER_REQUEST)?,
+        ))
+    };
     results.iter().filter_map(read).collect()
 }
 
@@ -242,7 +245,7 @@ mod tests {
                 .insert("driver".into(), driver.name().into());
             step.parameters.insert(driver.swept().into(), 4.into());
             step.generator.cpu_per_operation_ns = Some(cpu_ns / speed);
-            step.figures.insert(EXTRA_ROUND_TRIPS.into(), extra);
+            step.figure(steps::EXTRA_ROUND_TRIPS_PER_REQUEST, extra);
             let mut call = recording();
             call.saturating_record((1e9 / throughput_per_s) as u64);
             for operation in step.operations.values_mut() {

@@ -1,6 +1,7 @@
 //! Connections of several instances of an application: the pool of one instance times the number of
 //! instances, compared with the server's limit. Also the classic formula for pool sizes.
 
+use bench_report::names::{postgres, summaries};
 use bench_report::{Report, Summary};
 
 /// Returns the server's `max_connections` and the number of connections reserved for superusers, as
@@ -8,10 +9,9 @@ use bench_report::{Report, Summary};
 fn room(report: &Report) -> Option<(f64, f64)> {
     let mut servers = report.steps.iter().filter_map(|step| step.server.as_ref());
     let read = |server: &bench_report::ServerEvidence| {
-        let figure = |name: &str| server.figures.get(name).copied();
         Some((
-            figure("connections.limit")?,
-            figure("connections.reserved")?,
+            server.value(postgres::CONNECTIONS_LIMIT)?,
+            server.value(postgres::CONNECTIONS_RESERVED)?,
         ))
     };
     servers.find_map(read)
@@ -25,11 +25,11 @@ pub(super) fn figures(report: &Report, instances: Option<u64>, summary: &mut Sum
         let (Some(value), subject) = (recommendation.value, recommendation.subject) else {
             continue;
         };
-        let name = format!("{subject}.fleet_connections");
-        summary.figure(&name, value * instances as f64);
+        let all = value * instances as f64;
+        summary.member(summaries::FLEET_CONNECTIONS, subject, all);
     }
     if let Some((limit, reserved)) = room(report) {
-        summary.figure("fleet_connections_available", limit - reserved);
+        summary.figure(summaries::FLEET_CONNECTIONS_AVAILABLE, limit - reserved);
     }
 }
 
@@ -87,9 +87,9 @@ mod tests {
     fn on_a_server(limit: f64) -> Report {
         let mut one = step(8, 0, 100.0);
         let mut server = ServerEvidence::default();
-        server.figure("connections.limit", limit);
-        server.figure("connections.reserved", 3.0);
-        server.figure("server.cpu_ns", 1.0);
+        server.figure(postgres::CONNECTIONS_LIMIT, limit);
+        server.figure(postgres::CONNECTIONS_RESERVED, 3.0);
+        server.figure(postgres::SERVER_CPU_NS, 1.0);
         one.server = Some(server);
         report(vec![one])
     }

@@ -1,6 +1,7 @@
 //! Factor that limits the throughput of the best setting, as far as the figures of this report show
 //! it.
 
+use bench_report::names::{FigureName, postgres};
 use bench_report::{Environment, Limit, LimitOwner, Operation, Step};
 use pg_evidence::dominant_event;
 
@@ -12,11 +13,23 @@ const CPU_BOUND: f64 = 0.9;
 /// Share of the requests in service that wait for the same thing, above which this wait is the
 /// limit.
 const WAIT_BOUND: f64 = 0.5;
-const WAITS: [(&str, &str); 4] = [
-    ("lock", "locks of other sessions"),
-    ("lwlock", "the server's own latches"),
-    ("io", "the disk"),
-    ("other_wait", "other waits in the server"),
+const WAITS: [(&str, FigureName, &str); 4] = [
+    (
+        "lock",
+        postgres::SESSIONS_LOCK_MEAN,
+        "locks of other sessions",
+    ),
+    (
+        "lwlock",
+        postgres::SESSIONS_LWLOCK_MEAN,
+        "the server's own latches",
+    ),
+    ("io", postgres::SESSIONS_IO_MEAN, "the disk"),
+    (
+        "other_wait",
+        postgres::SESSIONS_OTHER_WAIT_MEAN,
+        "other waits in the server",
+    ),
 ];
 
 /// Returns the factor that limits the throughput of `best`; `None` if the setting completed no step
@@ -56,7 +69,7 @@ fn owner(
     let measured_s = best.mean(|step| step.window.measured_s())?;
     let generator_cores = best.mean(|step| step.generator.cpu_ns as f64)? / 1e9 / measured_s;
     let server_cores = best
-        .server("server.cpu_ns")
+        .server(postgres::SERVER_CPU_NS)
         .map(|cpu_ns| cpu_ns / 1e9 / measured_s);
     let used = server_cores.map(|server_cores| {
         format!(
@@ -110,11 +123,10 @@ fn owner(
 /// are idle between requests or wait for the network do not count. `None` if no share is above
 /// [`WAIT_BOUND`], or sessions were not sampled.
 fn dominant_wait(best: &SettingResults) -> Option<(&'static str, &'static str, f64)> {
-    let cpu = best.server("sessions.cpu_mean")?;
-    let mean = |class: &str| best.server(&format!("sessions.{class}_mean"));
+    let cpu = best.server(postgres::SESSIONS_CPU_MEAN)?;
     let waits: Vec<(&str, &str, f64)> = WAITS
         .iter()
-        .filter_map(|(class, name)| Some((*class, *name, mean(class)?)))
+        .filter_map(|(class, figure, name)| Some((*class, *name, best.server(*figure)?)))
         .collect();
     let at_work = cpu + waits.iter().map(|(.., mean)| mean).sum::<f64>();
     let (class, name, largest) = waits.into_iter().max_by(|a, b| a.2.total_cmp(&b.2))?;
@@ -137,12 +149,12 @@ mod tests {
     use super::*;
     use crate::sweep::tests::step;
 
-    fn limit(figures: &[(&str, f64)], generator_cpu_ns: u64, generator_ratio: f64) -> Limit {
+    fn limit(figures: &[(FigureName, f64)], generator_cpu_ns: u64, generator_ratio: f64) -> Limit {
         limit_at(figures, generator_cpu_ns, generator_ratio, false)
     }
 
     fn limit_at(
-        figures: &[(&str, f64)],
+        figures: &[(FigureName, f64)],
         generator_cpu_ns: u64,
         generator_ratio: f64,
         open_above: bool,
@@ -173,9 +185,9 @@ mod tests {
     #[test]
     fn processors_that_are_used_up_come_before_what_queues_for_them() {
         let crowded = [
-            ("sessions.cpu_mean", 0.4),
-            ("sessions.io_mean", 4.5),
-            ("server.cpu_ns", 1.49e9),
+            (postgres::SESSIONS_CPU_MEAN, 0.4),
+            (postgres::SESSIONS_IO_MEAN, 4.5),
+            (postgres::SERVER_CPU_NS, 1.49e9),
         ];
         let found = limit(&crowded, 360_000_000, 0.18);
         assert_eq!(found.owner, LimitOwner::Target);
@@ -233,18 +245,18 @@ mod tests {
     #[test]
     fn what_was_planted_is_named() {
         let waits = [
-            ("sessions.cpu_mean", 0.5),
-            ("sessions.lock_mean", 3.0),
-            ("sessions.io_mean", 0.1),
+            (postgres::SESSIONS_CPU_MEAN, 0.5),
+            (postgres::SESSIONS_LOCK_MEAN, 3.0),
+            (postgres::SESSIONS_IO_MEAN, 0.1),
         ];
         let lock = limit(&waits, 100_000_000, 0.1);
         assert_eq!(lock.owner, LimitOwner::Target);
         assert!(lock.reason.contains("locks"), "{}", lock.reason);
 
         let working = [
-            ("sessions.cpu_mean", 3.0),
-            ("sessions.lock_mean", 0.1),
-            ("server.cpu_ns", 1.2e9),
+            (postgres::SESSIONS_CPU_MEAN, 3.0),
+            (postgres::SESSIONS_LOCK_MEAN, 0.1),
+            (postgres::SERVER_CPU_NS, 1.2e9),
         ];
         assert_eq!(limit(&working, 700_000_000, 0.35).owner, LimitOwner::Target);
         assert_eq!(

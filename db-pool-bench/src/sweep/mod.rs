@@ -13,6 +13,7 @@ mod statements;
 mod summary;
 mod text;
 
+use bench_report::names::steps;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,7 +24,6 @@ use bench_report::{Report, Summary, Warning, WarningCode};
 use load_engine::shuffled_steps;
 use serde_json::Value;
 
-use cost::EXTRA_ROUND_TRIPS;
 pub(crate) use flags::SweepFlags;
 use group::SettingGroup;
 pub(crate) use plan::{PoolSweepPlan, PoolSweepSetting, in_flight_cap};
@@ -146,8 +146,7 @@ impl PoolSweepPlan<'_> {
 
 fn add_round_trips(bench: &mut Bench, index: usize, extra: Option<&f64>) {
     if let Some(extra) = extra {
-        let figures = &mut bench.report.steps[index].figures;
-        figures.insert(EXTRA_ROUND_TRIPS.to_owned(), *extra);
+        bench.report.steps[index].figure(steps::EXTRA_ROUND_TRIPS_PER_REQUEST, *extra);
         bench.save();
     }
 }

@@ -2,6 +2,7 @@
 
 use bench_cli::table;
 use bench_report::Summary;
+use bench_report::names::summaries;
 use statistics::usl::{self, Usl, UslError};
 
 use super::SettingGroup;
@@ -28,12 +29,12 @@ fn fit(group: &SettingGroup) -> Result<Usl, UslError> {
 pub(super) fn figures(group: &SettingGroup, summary: &mut Summary) {
     let Ok(law) = fit(group) else { return };
     let subject = &group.subject;
-    summary.figure(&format!("{subject}.usl.lambda_per_s"), law.lambda);
-    summary.figure(&format!("{subject}.usl.contention_ratio"), law.sigma);
-    summary.figure(&format!("{subject}.usl.coherency_ratio"), law.kappa);
-    summary.figure(&format!("{subject}.usl.r_squared"), law.r_squared);
+    summary.member(summaries::USL_LAMBDA_PER_S, subject, law.lambda);
+    summary.member(summaries::USL_CONTENTION_RATIO, subject, law.sigma);
+    summary.member(summaries::USL_COHERENCY_RATIO, subject, law.kappa);
+    summary.member(summaries::USL_R_SQUARED, subject, law.r_squared);
     if let Some(peak) = law.peak() {
-        summary.figure(&format!("{subject}.usl.peak"), peak);
+        summary.member(summaries::USL_PEAK, subject, peak);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Conclusions of a sweep from the data in its report.
 
+use bench_report::names::summaries;
 use bench_report::{Report, Summary};
 
 use super::{PoolSweepPlan, SettingGroup, carry_over, cost, fleet, limit, scalability};
@@ -27,7 +28,7 @@ pub(super) fn summarize(report: &Report, plan: &PoolSweepPlan) -> Summary {
         .flat_map(|group| group.results.iter().map(move |result| (group, result)));
     let best = results.filter_map(|(group, r)| Some((group, r, r.throughput_per_s()?)));
     if let Some((group, best, throughput)) = best.max_by(|a, b| a.2.total_cmp(&b.2)) {
-        summary.figure("best_throughput_per_s", throughput);
+        summary.figure(summaries::BEST_THROUGHPUT_PER_S, throughput);
         let mut found = summary.recommendations.iter();
         let open_above = found.any(|r| {
             let is_best = r.subject == group.subject && r.value == Some(best.value as f64);

@@ -127,6 +127,9 @@ fn publish(log: &TrialLog) {
         std::fs::write(path, summary::placed(&text, &table).unwrap()).unwrap();
     }
     let totals = summary::totals(&trials);
+    let again = "make prove does those again that do not count";
+    assert_eq!(totals.without_count, 0, "{again}: {}", totals.told());
+    assert!(totals.planted + totals.healthy > 0, "nothing was proved");
     assert_eq!(totals.false_alarms, 0, "false alarms: {}", totals.told());
     assert_eq!(totals.named, totals.planted, "not named: {}", totals.told());
     assert!(

@@ -1,9 +1,13 @@
 //! The proving ground: all trials in their order, carried out one at a time, resumed where a former
 //! harness stopped, and judged again by a later analyzer.
 
-use std::fs;
+use std::any::Any;
+use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use nix::fcntl::{Flock, FlockArg};
 
 use crate::healthy::{self, HealthyRun};
 use crate::judge::{Judgement, complaints};
@@ -35,23 +39,29 @@ pub(crate) struct ProvingGround {
     directory: PathBuf,
     commit: String,
     tasks: Vec<Task>,
+    /// Lock that a single harness holds: two would measure each other.
+    _lock: Flock<File>,
 }
 
 impl ProvingGround {
     /// Opens the state in `PLIMSOLL_PROVE_STATE`, for the programs of `PLIMSOLL_PROVE_COMMIT`.
-    /// `PLIMSOLL_PLANTING` selects the trials whose id, name or group contains its value.
+    /// `PLIMSOLL_PLANTING` selects the trials whose id, name or group contains one of
+    /// its words, separated by commas.
     pub(crate) fn open() -> Self {
         let variable = |name: &str| std::env::var(name).ok();
         let directory =
             variable("PLIMSOLL_PROVE_STATE").expect("scripts/prove sets PLIMSOLL_PROVE_STATE");
         let commit = variable("PLIMSOLL_PROVE_COMMIT").unwrap_or_else(|| "unknown".to_owned());
-        let ground = Self {
-            directory: directory.into(),
+        let directory = PathBuf::from(directory);
+        fs::create_dir_all(directory.join("runs")).unwrap();
+        let lock = File::create(directory.join("lock")).unwrap();
+        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock);
+        Self {
+            directory,
             commit,
             tasks: tasks(variable("PLIMSOLL_PLANTING").as_deref()),
-        };
-        fs::create_dir_all(ground.directory.join("runs")).unwrap();
-        ground
+            _lock: lock.unwrap_or_else(|(_, error)| panic!("another harness runs: {error}")),
+        }
     }
 
     /// Carries out all trials that are not in the log yet. Returns the log.
@@ -94,6 +104,9 @@ impl ProvingGround {
                 judged_by: self.commit.clone(),
                 result: match &before.result {
                     TrialResult::Failed { .. } => before.result.clone(),
+                    _ if task.digest() != before.digest => TrialResult::Failed {
+                        reason: "the planting has changed since its run".to_owned(),
+                    },
                     _ => failed_or(self.result(task)),
                 },
                 ..before.clone()
@@ -121,8 +134,11 @@ impl ProvingGround {
         let (before_ratio, waited) = wait(bound, busy_ratio);
         begins();
         let (started, at) = (Instant::now(), SystemTime::now());
-        let ran = self.run(task);
-        let result = failed_or(ran.and_then(|()| self.result(task)));
+        // A panic in one trial, as when a program does not come up, must not end the others.
+        let run = || self.run(task).and_then(|()| self.result(task));
+        let result =
+            catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(words(&*panic)));
+        let result = failed_or(result);
         let took_s = started.elapsed().as_secs_f64();
         let (after_ratio, _) = wait(SETTLES_WITHIN, busy_ratio);
         Trial {
@@ -219,6 +235,13 @@ fn failed_or(result: Result<TrialResult, String>) -> TrialResult {
     result.unwrap_or_else(|reason| TrialResult::Failed { reason })
 }
 
+/// Returns the message of a panic.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("a panic without words").to_owned()
+}
+
 /// Returns the place of a severity in its file, from 0 on.
 fn severity_place(file: &PlantingFile, severity: &Severity) -> usize {
     file.severities
@@ -238,7 +261,8 @@ fn tasks(words: Option<&str>) -> Vec<Task> {
     let all = planted.chain(healthy);
     let is_wanted = |task: &Task| {
         let texts = [task.id(), task.name(), task.group()];
-        words.is_none_or(|words| texts.iter().any(|text| text.contains(words)))
+        let has = |word: &str| texts.iter().any(|text| text.contains(word));
+        words.is_none_or(|words| words.split(',').any(has))
     };
     all.filter(is_wanted).collect()
 }

@@ -21,6 +21,8 @@ pub(crate) struct Totals {
     /// Plantings with a told and a measured share, and those of which the two agree.
     pub(crate) compared: usize,
     pub(crate) agreeing: usize,
+    /// Plantings of which taking them away gave back another share than was declared.
+    pub(crate) planted_otherwise: usize,
     pub(crate) healthy: usize,
     pub(crate) false_alarms: usize,
     /// Trials that do not count: disturbed, or not carried out.
@@ -54,6 +56,7 @@ impl Totals {
         self.right += usize::from(judgement.is_right());
         self.first += usize::from(judgement.is_named_first);
         self.named += usize::from(judgement.is_named);
+        self.planted_otherwise += usize::from(!planted.is_planted_as_declared());
         // A cause whose removal gave something back, and of which nothing was told, does not agree.
         if planted.measured().is_some() {
             self.compared += 1;
@@ -67,14 +70,15 @@ impl Totals {
         let of = |part: usize, whole: usize| format!("{part} of {whole}");
         format!(
             "Planted: {}. Named first and rightly: {}; first, whatever its figure: {}; named at all: {}. Told \
-             within a factor of {FACTOR} of what taking the cause away gave back: {}. Healthy runs: {}, false \
-             alarms: {}. Trials that do not count, because something else used the machine or they could not be \
-             carried out: {}.",
+             within a factor of {FACTOR} of what taking the cause away gave back: {}. Gave back another share \
+             than was declared, so that the planting is off: {}. Healthy runs: {}, false alarms: {}. Trials that \
+             do not count, because something else used the machine or they could not be carried out: {}.",
             self.planted,
             of(self.right, self.planted),
             of(self.first, self.planted),
             of(self.named, self.planted),
             of(self.agreeing, self.compared),
+            self.planted_otherwise,
             self.healthy,
             self.false_alarms,
             self.without_count
@@ -99,7 +103,7 @@ pub(crate) fn status(trials: &[&Trial], (done, all): (usize, usize), now: &str) 
         .filter(|trial| is_amiss(trial))
         .map(|trial| trial.told() + "\n");
     format!(
-        "{done} of {all} trials passed, {left} left; {now}\n{}\n{}",
+        "{done} of {all} trials are behind it, {left} left; {now}\n{}\n{}",
         totals(trials).told(),
         misses.collect::<String>()
     )
@@ -155,6 +159,11 @@ fn row(trial: &Trial, planted: &PlantedResult) -> String {
             severity.tolerance * 100.0
         )
     });
+    let measured = if planted.is_planted_as_declared() {
+        ""
+    } else {
+        " **(not as declared)**"
+    };
     let factor = planted
         .factor()
         .map_or("–".to_owned(), |factor| format!("{factor:.2}"));
@@ -169,7 +178,7 @@ fn row(trial: &Trial, planted: &PlantedResult) -> String {
         " **(not as declared)**"
     };
     format!(
-        "| {}{disturbed} | {} | `{}`: {}{share} | {} | {} | {}{figure} | {} | {factor} |",
+        "| {}{disturbed} | {} | `{}`: {}{share} | {} | {} | {}{figure} | {}{measured} | {factor} |",
         trial.name,
         severity.name,
         planted.declared.rule,
@@ -290,6 +299,7 @@ mod tests {
             named: 2,
             compared: 3,
             agreeing: 1,
+            planted_otherwise: 1,
             healthy: 2,
             false_alarms: 1,
             without_count: 2,
@@ -297,7 +307,7 @@ mod tests {
         assert_eq!(totals(&trials), expected);
         let status = status(&trials, (7, 10), "runs x");
         assert!(
-            status.starts_with("7 of 10 trials passed, about 1 min left; runs x\n"),
+            status.starts_with("7 of 10 trials are behind it, about 1 min left; runs x\n"),
             "{status}"
         );
         assert!(
@@ -310,7 +320,7 @@ mod tests {
     fn a_row_tells_what_was_declared_told_and_measured_and_stands_between_the_marks() {
         let wrong = planted(true, Some(0.8), 18.0);
         let table = table(&[&wrong], "2 cores");
-        let row = "| hot row | mild | `lock_waits`: stock, 50 % ± 10 | yes | yes | 80 % **(not as declared)** | 10 % | 8.00 |";
+        let row = "| hot row | mild | `lock_waits`: stock, 50 % ± 10 | yes | yes | 80 % **(not as declared)** | 10 % **(not as declared)** | 8.00 |";
         assert!(table.contains(row), "{table}");
         assert!(
             table.starts_with("Ran by aaaa, judged by bbbb; 2 cores."),

@@ -76,6 +76,14 @@ impl PlantedResult {
         given_back(self.declared.figure, &self.with, self.without.as_ref()?)
     }
 
+    /// Returns true if the cause took effect as declared: taking it away gave back the declared share
+    /// within its tolerance. Otherwise the planting is off, whatever the analyzer told. True also
+    /// where nothing was measured.
+    pub(crate) fn is_planted_as_declared(&self) -> bool {
+        let both = self.measured().zip(self.severity.share);
+        both.is_none_or(|(measured, share)| (measured - share).abs() <= self.severity.tolerance)
+    }
+
     /// Returns told ÷ measured share; `None` without either.
     pub(crate) fn factor(&self) -> Option<f64> {
         let factor = self.judgement.told? / self.measured()?;

@@ -15,16 +15,18 @@ pub(crate) struct TrialLog {
 
 impl TrialLog {
     /// Opens the log, or begins it. A last line that is incomplete, because the harness was killed
-    /// while it wrote, is cut off.
+    /// while it wrote, is cut off. Panics with the place of any other line that is no trial.
     pub(crate) fn open(path: &Path) -> Self {
         let text = fs::read_to_string(path).unwrap_or_default();
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         if whole < text.len() {
             fs::write(path, &text[..whole]).unwrap();
         }
-        let trials = text[..whole]
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap());
+        let read = |(index, line)| {
+            let trial = serde_json::from_str(line);
+            trial.unwrap_or_else(|error| panic!("{}:{}: {error}", path.display(), index + 1))
+        };
+        let trials = text[..whole].lines().enumerate().map(read);
         Self {
             path: path.to_owned(),
             trials: trials.collect(),
@@ -113,5 +115,14 @@ mod tests {
             .collect();
         assert_eq!(ids, ["a", "b"]);
         assert!(!again.latest()[1].quiet.is_disturbed);
+    }
+
+    #[test]
+    #[should_panic(expected = "trials.jsonl:1")]
+    fn a_line_that_is_no_trial_is_named_with_its_place() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("trials.jsonl");
+        fs::write(&path, "\0\0\0\n{}\n").unwrap();
+        TrialLog::open(&path);
     }
 }

@@ -2,6 +2,7 @@
 //! that list grows with the number of clients, so it is read only at the beginning and the end of a
 //! step.
 
+use bench_report::names::redis::clients;
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
@@ -113,16 +114,19 @@ pub(super) fn rows(before: &[ClientEntry], after: &[ClientEntry]) -> Vec<Evidenc
 
 fn row(kind: &str, [name, address, command]: [&str; 3], clients: &[&ClientEntry]) -> EvidenceRow {
     let labels = [
-        ("kind", kind),
-        ("name", name),
-        ("address", address),
-        ("command", command),
+        (clients::KIND, kind),
+        (clients::NAME, name),
+        (clients::ADDRESS, address),
+        (clients::COMMAND, command),
     ];
     EvidenceRow::new(
         labels.map(|(label, value)| (label, value.to_owned())),
         [
-            ("clients", clients.len() as f64),
-            ("output_bytes", clients.iter().map(|c| c.output_bytes).sum()),
+            (clients::CLIENTS, clients.len() as f64),
+            (
+                clients::OUTPUT_BYTES,
+                clients.iter().map(|c| c.output_bytes).sum(),
+            ),
         ],
     )
 }

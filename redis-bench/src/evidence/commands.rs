@@ -1,6 +1,8 @@
 //! Cost of each command to the server during a step, with its origin: the load, the pool, this
 //! program's own polls, or others.
 
+use bench_report::names;
+use bench_report::names::redis::commands;
 use bench_report::{EvidenceRow, ServerEvidence};
 
 use super::histogram::{Histograms, spread};
@@ -31,8 +33,8 @@ pub(super) fn add(
         let was = earlier.get(name).copied().unwrap_or_default();
         let grown = since(was, now);
         if grown.calls > 0.0 {
-            evidence.figure(format!("commands.{name}.calls"), grown.calls);
-            evidence.figure(format!("commands.{name}.usec"), grown.usec);
+            evidence.member(names::redis::COMMAND_CALLS, name, grown.calls);
+            evidence.member(names::redis::COMMAND_USEC, name, grown.usec);
         }
         if grown.calls > 0.0 || grown.rejected.is_some_and(|n| n > 0.0) {
             rows.extend(split(name, grown, polls).map(|(whose, used)| {
@@ -41,10 +43,10 @@ pub(super) fn add(
             }));
         }
     }
-    let usec = |row: &EvidenceRow| row.figures.get("usec").copied().unwrap_or(0.0);
+    let usec = |row: &EvidenceRow| row.value(commands::USEC).unwrap_or(0.0);
     rows.sort_by(|a, b| usec(b).total_cmp(&usec(a)));
     if !rows.is_empty() {
-        evidence.tables.insert("commands".to_owned(), rows);
+        evidence.table(commands::TABLE, rows);
     }
 }
 
@@ -116,14 +118,17 @@ fn row(
     });
     let told = |value: Option<f64>| value.unwrap_or(f64::NAN);
     EvidenceRow::new(
-        [("command", name.to_owned()), ("whose", whose.to_owned())],
         [
-            ("calls", used.calls),
-            ("usec", used.usec),
-            ("rejected_calls", told(used.rejected)),
-            ("failed_calls", told(used.failed)),
-            ("longest_us", told(spread.map(|s| s.longest_us))),
-            ("squares_us2", told(spread.map(|s| s.squares_us2))),
+            (commands::COMMAND, name.to_owned()),
+            (commands::WHOSE, whose.to_owned()),
+        ],
+        [
+            (commands::CALLS, used.calls),
+            (commands::USEC, used.usec),
+            (commands::REJECTED_CALLS, told(used.rejected)),
+            (commands::FAILED_CALLS, told(used.failed)),
+            (commands::LONGEST_US, told(spread.map(|s| s.longest_us))),
+            (commands::SQUARES_US2, told(spread.map(|s| s.squares_us2))),
         ],
     )
 }

@@ -2,65 +2,87 @@
 //! server does not have gives no figure.
 
 use bench_report::ServerEvidence;
+use bench_report::names::{self, FigureName};
 
 use crate::info::Info;
 
 /// Counters: a field of `INFO`, and the name of the figure with its growth over a step.
-const COUNTERS: [(&str, &str); 28] = [
-    ("keyspace_hits", "keyspace_hits"),
-    ("keyspace_misses", "keyspace_misses"),
-    ("expired_keys", "expired_keys"),
-    ("evicted_keys", "evicted_keys"),
-    ("rejected_connections", "rejected_connections"),
-    ("total_error_replies", "total_error_replies"),
-    ("total_connections_received", "connections_received"),
-    ("total_commands_processed", "commands_processed"),
-    ("total_net_input_bytes", "net_input_bytes"),
-    ("total_net_output_bytes", "net_output_bytes"),
-    ("total_forks", "forks"),
-    ("rdb_saves", "rdb_saves"),
-    ("aof_rewrites", "aof_rewrites"),
-    ("aof_delayed_fsync", "aof_delayed_fsync"),
-    ("expire_cycle_cpu_milliseconds", "expire_cycle_cpu_ms"),
-    ("expired_time_cap_reached_count", "expire_cap_reached"),
-    ("number_of_cached_scripts", "scripts_cached"),
-    ("sync_full", "sync_full"),
-    ("sync_partial_err", "sync_partial_err"),
-    ("total_active_defrag_time", "active_defrag_ms"),
-    ("acl_access_denied_cmd", "acl_denied"),
+const COUNTERS: [(&str, FigureName); 28] = [
+    ("keyspace_hits", names::redis::KEYSPACE_HITS),
+    ("keyspace_misses", names::redis::KEYSPACE_MISSES),
+    ("expired_keys", names::redis::EXPIRED_KEYS),
+    ("evicted_keys", names::redis::EVICTED_KEYS),
+    ("rejected_connections", names::redis::REJECTED_CONNECTIONS),
+    ("total_error_replies", names::redis::TOTAL_ERROR_REPLIES),
+    (
+        "total_connections_received",
+        names::redis::CONNECTIONS_RECEIVED,
+    ),
+    ("total_commands_processed", names::redis::COMMANDS_PROCESSED),
+    ("total_net_input_bytes", names::redis::NET_INPUT_BYTES),
+    ("total_net_output_bytes", names::redis::NET_OUTPUT_BYTES),
+    ("total_forks", names::redis::FORKS),
+    ("rdb_saves", names::redis::RDB_SAVES),
+    ("aof_rewrites", names::redis::AOF_REWRITES),
+    ("aof_delayed_fsync", names::redis::AOF_DELAYED_FSYNC),
+    (
+        "expire_cycle_cpu_milliseconds",
+        names::redis::EXPIRE_CYCLE_CPU_MS,
+    ),
+    (
+        "expired_time_cap_reached_count",
+        names::redis::EXPIRE_CAP_REACHED,
+    ),
+    ("number_of_cached_scripts", names::redis::SCRIPTS_CACHED),
+    ("sync_full", names::redis::SYNC_FULL),
+    ("sync_partial_err", names::redis::SYNC_PARTIAL_ERR),
+    ("total_active_defrag_time", names::redis::ACTIVE_DEFRAG_MS),
+    ("acl_access_denied_cmd", names::redis::ACL_DENIED),
     // Field since version 7.0.
-    ("total_eviction_exceeded_time", "eviction_exceeded_ms"),
-    ("evicted_clients", "evicted_clients"),
+    (
+        "total_eviction_exceeded_time",
+        names::redis::EVICTION_EXCEEDED_MS,
+    ),
+    ("evicted_clients", names::redis::EVICTED_CLIENTS),
     // Fields since version 7.2: time that the event loop was busy, and the part of it spent in commands.
     // Commands inside other commands are not counted twice.
-    ("eventloop_duration_sum", "eventloop_busy_us"),
-    ("eventloop_duration_cmd_sum", "eventloop_commands_us"),
+    ("eventloop_duration_sum", names::redis::EVENTLOOP_BUSY_US),
+    (
+        "eventloop_duration_cmd_sum",
+        names::redis::EVENTLOOP_COMMANDS_US,
+    ),
     // Field since version 7.4.
     (
         "client_output_buffer_limit_disconnections",
-        "output_limit_disconnections",
+        names::redis::OUTPUT_LIMIT_DISCONNECTIONS,
     ),
     (
         "client_query_buffer_limit_disconnections",
-        "query_limit_disconnections",
+        names::redis::QUERY_LIMIT_DISCONNECTIONS,
     ),
     // Field of Valkey: with I/O threads the main thread looks busy while it only polls.
-    ("used_active_time_main_thread", "main_thread_active_s"),
+    (
+        "used_active_time_main_thread",
+        names::redis::MAIN_THREAD_ACTIVE_S,
+    ),
 ];
 
 /// Gauges: a field of `INFO`, and the name of the figure with its value at the end of a step.
-const GAUGES: [(&str, &str); 11] = [
-    ("used_memory", "used_memory_bytes"),
-    ("used_memory_rss", "rss_bytes"),
-    ("maxmemory", "maxmemory_bytes"),
-    ("mem_clients_normal", "clients_memory_bytes"),
-    ("number_of_cached_scripts", "cached_scripts"),
-    ("lazyfree_pending_objects", "lazyfree_pending_objects"),
-    ("maxclients", "maxclients"),
-    ("cluster_connections", "cluster_connections"),
-    ("io_threads_active", "io_threads_active"),
-    ("aof_enabled", "aof_enabled"),
-    ("connected_slaves", "replicas"),
+const GAUGES: [(&str, FigureName); 11] = [
+    ("used_memory", names::redis::USED_MEMORY_BYTES),
+    ("used_memory_rss", names::redis::RSS_BYTES),
+    ("maxmemory", names::redis::MAXMEMORY_BYTES),
+    ("mem_clients_normal", names::redis::CLIENTS_MEMORY_BYTES),
+    ("number_of_cached_scripts", names::redis::CACHED_SCRIPTS),
+    (
+        "lazyfree_pending_objects",
+        names::redis::LAZYFREE_PENDING_OBJECTS,
+    ),
+    ("maxclients", names::redis::MAXCLIENTS),
+    ("cluster_connections", names::redis::CLUSTER_CONNECTIONS),
+    ("io_threads_active", names::redis::IO_THREADS_ACTIVE),
+    ("aof_enabled", names::redis::AOF_ENABLED),
+    ("connected_slaves", names::redis::REPLICAS),
 ];
 
 /// Returns the growth of the counters from `before` to `after`, the gauges of `after`, and the
@@ -77,7 +99,7 @@ pub(super) fn difference(before: &Info, after: &Info) -> ServerEvidence {
     // Field since version 6.2; the CPU time of the whole process includes background threads.
     let user = grown("used_cpu_user_main_thread");
     if let (Some(user), Some(system)) = (user, grown("used_cpu_sys_main_thread")) {
-        evidence.figure("cpu_main_thread_s", user + system);
+        evidence.figure(names::redis::CPU_MAIN_THREAD_S, user + system);
     }
     for (field, figure) in GAUGES {
         if let Some(value) = after.number(field) {
@@ -85,7 +107,7 @@ pub(super) fn difference(before: &Info, after: &Info) -> ServerEvidence {
         }
     }
     if let Some(percent) = after.number("expired_stale_perc") {
-        evidence.figure("expired_stale_ratio", percent / 100.0);
+        evidence.figure(names::redis::EXPIRED_STALE_RATIO, percent / 100.0);
     }
     // If no fork happened in the step, the field is about an earlier fork.
     if evidence
@@ -94,13 +116,13 @@ pub(super) fn difference(before: &Info, after: &Info) -> ServerEvidence {
         .is_some_and(|forks| *forks > 0.0)
         && let Some(usec) = after.number("latest_fork_usec")
     {
-        evidence.figure("latest_fork_us", usec);
+        evidence.figure(names::redis::LATEST_FORK_US, usec);
     }
     let earlier = before.errors();
     for (code, count) in after.errors() {
         let grown = count - earlier.get(code).copied().unwrap_or(0.0);
         if grown > 0.0 {
-            evidence.figure(format!("errors.{code}"), grown);
+            evidence.member(names::redis::ERRORS, code, grown);
         }
     }
     evidence

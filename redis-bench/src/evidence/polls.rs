@@ -2,6 +2,8 @@
 //! data, and its response time. A poll is a minimal query, so it waits only if the server's main
 //! thread is busy or stopped.
 
+use bench_report::names::redis::saving;
+use bench_report::names::{self, FigureName};
 use std::time::Instant;
 
 use bench_report::clock::monotonic_ns;
@@ -12,10 +14,13 @@ use crate::info::Info;
 
 /// Gauges of `INFO` that are polled, each with the name of the figure that contains its highest
 /// value.
-const MOST: [(&str, &str); 3] = [
-    ("connected_clients", "connected_clients_max"),
-    ("blocked_clients", "blocked_clients_max"),
-    ("client_recent_max_output_buffer", "output_buffer_max_bytes"),
+const MOST: [(&str, FigureName); 3] = [
+    ("connected_clients", names::redis::CONNECTED_CLIENTS_MAX),
+    ("blocked_clients", names::redis::BLOCKED_CLIENTS_MAX),
+    (
+        "client_recent_max_output_buffer",
+        names::redis::OUTPUT_BUFFER_MAX_BYTES,
+    ),
 ];
 /// Gauges of `INFO` that are 1 while a child process saves data, each with the purpose of the
 /// child.
@@ -140,27 +145,33 @@ impl StepPolls {
             }
         }
         if let Some(saving) = self.saving {
-            evidence.figure("saving_ratio", saving as f64 / self.count as f64);
+            evidence.figure(
+                names::redis::SAVING_RATIO,
+                saving as f64 / self.count as f64,
+            );
         }
         let row = |saving: &SavePeriod| {
             EvidenceRow::new(
-                [("what", saving.what.to_owned())],
+                [(saving::WHAT, saving.what.to_owned())],
                 [
-                    ("from_ns", saving.from_ns as f64),
-                    ("to_ns", saving.to_ns as f64),
+                    (saving::FROM_NS, saving.from_ns as f64),
+                    (saving::TO_NS, saving.to_ns as f64),
                 ],
             )
         };
         if !self.savings.is_empty() {
             let rows = self.savings.iter().map(row).collect();
-            evidence.tables.insert("saving".to_owned(), rows);
+            evidence.table(saving::TABLE, rows);
         }
         if let Some(least_ns) = self.answers.least_ns {
             let count = self.answers.count as f64;
-            evidence.figure("answers", count);
-            evidence.figure("answer_mean_ns", self.answers.sum_ns as f64 / count);
-            evidence.figure("answer_least_ns", least_ns as f64);
-            evidence.figure("answer_most_ns", self.answers.most_ns as f64);
+            evidence.figure(names::redis::ANSWERS, count);
+            evidence.figure(
+                names::redis::ANSWER_MEAN_NS,
+                self.answers.sum_ns as f64 / count,
+            );
+            evidence.figure(names::redis::ANSWER_LEAST_NS, least_ns as f64);
+            evidence.figure(names::redis::ANSWER_MOST_NS, self.answers.most_ns as f64);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! is no reading. Other parts that cannot be read are listed in the evidence as unavailable, with
 //! the reason.
 
+use bench_report::names::{self, TableName};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -104,7 +105,7 @@ pub(super) fn between(
 ) -> ServerEvidence {
     let mut evidence = counters::difference(&before.info, &after.info);
     let interval = after.at.saturating_duration_since(before.at);
-    evidence.figure("interval_s", interval.as_secs_f64());
+    evidence.figure(names::redis::INTERVAL_S, interval.as_secs_f64());
     let histograms = both(
         &mut evidence,
         "latency_histogram",
@@ -119,7 +120,11 @@ pub(super) fn between(
     );
     if let Some((before, after)) = both(&mut evidence, "clients", (&before.clients, &after.clients))
     {
-        table(&mut evidence, "clients", client_list::rows(before, after));
+        table(
+            &mut evidence,
+            names::redis::clients::TABLE,
+            client_list::rows(before, after),
+        );
     }
     if let Some((before, after)) = both(&mut evidence, "process", (&before.process, &after.process))
     {
@@ -127,14 +132,25 @@ pub(super) fn between(
     }
     match &after.slow {
         Ok(SlowLog::Since(last, calls)) => {
-            evidence.figure("slowlog_entries", slow_log::entered(*last, calls) as f64);
-            table(&mut evidence, "slow_calls", slow_log::rows(calls));
+            evidence.figure(
+                names::redis::SLOWLOG_ENTRIES,
+                slow_log::entered(*last, calls) as f64,
+            );
+            table(
+                &mut evidence,
+                names::redis::slow_calls::TABLE,
+                slow_log::rows(calls),
+            );
         }
         Ok(SlowLog::Newest(_)) => {}
         Err(reason) => unread(&mut evidence, "slowlog", reason),
     }
     match &after.settings {
-        Ok(settings) => table(&mut evidence, "settings", settings::rows(settings)),
+        Ok(settings) => table(
+            &mut evidence,
+            names::redis::settings::TABLE,
+            settings::rows(settings),
+        ),
         Err(reason) => unread(&mut evidence, "settings", reason),
     }
     evidence
@@ -146,9 +162,9 @@ fn unread(evidence: &mut ServerEvidence, what: &str, reason: &str) {
         .insert(what.to_owned(), reason.to_owned());
 }
 
-fn table(evidence: &mut ServerEvidence, name: &str, rows: Vec<bench_report::EvidenceRow>) {
+fn table(evidence: &mut ServerEvidence, name: TableName, rows: Vec<bench_report::EvidenceRow>) {
     if !rows.is_empty() {
-        evidence.tables.insert(name.to_owned(), rows);
+        evidence.table(name, rows);
     }
 }
 
@@ -171,13 +187,13 @@ fn both<'a, T>(
 fn add_process(evidence: &mut ServerEvidence, before: ServerProcess, after: ServerProcess) {
     if let (Some(before), Some(after)) = (before.ready_ns, after.ready_ns) {
         let ready_s = after.saturating_sub(before) as f64 / 1e9;
-        evidence.figure("main_thread_ready_s", ready_s);
+        evidence.figure(names::redis::MAIN_THREAD_READY_S, ready_s);
     }
     if let Some(swap) = after.swap_bytes {
-        evidence.figure("swap_bytes", swap as f64);
+        evidence.figure(names::redis::SWAP_BYTES, swap as f64);
     }
     if let Some(cores) = after.cores.filter(|_| before.cores == after.cores) {
-        evidence.figure("cores_allowed", cores.allowed as f64);
-        evidence.figure("cores_allowed_either", cores.either as f64);
+        evidence.figure(names::redis::CORES_ALLOWED, cores.allowed as f64);
+        evidence.figure(names::redis::CORES_ALLOWED_EITHER, cores.either as f64);
     }
 }

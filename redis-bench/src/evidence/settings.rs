@@ -1,5 +1,6 @@
 //! Settings of the Redis server that affect the cost of a step.
 
+use bench_report::names::redis::settings;
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
@@ -39,7 +40,13 @@ pub(super) fn read(connection: &mut Connection) -> RedisResult<BTreeMap<String, 
 
 pub(super) fn rows(settings: &BTreeMap<String, String>) -> Vec<EvidenceRow> {
     let row = |(name, value): (&String, &String)| {
-        EvidenceRow::new([("setting", name.clone()), ("value", value.clone())], [])
+        EvidenceRow::new(
+            [
+                (settings::SETTING, name.clone()),
+                (settings::VALUE, value.clone()),
+            ],
+            [],
+        )
     };
     settings.iter().map(row).collect()
 }

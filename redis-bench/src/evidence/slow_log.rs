@@ -3,6 +3,7 @@
 //! reset. Only the command, the number of its arguments and its duration are stored, never the
 //! arguments.
 
+use bench_report::names::redis::slow_calls;
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
@@ -102,12 +103,12 @@ pub(super) fn rows(calls: &[SlowCall]) -> Vec<EvidenceRow> {
     let row = |(command, calls): (&str, Vec<&SlowCall>)| {
         let arguments = calls.iter().map(|call| call.arguments).max();
         EvidenceRow::new(
-            [("command", command.to_owned())],
+            [(slow_calls::COMMAND, command.to_owned())],
             [
-                ("calls", calls.len() as f64),
-                ("longest_us", longest(&calls)),
-                ("usec", calls.iter().map(|call| call.usec).sum()),
-                ("arguments_max", arguments.unwrap_or(0) as f64),
+                (slow_calls::CALLS, calls.len() as f64),
+                (slow_calls::LONGEST_US, longest(&calls)),
+                (slow_calls::USEC, calls.iter().map(|call| call.usec).sum()),
+                (slow_calls::ARGUMENTS_MAX, arguments.unwrap_or(0) as f64),
             ],
         )
     };

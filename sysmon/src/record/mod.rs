@@ -3,6 +3,7 @@
 pub(crate) mod flags;
 mod session;
 
+use bench_report::names::summaries;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -171,9 +172,11 @@ fn conclude(end: RecordingEnd, flags: &RecordFlags, report: &mut Report) -> Exit
             interrupted,
         } => {
             let code = command::exit_code(status);
-            report.summary.figure("command.exit_code", f64::from(code));
+            report
+                .summary
+                .figure(summaries::COMMAND_EXIT_CODE, f64::from(code));
             if let Some(ns) = children_cpu_ns() {
-                report.summary.figure("command.cpu_ns", ns as f64);
+                report.summary.figure(summaries::COMMAND_CPU_NS, ns as f64);
             }
             let status = if interrupted {
                 Status::Interrupted

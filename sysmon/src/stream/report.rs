@@ -1,5 +1,6 @@
 //! Figures and warnings in a report about its raw samples.
 
+use bench_report::names::summaries;
 use std::time::Duration;
 
 use bench_report::{Report, Warning, WarningCode};
@@ -56,13 +57,13 @@ impl RawWriter {
     /// and files that could not be closed or removed.
     pub(crate) fn fill(&self, report: &mut Report) {
         let summary = &mut report.summary;
-        summary.figure("raw.rows", self.written_rows() as f64);
-        summary.figure("raw.written_bytes", self.written_bytes() as f64);
+        summary.figure(summaries::RAW_ROWS, self.written_rows() as f64);
+        summary.figure(summaries::RAW_WRITTEN_BYTES, self.written_bytes() as f64);
         let outages = self.outages();
         let dropped = self.dropped_samples() + outages.lost_samples;
-        summary.figure("raw.dropped_samples", dropped as f64);
+        summary.figure(summaries::RAW_DROPPED_SAMPLES, dropped as f64);
         if outages.count > 0 {
-            summary.figure("raw.outage_ns", outages.total_ns() as f64);
+            summary.figure(summaries::RAW_OUTAGE_NS, outages.total_ns() as f64);
         }
         let missing = |message| Warning::new(WarningCode::EvidenceMissing, message);
         report.warnings.extend(self.trouble().map(missing));

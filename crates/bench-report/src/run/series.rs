@@ -1,6 +1,7 @@
 //! Figures of a run over time, with a bounded number of points.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::ops::Range;
 
 use schemars::JsonSchema;
@@ -46,9 +47,9 @@ pub struct Series {
 
 impl Series {
     /// Creates a series of the metric `name` without points and labels.
-    pub fn new(name: &str) -> Self {
+    pub fn new(name: impl Display) -> Self {
         Self {
-            name: name.to_owned(),
+            name: name.to_string(),
             ..Self::default()
         }
     }

@@ -2,10 +2,12 @@
 //! compares several reports.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::names::{FigureFamily, FigureName};
 use crate::{FoundRate, TriedRate};
 
 /// Conclusions of a program about the data of its own run.
@@ -68,9 +70,16 @@ pub enum GrowthVerdict {
 
 impl Summary {
     /// Adds a figure, or replaces the one with this name. One that is not finite is left out.
-    pub fn figure(&mut self, name: &str, value: f64) {
+    pub fn figure(&mut self, name: FigureName, value: f64) {
         if value.is_finite() {
-            self.figures.insert(name.to_owned(), value);
+            self.figures.insert(name.to_string(), value);
+        }
+    }
+
+    /// Adds the figure of `member` of a family, or replaces it. One that is not finite is left out.
+    pub fn member(&mut self, family: FigureFamily, member: impl Display, value: f64) {
+        if value.is_finite() {
+            self.figures.insert(family.of(member), value);
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::names::{ColumnName, FigureFamily, FigureName, TableName};
 use crate::redaction;
 
 /// Row of a table in the evidence about the server.
@@ -21,18 +22,28 @@ impl EvidenceRow {
     /// Creates a row with these labels, in which secrets are masked, and these figures. A figure
     /// that is not finite is left out.
     pub fn new<const L: usize, const F: usize>(
-        labels: [(&str, String); L],
-        figures: [(&str, f64); F],
+        labels: [(ColumnName, String); L],
+        figures: [(ColumnName, f64); F],
     ) -> Self {
         let finite = figures.into_iter().filter(|(_, value)| value.is_finite());
         Self {
             labels: labels
-                .map(|(name, label)| (name.to_owned(), redaction::text(&label)))
+                .map(|(name, label)| (name.to_string(), redaction::text(&label)))
                 .into(),
             figures: finite
-                .map(|(name, value)| (name.to_owned(), value))
+                .map(|(name, value)| (name.to_string(), value))
                 .collect(),
         }
+    }
+
+    /// Returns the figure in `column`; `None` if the row has no such figure.
+    pub fn value(&self, column: ColumnName) -> Option<f64> {
+        self.figures.get(column.as_str()).copied()
+    }
+
+    /// Returns the label in `column`; `None` if the row has no such label.
+    pub fn label(&self, column: ColumnName) -> Option<&str> {
+        self.labels.get(column.as_str()).map(String::as_str)
     }
 }
 
@@ -63,9 +74,31 @@ impl ServerEvidence {
     }
 
     /// Adds a figure, or replaces the one with this name. One that is not finite is left out.
-    pub fn figure(&mut self, name: impl Into<String>, value: f64) {
+    pub fn figure(&mut self, name: FigureName, value: f64) {
         if value.is_finite() {
-            self.figures.insert(name.into(), value);
+            self.figures.insert(name.to_string(), value);
         }
+    }
+
+    /// Adds the figure of `member` of a family, or replaces it. One that is not finite is left out.
+    pub fn member(&mut self, family: FigureFamily, member: &str, value: f64) {
+        if value.is_finite() {
+            self.figures.insert(family.of(member), value);
+        }
+    }
+
+    /// Returns the figure `name`; `None` if it was not measured.
+    pub fn value(&self, name: FigureName) -> Option<f64> {
+        self.figures.get(name.as_str()).copied()
+    }
+
+    /// Adds a table, or replaces it.
+    pub fn table(&mut self, name: TableName, rows: Vec<EvidenceRow>) {
+        self.tables.insert(name.to_string(), rows);
+    }
+
+    /// Returns the rows of a table; `None` if it was not read.
+    pub fn rows(&self, name: TableName) -> Option<&[EvidenceRow]> {
+        self.tables.get(name.as_str()).map(Vec::as_slice)
     }
 }

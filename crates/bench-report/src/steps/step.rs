@@ -1,10 +1,12 @@
 //! Step of a run: a load under one setting for a while, with everything that was measured.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::names::{FigureFamily, FigureName};
 use crate::steps::operation::unsuccessful_ratio;
 use crate::{
     FailureSample, Operation, PoolUsage, ServerEvidence, SessionUse, StepCurve, StepSegment,
@@ -266,6 +268,25 @@ impl Step {
         let each = self.operations.values().map(|o| o.throughput_per_s);
         // Adds zero because the sum of no floats is -0.
         each.sum::<f64>() + 0.0
+    }
+
+    /// Adds a figure, or replaces the one with this name. One that is not finite is left out.
+    pub fn figure(&mut self, name: FigureName, value: f64) {
+        if value.is_finite() {
+            self.figures.insert(name.to_string(), value);
+        }
+    }
+
+    /// Adds the figure of `member` of a family, or replaces it. One that is not finite is left out.
+    pub fn member(&mut self, family: FigureFamily, member: impl Display, value: f64) {
+        if value.is_finite() {
+            self.figures.insert(family.of(member), value);
+        }
+    }
+
+    /// Returns the figure `name`; `None` if it was not measured.
+    pub fn value(&self, name: FigureName) -> Option<f64> {
+        self.figures.get(name.as_str()).copied()
     }
 
     /// Returns the setting `name` as a number; `None` if the step lacks it or it is no number.

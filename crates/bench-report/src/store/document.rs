@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn figures_of_series_and_of_all_else_are_found_by_their_place() {
         let mut report = begun();
-        report.summary.figure("a/b_ratio", 0.5);
+        report.summary.figures.insert("a/b_ratio".to_owned(), 0.5);
         let mut series = Series::new("cpu.busy_ratio").label("core/no", "0");
         series.push(7, Some(0.25));
         series.push(8, None);

@@ -1,10 +1,11 @@
 //! Result of a step, in the form of the report.
 
+use bench_report::names::steps;
 use std::collections::BTreeMap;
 
 use bench_report::{
-    ARRIVALS_NOT_MADE, Generator, Series, SessionUse, SpikeRecovery, Step, StepEnd, StepSegment,
-    Warning, WarningCode, Window,
+    Generator, Series, SessionUse, SpikeRecovery, Step, StepEnd, StepSegment, Warning, WarningCode,
+    Window,
 };
 
 use super::missing_load::missing_load;
@@ -14,13 +15,6 @@ use super::timeline::Timeline;
 use crate::load::cpu_use::CpuUse;
 use crate::load::load_source::{LostWorker, RawStep};
 use crate::plan::step_plan::StepPlan;
-
-/// Name of a figure of a step: share of the arrivals of an open loop that succeeded in the measured
-/// part, 0 to 1.
-const CARRIED_RATIO: &str = "carried_ratio";
-/// Name of a figure of a step: highest 99th percentile of latency of any interval, in nanoseconds,
-/// over the requests that began in the measured part.
-pub const WORST_INTERVAL_P99_NS: &str = "worst_interval_p99_ns";
 
 /// Result of a step: the step in the form of the report, with its series and warnings.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,11 +105,11 @@ impl StepResult {
         };
         let measured = (window.measure_start_ns, window.measure_end_ns);
         for (name, figure) in [
-            (CARRIED_RATIO, step.carried_ratio()),
-            (WORST_INTERVAL_P99_NS, timeline.worst_p99_ns()),
+            (steps::CARRIED_RATIO, step.carried_ratio()),
+            (steps::WORST_INTERVAL_P99_NS, timeline.worst_p99_ns()),
         ] {
             step.figures
-                .extend(figure.map(|figure| (name.to_owned(), figure)));
+                .extend(figure.map(|figure| (name.to_string(), figure)));
         }
         // Where the load changes, throughput changes with it.
         let is_steady = account.holds_its_load && !load.has_changed();
@@ -161,8 +155,7 @@ impl StepResult {
     pub(super) fn with_lost_workers(mut self, lost: &[LostWorker]) -> Self {
         let not_made = lost.iter().filter_map(|lost| lost.arrivals_not_made);
         if let Some(count) = not_made.reduce(|a, b| a + b) {
-            let name = ARRIVALS_NOT_MADE.to_owned();
-            self.step.figures.insert(name, count as f64);
+            self.step.figure(steps::ARRIVALS_NOT_MADE, count as f64);
         }
         self.warnings.extend(lost.iter().map(lost_worker));
         self

@@ -1,6 +1,7 @@
 //! Time charts of a step: its figures by interval.
 
 use bench_report::Series;
+use bench_report::names::{FigureName, load_series};
 
 use crate::record::interval::Interval;
 use crate::record::interval_quantile::IntervalQuantile;
@@ -35,11 +36,11 @@ impl Timeline {
             started_ns: start_ns,
             last_ns: start_ns,
             measured_from_ns: start_ns,
-            throughput: Series::new("throughput_per_s"),
-            errors: Series::new("errors_per_s"),
-            p50: Series::new("latency.p50_ns"),
-            p99: Series::new("latency.p99_ns"),
-            longest: Series::new("latency.max_ns"),
+            throughput: Series::new(load_series::THROUGHPUT_PER_S),
+            errors: Series::new(load_series::ERRORS_PER_S),
+            p50: Series::new(load_series::LATENCY_P50_NS),
+            p99: Series::new(load_series::LATENCY_P99_NS),
+            longest: Series::new(load_series::LATENCY_MAX_NS),
             gauges: Vec::new(),
             felt: [0.5, 0.99, 1.0].map(IntervalQuantile::new),
             measured_p99: IntervalQuantile::new(0.99),
@@ -56,9 +57,12 @@ impl Timeline {
 
     /// Adds values of the load's own state at `now_ns`, such as the number of open connections,
     /// each with the name of its series.
-    pub(crate) fn push_gauges(&mut self, now_ns: u64, gauges: &[(&'static str, f64)]) {
+    pub(crate) fn push_gauges(&mut self, now_ns: u64, gauges: &[(FigureName, f64)]) {
         for (name, value) in gauges {
-            let known = self.gauges.iter().position(|series| series.name == *name);
+            let known = self
+                .gauges
+                .iter()
+                .position(|series| series.name == name.as_str());
             let index = known.unwrap_or_else(|| {
                 self.gauges.push(Series::new(name));
                 self.gauges.len() - 1

@@ -1,5 +1,6 @@
 //! Load of one step on connections that stay open, as a source of load for the step's controller.
 
+use bench_report::names::{FigureName, load_series};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -27,8 +28,6 @@ const MOST_FILLS: usize = 3;
 /// connection.
 const RECORDING_BOUND: Duration = Duration::from_millis(500);
 const RECORDING_BOUND_PER_CONNECTION: Duration = Duration::from_micros(50);
-/// Name of the series that shows the number of open connections.
-pub(crate) const OPEN_CONNECTIONS: &str = "open_connections";
 
 /// Stage of a step on connections that stay open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,8 +137,8 @@ impl<F: ConnectionFactory> LoadSource for HeldStepLoad<'_, F> {
         self.step.messages.recorder.take_interval()
     }
 
-    fn gauges(&mut self) -> Vec<(&'static str, f64)> {
-        vec![(OPEN_CONNECTIONS, self.load.open() as f64)]
+    fn gauges(&mut self) -> Vec<(FigureName, f64)> {
+        vec![(load_series::OPEN_CONNECTIONS, self.load.open() as f64)]
     }
 
     fn read_cpu(&mut self) -> CpuReading {

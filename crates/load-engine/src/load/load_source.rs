@@ -1,6 +1,7 @@
 //! Source of load: the interface through which the controller of a step starts, reads and ends a
 //! load.
 
+use bench_report::names::FigureName;
 use std::collections::BTreeMap;
 
 use bench_report::histogram::HistogramError;
@@ -81,7 +82,7 @@ pub(crate) trait LoadSource {
 
     /// Returns current values of the load's own state, such as the number of open sessions, each
     /// with the name of its series in time charts.
-    fn gauges(&mut self) -> Vec<(&'static str, f64)> {
+    fn gauges(&mut self) -> Vec<(FigureName, f64)> {
         Vec::new()
     }
 

@@ -1,5 +1,6 @@
 //! Load that worker threads of this process make.
 
+use bench_report::names::{FigureName, load_series};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
@@ -52,10 +53,10 @@ pub(crate) fn tells_sessions(plan: &StepPlan, changed: bool) -> bool {
 
 /// Returns the name of the report's series that shows the number of open sessions, or of users in a
 /// closed loop.
-pub(crate) fn sessions_series(load: &LoadPlan) -> &'static str {
+pub(crate) fn sessions_series(load: &LoadPlan) -> FigureName {
     match load {
-        LoadPlan::Open { .. } => "load.sessions",
-        LoadPlan::Closed { .. } => "load.users",
+        LoadPlan::Open { .. } => load_series::LOAD_SESSIONS,
+        LoadPlan::Closed { .. } => load_series::LOAD_USERS,
     }
 }
 
@@ -165,7 +166,7 @@ impl LoadSource for LocalLoad {
         self.state.step.recorder.take_interval()
     }
 
-    fn gauges(&mut self) -> Vec<(&'static str, f64)> {
+    fn gauges(&mut self) -> Vec<(FigureName, f64)> {
         if !self.tells_sessions() {
             return Vec::new();
         }

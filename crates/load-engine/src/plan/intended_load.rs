@@ -7,6 +7,7 @@ use super::load_plan::LoadPlan;
 use super::rate_curve::RateCurve;
 use super::user_schedule::UserSchedule;
 use super::worker_share::WorkerShare;
+use bench_report::names::{FigureName, load_series};
 
 /// Intended load of a step over warm-up and measured part, of all processes together.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,10 +98,10 @@ impl IntendedLoad {
     }
 
     /// Returns the name of the report's series that shows this load over time.
-    pub(crate) fn series_name(&self) -> &'static str {
+    pub(crate) fn series_name(&self) -> FigureName {
         match self {
-            Self::Rate(_) => "load.intended_rate_per_s",
-            Self::Users(_) => "load.intended_users",
+            Self::Rate(_) => load_series::LOAD_INTENDED_RATE_PER_S,
+            Self::Users(_) => load_series::LOAD_INTENDED_USERS,
         }
     }
 

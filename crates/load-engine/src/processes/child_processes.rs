@@ -1,5 +1,6 @@
 //! Load of one step that worker processes make, as a source of load for the step's controller.
 
+use bench_report::names::{FigureName, load_series};
 use std::time::Duration;
 
 use bench_report::StepEnd;
@@ -9,7 +10,6 @@ use super::protocol::Order;
 use super::worker_process::WorkerProcess;
 use super::worker_processes::WorkerProcesses;
 use crate::held::held_step::HeldLevel;
-use crate::held::held_step_load::OPEN_CONNECTIONS;
 use crate::load::cpu_use::CpuReading;
 use crate::load::load_source::{
     CollectedStep, LoadProcesses, LoadSource, Preparation, TOO_FEW_OPENED,
@@ -285,9 +285,9 @@ impl LoadSource for ChildProcesses<'_> {
         whole
     }
 
-    fn gauges(&mut self) -> Vec<(&'static str, f64)> {
+    fn gauges(&mut self) -> Vec<(FigureName, f64)> {
         let name = match self.level {
-            Some(_) => OPEN_CONNECTIONS,
+            Some(_) => load_series::OPEN_CONNECTIONS,
             None if tells_sessions(self.plan, self.changed.is_some()) => {
                 sessions_series(&self.plan.load)
             }

@@ -1,6 +1,7 @@
 //! Sampling thread of a run. It accepts commands at any time, even while the server does not
 //! answer.
 
+use bench_report::names::postgres;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -156,9 +157,9 @@ impl EvidenceSampler {
             .map_err(silent)?
             .map_err(|error| from_connect(&error))?;
         self.evidence
-            .figure("connections.limit", capacity.limit as f64);
+            .figure(postgres::CONNECTIONS_LIMIT, capacity.limit as f64);
         self.evidence
-            .figure("connections.reserved", capacity.reserved as f64);
+            .figure(postgres::CONNECTIONS_RESERVED, capacity.reserved as f64);
         self.before = Ok(before);
         Ok(capacity)
     }
@@ -259,8 +260,8 @@ impl EvidenceSampler {
             }
             (Err(reason), _) | (_, Err(reason)) => {
                 for name in [
-                    "server.cpu_ns",
-                    "server.load_cpu_ns",
+                    postgres::SERVER_CPU_NS.as_str(),
+                    postgres::SERVER_LOAD_CPU_NS.as_str(),
                     "server.cgroup",
                     "processes",
                 ] {

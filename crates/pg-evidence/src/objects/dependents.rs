@@ -1,6 +1,8 @@
 //! What belongs to a table: its indexes, its triggers, and foreign keys without an index between it
 //! and other tables. A statement on the table causes work there.
 
+use bench_report::names::postgres_tables::{indexes, triggers, unindexed_foreign_keys};
+use bench_report::names::{ColumnName, TableName};
 use bench_report::{EvidenceRow, ServerEvidence};
 
 use crate::failure::message;
@@ -39,19 +41,31 @@ const INDEXES: &str = "SELECT /* plimsoll evidence */ i.indrelid::regclass::text
 /// Writes into `evidence` the indexes and triggers of the tables with the object ids `touched`, and the
 /// foreign keys from or to them that have no index; at most 100 indexes, and 20 of each other kind.
 pub(super) async fn report(client: &Client, touched: &[i64], evidence: &mut ServerEvidence) {
-    let tables: [(&str, &str, [&str; 3]); 3] = [
-        ("indexes", INDEXES, ["relation", "index", "columns"]),
-        ("triggers", TRIGGERS, ["relation", "trigger", "function"]),
+    let tables: [(TableName, &str, [ColumnName; 3]); 3] = [
         (
-            "unindexed_foreign_keys",
+            indexes::TABLE,
+            INDEXES,
+            [indexes::RELATION, indexes::INDEX, indexes::COLUMNS],
+        ),
+        (
+            triggers::TABLE,
+            TRIGGERS,
+            [triggers::RELATION, triggers::TRIGGER, triggers::FUNCTION],
+        ),
+        (
+            unindexed_foreign_keys::TABLE,
             UNINDEXED,
-            ["child", "columns", "parent"],
+            [
+                unindexed_foreign_keys::CHILD,
+                unindexed_foreign_keys::COLUMNS,
+                unindexed_foreign_keys::PARENT,
+            ],
         ),
     ];
     for (name, query, labels) in tables {
         match rows(client, query, touched, labels).await {
-            Ok(rows) => drop(evidence.tables.insert(name.to_owned(), rows)),
-            Err(reason) => drop(evidence.unavailable.insert(name.to_owned(), reason)),
+            Ok(rows) => evidence.table(name, rows),
+            Err(reason) => drop(evidence.unavailable.insert(name.to_string(), reason)),
         }
     }
 }
@@ -60,14 +74,14 @@ async fn rows(
     client: &Client,
     query: &str,
     touched: &[i64],
-    labels: [&str; 3],
+    labels: [ColumnName; 3],
 ) -> Result<Vec<EvidenceRow>, String> {
     let mut rows = Vec::new();
     for row in client.query(query, &[&touched]).await.map_err(message)? {
         let mut named = EvidenceRow::default();
         for (at, label) in labels.iter().enumerate() {
             let value = text(&row, at).map_err(message)?;
-            named.labels.insert((*label).to_owned(), value);
+            named.labels.insert(label.to_string(), value);
         }
         rows.push(named);
     }

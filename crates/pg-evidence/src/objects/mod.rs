@@ -4,6 +4,8 @@
 mod dependents;
 mod kinds;
 
+use bench_report::names::TableName;
+use bench_report::names::postgres_tables::tables;
 use std::collections::BTreeMap;
 
 use bench_report::{EvidenceRow, ServerEvidence};
@@ -23,7 +25,7 @@ const MOST_ROWS: usize = 20;
 /// Counters of all kinds of objects at one instant, or for a kind the reason for which they are
 /// missing.
 #[derive(Debug, Clone)]
-pub(crate) struct Objects(BTreeMap<&'static str, Result<KindCounters, String>>);
+pub(crate) struct Objects(BTreeMap<TableName, Result<KindCounters, String>>);
 
 /// Counters of all objects of one kind at one instant, by object id.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -56,17 +58,17 @@ impl Objects {
     ) {
         let mut touched = Vec::new();
         for kind in &KINDS {
-            match (&self.0[kind.name], &before.0[kind.name]) {
+            match (&self.0[&kind.name], &before.0[&kind.name]) {
                 (Ok(now), Ok(then)) => {
                     let grown = now.since(then, kind);
                     let rows = grown.iter().map(|(_, counts)| counts.row(kind)).collect();
-                    evidence.tables.insert(kind.name.to_owned(), rows);
-                    if kind.name == kinds::TABLES {
+                    evidence.table(kind.name, rows);
+                    if kind.name == tables::TABLE {
                         touched = grown.iter().map(|(id, _)| *id).collect();
                     }
                 }
                 (Err(reason), _) | (_, Err(reason)) => {
-                    let name = kind.name.to_owned();
+                    let name = kind.name.to_string();
                     evidence.unavailable.insert(name, reason.clone());
                 }
             }
@@ -146,7 +148,7 @@ impl ObjectCounters {
         let mut row = EvidenceRow::new([(kind.label, self.name.clone())], []);
         for (ObjectColumn { name, .. }, value) in kind.columns.iter().zip(&self.values) {
             if let Some(value) = value {
-                row.figures.insert((*name).to_owned(), *value);
+                row.figures.insert(name.to_string(), *value);
             }
         }
         row
@@ -155,19 +157,21 @@ impl ObjectCounters {
 
 #[cfg(test)]
 mod tests {
+    use bench_report::names::postgres_tables::slru;
+
     use super::*;
 
     const KIND: ObjectKind = ObjectKind {
-        name: "things",
-        label: "thing",
+        name: slru::TABLE,
+        label: slru::NAME,
         identity: "1, 'a'",
         source: "nowhere",
         count: None,
         needs: None,
         columns: &[
-            ObjectColumn::work("scans", "1"),
-            ObjectColumn::count("hits", "1"),
-            ObjectColumn::state("live", "1"),
+            ObjectColumn::work(slru::BLOCKS_READ, "1"),
+            ObjectColumn::count(slru::BLOCKS_HIT, "1"),
+            ObjectColumn::state(slru::BLOCKS_ZEROED, "1"),
         ],
     };
 
@@ -212,7 +216,7 @@ mod tests {
         let grown = after.since(&before, &KIND);
         assert_eq!(grown[0].1.values, [Some(1.0), None, Some(70.0)]);
         let row = grown[0].1.row(&KIND);
-        assert_eq!(row.labels["thing"], "thing 1");
+        assert_eq!(row.labels["name"], "thing 1");
         assert!(!row.figures.contains_key("hits"));
     }
 }

@@ -1,6 +1,7 @@
 //! CPU quota of the server's control group, and the throttling that it caused.
 
 use bench_report::ServerEvidence;
+use bench_report::names::{FigureName, postgres};
 use host_metrics::source::cgroup::QuotaUse;
 
 /// CPU quota and throttling counters of the nearest control group with a quota, of the server's own
@@ -28,14 +29,26 @@ impl ServerThrottling {
     /// Writes the growth of the counters since `before`, and the quota in cores if there is one,
     /// into `evidence`.
     pub(crate) fn report_since(&self, before: &Self, evidence: &mut ServerEvidence) {
-        let mut grown = |name: &str, now: f64, then: f64| {
-            evidence.figure(format!("server.cgroup.{name}"), (now - then).max(0.0));
+        let mut grown = |name: FigureName, now: f64, then: f64| {
+            evidence.figure(name, (now - then).max(0.0));
         };
-        grown("periods", self.periods, before.periods);
-        grown("throttled_periods", self.throttled, before.throttled);
-        grown("throttled_ns", self.throttled_ns, before.throttled_ns);
+        grown(
+            postgres::SERVER_CGROUP_PERIODS,
+            self.periods,
+            before.periods,
+        );
+        grown(
+            postgres::SERVER_CGROUP_THROTTLED_PERIODS,
+            self.throttled,
+            before.throttled,
+        );
+        grown(
+            postgres::SERVER_CGROUP_THROTTLED_NS,
+            self.throttled_ns,
+            before.throttled_ns,
+        );
         if let Some(cores) = self.quota_cores {
-            evidence.figure("server.cgroup.quota_cores", cores);
+            evidence.figure(postgres::SERVER_CGROUP_QUOTA_CORES, cores);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Cumulative counters of the server, read before a step's connections open and after they have
 //! closed. A backend reports its counts at most once a second, and always when it exits.
 
+use bench_report::names::{FigureName, postgres};
 use std::collections::BTreeMap;
 
 use bench_report::ServerEvidence;
@@ -15,7 +16,7 @@ use crate::server::views::{Counter, StatisticsView, VIEWS};
 pub(crate) struct Counters {
     at_ns: u64,
     /// Values by the counters' names in reports; a counter without a value is absent.
-    values: BTreeMap<&'static str, f64>,
+    values: BTreeMap<FigureName, f64>,
     /// Names of views and counters that cannot be read, each with the reason.
     unavailable: BTreeMap<&'static str, String>,
 }
@@ -72,7 +73,7 @@ impl Counters {
                 let reason = counter
                     .needs
                     .map_or("the server has no value".to_owned(), off);
-                self.unavailable.insert(counter.name, reason);
+                self.unavailable.insert(counter.name.as_str(), reason);
             }
         }
         Ok(())
@@ -83,32 +84,31 @@ impl Counters {
     /// the whole step, including its warm-up.
     pub(crate) fn report_since(&self, before: &Self, evidence: &mut ServerEvidence) {
         evidence.figure(
-            "deltas.span_s",
+            postgres::DELTAS_SPAN_S,
             self.at_ns.saturating_sub(before.at_ns) as f64 / 1e9,
         );
         for (name, reason) in self.unavailable.iter().chain(&before.unavailable) {
             evidence
                 .unavailable
-                .insert((*name).to_owned(), reason.clone());
+                .insert(name.to_string(), reason.clone());
         }
         for (name, now) in &self.values {
             match before.values.get(name) {
                 Some(then) if now >= then => evidence.figure(*name, now - then),
                 Some(_) => {
                     let reason = "the counters were reset during the step".to_owned();
-                    evidence.unavailable.insert((*name).to_owned(), reason);
+                    evidence.unavailable.insert(name.to_string(), reason);
                 }
                 None => {}
             }
         }
-        let figure = |name: &str| evidence.figures.get(name).copied();
         let (hit, read) = (
-            figure("database.blocks_hit"),
-            figure("database.blocks_read"),
+            evidence.value(postgres::DATABASE_BLOCKS_HIT),
+            evidence.value(postgres::DATABASE_BLOCKS_READ),
         );
         if let (Some(hit), Some(read)) = (hit, read) {
             // If no block was requested, this is not finite and is left out.
-            evidence.figure("database.cache_hit_ratio", hit / (hit + read));
+            evidence.figure(postgres::DATABASE_CACHE_HIT_RATIO, hit / (hit + read));
         }
     }
 }
@@ -129,7 +129,7 @@ impl StatisticsView {
     /// Returns true if a server of `version` reports in this view the counters of the view
     /// `missing`, which it does not have.
     fn tells_of(&self, missing: &StatisticsView, version: i32) -> bool {
-        let about = |c: &Counter| c.is_in(version) && c.name.starts_with(missing.name);
+        let about = |c: &Counter| c.is_in(version) && c.name.as_str().starts_with(missing.name);
         self.name != missing.name
             && self.versions.contains(&version)
             && self.counters.iter().any(about)
@@ -144,9 +144,9 @@ mod tests {
         Counters {
             at_ns,
             values: BTreeMap::from([
-                ("database.commits", commits),
-                ("database.blocks_hit", 30.0 * commits),
-                ("database.blocks_read", 10.0 * commits),
+                (postgres::DATABASE_COMMITS, commits),
+                (postgres::DATABASE_BLOCKS_HIT, 30.0 * commits),
+                (postgres::DATABASE_BLOCKS_READ, 10.0 * commits),
             ]),
             unavailable: missing
                 .into_iter()
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn no_counter_has_two_names_in_one_version_and_none_lacks_a_view_in_all() {
         for version in [130_000, 140_000, 150_000, 160_000, 170_000, 180_000] {
-            let mut names: Vec<&str> = VIEWS
+            let mut names: Vec<FigureName> = VIEWS
                 .iter()
                 .filter(|view| view.versions.contains(&version))
                 .flat_map(|view| view.counters.iter().filter(|c| c.is_in(version)))
@@ -187,7 +187,10 @@ mod tests {
             names.sort_unstable();
             names.dedup();
             assert_eq!(names.len(), all, "{version}");
-            assert!(names.contains(&"checkpointer.requested"), "{version}");
+            assert!(
+                names.contains(&postgres::CHECKPOINTER_REQUESTED),
+                "{version}"
+            );
         }
     }
 }

@@ -2,6 +2,7 @@
 //! prepared transactions.
 
 use bench_report::ServerEvidence;
+use bench_report::names::postgres;
 
 use crate::failure::message;
 use crate::server::client::Client;
@@ -37,9 +38,9 @@ async fn replication(client: &Client, evidence: &mut ServerEvidence) -> Result<(
         return Err(reason.to_owned());
     }
     let columns = [
-        "replication.synchronous_standbys",
-        "replication.flush_lag_ns_max",
-        "replication.replay_lag_ns_max",
+        postgres::REPLICATION_SYNCHRONOUS_STANDBYS,
+        postgres::REPLICATION_FLUSH_LAG_NS_MAX,
+        postgres::REPLICATION_REPLAY_LAG_NS_MAX,
     ];
     for (at, name) in columns.into_iter().enumerate() {
         if let Some(value) = row.try_get::<_, Option<f64>>(at).map_err(message)? {
@@ -53,11 +54,17 @@ async fn replication(client: &Client, evidence: &mut ServerEvidence) -> Result<(
 /// The oldest transaction of the server may be one of them. Fails with a message if the query does.
 async fn prepared(client: &Client, evidence: &mut ServerEvidence) -> Result<(), String> {
     let row = client.query_one(PREPARED, &[]).await.map_err(message)?;
-    evidence.figure("transactions.prepared", row.try_get(0).map_err(message)?);
+    evidence.figure(
+        postgres::TRANSACTIONS_PREPARED,
+        row.try_get(0).map_err(message)?,
+    );
     let oldest: Option<f64> = row.try_get(1).map_err(message)?;
-    let seen = evidence.figures.get("transactions.oldest_age_s").copied();
+    let seen = evidence.value(postgres::TRANSACTIONS_OLDEST_AGE_S);
     if let Some(oldest) = oldest {
-        evidence.figure("transactions.oldest_age_s", oldest.max(seen.unwrap_or(0.0)));
+        evidence.figure(
+            postgres::TRANSACTIONS_OLDEST_AGE_S,
+            oldest.max(seen.unwrap_or(0.0)),
+        );
     }
     Ok(())
 }

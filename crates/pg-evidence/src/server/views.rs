@@ -1,6 +1,7 @@
 //! Statistics views of the server by its version, with their counters and the counters' names in
 //! reports. All times are converted to nanoseconds.
 
+use bench_report::names::{FigureName, postgres};
 use std::ops::Range;
 
 /// Statistics view of the server, of which one row is read.
@@ -21,7 +22,7 @@ pub(crate) struct StatisticsView {
 #[derive(Debug)]
 pub(crate) struct Counter {
     /// Name of the counter in reports, such as `database.commits`.
-    pub(crate) name: &'static str,
+    pub(crate) name: FigureName,
     /// SQL expression of the counter's value.
     pub(crate) sql: &'static str,
     /// Versions of the server that have the counter, as a range of `server_version_num`.
@@ -59,16 +60,16 @@ macro_rules! of_wal {
     };
 }
 
-const fn all(name: &'static str, sql: &'static str) -> Counter {
+const fn all(name: FigureName, sql: &'static str) -> Counter {
     some(name, sql, ALL)
 }
 
-const fn some(name: &'static str, sql: &'static str, versions: Range<i32>) -> Counter {
+const fn some(name: FigureName, sql: &'static str, versions: Range<i32>) -> Counter {
     timed(name, sql, versions, None)
 }
 
 const fn timed(
-    name: &'static str,
+    name: FigureName,
     sql: &'static str,
     versions: Range<i32>,
     needs: Option<&'static str>,
@@ -95,42 +96,50 @@ pub(crate) const VIEWS: [StatisticsView; 5] = [
         source: "pg_stat_database WHERE datname = current_database()",
         versions: ALL,
         counters: &[
-            all("database.commits", "xact_commit"),
-            all("database.rollbacks", "xact_rollback"),
-            all("database.blocks_hit", "blks_hit"),
-            all("database.blocks_read", "blks_read"),
+            all(postgres::DATABASE_COMMITS, "xact_commit"),
+            all(postgres::DATABASE_ROLLBACKS, "xact_rollback"),
+            all(postgres::DATABASE_BLOCKS_HIT, "blks_hit"),
+            all(postgres::DATABASE_BLOCKS_READ, "blks_read"),
             timed(
-                "database.block_read_ns",
+                postgres::DATABASE_BLOCK_READ_NS,
                 "blk_read_time * 1e6",
                 ALL,
                 IO_TIMED,
             ),
             timed(
-                "database.block_write_ns",
+                postgres::DATABASE_BLOCK_WRITE_NS,
                 "blk_write_time * 1e6",
                 ALL,
                 IO_TIMED,
             ),
-            all("database.rows_returned", "tup_returned"),
-            all("database.rows_fetched", "tup_fetched"),
-            all("database.rows_inserted", "tup_inserted"),
-            all("database.rows_updated", "tup_updated"),
-            all("database.rows_deleted", "tup_deleted"),
-            all("database.deadlocks", "deadlocks"),
-            all("database.conflicts", "conflicts"),
-            all("database.temp_files", "temp_files"),
-            all("database.temp_bytes", "temp_bytes"),
-            some("database.session_ns", "session_time * 1e6", FROM_14),
-            some("database.active_ns", "active_time * 1e6", FROM_14),
+            all(postgres::DATABASE_ROWS_RETURNED, "tup_returned"),
+            all(postgres::DATABASE_ROWS_FETCHED, "tup_fetched"),
+            all(postgres::DATABASE_ROWS_INSERTED, "tup_inserted"),
+            all(postgres::DATABASE_ROWS_UPDATED, "tup_updated"),
+            all(postgres::DATABASE_ROWS_DELETED, "tup_deleted"),
+            all(postgres::DATABASE_DEADLOCKS, "deadlocks"),
+            all(postgres::DATABASE_CONFLICTS, "conflicts"),
+            all(postgres::DATABASE_TEMP_FILES, "temp_files"),
+            all(postgres::DATABASE_TEMP_BYTES, "temp_bytes"),
+            some(postgres::DATABASE_SESSION_NS, "session_time * 1e6", FROM_14),
+            some(postgres::DATABASE_ACTIVE_NS, "active_time * 1e6", FROM_14),
             some(
-                "database.idle_in_transaction_ns",
+                postgres::DATABASE_IDLE_IN_TRANSACTION_NS,
                 "idle_in_transaction_time * 1e6",
                 FROM_14,
             ),
-            some("database.sessions", "sessions", FROM_14),
-            some("database.sessions_abandoned", "sessions_abandoned", FROM_14),
-            some("database.sessions_fatal", "sessions_fatal", FROM_14),
-            some("database.sessions_killed", "sessions_killed", FROM_14),
+            some(postgres::DATABASE_SESSIONS, "sessions", FROM_14),
+            some(
+                postgres::DATABASE_SESSIONS_ABANDONED,
+                "sessions_abandoned",
+                FROM_14,
+            ),
+            some(postgres::DATABASE_SESSIONS_FATAL, "sessions_fatal", FROM_14),
+            some(
+                postgres::DATABASE_SESSIONS_KILLED,
+                "sessions_killed",
+                FROM_14,
+            ),
         ],
     },
     StatisticsView {
@@ -138,20 +147,20 @@ pub(crate) const VIEWS: [StatisticsView; 5] = [
         source: "pg_stat_wal",
         versions: FROM_14,
         counters: &[
-            all("wal.records", "wal_records"),
-            all("wal.full_page_images", "wal_fpi"),
-            all("wal.bytes", "wal_bytes"),
-            all("wal.buffers_full", "wal_buffers_full"),
-            some("wal.writes", "wal_write", FROM_14_BEFORE_18),
-            some("wal.syncs", "wal_sync", FROM_14_BEFORE_18),
+            all(postgres::WAL_RECORDS, "wal_records"),
+            all(postgres::WAL_FULL_PAGE_IMAGES, "wal_fpi"),
+            all(postgres::WAL_BYTES, "wal_bytes"),
+            all(postgres::WAL_BUFFERS_FULL, "wal_buffers_full"),
+            some(postgres::WAL_WRITES, "wal_write", FROM_14_BEFORE_18),
+            some(postgres::WAL_SYNCS, "wal_sync", FROM_14_BEFORE_18),
             timed(
-                "wal.write_ns",
+                postgres::WAL_WRITE_NS,
                 "wal_write_time * 1e6",
                 FROM_14_BEFORE_18,
                 WAL_TIMED,
             ),
             timed(
-                "wal.sync_ns",
+                postgres::WAL_SYNC_NS,
                 "wal_sync_time * 1e6",
                 FROM_14_BEFORE_18,
                 WAL_TIMED,
@@ -163,47 +172,51 @@ pub(crate) const VIEWS: [StatisticsView; 5] = [
         source: "pg_stat_io",
         versions: FROM_16,
         counters: &[
-            all("io.client_reads", of_clients!("reads")),
-            all("io.client_writes", of_clients!("writes")),
-            all("io.client_extends", of_clients!("extends")),
-            all("io.client_evictions", of_clients!("evictions")),
-            all("io.client_fsyncs", of_clients!("fsyncs")),
+            all(postgres::IO_CLIENT_READS, of_clients!("reads")),
+            all(postgres::IO_CLIENT_WRITES, of_clients!("writes")),
+            all(postgres::IO_CLIENT_EXTENDS, of_clients!("extends")),
+            all(postgres::IO_CLIENT_EVICTIONS, of_clients!("evictions")),
+            all(postgres::IO_CLIENT_FSYNCS, of_clients!("fsyncs")),
             some(
-                "io.client_read_bytes",
+                postgres::IO_CLIENT_READ_BYTES,
                 of_clients!("reads * op_bytes"),
                 BEFORE_18,
             ),
-            some("io.client_read_bytes", of_clients!("read_bytes"), FROM_18),
+            some(
+                postgres::IO_CLIENT_READ_BYTES,
+                of_clients!("read_bytes"),
+                FROM_18,
+            ),
             timed(
-                "io.client_read_ns",
+                postgres::IO_CLIENT_READ_NS,
                 of_clients!("read_time", " * 1e6"),
                 ALL,
                 IO_TIMED,
             ),
             timed(
-                "io.client_write_ns",
+                postgres::IO_CLIENT_WRITE_NS,
                 of_clients!("write_time", " * 1e6"),
                 ALL,
                 IO_TIMED,
             ),
             all(
-                "io.other_reads",
+                postgres::IO_OTHER_READS,
                 "sum(reads) FILTER (WHERE backend_type <> 'client backend')",
             ),
             all(
-                "io.other_writes",
+                postgres::IO_OTHER_WRITES,
                 "sum(writes) FILTER (WHERE backend_type <> 'client backend')",
             ),
-            some("io.wal_writes", of_wal!("writes"), FROM_18),
-            some("io.wal_fsyncs", of_wal!("fsyncs"), FROM_18),
+            some(postgres::IO_WAL_WRITES, of_wal!("writes"), FROM_18),
+            some(postgres::IO_WAL_FSYNCS, of_wal!("fsyncs"), FROM_18),
             timed(
-                "io.wal_write_ns",
+                postgres::IO_WAL_WRITE_NS,
                 of_wal!("write_time", " * 1e6"),
                 FROM_18,
                 WAL_TIMED,
             ),
             timed(
-                "io.wal_fsync_ns",
+                postgres::IO_WAL_FSYNC_NS,
                 of_wal!("fsync_time", " * 1e6"),
                 FROM_18,
                 WAL_TIMED,
@@ -215,12 +228,12 @@ pub(crate) const VIEWS: [StatisticsView; 5] = [
         source: "pg_stat_checkpointer",
         versions: FROM_17,
         counters: &[
-            all("checkpointer.timed", "num_timed"),
-            all("checkpointer.requested", "num_requested"),
-            some("checkpointer.done", "num_done", FROM_18),
-            all("checkpointer.write_ns", "write_time * 1e6"),
-            all("checkpointer.sync_ns", "sync_time * 1e6"),
-            all("checkpointer.buffers_written", "buffers_written"),
+            all(postgres::CHECKPOINTER_TIMED, "num_timed"),
+            all(postgres::CHECKPOINTER_REQUESTED, "num_requested"),
+            some(postgres::CHECKPOINTER_DONE, "num_done", FROM_18),
+            all(postgres::CHECKPOINTER_WRITE_NS, "write_time * 1e6"),
+            all(postgres::CHECKPOINTER_SYNC_NS, "sync_time * 1e6"),
+            all(postgres::CHECKPOINTER_BUFFERS_WRITTEN, "buffers_written"),
         ],
     },
     StatisticsView {
@@ -228,34 +241,38 @@ pub(crate) const VIEWS: [StatisticsView; 5] = [
         source: "pg_stat_bgwriter",
         versions: ALL,
         counters: &[
-            all("bgwriter.buffers_cleaned", "buffers_clean"),
-            all("bgwriter.stopped_early", "maxwritten_clean"),
-            all("bgwriter.buffers_allocated", "buffers_alloc"),
+            all(postgres::BGWRITER_BUFFERS_CLEANED, "buffers_clean"),
+            all(postgres::BGWRITER_STOPPED_EARLY, "maxwritten_clean"),
+            all(postgres::BGWRITER_BUFFERS_ALLOCATED, "buffers_alloc"),
             some(
-                "bgwriter.backend_buffers_written",
+                postgres::BGWRITER_BACKEND_BUFFERS_WRITTEN,
                 "buffers_backend",
                 BEFORE_17,
             ),
             some(
-                "bgwriter.backend_fsyncs",
+                postgres::BGWRITER_BACKEND_FSYNCS,
                 "buffers_backend_fsync",
                 BEFORE_17,
             ),
             // Up to version 16, one view covered both the checkpointer and the background writer.
-            some("checkpointer.timed", "checkpoints_timed", BEFORE_17),
-            some("checkpointer.requested", "checkpoints_req", BEFORE_17),
+            some(postgres::CHECKPOINTER_TIMED, "checkpoints_timed", BEFORE_17),
             some(
-                "checkpointer.write_ns",
+                postgres::CHECKPOINTER_REQUESTED,
+                "checkpoints_req",
+                BEFORE_17,
+            ),
+            some(
+                postgres::CHECKPOINTER_WRITE_NS,
                 "checkpoint_write_time * 1e6",
                 BEFORE_17,
             ),
             some(
-                "checkpointer.sync_ns",
+                postgres::CHECKPOINTER_SYNC_NS,
                 "checkpoint_sync_time * 1e6",
                 BEFORE_17,
             ),
             some(
-                "checkpointer.buffers_written",
+                postgres::CHECKPOINTER_BUFFERS_WRITTEN,
                 "buffers_checkpoint",
                 BEFORE_17,
             ),

@@ -1,6 +1,8 @@
 //! Activity of sessions, as sums over samples. Each sample is weighted by the time since the
 //! previous one, so that a late sample is not underweighted.
 
+use bench_report::names::postgres;
+use bench_report::names::postgres_tables::{connections, waiting_statements};
 use std::collections::{BTreeMap, HashMap};
 
 use bench_report::{EvidenceRow, ServerEvidence};
@@ -166,9 +168,12 @@ impl Activity {
             missing(evidence, "no sample was taken in the measured part");
             return;
         }
-        evidence.figure("connections.used_max", self.used_max as f64);
-        evidence.figure("sessions.samples", self.samples as f64);
-        evidence.figure("sessions.samples_per_s", self.samples as f64 / self.seconds);
+        evidence.figure(postgres::CONNECTIONS_USED_MAX, self.used_max as f64);
+        evidence.figure(postgres::SESSIONS_SAMPLES, self.samples as f64);
+        evidence.figure(
+            postgres::SESSIONS_SAMPLES_PER_S,
+            self.samples as f64 / self.seconds,
+        );
         self.report_connections(evidence);
         self.others.report(self.seconds, evidence);
         if self.hidden > 0.0 {
@@ -179,19 +184,18 @@ impl Activity {
                 return;
             }
         }
-        for (class, sum) in CLASSES.iter().zip(self.classes) {
-            evidence.figure(format!("sessions.{class}_mean"), sum / self.seconds);
+        for (name, sum) in CLASSES.into_iter().zip(self.classes) {
+            evidence.figure(name, sum / self.seconds);
         }
         for (event, mean) in self.waits.means(self.seconds) {
-            evidence.figure(format!("waits.{event}_mean"), mean);
+            evidence.member(postgres::WAITS, event, mean);
         }
-        evidence.figure("transactions.oldest_s", self.oldest_s);
-        evidence.figure("transactions.oldest_age_s", self.oldest_of_all_s);
-        let labels = ["statement", "event"];
-        let rows = self.statements.rows(labels, self.seconds);
-        evidence
-            .tables
-            .insert("waiting_statements".to_owned(), rows);
+        evidence.figure(postgres::TRANSACTIONS_OLDEST_S, self.oldest_s);
+        evidence.figure(postgres::TRANSACTIONS_OLDEST_AGE_S, self.oldest_of_all_s);
+        let labels = [waiting_statements::STATEMENT, waiting_statements::EVENT];
+        let mean = waiting_statements::SESSIONS_MEAN;
+        let rows = self.statements.rows(labels, mean, self.seconds);
+        evidence.table(waiting_statements::TABLE, rows);
     }
 
     fn reason_of_hidden(&self) -> String {
@@ -215,17 +219,17 @@ impl Activity {
         let row = |((application, state), usage): (&(String, String), &ConnectionUsage)| {
             EvidenceRow::new(
                 [
-                    ("application", application.clone()),
-                    ("state", state.clone()),
+                    (connections::APPLICATION, application.clone()),
+                    (connections::STATE, state.clone()),
                 ],
                 [
-                    ("sessions_mean", usage.seconds / self.seconds),
-                    ("sessions_max", usage.most as f64),
+                    (connections::SESSIONS_MEAN, usage.seconds / self.seconds),
+                    (connections::SESSIONS_MAX, usage.most as f64),
                 ],
             )
         };
         let rows = usages.into_iter().take(MOST_ROWS).map(row).collect();
-        evidence.tables.insert("connections".to_owned(), rows);
+        evidence.table(connections::TABLE, rows);
     }
 }
 

@@ -2,6 +2,8 @@
 //! workers, background processes, and other applications.
 
 use bench_report::ServerEvidence;
+use bench_report::names::postgres;
+use bench_report::names::postgres_tables::backends;
 
 use crate::sessions::scope::Scope;
 use crate::sessions::session::SessionGroup;
@@ -63,11 +65,15 @@ impl OtherBackends {
                 .insert("backends".to_owned(), reason.to_owned());
         }
         for (event, mean) in self.parallel.means(seconds) {
-            evidence.figure(format!("waits.parallel.{event}_mean"), mean);
+            evidence.member(postgres::PARALLEL_WAITS, event, mean);
         }
-        let labels = ["backend_type", "application", "event"];
-        let rows = self.all.rows(labels, seconds);
-        evidence.tables.insert("backends".to_owned(), rows);
+        let labels = [
+            backends::BACKEND_TYPE,
+            backends::APPLICATION,
+            backends::EVENT,
+        ];
+        let rows = self.all.rows(labels, backends::SESSIONS_MEAN, seconds);
+        evidence.table(backends::TABLE, rows);
     }
 }
 

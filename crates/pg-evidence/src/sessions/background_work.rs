@@ -1,14 +1,13 @@
 //! Work of the server's background processes, as spans of time: checkpoints, and autovacuum with its
 //! table. A call in such a span can be compared with a call outside.
 
+use bench_report::names::postgres_tables::background_work;
 use std::collections::BTreeMap;
 
 use bench_report::{EvidenceRow, ServerEvidence};
 
 use crate::sessions::session::SessionGroup;
 
-/// Name of the table of spans in the evidence.
-const TABLE: &str = "background_work";
 /// Largest number of spans in the table.
 const MOST_ROWS: usize = 200;
 /// Start of the statement that an autovacuum worker shows.
@@ -59,16 +58,24 @@ impl BackgroundWork {
                 "background processes worked {} times; the first {MOST_ROWS} are listed",
                 self.spans.len()
             );
-            evidence.unavailable.insert(format!("{TABLE}.rest"), reason);
+            evidence
+                .unavailable
+                .insert(format!("{}.rest", background_work::TABLE), reason);
         }
         let row = |((process, work), begin_ns, end_ns): (Work, u64, u64)| {
             EvidenceRow::new(
-                [("process", process), ("work", work)],
-                [("begin_ns", begin_ns as f64), ("end_ns", end_ns as f64)],
+                [
+                    (background_work::PROCESS, process),
+                    (background_work::WORK, work),
+                ],
+                [
+                    (background_work::BEGIN_NS, begin_ns as f64),
+                    (background_work::END_NS, end_ns as f64),
+                ],
             )
         };
         let rows = self.spans.into_iter().take(MOST_ROWS).map(row).collect();
-        evidence.tables.insert(TABLE.to_owned(), rows);
+        evidence.table(background_work::TABLE, rows);
     }
 }
 
@@ -104,7 +111,7 @@ mod tests {
     fn spans(work: BackgroundWork, end_ns: u64) -> Vec<(String, f64, f64)> {
         let mut evidence = ServerEvidence::default();
         work.report(end_ns, &mut evidence);
-        let rows = evidence.tables[TABLE].iter();
+        let rows = evidence.tables["background_work"].iter();
         rows.map(|row| {
             let figure = |name| row.figures[name];
             (
@@ -161,7 +168,7 @@ mod tests {
         }
         let mut evidence = ServerEvidence::default();
         work.report(500, &mut evidence);
-        assert_eq!(evidence.tables[TABLE].len(), MOST_ROWS);
+        assert_eq!(evidence.tables["background_work"].len(), MOST_ROWS);
         assert!(evidence.unavailable["background_work.rest"].contains("250"));
     }
 }

@@ -60,7 +60,7 @@ mod tests {
             ("waits.LWLock.BufferContent_mean", 0.2),
             ("waits.LWLock.ProcArray_mean", 0.2),
         ] {
-            server.figure(name, mean);
+            server.figures.insert(name.to_owned(), mean);
         }
         let named = |part| dominant_event(part, std::iter::once(&server));
         assert_eq!(named("io").as_deref(), Some("WALSync"));

@@ -1,6 +1,7 @@
 //! Statements and transactions that have been running for a long time, by fingerprint. If the
 //! server does not count statements, this is the only sign of slow ones.
 
+use bench_report::names::postgres_tables::running;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -92,17 +93,20 @@ impl LongRunning {
         )| {
             EvidenceRow::new(
                 [
-                    ("statement", statement.clone()),
-                    ("application", application.clone()),
-                    ("state", state.clone()),
+                    (running::STATEMENT, statement.clone()),
+                    (running::APPLICATION, application.clone()),
+                    (running::STATE, state.clone()),
                 ],
                 [
-                    ("longest_s", seen.longest_s),
-                    ("sessions_mean", seen.times as f64 / self.looks as f64),
+                    (running::LONGEST_S, seen.longest_s),
+                    (
+                        running::SESSIONS_MEAN,
+                        seen.times as f64 / self.looks as f64,
+                    ),
                 ],
             )
         };
         let rows = seen.into_iter().take(MOST_ROWS).map(row).collect();
-        evidence.tables.insert("running".to_owned(), rows);
+        evidence.table(running::TABLE, rows);
     }
 }

@@ -3,6 +3,7 @@
 //! An active session without a wait event runs on a CPU or is ready to run. A session whose state
 //! is hidden belongs to no class.
 
+use bench_report::names::{FigureName, postgres};
 use tokio_postgres::{Error, Row};
 
 use crate::server::client::Client;
@@ -23,16 +24,16 @@ const QUERY: &str = "SELECT /* plimsoll evidence */
      WHERE pid <> pg_backend_pid() AND wait_event_type IS DISTINCT FROM 'Activity'
      GROUP BY 1, 2, 3, 4, 5, 6";
 
-/// Classes of a session's activity, as named in reports.
-pub(crate) const CLASSES: [&str; 8] = [
-    "cpu",
-    "lock",
-    "lwlock",
-    "io",
-    "client",
-    "other_wait",
-    "idle",
-    "idle_in_transaction",
+/// Figures of the classes of a session's activity.
+pub(crate) const CLASSES: [FigureName; 8] = [
+    postgres::SESSIONS_CPU_MEAN,
+    postgres::SESSIONS_LOCK_MEAN,
+    postgres::SESSIONS_LWLOCK_MEAN,
+    postgres::SESSIONS_IO_MEAN,
+    postgres::SESSIONS_CLIENT_MEAN,
+    postgres::SESSIONS_OTHER_WAIT_MEAN,
+    postgres::SESSIONS_IDLE_MEAN,
+    postgres::SESSIONS_IDLE_IN_TRANSACTION_MEAN,
 ];
 /// Start of the state, as in `pg_stat_activity`, of a session that is idle in a transaction.
 const KEPT: &str = "idle in transaction";
@@ -117,14 +118,14 @@ impl SessionGroup {
         let name = match (self.state.as_deref()?, event) {
             // The server does not track the activity of its sessions.
             ("disabled", _) => return None,
-            ("idle", _) => "idle",
-            (state, _) if state.starts_with(KEPT) => "idle_in_transaction",
-            (_, None) => "cpu",
-            (_, Some(("Lock", _))) => "lock",
-            (_, Some(("IO", _) | ("LWLock", "WALWrite"))) => "io",
-            (_, Some(("LWLock", _))) => "lwlock",
-            (_, Some(("Client", _))) => "client",
-            _ => "other_wait",
+            ("idle", _) => postgres::SESSIONS_IDLE_MEAN,
+            (state, _) if state.starts_with(KEPT) => postgres::SESSIONS_IDLE_IN_TRANSACTION_MEAN,
+            (_, None) => postgres::SESSIONS_CPU_MEAN,
+            (_, Some(("Lock", _))) => postgres::SESSIONS_LOCK_MEAN,
+            (_, Some(("IO", _) | ("LWLock", "WALWrite"))) => postgres::SESSIONS_IO_MEAN,
+            (_, Some(("LWLock", _))) => postgres::SESSIONS_LWLOCK_MEAN,
+            (_, Some(("Client", _))) => postgres::SESSIONS_CLIENT_MEAN,
+            _ => postgres::SESSIONS_OTHER_WAIT_MEAN,
         };
         CLASSES.iter().position(|class| *class == name)
     }
@@ -200,7 +201,9 @@ pub(crate) mod tests {
             (None, None, None),
             (Some("disabled"), None, None),
         ] {
-            let found = session(state, event).class().map(|class| CLASSES[class]);
+            let found = session(state, event).class();
+            let found = found.map(|class| CLASSES[class].to_string());
+            let name = name.map(|name| format!("sessions.{name}_mean"));
             assert_eq!(found, name, "{state:?} {event:?}");
         }
         assert!(session(Some("active"), Some(("Lock", "tuple"))).waits_for_lock());

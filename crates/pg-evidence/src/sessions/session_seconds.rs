@@ -1,5 +1,6 @@
 //! Session-seconds (sums of the time that sessions spend) by labels of the sessions.
 
+use bench_report::names::ColumnName;
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
@@ -25,16 +26,19 @@ impl<K: Ord> SessionSeconds<K> {
 
 impl<const N: usize> SessionSeconds<[String; N]> {
     /// Returns the 20 largest mean numbers of sessions over `seconds`, largest first, as table
-    /// rows. A row has the parts of its key as labels, whose names are `labels` in the same order.
-    pub(crate) fn rows(&self, labels: [&str; N], seconds: f64) -> Vec<EvidenceRow> {
+    /// rows. A row has the parts of its key as labels, whose names are `labels` in the same order,
+    /// and the mean in the column `mean`.
+    pub(crate) fn rows(
+        &self,
+        labels: [ColumnName; N],
+        mean: ColumnName,
+        seconds: f64,
+    ) -> Vec<EvidenceRow> {
         let mut means: Vec<_> = self.means(seconds).collect();
         means.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let row = |(key, mean): (&[String; N], f64)| {
-            let mut named = labels.into_iter().zip(key.iter().cloned());
-            EvidenceRow::new(
-                std::array::from_fn::<_, N, _>(|_| named.next().unwrap_or_default()),
-                [("sessions_mean", mean)],
-            )
+        let row = |(key, sessions): (&[String; N], f64)| {
+            let named = std::array::from_fn::<_, N, _>(|at| (labels[at], key[at].clone()));
+            EvidenceRow::new(named, [(mean, sessions)])
         };
         means.into_iter().take(MOST_ROWS).map(row).collect()
     }

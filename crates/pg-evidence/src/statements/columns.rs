@@ -1,13 +1,18 @@
 //! Columns of the view `pg_stat_statements` by version of the extension, and the names of their
 //! figures in reports. Times are converted to nanoseconds.
 
+use bench_report::names::postgres_tables::statements;
+use bench_report::names::{ColumnName, FigureName, postgres};
 use std::collections::BTreeSet;
 
 /// Figure of a statement in reports, with the columns of `pg_stat_statements` that it comes from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StatementColumn {
     /// Name of the figure in reports, such as `exec_ns`.
-    pub(super) name: &'static str,
+    pub(super) name: ColumnName,
+    /// Figure of the sum over all statements. `None` if the value covers all calls since the statement was
+    /// first counted, as a maximum does, so that the growth over a step cannot be calculated.
+    pub(super) sum: Option<FigureName>,
     /// Columns whose values are summed to the figure. Each entry lists the names that one column
     /// has in different versions of the extension.
     parts: &'static [&'static [&'static str]],
@@ -16,9 +21,6 @@ pub(super) struct StatementColumn {
     /// Setting without which the value stays 0 because nothing is measured; `None` if it is always
     /// measured.
     pub(super) needs: Option<&'static str>,
-    /// True if the value covers all calls since the statement was first counted, as a maximum does,
-    /// so that the growth over a step cannot be calculated.
-    pub(super) is_of_all_calls: bool,
 }
 
 /// Number of nanoseconds in a millisecond, the view's unit of time.
@@ -27,16 +29,16 @@ const IO_TIMED: Option<&str> = Some("track_io_timing");
 const PLANNED: Option<&str> = Some("pg_stat_statements.track_planning");
 
 const fn sum(
-    name: &'static str,
+    (name, sum): (ColumnName, FigureName),
     parts: &'static [&'static [&'static str]],
     factor: f64,
 ) -> StatementColumn {
     StatementColumn {
         name,
+        sum: Some(sum),
         parts,
         factor,
         needs: None,
-        is_of_all_calls: false,
     }
 }
 
@@ -45,12 +47,15 @@ const fn needing(column: StatementColumn, needs: Option<&'static str>) -> Statem
 }
 
 const fn of_all_calls(
-    name: &'static str,
+    name: ColumnName,
     parts: &'static [&'static [&'static str]],
 ) -> StatementColumn {
     StatementColumn {
-        is_of_all_calls: true,
-        ..sum(name, parts, MS)
+        name,
+        sum: None,
+        parts,
+        factor: MS,
+        needs: None,
     }
 }
 
@@ -59,32 +64,99 @@ pub(super) const CALLS: usize = 0;
 pub(super) const EXEC_NS: usize = 1;
 
 pub(super) const COLUMNS: [StatementColumn; 17] = [
-    sum("calls", &[&["calls"]], 1.0),
-    sum("exec_ns", &[&["total_exec_time", "total_time"]], MS),
-    needing(sum("plan_ns", &[&["total_plan_time"]], MS), PLANNED),
-    needing(sum("plans", &[&["plans"]], 1.0), PLANNED),
-    sum("rows", &[&["rows"]], 1.0),
-    sum("blocks_hit", &[&["shared_blks_hit"]], 1.0),
-    sum("blocks_read", &[&["shared_blks_read"]], 1.0),
-    sum("blocks_dirtied", &[&["shared_blks_dirtied"]], 1.0),
-    sum("temp_blocks_written", &[&["temp_blks_written"]], 1.0),
-    sum("temp_blocks_read", &[&["temp_blks_read"]], 1.0),
+    sum(
+        (statements::CALLS, postgres::STATEMENTS_CALLS),
+        &[&["calls"]],
+        1.0,
+    ),
+    sum(
+        (statements::EXEC_NS, postgres::STATEMENTS_EXEC_NS),
+        &[&["total_exec_time", "total_time"]],
+        MS,
+    ),
     needing(
-        sum("read_ns", &[&["shared_blk_read_time", "blk_read_time"]], MS),
+        sum(
+            (statements::PLAN_NS, postgres::STATEMENTS_PLAN_NS),
+            &[&["total_plan_time"]],
+            MS,
+        ),
+        PLANNED,
+    ),
+    needing(
+        sum(
+            (statements::PLANS, postgres::STATEMENTS_PLANS),
+            &[&["plans"]],
+            1.0,
+        ),
+        PLANNED,
+    ),
+    sum(
+        (statements::ROWS, postgres::STATEMENTS_ROWS),
+        &[&["rows"]],
+        1.0,
+    ),
+    sum(
+        (statements::BLOCKS_HIT, postgres::STATEMENTS_BLOCKS_HIT),
+        &[&["shared_blks_hit"]],
+        1.0,
+    ),
+    sum(
+        (statements::BLOCKS_READ, postgres::STATEMENTS_BLOCKS_READ),
+        &[&["shared_blks_read"]],
+        1.0,
+    ),
+    sum(
+        (
+            statements::BLOCKS_DIRTIED,
+            postgres::STATEMENTS_BLOCKS_DIRTIED,
+        ),
+        &[&["shared_blks_dirtied"]],
+        1.0,
+    ),
+    sum(
+        (
+            statements::TEMP_BLOCKS_WRITTEN,
+            postgres::STATEMENTS_TEMP_BLOCKS_WRITTEN,
+        ),
+        &[&["temp_blks_written"]],
+        1.0,
+    ),
+    sum(
+        (
+            statements::TEMP_BLOCKS_READ,
+            postgres::STATEMENTS_TEMP_BLOCKS_READ,
+        ),
+        &[&["temp_blks_read"]],
+        1.0,
+    ),
+    needing(
+        sum(
+            (statements::READ_NS, postgres::STATEMENTS_READ_NS),
+            &[&["shared_blk_read_time", "blk_read_time"]],
+            MS,
+        ),
         IO_TIMED,
     ),
     needing(
         sum(
-            "temp_ns",
+            (statements::TEMP_NS, postgres::STATEMENTS_TEMP_NS),
             &[&["temp_blk_read_time"], &["temp_blk_write_time"]],
             MS,
         ),
         IO_TIMED,
     ),
-    sum("wal_bytes", &[&["wal_bytes"]], 1.0),
-    sum("wal_fpi", &[&["wal_fpi"]], 1.0),
     sum(
-        "jit_ns",
+        (statements::WAL_BYTES, postgres::STATEMENTS_WAL_BYTES),
+        &[&["wal_bytes"]],
+        1.0,
+    ),
+    sum(
+        (statements::WAL_FPI, postgres::STATEMENTS_WAL_FPI),
+        &[&["wal_fpi"]],
+        1.0,
+    ),
+    sum(
+        (statements::JIT_NS, postgres::STATEMENTS_JIT_NS),
         &[
             &["jit_generation_time"],
             &["jit_inlining_time"],
@@ -93,8 +165,11 @@ pub(super) const COLUMNS: [StatementColumn; 17] = [
         ],
         MS,
     ),
-    of_all_calls("max_exec_ns", &[&["max_exec_time", "max_time"]]),
-    of_all_calls("stddev_exec_ns", &[&["stddev_exec_time", "stddev_time"]]),
+    of_all_calls(statements::MAX_EXEC_NS, &[&["max_exec_time", "max_time"]]),
+    of_all_calls(
+        statements::STDDEV_EXEC_NS,
+        &[&["stddev_exec_time", "stddev_time"]],
+    ),
 ];
 
 impl StatementColumn {
@@ -104,7 +179,7 @@ impl StatementColumn {
     pub(super) fn sql(&self, present: &BTreeSet<String>) -> String {
         let found = self.parts.iter().map(|names| {
             let known = names.iter().find(|name| present.contains(**name))?;
-            let over = if self.is_of_all_calls { "max" } else { "sum" };
+            let over = if self.sum.is_none() { "max" } else { "sum" };
             Some(format!("{over}({known})"))
         });
         match found.collect::<Option<Vec<_>>>() {
@@ -143,7 +218,10 @@ mod tests {
     }
 
     fn column(name: &str) -> &'static StatementColumn {
-        COLUMNS.iter().find(|column| column.name == name).unwrap()
+        COLUMNS
+            .iter()
+            .find(|column| column.name.as_str() == name)
+            .unwrap()
     }
 
     #[test]
@@ -161,7 +239,7 @@ mod tests {
                 .contains("sum(shared_blk_read_time)")
         );
         assert!(column("read_ns").sql(&old).contains("sum(blk_read_time)"));
-        assert_eq!(COLUMNS[CALLS].name, "calls");
+        assert_eq!(COLUMNS[CALLS].name, statements::CALLS);
     }
 
     #[test]

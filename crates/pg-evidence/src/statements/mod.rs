@@ -3,6 +3,8 @@
 
 mod columns;
 
+use bench_report::names::postgres;
+use bench_report::names::postgres_tables::statements;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bench_report::{EvidenceRow, ServerEvidence};
@@ -157,9 +159,9 @@ impl StatementCounters {
         }
         self.report_sums(&all, evidence);
         if let (Some(now), Some(then)) = (self.dealloc, before.dealloc) {
-            evidence.figure("statements.dealloc", now - then);
+            evidence.figure(postgres::STATEMENTS_DEALLOC, now - then);
         }
-        evidence.tables.insert("statements".to_owned(), rows);
+        evidence.table(statements::TABLE, rows);
         Ok(())
     }
 
@@ -167,14 +169,14 @@ impl StatementCounters {
     /// with the reason. If no statement ran, the sums are zero.
     fn report_sums(&self, all: &StatementFigures, evidence: &mut ServerEvidence) {
         let columns = COLUMNS.iter().zip(all.0);
-        for (column, value) in columns.filter(|(column, _)| !column.is_of_all_calls) {
-            let name = format!("statements.{}", column.name);
+        for (column, value) in columns {
+            let Some(name) = column.sum else { continue };
             match value.filter(|_| column.sql(&self.present) != "NULL::float8") {
                 Some(value) => evidence.figure(name, value),
                 None => drop(
                     evidence
                         .unavailable
-                        .insert(name, column.reason(&self.present)),
+                        .insert(name.to_string(), column.reason(&self.present)),
                 ),
             }
         }
@@ -234,7 +236,7 @@ impl StatementFigures {
         let mut grown = *self;
         for ((grown, then), column) in grown.0.iter_mut().zip(before.0).zip(&COLUMNS) {
             let difference = grown.zip(then).map(|(now, then)| now - then);
-            *grown = difference.filter(|_| !column.is_of_all_calls);
+            *grown = difference.filter(|_| column.sum.is_some());
         }
         grown
     }
@@ -242,16 +244,16 @@ impl StatementFigures {
     fn row(&self, id: StatementId, statement: &str) -> EvidenceRow {
         let mean = self.exec_ns() / self.calls();
         let mut row = EvidenceRow::new(
-            [("statement", statement.to_owned())],
-            [("exec_mean_ns", mean)],
+            [(statements::STATEMENT, statement.to_owned())],
+            [(statements::EXEC_MEAN_NS, mean)],
         );
         if let Some(is_top_level) = id.is_top_level {
             let label = is_top_level.to_string();
-            row.labels.insert("toplevel".to_owned(), label);
+            row.labels.insert(statements::TOPLEVEL.to_string(), label);
         }
         for (column, value) in COLUMNS.iter().zip(self.0) {
             if let Some(value) = value.filter(|value| value.is_finite()) {
-                row.figures.insert(column.name.to_owned(), value);
+                row.figures.insert(column.name.to_string(), value);
             }
         }
         row

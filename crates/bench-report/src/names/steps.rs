@@ -1,0 +1,107 @@
+//! Names of the figures of a step.
+
+use super::macros::{families, figures};
+
+figures! { Step:
+    /// Answers ÷ planned arrivals.
+    CARRIED_RATIO = "carried_ratio";
+    /// Largest 99th percentile of an interval of the measured part.
+    WORST_INTERVAL_P99_NS = "worst_interval_p99_ns";
+    /// Arrivals that a lost worker process did not make.
+    ARRIVALS_NOT_MADE = "arrivals_not_made";
+    /// Round trips that the driver adds to each request.
+    EXTRA_ROUND_TRIPS_PER_REQUEST = "extra_round_trips_per_request";
+    /// Time from the release of the connections until requests were as fast as before.
+    RECOVERY_NS = "recovery_ns";
+    /// Median wait for a connection.
+    WAIT_MEDIAN_NS = "wait.median_ns";
+    /// Longest wait for a connection.
+    WAIT_LONGEST_NS = "wait.longest_ns";
+    /// Longest wait ÷ median wait.
+    WAIT_LONGEST_BY_MEDIAN_RATIO = "wait.longest_by_median_ratio";
+    /// Requests that gave up waiting.
+    WAIT_GAVE_UP = "wait.gave_up";
+    /// Requests that others overtook.
+    WAIT_PASSED_OVER = "wait.passed_over";
+    /// Requests that waited far longer than the others.
+    WAIT_STARVED = "wait.starved";
+    /// Holders that got no connection.
+    HOLDERS_FAILED = "holders.failed";
+    /// Holders that did not give their connection back.
+    HOLDERS_KEPT = "holders.kept";
+    /// Times that every connection was held by a request that waits for another one.
+    DEADLOCK_TIMES = "deadlock.times";
+    /// Time of these deadlocks.
+    DEADLOCK_TOTAL_NS = "deadlock.total_ns";
+    /// Longest of these deadlocks.
+    DEADLOCK_LONGEST_NS = "deadlock.longest_ns";
+    /// Requests that ended such a deadlock by giving up.
+    DEADLOCK_TIMED_OUT = "deadlock.timed_out";
+    /// Median time of connecting to the port.
+    CONNECT_NETWORK_NS = "connect.network_ns";
+    /// Median time of the TLS handshake.
+    CONNECT_TLS_NS = "connect.tls_ns";
+    /// Median time of the login.
+    CONNECT_LOGIN_NS = "connect.login_ns";
+    /// Median time of the first statement.
+    CONNECT_FIRST_STATEMENT_NS = "connect.first_statement_ns";
+    /// Median time of the same statement once more.
+    CONNECT_SAME_AGAIN_NS = "connect.same_again_ns";
+    /// Median time until the first answer.
+    CONNECT_WHOLE_NS = "connect.whole_ns";
+    /// Logins that were asked for at once.
+    STORM_LOGINS = "storm.logins";
+    /// Time until all of them were in.
+    STORM_WHOLE_NS = "storm.whole_ns";
+    /// Requests that were not over when the part ended.
+    UNFINISHED = "unfinished";
+    /// Connections that the pool opened.
+    POOL_OPENED = "pool.opened";
+    /// Sessions that the server began.
+    SERVER_OPENED = "server.opened";
+    /// Sessions that the server ended.
+    SERVER_CLOSED = "server.closed";
+    /// Sessions that were open at the end.
+    SERVER_OPEN_AT_END = "server.open_at_end";
+    /// Largest number of sessions at once.
+    SERVER_OPEN_MOST = "server.open_most";
+    /// Time in which the server could not be asked.
+    SERVER_UNCOUNTED_NS = "server.uncounted_ns";
+    /// Sessions that were lost while the server was away.
+    SERVER_LOST = "server.lost";
+    /// Sessions that were established again afterwards.
+    SERVER_REESTABLISHED = "server.reestablished";
+    /// Connections that never came back to the pool.
+    LEAKS_IN_USE = "leaks.in_use";
+    /// Sessions of the server that belong to them.
+    LEAKS_SESSIONS = "leaks.sessions";
+    /// Response time of the first requests after a pause.
+    WARM_UP_FIRST_NS = "warm_up.first_ns";
+    /// Response time of later requests.
+    WARM_UP_LATER_NS = "warm_up.later_ns";
+    /// Share of the load's reads that found their key.
+    HIT_RATIO = "hit_ratio";
+    /// Share of the server's reads that found their key.
+    SERVER_HIT_RATIO = "server_hit_ratio";
+    /// Connections that were open at the end.
+    OPEN_CONNECTIONS = "open_connections";
+    /// Memory of the load's processes.
+    CLIENT_RSS_BYTES = "client.rss_bytes";
+    /// Connections that were checked at the end.
+    CHECKED_CONNECTIONS = "checked_connections";
+    /// Connections that were lost.
+    LOST_CONNECTIONS = "lost_connections";
+    /// Connections that were established per second.
+    ESTABLISHED_PER_S = "established_per_s";
+}
+
+families! { Step:
+    /// Share of the users' time in a part, as in `checkout`.
+    TIME_SHARES = "time.", "_ratio";
+    /// Percentile of a phase of opening a connection, as in `tcp_p99`.
+    CONNECT_PHASES = "connect.", "_ns";
+    /// Time that a leaked session was idle, in seconds, by its process.
+    LEAK_IDLE_S = "leaks.idle_s.pid_", "";
+    /// Connections that were lost, by the kind of failure.
+    LOST_BY_KIND = "lost_connections.", "";
+}
