@@ -30,6 +30,7 @@ pub(crate) fn assess(run: &RunReports, thresholds: &Thresholds, tool: Tool) -> A
         run_id: run.id(),
         reports: run.sources.iter().map(summary).collect(),
         notes: run.notes.clone(),
+        skipped: run.skipped.clone(),
         missing: completeness::missing(&facts),
         verdict: ReadinessVerdict::default(),
         components: components(&facts),

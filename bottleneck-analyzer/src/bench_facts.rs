@@ -1,5 +1,6 @@
 //! Facts about one bench: its report together with the recording of the machine.
 
+use bench_report::names::{FigureFamily, FigureName};
 use bench_report::{Load, Recommendation, Step, Warning};
 
 use crate::assessment::{ComponentKind, EvidenceItem, FindingId, FindingKind, Rule, TimeModel};
@@ -204,23 +205,29 @@ impl<'a> BenchFacts<'a> {
 
     /// Returns the figure `name` of the server's evidence in the chosen step; `None` if it was not
     /// measured.
-    pub(crate) fn server_figure(&self, name: &str) -> Option<f64> {
+    pub(crate) fn server_figure(&self, name: FigureName) -> Option<f64> {
         let (_, step) = self.operating_step()?;
-        step.server.as_ref()?.figures.get(name).copied()
+        step.server.as_ref()?.value(name)
+    }
+
+    /// Returns the figure of `member` of a family in the chosen step; `None` if it was not measured.
+    pub(crate) fn server_member(&self, family: FigureFamily, member: &str) -> Option<f64> {
+        let (_, step) = self.operating_step()?;
+        step.server.as_ref()?.value_of(family, member)
     }
 
     /// Returns the figure `name` of the server's evidence in the chosen step, as evidence; `None`
     /// if it was not measured.
-    pub(crate) fn server_evidence(&self, name: &str) -> Option<EvidenceItem> {
+    pub(crate) fn server_evidence(&self, name: FigureName) -> Option<EvidenceItem> {
         let (index, _) = self.operating_step()?;
-        let pointer = format!("/steps/{index}/server/figures/{}", escape(name));
-        self.source.evidence(name, &pointer)
+        let pointer = format!("/steps/{index}/server/figures/{}", escape(name.as_str()));
+        self.source.evidence(name.as_str(), &pointer)
     }
 
     /// Returns the figures `names` of the server in the chosen step, as evidence; figures that were
     /// not measured are left out.
-    pub(crate) fn server_evidence_of(&self, names: &[&str]) -> Vec<EvidenceItem> {
-        let all = names.iter().filter_map(|name| self.server_evidence(name));
+    pub(crate) fn server_evidence_of(&self, names: &[FigureName]) -> Vec<EvidenceItem> {
+        let all = names.iter().filter_map(|name| self.server_evidence(*name));
         all.collect()
     }
 

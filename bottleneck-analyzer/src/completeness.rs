@@ -1,6 +1,8 @@
 //! Measurements that were planned and are missing. A run has no verdict if a part of its manifest is missing
 //! or if nothing was loaded, because the missing measurement might have failed.
 
+use std::path::Path;
+
 use bench_report::manifest::{Part, PartStatus};
 
 use crate::assessment::ComponentKind;
@@ -23,6 +25,11 @@ pub(crate) fn missing(facts: &RunFacts<'_>) -> Vec<String> {
         missing.extend(ending(part));
         missing.extend(report_of(part, run));
     }
+    let lost = run
+        .skipped
+        .iter()
+        .filter(|skipped| skipped.makes_incomplete);
+    missing.extend(lost.map(|skipped| skipped.reason.clone()));
     missing.extend(run.machine().and_then(empty_recording));
     missing.extend(facts.benches.iter().filter_map(unmeasured));
     let watched =
@@ -61,7 +68,7 @@ fn ending(part: &Part) -> Option<String> {
 }
 
 /// Describes the report of a part if it is missing or belongs to another run. `None` if the report is there,
-/// or if the part was never started.
+/// if it was skipped, which is told apart, or if the part was never started.
 fn report_of(part: &Part, run: &RunReports) -> Option<String> {
     if matches!(
         part.status,
@@ -71,6 +78,10 @@ fn report_of(part: &Part, run: &RunReports) -> Option<String> {
     }
     let name = part.name();
     let Some(source) = run.report_of(part) else {
+        let is_of_part = |file: &str| Path::new(&part.report).file_name() == Some(file.as_ref());
+        if run.skipped.iter().any(|skipped| is_of_part(&skipped.file)) {
+            return None;
+        }
         return Some(format!("{name} wrote no report ({})", part.report));
     };
     let found = &source.report.run_id;

@@ -20,6 +20,9 @@ pub(crate) struct OutsideProgram {
     /// Mean number of cores that all processes of the program together used over the window. A
     /// process that existed during a part of the window counts with that part.
     pub(crate) cores: f64,
+    /// Control group of the program's busiest process; `None` for the root group, or if it was not
+    /// recorded.
+    pub(crate) group: Option<String>,
     /// CPU use of the program's busiest process over the window, in cores.
     pub(crate) reading: SeriesReading,
 }
@@ -148,6 +151,7 @@ impl<'a> MachineRecording<'a> {
                 (!part).then(|| OutsideProgram {
                     name: name.clone(),
                     cores: reading.cores_over(recorded_ns),
+                    group: series.labels.get("cgroup").cloned(),
                     reading,
                 })
             })

@@ -21,6 +21,20 @@ pub(crate) enum RunError {
     /// The directory contains neither a report nor a manifest.
     #[error("{path} holds no report (no *.json of schema plimsoll.report)", path = .0.display())]
     Empty(PathBuf),
+    /// The directory contains files, but none of them is a report that can be read.
+    #[error(
+        "{path} holds no report that can be read: {first}{}",
+        if *others > 0 { format!(", and {others} more") } else { String::new() },
+        path = path.display()
+    )]
+    NothingUsable {
+        /// Path of the directory.
+        path: PathBuf,
+        /// Reason for which the first file was skipped, with its name.
+        first: String,
+        /// Number of other files that were skipped.
+        others: usize,
+    },
     /// A file cannot be read, or is no report of a known schema.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -31,6 +45,22 @@ pub(crate) enum RunError {
         path: PathBuf,
         /// Name of the program that the report gives.
         tool: String,
+    },
+    /// A report has a figure that cannot be.
+    #[error(
+        "{path}: {pointer} {reason}{}",
+        if *others > 0 { format!(", and {others} more faults") } else { String::new() },
+        path = path.display()
+    )]
+    Impossible {
+        /// Path of the report.
+        path: PathBuf,
+        /// JSON pointer to the figure.
+        pointer: String,
+        /// Reason for which the figure cannot be.
+        reason: String,
+        /// Number of other figures of the report that cannot be.
+        others: usize,
     },
     /// Two reports come from different hosts, or from before and after a reboot.
     #[error(
@@ -66,7 +96,9 @@ impl RunError {
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::Missing(_) | Self::List { .. } => "check the path; runs are kept under reports/",
-            Self::Empty(_) => "give a run's directory, as in reports/20260314-091500-7f3a",
+            Self::Empty(_) | Self::NothingUsable { .. } => {
+                "give a run's directory, as in reports/20260314-091500-7f3a"
+            }
             Self::Store(StoreError::Truncated { .. }) => {
                 "leave the file out, or repeat the run; tools save their reports whole"
             }
@@ -74,6 +106,9 @@ impl RunError {
                 "use the version of bottleneck-analyzer that belongs to the tool that wrote it"
             }
             Self::Store(_) => "give reports that plimsoll's tools wrote, and leave out the rest",
+            Self::Impossible { .. } => {
+                "repeat the run, or leave the file out; nothing can be concluded from it"
+            }
             Self::UnknownTool { .. } => "update bottleneck-analyzer, or leave the file out",
             Self::DifferentBoots { .. } | Self::DifferentRuns { .. } => "analyze one run at a time",
         }

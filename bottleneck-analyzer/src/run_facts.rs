@@ -1,5 +1,7 @@
 //! Facts of all reports of a run. They are joined once; rules read them and do not change them.
 
+use bench_report::Window;
+
 use crate::assessment::ComponentKind;
 use crate::bench_facts::BenchFacts;
 use crate::machine_recording::MachineRecording;
@@ -35,15 +37,26 @@ impl<'a> RunFacts<'a> {
         }
     }
 
+    /// Returns the windows in which the machine is judged: each operating point, and the whole recording.
+    /// Empty without a recording.
+    pub(crate) fn machine_windows(&self) -> Vec<Window> {
+        let steps = self.benches.iter().filter_map(BenchFacts::operating_step);
+        let whole = self.machine.map(MachineRecording::whole);
+        steps
+            .map(|(_, step)| step.window)
+            .filter(|_| whole.is_some())
+            .chain(whole)
+            .collect()
+    }
+
     /// Reads the series `name` of the machine over each operating point and over the whole
     /// recording. Returns the reading with the highest mean, so that a short episode is not
     /// averaged away. `None` if the series was not recorded.
     pub(crate) fn highest_machine_reading(&self, name: &str) -> Option<SeriesReading> {
         let machine = self.machine?;
-        let steps = self.benches.iter().filter_map(BenchFacts::operating_step);
-        let windows = steps.map(|(_, step)| step.window);
-        let windows = windows.chain([machine.whole()]);
+        let windows = self.machine_windows();
         windows
+            .into_iter()
             .filter_map(|window| machine.read(name, window))
             .max_by(|a, b| a.mean.total_cmp(&b.mean))
     }

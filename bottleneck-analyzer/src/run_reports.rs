@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bench_report::Status;
-use bench_report::manifest::{self, Part};
-use bench_report::store::StoreError;
+use bench_report::manifest::Part;
 
-use crate::assessment::ComponentKind;
+use crate::assessment::{ComponentKind, SkippedInput};
+use crate::report_files::{ReadBudget, ReportFiles, directory_of};
 use crate::run_error::RunError;
 use crate::source_report::SourceReport;
 
@@ -22,6 +22,8 @@ pub(crate) struct RunReports {
     pub(crate) directory: PathBuf,
     /// Reservations about the reports, as sentences.
     pub(crate) notes: Vec<String>,
+    /// Files in the directories that were not read, with the reason.
+    pub(crate) skipped: Vec<SkippedInput>,
 }
 
 impl RunReports {
@@ -29,23 +31,21 @@ impl RunReports {
     /// them. Each file is read once.
     ///
     /// # Errors
-    /// Fails if a path is missing or holds no report, if a report cannot be read, or if
-    /// the reports do not belong together.
+    /// Fails if a path is missing or has no report that can be read, if a report that is named
+    /// cannot be read, or if the reports do not belong together.
     pub(crate) fn load(paths: &[PathBuf]) -> Result<Self, RunError> {
-        let mut sources = Vec::new();
-        let mut parts = Vec::new();
+        let (mut sources, mut parts, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+        let mut budget = ReadBudget::default();
         for path in paths {
-            let planned = parts_at(path)?;
-            let found = sources_at(path, &planned)?;
-            if found.is_empty() && planned.is_empty() {
-                return Err(RunError::Empty(path.clone()));
-            }
-            sources.extend(found);
-            parts.extend(planned);
+            let files = ReportFiles::read(path, &mut budget)?;
+            sources.extend(files.sources);
+            parts.extend(files.parts);
+            skipped.extend(files.skipped);
         }
         sources.sort_by(|a, b| a.path.cmp(&b.path));
         sources.dedup_by(|a, b| a.path == b.path);
-        let directory = directory_of(paths);
+        let first = paths.first().map_or(Path::new("."), PathBuf::as_path);
+        let directory = directory_of(first);
         let notes = belong_together(&sources)?;
         sources.sort_by_key(|s| (s.component(), s.file.clone()));
         parts.dedup();
@@ -54,6 +54,7 @@ impl RunReports {
             parts,
             directory,
             notes,
+            skipped,
         };
         run.note_several_runs();
         run.note_what_no_manifest_names();
@@ -139,14 +140,15 @@ impl RunReports {
             .iter()
             .map(|(run, of_run)| {
                 let files: Vec<&str> = of_run.iter().map(|s| s.file.as_str()).collect();
-                format!("{run} ({})", files.join(", "))
+                format!("{run} ({})", few_of(&files, ", "))
             })
             .collect();
+        let named: Vec<&str> = named.iter().map(String::as_str).collect();
         self.notes.push(format!(
             "These reports are of {} runs, judged as one: {}. The newest is {}. If the others are \
              not part of it, give the files of one run instead of the directory.",
             runs.len(),
-            named.join("; "),
+            few_of(&named, "; "),
             newest.map_or("", |s| &s.report.run_id)
         ));
     }
@@ -171,6 +173,16 @@ impl RunReports {
     }
 }
 
+/// Joins the first few of `names`, with the number of the others.
+fn few_of(names: &[&str], separator: &str) -> String {
+    const MOST: usize = 6;
+    let mut text = names[..names.len().min(MOST)].join(separator);
+    if names.len() > MOST {
+        text += &format!("{separator}and {} more", names.len() - MOST);
+    }
+    text
+}
+
 /// Returns true if the part of the manifest names this report, by its absolute path or by its file
 /// name.
 fn wrote(part: &Part, source: &SourceReport) -> bool {
@@ -181,92 +193,13 @@ fn wrote(part: &Part, source: &SourceReport) -> bool {
     part.report == source.file
 }
 
-/// Reads the planned parts from the manifest of a directory. For a single file: the parts that name
-/// this file. Empty without a manifest.
-///
-/// # Errors
-/// Fails if the manifest cannot be read.
-fn parts_at(path: &Path) -> Result<Vec<Part>, RunError> {
-    if path.is_dir() {
-        return Ok(manifest::read(path)?);
-    }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut parts = manifest::read(&directory_of(&[path.to_owned()]))?;
-    parts.retain(|part| part.report == name);
-    Ok(parts)
-}
-
-/// Reads the reports at `path`, and those outside of it that `parts` name by absolute paths.
-/// Assessments are skipped.
-///
-/// # Errors
-/// Fails if `path` does not exist, or if a file cannot be read as a report.
-fn sources_at(path: &Path, parts: &[Part]) -> Result<Vec<SourceReport>, RunError> {
-    if !path.exists() {
-        return Err(RunError::Missing(path.to_owned()));
-    }
-    if path.is_file() {
-        return Ok(vec![SourceReport::load(path)?]);
-    }
-    let elsewhere = parts.iter().map(|part| PathBuf::from(&part.report));
-    let elsewhere = elsewhere.filter(|report| report.is_absolute() && report.exists());
-    let mut found = Vec::new();
-    for file in candidates(path)?.into_iter().chain(elsewhere) {
-        match SourceReport::load(&file) {
-            Ok(source) => found.push(source),
-            // An assessment from an earlier analysis may lie beside the reports; it is skipped.
-            Err(StoreError::UnknownSchema { found, .. })
-                if found.starts_with("plimsoll.assessment/") => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(found)
-}
-
-/// Lists the JSON files of a directory that may be reports: hidden files and `assessment.json` are
-/// left out.
-///
-/// # Errors
-/// Fails if the directory cannot be listed.
-fn candidates(directory: &Path) -> Result<Vec<PathBuf>, RunError> {
-    let list = |source| RunError::List {
-        path: directory.to_owned(),
-        source,
-    };
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(list)? {
-        let file = entry.map_err(list)?.path();
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let ours = name.starts_with('.') || name == "assessment.json";
-        if name.ends_with(".json") && !ours {
-            found.push(file);
-        }
-    }
-    Ok(found)
-}
-
-fn directory_of(paths: &[PathBuf]) -> PathBuf {
-    let first = paths.first().map_or(Path::new("."), PathBuf::as_path);
-    if first.is_dir() {
-        return first.to_owned();
-    }
-    let parent = first.parent().filter(|d| !d.as_os_str().is_empty());
-    parent.unwrap_or_else(|| Path::new(".")).to_owned()
-}
-
-/// Checks that the reports belong together: all of known tools, of one boot of one host, and of one
-/// run or one directory. Returns notes about reports whose clocks cannot be compared.
+/// Checks that the reports belong together: of one boot of one host, and of one run or one
+/// directory. Returns notes about reports whose clocks cannot be compared.
 ///
 /// # Errors
 /// Fails at the first report that does not belong to the others.
 fn belong_together(sources: &[SourceReport]) -> Result<Vec<String>, RunError> {
     let mut notes = Vec::new();
-    if let Some(outsider) = sources.iter().find(|s| s.component().is_none()) {
-        return Err(RunError::UnknownTool {
-            path: outsider.path.clone(),
-            tool: outsider.report.tool.name.clone(),
-        });
-    }
     let Some((first, rest)) = sources.split_first() else {
         return Ok(notes);
     };

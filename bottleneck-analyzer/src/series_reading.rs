@@ -1,5 +1,6 @@
 //! Reading of a recorded series over a window of time.
 
+use bench_report::names::{Place, reads};
 use std::ops::Range;
 
 use bench_report::{Series, Window};
@@ -53,6 +54,7 @@ impl SeriesReading {
         spans: &[PointSpan],
         window: &Range<u64>,
     ) -> Option<Self> {
+        reads::note(Place::Series, &series.name);
         let shared = |span: &Range<u64>| overlap(span, window);
         let inside: Vec<&PointSpan> = spans.iter().filter(|(_, s, _)| shared(s) > 0).collect();
         let covered_ns: u64 = inside.iter().map(|(_, span, _)| shared(span)).sum();
@@ -97,6 +99,7 @@ impl SeriesReading {
 /// time. An interval across the start of the measured part, and the intervals of the drain, are
 /// left out.
 pub(crate) fn measured_intervals(series: &Series, window: Window) -> Vec<PointSpan> {
+    reads::note(Place::Series, &series.name);
     let measured = |(index, span, mean): PointSpan| {
         // The first interval of a step begins with the step, not at the end of the previous step.
         let start_ns = span.start.max(window.start_ns);

@@ -1,8 +1,9 @@
 //! Report together with the JSON that it was read from, so that evidence can point at every figure.
 
+use bench_report::names::{self, Place, reads};
 use std::path::{Path, PathBuf};
 
-use bench_report::store::{self, ReportDocument, StoreError};
+use bench_report::store::{self, ReportDocument};
 use bench_report::{Report, Warning, WarningCode};
 use serde_json::Value;
 
@@ -27,20 +28,15 @@ pub(crate) struct SourceReport {
 }
 
 impl SourceReport {
-    /// Reads the report at `path`.
-    ///
-    /// # Errors
-    /// Fails in the same cases as [`store::load`]: the file cannot be read, or is not a
-    /// report of a known schema.
-    pub(crate) fn load(path: &Path) -> Result<Self, StoreError> {
-        let ReportDocument { report, json } = store::load_document(path)?;
+    /// Creates the report that was read from the file at `path`.
+    pub(crate) fn new(path: &Path, document: ReportDocument) -> Self {
         let file = path.file_name().unwrap_or(path.as_os_str());
-        Ok(Self {
+        Self {
             file: file.to_string_lossy().into_owned(),
             path: path.to_owned(),
-            report,
-            raw: json,
-        })
+            report: document.report,
+            raw: document.json,
+        }
     }
 
     /// Returns the component that the report is about; `None` for an unknown tool.
@@ -64,6 +60,7 @@ impl SourceReport {
     /// report has no single value there.
     pub(crate) fn evidence(&self, label: impl Into<String>, pointer: &str) -> Option<EvidenceItem> {
         let value = store::value_at(&self.report, &self.raw, pointer)?;
+        self.note_read(pointer);
         Some(EvidenceItem {
             label: label.into(),
             file: self.file.clone(),
@@ -72,6 +69,24 @@ impl SourceReport {
             value,
             spoiled: self.spoiled(pointer),
         })
+    }
+
+    /// Notes that the figure, column or series at `pointer` is shown.
+    fn note_read(&self, pointer: &str) {
+        let parts: Vec<String> = pointer.split('/').map(unescape).collect();
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        match parts.as_slice() {
+            ["", "steps", _, "figures", name] => reads::note(Place::Step, name),
+            ["", "steps", _, "server", "figures", name] => reads::note(Place::Server, name),
+            ["", "steps", _, "server", "tables", table, _, _, column] => {
+                if let Some(table) = names::table(table) {
+                    reads::note(Place::Table(table), column);
+                }
+            }
+            ["", "summary", "figures", name] => reads::note(Place::Summary, name),
+            ["", "series", ..] => reads::note(Place::Series, &self.unit_name(pointer)),
+            _ => {}
+        }
     }
 
     /// Returns the numbers of requests in step `index` as evidence, for each operation: successful

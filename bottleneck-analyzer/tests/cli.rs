@@ -176,7 +176,7 @@ fn a_wrong_value_is_told_with_its_file_and_its_place_in_it() {
     let mut document: serde_json::Value = bench_report::store::load_json(&report).unwrap();
     document["steps"][0]["operations"]["get"]["attempted"] = "many".into();
     std::fs::write(&report, document.to_string()).unwrap();
-    let (sentence, code) = refusal(home.path());
+    let (sentence, code) = refusal(&report);
     let place =
         "redis-bench.cache.json is not a Plimsoll report: steps[0].operations.get.attempted:";
     assert!(
@@ -231,13 +231,19 @@ fn what_cannot_be_read_is_refused_with_a_remedy() {
     ];
     for (text, expected) in cases {
         std::fs::write(&report, text).unwrap();
-        let (sentence, code) = refusal(home.path());
+        let (sentence, code) = refusal(&report);
         assert!(
             sentence.contains(expected) && sentence.contains("Try: "),
             "{sentence}"
         );
         assert!(sentence.contains("redis-bench.cache.json"), "{sentence}");
         assert_eq!(code, 1);
+        // In a directory the other reports are judged, and the run has no verdict.
+        let output = analyze().arg("--gate").arg(home.path()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("Missing: redis-bench.cache.json"), "{text}");
+        assert!(text.contains("Verdict: CANNOT TELL"), "{text}");
+        assert_eq!(output.status.code(), Some(3));
     }
 }
 

@@ -87,6 +87,7 @@ fn a_whole_run_has_a_whole_manifest_and_its_gates_hold() {
     for part in &parts {
         assert_eq!(part.status, PartStatus::Done { exit_code: 0 }, "{part:?}");
         assert_eq!(part.started_by, "plimsoll");
+        assert_eq!(part.profile.as_deref(), Some("smoke"));
     }
     let (text, code) = judged(&place);
     assert_eq!(code, Some(0), "{text}");

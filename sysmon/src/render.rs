@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bench_cli::table::{Table, bytes, duration_ns, paragraph, ratio};
-use bench_report::{Growing, GrowthVerdict, Report};
+use bench_report::{Growing, GrowthVerdict, Report, plain_text};
 
 use crate::figure::Label;
 use crate::metric::{self, Unit, cgroup, cpu, memory};
@@ -233,12 +233,10 @@ fn find<'a>(series_store: &'a SeriesStore, wanted: &str) -> Option<&'a Spread> {
         .map(|(.., spread)| spread)
 }
 
-/// Replaces control characters in a name by `?` and cuts it to `columns` characters.
+/// Replaces characters that a reader does not see by `?`, and cuts the name to `columns` characters.
 fn shortened(name: &str, columns: usize) -> String {
-    name.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .take(columns)
-        .collect()
+    let name = plain_text::visible(name, '?', |_| false);
+    name.chars().take(columns).collect()
 }
 
 fn plain(value: f64) -> String {

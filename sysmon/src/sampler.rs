@@ -53,6 +53,10 @@ impl ProcessLookup for DetailReader<'_> {
         self.source.command_line(pid)
     }
 
+    fn cgroup(&mut self, pid: u32) -> Option<String> {
+        self.source.cgroup_of(pid)
+    }
+
     fn listeners(&mut self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
         self.source.listeners(ports)
     }

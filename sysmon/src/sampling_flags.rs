@@ -48,7 +48,8 @@ pub(crate) struct SamplingFlags {
     #[arg(long, default_value = "10", value_parser = top, value_name = "N")]
     pub(crate) top: usize,
 
-    /// Control group to record in addition to sysmon's own, as in system.slice/nginx.service
+    /// Control groups to record in addition to sysmon's own: a path as in
+    /// system.slice/nginx.service, a pattern as in 'app-*', a systemd unit, or a container's id
     /// (repeat it for several)
     #[arg(long = "cgroup", value_name = "PATH")]
     #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]

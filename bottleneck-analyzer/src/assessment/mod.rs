@@ -64,6 +64,21 @@ pub(crate) struct SourceSummary {
     pub headline: String,
 }
 
+/// File beside the reports, or figure of a report, that was not used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct SkippedInput {
+    /// Name of the file, or the directory whose files were not all read.
+    pub file: String,
+    /// JSON pointer to the figure in the file; absent if the whole file was skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// Reason as a sentence without a full stop, with the name of the file.
+    pub reason: String,
+    /// True if a measurement of the run is lost by it, so that there is no verdict; false for files
+    /// that are none of the run's reports.
+    pub makes_incomplete: bool,
+}
+
 /// Assessment of one run: findings, limiting factors, gates, promises and verdict, in schema 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Assessment {
@@ -78,6 +93,9 @@ pub(crate) struct Assessment {
     /// Sentences about reports that are partial, or whose clocks cannot be aligned with the
     /// others'.
     pub notes: Vec<String>,
+    /// Files beside the reports, and figures in them, that were not used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<SkippedInput>,
     /// Sentences about measurements that were planned and are missing; any of them prevents a
     /// verdict.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -47,6 +47,8 @@ rules! {
     ConnectionStorm = "connection_storm",
     /// The server's connections are nearly used up.
     ConnectionsNearLimit = "connections_near_limit",
+    /// The firewall's table of connections is full.
+    ConntrackFull = "conntrack_full",
     /// Programs outside the run use the CPU.
     CpuOthers = "cpu_others",
     /// Server and generator use the CPU up.
@@ -57,6 +59,8 @@ rules! {
     Deadlocks = "deadlocks",
     /// Calls get slower, or throughput falls, in the course of a step.
     Drift = "drift",
+    /// A program outside the run keeps the disks busy.
+    DiskOthers = "disk_others",
     /// Requests fail, within the objective.
     Errors = "errors",
     /// Requests fail at settings that are not the operating point.
@@ -77,6 +81,12 @@ rules! {
     FunctionTime = "function_time",
     /// The generator itself was late or full.
     GeneratorSpoiltResults = "generator_spoilt_results",
+    /// The memory or the compute of a GPU is used up.
+    GpuLimit = "gpu_limit",
+    /// A control group is at its memory limit.
+    GroupMemoryLimit = "group_memory_limit",
+    /// A control group may start no more processes.
+    GroupPidsLimit = "group_pids_limit",
     /// A file system has hardly any inodes left.
     InodesUsedUp = "inodes_used_up",
     /// Sessions wait for files.
@@ -89,6 +99,10 @@ rules! {
     LatencyPastObjective = "latency_past_objective",
     /// Connections are not given back to the pool.
     LeakedConnections = "leaked_connections",
+    /// A network link is used up.
+    LinkSaturated = "link_saturated",
+    /// A listening socket refused connections.
+    ListenOverflows = "listen_overflows",
     /// Throughput and times of a step contradict the number of its users.
     LittlesLaw = "littles_law",
     /// Sessions wait for a lock that another session holds.
@@ -97,16 +111,22 @@ rules! {
     LowHitRatio = "low_hit_ratio",
     /// Sessions wait for an internal lock.
     LwlockWaits = "lwlock_waits",
+    /// The memory of a process keeps growing.
+    MemoryGrowth = "memory_growth",
     /// Programs wait for memory.
     MemoryPressure = "memory_pressure",
     /// The machine's memory is nearly used up.
     MemoryUsed = "memory_used",
     /// A request takes a second connection while it holds one.
     NestedCheckout = "nested_checkout",
+    /// The kernel ended a process for lack of memory.
+    OomKill = "oom_kill",
     /// Other applications use the same server.
     OtherApplications = "other_applications",
     /// Sessions wait for something that the catalogue does not know.
     OtherWaits = "other_waits",
+    /// The machine dropped packets.
+    PacketDrops = "packet_drops",
     /// Sessions wait for their parallel workers.
     ParallelQueries = "parallel_queries",
     /// Planning takes the time.
@@ -115,6 +135,8 @@ rules! {
     PoolTooLarge = "pool_too_large",
     /// Calls queue for a connection, and the server has room.
     PoolTooSmall = "pool_too_small",
+    /// Ports for outgoing connections are used up.
+    PortsUsedUp = "ports_used_up",
     /// Sessions wait for pages that are not in memory.
     ReadWaits = "read_waits",
     /// Writes wait for the append-only file.
@@ -151,6 +173,8 @@ rules! {
     RedisSwap = "redis_swap",
     /// Checkpoints came before their time.
     RequestedCheckpoints = "requested_checkpoints",
+    /// TCP sends segments again.
+    Retransmits = "retransmits",
     /// Answers from the network take the time.
     RoundTrips = "round_trips",
     /// Whole tables are read.
@@ -179,6 +203,8 @@ rules! {
     Throttled = "throttled",
     /// Large values are read from TOAST tables.
     Toast = "toast",
+    /// Full buffers drop datagrams.
+    UdpDrops = "udp_drops",
     /// A foreign key without an index is checked by whole scans.
     UnindexedForeignKey = "unindexed_foreign_key",
     /// Updates write to every index.

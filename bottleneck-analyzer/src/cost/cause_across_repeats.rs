@@ -7,6 +7,7 @@ use crate::assessment::{Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::figures::{duration_ns, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::requests;
+use bench_report::names;
 
 /// Number of times that sessions were sampled, over all repeats, below which the confidence is at
 /// most medium.
@@ -273,7 +274,7 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         let samples = self
             .repeats
             .iter()
-            .map(|p| p.server.figure("sessions.samples"));
+            .map(|p| p.server.figure(names::postgres::SESSIONS_SAMPLES));
         let samples: Option<f64> = samples.sum();
         let part = self.share(typical);
         let noise = samples.map_or(0.02, |n| (part * (1.0 - part).max(0.0) / n.max(1.0)).sqrt());

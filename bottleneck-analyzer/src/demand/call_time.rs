@@ -2,6 +2,7 @@
 
 use crate::assessment::TimeModel;
 use crate::bench_facts::BenchFacts;
+use bench_report::names;
 
 /// Smallest share of the service time that calls must spend on a CPU or waiting for one for a fully
 /// used CPU to limit them.
@@ -30,7 +31,7 @@ pub(crate) fn cpu_matters(bench: &BenchFacts<'_>) -> bool {
 fn ready_ns(bench: &BenchFacts<'_>) -> Option<f64> {
     let (_, step) = bench.operating_step()?;
     let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
-    let ready = bench.server_figure("server.load_ready_ns")?;
+    let ready = bench.server_figure(names::postgres::SERVER_LOAD_READY_NS)?;
     (calls > 0).then(|| ready / calls as f64)
 }
 

@@ -8,6 +8,7 @@ use crate::postgres::{OtherApplication, PostgresEvidence};
 use crate::run_facts::RunFacts;
 use crate::step_cpu_use::{CpuOwner, StepCpuUse};
 use crate::target;
+use bench_report::names;
 
 pub(super) fn processors(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<ResourceBound> {
     if !cpu_matters(bench) {
@@ -83,14 +84,17 @@ fn as_reported(bench: &BenchFacts<'_>) -> Option<ResourceBound> {
     let (_, step) = bench.operating_step()?;
     let cores = bench.source.report.environment.cores_available? as f64;
     let server_ns = bench
-        .server_figure("server.cpu_ns")
+        .server_figure(names::postgres::SERVER_CPU_NS)
         .filter(|_| target::is_local(bench.source))?;
     let measured_ns = step.window.measured_s() * 1e9;
     let used_ratio = (server_ns + step.generator.cpu_ns as f64) / (cores * measured_ns);
     if used_ratio < EXPLAINS {
         return None;
     }
-    let mut evidence: Vec<_> = bench.server_evidence("server.cpu_ns").into_iter().collect();
+    let mut evidence: Vec<_> = bench
+        .server_evidence(names::postgres::SERVER_CPU_NS)
+        .into_iter()
+        .collect();
     evidence.extend(bench.step_evidence("CPU time of the generator", "generator/cpu_ns"));
     Some(ResourceBound {
         factor: "machine_cpu".to_owned(),

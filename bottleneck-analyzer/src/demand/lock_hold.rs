@@ -5,6 +5,7 @@ use crate::assessment::{Rule, TimeModel, TimePart};
 use crate::catalogue::events;
 use crate::postgres::{LockHolders, PostgresEvidence};
 use crate::queueing::utilisation_behind;
+use bench_report::names::postgres_tables;
 
 /// Smallest share of the service time, from 0 to 1, that lock waits must take for a hold to be computed.
 const LEAST_SHARE: f64 = 0.10;
@@ -91,7 +92,7 @@ pub(super) fn inside(model: &TimeModel, server: &PostgresEvidence<'_>) -> f64 {
 /// Returns the share of the samples of locks, from 0 to 1, in which a holder was seen; 1 if that is not known
 /// or is so small that holders may be missing in the list.
 fn presence(server: &PostgresEvidence<'_>) -> f64 {
-    let rows = server.rows("blockers");
+    let rows = server.rows(postgres_tables::blockers::TABLE);
     let seen: f64 = rows.iter().map(|row| row.count("looks")).sum();
     let all = rows.first().map_or(0.0, |row| row.count("looks_total"));
     if all < LEAST_LOOKS || seen < LISTED * all {

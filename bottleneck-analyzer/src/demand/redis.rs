@@ -7,13 +7,14 @@ use crate::bench_facts::BenchFacts;
 use crate::figures::share;
 use crate::redis::RedisEvidence;
 use crate::run_facts::RunFacts;
+use bench_report::names::{self, FigureName};
 
 /// Figures of the report that measure how busy the main thread was.
-const MEASURES: [&str; 4] = [
-    "main_thread_active_s",
-    "eventloop_busy_us",
-    "eventloop_commands_us",
-    "cpu_main_thread_s",
+const MEASURES: [FigureName; 4] = [
+    names::redis::MAIN_THREAD_ACTIVE_S,
+    names::redis::EVENTLOOP_BUSY_US,
+    names::redis::EVENTLOOP_COMMANDS_US,
+    names::redis::CPU_MAIN_THREAD_S,
 ];
 
 /// Computes the bound of the main thread; `None` if the report has no figure of its use.
@@ -24,7 +25,7 @@ pub(super) fn main_thread(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Re
     let ratio = if let Some(server) = &server {
         server.busy_ratio()?
     } else {
-        let used_s = bench.server_figure("cpu_main_thread_s")?;
+        let used_s = bench.server_figure(names::redis::CPU_MAIN_THREAD_S)?;
         used_s / Some(step.window.measured_s()).filter(|s| *s > 0.0)?
     };
     let title = format!(
@@ -32,7 +33,10 @@ pub(super) fn main_thread(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Re
         share(ratio.min(1.0))
     );
     let reason = "Redis executes commands one after another on this thread";
-    let lower_bound = polls && bench.server_figure("main_thread_active_s").is_none();
+    let lower_bound = polls
+        && bench
+            .server_figure(names::redis::MAIN_THREAD_ACTIVE_S)
+            .is_none();
     Some(ResourceBound {
         factor: "redis_main_thread".to_owned(),
         title,

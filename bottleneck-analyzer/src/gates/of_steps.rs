@@ -1,5 +1,6 @@
 //! Figures of requests in the steps of a bench, as gates read them.
 
+use bench_report::names::steps;
 use bench_report::{Operation, Step, StepEnd};
 
 use crate::bench_facts::BenchFacts;
@@ -127,10 +128,14 @@ impl<'a> JudgedBench<'_, 'a> {
         let latency = OperationPercentile::slowest_of(operations.into_iter(), pick);
         let latency = latency.ok_or(NOT_TIMED)?;
         let quantile = requests::quantile(name).ok_or(NOT_TIMED)?;
-        let beyond = latency.count as f64 * (1.0 - quantile);
-        // Adds a hundredth, because 100 × (1 − 0.95) is less than 5 in binary numbers.
-        if latency.count < self.least_samples || beyond + 0.01 < FEWEST_BEYOND {
-            return Err("too few samples".to_owned());
+        // Subtracts a little, because 5 ÷ (1 − 0.95) is more than 100 in binary numbers.
+        let beyond = (FEWEST_BEYOND / (1.0 - quantile) - 0.01).ceil() as u64;
+        let needed = beyond.max(self.least_samples);
+        if latency.count < needed {
+            let counted = latency.count;
+            return Err(format!(
+                "too few samples: {counted}, and {needed} are needed"
+            ));
         }
         let pointer = latency.pointer(index, name);
         let figure = self.measured(latency.ns as f64, &[(latency.label(name), pointer)]);
@@ -257,7 +262,7 @@ impl<'a> JudgedBench<'_, 'a> {
     }
 
     fn hit_ratio(&self, (index, step): IndexedStep<'a>) -> GateReading {
-        let ratio = step.figures.get("hit_ratio").copied();
+        let ratio = step.value(steps::HIT_RATIO);
         let ratio = ratio.ok_or("the hit ratio was not measured")?;
         let pointer = format!("/steps/{index}/figures/hit_ratio");
         Ok(self.measured(ratio, &[("hit ratio".to_owned(), pointer)]))

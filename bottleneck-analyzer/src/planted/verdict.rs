@@ -7,7 +7,7 @@ use crate::render::terminal;
 use bench_report::manifest::{Part, PartFile, PartStatus};
 use bench_report::{Load, Report};
 
-use super::common::{Plant, RUN, held_for, hist, save};
+use super::common::{Plant, RUN, coherent, held_for, hist, save};
 use super::{assess_at, assess_reports, gate, judge, promise};
 
 /// Parts that a suite plans for the healthy run: program and scenario.
@@ -194,7 +194,7 @@ fn two_reports_of_one_kind_keep_their_gates_and_promises_apart() {
     };
     let slow = held_for(slow.postgres(), 30);
     for (name, report) in [("after.json", &quick), ("before.json", &slow)] {
-        bench_report::store::save_json(&home.path().join(name), report).unwrap();
+        bench_report::store::save_json(&home.path().join(name), &coherent(report)).unwrap();
     }
     let assessment = assess_at(home.path());
     let mut names: Vec<&str> = assessment.gates.iter().map(|g| &*g.name).collect();

@@ -1,5 +1,6 @@
 //! Calls during the work of a background process, compared with calls at other times of the same repeat.
 
+use bench_report::names::postgres_tables;
 use std::ops::Range;
 
 use bench_report::{Load, Series};
@@ -42,7 +43,9 @@ impl<'a> BackgroundWork<'a> {
     /// Returns the work of `process`, as in `checkpointer`; without spans if it did not work. `None` if
     /// the processes' work was not recorded.
     pub(crate) fn of(server: &PostgresEvidence<'a>, process: &str) -> Option<Self> {
-        let rows = server.table("background_work")?.into_iter();
+        let rows = server
+            .table(postgres_tables::background_work::TABLE)?
+            .into_iter();
         let rows: Vec<CitedRow<'a>> = rows.filter(|r| r.label("process") == process).collect();
         let window = server.step.window;
         let spans = rows.iter().map(|row| {

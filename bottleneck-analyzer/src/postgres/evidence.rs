@@ -1,5 +1,7 @@
 //! Evidence about a PostgreSQL server in one step, with the place of every figure in the report.
 
+use bench_report::names;
+use bench_report::names::{FigureName, Place, TableName, reads};
 use bench_report::{EvidenceRow, Step};
 
 use crate::assessment::EvidenceItem;
@@ -21,6 +23,7 @@ pub(crate) struct PostgresEvidence<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct CitedRow<'a> {
     source: &'a SourceReport,
+    table: TableName,
     pointer: String,
     line: &'a EvidenceRow,
 }
@@ -38,12 +41,17 @@ impl<'a> PostgresEvidence<'a> {
     }
 
     /// Returns the figure `name` of the server; `None` if it was not measured.
-    pub(crate) fn figure(&self, name: &str) -> Option<f64> {
-        self.step.server.as_ref()?.figures.get(name).copied()
+    pub(crate) fn figure(&self, name: FigureName) -> Option<f64> {
+        self.step.server.as_ref()?.value(name)
     }
 
     /// Returns the figure `name` of the server as evidence; `None` if it was not measured.
-    pub(crate) fn evidence(&self, name: &str) -> Option<EvidenceItem> {
+    pub(crate) fn evidence(&self, name: FigureName) -> Option<EvidenceItem> {
+        self.evidence_named(name.as_str())
+    }
+
+    /// Returns the figure called `name`, one of a family, as evidence; `None` if it was not measured.
+    pub(crate) fn evidence_named(&self, name: &str) -> Option<EvidenceItem> {
         let pointer = format!("/steps/{}/server/figures/{}", self.index, escape(name));
         self.source.evidence(name, &pointer)
     }
@@ -53,15 +61,23 @@ impl<'a> PostgresEvidence<'a> {
         let server = self.step.server.as_ref();
         let all = server.into_iter().flat_map(|s| &s.figures);
         all.filter(move |(name, _)| name.starts_with(prefix))
-            .map(|(name, value)| (name, *value))
+            .map(|(name, value)| {
+                reads::note(Place::Server, name);
+                (name, *value)
+            })
     }
 
     /// Returns the rows of the table `name`; `None` if the report has no such table.
-    pub(crate) fn table(&self, name: &str) -> Option<Vec<CitedRow<'a>>> {
-        let rows = self.step.server.as_ref()?.tables.get(name)?;
-        let pointer = format!("/steps/{}/server/tables/{}", self.index, escape(name));
+    pub(crate) fn table(&self, name: TableName) -> Option<Vec<CitedRow<'a>>> {
+        let rows = self.step.server.as_ref()?.rows(name)?;
+        let pointer = format!(
+            "/steps/{}/server/tables/{}",
+            self.index,
+            escape(name.as_str())
+        );
         let line = |(place, row)| CitedRow {
             source: self.source,
+            table: name,
             pointer: format!("{pointer}/{place}"),
             line: row,
         };
@@ -69,7 +85,7 @@ impl<'a> PostgresEvidence<'a> {
     }
 
     /// Returns the rows of the table `name`; empty if the report has no such table.
-    pub(crate) fn rows(&self, name: &str) -> Vec<CitedRow<'a>> {
+    pub(crate) fn rows(&self, name: TableName) -> Vec<CitedRow<'a>> {
         self.table(name).unwrap_or_default()
     }
 
@@ -91,7 +107,7 @@ impl<'a> PostgresEvidence<'a> {
     /// Returns the number of finished calls in the time over which the server's counters were read,
     /// warm-up included; `None` if that time is not known or no call finished.
     pub(crate) fn calls_of_counters(&self) -> Option<f64> {
-        let span_s = self.figure("deltas.span_s")?;
+        let span_s = self.figure(names::postgres::DELTAS_SPAN_S)?;
         let calls = self.calls_per_s() * span_s;
         (calls > 0.0).then_some(calls)
     }
@@ -100,11 +116,13 @@ impl<'a> PostgresEvidence<'a> {
 impl CitedRow<'_> {
     /// Returns the label `name` of the row; empty if the row has no such label.
     pub(crate) fn label(&self, name: &str) -> &str {
+        reads::note(Place::Table(self.table), name);
         self.line.labels.get(name).map_or("", String::as_str)
     }
 
     /// Returns the figure `name` of the row; `None` if the row has no such figure.
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
+        reads::note(Place::Table(self.table), name);
         self.line.figures.get(name).copied()
     }
 

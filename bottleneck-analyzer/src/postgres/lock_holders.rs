@@ -1,5 +1,7 @@
 //! Sessions that hold the locks that others wait for, and their activities meanwhile.
 
+use bench_report::names;
+use bench_report::names::{TableName, postgres_tables};
 use std::collections::BTreeMap;
 
 use super::evidence::{CitedRow, PostgresEvidence};
@@ -47,15 +49,15 @@ impl LockHolders {
             let kind = lock.split(' ').next().unwrap_or_default();
             kinds.contains(&kind)
         };
-        let among = |table: &str| -> Vec<CitedRow<'_>> {
+        let among = |table: TableName| -> Vec<CitedRow<'_>> {
             let rows = server.rows(table).into_iter();
             rows.filter(|row| is_one(row.label("lock"))).collect()
         };
-        let roots = among("blockers");
+        let roots = among(postgres_tables::blockers::TABLE);
         if !roots.is_empty() {
             return Some(Self::gather(server, &roots, &ROOTS));
         }
-        let pairs = without_queues(among("blocking"));
+        let pairs = without_queues(among(postgres_tables::blocking::TABLE));
         (!pairs.is_empty()).then(|| Self::gather(server, &pairs, &PAIRS))
     }
 
@@ -87,7 +89,7 @@ impl LockHolders {
             .take(3)
             .filter_map(|row| row.evidence(table.label, table.weight))
             .collect();
-        evidence.extend(server.evidence("locks.waiting_mean"));
+        evidence.extend(server.evidence(names::postgres::LOCKS_WAITING_MEAN));
         Self {
             thing: most(&thing_of),
             waiting: most(&|row| row.label("waiting_statement").to_owned()),

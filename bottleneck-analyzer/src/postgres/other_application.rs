@@ -1,5 +1,6 @@
 //! CPU use on the server by sessions that are not of the load: other applications and autovacuum.
 
+use bench_report::names::postgres_tables;
 use std::collections::BTreeMap;
 
 use super::evidence::{CitedRow, PostgresEvidence};
@@ -24,7 +25,7 @@ impl OtherApplication {
     /// Finds the application outside the load that used the most CPU time. `None` if there is none, or if the
     /// CPU time of processes was not read.
     pub(crate) fn busiest(server: &PostgresEvidence<'_>) -> Option<Self> {
-        let processes = server.rows("processes");
+        let processes = server.rows(postgres_tables::processes::TABLE);
         let total: f64 = processes.iter().map(|row| row.count("cpu_ns")).sum();
         let mut all: BTreeMap<String, Self> = BTreeMap::new();
         for row in processes.iter().filter(|row| is_outside_application(row)) {

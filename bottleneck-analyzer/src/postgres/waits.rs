@@ -4,6 +4,7 @@
 use super::evidence::PostgresEvidence;
 use crate::assessment::EvidenceItem;
 use crate::catalogue::events::{self, WaitEvent};
+use bench_report::names::{self, FigureName};
 
 /// Smallest mean number of sessions at which the sessions of a class that wait for unnamed events
 /// become a wait of their own.
@@ -46,7 +47,7 @@ const CLASSES: [&str; 4] = ["lock", "lwlock", "io", "other_wait"];
 /// Waits of parallel workers are left out. Empty if no session waited; `None` if sessions were not
 /// sampled.
 pub(crate) fn sampled_waits(server: &PostgresEvidence<'_>) -> Option<Vec<Wait>> {
-    server.figure("sessions.cpu_mean")?;
+    server.figure(names::postgres::SESSIONS_CPU_MEAN)?;
     let mut found = Vec::new();
     let mut explained = [0.0; CLASSES.len()];
     for (name, sessions) in server.figures_below("waits.") {
@@ -64,7 +65,7 @@ pub(crate) fn sampled_waits(server: &PostgresEvidence<'_>) -> Option<Vec<Wait>> 
             key: format!("{kind}.{event}").to_lowercase(),
             shown: format!("{kind}:{event}"),
             sessions,
-            evidence: server.evidence(name),
+            evidence: server.evidence_named(name),
         });
     }
     for (class, explained) in CLASSES.into_iter().zip(explained) {
@@ -85,7 +86,10 @@ fn of_the_client(server: &PostgresEvidence<'_>, found: &[Wait]) -> Vec<Wait> {
         .filter(|w| w.key.starts_with("client."))
         .map(|w| w.sessions)
         .sum();
-    let named = server.figure("waits.Client.ClientRead_mean").is_some();
+    let named = server
+        .figures_below("waits.Client.ClientRead_mean")
+        .next()
+        .is_some();
     let key = if named { "client.clientread" } else { "client" };
     let reads = whole(server, key, "client", mean(server, "client") - writes);
     let between = whole(
@@ -107,13 +111,24 @@ fn whole(server: &PostgresEvidence<'_>, key: &str, class: &str, sessions: f64) -
             _ => class.replace('_', " "),
         },
         sessions,
-        evidence: server.evidence(&format!("sessions.{class}_mean")),
+        evidence: server.evidence(figure_of(class)),
     }
 }
 
 fn mean(server: &PostgresEvidence<'_>, class: &str) -> f64 {
-    let figure = format!("sessions.{class}_mean");
-    server.figure(&figure).unwrap_or(0.0)
+    server.figure(figure_of(class)).unwrap_or(0.0)
+}
+
+/// Returns the figure with the mean number of sessions of `class`.
+fn figure_of(class: &str) -> FigureName {
+    match class {
+        "lock" => names::postgres::SESSIONS_LOCK_MEAN,
+        "lwlock" => names::postgres::SESSIONS_LWLOCK_MEAN,
+        "io" => names::postgres::SESSIONS_IO_MEAN,
+        "client" => names::postgres::SESSIONS_CLIENT_MEAN,
+        "idle_in_transaction" => names::postgres::SESSIONS_IDLE_IN_TRANSACTION_MEAN,
+        _ => names::postgres::SESSIONS_OTHER_WAIT_MEAN,
+    }
 }
 
 /// Splits a figure such as `waits.Lock.transactionid_mean` into type and event; `None` for a wait

@@ -7,6 +7,7 @@ use crate::bench_facts::BenchFacts;
 use crate::figures::{percent, plain};
 use crate::requests;
 use crate::thresholds::Sla;
+use bench_report::names::steps;
 
 /// Usual availabilities as shares of all requests, the strictest first.
 const AVAILABILITIES: [f64; 6] = [0.9999, 0.9995, 0.999, 0.995, 0.99, 0.95];
@@ -59,7 +60,7 @@ pub(super) fn of_requests(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> 
 pub(super) fn of_connections(bench: &BenchFacts<'_>) -> Option<Promise> {
     let (_, step) = bench.operating_step()?;
     let connect = step.operations.get("connect")?;
-    let lost = step.figures.get("lost_connections").copied();
+    let lost = step.value(steps::LOST_CONNECTIONS);
     let level = step.parameter("connections").unwrap_or(0.0) as u64;
     let refused = connect.attempted.saturating_sub(connect.succeeded);
     let seen = FailureTrials {

@@ -1,5 +1,7 @@
 //! Evidence about a Redis server in one step, with the place of every figure in the report.
 
+use bench_report::names;
+use bench_report::names::{FigureName, redis};
 use bench_report::{EvidenceRow, Load, Operation, ServerEvidence, Step};
 
 use crate::assessment::EvidenceItem;
@@ -28,7 +30,7 @@ impl<'a> RedisEvidence<'a> {
     pub(crate) fn of_step(source: &'a SourceReport, index: usize) -> Option<Self> {
         let step = source.report.steps.get(index)?;
         let server = step.server.as_ref()?;
-        let seconds = *server.figures.get("interval_s")?;
+        let seconds = server.value(redis::INTERVAL_S)?;
         let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
         let felt = requests::request_operations(step).filter_map(|(_, o)| requests::latency(o));
         let (sum, count) = felt.fold((0.0, 0.0), |(sum, count), (_, h)| {
@@ -46,14 +48,19 @@ impl<'a> RedisEvidence<'a> {
     }
 
     /// Returns the figure `name` of the server; `None` if it was not measured.
-    pub(crate) fn figure(&self, name: &str) -> Option<f64> {
-        self.server.figures.get(name).copied()
+    pub(crate) fn figure(&self, name: FigureName) -> Option<f64> {
+        self.server.value(name)
     }
 
     /// Returns the figure `name` of the server as evidence; `None` if it was not measured.
-    pub(crate) fn evidence(&self, name: &str) -> Option<EvidenceItem> {
-        let pointer = format!("/steps/{}/server/figures/{}", self.index, escape(name));
-        self.source.evidence(name.replace('_', " "), &pointer)
+    pub(crate) fn evidence(&self, name: FigureName) -> Option<EvidenceItem> {
+        let pointer = format!(
+            "/steps/{}/server/figures/{}",
+            self.index,
+            escape(name.as_str())
+        );
+        self.source
+            .evidence(name.as_str().replace('_', " "), &pointer)
     }
 
     /// Iterates over the rows of the table `table` with their indices; empty if the report has no
@@ -89,7 +96,10 @@ impl<'a> RedisEvidence<'a> {
         &self,
         whose: &str,
     ) -> impl Iterator<Item = (usize, &'a EvidenceRow)> {
-        let is = move |row: &EvidenceRow| row.labels.get("whose").is_some_and(|w| w == whose);
+        let is = move |row: &EvidenceRow| {
+            row.label(names::redis::commands::WHOSE)
+                .is_some_and(|w| w == whose)
+        };
         self.rows("commands").filter(move |(_, row)| is(row))
     }
 
@@ -97,12 +107,11 @@ impl<'a> RedisEvidence<'a> {
     /// read.
     pub(crate) fn setting(&self, name: &str) -> Option<&'a str> {
         let is = |(_, row): &(usize, &'a EvidenceRow)| {
-            row.labels
-                .get("setting")
+            row.label(names::redis::settings::SETTING)
                 .is_some_and(|setting| setting == name)
         };
         let (_, row) = self.rows("settings").find(is)?;
-        row.labels.get("value").map(String::as_str)
+        row.label(names::redis::settings::VALUE)
     }
 
     /// Returns the part of the mean response time, in nanoseconds, that a cause at the server can
@@ -117,7 +126,7 @@ impl<'a> RedisEvidence<'a> {
         };
         let all = requests::request_operations(self.step).map(|(_, operation)| operation);
         let (sum, count) = all.fold((0.0, 0.0), delay);
-        let fastest = self.figure("answer_least_ns").unwrap_or(0.0);
+        let fastest = self.figure(names::redis::ANSWER_LEAST_NS).unwrap_or(0.0);
         (self.response_ns - sum / count.max(1.0) - fastest).max(0.0)
     }
 
@@ -150,7 +159,9 @@ impl<'a> RedisEvidence<'a> {
             let label = |name: &str| row.labels.get(name).map_or("", String::as_str);
             // The pool sends UNWATCH together with PING, so a call waits only once for both.
             let waits = label("whose") == "load" || label("command") == "ping";
-            waits.then(|| row.figures.get("calls").copied()).flatten()
+            waits
+                .then(|| row.value(names::redis::commands::CALLS))
+                .flatten()
         };
         let waited: f64 = self.rows("commands").filter_map(calls).sum();
         (waited / self.calls).max(1.0)
@@ -170,7 +181,7 @@ impl<'a> RedisEvidence<'a> {
     /// Returns the number of bytes that the server sent to clients outside the load; `None` if the
     /// bytes sent or the size of the load's values are not known.
     pub(crate) fn others_bytes(&self) -> Option<f64> {
-        let sent = self.figure("net_output_bytes")?;
+        let sent = self.figure(names::redis::NET_OUTPUT_BYTES)?;
         Some((sent - self.own_answer_bytes()?).max(0.0))
     }
 
@@ -178,7 +189,7 @@ impl<'a> RedisEvidence<'a> {
     /// clients outside the load. `None` if the bytes sent to them, or the thread's time outside of
     /// commands, are not known.
     pub(crate) fn cost_of_others_bytes(&self) -> Option<f64> {
-        let ratio = self.others_bytes()? / self.figure("net_output_bytes")?.max(1.0);
+        let ratio = self.others_bytes()? / self.figure(names::redis::NET_OUTPUT_BYTES)?.max(1.0);
         Some(self.outside_commands_s()? * ratio / self.seconds)
     }
 

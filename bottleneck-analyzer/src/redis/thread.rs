@@ -5,6 +5,7 @@
 //! of the thread and costs every other call 5 ms on average.
 
 use bench_report::EvidenceRow;
+use bench_report::names::{self, FigureName};
 
 use super::evidence::RedisEvidence;
 
@@ -18,14 +19,15 @@ impl RedisEvidence<'_> {
     /// and loop time do not count. If Valkey does not report its active time, the time in commands
     /// is used, which is a lower bound.
     pub(crate) fn busy_ratio(&self) -> Option<f64> {
-        let per_s = |name: &str, unit: f64| Some(self.figure(name)? * unit / self.seconds);
-        if let Some(active) = per_s("main_thread_active_s", 1.0) {
+        let per_s = |name: FigureName, unit: f64| Some(self.figure(name)? * unit / self.seconds);
+        if let Some(active) = per_s(names::redis::MAIN_THREAD_ACTIVE_S, 1.0) {
             return Some(active);
         }
         if self.has_io_threads() {
-            return per_s("eventloop_commands_us", 1e-6);
+            return per_s(names::redis::EVENTLOOP_COMMANDS_US, 1e-6);
         }
-        per_s("eventloop_busy_us", 1e-6).or_else(|| per_s("cpu_main_thread_s", 1.0))
+        per_s(names::redis::EVENTLOOP_BUSY_US, 1e-6)
+            .or_else(|| per_s(names::redis::CPU_MAIN_THREAD_S, 1.0))
     }
 
     /// Returns true if I/O threads of the server are in use, by its settings or its statistics.
@@ -33,7 +35,10 @@ impl RedisEvidence<'_> {
         let threads = self
             .setting("io-threads")
             .and_then(|n| n.parse::<u32>().ok());
-        threads.is_some_and(|n| n > 1) || self.figure("io_threads_active").is_some_and(|n| n > 0.0)
+        threads.is_some_and(|n| n > 1)
+            || self
+                .figure(names::redis::IO_THREADS_ACTIVE)
+                .is_some_and(|n| n > 0.0)
     }
 
     /// Returns the mean time that a call of the load waits for other work of the main thread, in
@@ -53,16 +58,21 @@ impl RedisEvidence<'_> {
     /// nanoseconds; 0 if it was not called. Without a histogram all calls of the command count as
     /// equally long, which gives a lower bound.
     pub(crate) fn wait_behind_command(&self, row: &EvidenceRow) -> f64 {
-        let figure = |name: &str| row.figures.get(name).copied();
+        let figure = |column| row.value(column);
         let (calls, usec) = (
-            figure("calls").unwrap_or(0.0),
-            figure("usec").unwrap_or(0.0),
+            figure(names::redis::commands::CALLS).unwrap_or(0.0),
+            figure(names::redis::commands::USEC).unwrap_or(0.0),
         );
         if calls <= 0.0 {
             return 0.0;
         }
         let least = usec * usec / calls;
-        self.wait_behind(usec, figure("squares_us2").unwrap_or(0.0).max(least))
+        self.wait_behind(
+            usec,
+            figure(names::redis::commands::SQUARES_US2)
+                .unwrap_or(0.0)
+                .max(least),
+        )
     }
 
     /// Returns the mean time that an answer waits for the disk, in nanoseconds, at least 0. It is that
@@ -71,11 +81,11 @@ impl RedisEvidence<'_> {
     /// less the mean time per command for which the thread had no CPU (0 if unknown). `None` if no
     /// minimal query was timed.
     pub(crate) fn flush_wait_ns(&self) -> Option<f64> {
-        let mean = self.figure("answer_mean_ns")?;
-        let least = self.figure("answer_least_ns")?;
+        let mean = self.figure(names::redis::ANSWER_MEAN_NS)?;
+        let least = self.figure(names::redis::ANSWER_LEAST_NS)?;
         let no_cpu = self
-            .figure("main_thread_ready_s")
-            .zip(self.figure("commands_processed"));
+            .figure(names::redis::MAIN_THREAD_READY_S)
+            .zip(self.figure(names::redis::COMMANDS_PROCESSED));
         let no_cpu = no_cpu.map_or(0.0, |(ready_s, commands)| ready_s * 1e9 / commands.max(1.0));
         Some((mean - least - no_cpu).max(0.0))
     }
@@ -87,7 +97,7 @@ impl RedisEvidence<'_> {
         if self.has_io_threads() {
             return None;
         }
-        let commands = self.figure("eventloop_commands_us");
+        let commands = self.figure(names::redis::EVENTLOOP_COMMANDS_US);
         let commands = commands.unwrap_or_else(|| self.commands_us());
         Some((self.busy_ratio()? * self.seconds - commands / 1e6).max(0.0))
     }
@@ -97,6 +107,7 @@ impl RedisEvidence<'_> {
     /// transactions are counted twice.
     pub(crate) fn commands_us(&self) -> f64 {
         let rows = self.rows("commands");
-        rows.filter_map(|(_, row)| row.figures.get("usec")).sum()
+        rows.filter_map(|(_, row)| row.value(names::redis::commands::USEC))
+            .sum()
     }
 }

@@ -1,5 +1,6 @@
 //! Output of an assessment for people: terminal text and an HTML page.
 
+mod excerpt;
 pub(crate) mod html;
 mod impact;
 mod operating_point;

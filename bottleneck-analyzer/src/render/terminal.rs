@@ -5,6 +5,7 @@ use crate::assessment::{
     Promise, Spoiled,
 };
 use crate::figures::{self, duration_ns, share};
+use crate::render::excerpt::Excerpt;
 use crate::render::impact::{how_they_add_up, not_ordered, weight};
 use crate::render::wrap::line;
 use crate::render::{operating_point, resources};
@@ -28,6 +29,7 @@ const MOST: usize = 6;
 
 /// Returns the whole text of the assessment, wrapped at 80 columns, with a line feed at the end.
 pub(crate) fn render(assessment: &Assessment) -> String {
+    let assessment = &*Excerpt::TEXT.of(assessment);
     let mut text = String::new();
     head(&mut text, assessment);
     findings(&mut text, assessment);
@@ -62,6 +64,15 @@ fn head(text: &mut String, assessment: &Assessment) {
     }
     for note in &assessment.notes {
         line(text, "  ! ", note);
+    }
+    let foreign = assessment.skipped.iter().filter(|s| !s.makes_incomplete);
+    let foreign: Vec<&str> = foreign.map(|s| s.reason.as_str()).collect();
+    for reason in foreign.iter().take(MOST) {
+        line(text, "  - ", &format!("Skipped: {reason}."));
+    }
+    if foreign.len() > MOST {
+        let more = format!("… and {} more files", foreign.len() - MOST);
+        line(text, "    ", &more);
     }
 }
 
@@ -255,6 +266,9 @@ fn bands(text: &mut String, assessment: &Assessment) {
                 &format!("{}: {}", first.subject(), figures.join("; ")),
             );
         }
+    }
+    if assessment.bands.iter().any(Band::is_high_use) {
+        line(text, "  ", HIGH_USE);
     }
 }
 

@@ -2,6 +2,7 @@
 //! thread, the generator.
 
 use bench_report::Step;
+use bench_report::names::{self, FigureName};
 
 use crate::assessment::{ResourceKind, ResourceUse, UseCell};
 use crate::bench_facts::BenchFacts;
@@ -87,7 +88,10 @@ fn failures(bench: &BenchFacts<'_>, step: &Step, kinds: &[&str], words: &str) ->
 
 /// Returns the row of the connections of the PostgreSQL server.
 pub(super) fn connections(bench: &BenchFacts<'_>, step: &Step) -> ResourceUse {
-    let names = ["connections.used_max", "connections.limit"];
+    let names = [
+        names::postgres::CONNECTIONS_USED_MAX,
+        names::postgres::CONNECTIONS_LIMIT,
+    ];
     let used = bench
         .server_figure(names[0])
         .zip(bench.server_figure(names[1]));
@@ -116,7 +120,7 @@ pub(super) fn connections(bench: &BenchFacts<'_>, step: &Step) -> ResourceUse {
 
 /// Returns the row of the locks of the PostgreSQL server.
 pub(super) fn locks(bench: &BenchFacts<'_>) -> ResourceUse {
-    let count = |name: &str, words: &str, why: &str| match bench.server_figure(name) {
+    let count = |name: FigureName, words: &str, why: &str| match bench.server_figure(name) {
         Some(value) => UseCell::known(
             value,
             "count",
@@ -130,12 +134,12 @@ pub(super) fn locks(bench: &BenchFacts<'_>) -> ResourceUse {
         thing: None,
         utilisation: UseCell::unknown("not known: how long each lock is held was not measured"),
         saturation: count(
-            "sessions.lock_mean",
+            names::postgres::SESSIONS_LOCK_MEAN,
             "sessions waited for a lock on average",
             "not known: the server's sessions were not sampled",
         ),
         errors: count(
-            "database.deadlocks",
+            names::postgres::DATABASE_DEADLOCKS,
             "deadlocks",
             "not known: the server's counters were not read",
         ),
@@ -149,20 +153,22 @@ pub(super) fn redis_thread(bench: &BenchFacts<'_>) -> ResourceUse {
         .and_then(|(index, _)| RedisEvidence::of_step(bench.source, index))
         .and_then(|server| server.busy_ratio());
     let basis = [
-        "main_thread_active_s",
-        "eventloop_busy_us",
-        "cpu_main_thread_s",
+        names::redis::MAIN_THREAD_ACTIVE_S,
+        names::redis::EVENTLOOP_BUSY_US,
+        names::redis::CPU_MAIN_THREAD_S,
     ];
     let utilisation = match busy {
         Some(busy) => UseCell::known(
             busy,
             "ratio",
             format!("{} busy", share(busy)),
-            basis.iter().find_map(|name| bench.server_evidence(name)),
+            basis
+                .into_iter()
+                .find_map(|name| bench.server_evidence(name)),
         ),
         None => UseCell::unknown("not known: the server was not asked for its CPU time"),
     };
-    let answered = bench.server_figure("answer_mean_ns");
+    let answered = bench.server_figure(names::redis::ANSWER_MEAN_NS);
     let saturation = match answered {
         Some(ns) => UseCell::known(
             ns,
@@ -171,16 +177,16 @@ pub(super) fn redis_thread(bench: &BenchFacts<'_>) -> ResourceUse {
                 "{} until it answered a question that asks for nothing",
                 duration_ns(ns)
             ),
-            bench.server_evidence("answer_mean_ns"),
+            bench.server_evidence(names::redis::ANSWER_MEAN_NS),
         ),
         None => UseCell::unknown("not known: Redis does not count who waits, and was not asked"),
     };
-    let refused = match bench.server_figure("rejected_connections") {
+    let refused = match bench.server_figure(names::redis::REJECTED_CONNECTIONS) {
         Some(count) => UseCell::known(
             count,
             "count",
             format!("{} connections refused", plain(count)),
-            bench.server_evidence("rejected_connections"),
+            bench.server_evidence(names::redis::REJECTED_CONNECTIONS),
         ),
         None => UseCell::unknown("not known: the server's counters were not read"),
     };

@@ -10,6 +10,7 @@ use crate::conclusions::Conclusions;
 use crate::figures::{plain, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::run_facts::RunFacts;
+use bench_report::names;
 
 const RULE: Rule = Rule::ConnectionsNearLimit;
 
@@ -20,9 +21,9 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
 }
 
 fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
-    let used = bench.server_figure("connections.used_max");
+    let used = bench.server_figure(names::postgres::CONNECTIONS_USED_MAX);
     let limit = bench
-        .server_figure("connections.limit")
+        .server_figure(names::postgres::CONNECTIONS_LIMIT)
         .filter(|l| *l > 0.0);
     let (Some(used), Some(limit)) = (used, limit) else {
         out.cannot_judge(
@@ -33,10 +34,15 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         );
         return;
     };
-    let reserved = bench.server_figure("connections.reserved").unwrap_or(0.0);
+    let reserved = bench
+        .server_figure(names::postgres::CONNECTIONS_RESERVED)
+        .unwrap_or(0.0);
     let free = limit - reserved;
     let ratio = used / free.max(1.0);
-    let evidence = bench.server_evidence_of(&["connections.used_max", "connections.limit"]);
+    let evidence = bench.server_evidence_of(&[
+        names::postgres::CONNECTIONS_USED_MAX,
+        names::postgres::CONNECTIONS_LIMIT,
+    ]);
     let limits = &facts.thresholds.pool;
     let figures = in_use(used, limit, reserved);
     if ratio < limits.connections_warning_ratio {

@@ -167,12 +167,13 @@ fn finding(
                 worst.names()
             ),
             format!(
-                "That is at the operating point of {}, where the CPU is {}. {}.",
+                "That is at the operating point of {}, where the CPU is {}. {}.{}",
                 worst.bench.component.title(),
                 worst.cpu.sentence(),
                 short.as_deref().unwrap_or(
                     "It was not short, so they took nothing that the run would have had"
                 ),
+                worst.group_words()
             ),
         )
         .confidence(confidence(worst, facts.thresholds.cpu.others_ratio))
@@ -228,6 +229,16 @@ impl Disturbance<'_> {
                 )
             }
         }
+    }
+
+    /// Names the control group of the busiest program, as a sentence that begins with a space; empty
+    /// if it is not known.
+    fn group_words(&self) -> String {
+        let first = self.outsiders.first().filter(|_| self.named > 0.0);
+        let group = first.and_then(|program| Some((&program.name, program.group.as_ref()?)));
+        group.map_or_else(String::new, |(name, group)| {
+            format!(" {name} is in the control group {group}.")
+        })
     }
 
     fn is_mostly_named(&self) -> bool {

@@ -10,6 +10,7 @@ use crate::conclusions::Conclusions;
 use crate::figures::{bytes, plain, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::run_facts::RunFacts;
+use bench_report::names;
 
 const RULE: Rule = Rule::Evictions;
 
@@ -20,7 +21,7 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
 }
 
 fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
-    let Some(evicted) = bench.server_figure("evicted_keys") else {
+    let Some(evicted) = bench.server_figure(names::redis::EVICTED_KEYS) else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -29,11 +30,16 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         );
         return;
     };
-    let evidence =
-        bench.server_evidence_of(&["evicted_keys", "used_memory_bytes", "maxmemory_bytes"]);
+    let evidence = bench.server_evidence_of(&[
+        names::redis::EVICTED_KEYS,
+        names::redis::USED_MEMORY_BYTES,
+        names::redis::MAXMEMORY_BYTES,
+    ]);
     let limits = &facts.thresholds.cache;
     let own = own_writes(bench);
-    let written = bench.server_figure("commands.set.calls").unwrap_or(own);
+    let written = bench
+        .server_member(names::redis::COMMAND_CALLS, "set")
+        .unwrap_or(own);
     let ratio = evicted / written.max(1.0);
     let enough = evicted >= limits.least_evictions as f64;
     if !enough || ratio < limits.evicted_per_write_ratio {
@@ -48,8 +54,12 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
 fn finding(bench: &BenchFacts<'_>, evicted: f64, ratio: f64, facts: &RunFacts<'_>) -> FindingDraft {
     let limits = &facts.thresholds.cache;
     let own = own_writes(bench);
-    let written = bench.server_figure("commands.set.calls").unwrap_or(own);
-    let memory = bench.server_figure("maxmemory_bytes").filter(|m| *m > 0.0);
+    let written = bench
+        .server_member(names::redis::COMMAND_CALLS, "set")
+        .unwrap_or(own);
+    let memory = bench
+        .server_figure(names::redis::MAXMEMORY_BYTES)
+        .filter(|m| *m > 0.0);
     let limit = memory.map_or(String::new(), |m| format!(" at a limit of {}", bytes(m)));
     // An evicted key causes one miss at most; further misses have other causes.
     let saved = reads(bench).map(|(read, missed)| evicted.min(missed) / read.max(1.0));

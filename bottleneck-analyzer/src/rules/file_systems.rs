@@ -62,11 +62,12 @@ impl Filling {
         let at = |quarter: f64| {
             let until = first_s + length_s * quarter;
             let mut points = points.iter().rev();
-            points.find(|(at, _)| *at <= until).map(|(_, value)| *value)
+            points.find(|(at, _)| *at <= until).copied()
         };
-        let ends = [at(0.0)?, at(0.25)?, at(0.5)?, at(0.75)?, left];
-        let fell = ends.windows(2).all(|pair| pair[1] < pair[0]);
-        let bytes_per_s = (ends[2] - left) / (length_s / 2.0);
+        let ends = [at(0.0)?, at(0.25)?, at(0.5)?, at(0.75)?, (last_s, left)];
+        let fell = ends.windows(2).all(|pair| pair[1].1 < pair[0].1);
+        let (middle_s, at_middle) = ends[2];
+        let bytes_per_s = (at_middle - left) / (last_s - middle_s);
         (fell && bytes_per_s > 0.0).then(|| Self {
             bytes_per_s,
             full_in_s: left / bytes_per_s,

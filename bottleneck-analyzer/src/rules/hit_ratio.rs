@@ -5,6 +5,8 @@
 //! and `evicted_keys` of the server. The impact is the share of the read time spent in misses.
 
 use bench_report::Step;
+use bench_report::names;
+use bench_report::names::steps;
 
 use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
@@ -26,7 +28,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some((_, step)) = bench.operating_step() else {
         return;
     };
-    let Some(ratio) = step.figures.get("hit_ratio").copied() else {
+    let Some(ratio) = step.value(steps::HIT_RATIO) else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -51,7 +53,9 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
 /// Builds the finding about a cache that hits only the share `ratio` of its reads.
 fn finding(bench: &BenchFacts<'_>, step: &Step, ratio: f64, facts: &RunFacts<'_>) -> FindingDraft {
     let least = bench.objectives().cache_hit_ratio;
-    let evicted = bench.server_figure("evicted_keys").unwrap_or(0.0)
+    let evicted = bench
+        .server_figure(names::redis::EVICTED_KEYS)
+        .unwrap_or(0.0)
         >= facts.thresholds.cache.least_evictions as f64;
     let parent = evicted.then(|| bench.finding_id(Rule::Evictions));
     let kind = if evicted {

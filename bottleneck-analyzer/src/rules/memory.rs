@@ -10,6 +10,7 @@ use crate::conclusions::Conclusions;
 use crate::figures::{bytes, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::machine_recording::MachineRecording;
+use crate::resource_owner::ResourceOwner;
 use crate::run_facts::RunFacts;
 use crate::series_reading::SeriesReading;
 
@@ -44,12 +45,37 @@ fn used(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusio
         out.rule_out(rule, ComponentKind::Machine, statement, evidence);
         return;
     }
-    out.add_finding(used_up(reading, limit).evidence(evidence));
+    if let Some((freed, arc)) =
+        freed_by_zfs(machine).filter(|(freed, _)| reading.max - freed < limit)
+    {
+        let statement = format!(
+            "memory used: at most {}, of which ZFS gives back {} (ARC) if programs need it",
+            share(reading.max),
+            share(freed)
+        );
+        let evidence = evidence
+            .into_iter()
+            .chain(machine.typical_sample("ARC of ZFS", arc));
+        out.rule_out(rule, ComponentKind::Machine, statement, evidence);
+        return;
+    }
+    let owner = ResourceOwner::largest(machine, "process.rss_bytes", machine.whole());
+    out.add_finding(used_up(reading, limit, owner.as_ref()).evidence(evidence));
+}
+
+/// Returns the share of memory that the cache of ZFS would give back, from 0 to 1, with the reading of the
+/// cache; `None` without ZFS. The kernel counts this cache as used memory.
+fn freed_by_zfs(machine: MachineRecording<'_>) -> Option<(f64, SeriesReading)> {
+    let arc = read(machine, "memory.arc_bytes")?;
+    let least = read(machine, "memory.arc_min_bytes").map_or(0.0, |least| least.mean);
+    let total = read(machine, "memory.total_bytes").filter(|total| total.mean > 0.0)?;
+    Some(((arc.mean - least).max(0.0) / total.mean, arc))
 }
 
 /// Builds the finding about memory that is nearly used up; `limit` is the used share that counts as
-/// such.
-fn used_up(reading: SeriesReading, limit: f64) -> FindingDraft {
+/// such, and `owner` the process that holds the most.
+fn used_up(reading: SeriesReading, limit: f64, owner: Option<&ResourceOwner>) -> FindingDraft {
+    let owned = owner.map_or_else(String::new, ResourceOwner::sentence);
     FindingDraft::new(
         Rule::MemoryUsed,
         "machine",
@@ -61,8 +87,9 @@ fn used_up(reading: SeriesReading, limit: f64) -> FindingDraft {
             "Memory is nearly used up: {} at the peak",
             share(reading.max)
         ),
-        "Past this the kernel drops file caches, swaps, or ends a process.",
+        format!("Past this the kernel drops file caches, swaps, or ends a process.{owned}"),
     )
+    .evidence(owner.and_then(|owner| owner.evidence.clone()))
     .confidence(confidence_past(reading.max, limit, 0.02))
     .advice(
         &[
@@ -97,12 +124,15 @@ fn pressure(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Concl
         return;
     }
     let peak = machine.peak_sample("waiting for memory", reading);
-    out.add_finding(waited_for(reading, limit).evidence(evidence).evidence(peak));
+    let owner = ResourceOwner::largest(machine, "process.rss_bytes", machine.whole());
+    let draft = waited_for(reading, limit, owner.as_ref());
+    out.add_finding(draft.evidence(evidence).evidence(peak));
 }
 
 /// Builds the finding about work that waits for memory; `limit` is the share of the time from which
-/// it does.
-fn waited_for(reading: SeriesReading, limit: f64) -> FindingDraft {
+/// it does, and `owner` the process that holds the most.
+fn waited_for(reading: SeriesReading, limit: f64, owner: Option<&ResourceOwner>) -> FindingDraft {
+    let owned = owner.map_or_else(String::new, ResourceOwner::sentence);
     FindingDraft::new(
         Rule::MemoryPressure,
         "machine",
@@ -111,8 +141,9 @@ fn waited_for(reading: SeriesReading, limit: f64) -> FindingDraft {
     )
     .says(
         format!("Work waits for memory {} of the time", share(reading.mean)),
-        "The kernel reclaims pages while tasks wait (pressure stall information).",
+        format!("The kernel reclaims pages while tasks wait (pressure stall information).{owned}"),
     )
+    .evidence(owner.and_then(|owner| owner.evidence.clone()))
     .impact(reading.mean, ImpactOf::ResponseTime)
     .confidence(confidence_past(reading.mean, limit, 0.02))
     .advice(
@@ -137,6 +168,12 @@ fn swapping(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Concl
     let waited = facts
         .highest_machine_reading("pressure.memory.some_ratio")
         .map(|r| r.mean);
+    // Memory in swap is recorded with `--fields swap`.
+    let owner = ResourceOwner::largest(machine, "process.swap_bytes", machine.whole())
+        .or_else(|| ResourceOwner::largest(machine, "process.rss_bytes", machine.whole()));
+    let owned = owner
+        .as_ref()
+        .map_or_else(String::new, ResourceOwner::sentence);
     let mut draft = FindingDraft::new(
         rule,
         "machine",
@@ -148,8 +185,9 @@ fn swapping(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Concl
             "The machine swaps: up to {}/s read back",
             bytes(reading.max)
         ),
-        "Pages that are in use were moved to disk; each access to one waits for the disk.",
+        format!("Pages that are in use were moved to disk; each access to one waits for the disk.{owned}"),
     )
+    .evidence(owner.and_then(|owner| owner.evidence))
     .confidence(confidence_past(reading.max / limit, 1.0, 0.2))
     .evidence(evidence)
     .advice(

@@ -9,17 +9,23 @@ mod checkout_cost;
 mod connections_near_limit;
 mod cpu_others;
 mod cpu_saturated;
+mod disk_others;
 mod drift;
 mod errors;
 mod evictions;
 mod fast_failures;
 mod file_systems;
 mod generator_limit;
+mod gpu;
+mod group_limits;
 mod hit_ratio;
 mod kept_connections;
 mod latency_objective;
 mod littles_law;
 mod memory;
+mod memory_growth;
+mod network;
+mod oom_kill;
 mod pool_too_large;
 mod pool_too_small;
 mod postgres;
@@ -54,6 +60,12 @@ const ALL: &[RunRule] = &[
     cpu_saturated::check,
     steal::check,
     memory::check,
+    oom_kill::check,
+    memory_growth::check,
+    group_limits::check,
+    network::check,
+    disk_others::check,
+    gpu::check,
     file_systems::check,
     connections_near_limit::check,
     generator_limit::check,

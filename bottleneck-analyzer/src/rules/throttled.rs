@@ -13,7 +13,9 @@ use crate::figures::{duration_ns, plain, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::own_time::OwnTime;
 use crate::postgres::PostgresEvidence;
+use crate::resource_owner::programs_of_group;
 use crate::run_facts::RunFacts;
+use bench_report::names;
 
 const RULE: Rule = Rule::Throttled;
 /// Smallest ratio of throttled periods ÷ all periods at which the rule fires.
@@ -30,6 +32,8 @@ struct GroupThrottling {
     /// Time for which the group's processes were stopped ÷ time of observation; `None` if it was
     /// not counted.
     lost_ratio: Option<f64>,
+    /// Programs of the group in words; `None` if none was recorded.
+    programs: Option<String>,
     evidence: Vec<EvidenceItem>,
 }
 
@@ -51,17 +55,19 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
 /// `None` if it was not counted.
 fn of_server(bench: &BenchFacts<'_>, index: usize) -> Option<GroupThrottling> {
     let server = PostgresEvidence::of_step(bench.source, index)?;
-    let periods = server.figure("server.cgroup.periods")?;
-    let throttled = server.figure("server.cgroup.throttled_periods")?;
-    let stood = server.figure("server.cgroup.throttled_ns");
-    let quota = server.figure("server.cgroup.quota_cores");
+    let periods = server.figure(names::postgres::SERVER_CGROUP_PERIODS)?;
+    let throttled = server.figure(names::postgres::SERVER_CGROUP_THROTTLED_PERIODS)?;
+    let stood = server.figure(names::postgres::SERVER_CGROUP_THROTTLED_NS);
+    let quota = server.figure(names::postgres::SERVER_CGROUP_QUOTA_CORES);
     let names = [
-        "server.cgroup.throttled_periods",
-        "server.cgroup.periods",
-        "server.cgroup.throttled_ns",
-        "server.cgroup.quota_cores",
+        names::postgres::SERVER_CGROUP_THROTTLED_PERIODS,
+        names::postgres::SERVER_CGROUP_PERIODS,
+        names::postgres::SERVER_CGROUP_THROTTLED_NS,
+        names::postgres::SERVER_CGROUP_QUOTA_CORES,
     ];
-    let span_ns = server.figure("deltas.span_s").map_or(0.0, |s| s * 1e9);
+    let span_ns = server
+        .figure(names::postgres::DELTAS_SPAN_S)
+        .map_or(0.0, |s| s * 1e9);
     let mut figures = format!("{} of {} periods", plain(throttled), plain(periods));
     if let Some(quota) = quota {
         figures += &format!(", quota {} cores", plain(quota));
@@ -77,6 +83,7 @@ fn of_server(bench: &BenchFacts<'_>, index: usize) -> Option<GroupThrottling> {
         ratio: throttled / periods.max(1.0),
         figures,
         lost_ratio: stood.filter(|_| span_ns > 0.0).map(|ns| ns / span_ns),
+        programs: None,
         evidence: names
             .into_iter()
             .filter_map(|name| server.evidence(name))
@@ -103,6 +110,7 @@ fn of_machine(bench: &BenchFacts<'_>, index: usize, facts: &RunFacts<'_>) -> Vec
             ratio: reading.mean,
             figures: format!("{} of its periods", share(reading.mean)),
             lost_ratio: None,
+            programs: programs_of_group(machine, name, window),
             evidence: machine
                 .typical_sample("periods held back", reading)
                 .into_iter()
@@ -118,6 +126,8 @@ fn judge(bench: &BenchFacts<'_>, worst: &GroupThrottling, out: &mut Conclusions)
         out.rule_out(RULE, bench.component, statement, worst.evidence.clone());
         return;
     }
+    let programs = worst.programs.as_ref();
+    let programs = programs.map_or_else(String::new, |names| format!(" Its programs: {names}."));
     let draft = bench.finding(RULE, FindingKind::Problem)
         .thing(worst.whose.clone())
         .says(
@@ -126,8 +136,10 @@ fn judge(bench: &BenchFacts<'_>, worst: &GroupThrottling, out: &mut Conclusions)
                 worst.whose.trim_start_matches("the "),
                 worst.figures
             ),
-            "In each period of 100 ms its processes run until the quota is used up, and then stand still, \
-             holders of locks among them: everything gets slower, though the machine is idle.",
+            format!(
+                "In each period of 100 ms its processes run until the quota is used up, and then stand still, \
+                 holders of locks among them: everything gets slower, though the machine is idle.{programs}"
+            ),
         )
         .confidence(confidence_past(worst.ratio, LEAST_RATIO, 0.02))
         .evidence(worst.evidence.iter().cloned())

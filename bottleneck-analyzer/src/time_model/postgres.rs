@@ -1,6 +1,8 @@
 //! Time model of a call to PostgreSQL: the service time is divided by the activities of the call's session.
 
 use bench_report::Step;
+use bench_report::names::postgres_tables;
+use bench_report::names::{self, FigureName};
 
 use super::phases::{mean_of, phases};
 use crate::assessment::{EvidenceItem, TimeModel};
@@ -135,8 +137,11 @@ fn slices(server: &PostgresEvidence<'_>, on_cpu: f64) -> Option<Vec<PartDraft>> 
         .unwrap_or(1.0);
     let per_call = |sessions: f64| sessions / calls * 1e9;
     let mut found = Vec::new();
-    let no_event = per_call(server.figure("sessions.cpu_mean")?) - on_cpu;
-    let evidence = server.evidence("sessions.cpu_mean").into_iter().collect();
+    let no_event = per_call(server.figure(names::postgres::SESSIONS_CPU_MEAN)?) - on_cpu;
+    let evidence = server
+        .evidence(names::postgres::SESSIONS_CPU_MEAN)
+        .into_iter()
+        .collect();
     found.push(without_event(server, no_event.max(0.0), on_cpu, evidence));
     let mut waits = waits::sampled_waits(server)?;
     waits.sort_by(|a, b| b.sessions.total_cmp(&a.sessions));
@@ -180,7 +185,7 @@ fn move_unseen(server: &PostgresEvidence<'_>, slices: &mut Vec<PartDraft>, rest:
     for slice in slices.iter_mut().filter(|s| !is_runnable(s)) {
         slice.ns *= 1.0 - of_waits / waits.max(f64::MIN_POSITIVE);
     }
-    let evidence = server.evidence("server.load_ready_ns");
+    let evidence = server.evidence(names::postgres::SERVER_LOAD_READY_NS);
     if !slices.iter().any(is_runnable) {
         slices.push(without_event(server, 0.0, 1.0, Vec::new()));
     }
@@ -194,9 +199,9 @@ fn move_unseen(server: &PostgresEvidence<'_>, slices: &mut Vec<PartDraft>, rest:
 /// as counted by the kernel; `None` if it was not counted. Parallel workers are left out, because
 /// they run at the same time as the session that leads them.
 fn ready_ns(server: &PostgresEvidence<'_>) -> Option<f64> {
-    let ready = per_attempt(server, "server.load_ready_ns")?;
-    let of_all: f64 = server.figure("server.load_ready_ns")?;
-    let rows = server.rows("processes").into_iter();
+    let ready = per_attempt(server, names::postgres::SERVER_LOAD_READY_NS)?;
+    let of_all: f64 = server.figure(names::postgres::SERVER_LOAD_READY_NS)?;
+    let rows = server.rows(postgres_tables::processes::TABLE).into_iter();
     let workers = rows.filter(|row| {
         row.label("application") == "ours" && row.label("backend_type") == "parallel worker"
     });
@@ -215,7 +220,10 @@ fn without_event(
 ) -> PartDraft {
     let (name, title) = if on_cpu <= 0.0 {
         ("server_cpu", "server on, or waiting for, a CPU")
-    } else if server.figure("server.load_ready_ns").is_some() {
+    } else if server
+        .figure(names::postgres::SERVER_LOAD_READY_NS)
+        .is_some()
+    {
         (
             RUNNABLE,
             "server waiting for a CPU, or held up without an event",
@@ -235,7 +243,10 @@ fn without_event(
 /// with its evidence; `None` if it was not counted. It includes reading and parsing, in which a
 /// session does not yet show as active.
 fn on_cpu(server: &PostgresEvidence<'_>) -> Option<(f64, Vec<EvidenceItem>)> {
-    let names = ["server.load_cpu_ns", "server.cpu_ns"];
+    let names = [
+        names::postgres::SERVER_LOAD_CPU_NS,
+        names::postgres::SERVER_CPU_NS,
+    ];
     let (name, ns) = names
         .into_iter()
         .find_map(|name| Some((name, per_attempt(server, name)?)))?;
@@ -244,7 +255,7 @@ fn on_cpu(server: &PostgresEvidence<'_>) -> Option<(f64, Vec<EvidenceItem>)> {
 
 /// Returns figure `name` of the server, a sum of times over the measured part, divided by the
 /// number of calls attempted, in nanoseconds. `None` if it was not measured or no call was made.
-fn per_attempt(server: &PostgresEvidence<'_>, name: &str) -> Option<f64> {
+fn per_attempt(server: &PostgresEvidence<'_>, name: FigureName) -> Option<f64> {
     let calls: u64 = server.step.operations.values().map(|o| o.attempted).sum();
     let ns = server.figure(name)?;
     (calls > 0).then(|| ns / calls as f64)

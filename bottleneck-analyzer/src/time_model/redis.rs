@@ -1,6 +1,7 @@
 //! Time model of a call to Redis: executing its command, and waiting for other commands.
 
 use bench_report::Step;
+use bench_report::names;
 
 use super::phases::{mean_of, phases, server_figure};
 use crate::assessment::{EvidenceItem, TimeModel};
@@ -53,8 +54,7 @@ fn executing(source: &SourceReport, index: usize, step: &Step) -> (f64, Vec<Evid
         server.rows("commands").next()?;
         let own = server.commands_of("load");
         Some(
-            own.filter_map(|(_, row)| row.labels.get("command"))
-                .map(String::as_str)
+            own.filter_map(|(_, row)| row.label(names::redis::commands::COMMAND))
                 .collect(),
         )
     });
@@ -83,11 +83,16 @@ fn executing(source: &SourceReport, index: usize, step: &Step) -> (f64, Vec<Evid
 fn flush(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)> {
     let server = RedisEvidence::of_step(source, index)?;
     let always = server.setting("appendfsync") == Some("always");
-    let writes = server.figure("aof_enabled").is_some_and(|on| on > 0.0);
+    let writes = server
+        .figure(names::redis::AOF_ENABLED)
+        .is_some_and(|on| on > 0.0);
     let wait = server.flush_wait_ns().filter(|_| always && writes)?;
     Some((
         wait,
-        server.evidence("answer_mean_ns").into_iter().collect(),
+        server
+            .evidence(names::redis::ANSWER_MEAN_NS)
+            .into_iter()
+            .collect(),
     ))
 }
 
@@ -96,7 +101,9 @@ fn flush(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)
 fn behind_others(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)> {
     let server = RedisEvidence::of_step(source, index)?;
     let waits = server.commands_of("others").map(|(place, row)| {
-        let label = row.labels.get("command").map_or("", String::as_str);
+        let label = row
+            .label(names::redis::commands::COMMAND)
+            .unwrap_or_default();
         let evidence = server.row_evidence(format!("time in {label}"), ("commands", place), "usec");
         (server.wait_behind_command(row), evidence)
     });

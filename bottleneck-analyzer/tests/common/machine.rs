@@ -56,12 +56,54 @@ impl Recorded {
 /// Returns the series of a healthy machine that [`Plant::recorded`] may replace.
 fn healthy() -> Vec<Recorded> {
     let root = [("mount", "/"), ("type", "ext4"), ("device", "vda")];
-    vec![
+    let eth0 = [("interface", "eth0")];
+    let group = [("cgroup", "app.slice")];
+    let postgres = [
+        ("pid", "1000"),
+        ("name", "postgres"),
+        ("cgroup", "app.slice/db"),
+    ];
+    let mut all = vec![
+        Recorded::flat("memory.oom_kills", &[], 0.0),
+        Recorded::flat("memory.anonymous_bytes", &[], 2e9),
+        Recorded::flat("process.rss_bytes", &postgres, 1e9),
+        Recorded::flat("cgroup.memory.used_ratio", &group, 0.4),
+        Recorded::flat("cgroup.memory.limit_bytes", &group, 2e9),
+        Recorded::flat("cgroup.memory.limit_hits", &group, 0.0),
+        Recorded::flat("cgroup.memory.oom_kills", &group, 0.0),
+        Recorded::flat("cgroup.pressure.memory.some_ratio", &group, 0.0),
+        Recorded::flat("cgroup.pids", &group, 30.0),
+        Recorded::flat("cgroup.pids_limit", &group, 300.0),
+        Recorded::flat("cgroup.pids.used_ratio", &group, 0.1),
+        Recorded::flat("cgroup.pids.refused", &group, 0.0),
+        Recorded::flat("network.receive_bytes_per_s", &eth0, 1e6),
+        Recorded::flat("network.transmit_bytes_per_s", &eth0, 1e6),
+        Recorded::flat("network.receive_used_ratio", &eth0, 0.008),
+        Recorded::flat("network.transmit_used_ratio", &eth0, 0.008),
+        Recorded::flat("network.receive_packets_per_s", &eth0, 1e4),
+        Recorded::flat("network.receive_drops_per_s", &eth0, 0.0),
+        Recorded::flat("network.softnet_packets_per_s", &[], 1e4),
+        Recorded::flat("network.softnet_drops_per_s", &[], 0.0),
+        Recorded::flat("conntrack.count", &[], 100.0),
+        Recorded::flat("conntrack.most", &[], 262_144.0),
+        Recorded::flat("conntrack.drops_per_s", &[], 0.0),
+        Recorded::flat("tcp.ephemeral_ports", &[], 28_232.0),
+        Recorded::flat("tcp.sockets_in_use", &[], 50.0),
+        Recorded::flat("tcp.time_wait", &[], 10.0),
+        Recorded::flat("tcp.segments_sent_per_s", &[], 1e4),
+        Recorded::flat("tcp.retransmits_per_s", &[], 0.1),
+        Recorded::flat("tcp.listen_overflows_per_s", &[], 0.0),
+        Recorded::flat("tcp.listen_drops_per_s", &[], 0.0),
+        Recorded::flat("udp.received_per_s", &[], 10.0),
+        Recorded::flat("udp.receive_buffer_errors_per_s", &[], 0.0),
+    ];
+    all.extend([
         Recorded::flat("filesystem.used_ratio", &root, 0.4),
         Recorded::rising("filesystem.available_bytes", &root, 60e9, 59e9),
         Recorded::flat("filesystem.inodes_used_ratio", &root, 0.03),
         Recorded::flat("filesystem.silent_ns", &root, 0.0),
-    ]
+    ]);
+    all
 }
 
 impl Plant {
@@ -82,6 +124,8 @@ impl Plant {
             ("swap.in_bytes_per_s", self.swap_in),
         ];
         all.sort_by(|a, b| a.0.cmp(b.0));
+        all.retain(|(name, _)| !self.recorded.iter().any(|one| one.name == *name));
+        all.retain(|(name, _)| !self.unrecorded.contains(name));
         for (name, mean) in all {
             report.series.push(series(Series::new(name), mean));
         }

@@ -1,6 +1,7 @@
 //! Runs made up for tests: healthy by default, with one fault planted at a time.
 #![allow(dead_code, reason = "each test uses its part")]
 
+mod coherent;
 mod machine;
 pub(crate) mod parts;
 mod postgres;
@@ -11,6 +12,8 @@ mod websocket;
 use std::path::Path;
 
 use bench_report::{LimitOwner, Report, store};
+#[allow(unused_imports, reason = "each test uses its part")]
+pub(crate) use coherent::coherent;
 #[allow(unused_imports, reason = "each test uses its part")]
 pub(crate) use machine::Recorded;
 #[allow(unused_imports, reason = "each test uses its part")]
@@ -115,9 +118,9 @@ impl Plant {
     }
 }
 
-/// Saves a report in `directory`, under the name that its bench gives it; panics if it cannot be
-/// written.
+/// Saves a report in `directory`, under the name that its bench gives it, with its parts made to
+/// agree; panics if it cannot be written.
 pub(crate) fn save(directory: &Path, report: &Report) {
     let path = directory.join(format!("{}.json", report.file_stem()));
-    store::save_json(&path, report).unwrap();
+    store::save_json(&path, &coherent(report)).unwrap();
 }

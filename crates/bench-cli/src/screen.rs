@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bench_report::redaction;
+use bench_report::{plain_text, redaction};
 use indicatif::ProgressBar;
 
 /// Largest number of texts held back while a full-screen view is open; beyond it the oldest are
@@ -96,9 +96,10 @@ fn write(lines: &str) {
     let _ = std::io::stderr().write_all(lines.as_bytes());
 }
 
-/// Masks secrets, and replaces each control character other than a line feed by a space.
+/// Masks secrets, and replaces each control character other than a line feed, and each other
+/// character that a reader does not see, by a space.
 pub(crate) fn shown(text: &str) -> String {
-    redaction::text(text).replace(|c: char| c.is_control() && c != '\n', " ")
+    plain_text::visible(&redaction::text(text), ' ', |c| c == '\n').into_owned()
 }
 
 /// Masks secrets, and replaces each control character, line feeds included, by a space.
@@ -113,6 +114,10 @@ mod tests {
     #[test]
     fn what_a_terminal_would_obey_is_not_shown() {
         assert_eq!(shown("a\u{1b}[2Jb\rc\u{9b}d\te"), "a [2Jb c d e");
+        assert_eq!(
+            shown("\u{202e}gpj.exe, a\u{200b}b\u{feff}"),
+            " gpj.exe, a b "
+        );
         assert_eq!(shown("two\nlines"), "two\nlines");
         assert_eq!(one_line("two\nlines"), "two lines");
     }

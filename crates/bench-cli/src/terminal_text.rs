@@ -1,14 +1,16 @@
 //! Width of text on a terminal, and its shortening. Names of processes and interfaces may contain
 //! escape sequences, or characters without width that shift the rest of a line.
 
+use bench_report::plain_text;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// Replaces each character without width, such as a control character or a combining accent, by a
-/// question mark.
+/// Replaces each character that a reader does not see, and each without width, such as a combining
+/// accent, by a question mark.
 pub fn printable(text: &str) -> String {
-    let seen = |c: char| c.width().is_some_and(|columns| columns > 0);
-    text.chars()
-        .map(|c| if seen(c) { c } else { '?' })
+    let has_width = |c: char| c.width().is_some_and(|columns| columns > 0);
+    plain_text::visible(text, '?', |_| false)
+        .chars()
+        .map(|c| if has_width(c) { c } else { '?' })
         .collect()
 }
 
@@ -72,6 +74,7 @@ mod tests {
             ("e\u{301}", "e?"),
             ("a\u{200d}b\u{feff}", "a?b?"),
             ("\0", "?"),
+            ("a\u{e000}\u{3164}b", "a??b"),
             ("数据库", "数据库"),
         ] {
             assert_eq!(printable(hostile), shown, "{hostile:?}");

@@ -8,6 +8,8 @@ use hdrhistogram::serialization::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::histogram_payload::HistogramPayload;
+
 /// In-memory histogram of durations in nanoseconds, with `u64` counts.
 pub type Recording = hdrhistogram::Histogram<u64>;
 
@@ -36,6 +38,9 @@ pub enum HistogramError {
     /// The text `hdr` is not the payload of an HdrHistogram V2.
     #[error("the histogram's `hdr` is not an HdrHistogram V2 payload: {0}")]
     Payload(#[from] hdrhistogram::serialization::DeserializeError),
+    /// The payload cannot be read; the value is the reason.
+    #[error("the histogram's `hdr` is damaged: {0}")]
+    Damaged(&'static str),
     /// The histogram has other bounds than those that this schema sets.
     #[error(
         "the histogram's bounds are not this schema's: up to {high_ns} ns with {digits} digits"
@@ -163,10 +168,10 @@ pub fn encode(recording: &Recording) -> Option<String> {
 ///
 /// # Errors
 ///
-/// Fails if `hdr` is not base64 or is no HdrHistogram.
+/// Fails if `hdr` is not base64, is no HdrHistogram, or has other bounds than those of this schema.
 pub fn decode(hdr: &str) -> Result<Recording, HistogramError> {
-    let bytes = BASE64.decode(hdr)?;
-    Ok(HdrDeserializer::new().deserialize(&mut bytes.as_slice())?)
+    let payload = HistogramPayload::read(hdr)?;
+    Ok(HdrDeserializer::new().deserialize(&mut payload.bytes.as_slice())?)
 }
 
 #[cfg(test)]
@@ -193,7 +198,7 @@ mod tests {
         r.saturating_record(5);
         let mut h = Histogram::from_recording(&r).unwrap();
         h.hdr = "AAAA".to_owned();
-        assert!(matches!(h.decode(), Err(HistogramError::Payload(_))));
+        assert!(matches!(h.decode(), Err(HistogramError::Damaged(_))));
         h.hdr = "%".to_owned();
         assert!(matches!(h.decode(), Err(HistogramError::Base64(_))));
     }

@@ -9,9 +9,12 @@
 
 pub mod clock;
 pub mod histogram;
+mod histogram_payload;
 mod json;
 pub mod manifest;
 pub mod names;
+pub mod plain_text;
+pub mod plausibility;
 pub mod redaction;
 mod run;
 pub mod run_id;

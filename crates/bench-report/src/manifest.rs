@@ -7,6 +7,7 @@
 //! program, and the program itself in between. The part of a program that is killed stays
 //! `running`, unless its starter sets the state.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::SystemTime;
@@ -216,13 +217,26 @@ impl PartFile {
 ///
 /// Fails if the directory or an entry cannot be read, or if an entry has another schema.
 pub fn read(run_directory: &Path) -> Result<Vec<Part>, StoreError> {
+    read_each(run_directory)?.into_iter().collect()
+}
+
+/// Reads the entries of the run in `run_directory`, sorted by file name, each with its own error;
+/// empty if it has no manifest.
+///
+/// # Errors
+///
+/// Fails if the directory cannot be read.
+pub fn read_each(run_directory: &Path) -> Result<Vec<Result<Part, StoreError>>, StoreError> {
     let directory = run_directory.join(DIRECTORY);
     let unreadable = |source| StoreError::Read {
         path: directory.clone(),
         source,
     };
     let entries = match std::fs::read_dir(&directory) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        // A file of this name is somebody else's.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
         entries => entries.map_err(unreadable)?,
     };
     let mut paths = Vec::new();
@@ -234,7 +248,7 @@ pub fn read(run_directory: &Path) -> Result<Vec<Part>, StoreError> {
         }
     }
     paths.sort();
-    paths.iter().map(|path| load(path)).collect()
+    Ok(paths.iter().map(|path| load(path)).collect())
 }
 
 fn load(path: &Path) -> Result<Part, StoreError> {

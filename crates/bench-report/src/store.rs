@@ -18,7 +18,7 @@ use crate::{Report, json};
 
 pub use self::{
     document::{ReportDocument, value_at},
-    load::{load, load_document, load_json},
+    load::{begins_as_report, load, load_document, load_json},
     place::{ReportPlace, Unsaved},
     store_error::StoreError,
 };

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use host_metrics::rate_window::{Baseline, FigureValue, RateWindow};
-use host_metrics::source::cgroup::{CgroupCpu, CgroupIo, CgroupSample, MemoryEvents, Throttling};
+use host_metrics::source::cgroup::{
+    CgroupCpu, CgroupIo, CgroupPids, CgroupSample, MemoryEvents, Throttling,
+};
 
 use super::pressure_baselines::PressureBaselines;
 use crate::figure::{Figures, at_most};
@@ -25,6 +27,7 @@ struct CgroupBaselines {
     throttling: Baseline<Throttling>,
     events: Baseline<MemoryEvents>,
     io: Baseline<CgroupIo>,
+    pids: Baseline<CgroupPids>,
     pressure: PressureBaselines,
 }
 
@@ -69,6 +72,7 @@ impl CgroupBaselines {
             throttling: Baseline::with_least_window(least_window_ns),
             events: Baseline::with_least_window(0),
             io: Baseline::with_least_window(0),
+            pids: Baseline::with_least_window(0),
             pressure: PressureBaselines::default(),
         }
     }
@@ -85,6 +89,9 @@ impl CgroupBaselines {
         memory_gauges(&sample, machine_bytes, out);
         let quota = sample.quota_cores;
         put_gauges(metric::LIMITS, &sample, &labels, out);
+        if let Some(pids) = &sample.pids {
+            put_gauges(metric::PIDS, &pids.value, &labels, out);
+        }
         self.cpu.advance(sample.cpu, |old, new, w| {
             // The kernel adds the time of running tasks at every tick of each core.
             let quantum_ns = tick_ns * cores.unwrap_or(1.0) as u64;
@@ -110,6 +117,9 @@ impl CgroupBaselines {
         });
         self.io.advance(sample.io, |old, new, w| {
             put_rates(metric::IO, (old, new), w, &labels, out);
+        });
+        self.pids.advance(sample.pids, |old, new, w| {
+            put_rates(metric::PIDS, (old, new), w, &labels, out);
         });
         self.pressure
             .advance(sample.pressure, &pressure::CGROUP, &labels, out);

@@ -9,6 +9,7 @@
 
 mod cgroup;
 mod cpu;
+mod network_limits;
 mod pressure_baselines;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
@@ -20,7 +21,6 @@ use host_metrics::source::cpu::CpuSample;
 use host_metrics::source::disk::DiskCounters;
 use host_metrics::source::filesystem::FileSystemSample;
 use host_metrics::source::memory::PagingSample;
-use host_metrics::source::network::InterfaceCounters;
 use host_metrics::source::tcp::{ListenSample, TcpSample};
 use host_metrics::source::{HostSample, KernelUnits};
 
@@ -31,6 +31,7 @@ use crate::metric::{
 };
 
 use cgroup::CgroupDerivation;
+use network_limits::NetworkBaselines;
 use pressure_baselines::PressureBaselines;
 
 /// Converter of the samples of one recording to figures. It keeps the last reading of each source.
@@ -40,7 +41,7 @@ pub(crate) struct Derivation {
     cpu: Baseline<CpuSample>,
     paging: Baseline<PagingSample>,
     disks: Baseline<BTreeMap<String, DiskCounters>>,
-    network: Baseline<BTreeMap<String, InterfaceCounters>>,
+    network: NetworkBaselines,
     tcp: Baseline<TcpSample>,
     listen: Baseline<ListenSample>,
     pressure: PressureBaselines,
@@ -57,7 +58,7 @@ impl Derivation {
             cpu: Baseline::with_least_window(least_ns),
             paging: Baseline::with_least_window(0),
             disks: Baseline::with_least_window(least_ns),
-            network: Baseline::with_least_window(0),
+            network: NetworkBaselines::default(),
             tcp: Baseline::with_least_window(0),
             listen: Baseline::with_least_window(0),
             pressure: PressureBaselines::default(),
@@ -88,17 +89,14 @@ impl Derivation {
             cpu::rates(old, new, window, *tick_ns, &mut out);
         });
         paging.advance(sample.paging.take(), |old, new, window| {
-            for table in [memory::FAULTS, memory::SWAPPING] {
+            for table in [memory::FAULTS, memory::RECLAIM, memory::SWAPPING] {
                 put_rates(table, (old, new), window, &[], &mut out);
             }
         });
         disks.advance(sample.disks.take(), |old, new, window| {
             put_rates_of_each(disk::ALL, "device", (old, new), window, &mut out);
         });
-        network.advance(sample.network.take(), |old, new, window| {
-            let both = (old, new);
-            put_rates_of_each(network::INTERFACE, "interface", both, window, &mut out);
-        });
+        network.advance(sample, &mut out);
         tcp.advance(sample.tcp.take(), |old, new, window| {
             put_rates(network::TCP, (old, new), window, &[], &mut out);
         });
@@ -138,6 +136,9 @@ fn gauges(sample: &HostSample, out: &mut Figures) {
         put_gauges(memory::IN_USE, &memory.value, &[], out);
         put_gauges(memory::SWAP, &memory.value, &[], out);
     }
+    if let Some(arc) = &sample.arc {
+        put_gauges(memory::ARC, &arc.value, &[], out);
+    }
     if let Some(handles) = &sample.handles {
         put_gauges(host::HANDLES, &handles.value, &[], out);
     }
@@ -146,6 +147,15 @@ fn gauges(sample: &HostSample, out: &mut Figures) {
     }
     if let Some(sockets) = &sample.sockets {
         put_gauges(network::SOCKETS, &sockets.value, &[], out);
+    }
+    for (name, speed) in &sample.link_speeds {
+        put_gauges(network::LINK, speed, &[("interface", name)], out);
+    }
+    if let Some(conntrack) = &sample.conntrack {
+        put_gauges(network::CONNTRACK, &conntrack.value, &[], out);
+    }
+    if let Some(ports) = &sample.ports {
+        put_gauges(network::PORTS, &ports.value, &[], out);
     }
     if let Some(states) = &sample.socket_states {
         for (state, count) in &states.value {

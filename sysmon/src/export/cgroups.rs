@@ -23,6 +23,9 @@ pub(crate) fn families(groups: &[CgroupSample], out: &mut Families) {
         if let Some(events) = &group.memory_events {
             out.table(cgroup::EVENTS, &events.value, labels);
         }
+        if let Some(pids) = &group.pids {
+            out.table(cgroup::PIDS, &pids.value, labels);
+        }
         if let Some(io) = &group.io {
             out.table(cgroup::IO, &io.value, labels);
         }

@@ -32,7 +32,11 @@ pub(crate) fn families(sample: &HostSample, monotonic: &mut MonotonicTimes, out:
     }
     if let Some(paging) = &sample.paging {
         out.table(memory::FAULTS, &paging.value, &[]);
+        out.table(memory::RECLAIM, &paging.value, &[]);
         out.table(memory::SWAPPING, &paging.value, &[]);
+    }
+    if let Some(arc) = &sample.arc {
+        out.table(memory::ARC, &arc.value, &[]);
     }
     for (device, counters) in sample.disks.iter().flat_map(|all| &all.value) {
         out.table(disk::ALL, counters, &[("device", device)]);
@@ -45,6 +49,7 @@ pub(crate) fn families(sample: &HostSample, monotonic: &mut MonotonicTimes, out:
         out.table(network::INTERFACE, counters, &[("device", device)]);
     }
     tcp(sample, out);
+    limits(sample, out);
     sensors(&sample.sensors, out);
     for (stall, (_, table)) in pressure::resources(&sample.pressure)
         .into_iter()
@@ -68,6 +73,25 @@ fn cpu_times(cpu: &CpuSample, monotonic: &mut MonotonicTimes, out: &mut Families
             let seconds = ns.map(|ns| metric.exported_count(ns));
             out.metric(metric, seconds, &[("cpu", &number)]);
         }
+    }
+}
+
+/// Adds the metrics of the network's limits to `out`.
+fn limits(sample: &HostSample, out: &mut Families) {
+    for (device, speed) in &sample.link_speeds {
+        out.table(network::LINK, speed, &[("device", device)]);
+    }
+    for (core, counters) in sample.softnet.iter().flat_map(|all| &all.value) {
+        out.table(network::SOFTNET, counters, &[("cpu", &core.to_string())]);
+    }
+    if let Some(conntrack) = &sample.conntrack {
+        out.table(network::CONNTRACK, &conntrack.value, &[]);
+    }
+    if let Some(ports) = &sample.ports {
+        out.table(network::PORTS, &ports.value, &[]);
+    }
+    if let Some(udp) = &sample.udp {
+        out.table(network::UDP, &udp.value, &[]);
     }
 }
 

@@ -16,6 +16,10 @@ use crate::metric::{Metric, process as metric};
 /// Largest number of characters of a command line that are stored; the rest is cut off.
 const COMMAND_CHARS: usize = 200;
 
+/// Number of samples after which the control group of a process is read again. A process may be
+/// moved to its group shortly after its start.
+const GROUP_EVERY: u32 = 16;
+
 /// Followed process, with its latest figures and its history `H`.
 #[derive(Debug)]
 pub(crate) struct FollowedProcess<H = ()> {
@@ -27,6 +31,10 @@ pub(crate) struct FollowedProcess<H = ()> {
     pub rss_max_bytes: u64,
     command: Option<Arc<str>>,
     target: Option<Arc<str>>,
+    /// Name of the control group at the last look; `None` for the root group.
+    cgroup: Option<String>,
+    /// Number of samples of the process so far.
+    samples: u32,
     latest: Vec<(&'static str, FigureValue)>,
     history: Option<H>,
     faults: Baseline<FaultCounters>,
@@ -48,6 +56,8 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
             rss_max_bytes: 0,
             command: None,
             target: None,
+            cgroup: None,
+            samples: 0,
             latest: Vec::new(),
             history,
             faults: Baseline::with_least_window(0),
@@ -110,6 +120,25 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
     pub(super) fn set_target(&mut self, label: &str) {
         self.label("follow", label);
         self.target = Some(label.into());
+    }
+
+    /// Counts one more sample, and returns true if the control group of the process has to be read:
+    /// at the first two samples, and now and then.
+    pub(super) fn is_group_due(&mut self) -> bool {
+        let count = self.samples;
+        self.samples = self.samples.wrapping_add(1);
+        count < 2 || count.is_multiple_of(GROUP_EVERY)
+    }
+
+    /// Sets the label of the control group in which the process is; the last known one stays if it
+    /// could not be read.
+    pub(super) fn set_cgroup(&mut self, name: Option<String>) {
+        if let Some(name) = name
+            && self.cgroup.as_ref() != Some(&name)
+        {
+            self.label("cgroup", &name);
+            self.cgroup = Some(name);
+        }
     }
 
     fn label(&mut self, key: &'static str, value: &str) {

@@ -210,6 +210,9 @@ impl<H: ProcessRecorder> Follower<H> {
                 followed.set_command(&line);
             }
         }
+        if !self.options.live && followed.is_group_due() {
+            followed.set_cgroup(lookup.cgroup(sample.id.pid));
+        }
         let target = target.filter(|_| is_new);
         if let Some(label) = target.and_then(|target| self.trees.label(target)) {
             followed.set_target(label);

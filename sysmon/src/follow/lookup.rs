@@ -14,6 +14,12 @@ pub(crate) trait ProcessLookup {
     /// Reads the command line of the process `pid`; `None` if it cannot be read.
     fn command_line(&mut self, pid: u32) -> Option<CommandLine>;
 
+    /// Reads the name of the control group of the process `pid`; `None` for the root group, or if
+    /// it cannot be read.
+    fn cgroup(&mut self, _pid: u32) -> Option<String> {
+        None
+    }
+
     /// Finds the process ids of the processes that listen on each of these TCP ports. A port
     /// without such a process is missing in the result or has an empty set.
     fn listeners(&mut self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>>;

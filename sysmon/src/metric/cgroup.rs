@@ -1,7 +1,7 @@
 //! Metrics of control groups.
 
 use host_metrics::source::cgroup::{
-    CgroupCpu, CgroupIo, CgroupMemory, CgroupSample, MemoryEvents, Throttling,
+    CgroupCpu, CgroupIo, CgroupMemory, CgroupPids, CgroupSample, MemoryEvents, Throttling,
 };
 
 use super::definition::metrics;
@@ -51,9 +51,28 @@ metrics! {
         LIMIT_HITS = growth("cgroup.memory.limit_hits", Some("sysmon_cgroup_memory_limit_hits"),
             "Times that the group reached its memory limit.",
             |e| e.limit_hits).titled("group: limit hits").hidden_if_zero();
+        HIGH_HITS = growth("cgroup.memory.high_hits", Some("sysmon_cgroup_memory_high_hits"),
+            "Times that processes of the group were slowed down because it used more than memory.high.",
+            |e| e.high_hits).titled("group: slowed by memory.high").hidden_if_zero();
         GROUP_OOM_KILLS = growth("cgroup.memory.oom_kills", Some("sysmon_cgroup_oom_kills"),
             "Processes of the group killed because memory ran out.",
             |e| e.oom_kills).titled("group: OOM kills").hidden_if_zero();
+    }
+}
+
+metrics! {
+    /// Metrics of the number of processes of a control group.
+    PIDS: CgroupPids {
+        PIDS_CURRENT = level("cgroup.pids", Some("sysmon_cgroup_pids"),
+            "Processes and threads of the group.", |p| Some(p.current));
+        PIDS_LIMIT = level("cgroup.pids_limit", Some("sysmon_cgroup_pids_limit"),
+            "Most processes and threads that the group may have; absent without a limit.",
+            |p| p.limit);
+        PIDS_USED_RATIO = gauge("cgroup.pids.used_ratio", None,
+            "Largest share of a limit in use, of the group and its parents.", |p| p.used_ratio);
+        PIDS_REFUSED = growth("cgroup.pids.refused", Some("sysmon_cgroup_pids_refused"),
+            "Processes and threads that the limit refused.",
+            |p| p.refused).titled("group: forks refused").hidden_if_zero();
     }
 }
 

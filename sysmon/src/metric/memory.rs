@@ -1,6 +1,6 @@
 //! Metrics of memory and swap.
 
-use host_metrics::source::memory::{MemorySample, PagingSample};
+use host_metrics::source::memory::{ArcSample, MemorySample, PagingSample};
 
 use super::definition::metrics;
 
@@ -18,6 +18,11 @@ metrics! {
             used_ratio).titled("memory used");
         CACHED = level("memory.cached_bytes", Some("sysmon_memory_cached_bytes"),
             "Page cache, buffers included.", |m| m.cached_bytes);
+        ANONYMOUS = level("memory.anonymous_bytes", Some("sysmon_memory_anonymous_bytes"),
+            "Memory of programs that no file backs.", |m| m.anonymous_bytes).should_level_off();
+        SHARED = level("memory.shared_bytes", Some("sysmon_memory_shared_bytes"),
+            "Memory that programs share, and files of memory disks; part of the page cache.",
+            |m| m.shared_bytes);
         DIRTY = level("memory.dirty_bytes", Some("sysmon_memory_dirty_bytes"),
             "Memory changed and not yet written to disk, or being written.",
             |m| m.dirty_bytes).titled("memory dirty");
@@ -57,6 +62,33 @@ metrics! {
         OOM_KILLS = growth("memory.oom_kills", Some("sysmon_oom_kills"),
             "Processes killed because memory ran out.",
             |p| p.oom_kills).titled("OOM kills").hidden_if_zero();
+    }
+}
+
+metrics! {
+    /// Metrics of reclaim: the search for memory that can be freed. Programs that search themselves
+    /// wait meanwhile.
+    RECLAIM: PagingSample {
+        SCANNED_DIRECT = rate(
+            "memory.scanned_direct_bytes_per_s", Some("sysmon_memory_scanned_direct_bytes"),
+            "Memory that waiting programs looked through to free some.",
+            |p| p.scanned_direct_bytes).titled("memory scanned, waiting").hidden_if_zero();
+        SCANNED_BACKGROUND = rate(
+            "memory.scanned_background_bytes_per_s", Some("sysmon_memory_scanned_background_bytes"),
+            "Memory that the kernel looked through to free some.", |p| p.scanned_background_bytes);
+        REFAULTS = rate("memory.refaults_per_s", Some("sysmon_memory_refaults"),
+            "Pages that were needed again soon after they were dropped.",
+            |p| p.refaults).titled("refaults/s").hidden_if_zero();
+    }
+}
+
+metrics! {
+    /// Metrics of the cache of ZFS, which counts as used memory although most of it can be freed.
+    ARC: ArcSample {
+        ARC_SIZE = level("memory.arc_bytes", Some("sysmon_memory_arc_bytes"),
+            "Size of the cache of ZFS (ARC).", |a| Some(a.size_bytes)).titled("memory ZFS ARC");
+        ARC_MIN = level("memory.arc_min_bytes", Some("sysmon_memory_arc_min_bytes"),
+            "Size to which ZFS shrinks its cache if programs need memory.", |a| a.min_bytes);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Metrics of network interfaces and of TCP.
 
+use host_metrics::source::limits::{ConntrackSample, PortSample, SoftnetCounters};
 use host_metrics::source::network::InterfaceCounters;
-use host_metrics::source::tcp::{ListenSample, SocketSample, TcpSample};
+use host_metrics::source::tcp::{ListenSample, SocketSample, TcpSample, UdpSample};
 
 use super::definition::metrics;
 
@@ -22,6 +23,94 @@ metrics! {
             "Packets dropped, in both directions.", |i| i.drops).titled("dropped").hidden_if_zero();
         ERRORS = rate("network.errors_per_s", Some("sysmon_network_errors"),
             "Packets with errors, in both directions.", |i| i.errors);
+        RECEIVE_DROPS = rate(
+            "network.receive_drops_per_s", Some("sysmon_network_received_dropped_packets"),
+            "Received packets that were dropped.", |i| i.receive_drops);
+        TRANSMIT_DROPS = rate(
+            "network.transmit_drops_per_s", Some("sysmon_network_transmitted_dropped_packets"),
+            "Packets to be sent that were dropped.", |i| i.transmit_drops);
+        RECEIVE_ERRORS = rate(
+            "network.receive_errors_per_s", Some("sysmon_network_receive_errors"),
+            "Received packets with errors.", |i| i.receive_errors);
+        TRANSMIT_ERRORS = rate(
+            "network.transmit_errors_per_s", Some("sysmon_network_transmit_errors"),
+            "Errors in sending packets.", |i| i.transmit_errors);
+        RECEIVE_USED_RATIO = computed("network.receive_used_ratio", None,
+            "Bytes received, as a share of the link's speed.").titled("received of link speed");
+        TRANSMIT_USED_RATIO = computed("network.transmit_used_ratio", None,
+            "Bytes sent, as a share of the link's speed.").titled("sent of link speed");
+    }
+}
+
+metrics! {
+    /// Metric of the speed of one link; the sample is that speed in bytes per second.
+    LINK: u64 {
+        LINK_SPEED = level("network.speed_bytes_per_s", Some("sysmon_network_speed_bytes_per_second"),
+            "Speed of the link in one direction; absent where it is unknown.", |speed| Some(*speed));
+    }
+}
+
+metrics! {
+    /// Metrics of the queues in which CPUs take packets from the network interfaces.
+    SOFTNET: SoftnetCounters {
+        SOFTNET_PROCESSED = rate("network.softnet_packets_per_s", Some("sysmon_softnet_processed"),
+            "Packets that the CPU took from its queue.", |s| Some(s.processed));
+        SOFTNET_DROPPED = rate("network.softnet_drops_per_s", Some("sysmon_softnet_dropped"),
+            "Packets dropped because the queue of the CPU was full.",
+            |s| Some(s.dropped)).titled("packets dropped by CPUs").hidden_if_zero();
+        SOFTNET_SQUEEZED = rate("network.softnet_squeezed_per_s", Some("sysmon_softnet_squeezed"),
+            "Times that the CPU stopped with packets left in its queue.", |s| Some(s.squeezed));
+    }
+}
+
+metrics! {
+    /// Metrics of the connections that the firewall tracks.
+    CONNTRACK: ConntrackSample {
+        CONNTRACK_COUNT = level("conntrack.count", Some("sysmon_conntrack_entries"),
+            "Tracked connections.", |c| Some(c.count)).titled("connections tracked").hidden_if_zero();
+        CONNTRACK_MOST = level("conntrack.most", Some("sysmon_conntrack_entries_limit"),
+            "Most connections that may be tracked.", |c| c.most);
+        CONNTRACK_INSERT_FAILED = rate(
+            "conntrack.insert_failed_per_s", Some("sysmon_conntrack_insert_failed"),
+            "Connections whose entry could not be inserted.", |c| c.insert_failed);
+        CONNTRACK_DROPS = rate("conntrack.drops_per_s", Some("sysmon_conntrack_drops"),
+            "Packets dropped because no connection could be tracked for them.",
+            |c| c.dropped).titled("conntrack drops").hidden_if_zero();
+        CONNTRACK_EARLY_DROPS = rate(
+            "conntrack.early_drops_per_s", Some("sysmon_conntrack_early_drops"),
+            "Entries of other connections removed to make room.", |c| c.early_dropped);
+    }
+}
+
+metrics! {
+    /// Metrics of the ephemeral ports, which outgoing connections use.
+    PORTS: PortSample {
+        PORTS_ALL = level("tcp.ephemeral_ports", Some("sysmon_tcp_ephemeral_ports"),
+            "Ports for outgoing connections from one address to one destination.",
+            |p| Some(p.ports));
+        PORTS_TO_ONE = level("tcp.ephemeral_ports_used", Some("sysmon_tcp_ephemeral_ports_used"),
+            "Most of those ports in use by connections to one destination.",
+            |p| p.most_to_one).titled("ports to one destination").hidden_if_zero();
+    }
+}
+
+metrics! {
+    /// Metrics of UDP datagrams of IPv4 on the whole machine.
+    UDP: UdpSample {
+        UDP_RECEIVED = rate("udp.received_per_s", Some("sysmon_udp_received"),
+            "Datagrams received.", |u| u.received);
+        UDP_NO_PORTS = rate("udp.no_ports_per_s", Some("sysmon_udp_no_ports"),
+            "Datagrams for a port on which nobody listens.", |u| u.no_ports);
+        UDP_RECEIVE_ERRORS = rate("udp.receive_errors_per_s", Some("sysmon_udp_receive_errors"),
+            "Datagrams that could not be received, full buffers included.", |u| u.receive_errors);
+        UDP_RECEIVE_BUFFER_ERRORS = rate(
+            "udp.receive_buffer_errors_per_s", Some("sysmon_udp_receive_buffer_errors"),
+            "Datagrams dropped because a socket's receive buffer was full.",
+            |u| u.receive_buffer_errors).titled("UDP receive buffers full/s").hidden_if_zero();
+        UDP_SEND_BUFFER_ERRORS = rate(
+            "udp.send_buffer_errors_per_s", Some("sysmon_udp_send_buffer_errors"),
+            "Datagrams that could not be sent because the send buffer was full.",
+            |u| u.send_buffer_errors);
     }
 }
 

@@ -12,14 +12,15 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("proc/sys/fs/file-nr", "300 0 1000\n"),
     (
         "proc/meminfo",
-        "MemTotal: 1000 kB\nMemAvailable: 250 kB\nBuffers: 1 kB\nCached: 9 kB\nDirty: 1 kB\n\
+        "MemTotal: 1000 kB\nMemAvailable: 250 kB\nAnonPages: 40 kB\nShmem: 2 kB\nBuffers: 1 kB\nCached: 9 kB\nDirty: 1 kB\n\
          Writeback: 1 kB\nSlab: 8 kB\nSReclaimable: 5 kB\nAnonHugePages: 0 kB\n\
          HugePages_Total: 3\nHugePages_Free: 1\nHugepagesize: 2048 kB\nSwapTotal: 9 kB\n\
          SwapFree: 3 kB\n",
     ),
     (
         "proc/vmstat",
-        "pswpin 1\npswpout 2\npgmajfault 3\noom_kill 0\n",
+        "pswpin 1\npswpout 2\npgmajfault 3\noom_kill 0\npgscan_direct 4\npgscan_kswapd 5\n\
+         workingset_refault_anon 1\nworkingset_refault_file 2\n",
     ),
     (
         "proc/diskstats",
@@ -31,13 +32,29 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ),
     (
         "proc/net/snmp",
-        "Tcp: CurrEstab OutSegs RetransSegs\nTcp: 3 9 1\n",
+        "Tcp: CurrEstab OutSegs RetransSegs\nTcp: 3 9 1\nUdp: InDatagrams InErrors\nUdp: 9 1\n",
     ),
     (
         "proc/net/netstat",
         "TcpExt: ListenOverflows ListenDrops\nTcpExt: 1 2\n",
     ),
     ("proc/net/sockstat", "TCP: inuse 1 orphan 0 tw 3\n"),
+    (
+        "proc/net/softnet_stat",
+        "0000000a 00000001 00000002 0 0 0 0 0 0 0 0 0 00000000 0 0\n\
+         0000000b 00000000 00000000 0 0 0 0 0 0 0 0 0 00000001 0 0\n",
+    ),
+    ("proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n"),
+    ("proc/sys/net/netfilter/nf_conntrack_count", "12\n"),
+    ("proc/sys/net/netfilter/nf_conntrack_max", "262144\n"),
+    (
+        "proc/net/stat/nf_conntrack",
+        "entries found insert_failed drop early_drop\n0c 0 1 2 3\n0c 0 1 0 0\n",
+    ),
+    (
+        "proc/spl/kstat/zfs/arcstats",
+        "9 1 0x01 98 26656 1 2\nname type data\nc_min 4 100\nsize 4 200\n",
+    ),
     (
         "proc/net/tcp",
         "  sl local rem st\n 0: 0100007F:1538 0:0 0A 0:0 0:0 0 0 0 77 1\n",
@@ -89,7 +106,13 @@ pub(crate) const VERSION_TWO: &[(&str, &str)] = &[
     ("sys/fs/cgroup/a/memory.current", "4096\n"),
     ("sys/fs/cgroup/a/memory.stat", "inactive_file 100\n"),
     ("sys/fs/cgroup/a/memory.max", "8192\n"),
-    ("sys/fs/cgroup/a/memory.events", "max 3\noom_kill 0\n"),
+    (
+        "sys/fs/cgroup/a/memory.events",
+        "high 2\nmax 3\noom_kill 0\n",
+    ),
+    ("sys/fs/cgroup/a/pids.current", "3\n"),
+    ("sys/fs/cgroup/a/pids.max", "9\n"),
+    ("sys/fs/cgroup/a/pids.events", "max 1\n"),
     ("sys/fs/cgroup/a/io.stat", "8:0 rbytes=1 wbytes=2\n"),
     ("sys/fs/cgroup/a/cpu.pressure", PRESSURE),
     ("sys/fs/cgroup/a/memory.pressure", PRESSURE),

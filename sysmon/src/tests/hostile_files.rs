@@ -80,6 +80,9 @@ fn put_off(sample: &mut HostSample, by_ns: u64) {
     timed(&mut sample.disks, by_ns);
     timed(&mut sample.network, by_ns);
     timed(&mut sample.tcp, by_ns);
+    timed(&mut sample.softnet, by_ns);
+    timed(&mut sample.conntrack, by_ns);
+    timed(&mut sample.udp, by_ns);
     timed(&mut sample.listen, by_ns);
     timed(&mut sample.pressure.cpu, by_ns);
     timed(&mut sample.pressure.memory, by_ns);
@@ -88,6 +91,7 @@ fn put_off(sample: &mut HostSample, by_ns: u64) {
         timed(&mut group.cpu, by_ns);
         timed(&mut group.throttling, by_ns);
         timed(&mut group.io, by_ns);
+        timed(&mut group.pids, by_ns);
         timed(&mut group.memory_events, by_ns);
     }
     for process in sample.processes.iter_mut().flatten() {

@@ -48,6 +48,9 @@ fn healthy(root: &Path) {
     let netstat = "TcpExt: ListenOverflows ListenDrops\nTcpExt: 0 0\n";
     put(root, "proc/net/netstat", netstat);
     put(root, "proc/net/sockstat", "TCP: inuse 1 orphan 0 tw 0\n");
+    put(root, "proc/net/softnet_stat", "0a 00 00\n");
+    let range = "proc/sys/net/ipv4/ip_local_port_range";
+    put(root, range, "32768 60999\n");
     for resource in ["cpu", "memory", "io"] {
         let text = "some avg10=0.00 total=10\nfull avg10=0.00 total=10\n";
         put(root, &format!("proc/pressure/{resource}"), text);
@@ -164,6 +167,11 @@ fn each_file_may_be_missing_or_odd_without_taking_others_along() {
         ("proc/net/snmp", "tcp.retransmits_per_s"),
         ("proc/net/netstat", "tcp.listen_overflows_per_s"),
         ("proc/net/sockstat", "tcp.time_wait"),
+        ("proc/net/softnet_stat", "network.softnet_packets_per_s"),
+        (
+            "proc/sys/net/ipv4/ip_local_port_range",
+            "tcp.ephemeral_ports",
+        ),
         ("proc/pressure/cpu", "pressure.cpu.some_ratio"),
         ("proc/pressure/memory", "pressure.memory.full_ratio"),
         ("proc/pressure/io", "pressure.io.full_ratio"),

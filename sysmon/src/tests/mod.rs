@@ -1,6 +1,7 @@
 //! Tests of a recording as a whole, on made-up machines.
 
 mod cgroup_changes;
+mod cgroup_search;
 mod cgroups;
 mod files;
 mod full_disk;

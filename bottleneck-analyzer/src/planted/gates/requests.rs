@@ -30,7 +30,8 @@ fn any_percentile_the_mean_and_the_longest_of_any_operation_can_be_judged() {
         }
     }
     let few = judged(&run, "p99.99 < 10s", POSTGRES);
-    assert_eq!((few.outcome, reason(&few)), (Unknown, "too few samples"));
+    assert_eq!(few.outcome, Unknown);
+    assert_eq!(reason(&few), "too few samples: 1600, and 50000 are needed");
     let none = judged(
         &run,
         "p99 < 1s",
@@ -77,7 +78,7 @@ fn requests_that_failed_are_judged_from_both_sides() {
             );
         }
     }
-    // 1 of 106 calls failed, and of so many requests the true share may be on either side.
+    // 160 of 16,160 calls failed, and of so many requests the true share may be on either side.
     let near = run(0.0101);
     assert_eq!(outcome(&near, "errors < 1%", POSTGRES), Unknown);
     let mut nothing = run(0.0);
@@ -85,6 +86,43 @@ fn requests_that_failed_are_judged_from_both_sides() {
         step.operations.clear();
     }
     assert_eq!(outcome(&nothing, "errors < 5%", POSTGRES), Unknown);
+}
+
+#[test]
+fn a_bound_without_room_asks_what_happened_and_a_small_one_is_not_rounded() {
+    let mut run = [Plant::default().postgres()];
+    let exact = |run: &[Report]| {
+        ["success >= 100%", "errors < 0.05%"].map(|bound| outcome(run, bound, POSTGRES))
+    };
+    assert_eq!(exact(&run), [Pass, Pass]);
+    for step in &mut run[0].steps {
+        let read = step.operations.get_mut("read").unwrap();
+        read.errors.insert("reset".into(), 1);
+        read.attempted += 1;
+    }
+    assert_eq!(exact(&run)[0], Fail, "one failed of each repeat");
+    for step in &mut run[0].steps {
+        let read = step.operations.get_mut("read").unwrap();
+        read.errors.insert("reset".into(), 12);
+        read.attempted += 11;
+    }
+    assert_eq!(exact(&run), [Fail, Fail], "0.15 % are more than 0.05 %");
+}
+
+#[test]
+fn an_operation_is_judged_alone_whatever_its_name() {
+    let name = "GET /a'b\"c~d/{id} <é>";
+    let mut run = [Plant::default().postgres()];
+    for step in &mut run[0].steps {
+        let mut slow = step.operations["read"].clone();
+        slow.call = hist(2e9, slow.succeeded);
+        step.operations.insert(name.into(), slow);
+    }
+    let about = format!("{POSTGRES}\noperation = '''{name}'''");
+    assert_eq!(outcome(&run, "p90 < 1s", &about), Fail);
+    assert_eq!(outcome(&run, "p90 < 20s", &about), Pass);
+    let read = format!("{POSTGRES}\noperation = \"read\"");
+    assert_eq!(outcome(&run, "p90 < 1s", &read), Pass);
 }
 
 #[test]

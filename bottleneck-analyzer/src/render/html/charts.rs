@@ -6,6 +6,7 @@ use super::data::{Chart, ChartBand, ChartLine, PageCharts, four_digits};
 use super::search_charts::search_charts;
 use super::time_charts::{TimeAxis, marks, time_charts};
 use crate::assessment::{Assessment, ComponentKind};
+use crate::render::excerpt::Excerpt;
 use crate::requests::{self, PercentileFn};
 use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
@@ -16,7 +17,7 @@ use crate::sweep::{self, Sweep};
 pub(super) fn all_charts(run: &RunReports, assessment: &Assessment) -> PageCharts {
     let axis = TimeAxis::new(run);
     let mut charts = time_charts(run, &axis);
-    for source in run.benches() {
+    for source in run.benches().take(Excerpt::PAGE.components) {
         charts.extend(sweep_charts(source));
         charts.extend(search_charts(source));
         charts.extend(connection_chart(source));

@@ -1,11 +1,13 @@
 //! The whole page: verdict, findings, limiting factors, promises, gates, charts, the lists at the end, and
 //! the method.
 
+use bench_report::plain_text;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::data::{PageCharts, inert_json};
 use super::{charts, resources, sections};
 use crate::assessment::Assessment;
+use crate::render::excerpt::Excerpt;
 use crate::run_reports::RunReports;
 
 const CHART_SCRIPT: &str = include_str!("../../../assets/uPlot.iife.min.js");
@@ -16,6 +18,7 @@ const STYLE: &str = include_str!("../../../assets/report.css");
 /// Returns the page of an assessment as one HTML document with its charts, which loads nothing from
 /// elsewhere.
 pub(crate) fn page(run: &RunReports, assessment: &Assessment) -> String {
+    let assessment = &*Excerpt::PAGE.of(assessment);
     let data = charts::all_charts(run, assessment);
     let markup: Markup = html! {
         (DOCTYPE)
@@ -35,7 +38,9 @@ pub(crate) fn page(run: &RunReports, assessment: &Assessment) -> String {
             body { (body(run, assessment, &data)) }
         }
     };
-    markup.into_string()
+    // Labels of reports may contain characters that turn the writing direction or that nobody sees.
+    let is_layout = |c: char| matches!(c, '\n' | '\t' | '\r');
+    plain_text::visible(&markup.into_string(), '\u{fffd}', is_layout).into_owned()
 }
 
 fn body(run: &RunReports, assessment: &Assessment, data: &PageCharts) -> Markup {

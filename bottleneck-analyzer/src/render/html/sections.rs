@@ -1,6 +1,7 @@
 //! Sections of the page. `maud` escapes every text that comes from a report.
 
 use bench_report::Step;
+use bench_report::names;
 use maud::{Markup, html};
 
 use super::data::{Chart, ChartMark};
@@ -262,9 +263,9 @@ pub(super) fn caches(run: &RunReports) -> Markup {
                         @if let Some(verdict) = rate_search::verdict(&source.report, index) { " " span.quiet { (verdict) } }
                     }
                     td { (rate(step.throughput_per_s())) span.bar.wide aria-hidden="true" { span style={ "width:" (format!("{:.1}", 100.0 * step.throughput_per_s() / fastest)) "%" } {} } }
-                    td.number { (step.figures.get("hit_ratio").map_or("–".to_owned(), |r| percent(*r))) }
+                    td.number { (step.value(names::steps::HIT_RATIO).map_or("–".to_owned(), percent)) }
                     td.number { (slowest(step, |h| h.percentiles_ns.p99).map_or("–".to_owned(), |s| s.shown())) }
-                    td.number { (step.server.as_ref().and_then(|s| s.figures.get("evicted_keys")).map_or("–".to_owned(), |n| plain(*n))) }
+                    td.number { (step.server.as_ref().and_then(|s| s.value(names::redis::EVICTED_KEYS)).map_or("–".to_owned(), plain)) }
                 } } }
             } }
         }
@@ -382,6 +383,10 @@ pub(super) fn method(assessment: &Assessment) -> Markup {
                     td { (r.headline) @if r.status != bench_report::Status::Complete { " " span.doubt { (format!("{:?}", r.status).to_lowercase()) } } }
                 } } }
             } }
+            @if !assessment.skipped.is_empty() {
+                h3 { "Not used" }
+                ul { @for skipped in &assessment.skipped { li { (skipped.reason) } } }
+            }
             p { "Reports are aligned by boot id and the monotonic clock. Response time runs from the instant a request was due. The operating point is the bench's own recommendation, or its best step. The limiting factor is what is used up there; a problem is what keeps a component from its objective. Every figure shown as evidence stands in a report at the pointer beside it; no conclusion of high confidence rests on a figure that a warning spoils." }
             p.quiet { "Written by " (assessment.tool.name) " " (assessment.tool.version) ". Charts: uPlot, MIT licence, © Leon Sorokin." }
         }

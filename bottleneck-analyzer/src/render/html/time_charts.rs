@@ -1,9 +1,11 @@
 //! Charts over time of the benches and of the machine, which zoom together.
 
+use bench_report::names::{Place, reads};
 use bench_report::{Series, Step};
 
 use super::data::{Chart, ChartBand, ChartLine, ChartMark, four_digits};
 use crate::rate_search;
+use crate::render::excerpt::Excerpt;
 use crate::requests;
 use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
@@ -135,6 +137,7 @@ const MEMORY: [(&str, &str); 5] = [
 ];
 
 fn line(series: &Series, label: String, axis: &TimeAxis) -> ChartLine {
+    reads::note(Place::Series, &series.name);
     let mut short = series.clone();
     short.roll_up(POINTS);
     let rounded = |column: &[Option<f64>]| -> Vec<Option<f64>> {
@@ -170,7 +173,7 @@ fn break_at_pauses(line: &mut ChartLine) {
 }
 
 fn step_bands(run: &RunReports, axis: &TimeAxis) -> Vec<ChartBand> {
-    let sources = run.benches();
+    let sources = run.benches().take(Excerpt::PAGE.components);
     let steps = sources.flat_map(|source| {
         let steps = source.report.steps.iter().enumerate();
         steps.map(move |(index, step)| (source, index, step))
@@ -194,7 +197,7 @@ fn step_bands(run: &RunReports, axis: &TimeAxis) -> Vec<ChartBand> {
 /// the figures of its steps if it has no such series.
 fn bench_lines(run: &RunReports, axis: &TimeAxis, what: &str) -> Vec<ChartLine> {
     let mut lines = Vec::new();
-    for source in run.benches() {
+    for source in run.benches().take(Excerpt::PAGE.components) {
         let wanted = |s: &&Series| match what {
             "throughput" => s.name.ends_with("throughput_per_s") || s.name == "completed_per_s",
             _ => s.name.ends_with("p99_ns") || s.name.ends_with("p50_ns"),

@@ -8,6 +8,7 @@ use crate::assessment::Rule;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, share};
 use crate::postgres::{BackgroundWork, CallsBeside};
+use bench_report::names;
 
 const RULE: Rule = Rule::Autovacuum;
 /// Smallest share of the measured part in which autovacuum must work to matter if its cost is not known.
@@ -25,7 +26,10 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let ratio = share(work.ratio());
     if work.times() == 0 {
         let statement = "autovacuum did not work".to_owned();
-        let evidence = repeat.server.evidence("sessions.samples").into_iter();
+        let evidence = repeat
+            .server
+            .evidence(names::postgres::SESSIONS_SAMPLES)
+            .into_iter();
         return vec![CheckResult::Fine(RULE, statement, evidence.collect())];
     }
     if let Some(calls) = work.compare_calls() {

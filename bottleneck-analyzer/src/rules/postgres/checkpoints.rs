@@ -11,6 +11,7 @@ use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::{bytes, duration_ns, plain, share};
 use crate::postgres::{BackgroundWork, CallsBeside};
+use bench_report::names;
 
 const RULE: Rule = Rule::RequestedCheckpoints;
 /// Smallest share of the service time at which the cost is told.
@@ -25,7 +26,7 @@ const EVERY_S: f64 = 300.0;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let server = &repeat.server;
-    let Some(requested) = server.figure("checkpointer.requested") else {
+    let Some(requested) = server.figure(names::postgres::CHECKPOINTER_REQUESTED) else {
         return vec![CheckResult::Unknown(
             RULE,
             "whether the load forces checkpoints: they were not counted".to_owned(),
@@ -33,9 +34,17 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
                 .to_owned(),
         )];
     };
-    let timed = server.figure("checkpointer.timed").unwrap_or(0.0);
-    let names = ["checkpointer.requested", "checkpointer.timed"];
-    let evidence: Vec<_> = names.iter().filter_map(|n| server.evidence(n)).collect();
+    let timed = server
+        .figure(names::postgres::CHECKPOINTER_TIMED)
+        .unwrap_or(0.0);
+    let names = [
+        names::postgres::CHECKPOINTER_REQUESTED,
+        names::postgres::CHECKPOINTER_TIMED,
+    ];
+    let evidence: Vec<_> = names
+        .into_iter()
+        .filter_map(|n| server.evidence(n))
+        .collect();
     if requested < 1.0 || requested < timed {
         let statement = format!(
             "checkpoints: {} forced, {} due",
@@ -72,8 +81,12 @@ fn forced(
     };
     evidence.extend(work.iter().flat_map(BackgroundWork::evidence));
     evidence.extend(compared.into_iter().flat_map(|calls| calls.evidence));
-    evidence.extend(repeat.server.evidence("wal.full_page_images"));
-    evidence.extend(repeat.server.evidence("wal.bytes"));
+    evidence.extend(
+        repeat
+            .server
+            .evidence(names::postgres::WAL_FULL_PAGE_IMAGES),
+    );
+    evidence.extend(repeat.server.evidence(names::postgres::WAL_BYTES));
     let title = format!(
         "The load forced {} checkpoint(s) before they were due (max_wal_size)",
         plain(requested)
@@ -151,8 +164,10 @@ fn cost_of(repeat: &RepeatFacts<'_, '_>, compared: Option<&CallsBeside>) -> (f64
 /// nobody needs to have asked for them. False if the log or the setting is not known.
 fn is_by_size(repeat: &RepeatFacts<'_, '_>, requested: f64) -> bool {
     let server = &repeat.server;
-    let (Some(bytes), Some(allowed)) = (server.figure("wal.bytes"), log_of_a_checkpoint(repeat))
-    else {
+    let (Some(bytes), Some(allowed)) = (
+        server.figure(names::postgres::WAL_BYTES),
+        log_of_a_checkpoint(repeat),
+    ) else {
         return false;
     };
     bytes / requested >= BY_SIZE * allowed
@@ -172,8 +187,12 @@ fn completion_target(repeat: &RepeatFacts<'_, '_>) -> f64 {
 fn actions(repeat: &RepeatFacts<'_, '_>, by_size: bool) -> Vec<String> {
     let server = &repeat.server;
     let rate = server
-        .figure("wal.bytes")
-        .zip(server.figure("deltas.span_s").filter(|s| *s > 0.0))
+        .figure(names::postgres::WAL_BYTES)
+        .zip(
+            server
+                .figure(names::postgres::DELTAS_SPAN_S)
+                .filter(|s| *s > 0.0),
+        )
         .map(|(bytes, seconds)| bytes / seconds);
     let wanted = rate.map(|rate| {
         let needed = rate * EVERY_S * (1.0 + completion_target(repeat));

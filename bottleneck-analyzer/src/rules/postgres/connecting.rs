@@ -8,6 +8,7 @@
 use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain, share};
+use bench_report::names;
 
 const STORM: Rule = Rule::ConnectionStorm;
 const CHECK: Rule = Rule::CheckoutCheck;
@@ -29,10 +30,13 @@ fn connection_storm(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
     // The connections that fill the pool at first are opened only once and do not count.
     let first = pool.map_or(0.0, |p| p.max_size as f64);
     let sessions = server
-        .figure("database.sessions")
+        .figure(names::postgres::DATABASE_SESSIONS)
         .zip(server.calls_of_counters());
     let new = sessions.map(|(sessions, calls)| (sessions - first).max(0.0) / calls);
-    let evidence: Vec<_> = server.evidence("database.sessions").into_iter().collect();
+    let evidence: Vec<_> = server
+        .evidence(names::postgres::DATABASE_SESSIONS)
+        .into_iter()
+        .collect();
     let own_ns = repeat.model.sum_of("checkout_connect");
     let Some(ratio) = opened.or(new) else {
         let question = "whether connections are opened all the time: new sessions were not counted";
@@ -81,7 +85,11 @@ fn storm_cost(
         ),
         detail: format!(
             "The server started {} sessions.",
-            plain(server.figure("database.sessions").unwrap_or(0.0))
+            plain(
+                server
+                    .figure(names::postgres::DATABASE_SESSIONS)
+                    .unwrap_or(0.0)
+            )
         ),
         evidence,
         actions: vec![

@@ -10,6 +10,8 @@ use crate::assessment::Rule;
 use crate::cost::{CheckResult, Note, RepeatFacts};
 use crate::figures::{plain, share};
 use crate::postgres::CitedRow;
+use bench_report::names;
+use bench_report::names::postgres_tables;
 
 const LEAST_DEAD: f64 = 1_000.0;
 const DEAD_RATIO: f64 = 0.20;
@@ -17,7 +19,7 @@ const LEAST_UPDATES: f64 = 1_000.0;
 const HOT_RATIO: f64 = 0.50;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let Some(tables) = repeat.server.table("tables") else {
+    let Some(tables) = repeat.server.table(postgres_tables::tables::TABLE) else {
         return Vec::new();
     };
     let mut results: Vec<CheckResult> = tables.iter().filter_map(|t| dead(repeat, t)).collect();
@@ -37,7 +39,7 @@ fn dead(repeat: &RepeatFacts<'_, '_>, table: &CitedRow<'_>) -> Option<CheckResul
     let relation = table.label("relation");
     let oldest = repeat
         .server
-        .figure("transactions.oldest_age_s")
+        .figure(names::postgres::TRANSACTIONS_OLDEST_AGE_S)
         .unwrap_or(0.0);
     let step_s = repeat.server.step.window.measured_s();
     let holder = if oldest > step_s {
@@ -50,7 +52,11 @@ fn dead(repeat: &RepeatFacts<'_, '_>, table: &CitedRow<'_>) -> Option<CheckResul
     };
     let mut evidence: Vec<_> = table.evidence("dead rows", "dead").into_iter().collect();
     evidence.extend(table.evidence("live rows", "live"));
-    evidence.extend(repeat.server.evidence("transactions.oldest_age_s"));
+    evidence.extend(
+        repeat
+            .server
+            .evidence(names::postgres::TRANSACTIONS_OLDEST_AGE_S),
+    );
     Some(CheckResult::Note(Note {
         rule: Rule::DeadRows,
         thing: relation.to_owned(),

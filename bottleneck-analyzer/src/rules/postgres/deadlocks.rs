@@ -10,6 +10,7 @@ use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain};
 use crate::finding_draft::FindingDraft;
 use crate::postgres::PostgresEvidence;
+use bench_report::names;
 
 const RULE: Rule = Rule::Deadlocks;
 /// Default of `deadlock_timeout` in nanoseconds, for reports without the setting: the wait of a session
@@ -22,12 +23,12 @@ pub(super) fn check(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let servers = bench
         .judged_steps()
         .filter_map(|(index, _)| PostgresEvidence::of_step(bench.source, index));
-    let counted = servers.filter_map(|v| Some((v.figure("database.deadlocks")?, v)));
+    let counted = servers.filter_map(|v| Some((v.figure(names::postgres::DATABASE_DEADLOCKS)?, v)));
     let Some((deadlocks, server)) = counted.max_by(|a, b| a.0.total_cmp(&b.0)) else {
         return;
     };
     let calls = server.calls_of_counters().unwrap_or(0.0);
-    let evidence = server.evidence("database.deadlocks");
+    let evidence = server.evidence(names::postgres::DATABASE_DEADLOCKS);
     if deadlocks < LEAST && deadlocks <= LEAST_RATIO * calls {
         let statement = format!("deadlocks: {} in a step", plain(deadlocks));
         out.rule_out(RULE, bench.component, statement, evidence);

@@ -5,6 +5,7 @@ use crate::assessment::{ComponentKind, EvidenceItem};
 use crate::bench_facts::BenchFacts;
 use crate::figures::plain;
 use crate::postgres::PostgresEvidence;
+use bench_report::names::{self, FigureName};
 
 /// Settings that let the server end a session after some time, each with the SQLSTATE that the server logs.
 const TIMEOUTS: [(&str, &str); 3] = [
@@ -13,9 +14,15 @@ const TIMEOUTS: [(&str, &str); 3] = [
     ("transaction_timeout", "25P04"),
 ];
 /// Counters of sessions that the server ended, each with the reason in words.
-const COUNTERS: [(&str, &str); 2] = [
-    ("database.sessions_fatal", "by a fatal error of their own"),
-    ("database.sessions_killed", "at somebody's command"),
+const COUNTERS: [(FigureName, &str); 2] = [
+    (
+        names::postgres::DATABASE_SESSIONS_FATAL,
+        "by a fatal error of their own",
+    ),
+    (
+        names::postgres::DATABASE_SESSIONS_KILLED,
+        "at somebody's command",
+    ),
 ];
 
 /// Describes the sessions that the server ended in the judged steps and the time-outs that are set,

@@ -10,6 +10,7 @@ use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::plain;
 use crate::postgres::CitedRow;
+use bench_report::names::postgres_tables;
 
 const RULE: Rule = Rule::UnindexedForeignKey;
 const LEAST_DELETES: f64 = 20.0;
@@ -18,8 +19,8 @@ const LEAST_ROWS: f64 = 1_000.0;
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let server = &repeat.server;
     let (Some(keys), Some(tables)) = (
-        server.table("unindexed_foreign_keys"),
-        server.table("tables"),
+        server.table(postgres_tables::unindexed_foreign_keys::TABLE),
+        server.table(postgres_tables::tables::TABLE),
     ) else {
         return Vec::new();
     };

@@ -8,6 +8,7 @@
 use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::share;
+use bench_report::names::{self, FigureName};
 
 const RULE: Rule = Rule::FullPageImages;
 /// Size of a PostgreSQL page, in bytes.
@@ -19,9 +20,15 @@ const LEAST_BYTES: f64 = 16.0 * 1_048_576.0;
 /// Smallest share of the service time at which the cost is told.
 const LEAST: f64 = 0.10;
 /// Names of the figures: pages and bytes of the log, from the server's view and from its statements.
-const SOURCES: [(&str, &str); 2] = [
-    ("wal.full_page_images", "wal.bytes"),
-    ("statements.wal_fpi", "statements.wal_bytes"),
+const SOURCES: [(FigureName, FigureName); 2] = [
+    (
+        names::postgres::WAL_FULL_PAGE_IMAGES,
+        names::postgres::WAL_BYTES,
+    ),
+    (
+        names::postgres::STATEMENTS_WAL_FPI,
+        names::postgres::STATEMENTS_WAL_BYTES,
+    ),
 ];
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
@@ -34,7 +41,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     };
     let ratio = whole_page_ratio(repeat).unwrap_or(0.0);
     let evidence: Vec<EvidenceItem> = names
-        .iter()
+        .into_iter()
         .filter_map(|name| repeat.server.evidence(name))
         .collect();
     if ratio < MUCH || bytes < LEAST_BYTES {
@@ -86,10 +93,10 @@ fn found(repeat: &RepeatFacts<'_, '_>, ratio: f64, evidence: Vec<EvidenceItem>) 
 }
 
 /// Returns the names of the figures that the report has, and the bytes of log.
-fn measured(repeat: &RepeatFacts<'_, '_>) -> Option<([&'static str; 2], f64)> {
+fn measured(repeat: &RepeatFacts<'_, '_>) -> Option<([FigureName; 2], f64)> {
     SOURCES.iter().find_map(|(pages, bytes)| {
-        repeat.server.figure(pages)?;
-        Some(([*pages, *bytes], repeat.server.figure(bytes)?))
+        repeat.server.figure(*pages)?;
+        Some(([*pages, *bytes], repeat.server.figure(*bytes)?))
     })
 }
 

@@ -9,13 +9,14 @@ use crate::assessment::Rule;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain};
 use crate::postgres::CitedRow;
+use bench_report::names::postgres_tables;
 
 const RULE: Rule = Rule::FunctionTime;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let server = &repeat.server;
-    let Some(functions) = server.table("functions") else {
-        let triggers = server.rows("triggers");
+    let Some(functions) = server.table(postgres_tables::functions::TABLE) else {
+        let triggers = server.rows(postgres_tables::triggers::TABLE);
         let Some(first) = triggers.first() else {
             return Vec::new();
         };
@@ -50,7 +51,7 @@ fn cost(
     asleep: f64,
 ) -> CauseCost {
     let name = function.label("function");
-    let triggers = repeat.server.rows("triggers");
+    let triggers = repeat.server.rows(postgres_tables::triggers::TABLE);
     let same = |t: &&CitedRow<'_>| bare(t.label("function")) == bare(name);
     let trigger = triggers.iter().find(same);
     let mean = function.count("self_ns") / function.count("calls");

@@ -9,6 +9,8 @@ use crate::assessment::Rule;
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::{plain, share};
 use crate::postgres::OtherApplication;
+use bench_report::names;
+use bench_report::names::postgres_tables;
 
 const RULE: Rule = Rule::OtherApplications;
 /// Smallest share of the server's CPU time at which an application is reported.
@@ -18,7 +20,11 @@ const LEAST_SHARE: f64 = 0.05;
 const LEAST_WAIT: f64 = 0.10;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    if repeat.server.table("processes").is_none() {
+    if repeat
+        .server
+        .table(postgres_tables::processes::TABLE)
+        .is_none()
+    {
         return Vec::new();
     }
     let measured_ns = repeat.server.step.window.measured_s() * 1e9;
@@ -56,7 +62,11 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         })];
     };
     let mut evidence = other.evidence;
-    evidence.extend(repeat.server.evidence("server.load_ready_ns"));
+    evidence.extend(
+        repeat
+            .server
+            .evidence(names::postgres::SERVER_LOAD_READY_NS),
+    );
     vec![CheckResult::Cost(CauseCost {
         rule: RULE,
         key: other.name.clone(),
@@ -83,15 +93,17 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
 fn waited_ns(repeat: &RepeatFacts<'_, '_>, other: &OtherApplication) -> Option<f64> {
     let server = &repeat.server;
     let (ready, on_cpu) = (
-        server.figure("server.load_ready_ns")?,
-        server.figure("server.load_cpu_ns").filter(|ns| *ns > 0.0)?,
+        server.figure(names::postgres::SERVER_LOAD_READY_NS)?,
+        server
+            .figure(names::postgres::SERVER_LOAD_CPU_NS)
+            .filter(|ns| *ns > 0.0)?,
     );
     let waited = repeat.model.sum_of("server_cpu") * ready / on_cpu;
     let waited = waited.min(repeat.model.sum_of("server_runnable"));
     let used_by_server = if let Some(cpu) = &repeat.bench.cpu {
         cpu.server_ratio? / cpu.busy_ratio()
     } else {
-        let server_ns = server.figure("server.cpu_ns")?;
+        let server_ns = server.figure(names::postgres::SERVER_CPU_NS)?;
         server_ns / (server_ns + server.step.generator.cpu_ns as f64)
     };
     Some(waited * other.share * used_by_server)

@@ -8,6 +8,7 @@
 use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain};
+use bench_report::names::{self, FigureName};
 
 /// Smallest mean time to plan a statement, in nanoseconds, at which planning is a problem.
 const SLOW_PLAN_NS: f64 = 1e6;
@@ -23,10 +24,10 @@ fn planning(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
     const RULE: Rule = Rule::PlanningTime;
     let server = &repeat.server;
     let plans = server
-        .figure("statements.plans")
+        .figure(names::postgres::STATEMENTS_PLANS)
         .filter(|plans| *plans > 0.0);
     let (Some(plan_ns), Some(plans), Some(calls)) = (
-        server.figure("statements.plan_ns"),
+        server.figure(names::postgres::STATEMENTS_PLAN_NS),
         plans,
         server.calls_of_counters(),
     ) else {
@@ -51,7 +52,13 @@ fn planning(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
             plain(plans),
             duration_ns(mean)
         ),
-        evidence: both(repeat, ["statements.plan_ns", "statements.plans"]),
+        evidence: both(
+            repeat,
+            [
+                names::postgres::STATEMENTS_PLAN_NS,
+                names::postgres::STATEMENTS_PLANS,
+            ],
+        ),
         actions: vec![
             "prepare statements (PgBouncer from 1.21 on: max_prepared_statements)".to_owned(),
             "use fewer partitions and indexes".to_owned(),
@@ -63,7 +70,7 @@ fn planning(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
 
 fn compiling(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
     let server = &repeat.server;
-    let jit_ns = server.figure("statements.jit_ns")?;
+    let jit_ns = server.figure(names::postgres::STATEMENTS_JIT_NS)?;
     let calls = server
         .calls_of_counters()
         .filter(|calls| *calls >= LEAST_CALLS)?;
@@ -77,14 +84,20 @@ fn compiling(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
         lower_bound: false,
         title: "Statements are compiled to machine code at each call (JIT)".to_owned(),
         detail: "Compiling pays for long queries only.".to_owned(),
-        evidence: both(repeat, ["statements.jit_ns", "statements.exec_ns"]),
+        evidence: both(
+            repeat,
+            [
+                names::postgres::STATEMENTS_JIT_NS,
+                names::postgres::STATEMENTS_EXEC_NS,
+            ],
+        ),
         actions: vec!["jit = off for the load's role, or a higher jit_above_cost".to_owned()],
         rationale: "a short query runs faster without being compiled".to_owned(),
         restart: false,
     }))
 }
 
-fn both(repeat: &RepeatFacts<'_, '_>, names: [&str; 2]) -> Vec<EvidenceItem> {
+fn both(repeat: &RepeatFacts<'_, '_>, names: [FigureName; 2]) -> Vec<EvidenceItem> {
     names
         .into_iter()
         .filter_map(|name| repeat.server.evidence(name))

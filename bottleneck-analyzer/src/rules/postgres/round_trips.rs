@@ -10,6 +10,7 @@ use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain};
 use crate::time_model::postgres::added_round_trip_ns;
+use bench_report::names;
 
 const RULE: Rule = Rule::RoundTrips;
 /// Smallest length of a round trip, in nanoseconds, at which the rule fires.
@@ -25,7 +26,12 @@ const SOME_WAY_NS: f64 = 1e6;
 const MANY_TRIPS: f64 = 3.0;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    if !repeat.is_timed() || repeat.server.figure("sessions.cpu_mean").is_none() {
+    if !repeat.is_timed()
+        || repeat
+            .server
+            .figure(names::postgres::SESSIONS_CPU_MEAN)
+            .is_none()
+    {
         return Vec::new();
     }
     let trips = 1.0 + gaps(repeat);
@@ -155,8 +161,8 @@ pub(super) fn gaps(repeat: &RepeatFacts<'_, '_>) -> f64 {
         .map(|o| o.attempted)
         .sum::<u64>();
     let counted = server
-        .figure("statements.calls")
-        .zip(server.figure("database.commits"));
+        .figure(names::postgres::STATEMENTS_CALLS)
+        .zip(server.figure(names::postgres::DATABASE_COMMITS));
     match (parts, counted) {
         (0, Some((statements, commits))) if commits > 0.0 => (statements / commits - 1.0).max(0.0),
         (0, _) => 0.0,

@@ -11,6 +11,8 @@ use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{plain, share};
 use crate::postgres::CitedRow;
+use bench_report::names;
+use bench_report::names::postgres_tables;
 
 const RULE: Rule = Rule::SequentialScans;
 /// Smallest number of rows read by a scan at which an index would help.
@@ -53,7 +55,7 @@ impl WholeScan {
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let statements = statements::of_load(&repeat.server).unwrap_or_default();
-    match repeat.server.table("tables") {
+    match repeat.server.table(postgres_tables::tables::TABLE) {
         Some(tables) => by_table(repeat, &tables, &statements),
         None => by_counters(repeat, &statements),
     }
@@ -150,7 +152,7 @@ fn cost(
     let mut evidence = scan.evidence.clone();
     evidence.extend(index.iter().flat_map(FittingIndex::evidence));
     evidence.extend(found.and_then(|s| s.row.evidence("time of the statement", "exec_ns")));
-    evidence.extend(repeat.server.evidence("sessions.cpu_mean"));
+    evidence.extend(repeat.server.evidence(names::postgres::SESSIONS_CPU_MEAN));
     Some(CauseCost {
         rule: RULE,
         key: scan.relation.clone(),
@@ -195,14 +197,14 @@ fn is_selective(statement: &LoadStatement<'_>, rows_read: f64) -> bool {
 fn by_counters(repeat: &RepeatFacts<'_, '_>, statements: &[LoadStatement<'_>]) -> Vec<CheckResult> {
     let server = &repeat.server;
     let (Some(read), Some(commits)) = (
-        server.figure("database.rows_returned"),
-        server.figure("database.commits"),
+        server.figure(names::postgres::DATABASE_ROWS_RETURNED),
+        server.figure(names::postgres::DATABASE_COMMITS),
     ) else {
         return vec![unknown()];
     };
     let rows = read / commits.max(1.0);
     let evidence: Vec<_> = server
-        .evidence("database.rows_returned")
+        .evidence(names::postgres::DATABASE_ROWS_RETURNED)
         .into_iter()
         .collect();
     if rows < LEAST_ROWS {

@@ -9,6 +9,8 @@ use crate::assessment::Rule;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain, share};
 use crate::postgres::{CitedRow, OtherApplication, PostgresEvidence};
+use bench_report::names;
+use bench_report::names::postgres_tables;
 
 const RULE: Rule = Rule::StatementCpu;
 
@@ -73,10 +75,12 @@ impl LoadStatement<'_> {
 /// were not counted. The server counts the statements of all applications. If another application was active,
 /// only statements are kept that a session of the load was seen to run.
 pub(super) fn of_load<'a>(server: &PostgresEvidence<'a>) -> Option<Vec<LoadStatement<'a>>> {
-    let rows = server.table("statements")?;
+    let rows = server.table(postgres_tables::statements::TABLE)?;
     let seen: Vec<String> =
         if OtherApplication::busiest(server).is_some_and(|a| a.share >= OTHERS_SHARE) {
-            let rows = server.rows("waiting_statements").into_iter();
+            let rows = server
+                .rows(postgres_tables::waiting_statements::TABLE)
+                .into_iter();
             rows.map(|row| shape(row.label("statement"))).collect()
         } else {
             Vec::new()
@@ -152,7 +156,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, top: &LoadStatement<'_>, outlier: bool) ->
         .into_iter()
         .collect();
     evidence.extend(top.row.evidence("its calls", "calls"));
-    evidence.extend(repeat.server.evidence("sessions.cpu_mean"));
+    evidence.extend(repeat.server.evidence(names::postgres::SESSIONS_CPU_MEAN));
     let among = if outlier {
         " It stands out: the others take a tenth of that or less."
     } else {

@@ -9,6 +9,7 @@ use super::statements::{self, short};
 use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{bytes, duration_ns};
+use bench_report::names;
 
 const RULE: Rule = Rule::TempFiles;
 /// Size of a block of a temporary file, in bytes.
@@ -23,7 +24,7 @@ const FASTEST_COPY: f64 = 2_147_483_648.0;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let server = &repeat.server;
-    let Some(total) = server.figure("database.temp_bytes") else {
+    let Some(total) = server.figure(names::postgres::DATABASE_TEMP_BYTES) else {
         return vec![CheckResult::Unknown(
             RULE,
             "whether sorts spill to temporary files: the database's counters were not read"
@@ -31,10 +32,15 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
             "a role that may read pg_stat_database".to_owned(),
         )];
     };
-    let commits = server.figure("database.commits").unwrap_or(0.0);
+    let commits = server
+        .figure(names::postgres::DATABASE_COMMITS)
+        .unwrap_or(0.0);
     let calls = server.calls_of_counters().unwrap_or(commits).max(1.0);
     let spilt = total / calls;
-    let mut evidence: Vec<_> = server.evidence("database.temp_bytes").into_iter().collect();
+    let mut evidence: Vec<_> = server
+        .evidence(names::postgres::DATABASE_TEMP_BYTES)
+        .into_iter()
+        .collect();
     if spilt < LEAST_BYTES {
         let statement = format!("temporary files: {} for each call", bytes(spilt));
         return vec![CheckResult::Fine(RULE, statement, evidence)];

@@ -11,6 +11,7 @@ use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
+use bench_report::names;
 
 const RULE: Rule = Rule::RedisAppendOnly;
 
@@ -19,10 +20,10 @@ const RULE: Rule = Rule::RedisAppendOnly;
 const MATTERS: f64 = 0.25;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
-    match server.figure("aof_enabled") {
+    match server.figure(names::redis::AOF_ENABLED) {
         Some(on) if on > 0.0 => {}
         Some(_) => {
-            let evidence = server.evidence("aof_enabled");
+            let evidence = server.evidence(names::redis::AOF_ENABLED);
             let statement = "no append-only file is written".to_owned();
             return out.rule_out(RULE, bench.component, statement, evidence);
         }
@@ -35,7 +36,9 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
             );
         }
     }
-    let delayed = server.figure("aof_delayed_fsync").unwrap_or(0.0);
+    let delayed = server
+        .figure(names::redis::AOF_DELAYED_FSYNC)
+        .unwrap_or(0.0);
     match server.setting("appendfsync") {
         Some("always") => always(bench, server, out),
         _ if delayed >= 1.0 => pushed_back(bench, server, delayed, out),
@@ -43,7 +46,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
             RULE,
             bench.component,
             format!("the append-only file (appendfsync {policy}) held no write up"),
-            server.evidence("aof_delayed_fsync"),
+            server.evidence(names::redis::AOF_DELAYED_FSYNC),
         ),
         None => out.cannot_judge(
             RULE,
@@ -72,9 +75,9 @@ fn always(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusi
     };
     let ratio = server.share_of_hold(waited);
     let evidence = [
-        server.evidence("answer_mean_ns"),
-        server.evidence("answer_least_ns"),
-        server.evidence("aof_enabled"),
+        server.evidence(names::redis::ANSWER_MEAN_NS),
+        server.evidence(names::redis::ANSWER_LEAST_NS),
+        server.evidence(names::redis::AOF_ENABLED),
     ];
     if ratio < MATTERS {
         let statement = format!(
@@ -107,8 +110,8 @@ fn flushed(
                     "Redis flushes its append-only file before it answers, and serves nobody \
                      meanwhile: a question that asks for nothing took {} on average and {} at best. \
                      The mean response time is {}.",
-                    duration_ns(server.figure("answer_mean_ns").unwrap_or(0.0)),
-                    duration_ns(server.figure("answer_least_ns").unwrap_or(0.0)),
+                    duration_ns(server.figure(names::redis::ANSWER_MEAN_NS).unwrap_or(0.0)),
+                    duration_ns(server.figure(names::redis::ANSWER_LEAST_NS).unwrap_or(0.0)),
                     duration_ns(server.response_ns),
                 ),
             )
@@ -144,7 +147,7 @@ fn pushed_back(
                  for it before it wrote on.",
             )
             .confidence(Confidence::High)
-            .evidence(server.evidence("aof_delayed_fsync"))
+            .evidence(server.evidence(names::redis::AOF_DELAYED_FSYNC))
             .advice(
                 &[
                     "give the append-only file a disk of its own",

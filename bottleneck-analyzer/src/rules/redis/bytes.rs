@@ -12,6 +12,7 @@ use crate::conclusions::Conclusions;
 use crate::figures::{bytes, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
+use bench_report::names;
 
 const RULE: Rule = Rule::RedisBytes;
 
@@ -20,8 +21,10 @@ const RULE: Rule = Rule::RedisBytes;
 const LEAST_BYTES_PER_S: f64 = 1_048_576.0;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let (Some(sent), Some(others)) = (server.figure("net_output_bytes"), server.others_bytes())
-    else {
+    let (Some(sent), Some(others)) = (
+        server.figure(names::redis::NET_OUTPUT_BYTES),
+        server.others_bytes(),
+    ) else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -32,7 +35,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     };
     let per_s = others / server.seconds;
     let ratio = others / sent.max(1.0);
-    let evidence = server.evidence("net_output_bytes");
+    let evidence = server.evidence(names::redis::NET_OUTPUT_BYTES);
     if per_s < LEAST_BYTES_PER_S || ratio < MATTERS {
         let statement = format!("other clients took at most {}/s of answers", bytes(per_s));
         out.rule_out(RULE, bench.component, statement, evidence);
@@ -82,8 +85,8 @@ fn finding(
         )
         .confidence(Confidence::Medium)
         .parent(cause)
-        .evidence(server.evidence("net_output_bytes"))
-        .evidence(server.evidence("output_buffer_max_bytes"))
+        .evidence(server.evidence(names::redis::NET_OUTPUT_BYTES))
+        .evidence(server.evidence(names::redis::OUTPUT_BUFFER_MAX_BYTES))
         .advice(
             &[
                 "find who reads so much: CLIENT LIST shows tot-net-out by client on Valkey, omem and \

@@ -11,6 +11,7 @@
 //! They read the server's statistics and the table `clients`.
 
 use bench_report::EvidenceRow;
+use bench_report::names;
 
 use crate::assessment::{Confidence, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
@@ -45,8 +46,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
 fn refused(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = Rule::RedisMaxclients;
     let (Some(refused), Some(limit)) = (
-        server.figure("rejected_connections"),
-        server.figure("maxclients"),
+        server.figure(names::redis::REJECTED_CONNECTIONS),
+        server.figure(names::redis::MAXCLIENTS),
     ) else {
         return out.cannot_judge(
             rule,
@@ -55,12 +56,17 @@ fn refused(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclus
             "a user that may run INFO",
         );
     };
-    let used = server.figure("connected_clients_max").unwrap_or(0.0);
-    let used = used + server.figure("cluster_connections").unwrap_or(0.0);
+    let used = server
+        .figure(names::redis::CONNECTED_CLIENTS_MAX)
+        .unwrap_or(0.0);
+    let used = used
+        + server
+            .figure(names::redis::CLUSTER_CONNECTIONS)
+            .unwrap_or(0.0);
     let evidence = [
-        "rejected_connections",
-        "connected_clients_max",
-        "maxclients",
+        names::redis::REJECTED_CONNECTIONS,
+        names::redis::CONNECTED_CLIENTS_MAX,
+        names::redis::MAXCLIENTS,
     ];
     let evidence = evidence.map(|name| server.evidence(name));
     let evidence = evidence.into_iter().flatten();
@@ -107,7 +113,7 @@ fn turned_away(
 
 fn churn(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = Rule::RedisChurn;
-    let Some(came) = server.figure("connections_received") else {
+    let Some(came) = server.figure(names::redis::CONNECTIONS_RECEIVED) else {
         return out.cannot_judge(
             rule,
             bench.component,
@@ -118,7 +124,7 @@ fn churn(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusio
     let parts = server.step.pool.as_ref().and_then(|pool| pool.checkout);
     let connecting_ns = parts.map_or(0.0, |parts| parts.connect_mean_ns);
     let impact = server.share_of_response(connecting_ns);
-    let evidence = server.evidence("connections_received");
+    let evidence = server.evidence(names::redis::CONNECTIONS_RECEIVED);
     let ours = impact >= MATTERS;
     let bound = if ours { CHURN } else { CHURN_OF_OTHERS };
     if came < bound * server.calls {
@@ -166,7 +172,7 @@ fn churned(
             ),
         )
         .confidence(Confidence::Medium)
-        .evidence(server.evidence("connections_received"))
+        .evidence(server.evidence(names::redis::CONNECTIONS_RECEIVED))
         .advice(
             &["keep connections open: a pool whose connections do not age, or a shared connection"],
             format!("up to {} a call", duration_ns(connecting_ns)),
@@ -184,16 +190,22 @@ fn of_kind<'a>(
     server: &RedisEvidence<'a>,
     kind: &'a str,
 ) -> impl Iterator<Item = (usize, &'a EvidenceRow)> {
-    let is = move |row: &EvidenceRow| row.labels.get("kind").is_some_and(|k| k == kind);
+    let is = move |row: &EvidenceRow| {
+        row.label(names::redis::clients::KIND)
+            .is_some_and(|k| k == kind)
+    };
     server.rows("clients").filter(move |(_, row)| is(row))
 }
 
 /// Returns name and address of the client in `row`, whichever are known; `others` if neither is.
 fn whose(row: &EvidenceRow) -> String {
-    let label = |name: &str| row.labels.get(name).filter(|text| !text.is_empty());
-    match (label("name"), label("address")) {
+    let label = |column| row.label(column).filter(|text: &&str| !text.is_empty());
+    match (
+        label(names::redis::clients::NAME),
+        label(names::redis::clients::ADDRESS),
+    ) {
         (Some(name), Some(address)) => format!("{name} at {address}"),
-        (Some(one), None) | (None, Some(one)) => one.clone(),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
         (None, None) => "others".to_owned(),
     }
 }
@@ -213,7 +225,8 @@ fn monitors(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclu
         }
         return;
     };
-    let counts = of_kind(server, "monitor").filter_map(|(_, row)| row.figures.get("clients"));
+    let counts =
+        of_kind(server, "monitor").filter_map(|(_, row)| row.value(names::redis::clients::CLIENTS));
     let count: f64 = counts.sum();
     let taken = server.cost_of_others_bytes();
     let taken = taken.filter(|taken| *taken >= MATTERS);
@@ -262,7 +275,7 @@ fn monitored(
         )
         .confidence(Confidence::High)
         .evidence(server.row_evidence("clients that run MONITOR", ("clients", place), "clients"))
-        .evidence(server.evidence("net_output_bytes"))
+        .evidence(server.evidence(names::redis::NET_OUTPUT_BYTES))
         .advice(
             &["close it and repeat the run; use SLOWLOG or LATENCY HISTOGRAM instead"],
             "not known until it is tried; half of the throughput in the worst case",
@@ -282,11 +295,17 @@ pub(super) fn monitor<'a>(server: &RedisEvidence<'a>) -> Option<(usize, &'a Evid
 }
 
 fn slow_readers(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let dropped: f64 = ["output_limit_disconnections", "evicted_clients"]
-        .iter()
-        .filter_map(|name| server.figure(name))
-        .sum();
-    let bytes_of = |row: &EvidenceRow| row.figures.get("output_bytes").copied().unwrap_or(0.0);
+    let dropped: f64 = [
+        names::redis::OUTPUT_LIMIT_DISCONNECTIONS,
+        names::redis::EVICTED_CLIENTS,
+    ]
+    .into_iter()
+    .filter_map(|name| server.figure(name))
+    .sum();
+    let bytes_of = |row: &EvidenceRow| {
+        row.value(names::redis::clients::OUTPUT_BYTES)
+            .unwrap_or(0.0)
+    };
     let kinds = ["slow reader", "subscriber", "monitor", "replica"];
     let readers = kinds.iter().flat_map(|kind| of_kind(server, kind));
     let slowest = readers.max_by(|a, b| bytes_of(a.1).total_cmp(&bytes_of(b.1)));
@@ -338,8 +357,8 @@ fn unread(
         .evidence(held.and_then(|(place, _)| {
             server.row_evidence("answers not taken", ("clients", place), "output_bytes")
         }))
-        .evidence(server.evidence("output_limit_disconnections"))
-        .evidence(server.evidence("output_buffer_max_bytes"))
+        .evidence(server.evidence(names::redis::OUTPUT_LIMIT_DISCONNECTIONS))
+        .evidence(server.evidence(names::redis::OUTPUT_BUFFER_MAX_BYTES))
         .advice(
             &[
                 "make it read faster, or ask for less at a time",
@@ -362,13 +381,16 @@ fn no_slow_reader(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut 
             "a user that may run CLIENT LIST",
         );
     }
-    let statement = if server.figure("output_limit_disconnections").is_some() {
+    let statement = if server
+        .figure(names::redis::OUTPUT_LIMIT_DISCONNECTIONS)
+        .is_some()
+    {
         "no client left much of its answers untaken, and none was cut off"
     } else {
         "no client was seen that leaves much of its answers untaken; this server does not count \
          those that it cuts off (7.4 and later do)"
     };
-    let evidence = server.evidence("output_buffer_max_bytes");
+    let evidence = server.evidence(names::redis::OUTPUT_BUFFER_MAX_BYTES);
     out.rule_out(rule, bench.component, statement, evidence);
 }
 
@@ -376,11 +398,12 @@ fn no_slow_reader(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut 
 /// was published or no subscriber was seen.
 pub(super) fn subscribers(server: &RedisEvidence<'_>) -> Option<String> {
     let publishes = |row: &EvidenceRow| {
-        let command = row.labels.get("command");
+        let command = row.label(names::redis::clients::COMMAND);
         command.is_some_and(|c| c == "publish" || c == "spublish")
     };
     server.rows("commands").find(|(_, row)| publishes(row))?;
-    let counts = of_kind(server, "subscriber").filter_map(|(_, row)| row.figures.get("clients"));
+    let counts = of_kind(server, "subscriber")
+        .filter_map(|(_, row)| row.value(names::redis::clients::CLIENTS));
     let count: f64 = counts.sum();
     (count > 0.0).then(|| format!("{} subscriber(s) (PUBLISH)", plain(count)))
 }

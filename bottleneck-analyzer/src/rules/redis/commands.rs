@@ -6,6 +6,7 @@
 //! cached and new ones are added.
 
 use bench_report::EvidenceRow;
+use bench_report::names;
 
 use super::materiality::MATTERS;
 use super::saving;
@@ -44,7 +45,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
             Some(OtherCommand {
                 place,
                 row,
-                name: row.labels.get("command")?,
+                name: row.label(names::redis::commands::COMMAND)?,
                 wait_ns: server.wait_behind_command(row),
             })
         })
@@ -93,10 +94,10 @@ fn found(
     worst: &OtherCommand<'_>,
     rest: &[OtherCommand<'_>],
 ) -> FindingDraft {
-    let figure = |name: &str| worst.row.figures.get(name).copied();
+    let figure = |column| worst.row.value(column);
     let (calls, usec) = (
-        figure("calls").unwrap_or(0.0),
-        figure("usec").unwrap_or(0.0),
+        figure(names::redis::commands::CALLS).unwrap_or(0.0),
+        figure(names::redis::commands::USEC).unwrap_or(0.0),
     );
     let name = worst.name.to_uppercase().replace('|', " ");
     let longest = longest_us(server, worst);
@@ -133,7 +134,10 @@ fn found(
         .says(format!("{name} of another client holds Redis up"), detail)
         .thing(name.clone())
         .saves(worst.wait_ns, server.response_ns)
-        .confidence(confidence(calls, figure("squares_us2")))
+        .confidence(confidence(
+            calls,
+            figure(names::redis::commands::SQUARES_US2),
+        ))
         .evidence(evidence(server, worst, "calls"))
         .evidence(evidence(server, worst, "usec"))
         .evidence(evidence(server, worst, "longest_us"))
@@ -147,10 +151,13 @@ fn found(
 /// Returns the length of the command's longest call, in microseconds: exact from the slow log, else
 /// within a factor of two from the histogram. `None` if neither has it.
 fn longest_us(server: &RedisEvidence<'_>, other: &OtherCommand<'_>) -> Option<f64> {
-    let is = |row: &EvidenceRow| row.labels.get("command").is_some_and(|c| c == other.name);
+    let is = |row: &EvidenceRow| {
+        row.label(names::redis::commands::COMMAND)
+            .is_some_and(|c| c == other.name)
+    };
     let logged = server.rows("slow_calls").find(|(_, row)| is(row));
-    let logged = logged.and_then(|(_, row)| row.figures.get("longest_us"));
-    logged.or(other.row.figures.get("longest_us")).copied()
+    let logged = logged.and_then(|(_, row)| row.value(names::redis::commands::LONGEST_US));
+    logged.or(other.row.value(names::redis::commands::LONGEST_US))
 }
 
 /// Returns the confidence: high for two or more calls whose lengths are in a histogram, else
@@ -211,8 +218,8 @@ const SCRIPTS_MANY: f64 = 1_000.0;
 fn too_many_scripts(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = Rule::RedisScripts;
     let (Some(cached), Some(new)) = (
-        server.figure("cached_scripts"),
-        server.figure("scripts_cached"),
+        server.figure(names::redis::CACHED_SCRIPTS),
+        server.figure(names::redis::SCRIPTS_CACHED),
     ) else {
         return;
     };
@@ -227,8 +234,8 @@ fn too_many_scripts(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
                 format!("{} were new in this step.", plain(new)),
             )
             .confidence(Confidence::High)
-            .evidence(server.evidence("cached_scripts"))
-            .evidence(server.evidence("scripts_cached"))
+            .evidence(server.evidence(names::redis::CACHED_SCRIPTS))
+            .evidence(server.evidence(names::redis::SCRIPTS_CACHED))
             .advice(
                 &["give values to scripts as KEYS and ARGV, and call them by EVALSHA"],
                 "memory, and the time to compile each new script",

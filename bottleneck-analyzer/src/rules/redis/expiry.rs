@@ -11,6 +11,7 @@ use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
+use bench_report::names;
 
 const RULE: Rule = Rule::RedisExpiry;
 
@@ -21,7 +22,7 @@ const TOLD: f64 = 0.05;
 const SLICE_US: f64 = 25_000.0;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let Some(spent_ms) = server.figure("expire_cycle_cpu_ms") else {
+    let Some(spent_ms) = server.figure(names::redis::EXPIRE_CYCLE_CPU_MS) else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -31,7 +32,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         return;
     };
     let ratio = spent_ms / 1e3 / server.seconds;
-    let evidence = server.evidence("expire_cycle_cpu_ms");
+    let evidence = server.evidence(names::redis::EXPIRE_CYCLE_CPU_MS);
     if ratio < TOLD {
         let statement = format!("expiring keys took {} of the thread's time", share(ratio));
         out.rule_out(RULE, bench.component, statement, evidence);
@@ -49,7 +50,9 @@ fn finding(
     ratio: f64,
 ) -> FindingDraft {
     // Searches that reached their limit count as long pieces; the rest of the time is in many short pieces.
-    let capped = server.figure("expire_cap_reached").unwrap_or(0.0);
+    let capped = server
+        .figure(names::redis::EXPIRE_CAP_REACHED)
+        .unwrap_or(0.0);
     let long_us = (capped * SLICE_US).min(spent_ms * 1e3);
     let wait_ns = server.wait_behind(long_us, long_us * SLICE_US);
     let impact = server.share_of_response(wait_ns);
@@ -66,16 +69,16 @@ fn finding(
             format!(
                 "{} keys expired in {}; the search for them reached its time limit {} times. Calls \
                  waited about {} for it on average.",
-                plain(server.figure("expired_keys").unwrap_or(0.0)),
+                plain(server.figure(names::redis::EXPIRED_KEYS).unwrap_or(0.0)),
                 duration_ns(server.seconds * 1e9),
                 plain(capped),
                 duration_ns(wait_ns),
             ),
         )
         .confidence(Confidence::Medium)
-        .evidence(server.evidence("expire_cycle_cpu_ms"))
-        .evidence(server.evidence("expire_cap_reached"))
-        .evidence(server.evidence("expired_keys"))
+        .evidence(server.evidence(names::redis::EXPIRE_CYCLE_CPU_MS))
+        .evidence(server.evidence(names::redis::EXPIRE_CAP_REACHED))
+        .evidence(server.evidence(names::redis::EXPIRED_KEYS))
         .advice(
             &[
                 "spread times to live by a random part, so that keys do not expire together",

@@ -10,6 +10,7 @@ use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{plain, share};
 use crate::redis::RedisEvidence;
+use bench_report::names;
 
 const RULE: Rule = Rule::RedisNoCpu;
 
@@ -18,7 +19,7 @@ const RULE: Rule = Rule::RedisNoCpu;
 const FULL: f64 = 0.70;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let Some(ready_s) = server.figure("main_thread_ready_s") else {
+    let Some(ready_s) = server.figure(names::redis::MAIN_THREAD_READY_S) else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -28,7 +29,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         return;
     };
     let waited = ready_s / server.seconds;
-    let evidence = server.evidence("main_thread_ready_s");
+    let evidence = server.evidence(names::redis::MAIN_THREAD_READY_S);
     if waited < MATTERS {
         let statement = format!(
             "Redis's thread waited {} of the time for a CPU",
@@ -58,8 +59,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         .confidence(Confidence::High)
         .parent((!has_room).then(|| FindingId::new(Rule::CpuOthers, "machine")))
         .evidence(evidence)
-        .evidence(server.evidence("cores_allowed"))
-        .evidence(server.evidence("cores_allowed_either"))
+        .evidence(server.evidence(names::redis::CORES_ALLOWED))
+        .evidence(server.evidence(names::redis::CORES_ALLOWED_EITHER))
         .advice(
             &[
                 "give Redis a core that nobody else uses: other cores for the load (taskset, cpuset)",
@@ -95,10 +96,12 @@ fn reason(confined: Option<&str>, busy: Option<f64>) -> String {
 /// load`. `None` if there is none.
 fn confined(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>) -> Option<String> {
     let cores = bench.source.report.environment.cores? as f64;
-    let allowed = server.figure("cores_allowed").filter(|n| *n < cores)?;
+    let allowed = server
+        .figure(names::redis::CORES_ALLOWED)
+        .filter(|n| *n < cores)?;
     let load = bench.source.report.environment.cores_available? as f64;
     let shared = server
-        .figure("cores_allowed_either")
+        .figure(names::redis::CORES_ALLOWED_EITHER)
         .is_some_and(|either| either < allowed + load);
     let with = if shared { ", shared with the load" } else { "" };
     Some(format!(

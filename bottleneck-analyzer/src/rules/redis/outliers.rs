@@ -6,6 +6,7 @@
 //! wait follows from the M/G/1 queue in [`crate::redis`].
 
 use bench_report::EvidenceRow;
+use bench_report::names;
 
 use super::materiality::MATTERS;
 use crate::assessment::{Confidence, FindingKind, Rule};
@@ -79,21 +80,31 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
 /// Finds the outliers among the calls of the command in `row`; `None` if there are none, or if the
 /// lengths of its calls are not known.
 fn slow(server: &RedisEvidence<'_>, place: usize, row: &EvidenceRow) -> Option<SlowCalls> {
-    let figure = |name: &str| row.figures.get(name).copied();
-    let (calls, usec) = (figure("calls")?, figure("usec")?);
+    let figure = |column| row.value(column);
+    let (calls, usec) = (
+        figure(names::redis::commands::CALLS)?,
+        figure(names::redis::commands::USEC)?,
+    );
     let logged = server.rows("slow_calls").map(|(_, logged)| logged);
     let logged = logged
-        .filter(|logged| logged.labels.get("command") == row.labels.get("command"))
+        .filter(|logged| {
+            logged.label(names::redis::commands::COMMAND)
+                == row.label(names::redis::commands::COMMAND)
+        })
         .find_map(|logged| {
-            let figure = |name: &str| logged.figures.get(name).copied();
-            Some((figure("calls")?, figure("usec")?, figure("longest_us")?))
+            let figure = |column| logged.value(column);
+            Some((
+                figure(names::redis::commands::CALLS)?,
+                figure(names::redis::commands::USEC)?,
+                figure(names::redis::commands::LONGEST_US)?,
+            ))
         });
     // The slow log has the number of slow calls. The histogram has only the longest one, within a factor of
     // two.
     let (slow, taken, longest_us) = if let Some(logged) = logged {
         logged
     } else {
-        let longest = figure("longest_us")? / 2.0;
+        let longest = figure(names::redis::commands::LONGEST_US)? / 2.0;
         (1.0, longest, longest)
     };
     let mean_us = (usec - taken).max(0.0) / (calls - slow).max(1.0);
@@ -101,7 +112,10 @@ fn slow(server: &RedisEvidence<'_>, place: usize, row: &EvidenceRow) -> Option<S
     let squares = (taken * taken / slow).max(longest_us * longest_us);
     other_kind.then(|| SlowCalls {
         place,
-        name: row.labels.get("command").cloned().unwrap_or_default(),
+        name: row
+            .label(names::redis::commands::COMMAND)
+            .unwrap_or_default()
+            .to_owned(),
         calls,
         those: slow,
         longest_us,

@@ -5,6 +5,7 @@
 //! time lost to stalls of the throughput.
 
 use bench_report::EvidenceRow;
+use bench_report::names;
 
 use super::materiality::MATTERS;
 use crate::assessment::{Confidence, FindingKind, Rule};
@@ -27,7 +28,7 @@ const PAUSING: [&str; 3] = ["client|pause", "failover", "cluster|failover"];
 /// Returns the name of the pausing command in `row`, as in `CLIENT PAUSE`; `None` if the command does not
 /// pause clients.
 fn pausing(row: &EvidenceRow) -> Option<String> {
-    let command = row.labels.get("command").map(String::as_str);
+    let command = row.label(names::redis::commands::COMMAND);
     let command = command.filter(|command| PAUSING.contains(command))?;
     Some(command.replace('|', " ").to_uppercase())
 }
@@ -37,9 +38,11 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     let Some((place, row, name)) = rows.find_map(|(at, row)| Some((at, row, pausing(row)?))) else {
         return none(bench, server, out);
     };
-    let calls = row.figures.get("calls").copied().unwrap_or(0.0);
+    let calls = row.value(names::redis::commands::CALLS).unwrap_or(0.0);
     // A pause of writes alone does not delay the bench's minimal queries, which only read.
-    let longest = server.figure("answer_most_ns").filter(|ns| *ns >= LEAST_NS);
+    let longest = server
+        .figure(names::redis::ANSWER_MOST_NS)
+        .filter(|ns| *ns >= LEAST_NS);
     let asked_ns = longest.map_or(0.0, |ns| server.wait_behind(ns / 1e3, (ns / 1e3).powi(2)));
     let felt_ns = stalls::lost_in(bench, server.index).unwrap_or(0.0);
     let wait_ns = asked_ns.max(felt_ns);
@@ -64,8 +67,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         )
         .confidence(Confidence::Medium)
         .evidence(server.row_evidence(format!("calls of {name}"), ("commands", place), "calls"))
-        .evidence(server.evidence("answer_most_ns"))
-        .evidence(server.evidence("blocked_clients_max"))
+        .evidence(server.evidence(names::redis::ANSWER_MOST_NS))
+        .evidence(server.evidence(names::redis::BLOCKED_CLIENTS_MAX))
         .advice(
             &[
                 "find who sends it: a failover (Sentinel, CLUSTER FAILOVER), a deployment script",
@@ -89,21 +92,23 @@ fn none(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusion
             "a user that may run INFO commandstats",
         );
     }
-    let told = server
-        .rows("commands")
-        .any(|(_, row)| row.labels.get("command").is_some_and(|c| c.contains('|')));
-    let blocked = server.figure("blocked_clients_max");
+    let told = server.rows("commands").any(|(_, row)| {
+        row.label(names::redis::commands::COMMAND)
+            .is_some_and(|c| c.contains('|'))
+    });
+    let blocked = server.figure(names::redis::BLOCKED_CLIENTS_MAX);
     let waiting = blocked.filter(|n| *n > 0.0).map_or(String::new(), |n| {
         format!(
             "; up to {} waited on purpose (BLPOP, WAIT and the like)",
             plain(n)
         )
     });
-    let evidence = server.evidence("blocked_clients_max");
+    let evidence = server.evidence(names::redis::BLOCKED_CLIENTS_MAX);
     // Before version 7.0 all subcommands of CLIENT are counted together.
-    let any_client = server
-        .rows("commands")
-        .any(|(_, row)| row.labels.get("command").is_some_and(|c| c == "client"));
+    let any_client = server.rows("commands").any(|(_, row)| {
+        row.label(names::redis::commands::COMMAND)
+            .is_some_and(|c| c == "client")
+    });
     if any_client && !told {
         return out.cannot_judge(
             RULE,

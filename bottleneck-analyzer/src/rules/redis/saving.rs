@@ -6,6 +6,7 @@
 //! `saving` and the series of the latency. The cost is the wait for forks (M/G/1) plus the rise of the median
 //! while a child was at work × the share of that time.
 
+use bench_report::names;
 use bench_report::{EvidenceRow, Series};
 
 use super::materiality::MATTERS;
@@ -24,8 +25,10 @@ const TOLD: f64 = 0.2;
 const LEAST_INTERVALS: usize = 3;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let (Some(forks), Some(saving)) = (server.figure("forks"), server.figure("saving_ratio"))
-    else {
+    let (Some(forks), Some(saving)) = (
+        server.figure(names::redis::FORKS),
+        server.figure(names::redis::SAVING_RATIO),
+    ) else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -36,7 +39,12 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     };
     if forks < 1.0 && saving < TOLD {
         let statement = "no fork, and no child process at work".to_owned();
-        return out.rule_out(RULE, bench.component, statement, server.evidence("forks"));
+        return out.rule_out(
+            RULE,
+            bench.component,
+            statement,
+            server.evidence(names::redis::FORKS),
+        );
     }
     out.add_finding(finding(bench, server, forks, saving));
 }
@@ -49,7 +57,7 @@ fn finding(
     forks: f64,
     saving: f64,
 ) -> FindingDraft {
-    let fork_us = server.figure("latest_fork_us").unwrap_or(0.0);
+    let fork_us = server.figure(names::redis::LATEST_FORK_US).unwrap_or(0.0);
     let stopped_ns = stopped_ns(server, forks, fork_us);
     let slower = slowdown(bench, server);
     let beside_ns = slower.map_or(0.0, |s| (s.with_ns - s.without_ns).max(0.0) * s.ratio);
@@ -60,7 +68,7 @@ fn finding(
         FindingKind::Information
     };
     let told = slower.map_or_else(String::new, Slowdown::sentence);
-    let rss = server.figure("rss_bytes").unwrap_or(0.0);
+    let rss = server.figure(names::redis::RSS_BYTES).unwrap_or(0.0);
     bench
         .finding(RULE, kind)
         .says(
@@ -79,9 +87,9 @@ fn finding(
         .thing("fork")
         .saves(stopped_ns + beside_ns, server.response_ns)
         .confidence(Confidence::Medium)
-        .evidence(server.evidence("forks"))
-        .evidence(server.evidence("latest_fork_us"))
-        .evidence(server.evidence("saving_ratio"))
+        .evidence(server.evidence(names::redis::FORKS))
+        .evidence(server.evidence(names::redis::LATEST_FORK_US))
+        .evidence(server.evidence(names::redis::SAVING_RATIO))
         .advice(
             &[
                 "save at quiet times, or let a replica do it",
@@ -99,8 +107,8 @@ const STARTERS: [&str; 4] = ["bgsave", "bgrewriteaof", "sync", "psync"];
 
 /// Returns true if the command of `row` is one that starts a child process, such as `bgsave`.
 pub(super) fn starts_child(row: &EvidenceRow) -> bool {
-    let command = row.labels.get("command");
-    command.is_some_and(|command| STARTERS.contains(&command.as_str()))
+    let command = row.label(names::redis::slow_calls::COMMAND);
+    command.is_some_and(|command| STARTERS.contains(&command))
 }
 
 /// Returns the mean time that a call waits for forks, in nanoseconds. Takes the larger of two
@@ -119,8 +127,8 @@ fn stopped_ns(server: &RedisEvidence<'_>, forks: f64, fork_us: f64) -> f64 {
 fn what(server: &RedisEvidence<'_>, forks: f64) -> String {
     let seen = server
         .rows("saving")
-        .filter_map(|(_, row)| row.labels.get("what"));
-    let mut seen: Vec<&str> = seen.map(String::as_str).collect();
+        .filter_map(|(_, row)| row.label(names::redis::saving::WHAT));
+    let mut seen: Vec<&str> = seen.collect();
     seen.sort_unstable();
     seen.dedup();
     let seen = if seen.is_empty() {
@@ -162,7 +170,12 @@ impl Slowdown {
 fn slowdown(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>) -> Option<Slowdown> {
     let times: Vec<(f64, f64)> = server
         .rows("saving")
-        .filter_map(|(_, row)| Some((*row.figures.get("from_ns")?, *row.figures.get("to_ns")?)))
+        .filter_map(|(_, row)| {
+            Some((
+                row.value(names::redis::saving::FROM_NS)?,
+                row.value(names::redis::saving::TO_NS)?,
+            ))
+        })
         .collect();
     let window = server.step.window;
     let medians = |name: &str| -> Option<(f64, f64, f64)> {

@@ -11,6 +11,7 @@ use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
+use bench_report::names;
 
 const RULE: Rule = Rule::RedisStall;
 
@@ -21,8 +22,8 @@ const EXPLAINS: f64 = 0.5;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let (Some(longest), Some(mean)) = (
-        server.figure("answer_most_ns"),
-        server.figure("answer_mean_ns"),
+        server.figure(names::redis::ANSWER_MOST_NS),
+        server.figure(names::redis::ANSWER_MEAN_NS),
     ) else {
         out.cannot_judge(
             RULE,
@@ -32,7 +33,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         );
         return;
     };
-    let evidence = server.evidence("answer_most_ns");
+    let evidence = server.evidence(names::redis::ANSWER_MOST_NS);
     if longest < LEAST_NS {
         let statement = format!(
             "Redis answered questions that ask for nothing within {}",
@@ -88,8 +89,8 @@ fn finding(
         )
         .saves(wait_ns, server.response_ns)
         .confidence(Confidence::Medium)
-        .evidence(server.evidence("answer_most_ns"))
-        .evidence(server.evidence("answer_mean_ns"))
+        .evidence(server.evidence(names::redis::ANSWER_MOST_NS))
+        .evidence(server.evidence(names::redis::ANSWER_MEAN_NS))
         .parent(parent)
         .advice(
             &[
@@ -109,21 +110,24 @@ fn cause(
     server: &RedisEvidence<'_>,
     longest: f64,
 ) -> (Option<FindingId>, String) {
-    let us = |row: &bench_report::EvidenceRow| row.figures.get("longest_us").copied();
+    let us = |row: &bench_report::EvidenceRow| row.value(names::redis::slow_calls::LONGEST_US);
     let slow = server
         .rows("slow_calls")
-        .filter_map(|(_, row)| Some((us(row)?, row.labels.get("command")?)));
+        .filter_map(|(_, row)| Some((us(row)?, row.label(names::redis::slow_calls::COMMAND)?)));
     let slow = slow.max_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((us, command)) = slow.filter(|(us, _)| us * 1e3 >= EXPLAINS * longest) {
         let cause = format!("{} took {}.", command.to_uppercase(), duration_ns(us * 1e3));
         return (Some(bench.finding_id(Rule::RedisCommand)), cause);
     }
-    let fork = server.figure("latest_fork_us");
+    let fork = server.figure(names::redis::LATEST_FORK_US);
     if let Some(us) = fork.filter(|us| us * 1e3 >= EXPLAINS * longest) {
         let cause = format!("Starting a child process took {}.", duration_ns(us * 1e3));
         return (Some(bench.finding_id(Rule::RedisSaving)), cause);
     }
-    if server.figure("aof_delayed_fsync").is_some_and(|n| n >= 1.0) {
+    if server
+        .figure(names::redis::AOF_DELAYED_FSYNC)
+        .is_some_and(|n| n >= 1.0)
+    {
         let cause = "A write waited for the disk meanwhile (append-only file).".to_owned();
         return (Some(bench.finding_id(Rule::RedisAppendOnly)), cause);
     }

@@ -8,6 +8,7 @@ use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{bytes, share};
 use crate::redis::RedisEvidence;
+use bench_report::names;
 
 const RULE: Rule = Rule::RedisSwap;
 
@@ -15,7 +16,7 @@ const RULE: Rule = Rule::RedisSwap;
 const TOLD_BYTES: f64 = 1_048_576.0;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let Some(swapped) = server.figure("swap_bytes") else {
+    let Some(swapped) = server.figure(names::redis::SWAP_BYTES) else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -24,13 +25,13 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         );
         return;
     };
-    let evidence = server.evidence("swap_bytes");
+    let evidence = server.evidence(names::redis::SWAP_BYTES);
     if swapped < TOLD_BYTES {
         let statement = format!("{} of Redis's memory in swap", bytes(swapped));
         return out.rule_out(RULE, bench.component, statement, evidence);
     }
     let used = server
-        .figure("used_memory_bytes")
+        .figure(names::redis::USED_MEMORY_BYTES)
         .filter(|used| *used > 0.0);
     let part = used.map_or(String::new(), |used| {
         format!(", {} of what it uses", share((swapped / used).min(1.0)))
@@ -47,7 +48,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
             )
             .confidence(Confidence::Medium)
             .evidence(evidence)
-            .evidence(server.evidence("used_memory_bytes"))
+            .evidence(server.evidence(names::redis::USED_MEMORY_BYTES))
             .advice(
                 &[
                     "give the machine more memory, or Redis less (maxmemory)",

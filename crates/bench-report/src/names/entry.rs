@@ -1,5 +1,7 @@
 //! Entries of the registry.
 
+use std::fmt;
+
 use super::name::{FigureFamily, FigureName, TableName};
 
 /// Part of a report in which a name is used.
@@ -15,6 +17,18 @@ pub enum Place {
     Summary,
     /// Series over time.
     Series,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server => f.write_str("server"),
+            Self::Table(table) => write!(f, "table {table}"),
+            Self::Step => f.write_str("step"),
+            Self::Summary => f.write_str("summary"),
+            Self::Series => f.write_str("series"),
+        }
+    }
 }
 
 /// Name, or family of names, that reports may have, with its place and meaning.

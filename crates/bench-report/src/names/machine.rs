@@ -247,4 +247,72 @@ figures! { Series:
     FILESYSTEM_INODES_USED_RATIO = "filesystem.inodes_used_ratio";
     /// Time for which the file system has not answered; 0 while it answers.
     FILESYSTEM_SILENT_NS = "filesystem.silent_ns";
+    /// Memory of programs that no file backs.
+    MEMORY_ANONYMOUS_BYTES = "memory.anonymous_bytes";
+    /// Memory that programs share, and files of memory disks; part of the page cache.
+    MEMORY_SHARED_BYTES = "memory.shared_bytes";
+    /// Memory that waiting programs looked through to free some.
+    MEMORY_SCANNED_DIRECT_BYTES_PER_S = "memory.scanned_direct_bytes_per_s";
+    /// Memory that the kernel looked through to free some.
+    MEMORY_SCANNED_BACKGROUND_BYTES_PER_S = "memory.scanned_background_bytes_per_s";
+    /// Pages that were needed again soon after they were dropped.
+    MEMORY_REFAULTS_PER_S = "memory.refaults_per_s";
+    /// Size of the cache of ZFS (ARC).
+    MEMORY_ARC_BYTES = "memory.arc_bytes";
+    /// Size to which ZFS shrinks its cache if programs need memory.
+    MEMORY_ARC_MIN_BYTES = "memory.arc_min_bytes";
+    /// Received packets that were dropped.
+    NETWORK_RECEIVE_DROPS_PER_S = "network.receive_drops_per_s";
+    /// Packets to be sent that were dropped.
+    NETWORK_TRANSMIT_DROPS_PER_S = "network.transmit_drops_per_s";
+    /// Received packets with errors.
+    NETWORK_RECEIVE_ERRORS_PER_S = "network.receive_errors_per_s";
+    /// Errors in sending packets.
+    NETWORK_TRANSMIT_ERRORS_PER_S = "network.transmit_errors_per_s";
+    /// Bytes received, as a share of the link's speed.
+    NETWORK_RECEIVE_USED_RATIO = "network.receive_used_ratio";
+    /// Bytes sent, as a share of the link's speed.
+    NETWORK_TRANSMIT_USED_RATIO = "network.transmit_used_ratio";
+    /// Speed of the link in one direction; absent where it is unknown.
+    NETWORK_SPEED_BYTES_PER_S = "network.speed_bytes_per_s";
+    /// Packets that the CPU took from its queue.
+    NETWORK_SOFTNET_PACKETS_PER_S = "network.softnet_packets_per_s";
+    /// Packets dropped because the queue of the CPU was full.
+    NETWORK_SOFTNET_DROPS_PER_S = "network.softnet_drops_per_s";
+    /// Times that the CPU stopped with packets left in its queue.
+    NETWORK_SOFTNET_SQUEEZED_PER_S = "network.softnet_squeezed_per_s";
+    /// Tracked connections.
+    CONNTRACK_COUNT = "conntrack.count";
+    /// Most connections that may be tracked.
+    CONNTRACK_MOST = "conntrack.most";
+    /// Connections whose entry could not be inserted.
+    CONNTRACK_INSERT_FAILED_PER_S = "conntrack.insert_failed_per_s";
+    /// Packets dropped because no connection could be tracked for them.
+    CONNTRACK_DROPS_PER_S = "conntrack.drops_per_s";
+    /// Entries of other connections removed to make room.
+    CONNTRACK_EARLY_DROPS_PER_S = "conntrack.early_drops_per_s";
+    /// Ports for outgoing connections from one address to one destination.
+    TCP_EPHEMERAL_PORTS = "tcp.ephemeral_ports";
+    /// Most of those ports in use by connections to one destination.
+    TCP_EPHEMERAL_PORTS_USED = "tcp.ephemeral_ports_used";
+    /// Datagrams received.
+    UDP_RECEIVED_PER_S = "udp.received_per_s";
+    /// Datagrams for a port on which nobody listens.
+    UDP_NO_PORTS_PER_S = "udp.no_ports_per_s";
+    /// Datagrams that could not be received, full buffers included.
+    UDP_RECEIVE_ERRORS_PER_S = "udp.receive_errors_per_s";
+    /// Datagrams dropped because a socket's receive buffer was full.
+    UDP_RECEIVE_BUFFER_ERRORS_PER_S = "udp.receive_buffer_errors_per_s";
+    /// Datagrams that could not be sent because the send buffer was full.
+    UDP_SEND_BUFFER_ERRORS_PER_S = "udp.send_buffer_errors_per_s";
+    /// Times that processes of the group were slowed down because it used more than memory.high.
+    CGROUP_MEMORY_HIGH_HITS = "cgroup.memory.high_hits";
+    /// Processes and threads of the group.
+    CGROUP_PIDS = "cgroup.pids";
+    /// Most processes and threads that the group may have; absent without a limit.
+    CGROUP_PIDS_LIMIT = "cgroup.pids_limit";
+    /// Largest share of a limit in use, of the group and its parents.
+    CGROUP_PIDS_USED_RATIO = "cgroup.pids.used_ratio";
+    /// Processes and threads that the limit refused.
+    CGROUP_PIDS_REFUSED = "cgroup.pids.refused";
 }

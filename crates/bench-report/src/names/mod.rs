@@ -10,6 +10,7 @@
 mod entry;
 mod macros;
 mod name;
+pub mod reads;
 mod registry;
 
 pub mod load_series;
@@ -23,4 +24,4 @@ pub mod websocket;
 
 pub use entry::{NameEntry, Place};
 pub use name::{ColumnName, FigureFamily, FigureName, TableName};
-pub use registry::{all, find};
+pub use registry::{all, find, table};

@@ -1,6 +1,7 @@
 //! List of all names.
 
 use super::entry::{NameEntry, Place};
+use super::name::TableName;
 use super::{load_series, machine, postgres, postgres_tables, redis, steps, summaries, websocket};
 
 /// Iterates over all entries of the registry. A name may be there more than once, if several programs write it.
@@ -24,6 +25,14 @@ pub fn all() -> impl Iterator<Item = &'static NameEntry> {
     let tables = postgres_tables::TABLES.iter().chain(redis::TABLES);
     let lists = figures.into_iter().chain(families);
     lists.chain(tables.copied()).flatten()
+}
+
+/// Finds the table `name`; `None` if no program writes such a table.
+pub fn table(name: &str) -> Option<TableName> {
+    all().find_map(|entry| match entry.place {
+        Place::Table(table) if table.as_str() == name => Some(table),
+        _ => None,
+    })
 }
 
 /// Finds the entry of `name` in `place`; `None` if no program writes such a name. A single name counts before

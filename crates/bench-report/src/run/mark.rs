@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::redaction;
+use crate::{plain_text, redaction};
 
 /// Largest number of characters of a mark's name, which must fit a label in a chart.
 pub(crate) const LONGEST_NAME: usize = 120;
@@ -26,8 +26,8 @@ pub enum NameError {
     /// The text is longer than [`LONGEST_NAME`] characters; the value is its number of characters.
     #[error("a mark's name has at most {LONGEST_NAME} characters, not {0}")]
     TooLong(usize),
-    /// The text has a control character or a change of writing direction; the value is the code
-    /// point of the first one.
+    /// The text has a control character or another one that a reader does not see; the value is the
+    /// code point of the first one.
     #[error("a mark's name is one line of plain text; U+{0:04X} is not allowed in it")]
     NotPlain(u32),
 }
@@ -46,7 +46,7 @@ impl Mark {
         if name.is_empty() {
             return Err(NameError::Empty);
         }
-        if let Some(c) = name.chars().find(|c| c.is_control() || is_direction(*c)) {
+        if let Some(c) = name.chars().find(|c| plain_text::is_hidden(*c)) {
             return Err(NameError::NotPlain(u32::from(c)));
         }
         let length = name.chars().count();
@@ -56,12 +56,6 @@ impl Mark {
         let name = redaction::text(name);
         Ok(Self { at_ns, name })
     }
-}
-
-/// Returns true for the Unicode line and paragraph separators, and for characters that change the
-/// writing direction.
-fn is_direction(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -84,6 +78,7 @@ mod tests {
             ("a\nb".into(), NameError::NotPlain(10)),
             ("a\u{1b}[2Jb".into(), NameError::NotPlain(27)),
             ("a\u{202e}b".into(), NameError::NotPlain(0x202e)),
+            ("a\u{200b}b".into(), NameError::NotPlain(0x200b)),
             ("a\u{9b}b".into(), NameError::NotPlain(0x9b)),
             ("é".repeat(121), NameError::TooLong(121)),
         ] {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::names::{ColumnName, FigureFamily, FigureName, TableName};
+use crate::names::{ColumnName, FigureFamily, FigureName, Place, TableName, reads};
 use crate::redaction;
 
 /// Row of a table in the evidence about the server.
@@ -38,11 +38,13 @@ impl EvidenceRow {
 
     /// Returns the figure in `column`; `None` if the row has no such figure.
     pub fn value(&self, column: ColumnName) -> Option<f64> {
+        reads::note(Place::Table(column.table), column.as_str());
         self.figures.get(column.as_str()).copied()
     }
 
     /// Returns the label in `column`; `None` if the row has no such label.
     pub fn label(&self, column: ColumnName) -> Option<&str> {
+        reads::note(Place::Table(column.table), column.as_str());
         self.labels.get(column.as_str()).map(String::as_str)
     }
 }
@@ -89,7 +91,15 @@ impl ServerEvidence {
 
     /// Returns the figure `name`; `None` if it was not measured.
     pub fn value(&self, name: FigureName) -> Option<f64> {
+        reads::note(Place::Server, name.as_str());
         self.figures.get(name.as_str()).copied()
+    }
+
+    /// Returns the figure of `member` of a family; `None` if it was not measured.
+    pub fn value_of(&self, family: FigureFamily, member: &str) -> Option<f64> {
+        let name = family.of(member);
+        reads::note(Place::Server, &name);
+        self.figures.get(&name).copied()
     }
 
     /// Adds a table, or replaces it.

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::names::{FigureFamily, FigureName};
+use crate::names::{FigureFamily, FigureName, Place, reads};
 use crate::steps::operation::unsuccessful_ratio;
 use crate::{
     FailureSample, Operation, PoolUsage, ServerEvidence, SessionUse, StepCurve, StepSegment,
@@ -286,6 +286,7 @@ impl Step {
 
     /// Returns the figure `name`; `None` if it was not measured.
     pub fn value(&self, name: FigureName) -> Option<f64> {
+        reads::note(Place::Step, name.as_str());
         self.figures.get(name.as_str()).copied()
     }
 

@@ -11,6 +11,7 @@ use serde_json::error::Category;
 use serde_json::{Map, Number, Value};
 
 use super::unambiguous::{Unambiguous, twice};
+use crate::plausibility::{self, Fault, FaultExtent};
 use crate::{Report, SCHEMA, Series};
 
 /// Report with the JSON that it was read from, so that each figure can be found by its place.
@@ -20,6 +21,45 @@ pub struct ReportDocument {
     pub report: Report,
     /// Report as JSON, without `series`.
     pub json: Value,
+}
+
+impl ReportDocument {
+    /// Returns what cannot be in the report; empty if everything can be.
+    pub fn faults(&self) -> Vec<Fault> {
+        plausibility::faults(&self.report, &self.json)
+    }
+
+    /// Removes the figures that `faults` name from the report and its JSON, and replaces the series
+    /// that they name by empty ones without a name, so that the places of the others stay.
+    ///
+    /// # Errors
+    /// Fails if the report needs one of the figures.
+    pub fn remove(&mut self, faults: &[Fault]) -> serde_json::Result<()> {
+        for fault in faults {
+            match fault.extent {
+                FaultExtent::Report => {}
+                FaultExtent::Series(index) => {
+                    if let Some(series) = self.report.series.get_mut(index) {
+                        *series = Series::default();
+                    }
+                }
+                FaultExtent::Figure => {
+                    let (above, key) = fault.pointer.rsplit_once('/').unwrap_or_default();
+                    if let Some(Value::Object(members)) = self.json.pointer_mut(above) {
+                        members.remove(&unescaped(key));
+                    }
+                }
+            }
+        }
+        let series = std::mem::take(&mut self.report.series);
+        self.report = Report::deserialize(&self.json)?;
+        self.report.series = series;
+        Ok(())
+    }
+}
+
+fn unescaped(key: &str) -> String {
+    key.replace("~1", "/").replace("~0", "~")
 }
 
 /// Returns the single value at the JSON pointer `pointer` of a report: a number, a text or a flag.
@@ -50,7 +90,7 @@ fn series_value(series: &[Series], place: &str) -> Option<Value> {
         "max" => point(&series.max),
         "at_ns" => Some((*series.at_ns.get(index(key?)?)?).into()),
         "labels" => {
-            let label = key?.replace("~1", "/").replace("~0", "~");
+            let label = unescaped(key?);
             Some(series.labels.get(&label)?.as_str().into())
         }
         _ if key.is_some() => None,
@@ -70,7 +110,7 @@ fn index(key: &str) -> Option<usize> {
 
 /// Reason why a text is not a report.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum TextFault {
     /// The text ends in the middle of its JSON, at this line.
     Truncated(usize),
     /// The text states another schema.
@@ -83,17 +123,17 @@ pub(super) enum Fault {
 ///
 /// # Errors
 /// Fails if the text is not JSON, is not a report, has a key twice, or has an unknown schema.
-pub(super) fn parse(text: &str) -> Result<ReportDocument, Fault> {
+pub(super) fn parse(text: &str) -> Result<ReportDocument, TextFault> {
     let parts: Parts = json(text).map_err(|fault| said_schema(text).unwrap_or(fault))?;
     match parts.rest.get("schema").and_then(Value::as_str) {
         Some(schema) if is_known(schema) => {}
-        Some(other) => return Err(Fault::Schema(other.to_owned())),
+        Some(other) => return Err(TextFault::Schema(other.to_owned())),
         None => return Err(without_schema()),
     }
     let json = Value::Object(parts.rest);
     let mut report = Report::deserialize(&json)
         .or_else(|_| serde_path_to_error::deserialize(&json))
-        .map_err(|e| Fault::NotAReport(at(&e.path().to_string(), e.inner())))?;
+        .map_err(|e| TextFault::NotAReport(at(&e.path().to_string(), e.inner())))?;
     report.series = parts.series;
     Ok(ReportDocument { report, json })
 }
@@ -102,12 +142,12 @@ pub(super) fn parse(text: &str) -> Result<ReportDocument, Fault> {
 ///
 /// # Errors
 /// Fails if the text is not such a document. The fault has its place in it.
-pub(super) fn json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
+pub(super) fn json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, TextFault> {
     // The place is only looked for once there is a fault, because tracking it takes time.
     serde_json::from_str(text).or_else(|_| with_place(text))
 }
 
-fn with_place<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
+fn with_place<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, TextFault> {
     let mut document = serde_json::Deserializer::from_str(text);
     let read = serde_path_to_error::deserialize(&mut document)
         .map_err(|e| (e.path().to_string(), e.into_inner()));
@@ -116,8 +156,8 @@ fn with_place<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
         rest.map(|()| value)
     });
     whole.map_err(|(place, error)| match error.classify() {
-        Category::Eof => Fault::Truncated(error.line()),
-        _ => Fault::NotAReport(at(&place, &error)),
+        Category::Eof => TextFault::Truncated(error.line()),
+        _ => TextFault::NotAReport(at(&place, &error)),
     })
 }
 
@@ -133,7 +173,7 @@ fn at(place: &str, error: &serde_json::Error) -> String {
 
 /// Returns the fault of a text that is no report because of its schema: it has none, or another
 /// one. `None` if it states a known schema, or if its schema cannot be read.
-fn said_schema(text: &str) -> Option<Fault> {
+fn said_schema(text: &str) -> Option<TextFault> {
     #[derive(Deserialize)]
     struct Head {
         schema: Option<Value>,
@@ -141,13 +181,13 @@ fn said_schema(text: &str) -> Option<Fault> {
     let head: Head = serde_json::from_str(text).ok()?;
     match head.schema {
         Some(Value::String(schema)) if is_known(&schema) => None,
-        Some(Value::String(other)) => Some(Fault::Schema(other)),
+        Some(Value::String(other)) => Some(TextFault::Schema(other)),
         _ => Some(without_schema()),
     }
 }
 
-fn without_schema() -> Fault {
-    Fault::NotAReport("it has no `schema`".to_owned())
+fn without_schema() -> TextFault {
+    TextFault::NotAReport("it has no `schema`".to_owned())
 }
 
 /// Returns true for the schema of this version, and for those of later versions that only add to

@@ -62,6 +62,17 @@ pub(super) fn read_at_most(path: &Path, most: u64) -> Result<String, StoreError>
     Ok(text)
 }
 
+/// Reads the first 4 KiB of a regular file, with replacement characters for what is not UTF-8.
+pub(super) fn beginning(path: &Path) -> Result<String, StoreError> {
+    let mut bytes = Vec::new();
+    let read = open_regular(path)?.take(4_096).read_to_end(&mut bytes);
+    read.map_err(|source| StoreError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// Opens a regular file for reading.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use super::document::{self, Fault, ReportDocument};
+use super::document::{self, ReportDocument, TextFault};
 use super::{StoreError, file_text};
 use crate::{Report, SCHEMA};
 
@@ -38,16 +38,22 @@ pub fn load_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
     document::json(&file_text::read(path)?).map_err(|fault| in_file(path, fault))
 }
 
-fn in_file(path: &Path, fault: Fault) -> StoreError {
+/// Returns true if the beginning of the file at `path` names the schema of a report, also if the
+/// file cannot be read as one. False if the file cannot be read at all.
+pub fn begins_as_report(path: &Path) -> bool {
+    file_text::beginning(path).is_ok_and(|text| text.contains("plimsoll.report/"))
+}
+
+fn in_file(path: &Path, fault: TextFault) -> StoreError {
     let path = path.to_owned();
     match fault {
-        Fault::Truncated(line) => StoreError::Truncated { path, line },
-        Fault::Schema(found) => StoreError::UnknownSchema {
+        TextFault::Truncated(line) => StoreError::Truncated { path, line },
+        TextFault::Schema(found) => StoreError::UnknownSchema {
             path,
             found,
             known: SCHEMA,
         },
-        Fault::NotAReport(reason) => StoreError::NotAReport { path, reason },
+        TextFault::NotAReport(reason) => StoreError::NotAReport { path, reason },
     }
 }
 

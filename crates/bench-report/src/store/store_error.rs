@@ -1,6 +1,6 @@
 //! Errors of writing and reading reports.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Reason for which a report could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -74,4 +74,20 @@ pub enum StoreError {
         /// Description of the fault, with its place in the document.
         reason: String,
     },
+}
+
+impl StoreError {
+    /// Returns the path of the file or directory that the error is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Write { path, .. }
+            | Self::Read { path, .. }
+            | Self::NotAFile { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::Truncated { path, .. }
+            | Self::NotAReport { path, .. }
+            | Self::UnknownSchema { path, .. }
+            | Self::Unreadable { path, .. } => path,
+        }
+    }
 }

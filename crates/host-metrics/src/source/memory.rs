@@ -24,6 +24,12 @@ pub struct MemorySample {
     /// Memory for objects of the kernel itself (slab), in bytes, reclaimable or not; `None` if the
     /// kernel does not report it.
     pub slab_bytes: Option<u64>,
+    /// Memory of programs that no file backs (`AnonPages`), in bytes; `None` if the kernel does not
+    /// report it.
+    pub anonymous_bytes: Option<u64>,
+    /// Memory that programs share and files of memory disks (`Shmem`), in bytes, which is part of
+    /// `cached_bytes`; `None` if the kernel does not report it.
+    pub shared_bytes: Option<u64>,
     /// Part of the slab that the kernel can reclaim, in bytes; `None` if the kernel does not
     /// report it.
     pub slab_reclaimable_bytes: Option<u64>,
@@ -51,6 +57,16 @@ pub struct PagingSample {
     /// Number of page faults since boot that waited for a disk; `None` if the kernel does not
     /// report it.
     pub major_faults: Option<u64>,
+    /// Bytes that programs looked through since boot to find memory that can be freed, while they
+    /// waited for it (direct reclaim); `None` if the kernel does not report it as one number (before
+    /// Linux 4.8).
+    pub scanned_direct_bytes: Option<u64>,
+    /// Bytes that the kernel's own thread (`kswapd`) looked through since boot to find memory that
+    /// can be freed; `None` if the kernel does not report it as one number.
+    pub scanned_background_bytes: Option<u64>,
+    /// Number of pages since boot that were needed again soon after they were dropped; `None`
+    /// before Linux 3.15.
+    pub refaults: Option<u64>,
     /// Number of processes that the kernel killed for lack of memory since boot; `None` if the
     /// kernel does not report it.
     pub oom_kills: Option<u64>,
@@ -83,6 +99,8 @@ pub(crate) fn parse_meminfo(text: &str) -> Option<MemorySample> {
             "Writeback:" => written_back = bytes(value),
             "Slab:" => memory.slab_bytes = bytes(value),
             "SReclaimable:" => memory.slab_reclaimable_bytes = bytes(value),
+            "AnonPages:" => memory.anonymous_bytes = bytes(value),
+            "Shmem:" => memory.shared_bytes = bytes(value),
             "AnonHugePages:" => memory.huge_anonymous_bytes = bytes(value),
             "HugePages_Total:" => huge_pages = value.parse::<u64>().ok(),
             "HugePages_Free:" => huge_free = value.parse::<u64>().ok(),
@@ -110,6 +128,9 @@ pub(crate) fn parse_meminfo(text: &str) -> Option<MemorySample> {
 /// swap. `None` if none of the wanted counters is present.
 pub(crate) fn parse_vmstat(text: &str, page_bytes: u64) -> Option<PagingSample> {
     let mut paging = PagingSample::default();
+    // Since Linux 5.9 they are counted by kind of page.
+    let mut refaults: (Option<u64>, Option<u64>) = (None, None);
+    let bytes_of = |pages: Option<u64>| pages?.checked_mul(page_bytes);
     for (key, value) in pairs(text) {
         let count = || value.parse::<u64>().ok();
         match key {
@@ -117,10 +138,40 @@ pub(crate) fn parse_vmstat(text: &str, page_bytes: u64) -> Option<PagingSample> 
             "pswpout" => paging.swapped_out_bytes = count().and_then(|n| n.checked_mul(page_bytes)),
             "pgmajfault" => paging.major_faults = count(),
             "oom_kill" => paging.oom_kills = count(),
+            "pgscan_direct" => paging.scanned_direct_bytes = bytes_of(count()),
+            "pgscan_kswapd" => paging.scanned_background_bytes = bytes_of(count()),
+            "workingset_refault" => paging.refaults = count(),
+            "workingset_refault_anon" => refaults.0 = count(),
+            "workingset_refault_file" => refaults.1 = count(),
             _ => {}
         }
     }
+    if let (Some(anonymous), Some(of_files)) = refaults {
+        paging.refaults = anonymous.checked_add(of_files);
+    }
     (paging != PagingSample::default()).then_some(paging)
+}
+
+/// Memory of the ARC, the cache of ZFS, which the kernel counts as used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ArcSample {
+    /// Size of the ARC in bytes.
+    pub size_bytes: u64,
+    /// Size in bytes to which ZFS shrinks the ARC if programs need memory; `None` if ZFS does not
+    /// report it.
+    pub min_bytes: Option<u64>,
+}
+
+/// Parses `/proc/spl/kstat/zfs/arcstats`, lines of `name type value`; `None` without a size.
+pub(crate) fn parse_arcstats(text: &str) -> Option<ArcSample> {
+    let value = |wanted: &str| -> Option<u64> {
+        let (_, value) = pairs(text).find(|(name, _)| *name == wanted)?;
+        value.rsplit(' ').next()?.parse().ok()
+    };
+    Some(ArcSample {
+        size_bytes: value("size")?,
+        min_bytes: value("c_min"),
+    })
 }
 
 /// Parses a value in kibibytes, such as `12 kB`, and returns bytes. `None` for another unit or an
@@ -168,6 +219,31 @@ mod tests {
             ..MemorySample::default()
         };
         assert_eq!(memory, only_the_total);
+    }
+
+    #[test]
+    fn reclaim_is_read_in_bytes_and_refaults_over_both_kinds_of_pages() {
+        let text = "pgscan_direct 3\npgscan_kswapd 5\npgscan_direct_throttle 99\n\
+                    workingset_refault_anon 4\nworkingset_refault_file 6\n";
+        let paging = parse_vmstat(text, 4096).unwrap();
+        assert_eq!(paging.scanned_direct_bytes, Some(3 * 4096));
+        assert_eq!(paging.scanned_background_bytes, Some(5 * 4096));
+        assert_eq!(paging.refaults, Some(10));
+        let refaults = |text| parse_vmstat(text, 4096).unwrap().refaults;
+        assert_eq!(refaults("workingset_refault 10\n"), Some(10));
+        let half = "pgmajfault 5\nworkingset_refault_anon 4\n";
+        assert_eq!(refaults(half), None, "a part is not the whole");
+        let huge = "pgscan_direct 18446744073709551615\npgmajfault 1\n";
+        assert_eq!(parse_vmstat(huge, 4096).unwrap().scanned_direct_bytes, None);
+    }
+
+    #[test]
+    fn the_cache_of_zfs_is_read() {
+        let text = "13 1 0x01 96 4608 1 2\nname type data\nhits 4 9\nc_min 4 1000\n\
+                    size                            4    25000\ncompressed_size 4 7\n";
+        let arc = parse_arcstats(text).unwrap();
+        assert_eq!((arc.size_bytes, arc.min_bytes), (25_000, Some(1000)));
+        assert_eq!(parse_arcstats("hits 4 9\n"), None);
     }
 
     #[test]

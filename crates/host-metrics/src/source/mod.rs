@@ -16,6 +16,7 @@ mod error;
 pub mod filesystem;
 mod gaps;
 mod kept_file;
+pub mod limits;
 pub mod load;
 pub mod memory;
 pub mod network;
@@ -121,6 +122,12 @@ impl HostSource {
     /// the options exclude processes, or on systems other than Linux.
     pub fn command_line(&self, pid: u32) -> Option<CommandLine> {
         self.0.command_line(pid)
+    }
+
+    /// Reads the name of the control group of process `pid`, as a path below the root of its
+    /// hierarchy. `None` for the root group, if it cannot be read, or on systems other than Linux.
+    pub fn cgroup_of(&self, pid: u32) -> Option<String> {
+        self.0.cgroup_of(pid)
     }
 
     /// Finds the ids of the processes that listen on each of these TCP ports. A port without a

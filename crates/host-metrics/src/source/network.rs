@@ -15,6 +15,18 @@ pub struct InterfaceCounters {
     /// Number of packets sent since the interface appeared; `None` if the system does not count
     /// them.
     pub transmitted_packets: Option<u64>,
+    /// Number of received packets that were dropped since the interface appeared; `None` if the
+    /// system does not count them by direction.
+    pub receive_drops: Option<u64>,
+    /// Number of packets to be sent that were dropped since the interface appeared; `None` if the
+    /// system does not count them by direction.
+    pub transmit_drops: Option<u64>,
+    /// Number of received packets with errors since the interface appeared; `None` if the system
+    /// does not count them by direction.
+    pub receive_errors: Option<u64>,
+    /// Number of errors in sending packets since the interface appeared; `None` if the system does
+    /// not count them by direction.
+    pub transmit_errors: Option<u64>,
     /// Number of packets dropped, received and sent ones together; `None` if the system does not
     /// count them.
     pub drops: Option<u64>,
@@ -55,6 +67,10 @@ fn interface(line: &str) -> Option<(&str, InterfaceCounters)> {
             received_packets: Some(received_packets),
             transmitted_bytes,
             transmitted_packets: Some(transmitted_packets),
+            receive_drops: Some(receive_drops),
+            transmit_drops: Some(send_drops),
+            receive_errors: Some(receive_errors),
+            transmit_errors: Some(send_errors),
             drops: receive_drops.checked_add(send_drops),
             errors: receive_errors.checked_add(send_errors),
         },
@@ -80,6 +96,8 @@ mod tests {
         let packets = (lo.received_packets, lo.transmitted_packets);
         assert_eq!(packets, (Some(1), Some(9)));
         assert_eq!((lo.errors, lo.drops), (Some(6), Some(8)));
+        assert_eq!((lo.receive_errors, lo.transmit_errors), (Some(2), Some(4)));
+        assert_eq!((lo.receive_drops, lo.transmit_drops), (Some(3), Some(5)));
     }
 
     #[test]

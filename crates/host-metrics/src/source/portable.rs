@@ -123,6 +123,11 @@ impl PortableSource {
         None
     }
 
+    /// Returns `None`, because only Linux has control groups.
+    pub(super) fn cgroup_of(&self, _pid: u32) -> Option<String> {
+        None
+    }
+
     /// Returns an empty map, because listening processes are found only on Linux.
     pub(super) fn listeners(&self, _ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
         BTreeMap::new()
@@ -260,6 +265,7 @@ fn traffic(networks: &mut Networks) -> Timed<NetworkSample> {
                 transmitted_packets: Some(data.total_packets_transmitted()),
                 drops: None,
                 errors: Some(errors),
+                ..InterfaceCounters::default()
             };
             (name.to_string_lossy().into_owned(), counters)
         };

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use crate::CommandLine;
 use crate::clock::monotonic_ns;
 
-use super::cgroup::CgroupReader;
+use super::cgroup::{self, CgroupReader};
 use super::disk::DiskFilter;
 use super::filesystem::FileSystemWatch;
+use super::limits::{self, Conntrack, LinkSpeeds, PortSample, SoftnetSample};
 use super::load::{HandleSample, LoadSample};
 use super::pressure::{PressureSample, PressureStall};
 use super::process::{ProcessDetail, ProcessFields, ProcessId, ProcessTable, listeners};
@@ -29,6 +30,7 @@ pub(super) struct ProcSource {
     file_nr: SlowFile<HandleSample>,
     meminfo: KeptFile,
     vmstat: KeptFile,
+    arcstats: Option<KeptFile>,
     diskstats: KeptFile,
     disk_filter: DiskFilter,
     file_systems: Option<FileSystemWatch>,
@@ -45,6 +47,10 @@ struct NetworkFiles {
     snmp: KeptFile,
     netstat: KeptFile,
     sockstat: KeptFile,
+    softnet: SlowFile<SoftnetSample>,
+    port_range: SlowFile<(u16, u16)>,
+    conntrack: Option<Conntrack>,
+    links: LinkSpeeds,
     states: Option<[KeptFile; 2]>,
 }
 
@@ -58,6 +64,8 @@ impl ProcSource {
         gaps: &mut Gaps,
     ) -> Self {
         let file = |path: &str| KeptFile::new(roots.proc.join(path));
+        // Opening a missing file at every sample would cost more than reading one.
+        let existing = |path: &str| roots.proc.join(path).exists().then(|| file(path));
         let slow_max_age_ns = selection.slow_max_age_ns;
         let states = || [file("net/tcp"), file("net/tcp6")];
         let table = |masking| {
@@ -76,6 +84,7 @@ impl ProcSource {
             file_nr: SlowFile::new(roots.proc.join("sys/fs/file-nr"), slow_max_age_ns),
             meminfo: file("meminfo"),
             vmstat: file("vmstat"),
+            arcstats: existing("spl/kstat/zfs/arcstats"),
             diskstats: file("diskstats"),
             disk_filter: DiskFilter::new(&roots.sys),
             file_systems: selection
@@ -86,6 +95,13 @@ impl ProcSource {
                 snmp: file("net/snmp"),
                 netstat: file("net/netstat"),
                 sockstat: file("net/sockstat"),
+                softnet: SlowFile::new(roots.proc.join("net/softnet_stat"), slow_max_age_ns),
+                port_range: SlowFile::new(
+                    roots.proc.join("sys/net/ipv4/ip_local_port_range"),
+                    slow_max_age_ns,
+                ),
+                conntrack: Conntrack::find(&roots.proc, slow_max_age_ns),
+                links: LinkSpeeds::new(&roots.sys),
                 states: selection.socket_states.then(states),
             },
             pressure: ["cpu", "memory", "io"].map(|name| file(&format!("pressure/{name}"))),
@@ -142,6 +158,14 @@ impl ProcSource {
         self.processes.as_ref()?.command_line(pid)
     }
 
+    /// Reads the name of the control group of process `pid`; `None` for the root group, or if it
+    /// cannot be read.
+    pub(super) fn cgroup_of(&self, pid: u32) -> Option<String> {
+        let path = self.proc.join(format!("{pid}/cgroup"));
+        let membership = std::fs::read_to_string(path).ok()?;
+        cgroup::name_of(&membership).map(str::to_owned)
+    }
+
     /// Finds the ids of the processes that listen on each of these TCP ports; leaves out ports
     /// without a visible listener.
     pub(super) fn listeners(&self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
@@ -164,6 +188,9 @@ impl ProcSource {
         let disks = self
             .diskstats
             .read("devices", |t| Some(disk::parse(t, filter)));
+        let arc = self.arcstats.as_mut();
+        let arc = arc.map(|file| file.read("size", memory::parse_arcstats));
+        sample.arc = arc.and_then(|read| gaps.keep("memory.arc", read));
         sample.cpu = gaps.keep("cpu", cpu);
         sample.load = gaps.keep("load", load);
         sample.handles = gaps.keep("file handles", handles);
@@ -178,24 +205,59 @@ impl ProcSource {
 impl NetworkFiles {
     fn sample(&mut self, sample: &mut HostSample, gaps: &mut Gaps) {
         let network = self.dev.read("interfaces", network::parse_dev);
-        let tcp = self.snmp.read("RetransSegs", tcp::parse_snmp);
+        let mut udp = None;
+        let tcp = self.snmp.read("RetransSegs", |text| {
+            udp = tcp::parse_udp(text);
+            tcp::parse_snmp(text)
+        });
+        if let (Ok(tcp), Some(udp)) = (&tcp, udp) {
+            sample.udp = Some(Timed {
+                span: tcp.span,
+                value: udp,
+            });
+        }
+        let softnet = self.softnet.read("CPUs", limits::parse_softnet);
+        let range = self.port_range.read("range", limits::parse_port_range);
         let listen = self.netstat.read("ListenOverflows", tcp::parse_netstat);
         let sockets = self.sockstat.read("TCP sockets", tcp::parse_sockstat);
         sample.network = gaps.keep("network", network);
         sample.tcp = gaps.keep("tcp.retransmits", tcp);
         sample.listen = gaps.keep("tcp.listen", listen);
         sample.sockets = gaps.keep("tcp.sockets", sockets);
+        sample.softnet = gaps.keep("network.softnet", softnet);
+        sample.conntrack = self.conntrack.as_mut().and_then(|c| c.sample(gaps));
+        sample.link_speeds = self.links.sample();
+        let range = gaps.keep("tcp.ephemeral_ports", range);
+        let mut most_to_one = None;
         if let Some(files) = &mut self.states {
-            sample.socket_states = gaps.keep("tcp.sockets by state", states(files));
+            let range = range.as_ref().map(|range| range.value);
+            let states = states(files, range, &mut most_to_one);
+            sample.socket_states = gaps.keep("tcp.sockets by state", states);
         }
+        sample.ports = range.map(|range| {
+            range.map(|(first, last)| PortSample {
+                ports: u64::from(last - first) + 1,
+                most_to_one,
+            })
+        });
     }
 }
 
 /// Counts TCP sockets by state, those of IPv4 and IPv6 together; without the latter if its file
-/// cannot be read. Fails if the file of IPv4 cannot be read.
-fn states([four, six]: &mut [KeptFile; 2]) -> Result<Timed<SocketStateSample>, SourceError> {
-    let mut all = four.read("sockets", tcp::parse_states)?;
-    if let Ok(six) = six.read("sockets", tcp::parse_states) {
+/// cannot be read. Sets `most_to_one` to the largest number of connections from a port of `range` to
+/// one destination. Fails if the file of IPv4 cannot be read.
+fn states(
+    [four, six]: &mut [KeptFile; 2],
+    range: Option<(u16, u16)>,
+    most_to_one: &mut Option<u64>,
+) -> Result<Timed<SocketStateSample>, SourceError> {
+    let mut parse = |text: &str| {
+        let used = range.and_then(|range| limits::parse_port_use(text, range));
+        *most_to_one = (*most_to_one).max(used);
+        tcp::parse_states(text)
+    };
+    let mut all = four.read("sockets", &mut parse)?;
+    if let Ok(six) = six.read("sockets", parse) {
         all.span.end_ns = six.span.end_ns;
         for (state, count) in six.value {
             *all.value.entry(state).or_default() += count;

@@ -1,16 +1,19 @@
 //! Sample of a host: all figures read at one tick.
 
+use std::collections::BTreeMap;
+
 use super::cgroup::CgroupSample;
 use super::cpu::CpuSample;
 use super::disk::DiskSample;
 use super::filesystem::FileSystemSample;
+use super::limits::{ConntrackSample, PortSample, SoftnetSample};
 use super::load::{HandleSample, LoadSample};
-use super::memory::{MemorySample, PagingSample};
+use super::memory::{ArcSample, MemorySample, PagingSample};
 use super::network::NetworkSample;
 use super::pressure::PressureSample;
 use super::process::ProcessSample;
 use super::sensor::SensorSample;
-use super::tcp::{ListenSample, SocketSample, SocketStateSample, TcpSample};
+use super::tcp::{ListenSample, SocketSample, SocketStateSample, TcpSample, UdpSample};
 use super::timed::{ReadSpan, Timed};
 
 /// All readings of one tick. A reading is `None` if it failed, or if this system does not have it.
@@ -26,6 +29,8 @@ pub struct HostSample {
     pub handles: Option<Timed<HandleSample>>,
     /// Memory and swap in use now; `None` if they could not be read.
     pub memory: Option<Timed<MemorySample>>,
+    /// Memory of the cache of ZFS; `None` without ZFS.
+    pub arc: Option<Timed<ArcSample>>,
     /// Counters of paging since boot; `None` if they could not be read.
     pub paging: Option<Timed<PagingSample>>,
     /// Counters of reads and writes of each disk; `None` if they could not be read.
@@ -35,6 +40,18 @@ pub struct HostSample {
     pub file_systems: Vec<FileSystemSample>,
     /// Traffic counters of each network interface; `None` if they could not be read.
     pub network: Option<Timed<NetworkSample>>,
+    /// Speed of each link in one direction, in bytes per second, by interface; those whose speed is
+    /// unknown are left out.
+    pub link_speeds: BTreeMap<String, u64>,
+    /// Counters of the queue in which each CPU takes packets; `None` if they could not be read.
+    pub softnet: Option<Timed<SoftnetSample>>,
+    /// Number of tracked connections; `None` if connections are not tracked, or if it could not be
+    /// read.
+    pub conntrack: Option<Timed<ConntrackSample>>,
+    /// Number of ephemeral ports and their use; `None` if it could not be read.
+    pub ports: Option<Timed<PortSample>>,
+    /// Counters of UDP datagrams; `None` if they could not be read.
+    pub udp: Option<Timed<UdpSample>>,
     /// Counters of TCP segments, and number of TCP connections; `None` if they could not be read.
     pub tcp: Option<Timed<TcpSample>>,
     /// Counters of connections that listening sockets rejected; `None` if they could not be read.

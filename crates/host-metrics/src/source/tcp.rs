@@ -27,6 +27,22 @@ pub struct ListenSample {
     pub drops: Option<u64>,
 }
 
+/// Counters of UDP datagrams of IPv4 since boot. A counter that the kernel does not report is `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UdpSample {
+    /// Number of datagrams received since boot.
+    pub received: Option<u64>,
+    /// Number of datagrams since boot for a port on which nobody listens.
+    pub no_ports: Option<u64>,
+    /// Number of datagrams since boot that could not be received, for any reason, those without
+    /// room in the socket's buffer included.
+    pub receive_errors: Option<u64>,
+    /// Number of datagrams dropped since boot because the socket's receive buffer was full.
+    pub receive_buffer_errors: Option<u64>,
+    /// Number of datagrams that could not be sent since boot because the send buffer was full.
+    pub send_buffer_errors: Option<u64>,
+}
+
 /// Numbers of TCP sockets of this network namespace now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SocketSample {
@@ -52,6 +68,32 @@ pub(crate) fn parse_snmp(text: &str) -> Option<TcpSample> {
         retransmits: retransmits?,
         segments_sent,
         established,
+    })
+}
+
+/// Parses the lines about UDP of `/proc/net/snmp`; `None` without them.
+pub(crate) fn parse_udp(text: &str) -> Option<UdpSample> {
+    let wanted = [
+        "InDatagrams",
+        "NoPorts",
+        "InErrors",
+        "RcvbufErrors",
+        "SndbufErrors",
+    ];
+    let counters = named_columns(text, "Udp: ", wanted)?;
+    let [
+        received,
+        no_ports,
+        receive_errors,
+        receive_buffer_errors,
+        send_buffer_errors,
+    ] = counters;
+    Some(UdpSample {
+        received,
+        no_ports,
+        receive_errors,
+        receive_buffer_errors,
+        send_buffer_errors,
     })
 }
 
@@ -147,6 +189,12 @@ mod tests {
         let tcp = parse_snmp(text).unwrap();
         assert_eq!((tcp.retransmits, tcp.segments_sent), (42, Some(99)));
         assert_eq!(tcp.established, Some(3));
+        let text = "Udp: InDatagrams NoPorts InErrors RcvbufErrors\nUdp: 9 1 7 5\nUdpLite: X\n";
+        let udp = parse_udp(text).unwrap();
+        assert_eq!((udp.received, udp.no_ports), (Some(9), Some(1)));
+        let errors = (udp.receive_errors, udp.receive_buffer_errors);
+        assert_eq!((errors, udp.send_buffer_errors), ((Some(7), Some(5)), None));
+        assert_eq!(parse_udp("UdpLite: A\nUdpLite: 1\n"), None);
         let text = "TcpExt: ListenOverflows ListenDrops\nTcpExt: 5 7\n";
         let listen = parse_netstat(text).unwrap();
         assert_eq!((listen.overflows, listen.drops), (5, Some(7)));

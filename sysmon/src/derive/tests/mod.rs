@@ -1,5 +1,6 @@
 //! Tests of figures from invented counters at invented times.
 
+mod limits;
 mod precision;
 
 use std::collections::BTreeMap;

@@ -19,6 +19,8 @@ use crate::catalogue::events::WaitKind;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::postgres::waits::{self, Wait};
 use crate::postgres::{LockHolders, PostgresEvidence};
+use bench_report::names::postgres_tables;
+use bench_report::names::{self, FigureName};
 
 /// Rules that count as passed if no session waited, each with its statement.
 const MAIN: [(Rule, &str); 3] = [
@@ -49,7 +51,10 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         })
         .collect();
     results.extend(MAIN.map(|(rule, statement)| {
-        let evidence = repeat.server.evidence("sessions.samples").into_iter();
+        let evidence = repeat
+            .server
+            .evidence(names::postgres::SESSIONS_SAMPLES)
+            .into_iter();
         CheckResult::Fine(rule, statement.to_owned(), evidence.collect())
     }));
     results
@@ -78,7 +83,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
     evidence.extend(
         counters(group.rule())
             .iter()
-            .filter_map(|name| repeat.server.evidence(name)),
+            .filter_map(|name| repeat.server.evidence(*name)),
     );
     evidence.extend(caches(&repeat.server, group));
     evidence.extend(group.beside_load(&repeat.server).filter_map(|row| {
@@ -104,15 +109,25 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
 }
 
 /// Returns the names of the server's counters that are evidence for `rule`; empty for most rules.
-fn counters(rule: Rule) -> &'static [&'static str] {
+fn counters(rule: Rule) -> &'static [FigureName] {
     match rule {
-        Rule::CommitWaits => &["wal.syncs", "wal.sync_ns", "database.commits"],
-        Rule::SyncReplica => &[
-            "replication.flush_lag_ns_max",
-            "replication.replay_lag_ns_max",
+        Rule::CommitWaits => &[
+            names::postgres::WAL_SYNCS,
+            names::postgres::WAL_SYNC_NS,
+            names::postgres::DATABASE_COMMITS,
         ],
-        Rule::ReadWaits => &["database.blocks_read", "database.blocks_hit"],
-        Rule::KeptTransactions => &["transactions.oldest_age_s", "transactions.oldest_s"],
+        Rule::SyncReplica => &[
+            names::postgres::REPLICATION_FLUSH_LAG_NS_MAX,
+            names::postgres::REPLICATION_REPLAY_LAG_NS_MAX,
+        ],
+        Rule::ReadWaits => &[
+            names::postgres::DATABASE_BLOCKS_READ,
+            names::postgres::DATABASE_BLOCKS_HIT,
+        ],
+        Rule::KeptTransactions => &[
+            names::postgres::TRANSACTIONS_OLDEST_AGE_S,
+            names::postgres::TRANSACTIONS_OLDEST_S,
+        ],
         _ => &[],
     }
 }
@@ -121,7 +136,7 @@ fn counters(rule: Rule) -> &'static [&'static str] {
 /// events belong to; figures of 0 are left out.
 fn caches(server: &PostgresEvidence<'_>, group: &WaitGroup) -> impl Iterator<Item = EvidenceItem> {
     let names = group.event.map_or(&[][..], |event| &event.slru);
-    let rows = server.rows("slru").into_iter();
+    let rows = server.rows(postgres_tables::slru::TABLE).into_iter();
     let own = rows.filter(|row| names.iter().any(|name| name == row.label("name")));
     own.flat_map(|row| {
         let figures = ["blocks_read", "blocks_hit", "blocks_zeroed"].into_iter();
@@ -160,7 +175,9 @@ fn statement(
         let event = event.replacen('.', ":", 1);
         group.waits.iter().any(|wait| wait.shown == event)
     };
-    let rows = server.rows("waiting_statements").into_iter();
+    let rows = server
+        .rows(postgres_tables::waiting_statements::TABLE)
+        .into_iter();
     let most = rows
         .filter(|row| is_one(row.label("event")) && !row.label("statement").is_empty())
         .max_by(|a, b| {

@@ -1,5 +1,6 @@
 //! Group of wait events that are counted together.
 
+use bench_report::names::postgres_tables;
 use std::collections::BTreeMap;
 
 use crate::assessment::Rule;
@@ -114,7 +115,7 @@ impl WaitGroup {
         &self,
         server: &PostgresEvidence<'a>,
     ) -> impl Iterator<Item = CitedRow<'a>> {
-        let rows = server.rows("backends").into_iter();
+        let rows = server.rows(postgres_tables::backends::TABLE).into_iter();
         rows.filter(move |row| {
             let event = row.label("event").to_lowercase();
             let is_load = matches!(row.label("application"), "ours" | "watch");

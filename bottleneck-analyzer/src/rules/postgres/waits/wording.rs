@@ -7,6 +7,7 @@ use crate::cost::RepeatFacts;
 use crate::figures::{duration_ns, plain};
 use crate::postgres::{CitedRow, LockHolders, PostgresEvidence};
 use crate::rules::postgres::statements::short;
+use bench_report::names::postgres_tables;
 
 pub(super) fn or_somebody(application: &str) -> &str {
     if application.is_empty() {
@@ -124,11 +125,11 @@ fn what_workers_do(server: &PostgresEvidence<'_>) -> String {
 /// Describes triggers and functions of the database that may contain the sleep; empty if it has
 /// none.
 fn who_sleeps(server: &PostgresEvidence<'_>) -> String {
-    let slow = server.rows("functions").into_iter();
+    let slow = server.rows(postgres_tables::functions::TABLE).into_iter();
     let slow = slow.filter(|f| !f.label("function").contains("pg_stat_"));
     let slow = slow.max_by(|a, b| a.count("self_ns").total_cmp(&b.count("self_ns")));
     let triggers: Vec<String> = server
-        .rows("triggers")
+        .rows(postgres_tables::triggers::TABLE)
         .iter()
         .map(|t| {
             format!(

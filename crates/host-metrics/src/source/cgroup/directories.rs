@@ -36,6 +36,9 @@ pub(super) struct CgroupDirectories {
     pub(super) cpu_account: Option<CgroupDirectory>,
     pub(super) memory: Option<CgroupDirectory>,
     pub(super) io: Option<CgroupDirectory>,
+    /// Directory of the number of processes, which not every group has; it is no part of the
+    /// group's identity.
+    pub(super) pids: Option<CgroupDirectory>,
     /// Names in version 1 of the controllers whose hierarchy is not mounted below
     /// `/sys/fs/cgroup`.
     pub(super) unmounted: Vec<&'static str>,
@@ -58,7 +61,10 @@ impl CgroupDirectories {
                 None => two.clone(),
             };
             found.unwrap_or_else(|NotMounted| {
-                unmounted.push(controller);
+                // Its absence is no loss: few groups limit their number of processes.
+                if controller != "pids" {
+                    unmounted.push(controller);
+                }
                 None
             })
         });
@@ -141,6 +147,7 @@ impl CgroupDirectories {
             cpu_account: under("cpuacct"),
             memory: under("memory"),
             io: under("blkio"),
+            pids: under("pids"),
             unmounted: Vec::new(),
             mount: mount.to_owned(),
         }
@@ -157,13 +164,13 @@ impl CgroupDirectories {
     }
 }
 
-fn mount(roots: &Roots) -> PathBuf {
+pub(super) fn mount(roots: &Roots) -> PathBuf {
     roots.sys.join("fs/cgroup")
 }
 
 /// Returns the root directory of the version 2 hierarchy: the mount point itself, or `unified`
 /// beside the controllers of version 1. `None` if version 2 is not mounted.
-fn unified(mount: &Path) -> Option<PathBuf> {
+pub(super) fn unified(mount: &Path) -> Option<PathBuf> {
     let places = [mount.to_owned(), mount.join("unified")];
     places.into_iter().find(|place| is_of_two(place))
 }

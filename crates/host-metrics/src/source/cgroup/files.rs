@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::directories::{CgroupDirectories, CgroupDirectory, CgroupVersion};
 use super::parse::{self, LimitValue};
+use super::pids::PidsFiles;
 use super::sample::{CgroupMemory, CgroupSample};
 use crate::source::pressure::{self, PressureSample};
 use crate::source::{Gaps, KeptFile, SlowFile, SourceError, Timed};
@@ -21,6 +22,7 @@ pub(super) struct CgroupFiles {
     limits: Vec<SlowFile<LimitValue<u64>>>,
     memory_events: VersionedFile,
     io: VersionedFile,
+    pids: Option<PidsFiles>,
     pressure: Option<[KeptFile; 3]>,
     unmounted: Vec<&'static str>,
 }
@@ -99,6 +101,7 @@ impl CgroupFiles {
             limits: limits.collect(),
             memory_events: file(&place.memory, "memory.oom_control", "memory.events"),
             io: file(&place.io, "blkio.throttle.io_service_bytes", "io.stat"),
+            pids: PidsFiles::open(place, slow_max_age_ns),
             pressure: pressure(place),
             unmounted: place.unmounted.clone(),
         }
@@ -154,6 +157,7 @@ impl CgroupFiles {
             memory: keep("cgroup.memory", memory, gaps),
             memory_events: keep("cgroup.memory.events", memory_events, gaps),
             io: keep("cgroup.io", io, gaps),
+            pids: self.pids.as_mut().and_then(|pids| pids.sample(gaps)),
             pressure: self.stalls(),
         }
     }

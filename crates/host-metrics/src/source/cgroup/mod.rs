@@ -10,6 +10,8 @@
 mod directories;
 mod files;
 mod parse;
+mod pattern;
+mod pids;
 mod quota;
 mod reader;
 mod sample;
@@ -17,4 +19,7 @@ mod tracked_cgroup;
 
 pub use quota::{QuotaUse, quota_use};
 pub(super) use reader::CgroupReader;
-pub use sample::{CgroupCpu, CgroupIo, CgroupMemory, CgroupSample, MemoryEvents, Throttling};
+pub use sample::{
+    CgroupCpu, CgroupIo, CgroupMemory, CgroupPids, CgroupSample, MemoryEvents, Throttling,
+};
+pub(super) use tracked_cgroup::name_of;

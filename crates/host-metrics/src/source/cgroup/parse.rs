@@ -91,10 +91,11 @@ pub(super) fn inactive_files(text: &str, v2: bool) -> Option<u64> {
     number(text, key)
 }
 
-/// Parses `memory.events` of version 2; `None` if it has neither of the two counters.
+/// Parses `memory.events` of version 2; `None` if it has none of the counters.
 pub(super) fn memory_events(text: &str) -> Option<MemoryEvents> {
     let events = MemoryEvents {
         limit_hits: number(text, "max"),
+        high_hits: number(text, "high"),
         oom_kills: number(text, "oom_kill"),
     };
     (events != MemoryEvents::default()).then_some(events)
@@ -105,6 +106,7 @@ pub(super) fn memory_events(text: &str) -> Option<MemoryEvents> {
 pub(super) fn oom_control(text: &str) -> Option<MemoryEvents> {
     Some(MemoryEvents {
         limit_hits: None,
+        high_hits: None,
         oom_kills: Some(number(text, "oom_kill")?),
     })
 }
@@ -186,6 +188,7 @@ mod tests {
     fn events_are_found_by_name() {
         let events = memory_events("low 0\nhigh 1\nmax 4\noom 2\noom_kill 3\n").unwrap();
         assert_eq!((events.limit_hits, events.oom_kills), (Some(4), Some(3)));
+        assert_eq!(events.high_hits, Some(1));
         let events = oom_control("oom_kill_disable 0\nunder_oom 0\noom_kill 6\n").unwrap();
         assert_eq!(events.oom_kills, Some(6));
         assert_eq!(memory_events(""), None);

@@ -30,6 +30,9 @@ pub struct CgroupSample {
     pub memory_limit_unread: bool,
     /// Counters of events at the memory limit; `None` if they could not be read.
     pub memory_events: Option<Timed<MemoryEvents>>,
+    /// Number of processes and threads of the group and its limit; `None` if the group does not
+    /// count them.
+    pub pids: Option<Timed<CgroupPids>>,
     /// Bytes that the group has read from and written to disks; `None` if they could not be read.
     pub io: Option<Timed<CgroupIo>>,
     /// Time in which tasks of the group waited for a resource; only version 2 has it.
@@ -70,6 +73,9 @@ pub struct MemoryEvents {
     /// Number of times that memory had to be reclaimed because the limit was reached; `None` in
     /// version 1.
     pub limit_hits: Option<u64>,
+    /// Number of times that processes were slowed down because the group used more than its
+    /// `memory.high`; `None` in version 1.
+    pub high_hits: Option<u64>,
     /// Number of processes of the group that the kernel killed for lack of memory; `None` if the
     /// kernel does not count them.
     pub oom_kills: Option<u64>,
@@ -82,4 +88,19 @@ pub struct CgroupIo {
     pub read_bytes: u64,
     /// Bytes written to disks.
     pub written_bytes: u64,
+}
+
+/// Number of processes and threads of a control group, its children included.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct CgroupPids {
+    /// Number of processes and threads now.
+    pub current: u64,
+    /// Lowest limit of the group and its parents; `None` without one.
+    pub limit: Option<u64>,
+    /// Largest share of a limit that is in use, of the group and its parents, each by its own
+    /// number; `None` without a limit.
+    pub used_ratio: Option<f64>,
+    /// Number of forks that the limit of the group or of a parent refused since the group was
+    /// created; `None` if the kernel does not count them.
+    pub refused: Option<u64>,
 }

@@ -63,6 +63,11 @@ impl TrackedCgroup {
         })
     }
 
+    /// Returns the name of the group; `own` for the group of this program.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Returns true if both have the same name or are the same group, known by its inode numbers,
     /// under different names.
     pub(super) fn is_same(&self, other: &Self) -> bool {
@@ -153,7 +158,7 @@ impl TrackedCgroup {
 /// Returns the name of a process's control group from the content of its file `/proc/PID/cgroup`;
 /// `None` for the root group. In version 1 there may be several names; the longest is the most
 /// specific.
-fn name_of(membership: &str) -> Option<&str> {
+pub(in crate::source) fn name_of(membership: &str) -> Option<&str> {
     let paths = membership.lines().filter_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);
         let (controllers, path) = (fields.next()?, fields.next()?);

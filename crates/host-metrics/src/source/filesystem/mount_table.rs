@@ -132,15 +132,16 @@ impl<'a> MountLine<'a> {
         let of_kernel = ["/proc", "/sys", "/dev"].iter();
         let mut of_kernel = of_kernel.filter(|tree| is_below(self.path, tree));
         let is_of_kernel = self.path != "/dev/shm" && of_kernel.next().is_some();
-        self.writable && stores && !is_of_kernel && self.path.starts_with('/')
+        stores && !is_of_kernel && self.path.starts_with('/')
     }
 
-    /// Returns how unsuitable the mount is to stand for its file system: bind mounts come after the
-    /// origin, files of container runtimes last, and of equals the shortest path is first.
-    fn rank(&self) -> (bool, bool, usize) {
+    /// Returns how unsuitable the mount is to stand for its file system: read-only mounts of a file
+    /// system that is written elsewhere come last, bind mounts after the origin, files of container
+    /// runtimes after other bind mounts, and of equals the shortest path is first.
+    fn rank(&self) -> (bool, bool, bool, usize) {
         let is_bind = self.root != "/";
         let is_runtime_file = RUNTIME_FILES.contains(&self.path);
-        (is_bind, is_runtime_file, self.path.len())
+        (!self.writable, is_bind, is_runtime_file, self.path.len())
     }
 
     fn mount_point(&self) -> MountPoint {
@@ -158,7 +159,11 @@ pub(super) fn choose(text: &str) -> ChosenMounts {
     let lines: Vec<MountLine<'_>> = text.lines().filter_map(MountLine::parse).collect();
     let covered = covered(&lines);
     let mut by_device: BTreeMap<&str, &MountLine<'_>> = BTreeMap::new();
+    // A file system that is mounted on itself read-only is still written through the covered mount.
+    let written = lines.iter().filter(|line| line.writable);
+    let written: HashSet<&str> = written.map(|line| line.numbers).collect();
     let seen = lines.iter().filter(|line| line.is_of_interest());
+    let seen = seen.filter(|line| written.contains(line.numbers));
     for line in seen.filter(|line| !covered.contains(line.id)) {
         let best = by_device.entry(line.numbers).or_insert(line);
         if line.rank() < best.rank() {
@@ -299,6 +304,14 @@ mod tests {
             2 1 8:2 / /mnt rw - ext4 /dev/sda2 rw\n\
             3 1 8:3 / /mnt2 rw - ext4 /dev/sda3 rw\n";
         assert_eq!(paths(beside), ["/", "/mnt", "/mnt2"]);
+    }
+
+    #[test]
+    fn a_file_system_that_is_mounted_on_itself_read_only_is_read_once() {
+        let text = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n\
+            2 1 8:2 / /nix/store rw - ext4 /dev/sdb1 rw\n\
+            3 2 8:2 / /nix/store ro - ext4 /dev/sdb1 rw\n";
+        assert_eq!(paths(text), ["/", "/nix/store"]);
     }
 
     #[test]
