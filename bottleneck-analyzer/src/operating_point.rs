@@ -83,6 +83,7 @@ fn spread(bench: &BenchFacts<'_>) -> Option<RepeatSpread> {
         .collect();
     (steps.len() > 1).then(|| RepeatSpread {
         repeats: steps.len() as u64,
+        shown_repeat: shown_repeat(bench, &rates),
         throughput_per_s: [
             rates.iter().copied().fold(f64::INFINITY, f64::min),
             rates.iter().copied().fold(0.0, f64::max),
@@ -90,6 +91,20 @@ fn spread(bench: &BenchFacts<'_>) -> Option<RepeatSpread> {
         p95_ns: percentiles(|h| h.percentiles_ns.p95),
         p99_ns: percentiles(|h| h.percentiles_ns.p99),
     })
+}
+
+/// Tells which repeat is shown: `repeat 2, the median`. `rates` are the throughputs of all repeats. `None`
+/// without an operating point.
+fn shown_repeat(bench: &BenchFacts<'_>, rates: &[f64]) -> Option<String> {
+    let (_, step) = bench.operating_step()?;
+    let shown = requests::throughput_per_s(step);
+    let slower = rates.iter().filter(|rate| **rate < shown).count();
+    let place = match (slower, rates.len()) {
+        (slower, all) if slower == (all - 1) / 2 => "the median",
+        (slower, all) if slower + 1 == all => "the fastest",
+        _ => "not the median",
+    };
+    Some(format!("repeat {}, {place}", step.repeat + 1))
 }
 
 /// Returns the interval with the lowest throughput in the measured parts of all repeats; `None` if

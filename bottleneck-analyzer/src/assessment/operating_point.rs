@@ -76,6 +76,10 @@ impl OperatingPoint {
 pub(crate) struct RepeatSpread {
     /// Number of repeats that the ranges cover.
     pub repeats: u64,
+    /// Repeat whose throughput and times are shown, and why it is that one, as in `repeat 2, the median`;
+    /// absent in assessments of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown_repeat: Option<String>,
     /// Lowest and highest throughput of a repeat, in successful requests per second.
     pub throughput_per_s: [f64; 2],
     /// Lowest and highest 95th percentile of the slowest operation in a repeat, in nanoseconds;

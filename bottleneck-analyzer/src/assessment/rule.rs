@@ -171,6 +171,8 @@ rules! {
     RedisStall = "redis_stall",
     /// Memory of Redis was swapped out.
     RedisSwap = "redis_swap",
+    /// Repeats of one setting measure different things.
+    RepeatsDisagree = "repeats_disagree",
     /// Checkpoints came before their time.
     RequestedCheckpoints = "requested_checkpoints",
     /// TCP sends segments again.
@@ -181,6 +183,8 @@ rules! {
     SequentialScans = "sequential_scans",
     /// Statements sleep.
     Sleeps = "sleeps",
+    /// Time until a target answers as fast as before a spike.
+    SpikeRecovery = "spike_recovery",
     /// Calls stood still for a while.
     Stalls = "stalls",
     /// A statement uses the CPU.

@@ -148,7 +148,7 @@ fn worst_interval_maximum_and_spread_are_shown() {
     let text = terminal::render(&assessment);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     for shown in [
-        "in 2 repeats)",
+        "in 2 repeats; shown is repeat",
         "longest 3.00 s",
         "worst interval (1.00 s long, 9.00 s into repeat 2): 0.00/s",
     ] {

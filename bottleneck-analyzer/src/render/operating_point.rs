@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use crate::assessment::{ComponentAssessment, OperatingPoint};
 use crate::figures::{duration_ns, percent, rate};
 
-/// Describes the operating point: `at deadpool, pool size 8: 9.1 k/s (8.8 k/s to 9.2 k/s in 3 repeats), p95
-/// 4.1 ms, p99 5.0 ms (doubtful), longest 31 ms, errors 0.0 %; worst interval (100 ms long, 1.3 s into repeat
-/// 2): 7.2 k/s`. `None` if the component has no operating point.
+/// Describes the operating point: `at deadpool, pool size 8: 9.1 k/s (8.8 k/s to 9.2 k/s in 3 repeats; shown
+/// is repeat 2, the median), p95 4.1 ms, p99 5.0 ms (doubtful), longest 31 ms, errors 0.0 %; worst interval
+/// (100 ms long, 1.3 s into repeat 2): 7.2 k/s`. `None` if the component has no operating point.
 pub(super) fn sentence(component: &ComponentAssessment) -> Option<String> {
     let point = component.operating_point.as_ref()?;
     let doubt = |figure: &str| {
@@ -20,7 +20,11 @@ pub(super) fn sentence(component: &ComponentAssessment) -> Option<String> {
     let mut sentence = format!("at {}: {}", point.setting, rate(point.throughput_per_s));
     if let Some(spread) = &point.spread {
         let [low, high] = spread.throughput_per_s.map(rate);
-        let _ = write!(sentence, " ({low} to {high} in {} repeats)", spread.repeats);
+        let _ = write!(sentence, " ({low} to {high} in {} repeats", spread.repeats);
+        if let Some(shown) = &spread.shown_repeat {
+            let _ = write!(sentence, "; shown is {shown}");
+        }
+        sentence.push(')');
     }
     sentence += doubt("throughput_per_s");
     let spread = point.spread.as_ref();

@@ -31,6 +31,8 @@ mod pool_too_small;
 mod postgres;
 mod rate_search;
 mod redis;
+mod repeats_disagree;
+mod spike_recovery;
 mod stalls;
 mod steal;
 mod stopped_steps;
@@ -56,6 +58,8 @@ const ALL: &[RunRule] = &[
     redis::check,
     stalls::check,
     drift::check,
+    spike_recovery::check,
+    repeats_disagree::check,
     cpu_others::check,
     cpu_saturated::check,
     steal::check,

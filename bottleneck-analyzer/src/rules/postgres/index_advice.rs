@@ -1,6 +1,8 @@
 //! Advice about the index of a table that is read whole: an index that is there already is not advised
 //! again, and statistics that are out of date come first.
 
+use bench_report::names::postgres_tables;
+
 use crate::assessment::EvidenceItem;
 use crate::figures::plain;
 use crate::postgres::{CitedRow, PostgresEvidence};
@@ -25,7 +27,7 @@ impl<'a> FittingIndex<'a> {
     ) -> Option<Self> {
         let text = statement.to_lowercase();
         let (_, condition) = text.split_once("where")?;
-        let rows = server.rows("indexes").into_iter();
+        let rows = server.rows(postgres_tables::indexes::TABLE).into_iter();
         let mut of_table = rows.filter(|row| row.label("relation") == relation);
         let found = of_table.find(|row| compares(condition, &leading(row.label("columns"))));
         found.map(|row| Self { row })
@@ -66,7 +68,7 @@ pub(super) fn actions(
     }
     let create =
         format!("CREATE INDEX CONCURRENTLY on the columns of {relation} that the WHERE compares");
-    let others = server.table("indexes").map(|rows| {
+    let others = server.table(postgres_tables::indexes::TABLE).map(|rows| {
         let of_table = rows.iter().filter(|row| row.label("relation") == relation);
         of_table.map(named).collect::<Vec<String>>()
     });
@@ -92,7 +94,7 @@ pub(super) fn actions(
 
 /// Returns the action to analyse `relation` first; `None` if its statistics are up to date or not known.
 fn analyze_first(server: &PostgresEvidence<'_>, relation: &str) -> Option<String> {
-    let rows = server.rows("tables").into_iter();
+    let rows = server.rows(postgres_tables::tables::TABLE).into_iter();
     let row = rows
         .into_iter()
         .find(|row| row.label("relation") == relation)?;

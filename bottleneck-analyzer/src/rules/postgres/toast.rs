@@ -5,6 +5,8 @@
 //! table `tables`. The cost is the reading time of a call × the share of TOAST blocks among the blocks of all
 //! tables. It is information: whether the answer needs the large values, the server does not know.
 
+use bench_report::names::postgres_tables;
+
 use super::scans::reading_ns;
 use crate::assessment::Rule;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
@@ -18,7 +20,7 @@ const LEAST_RATIO: f64 = 0.30;
 const LEAST_BLOCKS: f64 = 1.0;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let tables = repeat.server.rows("tables");
+    let tables = repeat.server.rows(postgres_tables::tables::TABLE);
     let counted = tables
         .iter()
         .filter(|row| row.figure("toast_blocks").is_some());

@@ -1,38 +1,32 @@
 //! Rule `stalls`: times in which the target answered hardly any call of any user.
 //!
-//! Fires if the throughput of a repeat is below a fifth of its median for 200 ms or more, and no stall of the
-//! generator itself explains that. Reads the series `throughput_per_s` and `generator.worst_stall_ns`. It is
-//! a problem if stalls take a tenth of the step or exceed the latency objective, and a symptom if a finding
-//! explains it.
+//! Fires if the throughput of a repeat is below half of that of its neighbours for 200 ms or more, and no stall
+//! of the generator itself explains that. Reads the series `throughput_per_s`, `generator.worst_stall_ns` and,
+//! for what was present only then, the recording of the machine and the server's counts. It is a problem if
+//! stalls take a tenth of the step or exceed the latency objective, and a symptom if a finding explains it.
 //!
 //! The time that a call loses on average is, in a closed loop, the stalled share of the time × the response
 //! time. In an open loop it is Σ length² ÷ (2 × measured time), because an arrival during a stall waits for
 //! half of the stall on average.
 
-use bench_report::{Load, Series, Step};
+mod known_lengths;
+mod present_then;
+mod step_stalls;
+
+use bench_report::{Load, Series};
 
 use crate::assessment::{
-    ComponentKind, Confidence, EvidenceItem, Finding, FindingId, FindingKind, ImpactOf, Rule,
+    ComponentKind, Confidence, Finding, FindingId, FindingKind, ImpactOf, Rule,
 };
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
 use crate::finding_draft::FindingDraft;
 use crate::run_facts::RunFacts;
-use crate::series_reading::{PointSpan, measured_intervals};
+use present_then::PresentThen;
+use step_stalls::StepStalls;
 
 const RULE: Rule = Rule::Stalls;
-/// Throughput of an interval ÷ median throughput of its step, below which the target counts as
-/// stalled.
-const STILL_RATIO: f64 = 0.20;
-/// Smallest number of calls in a median interval; with fewer, an interval without calls may be a
-/// coincidence.
-const LEAST_CALLS: f64 = 10.0;
-/// Smallest number of intervals from which the median of a step is computed. A step of one second has ten, of
-/// which one may extend beyond the measured part.
-const FEWEST: usize = 9;
-/// Smallest length of a stall, in nanoseconds; shorter ones are common and do not count.
-const SHORTEST_NS: u64 = 200_000_000;
 /// Smallest ratio of the longest stall of the generator ÷ longest stall of the calls at which the
 /// generator is the cause.
 const OWN_RATIO: f64 = 0.5;
@@ -41,46 +35,29 @@ const OWN_RATIO: f64 = 0.5;
 const ASKED: Rule = Rule::RedisStall;
 /// Smallest share of the step's measured time at which stalls are a problem.
 const PROBLEM_RATIO: f64 = 0.10;
-
-/// Stalls of the target in one step, with their evidence.
-struct StepStalls<'a> {
-    step: &'a Step,
-    /// Lengths of the stalls of 200 ms or more in order of time, in nanoseconds; empty if there was
-    /// none.
-    lengths: Vec<u64>,
-    /// Throughput in the longest stall, or the lowest throughput without a stall, and the longest
-    /// stall of the generator, as evidence.
-    evidence: Vec<EvidenceItem>,
-}
-
-impl StepStalls<'_> {
-    /// Returns the share of the measured time in which the target was stalled, from 0 to 1.
-    fn part(&self) -> f64 {
-        let total: u64 = self.lengths.iter().sum();
-        total as f64 / (self.step.window.measured_s() * 1e9)
-    }
-}
+/// Largest number of figures that are named because they were present in a stall only.
+const MOST_NAMED: usize = 3;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let benches = facts.benches.iter();
     for bench in benches.filter(|b| b.component != ComponentKind::Websocket) {
-        judge(bench, out);
+        judge(bench, facts, out);
     }
 }
 
-fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
+fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some(series) = throughput(bench) else {
         return;
     };
     let steps: Vec<StepStalls<'_>> = bench
         .repeats
         .iter()
-        .filter_map(|index| stalls_of(bench, series, *index))
+        .filter_map(|index| StepStalls::of_step(bench, series, *index))
         .collect();
-    let Some(worst) = steps.iter().max_by_key(|s| s.lengths.iter().sum::<u64>()) else {
+    let Some(worst) = steps.iter().max_by_key(|s| s.total_ns()) else {
         return;
     };
-    let Some(longest) = worst.lengths.iter().max().copied() else {
+    let Some(longest) = worst.longest().map(|stall| stall.length_ns) else {
         let statement = "no stall: calls came back all the time";
         out.rule_out(RULE, bench.component, statement, worst.evidence.clone());
         return;
@@ -96,7 +73,7 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         return out.cannot_judge(RULE, bench.component, question, to_find_out);
     }
     let asked = remove_finding(&bench.finding_id(ASKED), out);
-    out.add_finding(finding(bench, (worst, longest, steps.len()), asked, out));
+    out.add_finding(finding(bench, facts, (worst, &steps), asked, out));
 }
 
 /// Removes the finding `id` from `out` and returns it, so that it can be merged into another one;
@@ -110,7 +87,7 @@ fn remove_finding(id: &FindingId, out: &mut Conclusions) -> Option<Finding> {
 /// stalls, and if the throughput was not recorded closely enough.
 pub(super) fn lost_in(bench: &BenchFacts<'_>, index: usize) -> Option<f64> {
     let series = throughput(bench)?;
-    let stalls = stalls_of(bench, series, index).filter(|s| !s.lengths.is_empty())?;
+    let stalls = StepStalls::of_step(bench, series, index).filter(|s| !s.stalls.is_empty())?;
     Some(lost_ns(bench, &stalls))
 }
 
@@ -123,29 +100,36 @@ fn throughput<'a>(bench: &BenchFacts<'a>) -> Option<(usize, &'a Series)> {
 
 fn finding(
     bench: &BenchFacts<'_>,
-    (worst, longest, repeats): (&StepStalls<'_>, u64, usize),
+    facts: &RunFacts<'_>,
+    (worst, steps): (&StepStalls<'_>, &[StepStalls<'_>]),
     asked: Option<Finding>,
     out: &Conclusions,
 ) -> FindingDraft {
     let part = worst.part();
     let lost = lost_ns(bench, worst);
+    let longest = worst.longest().map_or(0, |stall| stall.length_ns);
     let bound = bench.objectives().latency;
     let breaks = bound.is_some_and(|(_, ns)| longest as f64 > ns);
     let parent = cause(bench, out).or_else(|| asked.as_ref()?.parent.clone());
+    let steady = steps.iter().filter(|step| step.stalls.is_empty());
+    let steady: Vec<usize> = steady.map(|step| step.index).collect();
+    let present = present_then::of_stall(bench, facts, worst, &steady);
     let why = match (&parent, &asked) {
         (Some(_), _) => String::new(),
         (None, Some(asked)) => asked.detail.clone(),
-        (None, None) => hint(longest).to_owned(),
+        (None, None) => reason(bench, facts, worst, &present),
     };
     let kind = match (&parent, part >= PROBLEM_RATIO || breaks) {
         (Some(_), _) => FindingKind::Symptom,
         (None, true) => FindingKind::Problem,
         (None, false) => FindingKind::Information,
     };
-    let draft = describe(bench, (worst, longest, repeats), kind, &why)
+    let seen_then = present.iter().filter_map(|one| one.evidence.clone());
+    let draft = describe(bench, (worst, steps), kind, &why)
         .breaks_objective(breaks)
         .evidence(worst.evidence.iter().cloned())
         .evidence(asked.into_iter().flat_map(|f| f.evidence))
+        .evidence(seen_then.take(MOST_NAMED))
         .parent(parent);
     match bench.time_model.as_ref().filter(|m| m.whole_ns > 0.0) {
         Some(model) => draft.saves(lost.min(model.whole_ns), model.whole_ns),
@@ -153,31 +137,31 @@ fn finding(
     }
 }
 
-/// Builds the finding about the stalls of the step `worst`, without impact and parent. `longest` is
-/// the longest of them in nanoseconds, `repeats` the number of repeats, and `why` ends the
-/// explanation.
+/// Builds the finding about the stalls of the step `worst` among the judged `steps`, without impact and
+/// parent; `why` ends the explanation.
 fn describe(
     bench: &BenchFacts<'_>,
-    (worst, longest, repeats): (&StepStalls<'_>, u64, usize),
+    (worst, steps): (&StepStalls<'_>, &[StepStalls<'_>]),
     kind: FindingKind,
     why: &str,
 ) -> FindingDraft {
-    let part = worst.part();
-    bench.finding(RULE, kind)
+    let longest = worst.longest().map_or(0, |stall| stall.length_ns);
+    let period = worst.period_ns();
+    let every = period.map_or(String::new(), |ns| format!(", every {}", duration_ns(ns)));
+    bench
+        .finding(RULE, kind)
         .thing("stood still")
         .says(
             format!(
-                "The target stood still {} time(s), for {} at the longest",
-                plain(worst.lengths.len() as f64),
+                "The target stood still {} time(s){every}, for {} at the longest",
+                plain(worst.stalls.len() as f64),
                 duration_ns(longest as f64)
             ),
             format!(
-                "In the worst of {repeats} repeats ({}, repeat {}) next to nothing came back for {} of the \
-                 time, from all users at once, and the generator itself went on. {}",
-                worst.step.name,
-                worst.step.repeat + 1,
-                share(part),
-                why
+                "{} less than half of the usual calls came back for {} of the time, from all users at once, and \
+                 the generator itself went on. {why}",
+                where_seen(worst, steps),
+                share(worst.part()),
             ),
         )
         .confidence(Confidence::High)
@@ -191,6 +175,49 @@ fn describe(
         )
 }
 
+/// Tells in how many repeats stalls were seen, and which one is shown: `Only in repeat 2 of 3 (pool of 8)`.
+fn where_seen(worst: &StepStalls<'_>, steps: &[StepStalls<'_>]) -> String {
+    let stalled = steps.iter().filter(|step| !step.stalls.is_empty()).count();
+    let (name, number) = (&worst.step.name, worst.step.repeat + 1);
+    match (stalled, steps.len()) {
+        (_, 1) => format!("In {name}"),
+        (1, all) => format!("Only in repeat {number} of {all} ({name})"),
+        (stalled, all) => {
+            format!("In {stalled} of {all} repeats; in the worst of them ({name}, repeat {number})")
+        }
+    }
+}
+
+/// Says what explains the stalls of `worst`: what was present only then, whether the server worked, and what
+/// their length and period are known for.
+fn reason(
+    bench: &BenchFacts<'_>,
+    facts: &RunFacts<'_>,
+    worst: &StepStalls<'_>,
+    present: &[PresentThen],
+) -> String {
+    let longest = worst.longest().map_or(0, |stall| stall.length_ns);
+    let unknown = format!(
+        "A stall of {}, cause not known",
+        duration_ns(longest as f64)
+    );
+    let is_recorded = facts
+        .machine
+        .is_some_and(|m| m.is_aligned_with(bench.source));
+    let named = present.iter().take(MOST_NAMED);
+    let named: Vec<&str> = named.map(|one| one.sentence.as_str()).collect();
+    let mut told = vec![match (named.is_empty(), is_recorded) {
+        (false, _) => format!("Present only then: {}. That coincides.", named.join("; ")),
+        (true, true) => format!("{unknown}: nothing that was recorded was present only then."),
+        (true, false) => format!("{unknown}. To find out: sysmon record beside the server."),
+    }];
+    told.extend(present_then::server_at_work(bench, facts, worst).map(str::to_owned));
+    let period = worst.period_ns().and_then(known_lengths::of_period);
+    let known = period.or_else(|| known_lengths::of_length(longest));
+    told.extend(known.map(|sentence| format!("{sentence}.")));
+    told.join(" ")
+}
+
 /// Returns the mean time that a call lost to the stalls of `worst`, in nanoseconds. The comment at
 /// the top of this file has the formula.
 fn lost_ns(bench: &BenchFacts<'_>, worst: &StepStalls<'_>) -> f64 {
@@ -199,20 +226,10 @@ fn lost_ns(bench: &BenchFacts<'_>, worst: &StepStalls<'_>) -> f64 {
         Load::Closed { .. } | Load::Unknown => worst.part() * whole,
         Load::Open { .. } => {
             let measured_ns = worst.step.window.measured_s() * 1e9;
-            let squares: f64 = worst.lengths.iter().map(|l| (*l as f64).powi(2)).sum();
+            let lengths = worst.stalls.iter().map(|stall| stall.length_ns as f64);
+            let squares: f64 = lengths.map(|length| length.powi(2)).sum();
             squares / (2.0 * measured_ns)
         }
-    }
-}
-
-/// Returns a sentence about the usual cause of a stall of `longest` nanoseconds.
-fn hint(longest: u64) -> &'static str {
-    match longest {
-        0..=300_000_000 => "Some 200 ms are those of a lost packet that is sent again.",
-        800_000_000..=1_200_000_000 => {
-            "One second is that of deadlock_timeout, or of a connection that is asked for again."
-        }
-        _ => "Its cause is not in the report.",
     }
 }
 
@@ -236,64 +253,4 @@ fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<FindingId> {
     };
     let found: Option<&Finding> = rules.into_iter().find_map(of);
     found.map(|f| f.id.clone())
-}
-
-/// Finds the stalls of step `index` in a series and its index; `None` if the step has too few
-/// intervals, or too few calls in them, to tell.
-fn stalls_of<'a>(
-    bench: &BenchFacts<'a>,
-    (place, series): (usize, &Series),
-    index: usize,
-) -> Option<StepStalls<'a>> {
-    let step = bench.source.report.steps.get(index)?;
-    let points = measured_intervals(series, step.window);
-    let rates: Vec<f64> = points.iter().map(|(_, _, rate)| *rate).collect();
-    let median = statistics::median(&rates)?;
-    let span_s = step.window.measured_s() / points.len() as f64;
-    if points.len() < FEWEST || median * span_s < LEAST_CALLS {
-        return None;
-    }
-    let (lengths, longest) = stalled(&points, STILL_RATIO * median)?;
-    let pointer = format!("/series/{place}/mean/{longest}");
-    let label = if lengths.is_empty() {
-        "lowest throughput"
-    } else {
-        "throughput at the end of the longest stall"
-    };
-    let mut evidence: Vec<EvidenceItem> =
-        bench.source.evidence(label, &pointer).into_iter().collect();
-    let own = format!("/steps/{index}/generator/worst_stall_ns");
-    evidence.extend(
-        bench
-            .source
-            .evidence("longest stall of the generator", &own),
-    );
-    Some(StepStalls {
-        step,
-        lengths,
-        evidence,
-    })
-}
-
-/// Returns the lengths of the stalls of 200 ms or more, in nanoseconds, and the index of the last
-/// point of the longest one. A stall is a run of points whose rate is below `least`. Without a
-/// stall the index is that of the first point; `None` if there are no points.
-fn stalled(points: &[PointSpan], least: f64) -> Option<(Vec<u64>, usize)> {
-    let (first, span, _) = points.first()?;
-    let mut lengths = Vec::new();
-    let mut longest = (0, *first);
-    let mut since: Option<u64> = None;
-    let mut before = span.start;
-    for (i, span, rate) in points {
-        if *rate < least {
-            let length = span.end - *since.get_or_insert(before);
-            longest = longest.max((length, *i));
-        } else if let Some(start) = since.take() {
-            lengths.push(before - start);
-        }
-        before = span.end;
-    }
-    lengths.extend(since.map(|start| before - start));
-    lengths.retain(|length| *length >= SHORTEST_NS);
-    Some((lengths, longest.1))
 }
