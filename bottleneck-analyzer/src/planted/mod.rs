@@ -25,6 +25,7 @@ mod machine_limits;
 mod many_reports;
 mod mutated;
 mod objectives;
+mod objects;
 mod page;
 mod pool_limits;
 mod postgres;
