@@ -1,10 +1,12 @@
 //! Computes the assessment of a run from its reports.
 
+use std::collections::HashMap;
+
 use bench_report::{Environment, Tool, Warning};
 
 use crate::assessment::{
-    Assessment, ComponentAssessment, ComponentKind, ReadinessVerdict, SCHEMA, SourceSummary,
-    Spoiled,
+    Assessment, ComponentAssessment, ComponentKind, EvidenceItem, ReadinessVerdict, SCHEMA,
+    SourceSummary, Spoiled,
 };
 use crate::bench_facts::BenchFacts;
 use crate::run_facts::RunFacts;
@@ -78,9 +80,16 @@ fn components(facts: &RunFacts<'_>) -> Vec<ComponentAssessment> {
 /// the warning that exceeds its bound the most.
 fn spoiled(run: &RunReports, assessment: &Assessment) -> Vec<Spoiled> {
     let mut found: Vec<(&Warning, Spoiled)> = Vec::new();
+    let mut shown: HashMap<&str, Vec<&EvidenceItem>> = HashMap::new();
+    for evidence in assessment.all_evidence() {
+        shown.entry(&evidence.file).or_default().push(evidence);
+    }
     for source in &run.sources {
+        let of_source = shown
+            .get(source.file.as_str())
+            .map_or(&[][..], Vec::as_slice);
         for (index, warning) in source.report.warnings.iter().enumerate() {
-            found.push((warning, doubt(source, index, assessment)));
+            found.push((warning, doubt(source, index, of_source)));
         }
     }
     found.sort_by(|(a, shown_a), (b, shown_b)| {
@@ -93,12 +102,11 @@ fn spoiled(run: &RunReports, assessment: &Assessment) -> Vec<Spoiled> {
     found.into_iter().map(|(_, spoiled)| spoiled).collect()
 }
 
-/// Describes warning `index` of `source`: its message, the labels of the figures in `assessment`
-/// that it spoils, and the name of one step that it is about.
-fn doubt(source: &SourceReport, index: usize, assessment: &Assessment) -> Spoiled {
+/// Describes warning `index` of `source`: its message, the labels of the figures that it spoils among
+/// the `shown` ones of the report, and the name of one step that it is about.
+fn doubt(source: &SourceReport, index: usize, shown: &[&EvidenceItem]) -> Spoiled {
     let warning = &source.report.warnings[index];
-    let shown = assessment.all_evidence();
-    let shown = shown.filter(|e| e.file == source.file && warning.spoils(&e.pointer));
+    let shown = shown.iter().filter(|e| warning.spoils(&e.pointer));
     let (mut figures, mut steps) = (Vec::new(), Vec::new());
     for evidence in shown {
         if !figures.contains(&evidence.label) {

@@ -96,7 +96,10 @@ impl ReportFiles {
         for part in manifest::read_each(path)? {
             match part {
                 Ok(part) => self.parts.push(part),
-                Err(error) => self.skip(&error.path().to_owned(), &error.into(), true),
+                Err(error) => {
+                    let file = error.path().to_owned();
+                    self.skip(&file, &error.into(), true);
+                }
             }
         }
         Ok(())

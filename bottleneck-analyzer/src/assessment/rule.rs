@@ -205,6 +205,8 @@ rules! {
     TempFiles = "temp_files",
     /// A CPU quota holds the server up.
     Throttled = "throttled",
+    /// Large values are read from TOAST tables.
+    Toast = "toast",
     /// Full buffers drop datagrams.
     UdpDrops = "udp_drops",
     /// Time of a call that no figure of the reports explains.

@@ -35,6 +35,7 @@ const PLACES: [(&[Rule], &[&str]); 10] = [
             Rule::SequentialScans,
             Rule::UnindexedForeignKey,
             Rule::DeadRows,
+            Rule::Toast,
         ],
         &["server_cpu", "server_runnable", "io.datafile", "io.aio"],
     ),

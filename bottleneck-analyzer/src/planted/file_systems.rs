@@ -69,11 +69,11 @@ fn a_file_system_that_would_fill_in_a_run_of_this_length_is_a_problem() {
     assert!(found.detail.contains("9.56 MiB/s"), "{}", found.detail);
     assert!(named(&filling(5e9)).is_empty(), "500 s are five more runs");
     // Space that is given back again is no growth.
-    let falling = planted(vec![
+    let given_back = planted(vec![
         Recorded::flat("filesystem.used_ratio", &DATA, 0.6),
         Recorded::rising("filesystem.available_bytes", &DATA, 5e8, 6e8),
     ]);
-    assert!(named(&falling).is_empty());
+    assert!(named(&given_back).is_empty());
 }
 
 #[test]

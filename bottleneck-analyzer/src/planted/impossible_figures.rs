@@ -76,6 +76,12 @@ fn a_count_a_time_or_a_histogram_that_cannot_be_is_refused_with_its_place() {
         };
         is_refused(&of(field), &value, &told, why);
     }
+}
+
+#[test]
+fn counts_instants_and_shares_that_contradict_one_another_are_refused_with_their_place() {
+    let get = "/steps/0/operations/get";
+    let of = |field: &str| format!("{get}/{field}");
     is_refused(&of("attempted"), &json!(1), get, "has 1 requests, but");
     is_refused(
         &of("attempted"),

@@ -26,6 +26,7 @@ mod machine_time;
 mod many_reports;
 mod mutated;
 mod objectives;
+mod objects;
 mod page;
 mod pool_limits;
 mod postgres;

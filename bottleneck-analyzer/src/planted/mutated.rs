@@ -118,7 +118,7 @@ impl Mutator {
             (6, Value::Array(elements)) => elements.extend(elements.clone().into_iter().take(keep)),
             (_, value @ Value::Number(_)) => {
                 let number = value.as_f64().unwrap_or(0.0) * factor;
-                let whole = value.is_u64() && number >= 0.0 && number < 1e18;
+                let whole = value.is_u64() && (0.0..1e18).contains(&number);
                 *value = if whole {
                     json!(number as u64)
                 } else {
@@ -222,15 +222,14 @@ fn mutate_from(seed: u64, least: u64, until: Instant) -> u64 {
         let changed = Mutator { random }.write(&originals, home.path());
         let begun = Instant::now();
         let bears = AssertUnwindSafe(|| analyze(home.path(), &thresholds));
-        if std::panic::catch_unwind(bears).is_err() {
-            panic!(
-                "seed {}: {changed:?} in {}",
-                seed + done,
-                home.keep().display()
-            );
+        let is_borne = std::panic::catch_unwind(bears).is_ok();
+        if !is_borne {
+            // The reports stay for whoever looks for the cause.
+            let kept = home.keep();
+            panic!("seed {}: {changed:?} in {}", seed + done, kept.display());
         }
         assert!(
-            begun.elapsed() < Duration::from_secs(60),
+            begun.elapsed() < Duration::from_mins(1),
             "seed {}",
             seed + done
         );
@@ -255,5 +254,5 @@ fn mutated_reports_are_borne_for_long() {
         .ok()
         .and_then(|text| text.parse().ok());
     let done = mutate_from(seed.unwrap_or(1_000), 1, until);
-    eprintln!("{done} mutated runs");
+    assert!(done > 0);
 }

@@ -97,7 +97,8 @@ fn slow_and_refused() -> Report {
     let mut report = Plant::default().websocket();
     for step in &mut report.steps {
         let connect = step.operations.get_mut("connect").unwrap();
-        connect.attempted = connect.succeeded + connect.succeeded / 5;
+        connect.errors = [("refused".to_owned(), connect.succeeded / 5)].into();
+        connect.attempted = connect.succeeded + connect.failures();
         let echo = step.operations.get_mut("echo").unwrap();
         echo.call = super::common::hist(3e9, 8_000);
     }

@@ -137,4 +137,15 @@ impl CitedRow<'_> {
         let pointer = format!("{}/figures/{}", self.pointer, escape(name));
         self.source.evidence(label, &pointer)
     }
+
+    /// Returns the label `name` of the row as evidence called `label`; `None` if the row has no such
+    /// label.
+    pub(crate) fn label_evidence(
+        &self,
+        label: impl Into<String>,
+        name: &str,
+    ) -> Option<EvidenceItem> {
+        let pointer = format!("{}/labels/{}", self.pointer, escape(name));
+        self.source.evidence(label, &pointer)
+    }
 }

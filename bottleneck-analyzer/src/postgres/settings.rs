@@ -151,14 +151,13 @@ impl PostgresEvidence<'_> {
 fn amount(text: &str) -> Option<f64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let factor = match &text[digits.len()..] {
-        "" => 1.0,
+        "" | "B" => 1.0,
         "us" => 1e3,
         "ms" => 1e6,
         "s" => 1e9,
         "min" => 60e9,
         "h" => 3_600e9,
         "d" => 86_400e9,
-        "B" => 1.0,
         "kB" => 1024.0,
         "MB" => 1024.0 * 1024.0,
         "GB" => 1024.0 * 1024.0 * 1024.0,

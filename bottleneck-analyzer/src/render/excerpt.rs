@@ -76,7 +76,7 @@ impl Excerpt {
 
     fn shorten(&self, shown: &mut Assessment) {
         if shown.gates.len() > self.gates {
-            shown.gates.sort_by_key(|gate| badness(gate));
+            shown.gates.sort_by_key(badness);
         }
         shown.gates.truncate(self.gates);
         shown.components.truncate(self.components);

@@ -75,7 +75,7 @@ fn freed_by_zfs(machine: MachineRecording<'_>) -> Option<(f64, SeriesReading)> {
 /// Builds the finding about memory that is nearly used up; `limit` is the used share that counts as
 /// such, and `owner` the process that holds the most.
 fn used_up(reading: SeriesReading, limit: f64, owner: Option<&ResourceOwner>) -> FindingDraft {
-    let owned = owner.map_or_else(String::new, ResourceOwner::sentence);
+    let largest_user = owner.map_or_else(String::new, ResourceOwner::sentence);
     FindingDraft::new(
         Rule::MemoryUsed,
         "machine",
@@ -87,7 +87,7 @@ fn used_up(reading: SeriesReading, limit: f64, owner: Option<&ResourceOwner>) ->
             "Memory is nearly used up: {} at the peak",
             share(reading.max)
         ),
-        format!("Past this the kernel drops file caches, swaps, or ends a process.{owned}"),
+        format!("Past this the kernel drops file caches, swaps, or ends a process.{largest_user}"),
     )
     .evidence(owner.and_then(|owner| owner.evidence.clone()))
     .confidence(confidence_past(reading.max, limit, 0.02))
@@ -132,7 +132,7 @@ fn pressure(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Concl
 /// Builds the finding about work that waits for memory; `limit` is the share of the time from which
 /// it does, and `owner` the process that holds the most.
 fn waited_for(reading: SeriesReading, limit: f64, owner: Option<&ResourceOwner>) -> FindingDraft {
-    let owned = owner.map_or_else(String::new, ResourceOwner::sentence);
+    let largest_user = owner.map_or_else(String::new, ResourceOwner::sentence);
     FindingDraft::new(
         Rule::MemoryPressure,
         "machine",
@@ -141,7 +141,9 @@ fn waited_for(reading: SeriesReading, limit: f64, owner: Option<&ResourceOwner>)
     )
     .says(
         format!("Work waits for memory {} of the time", share(reading.mean)),
-        format!("The kernel reclaims pages while tasks wait (pressure stall information).{owned}"),
+        format!(
+            "The kernel reclaims pages while tasks wait (pressure stall information).{largest_user}"
+        ),
     )
     .evidence(owner.and_then(|owner| owner.evidence.clone()))
     .impact(reading.mean, ImpactOf::ResponseTime)
@@ -171,7 +173,7 @@ fn swapping(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Concl
     // Memory in swap is recorded with `--fields swap`.
     let owner = ResourceOwner::largest(machine, "process.swap_bytes", machine.whole())
         .or_else(|| ResourceOwner::largest(machine, "process.rss_bytes", machine.whole()));
-    let owned = owner
+    let largest_user = owner
         .as_ref()
         .map_or_else(String::new, ResourceOwner::sentence);
     let mut draft = FindingDraft::new(
@@ -185,7 +187,7 @@ fn swapping(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Concl
             "The machine swaps: up to {}/s read back",
             bytes(reading.max)
         ),
-        format!("Pages that are in use were moved to disk; each access to one waits for the disk.{owned}"),
+        format!("Pages that are in use were moved to disk; each access to one waits for the disk.{largest_user}"),
     )
     .evidence(owner.and_then(|owner| owner.evidence))
     .confidence(confidence_past(reading.max / limit, 1.0, 0.2))

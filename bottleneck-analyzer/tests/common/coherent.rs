@@ -58,12 +58,13 @@ fn scale(phase: &mut Option<Histogram>, wanted: u64) {
     };
     let whole = histogram.decode().unwrap();
     let mut scaled = recording();
+    // What one bucket lacks of a whole request goes to the next one.
+    let mut left = 0;
     for bucket in whole.iter_recorded() {
-        let count = u128::from(bucket.count_at_value()) * u128::from(wanted);
-        let count = count / u128::from(whole.len());
-        scaled.saturating_record_n(bucket.value_iterated_to(), u64::try_from(count).unwrap());
+        left += u128::from(bucket.count_at_value()) * u128::from(wanted);
+        let count = u64::try_from(left / u128::from(whole.len())).unwrap();
+        left %= u128::from(whole.len());
+        scaled.saturating_record_n(bucket.value_iterated_to(), count);
     }
-    let rest = wanted - scaled.len();
-    scaled.saturating_record_n(whole.value_at_quantile(0.5), rest);
     *phase = Histogram::from_recording(&scaled);
 }

@@ -189,7 +189,7 @@ mod tests {
             refused(&packed(&plain(&[0x80]))).contains("do not fit"),
             "a number cut short"
         );
-        assert!(refused(&packed(&vec![0; 40])).contains("no HdrHistogram"));
+        assert!(refused(&packed(&[0; 40])).contains("no HdrHistogram"));
         assert!(refused(&packed(&[])).contains("cut short"));
         let many = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
         assert!(

@@ -20,6 +20,9 @@ const LEAST: f64 = 0.10;
 /// is the reason for a checkpoint.
 const BY_SIZE: f64 = 0.5;
 const MIB: f64 = 1_048_576.0;
+/// Time between two checkpoints, in seconds, for which the advice computes `max_wal_size`: the default of
+/// `checkpoint_timeout`.
+const EVERY_S: f64 = 300.0;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let server = &repeat.server;
@@ -191,12 +194,10 @@ fn actions(repeat: &RepeatFacts<'_, '_>, by_size: bool) -> Vec<String> {
                 .filter(|s| *s > 0.0),
         )
         .map(|(bytes, seconds)| bytes / seconds);
-    let timeout = server.setting("checkpoint_timeout");
-    let wanted = rate.zip(timeout).map(|(rate, timeout_ns)| {
-        let needed = rate * timeout_ns / 1e9 * (1.0 + completion_target(repeat));
+    let wanted = rate.map(|rate| {
+        let needed = rate * EVERY_S * (1.0 + completion_target(repeat));
         format!(
-            "raise max_wal_size: at {}/s of log, a checkpoint only when checkpoint_timeout ends takes about \
-             {}",
+            "raise max_wal_size: at {}/s of log, one checkpoint in 5 minutes takes about {}",
             bytes(rate),
             bytes((needed / MIB).ceil() * MIB)
         )

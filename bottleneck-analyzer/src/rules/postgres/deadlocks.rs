@@ -2,20 +2,19 @@
 //!
 //! Fires for a step with 3 deadlocks or more, or with more than a thousandth of the calls. Reads
 //! `database.deadlocks` of all repeats, and judges the largest. Failed requests with SQLSTATE 40P01
-//! are left to the rule `errors`. The impact is deadlocks × `deadlock_timeout` (1 s by default) ÷
-//! calls.
+//! are left to the rule `errors`. The impact is deadlocks × the server's `deadlock_timeout` ÷ calls.
 
 use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::plain;
+use crate::figures::{duration_ns, plain};
 use crate::finding_draft::FindingDraft;
 use crate::postgres::PostgresEvidence;
 use bench_report::names;
 
 const RULE: Rule = Rule::Deadlocks;
-/// Default of `deadlock_timeout` in nanoseconds: the wait of a session before the server looks for a
-/// deadlock.
+/// Default of `deadlock_timeout` in nanoseconds, for reports without the setting: the wait of a session
+/// before the server looks for a deadlock.
 const TIMEOUT_NS: f64 = 1e9;
 const LEAST: f64 = 3.0;
 const LEAST_RATIO: f64 = 0.001;
@@ -44,18 +43,27 @@ pub(super) fn check(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     if failed {
         return;
     }
-    out.add_finding(finding(bench, deadlocks, calls).evidence(evidence));
+    let timeout_ns = server.setting("deadlock_timeout").unwrap_or(TIMEOUT_NS);
+    out.add_finding(finding(bench, deadlocks, (calls, timeout_ns)).evidence(evidence));
 }
 
-/// Builds the finding about `deadlocks` deadlocks in a step with `calls` calls.
-fn finding(bench: &BenchFacts<'_>, deadlocks: f64, calls: f64) -> FindingDraft {
-    let waited = deadlocks * TIMEOUT_NS / calls.max(1.0);
+/// Builds the finding about `deadlocks` deadlocks in a step with `calls` calls, each of which waited for
+/// `timeout_ns` nanoseconds.
+fn finding(
+    bench: &BenchFacts<'_>,
+    deadlocks: f64,
+    (calls, timeout_ns): (f64, f64),
+) -> FindingDraft {
+    let waited = deadlocks * timeout_ns / calls.max(1.0);
     let draft = bench.finding(RULE, FindingKind::Problem)
         .thing("SQLSTATE 40P01")
         .says(
             format!("The server resolved {} deadlocks", plain(deadlocks)),
-            "Transactions waited for each other in a ring until the server ended one of them; each costs a \
-             wait of deadlock_timeout (1 s unless it was set) and a retry.",
+            format!(
+                "Transactions waited for each other in a ring until the server ended one of them; each costs \
+                 a wait of deadlock_timeout ({}) and a retry.",
+                duration_ns(timeout_ns)
+            ),
         )
         .confidence(Confidence::High)
         .advice(

@@ -43,7 +43,7 @@ fn under_checkpoints(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let size = |f: &Finding| f.impact.map_or(0.0, |impact| impact.ratio);
     let (parent, cause) = (found.id.clone(), size(found));
     let rules = [Rule::CommitWaits, Rule::IoWaits, Rule::FullPageImages];
-    for finding in out.findings.iter_mut() {
+    for finding in &mut out.findings {
         let waits = rules.contains(&finding.rule()) && finding.is_about(&id);
         if waits && cause >= REASON_RATIO * size(finding) {
             finding.parent = Some(parent.clone());

@@ -11,6 +11,7 @@ mod finding_parents;
 mod foreign_keys;
 mod full_page_images;
 mod functions;
+mod index_advice;
 mod other_applications;
 mod planning;
 mod round_trips;
@@ -18,6 +19,7 @@ mod scans;
 mod setting_values;
 mod statements;
 mod temp_files;
+mod toast;
 mod waits;
 
 use crate::assessment::ComponentKind;
@@ -25,10 +27,11 @@ use crate::conclusions::Conclusions;
 use crate::cost::{self, RepeatRule};
 use crate::run_facts::RunFacts;
 
-const ALL: [RepeatRule; 14] = [
+const ALL: [RepeatRule; 15] = [
     waits::check,
     temp_files::check,
     scans::check,
+    toast::check,
     foreign_keys::check,
     functions::check,
     planning::check,

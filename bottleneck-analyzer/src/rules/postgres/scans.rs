@@ -5,6 +5,7 @@
 //! `statements`, or `database.rows_returned` ÷ `database.commits` if scans were not counted for each table.
 //! The cost is the reading time of a call × the statement's share × (1 − kept share).
 
+use super::index_advice::{self, FittingIndex};
 use super::statements::{self, LoadStatement, running_ns, short};
 use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
@@ -27,11 +28,29 @@ const WHOLE: f64 = 0.9;
 /// Table, or index of a table, that statements read whole again and again.
 struct WholeScan {
     relation: String,
-    /// Beginning of the finding's title, without the figures.
-    what: String,
+    /// True if an index is read whole and not the table itself.
+    is_of_index: bool,
     scans: f64,
     rows: f64,
     evidence: Vec<EvidenceItem>,
+}
+
+impl WholeScan {
+    /// Returns the beginning of the finding's title, without the figures. `index` is an index that the
+    /// condition could use.
+    fn what(&self, index: Option<&FittingIndex<'_>>) -> String {
+        let relation = &self.relation;
+        match index {
+            _ if self.is_of_index => {
+                format!("An index of {relation} is read whole: none serves the condition")
+            }
+            None => format!("Table {relation} is read whole for want of an index"),
+            Some(index) => format!(
+                "Table {relation} is read whole although index {} is there",
+                index.name()
+            ),
+        }
+    }
 }
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
@@ -78,7 +97,7 @@ fn scan_of(row: &CitedRow<'_>) -> Option<WholeScan> {
     let relation = row.label("relation");
     large.then(|| WholeScan {
         relation: relation.to_owned(),
-        what: format!("Table {relation} is read whole for want of an index"),
+        is_of_index: false,
         scans,
         rows,
         evidence: evidence
@@ -98,7 +117,7 @@ fn index_scan_of(row: &CitedRow<'_>) -> Option<WholeScan> {
     let relation = row.label("relation");
     (whole && scans >= LEAST_SCANS && rows >= LEAST_ROWS).then(|| WholeScan {
         relation: relation.to_owned(),
-        what: format!("An index of {relation} is read whole: none serves the condition"),
+        is_of_index: true,
         scans,
         rows,
         evidence: [
@@ -128,7 +147,10 @@ fn cost(
     let kept = found.and_then(|s| s.per_call("rows")).unwrap_or(0.0) / scan.rows;
     let part = found.map_or(1.0, |s| s.share);
     let statement = found.map_or(String::new(), |s| format!("; {}", short(s.text())));
+    let server = &repeat.server;
+    let index = found.and_then(|s| FittingIndex::find(server, &scan.relation, s.text()));
     let mut evidence = scan.evidence.clone();
+    evidence.extend(index.iter().flat_map(FittingIndex::evidence));
     evidence.extend(found.and_then(|s| s.row.evidence("time of the statement", "exec_ns")));
     evidence.extend(repeat.server.evidence(names::postgres::SESSIONS_CPU_MEAN));
     Some(CauseCost {
@@ -141,7 +163,7 @@ fn cost(
         lower_bound: false,
         title: format!(
             "{} ({} rows for each of {} scans{statement})",
-            scan.what,
+            scan.what(index.as_ref()),
             plain(scan.rows.round()),
             plain(scan.scans)
         ),
@@ -152,16 +174,7 @@ fn cost(
             share(part)
         ),
         evidence,
-        actions: vec![
-            format!(
-                "CREATE INDEX CONCURRENTLY on the columns of {} that the WHERE compares, if there is \
-                 none (\\d {})",
-                scan.relation, scan.relation
-            ),
-            "see the plan: EXPLAIN (ANALYZE, BUFFERS); where the index is there, ANALYZE the table, compare \
-             without a cast or a function on the column, and see random_page_cost"
-                .to_owned(),
-        ],
+        actions: index_advice::actions(server, &scan.relation, index.as_ref()),
         rationale: "an index finds the few rows without reading the others".to_owned(),
         restart: false,
     })
@@ -200,7 +213,7 @@ fn by_counters(repeat: &RepeatFacts<'_, '_>, statements: &[LoadStatement<'_>]) -
     }
     let scan = WholeScan {
         relation: "not named in the report".to_owned(),
-        what: String::new(),
+        is_of_index: false,
         scans: commits,
         rows,
         evidence,

@@ -50,17 +50,24 @@ impl LoadStatement<'_> {
         Some(self.row.figure(name)? / self.row.figure("calls").filter(|n| *n > 0.0)?)
     }
 
-    /// Returns true if the statement's text contains the name of `relation` as a word, with or
-    /// without its schema and in any case of letters.
+    /// Returns true if the statement's text contains the name of `relation` as a word, in any case of
+    /// letters. A table of the same name that the text puts into another schema is a different one.
     pub(super) fn names(&self, relation: &str) -> bool {
-        let bare = relation
-            .rsplit('.')
-            .next()
-            .unwrap_or(relation)
-            .to_lowercase();
+        let relation = relation.to_lowercase().replace('"', "");
+        let (schema, bare) = match relation.rsplit_once('.') {
+            Some((schema, bare)) => (Some(schema), bare),
+            None => (None, relation.as_str()),
+        };
         let text = self.text().to_lowercase();
-        let word = |c: char| c.is_alphanumeric() || c == '_';
-        text.split(|c| !word(c)).any(|token| token == bare)
+        let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+        text.split(|c| !is_part(c)).any(|word| {
+            let parts: Vec<&str> = word.split('.').collect();
+            match parts.iter().rposition(|part| *part == bare) {
+                None => false,
+                Some(0) => true,
+                Some(at) => schema.is_none_or(|schema| parts[at - 1] == schema),
+            }
+        })
     }
 }
 

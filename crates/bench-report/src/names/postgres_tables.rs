@@ -181,6 +181,8 @@ tables! {
         ROWS_ESTIMATED = "rows_estimated";
         /// Time since the table was last analyzed, in seconds.
         SECONDS_SINCE_ANALYZE = "seconds_since_analyze";
+        /// Number of rows that changed since then.
+        MODIFIED_SINCE_ANALYZE = "modified_since_analyze";
     }
     /// Functions with their time.
     functions = "functions" {
@@ -212,6 +214,15 @@ tables! {
         TRIGGER = "trigger";
         /// Function that it calls.
         FUNCTION = "function";
+    }
+    /// Indexes of the tables that the load touched.
+    indexes = "indexes" {
+        /// Table.
+        RELATION = "relation";
+        /// Name of the index.
+        INDEX = "index";
+        /// Its columns or expressions, the leading one first.
+        COLUMNS = "columns";
     }
     /// Foreign keys without an index on the side that refers.
     unindexed_foreign_keys = "unindexed_foreign_keys" {

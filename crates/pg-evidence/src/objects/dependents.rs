@@ -1,7 +1,7 @@
-//! Work that a statement on a table causes elsewhere: the table's triggers, and foreign keys
-//! without an index between it and other tables.
+//! What belongs to a table: its indexes, its triggers, and foreign keys without an index between it
+//! and other tables. A statement on the table causes work there.
 
-use bench_report::names::postgres_tables::{triggers, unindexed_foreign_keys};
+use bench_report::names::postgres_tables::{indexes, triggers, unindexed_foreign_keys};
 use bench_report::names::{ColumnName, TableName};
 use bench_report::{EvidenceRow, ServerEvidence};
 
@@ -29,10 +29,24 @@ const UNINDEXED: &str = "SELECT /* plimsoll evidence */ k.conrelid::regclass::te
               AND (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey)
      ORDER BY 1, 2 LIMIT 20";
 
-/// Writes into `evidence` the triggers of the tables with the object ids `touched`, and the foreign
-/// keys from or to them that have no index; at most 20 of each.
+/// Query of usable indexes with their columns or expressions, the leading one first.
+const INDEXES: &str = "SELECT /* plimsoll evidence */ i.indrelid::regclass::text, c.relname::text,
+           (SELECT string_agg(pg_get_indexdef(i.indexrelid, k::int, true), ', ' ORDER BY k)
+              FROM generate_series(1, i.indnkeyatts) AS k)
+             || CASE WHEN i.indpred IS NULL THEN '' ELSE ' (partial)' END
+      FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+     WHERE i.indisvalid AND i.indrelid::int8 = ANY ($1)
+     ORDER BY 1, 2 LIMIT 100";
+
+/// Writes into `evidence` the indexes and triggers of the tables with the object ids `touched`, and the
+/// foreign keys from or to them that have no index; at most 100 indexes, and 20 of each other kind.
 pub(super) async fn report(client: &Client, touched: &[i64], evidence: &mut ServerEvidence) {
-    let tables: [(TableName, &str, [ColumnName; 3]); 2] = [
+    let tables: [(TableName, &str, [ColumnName; 3]); 3] = [
+        (
+            indexes::TABLE,
+            INDEXES,
+            [indexes::RELATION, indexes::INDEX, indexes::COLUMNS],
+        ),
         (
             triggers::TABLE,
             TRIGGERS,

@@ -132,6 +132,7 @@ pub(super) const KINDS: [ObjectKind; 3] = [
             // Estimate of the last VACUUM or ANALYZE; 0 if there was none.
             ObjectColumn::state(tables::PAGES, "nullif(c.relpages, 0)"),
             ObjectColumn::state(tables::ROWS_ESTIMATED, "nullif(c.reltuples, -1)"),
+            ObjectColumn::state(tables::MODIFIED_SINCE_ANALYZE, "t.n_mod_since_analyze"),
             ObjectColumn::state(
                 tables::SECONDS_SINCE_ANALYZE,
                 "extract(epoch FROM clock_timestamp() - greatest(t.last_analyze, t.last_autoanalyze))",

@@ -228,15 +228,12 @@ fn unescape(text: &str) -> String {
     while let Some((first, after)) = rest.split_first() {
         let code = after.get(..3).filter(|_| *first == b'\\');
         let code = code.and_then(|octal| std::str::from_utf8(octal).ok());
-        match code.and_then(|octal| u8::from_str_radix(octal, 8).ok()) {
-            Some(byte) => {
-                decoded.push(byte);
-                rest = &after[3..];
-            }
-            None => {
-                decoded.push(*first);
-                rest = after;
-            }
+        if let Some(byte) = code.and_then(|octal| u8::from_str_radix(octal, 8).ok()) {
+            decoded.push(byte);
+            rest = &after[3..];
+        } else {
+            decoded.push(*first);
+            rest = after;
         }
     }
     String::from_utf8_lossy(&decoded).into_owned()
