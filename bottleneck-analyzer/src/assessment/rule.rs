@@ -194,7 +194,7 @@ rules! {
     /// A step could not run.
     StepFailed = "step_failed",
     /// A stop rule ended steps.
-    StoppedByRule = "stopped_by_rule",
+    StepsStopped = "stopped_by_rule",
     /// The machine swaps.
     Swapping = "swapping",
     /// Commits wait for a replica.

@@ -117,9 +117,10 @@ fn series<'a>(
     };
     // Shared pages are in the resident memory of every process, and shared out in the proportional.
     let proportional = of_process("process.pss_bytes");
-    let found = match proportional.is_empty() {
-        true => of_process("process.rss_bytes"),
-        false => proportional,
+    let found = if proportional.is_empty() {
+        of_process("process.rss_bytes")
+    } else {
+        proportional
     };
     let present = |part: &Range<u64>| -> BTreeSet<usize> {
         let read = found

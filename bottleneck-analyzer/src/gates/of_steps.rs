@@ -174,9 +174,10 @@ impl<'a> JudgedBench<'_, 'a> {
         let bound = self.gate.requirement.bound;
         let has_setting = self.gate.setting().is_some();
         let none_held = bench.choice.is_none() && !has_setting;
-        let steps: Vec<IndexedStep<'a>> = match has_setting {
-            true => self.steps(),
-            false => bench.judged_steps().collect(),
+        let steps: Vec<IndexedStep<'a>> = if has_setting {
+            self.steps()
+        } else {
+            bench.judged_steps().collect()
         };
         let mut counted = Vec::new();
         for (index, step) in &steps {

@@ -1,6 +1,6 @@
 //! Tests of the tail: a phase is named only if the histograms prove that the slowest calls are spent in it.
 
-use crate::assessment::TailModel;
+use crate::assessment::{Assessment, TailModel};
 use crate::render::terminal;
 use bench_report::histogram::{self, Histogram};
 
@@ -17,7 +17,7 @@ fn two_lengths(count: u64, usual_ns: u64, slow_ns: u64) -> Option<Histogram> {
 
 /// Assesses a load of `count` calls in each repeat, of which one of fifty waits 50 ms for a connection. The
 /// service takes `service_ns` for one of fifty calls and 1 ms for the others.
-fn tail(count: u64, service_ns: u64) -> (TailModel, String) {
+fn load(count: u64, service_ns: u64) -> Assessment {
     let reports = Server::default().run_with(|_, step| {
         let call = step.operations.get_mut("call").unwrap();
         call.attempted = count;
@@ -26,7 +26,12 @@ fn tail(count: u64, service_ns: u64) -> (TailModel, String) {
         call.service = two_lengths(count, 1_000_000, service_ns);
         call.call = two_lengths(count, 1_001_000, 51_000_000);
     });
-    let assessment = assess_reports(&reports);
+    assess_reports(&reports)
+}
+
+/// Returns the tail of [`load`], and its text.
+fn tail(count: u64, service_ns: u64) -> (TailModel, String) {
+    let assessment = load(count, service_ns);
     let model = assessment.components[0].time_model.clone().unwrap();
     (model.tail.unwrap(), terminal::render(&assessment))
 }
@@ -77,11 +82,7 @@ fn what_the_histograms_do_not_prove_is_not_said() {
 
 #[test]
 fn few_calls_have_no_tail() {
-    let reports = Server::default().run_with(|_, step| {
-        let call = step.operations.get_mut("call").unwrap();
-        call.call = two_lengths(500, 1_001_000, 51_000_000);
-    });
-    let assessment = assess_reports(&reports);
+    let assessment = load(500, 2_000_000);
     let model = assessment.components[0].time_model.as_ref().unwrap();
     assert_eq!(model.tail, None);
 }

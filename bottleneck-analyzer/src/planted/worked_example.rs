@@ -51,7 +51,6 @@ pub(super) fn hot_row_beside_a_report() -> Server {
             ],
         )],
         samples: 2_000.0,
-        ..Server::default()
     }
 }
 
@@ -88,7 +87,7 @@ fn the_hot_row_comes_first_the_report_second_and_the_pool_is_ruled_out() {
         limit.reason
     );
     let pool = assessment.ruled_out.iter();
-    let mut pool = pool.filter(|r| r.rule.to_string() == "pool_too_small");
+    let mut pool = pool.filter(|r| r.rule.name() == "pool_too_small");
     let pool = pool.next().unwrap();
     for told in ["it carries 1.33 k/s", "500/s were measured"] {
         assert!(pool.statement.contains(told), "{}", pool.statement);

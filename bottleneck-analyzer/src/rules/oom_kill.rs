@@ -34,13 +34,12 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
         return;
     };
     // A group tells more than the machine, which counts the same kill.
-    match all.iter().find(|(_, reading)| reading.max >= 1.0) {
-        Some((series, reading)) => out.add_finding(finding(machine, series, *reading)),
-        None => {
-            let evidence = machine.peak_sample("processes ended for lack of memory", *first);
-            let statement = "the kernel ended no process for lack of memory";
-            out.rule_out(RULE, ComponentKind::Machine, statement, evidence);
-        }
+    if let Some((series, reading)) = all.iter().find(|(_, reading)| reading.max >= 1.0) {
+        out.add_finding(finding(machine, series, *reading));
+    } else {
+        let evidence = machine.peak_sample("processes ended for lack of memory", *first);
+        let statement = "the kernel ended no process for lack of memory";
+        out.rule_out(RULE, ComponentKind::Machine, statement, evidence);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::conclusions::Conclusions;
 use crate::finding_draft::FindingDraft;
 use crate::run_facts::RunFacts;
 
-const RULE: Rule = Rule::StoppedByRule;
+const RULE: Rule = Rule::StepsStopped;
 const FAILED: Rule = Rule::StepFailed;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {

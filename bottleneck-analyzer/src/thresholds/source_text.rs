@@ -105,8 +105,6 @@ fn record_value(value: &DeValue<'_>, at: &str, text: &str, lines: &mut BTreeMap<
 /// Returns the line, counted from 1, at which `span` begins in `text`; 1 without a span.
 fn line_at(text: &str, span: Option<Range<usize>>) -> usize {
     let start = span.map_or(0, |span| span.start).min(text.len());
-    1 + text.as_bytes()[..start]
-        .iter()
-        .filter(|b| **b == b'\n')
-        .count()
+    text.get(..start)
+        .map_or(1, |before| 1 + before.matches('\n').count())
 }

@@ -9,13 +9,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::histogram_payload::HistogramPayload;
+pub use crate::histogram_payload::{HIGHEST_NS, HistogramError};
 
 /// In-memory histogram of durations in nanoseconds, with `u64` counts.
 pub type Recording = hdrhistogram::Histogram<u64>;
-
-/// Longest duration in a histogram, in nanoseconds: one hour. Recorders store longer ones as one
-/// hour.
-pub const HIGHEST_NS: u64 = 3_600_000_000_000;
 
 /// Creates an empty histogram for 1 ns to [`HIGHEST_NS`] with three significant digits (an error of
 /// 0.1 %).
@@ -27,30 +24,6 @@ pub const HIGHEST_NS: u64 = 3_600_000_000_000;
 )]
 pub fn recording() -> Recording {
     Recording::new_with_bounds(1, HIGHEST_NS, 3).expect("constant bounds")
-}
-
-/// Reason for which the distribution in a report cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum HistogramError {
-    /// The text `hdr` is not base64.
-    #[error("the histogram's `hdr` is not base64: {0}")]
-    Base64(#[from] base64::DecodeError),
-    /// The text `hdr` is not the payload of an HdrHistogram V2.
-    #[error("the histogram's `hdr` is not an HdrHistogram V2 payload: {0}")]
-    Payload(#[from] hdrhistogram::serialization::DeserializeError),
-    /// The payload cannot be read; the value is the reason.
-    #[error("the histogram's `hdr` is damaged: {0}")]
-    Damaged(&'static str),
-    /// The histogram has other bounds than those that this schema sets.
-    #[error(
-        "the histogram's bounds are not this schema's: up to {high_ns} ns with {digits} digits"
-    )]
-    Bounds {
-        /// Longest duration that the histogram can hold, in nanoseconds.
-        high_ns: u64,
-        /// Number of significant decimal digits of the buckets.
-        digits: u8,
-    },
 }
 
 /// Percentiles of a distribution that a report lists, in nanoseconds: `p999` is the 99.9th,

@@ -7,7 +7,33 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use flate2::read::ZlibDecoder;
 
-use crate::histogram::{HIGHEST_NS, HistogramError};
+/// Longest duration in a histogram, in nanoseconds: one hour. Recorders store longer ones as one
+/// hour.
+pub const HIGHEST_NS: u64 = 3_600_000_000_000;
+
+/// Reason for which the distribution in a report cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum HistogramError {
+    /// The text `hdr` is not base64.
+    #[error("the histogram's `hdr` is not base64: {0}")]
+    Base64(#[from] base64::DecodeError),
+    /// The text `hdr` is not the payload of an HdrHistogram V2.
+    #[error("the histogram's `hdr` is not an HdrHistogram V2 payload: {0}")]
+    Payload(#[from] hdrhistogram::serialization::DeserializeError),
+    /// The payload cannot be read; the value is the reason.
+    #[error("the histogram's `hdr` is damaged: {0}")]
+    Damaged(&'static str),
+    /// The histogram has other bounds than those that this schema sets.
+    #[error(
+        "the histogram's bounds are not this schema's: up to {high_ns} ns with {digits} digits"
+    )]
+    Bounds {
+        /// Longest duration that the histogram can hold, in nanoseconds.
+        high_ns: u64,
+        /// Number of significant decimal digits of the buckets.
+        digits: u8,
+    },
+}
 
 /// First bytes of an HdrHistogram V2, plain.
 const PLAIN: u32 = 0x1c84_9303 | 0x10;

@@ -14,7 +14,8 @@ fn reports() -> Vec<(String, Report)> {
         for entry in std::fs::read_dir(here.join(directory)).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            let is_report = name.ends_with(".json") && name != "assessment.json";
+            let is_report =
+                path.extension().is_some_and(|end| end == "json") && name != "assessment.json";
             if is_report {
                 found.push((name, store::load(&path).unwrap()));
             }

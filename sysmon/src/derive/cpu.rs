@@ -3,9 +3,9 @@
 use host_metrics::rate_window::FigureValue;
 use host_metrics::source::cpu::{CpuSample, CpuTimes};
 
-use super::RateWindow;
 use crate::figure::Figures;
 use crate::metric::{Metric, cpu as metric, put_rates};
+use host_metrics::rate_window::RateWindow;
 
 pub(super) fn rates(
     old: &CpuSample,

@@ -16,7 +16,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use host_metrics::rate_window::{Baseline, RateWindow, tick_window_ns};
+use host_metrics::rate_window::{Baseline, tick_window_ns};
 use host_metrics::source::cpu::CpuSample;
 use host_metrics::source::disk::DiskCounters;
 use host_metrics::source::filesystem::FileSystemSample;
@@ -27,7 +27,8 @@ use host_metrics::source::{HostSample, KernelUnits};
 use crate::figure::Figures;
 use crate::gpu::GpuSample;
 use crate::metric::{
-    self, Metric, disk, filesystem, gpu, host, memory, network, pressure, put_gauges, put_rates,
+    self, disk, filesystem, gpu, host, memory, network, pressure, put_gauges, put_rates,
+    put_rates_of_each,
 };
 
 use cgroup::CgroupDerivation;
@@ -106,22 +107,6 @@ impl Derivation {
         let stalled = std::mem::take(&mut sample.pressure);
         stalls.advance(stalled, &pressure::MACHINE, &[], &mut out);
         out
-    }
-}
-
-/// Adds the rates of each device that both `old` and `new` contain. The label `key` has the
-/// device's name.
-fn put_rates_of_each<S>(
-    metrics: &[&Metric<S>],
-    key: &'static str,
-    (old, new): (&BTreeMap<String, S>, &BTreeMap<String, S>),
-    window: RateWindow,
-    out: &mut Figures,
-) {
-    for (name, new) in new {
-        if let Some(old) = old.get(name) {
-            put_rates(metrics, (old, new), window, &[(key, name)], out);
-        }
     }
 }
 

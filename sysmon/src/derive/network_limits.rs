@@ -3,15 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use host_metrics::rate_window::{Baseline, FigureValue};
+use host_metrics::rate_window::{Baseline, FigureValue, RateWindow};
 use host_metrics::source::HostSample;
 use host_metrics::source::limits::{ConntrackSample, SoftnetCounters};
 use host_metrics::source::network::InterfaceCounters;
 use host_metrics::source::tcp::UdpSample;
 
-use super::{RateWindow, put_rates_of_each};
 use crate::figure::Figures;
-use crate::metric::{network as metric, put_rates};
+use crate::metric::{network as metric, put_rates, put_rates_of_each};
 
 /// Counters of each interface, by its name.
 type Interfaces = BTreeMap<String, InterfaceCounters>;

@@ -1,5 +1,7 @@
 //! Definition of a metric: its names, and how it is read from samples and derived.
 
+use std::collections::BTreeMap;
+
 use host_metrics::rate_window::{FigureValue, RateWindow};
 
 use super::unit::Unit;
@@ -377,6 +379,22 @@ pub(crate) fn put_rates<S>(
 ) {
     for metric in metrics.iter().filter(|metric| metric.is_derived()) {
         out.put_labelled(metric.name(), labels, metric.derive(old, new, window));
+    }
+}
+
+/// Adds the rates of each device that both `old` and `new` contain. The label `key` has the
+/// device's name.
+pub(crate) fn put_rates_of_each<S>(
+    metrics: &[&Metric<S>],
+    key: &'static str,
+    (old, new): (&BTreeMap<String, S>, &BTreeMap<String, S>),
+    window: RateWindow,
+    out: &mut Figures,
+) {
+    for (name, new) in new {
+        if let Some(old) = old.get(name) {
+            put_rates(metrics, (old, new), window, &[(key, name)], out);
+        }
     }
 }
 

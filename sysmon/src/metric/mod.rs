@@ -22,7 +22,7 @@ mod unit;
 #[cfg(feature = "export")]
 pub(crate) use definition::MetricKind;
 pub(crate) use definition::{Metric, MetricInfo};
-pub(crate) use definition::{put_gauges, put_rates};
+pub(crate) use definition::{put_gauges, put_rates, put_rates_of_each};
 pub(crate) use unit::Unit;
 
 fn infos<S>(metrics: &'static [&'static Metric<S>]) -> impl Iterator<Item = &'static MetricInfo> {

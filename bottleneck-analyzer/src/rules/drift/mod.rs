@@ -62,7 +62,7 @@ fn nothing_found(
         let question = format!("whether calls get slower in the course of a step: {why}");
         return out.cannot_judge(RULE, bench.component, question, to_find_out);
     }
-    let evidence = verdicts.iter().flat_map(StepVerdict::evidence);
+    let evidence = verdicts.iter().filter_map(StepVerdict::evidence);
     if judged > 0 {
         let statement = format!(
             "throughput and median latency keep their level over the step in {judged} of {judged} repeats"

@@ -124,12 +124,12 @@ impl ResponseDrift<'_> {
         let (first, last) = (self.trend.first, self.trend.last);
         let mean = f64::midpoint(first, last);
         let half = (last - first) / 2.0;
-        let (lost, whole) = if self.of_latency {
+        let (worse, whole) = if self.of_latency {
             (half, mean)
         } else {
             (-half, first)
         };
-        if whole > 0.0 { lost / whole } else { 0.0 }
+        if whole > 0.0 { worse / whole } else { 0.0 }
     }
 
     /// Returns the title of the finding: `Calls get slower in the course of the step: p50 rises by 30 %, from

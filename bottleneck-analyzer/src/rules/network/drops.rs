@@ -12,7 +12,7 @@ use crate::machine_recording::MachineRecording;
 use crate::run_facts::RunFacts;
 use crate::series_reading::SeriesReading;
 
-use super::{TO_FIND_OUT, draft, highest_ratio};
+use super::reading::{TO_FIND_OUT, draft, highest_ratio};
 
 /// Share of dropped packets from which they matter.
 const DROPPED: f64 = 1e-4;
@@ -106,9 +106,7 @@ fn drops(facts: &RunFacts<'_>, machine: MachineRecording<'_>, out: &mut Conclusi
 
 /// Returns the interface that lost the largest share of its packets, what it lost, the share, and the reading;
 /// `None` if none lost one of ten thousand and ten a second.
-fn worst_loss<'a>(
-    machine: MachineRecording<'a>,
-) -> Option<(&'a str, &'static str, f64, SeriesReading)> {
+fn worst_loss(machine: MachineRecording<'_>) -> Option<(&str, &'static str, f64, SeriesReading)> {
     let whole = machine.whole();
     let all = LOSSES.into_iter().flat_map(|(lost, packets, words)| {
         let packets = machine.all(packets, whole);

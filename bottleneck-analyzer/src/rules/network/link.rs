@@ -12,7 +12,7 @@ use crate::machine_recording::MachineRecording;
 use crate::run_facts::RunFacts;
 use crate::series_reading::SeriesReading;
 
-use super::{TO_FIND_OUT, draft};
+use super::reading::{TO_FIND_OUT, draft};
 
 const RULE: Rule = Rule::LinkSaturated;
 /// Share of the speed from which a link is used up.

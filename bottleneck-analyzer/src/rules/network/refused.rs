@@ -10,7 +10,7 @@ use crate::figures::{percent, rate};
 use crate::machine_recording::MachineRecording;
 use crate::run_facts::RunFacts;
 
-use super::{TO_FIND_OUT, draft, highest_ratio};
+use super::reading::{TO_FIND_OUT, draft, highest_ratio};
 
 /// Share of datagrams dropped from which they matter.
 const DROPPED: f64 = 1e-4;

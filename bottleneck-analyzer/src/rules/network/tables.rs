@@ -12,7 +12,7 @@ use crate::finding_draft::confidence_past;
 use crate::machine_recording::MachineRecording;
 use crate::series_reading::SeriesReading;
 
-use super::{TO_FIND_OUT, draft};
+use super::reading::{TO_FIND_OUT, draft};
 
 /// Share of a table from which it is nearly full.
 const NEARLY_FULL: f64 = 0.90;

@@ -29,8 +29,10 @@ pub(super) fn of_length(length_ns: u64) -> Option<&'static str> {
             "That is the length of a connection request that is sent a third time (7 s)",
         ),
     ];
-    let length_ms = length_ns / MS;
-    let found = known.iter().find(|(range, _)| range.contains(&length_ms));
+    let milliseconds = length_ns / MS;
+    let found = known
+        .iter()
+        .find(|(range, _)| range.contains(&milliseconds));
     found.map(|(_, sentence)| *sentence)
 }
 

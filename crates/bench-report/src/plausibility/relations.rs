@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fault, escaped};
+use super::fault::{Fault, escaped};
 use crate::histogram_payload::HistogramPayload;
 use crate::{Histogram, Operation, Report, Step, StepSegment, Window};
 

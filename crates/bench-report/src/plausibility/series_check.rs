@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::fault::{Fault, FaultExtent};
 use super::figure_range::range_of;
-use super::{Fault, FaultExtent};
 use crate::{Report, Series};
 
 /// Share by which a mean may be outside of the lowest and highest reading because of rounding.

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::fault::{Fault, FaultExtent, MOST_FAULTS, escaped};
 use super::figure_range::range_of;
-use super::{Fault, FaultExtent, MOST_FAULTS, escaped};
 
 /// Parts of a report whose numbers are settings or of any unit.
 const FREE: [&str; 6] = [

@@ -2,7 +2,8 @@
 //! ones.
 
 use super::survival::{DurationCount, Quantile, quantile};
-use crate::histogram::{HistogramError, Percentiles, Recording, recording};
+use crate::histogram::{Percentiles, Recording, recording};
+use crate::histogram_payload::HistogramError;
 use crate::{CensoredPercentiles, Operation};
 
 /// Durations of finished requests and ages of unfinished ones, over one or several operations.

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::histogram::{HistogramError, Recording, recording};
+use crate::histogram::{Recording, recording};
+use crate::histogram_payload::HistogramError;
 use crate::{
     CensoredPercentiles, CheckoutParts, FailureSample, Generator, Histogram, Operation, PoolUsage,
     SessionUse,
@@ -246,8 +247,8 @@ mod tests {
         #[test]
         fn the_merge_of_four_equals_one_histogram_of_all_their_values(
             parts in prop::collection::vec(
-                (prop::collection::vec(1_u64..crate::histogram::HIGHEST_NS, 0..60),
-                 prop::collection::vec(1_u64..crate::histogram::HIGHEST_NS, 0..20)),
+                (prop::collection::vec(1_u64..crate::histogram_payload::HIGHEST_NS, 0..60),
+                 prop::collection::vec(1_u64..crate::histogram_payload::HIGHEST_NS, 0..20)),
                 4..=4,
             ),
         ) {
