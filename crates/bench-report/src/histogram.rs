@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hdrhistogram::serialization::{
-    Deserializer as HdrDeserializer, Serializer as _, V2DeflateSerializer,
+    DeserializeError, Deserializer as HdrDeserializer, Serializer as _, V2DeflateSerializer,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -125,7 +125,7 @@ impl Histogram {
     ///
     /// Fails if `hdr` is not base64 or is no HdrHistogram.
     pub fn decode(&self) -> Result<Recording, HistogramError> {
-        decode(&self.hdr)
+        Ok(recorded(&HistogramPayload::read(&self.hdr)?)?)
     }
 }
 
@@ -141,10 +141,14 @@ pub fn encode(recording: &Recording) -> Option<String> {
 ///
 /// # Errors
 ///
-/// Fails if `hdr` is not base64, is no HdrHistogram, or has other bounds than those of this schema.
+/// Fails if `hdr` is not base64, is no HdrHistogram, reaches to another duration than those of this
+/// schema, or has more than three significant digits.
 pub fn decode(hdr: &str) -> Result<Recording, HistogramError> {
-    let payload = HistogramPayload::read(hdr)?;
-    Ok(HdrDeserializer::new().deserialize(&mut payload.bytes.as_slice())?)
+    Ok(recorded(&HistogramPayload::of_any_digits(hdr)?)?)
+}
+
+fn recorded(payload: &HistogramPayload) -> Result<Recording, DeserializeError> {
+    HdrDeserializer::new().deserialize(&mut payload.bytes.as_slice())
 }
 
 #[cfg(test)]
@@ -163,6 +167,20 @@ mod tests {
         r.saturating_record(2 * HIGHEST_NS);
         let h = Histogram::from_recording(&r).unwrap();
         assert!(h.max_ns >= HIGHEST_NS && h.max_ns < HIGHEST_NS + HIGHEST_NS / 500);
+    }
+
+    #[test]
+    fn an_interval_with_fewer_digits_is_read_and_no_report_has_one() {
+        let mut coarse = Recording::new_with_bounds(1, HIGHEST_NS, 2).unwrap();
+        coarse.saturating_record(5_000);
+        let hdr = encode(&coarse).unwrap();
+        assert_eq!(decode(&hdr).unwrap().len(), 1);
+        let mut of_report = Histogram::from_recording(&coarse).unwrap();
+        of_report.hdr = hdr;
+        assert!(matches!(
+            of_report.decode(),
+            Err(HistogramError::Bounds { digits: 2, .. })
+        ));
     }
 
     #[test]

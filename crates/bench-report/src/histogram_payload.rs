@@ -41,6 +41,8 @@ const PLAIN: u32 = 0x1c84_9303 | 0x10;
 const DEFLATED: u32 = 0x1c84_9304 | 0x10;
 /// Length of the header of a plain payload, in bytes.
 const HEADER: usize = 40;
+/// Number of significant decimal digits of the buckets in a report.
+const DIGITS: u8 = 3;
 /// Number of buckets of a histogram from 1 ns to an hour with three digits.
 const BUCKETS: u64 = 33_792;
 /// Longest payload in bytes: each bucket has at most nine.
@@ -53,15 +55,34 @@ pub(crate) struct HistogramPayload {
     pub(crate) bytes: Vec<u8>,
     /// Sum of the counts of all buckets.
     pub(crate) count: u64,
+    /// Number of significant decimal digits of the buckets.
+    digits: u8,
 }
 
 impl HistogramPayload {
-    /// Reads the payload from the text `hdr`.
+    /// Reads the payload of a histogram in a report from the text `hdr`.
+    ///
+    /// # Errors
+    /// Fails as [`HistogramPayload::of_any_digits`] does, and if the buckets have other than three
+    /// significant digits.
+    pub(crate) fn read(hdr: &str) -> Result<Self, HistogramError> {
+        let payload = Self::of_any_digits(hdr)?;
+        let digits = payload.digits;
+        if digits == DIGITS {
+            Ok(payload)
+        } else {
+            let high_ns = HIGHEST_NS;
+            Err(HistogramError::Bounds { high_ns, digits })
+        }
+    }
+
+    /// Reads the payload of a histogram from the text `hdr`, whose buckets have at most three
+    /// significant digits: those of intervals, which processes send to each other, have fewer.
     ///
     /// # Errors
     /// Fails if the text is not base64, is no deflated HdrHistogram V2, has other bounds than this
     /// schema, or has buckets that do not fit them.
-    pub(crate) fn read(hdr: &str) -> Result<Self, HistogramError> {
+    pub(crate) fn of_any_digits(hdr: &str) -> Result<Self, HistogramError> {
         let packed = BASE64.decode(hdr)?;
         let deflated = match packed.split_at_checked(8) {
             Some((head, rest)) if number(head, 0) == Some(DEFLATED) => rest,
@@ -74,8 +95,12 @@ impl HistogramPayload {
         if inflated.is_err() {
             return Err(HistogramError::Damaged("it cannot be inflated"));
         }
-        let count = count(&bytes)?;
-        Ok(Self { bytes, count })
+        let (count, digits) = count_and_digits(&bytes)?;
+        Ok(Self {
+            bytes,
+            count,
+            digits,
+        })
     }
 }
 
@@ -84,8 +109,9 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(four.try_into().ok()?))
 }
 
-/// Checks the header of a plain payload, and adds the counts of its buckets.
-fn count(bytes: &[u8]) -> Result<u64, HistogramError> {
+/// Checks the header of a plain payload. Returns the sum of the counts of its buckets, and their number of
+/// significant digits.
+fn count_and_digits(bytes: &[u8]) -> Result<(u64, u8), HistogramError> {
     let header = |at| number(bytes, at).ok_or(HistogramError::Damaged("its header is cut short"));
     if header(0)? != PLAIN {
         return Err(HistogramError::Damaged("it is no HdrHistogram V2"));
@@ -94,8 +120,8 @@ fn count(bytes: &[u8]) -> Result<u64, HistogramError> {
     let wide =
         |at| Ok::<u64, HistogramError>(u64::from(header(at)?) << 32 | u64::from(header(at + 4)?));
     let (low_ns, high_ns) = (wide(16)?, wide(24)?);
-    if (low_ns, high_ns, digits) != (1, HIGHEST_NS, 3) {
-        let digits = u8::try_from(digits).unwrap_or(u8::MAX);
+    let digits = u8::try_from(digits).unwrap_or(u8::MAX);
+    if (low_ns, high_ns) != (1, HIGHEST_NS) || !(1..=DIGITS).contains(&digits) {
         return Err(HistogramError::Bounds { high_ns, digits });
     }
     let buckets = bytes.get(HEADER..).unwrap_or_default();
@@ -104,7 +130,7 @@ fn count(bytes: &[u8]) -> Result<u64, HistogramError> {
             "its length is not the one it states",
         ));
     }
-    sum(buckets)
+    Ok((sum(buckets)?, digits))
 }
 
 /// Adds the counts of the buckets. Each number is a count, or, if it is negative, a number of empty
