@@ -65,9 +65,15 @@ fn connections_are_opened_reaped_when_idle_and_opened_again_and_all_come_back() 
         let again = &part(&ran.report, driver, "spike after idle").figures;
         assert!(again["server.opened"] >= 1.0, "{driver}: {again:?}");
         for busy in ["spike", "spike after idle"] {
-            assert!(
-                !time_parts(part(&ran.report, driver, busy)).is_empty(),
-                "{driver}, {busy}"
+            let spike = part(&ran.report, driver, busy);
+            let seen = spike.server.as_ref().unwrap();
+            // On a slow machine a part of some 100 ms may pass without a sample, and says so.
+            let mut reasons = seen.unavailable.values();
+            let unseen = reasons.any(|why| why.contains("no sample was taken"));
+            assert_eq!(
+                time_parts(spike).is_empty(),
+                unseen || spike.throughput_per_s() <= 0.0,
+                "{driver}, {busy}: {seen:?}"
             );
         }
         let nobody = part(&ran.report, driver, "idle");
