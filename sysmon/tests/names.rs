@@ -5,6 +5,7 @@
 
 mod common;
 
+use bench_report::names::Place;
 use bench_report::{Report, WarningCode};
 use common::{Home, series};
 
@@ -163,12 +164,8 @@ fn what_is_recorded_has_the_names_that_the_analyzer_knows() {
         assert!(missing || series(&report, name).next().is_some(), "{name}");
     }
     for series in &report.series {
-        let known = KNOWN.contains(&series.name.as_str());
-        assert!(
-            known || series.name.starts_with("cgroup."),
-            "{}",
-            series.name
-        );
+        let known = bench_report::names::find(Place::Series, &series.name);
+        assert!(known.is_some(), "{}", series.name);
         assert!(series.len() <= 6 && series.mean.len() == series.len());
     }
     for name in [

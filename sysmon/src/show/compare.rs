@@ -57,9 +57,10 @@ pub(crate) struct Ratios {
     pub(crate) max: Option<f64>,
 }
 
-/// Names of the labels of a process that usually differ between two runs: its process id, and its
-/// command line, which may contain ports and paths.
-const BY_CHANCE: [&str; 2] = ["pid", "command"];
+/// Names of the labels of a process that usually differ between two runs: its process id, its
+/// command line, which may contain ports and paths, and its control group, whose name may contain the
+/// id of a session or of a container.
+const BY_CHANCE: [&str; 3] = ["pid", "command", "cgroup"];
 
 type PairKey<'a> = (&'a str, Vec<(&'a str, &'a str)>);
 
@@ -101,7 +102,10 @@ fn exact(row: &SummaryRow) -> PairKey<'_> {
 
 fn loose(row: &SummaryRow) -> PairKey<'_> {
     let (name, mut labels) = exact(row);
-    labels.retain(|(key, _)| !BY_CHANCE.contains(key));
+    // The series of a control group itself are known by its name.
+    if row.labels.contains_key("pid") {
+        labels.retain(|(key, _)| !BY_CHANCE.contains(key));
+    }
     (name, labels)
 }
 
@@ -199,7 +203,14 @@ mod tests {
 
     #[test]
     fn a_process_with_another_number_is_the_same_where_it_is_alone() {
-        let process = |name, pid, value| row("p", &[("name", name), ("pid", pid)], value);
+        let process = |name, pid: &str, value| {
+            let group = format!("session-{pid}.scope");
+            row(
+                "p",
+                &[("name", name), ("pid", pid), ("cgroup", &group)],
+                value,
+            )
+        };
         let first = [
             process("redis", "7", 1.0),
             process("pg", "1", 1.0),

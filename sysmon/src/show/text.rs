@@ -201,7 +201,8 @@ fn title(name: &str, labels: &BTreeMap<String, String>) -> String {
     for (key, of) in labels {
         match key.as_str() {
             "pid" | "command" => {}
-            "follow" if labels.contains_key("pid") => {}
+            // A process is known by its name; the machine-readable forms have its control group as well.
+            "follow" | "cgroup" if labels.contains_key("pid") => {}
             key if NUMBERED.contains(&key) => title.push_str(&format!(" {key}={of}")),
             _ => title.push_str(&format!(" {of}")),
         }
