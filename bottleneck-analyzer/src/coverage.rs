@@ -1,7 +1,7 @@
 //! Test that every figure, column and series that a report can hold has a reader.
 //!
-//! What is read is recorded while all planted runs are assessed and shown, in a second process that runs
-//! those tests.
+//! A second process runs the tests of all planted runs, and records the names that are read while they
+//! are assessed and shown.
 
 use std::collections::BTreeSet;
 use std::process::Command;

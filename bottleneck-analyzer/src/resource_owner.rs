@@ -15,7 +15,7 @@ const NAMED: usize = 3;
 pub(crate) struct ResourceOwner {
     /// Process in words, as in `postgres (process 1004, control group app.slice)`.
     pub(crate) who: String,
-    /// What it uses of the resource, with its unit.
+    /// Amount of the resource that it uses, with its unit.
     pub(crate) uses: String,
     pub(crate) evidence: Option<EvidenceItem>,
 }

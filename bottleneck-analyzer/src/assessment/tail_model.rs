@@ -18,8 +18,8 @@ pub(crate) struct TailModel {
     pub p99_ns: f64,
     /// Phases of the operation, in the order in which a call passes them.
     pub phases: Vec<TailPhase>,
-    /// What the percentiles prove about the slowest hundredth of the calls, in words, or why they prove
-    /// nothing.
+    /// Statement that the percentiles prove about the slowest hundredth of the calls, or the reason for
+    /// which they prove none.
     pub statement: String,
     /// Evidence that the times rest on.
     pub evidence: Vec<EvidenceItem>,

@@ -4,7 +4,8 @@ use crate::assessment::{Assessment, ComponentKind, Confidence, FindingKind};
 use bench_report::{FoundRate, Load, Pacing, RateSearchEnd, RateVerdict, TriedRate};
 
 use super::common::SECOND;
-use super::common::server::{Server, row};
+use super::common::server::Server;
+use super::worked_example::hot_row_beside_a_report;
 use super::{assess_reports, factor, finding, is_unknown, named};
 
 fn limit(assessment: &Assessment) -> String {
@@ -12,43 +13,14 @@ fn limit(assessment: &Assessment) -> String {
     format!("{}: {} ({})", limit.factor, limit.title, limit.reason)
 }
 
-/// Creates a server with forty users before a pool of ten. Most of its sessions wait for one row,
-/// and a program that takes no part uses CPU of the machine.
+/// Creates the worked example with fewer measurements: neither the processes of the machine nor the CPU time
+/// of the server's sessions were recorded.
 fn hot_row() -> Server {
-    let holder = |event: &str, state: &str, looks: f64| {
-        let labels = [
-            ("lock", "transactionid"),
-            ("relation", "branches"),
-            ("waiting_statement", "UPDATE branches SET balance = ?"),
-            ("blocking_event", event),
-            ("blocking_state", state),
-            ("blocking_application", "ours"),
-            ("ours", "true"),
-        ];
-        row(&labels, &[("looks", looks), ("looks_total", 100.0)])
-    };
     Server {
-        users: 40.0,
-        pool: 10,
-        service_ns: 2e7,
-        waits: vec![
-            ("Lock.transactionid", 0.55),
-            ("Lock.tuple", 0.108),
-            ("IO.WalSync", 0.058),
-        ],
-        idle_in_transaction: 0.084,
-        outside: 0.05,
-        // Of 4 cores the server uses 1.9, the generator 0.5 and report.py 1.2: together 90 %.
-        cpu: (0.90, 0.475, 0.125),
-        tables: vec![(
-            "blockers",
-            vec![
-                holder("IO.WalSync", "active", 55.0),
-                holder("Client.ClientRead", "idle in transaction", 30.0),
-                holder("", "active", 13.0),
-            ],
-        )],
-        ..Server::default()
+        outsider: None,
+        figures: vec![],
+        samples: Server::default().samples,
+        ..hot_row_beside_a_report()
     }
 }
 

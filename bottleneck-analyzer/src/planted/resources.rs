@@ -1,6 +1,6 @@
 //! Tests of the table of resources: utilisation, saturation and errors at an operating point.
 
-use super::common::{Plant, save};
+use super::common::{Plant, Recorded, save};
 use super::{assess, assess_at};
 use crate::assessment::{Assessment, ComponentKind, ResourceKind, ResourceUse};
 use crate::render::terminal;
@@ -37,6 +37,21 @@ fn each_resource_has_a_row_with_its_figures_and_their_units() {
         text.contains("use: CPU of 4 cores 62 % busy, 19 % of the time some task waited for it"),
         "{text}"
     );
+}
+
+#[test]
+fn the_fuller_direction_of_a_link_is_its_use() {
+    let link = |name, ratio| Recorded::flat(name, &[("interface", "eth0")], ratio);
+    let assessment = assess(&Plant {
+        recorded: vec![
+            link("network.receive_used_ratio", 0.1),
+            link("network.transmit_used_ratio", 0.4),
+        ],
+        ..Plant::default()
+    });
+    let network = row(&assessment, ComponentKind::Postgres, ResourceKind::Network);
+    assert_eq!(network.utilisation.shown, "40 % of the link's speed sent");
+    assert_eq!(network.thing.as_deref(), Some("eth0"));
 }
 
 #[test]

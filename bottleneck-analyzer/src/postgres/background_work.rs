@@ -14,7 +14,8 @@ const LEAST_INTERVALS: usize = 5;
 /// Smallest difference between the mean throughput during and outside the work, in standard errors,
 /// that counts as more than chance.
 const STANDARD_ERRORS: f64 = 2.0;
-/// The same for work that was seen only once in the repeat: something else may have changed then.
+/// Smallest such difference for work that was seen only once in the repeat, in standard errors:
+/// something else may have changed then.
 const STANDARD_ERRORS_OF_ONE: f64 = 4.0;
 
 /// Work of one kind of background process in a measured part.

@@ -2,12 +2,15 @@
 
 use bench_report::Step;
 
+use std::cmp::Ordering::Equal;
+
 use crate::assessment::{ResourceKind, ResourceUse, UseCell};
 use crate::bench_facts::BenchFacts;
 use crate::figures::{self, plain, share};
 use crate::machine_recording::MachineRecording;
 use crate::run_facts::RunFacts;
 use crate::target;
+use bench_report::names::machine::{NETWORK_RECEIVE_USED_RATIO, NETWORK_TRANSMIT_USED_RATIO};
 
 /// Reason for an empty cell about errors that no counter of the system tells.
 const NOT_COUNTED: &str = "not known: sysmon records no errors of it";
@@ -148,8 +151,15 @@ fn disk(read: &StepRecording<'_>) -> ResourceUse {
 }
 
 fn network(read: &StepRecording<'_>) -> ResourceUse {
-    let name = "network.used_ratio";
-    let (used, interface) = read.busiest(name, "ratio", "of the link's speed").unzip();
+    // A link carries its speed in each direction, so that the fuller direction counts.
+    let directions = [
+        (NETWORK_RECEIVE_USED_RATIO, "of the link's speed received"),
+        (NETWORK_TRANSMIT_USED_RATIO, "of the link's speed sent"),
+    ];
+    let used = directions.into_iter();
+    let used = used.filter_map(|(name, words)| read.busiest(name.as_str(), "ratio", words));
+    let fuller = used.max_by(|(a, _), (b, _)| a.value.partial_cmp(&b.value).unwrap_or(Equal));
+    let (used, interface) = fuller.unzip();
     let again = read.cell("tcp.retransmits_per_s", "per_s", "TCP segments sent again");
     let errors = read.busiest("network.errors_per_s", "per_s", "packets with errors");
     let (errors, _) = errors.unzip();

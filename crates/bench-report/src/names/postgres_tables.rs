@@ -250,7 +250,7 @@ tables! {
     background_work = "background_work" {
         /// Kind of process, as in `checkpointer`.
         PROCESS = "process";
-        /// What it did, as in `checkpoint`.
+        /// Work that it did, as in `checkpoint`.
         WORK = "work";
         /// Start, in nanoseconds of the monotonic clock.
         BEGIN_NS = "begin_ns";

@@ -176,7 +176,7 @@ tables! {
     }
     /// Times at which a child process was at work.
     saving = "saving" {
-        /// What it did, as in `snapshot`.
+        /// Work that it did, as in `snapshot`.
         WHAT = "what";
         /// Start, in nanoseconds of the monotonic clock.
         FROM_NS = "from_ns";
