@@ -7,11 +7,11 @@ mod host_differences;
 mod missing_load;
 mod worker_report;
 
-use bench_report::names::steps;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bench_report::histogram::HistogramError;
+use bench_report::names::steps;
 use bench_report::{
     FailureSample, Generator, Load, Operation, PoolUsage, Report, SessionUse, Status, Step,
     StepEnd, StepSegment, Summary, Warning, WarningCode,

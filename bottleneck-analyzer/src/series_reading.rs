@@ -1,8 +1,8 @@
 //! Reading of a recorded series over a window of time.
 
-use bench_report::names::{Place, reads};
 use std::ops::Range;
 
+use bench_report::names::{Place, reads};
 use bench_report::{Series, Window};
 
 /// Smallest share of a window that points must cover for the reading to stand for the whole window.

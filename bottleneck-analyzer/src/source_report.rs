@@ -1,8 +1,8 @@
 //! Report together with the JSON that it was read from, so that evidence can point at every figure.
 
-use bench_report::names::{self, Place, reads};
 use std::path::{Path, PathBuf};
 
+use bench_report::names::{self, Place, reads};
 use bench_report::store::{self, ReportDocument};
 use bench_report::{Report, Warning, WarningCode};
 use serde_json::Value;

@@ -1,10 +1,10 @@
 //! Results of one setting: all its repeats together.
 
-use bench_report::names::{FigureName, steps};
 use std::collections::BTreeMap;
 
 use bench_cli::Objective;
 use bench_report::histogram::{Recording, recording};
+use bench_report::names::{FigureName, steps};
 use bench_report::{Histogram, Latency, Load, Operation, Step, StepEnd};
 
 use crate::drivers::Driver;

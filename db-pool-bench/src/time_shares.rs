@@ -6,9 +6,9 @@
 //! *A Proof for the Queuing Formula*, Operations Research 9(3), 1961). The activities of sessions
 //! are sampled. Their CPU time is the kernel's figure, if that is larger than the sampled one.
 
-use bench_report::names::{FigureName, postgres, steps};
 use std::collections::BTreeMap;
 
+use bench_report::names::{FigureName, postgres, steps};
 use bench_report::{Histogram, Operation, ServerEvidence, Step};
 
 use crate::failure::is_checkout_timeout;

@@ -4,10 +4,10 @@
 #[cfg(test)]
 mod tests;
 
-use bench_report::names::{self, steps};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bench_report::names::{self, steps};
 use bench_report::{Operation, Step};
 use load_engine::{OperationId, OperationTable, Timestamps, UserId};
 use rand::rngs::SmallRng;

@@ -1,9 +1,9 @@
 //! Summary of a `redis-bench` run: its figures, its recommendation, its tables and its text.
 
-use bench_report::names::{steps, summaries};
 use std::collections::BTreeMap;
 
 use bench_cli::table::{self, Table};
+use bench_report::names::{steps, summaries};
 use bench_report::{Latency, Report, Step, StepEnd, Summary};
 use statistics::{mean, mean_interval};
 

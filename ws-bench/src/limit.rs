@@ -1,7 +1,6 @@
 //! Scenario `limit`: finds the number of connections that a server holds, and the owner of the
 //! limit.
 
-use bench_report::names::summaries;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bench_cli::bench::{Bench, ShownFigures};
 use bench_cli::{Remedy as _, Scenario, ScenarioName, workers};
+use bench_report::names::summaries;
 use bench_report::{Limit, LimitOwner, Report};
 use load_engine::{Failure, HeldLoad, HeldSettings, WorkerShare, available_threads};
 use serde_json::Value;

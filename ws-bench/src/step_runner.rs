@@ -1,10 +1,10 @@
 //! Runner of the search's steps, one after another, on the connections that are open. It judges
 //! each step, and adds it to the report.
 
-use bench_report::names::steps;
 use std::time::Duration;
 
 use bench_cli::bench::{Bench, EvidenceSource};
+use bench_report::names::steps;
 use bench_report::{Operation, ServerEvidence, Step, StepEnd};
 use load_engine::{HeldLevel, HeldResult, LoadPlan, StepPlan, available_threads};
 

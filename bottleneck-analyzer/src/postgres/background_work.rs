@@ -1,8 +1,8 @@
 //! Calls during the work of a background process, compared with calls at other times of the same repeat.
 
-use bench_report::names::postgres_tables;
 use std::ops::Range;
 
+use bench_report::names::postgres_tables;
 use bench_report::{Load, Series};
 
 use super::evidence::{CitedRow, PostgresEvidence};

@@ -1,8 +1,9 @@
 //! Sessions that hold the locks that others wait for, and their activities meanwhile.
 
+use std::collections::BTreeMap;
+
 use bench_report::names;
 use bench_report::names::{TableName, postgres_tables};
-use std::collections::BTreeMap;
 
 use super::evidence::{CitedRow, PostgresEvidence};
 use crate::assessment::EvidenceItem;

@@ -1,7 +1,8 @@
 //! CPU use on the server by sessions that are not of the load: other applications and autovacuum.
 
-use bench_report::names::postgres_tables;
 use std::collections::BTreeMap;
+
+use bench_report::names::postgres_tables;
 
 use super::evidence::{CitedRow, PostgresEvidence};
 use crate::assessment::EvidenceItem;

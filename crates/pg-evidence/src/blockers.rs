@@ -1,10 +1,10 @@
 //! Root blockers: sessions that block others and do not wait for a lock themselves. Their state and
 //! wait event show why they still hold the lock.
 
-use bench_report::names::postgres_tables::blockers;
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
+use bench_report::names::postgres_tables::blockers;
 
 use crate::lock_table::{BlockingSession, LockTable, Waiter};
 use crate::sessions::scope::Scope;

@@ -2,11 +2,11 @@
 //! only while a session waits for a lock, because finding the blockers locks the server's lock
 //! table for a moment. An expensive sample is followed by a longer pause.
 
-use bench_report::names::postgres;
-use bench_report::names::postgres_tables::{blockers, blocking, locks};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use bench_report::names::postgres;
+use bench_report::names::postgres_tables::{blockers, blocking, locks};
 use bench_report::{EvidenceRow, ServerEvidence};
 use tokio_postgres::Error;
 

@@ -1,11 +1,11 @@
 //! CPU time of the server's processes, if the server runs on this machine and they are visible:
 //! time on a CPU, and time ready to run without one.
 
-use bench_report::names::postgres;
-use bench_report::names::postgres_tables::processes;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use bench_report::names::postgres;
+use bench_report::names::postgres_tables::processes;
 use bench_report::{EvidenceRow, ServerEvidence};
 use host_metrics::Masking;
 use host_metrics::source::KernelUnits;

@@ -1,10 +1,10 @@
 //! Live table of `observe`: a line for each interval, whose figures are also recorded as series of
 //! the report.
 
-use bench_report::names::{FigureName, load_series, postgres};
 use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
+use bench_report::names::{FigureName, load_series, postgres};
 use bench_report::{Series, ServerEvidence};
 
 use super::text::truncate;

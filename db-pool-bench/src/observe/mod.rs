@@ -4,7 +4,6 @@ mod flags;
 mod live;
 mod text;
 
-use bench_report::names::{postgres, summaries};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use anyhow::Context as _;
 use bench_cli::bench::{Bench, EvidenceSource as _};
 use bench_cli::{Exit, Scenario, ScenarioName, UsageError, run_scenario};
 use bench_report::clock::monotonic_ns;
+use bench_report::names::{postgres, summaries};
 use bench_report::run_id::own_name;
 use bench_report::{
     Generator, Load, Operation, Report, ServerEvidence, Step, StepEnd, Summary, Window,

@@ -1,10 +1,10 @@
 //! Text of the result of `observe` for the terminal.
 
-use bench_report::names::postgres_tables::{blocking, connections, running, statements};
-use bench_report::names::{ColumnName, FigureName, TableName, postgres};
 use std::fmt::Write as _;
 
 use bench_cli::table::{self, Table};
+use bench_report::names::postgres_tables::{blocking, connections, running, statements};
+use bench_report::names::{ColumnName, FigureName, TableName, postgres};
 use bench_report::{EvidenceRow, Report, ServerEvidence};
 
 /// Figures with the mean number of sessions in each activity other than idle, each with the name of

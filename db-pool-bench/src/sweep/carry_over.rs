@@ -5,10 +5,10 @@
 //! They change X only if the largest pool has too few connections to reach it. The law is checked
 //! against the measurements.
 
-use bench_report::names::summaries;
 use std::time::Duration;
 
 use bench_cli::table;
+use bench_report::names::summaries;
 use bench_report::{Recommendation, Summary};
 
 use super::SettingGroup;

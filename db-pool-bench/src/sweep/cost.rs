@@ -1,11 +1,11 @@
 //! Cost of drivers and pools at equal numbers of connections, compared with the bare protocol and
 //! with a driver without a pool.
 
-use bench_report::names::{steps, summaries};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use bench_cli::table::{Table, duration_ns};
+use bench_report::names::{steps, summaries};
 use bench_report::{Comparison, Latency, Load, QuantileKind, Step, Summary};
 use statistics::ratio_interval;
 

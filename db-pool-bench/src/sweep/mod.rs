@@ -13,13 +13,13 @@ mod statements;
 mod summary;
 mod text;
 
-use bench_report::names::steps;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use bench_cli::bench::Bench;
 use bench_cli::{Exit, RateFinder, Scenario, ScenarioName, found_rates, run_scenario};
+use bench_report::names::steps;
 use bench_report::{Report, Summary, Warning, WarningCode};
 use load_engine::shuffled_steps;
 use serde_json::Value;

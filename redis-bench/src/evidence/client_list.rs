@@ -2,10 +2,10 @@
 //! that list grows with the number of clients, so it is read only at the beginning and the end of a
 //! step.
 
-use bench_report::names::redis::clients;
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
+use bench_report::names::redis::clients;
 use redis::{Connection, RedisResult};
 
 /// Largest number of connected clients with which the list is read; with more, reading it would

@@ -2,11 +2,11 @@
 //! data, and its response time. A poll is a minimal query, so it waits only if the server's main
 //! thread is busy or stopped.
 
-use bench_report::names::redis::saving;
-use bench_report::names::{self, FigureName};
 use std::time::Instant;
 
 use bench_report::clock::monotonic_ns;
+use bench_report::names::redis::saving;
+use bench_report::names::{self, FigureName};
 use bench_report::{EvidenceRow, ServerEvidence};
 use redis::{Connection, RedisResult};
 

@@ -2,11 +2,11 @@
 //! is no reading. Other parts that cannot be read are listed in the evidence as unavailable, with
 //! the reason.
 
-use bench_report::names::{self, TableName};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use bench_report::ServerEvidence;
+use bench_report::names::{self, TableName};
 use redis::{Connection, RedisResult};
 
 use super::client_list::{self, ClientEntry};

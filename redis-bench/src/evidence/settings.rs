@@ -1,9 +1,9 @@
 //! Settings of the Redis server that affect the cost of a step.
 
-use bench_report::names::redis::settings;
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
+use bench_report::names::redis::settings;
 use redis::{Connection, RedisResult};
 
 /// Names of the settings that are read. None of them can contain a secret.

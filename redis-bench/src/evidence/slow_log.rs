@@ -3,10 +3,10 @@
 //! reset. Only the command, the number of its arguments and its duration are stored, never the
 //! arguments.
 
-use bench_report::names::redis::slow_calls;
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
+use bench_report::names::redis::slow_calls;
 use redis::{Connection, FromRedisValue as _, RedisResult, Value};
 
 /// Largest number of entries that are read, which is the number that the server keeps by default.

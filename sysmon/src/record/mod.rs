@@ -3,7 +3,6 @@
 pub(crate) mod flags;
 mod session;
 
-use bench_report::names::summaries;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use anyhow::Context as _;
 use bench_cli::flags::Format;
 use bench_cli::output::{self, Output};
 use bench_cli::{Exit, Remedy as _};
+use bench_report::names::summaries;
 use bench_report::run_id::run_id;
 use bench_report::{Report, Status, Warning, WarningCode, redaction};
 use host_metrics::source::KernelUnits;

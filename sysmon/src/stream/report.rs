@@ -1,8 +1,8 @@
 //! Figures and warnings in a report about its raw samples.
 
-use bench_report::names::summaries;
 use std::time::Duration;
 
+use bench_report::names::summaries;
 use bench_report::{Report, Warning, WarningCode};
 
 use super::RawWriter;

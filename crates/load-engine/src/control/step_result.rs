@@ -1,8 +1,8 @@
 //! Result of a step, in the form of the report.
 
-use bench_report::names::steps;
 use std::collections::BTreeMap;
 
+use bench_report::names::steps;
 use bench_report::{
     Generator, Series, SessionUse, SpikeRecovery, Step, StepEnd, StepSegment, Warning, WarningCode,
     Window,

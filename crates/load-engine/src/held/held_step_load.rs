@@ -1,6 +1,5 @@
 //! Load of one step on connections that stay open, as a source of load for the step's controller.
 
-use bench_report::names::{FigureName, load_series};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bench_report::StepEnd;
+use bench_report::names::{FigureName, load_series};
 
 use super::connection_factory::ConnectionFactory;
 use super::held_load::HeldLoad;

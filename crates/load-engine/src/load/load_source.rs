@@ -1,10 +1,10 @@
 //! Source of load: the interface through which the controller of a step starts, reads and ends a
 //! load.
 
-use bench_report::names::FigureName;
 use std::collections::BTreeMap;
 
 use bench_report::histogram::HistogramError;
+use bench_report::names::FigureName;
 use bench_report::{FailureSample, Operation, PoolUsage, SessionUse, StepEnd};
 use serde::{Deserialize, Serialize};
 

@@ -1,12 +1,12 @@
 //! Load that worker threads of this process make.
 
-use bench_report::names::{FigureName, load_series};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bench_report::names::{FigureName, load_series};
 use bench_report::{PoolUsage, StepEnd};
 
 use super::cpu_use::CpuReading;

@@ -1,10 +1,10 @@
 //! Load of one step that worker processes make, as a source of load for the step's controller.
 
-use bench_report::names::{FigureName, load_series};
 use std::time::Duration;
 
 use bench_report::StepEnd;
 use bench_report::clock::monotonic_ns;
+use bench_report::names::{FigureName, load_series};
 
 use super::protocol::Order;
 use super::worker_process::WorkerProcess;

@@ -1,13 +1,13 @@
 //! Sampling thread of a run. It accepts commands at any time, even while the server does not
 //! answer.
 
-use bench_report::names::postgres;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
+use bench_report::names::postgres;
 use load_engine::Failure;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;

@@ -4,10 +4,10 @@
 mod dependents;
 mod kinds;
 
-use bench_report::names::TableName;
-use bench_report::names::postgres_tables::tables;
 use std::collections::BTreeMap;
 
+use bench_report::names::TableName;
+use bench_report::names::postgres_tables::tables;
 use bench_report::{EvidenceRow, ServerEvidence};
 use tokio_postgres::Row;
 

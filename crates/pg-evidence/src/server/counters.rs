@@ -1,11 +1,11 @@
 //! Cumulative counters of the server, read before a step's connections open and after they have
 //! closed. A backend reports its counts at most once a second, and always when it exits.
 
-use bench_report::names::{FigureName, postgres};
 use std::collections::BTreeMap;
 
 use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
+use bench_report::names::{FigureName, postgres};
 
 use crate::failure::from_postgres;
 use crate::server::client::Client;

@@ -1,8 +1,9 @@
 //! Statistics views of the server by its version, with their counters and the counters' names in
 //! reports. All times are converted to nanoseconds.
 
-use bench_report::names::{FigureName, postgres};
 use std::ops::Range;
+
+use bench_report::names::{FigureName, postgres};
 
 /// Statistics view of the server, of which one row is read.
 #[derive(Debug)]

@@ -1,10 +1,10 @@
 //! Activity of sessions, as sums over samples. Each sample is weighted by the time since the
 //! previous one, so that a late sample is not underweighted.
 
-use bench_report::names::postgres;
-use bench_report::names::postgres_tables::{connections, waiting_statements};
 use std::collections::{BTreeMap, HashMap};
 
+use bench_report::names::postgres;
+use bench_report::names::postgres_tables::{connections, waiting_statements};
 use bench_report::{EvidenceRow, ServerEvidence};
 
 use crate::fingerprint;

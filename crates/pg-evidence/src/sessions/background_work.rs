@@ -1,9 +1,9 @@
 //! Work of the server's background processes, as spans of time: checkpoints, and autovacuum with its
 //! table. A call in such a span can be compared with a call outside.
 
-use bench_report::names::postgres_tables::background_work;
 use std::collections::BTreeMap;
 
+use bench_report::names::postgres_tables::background_work;
 use bench_report::{EvidenceRow, ServerEvidence};
 
 use crate::sessions::session::SessionGroup;

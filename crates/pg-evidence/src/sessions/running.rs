@@ -1,10 +1,10 @@
 //! Statements and transactions that have been running for a long time, by fingerprint. If the
 //! server does not count statements, this is the only sign of slow ones.
 
-use bench_report::names::postgres_tables::running;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use bench_report::names::postgres_tables::running;
 use bench_report::{EvidenceRow, ServerEvidence};
 use tokio_postgres::{Error, Row};
 

@@ -1,9 +1,9 @@
 //! Session-seconds (sums of the time that sessions spend) by labels of the sessions.
 
-use bench_report::names::ColumnName;
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
+use bench_report::names::ColumnName;
 
 /// Largest number of rows that are reported.
 const MOST_ROWS: usize = 20;

@@ -1,9 +1,10 @@
 //! Columns of the view `pg_stat_statements` by version of the extension, and the names of their
 //! figures in reports. Times are converted to nanoseconds.
 
+use std::collections::BTreeSet;
+
 use bench_report::names::postgres_tables::statements;
 use bench_report::names::{ColumnName, FigureName, postgres};
-use std::collections::BTreeSet;
 
 /// Figure of a statement in reports, with the columns of `pg_stat_statements` that it comes from.
 #[derive(Debug, Clone, Copy)]

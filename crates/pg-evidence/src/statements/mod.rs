@@ -3,10 +3,10 @@
 
 mod columns;
 
-use bench_report::names::postgres;
-use bench_report::names::postgres_tables::statements;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use bench_report::names::postgres;
+use bench_report::names::postgres_tables::statements;
 use bench_report::{EvidenceRow, ServerEvidence};
 use tokio_postgres::{Error, Row};
 

@@ -1,7 +1,8 @@
 //! Group of wait events that are counted together.
 
-use bench_report::names::postgres_tables;
 use std::collections::BTreeMap;
+
+use bench_report::names::postgres_tables;
 
 use crate::assessment::Rule;
 use crate::catalogue::events::{WaitEvent, WaitKind};
