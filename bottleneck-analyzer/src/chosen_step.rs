@@ -21,7 +21,10 @@ pub(crate) struct ChosenStep {
 /// connections held, for others the recommended setting, else the highest throughput. `None` if no
 /// step qualifies.
 pub(crate) fn choose(source: &SourceReport) -> Option<ChosenStep> {
-    if source.component() == Some(ComponentKind::Websocket) {
+    if source
+        .component()
+        .is_some_and(ComponentKind::holds_connections)
+    {
         return largest_step_held(source);
     }
     recommended(source).or_else(|| best_step(source))

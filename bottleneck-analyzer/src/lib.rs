@@ -16,6 +16,7 @@ mod catalogue;
 mod chosen_step;
 mod cli;
 mod completeness;
+mod component;
 mod conclusions;
 mod cost;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bench_report::{Series, Window};
 
 use crate::assessment::{ComponentKind, EvidenceItem};
-use crate::participants::{servers, takes_part};
+use crate::participants::takes_part;
 use crate::series_reading::{SeriesReading, overlap};
 use crate::source_report::SourceReport;
 
@@ -111,7 +111,7 @@ impl<'a> MachineRecording<'a> {
         let processes = self.processes(window);
         let serving = processes.iter().filter(|(s, _)| {
             let name = s.labels.get("name").map_or("", String::as_str);
-            servers(component).contains(&name)
+            component.definition().servers.contains(&name)
         });
         let recorded_ns = self.recorded_ns(window);
         let used: Vec<f64> = serving.map(|(_, r)| r.cores_over(recorded_ns)).collect();

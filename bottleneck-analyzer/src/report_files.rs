@@ -11,7 +11,7 @@ use bench_report::manifest::{self, Part};
 use bench_report::plausibility::{Fault, FaultExtent};
 use bench_report::store::{self, StoreError};
 
-use crate::assessment::SkippedInput;
+use crate::assessment::{ComponentKind, SkippedInput};
 use crate::run_error::RunError;
 use crate::source_report::SourceReport;
 
@@ -20,9 +20,6 @@ const MOST_FILES: usize = 10_000;
 
 /// Largest number of bytes that are read of one run, over all its files.
 const MOST_BYTES: u64 = 1 << 30;
-
-/// Programs whose reports the analyzer judges; the name of a report begins with one of them.
-const TOOLS: [&str; 4] = ["db-pool-bench.", "redis-bench.", "ws-bench.", "sysmon."];
 
 /// Numbers of files and bytes that may still be read of one run.
 #[derive(Debug, Clone, Copy)]
@@ -161,7 +158,10 @@ impl ReportFiles {
     fn may_be_report(&self, file: &Path, error: &RunError) -> bool {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let is_planned = self.parts.iter().any(|part| part.report == name);
-        if is_planned || TOOLS.iter().any(|tool| name.starts_with(tool)) {
+        // The name of a report begins with the program that wrote it.
+        let mut kinds = ComponentKind::ALL.into_iter();
+        let is_ours = kinds.any(|kind| name.starts_with(&format!("{}.", kind.definition().tool)));
+        if is_planned || is_ours {
             return true;
         }
         match error {

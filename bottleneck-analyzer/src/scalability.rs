@@ -4,7 +4,7 @@
 use bench_report::{Load, Step};
 use statistics::usl::{self, Usl, UslError};
 
-use crate::assessment::{ComponentKind, EvidenceItem, Headroom, Scalability, ScalabilityLaw};
+use crate::assessment::{EvidenceItem, Headroom, Scalability, ScalabilityLaw};
 use crate::bench_facts::BenchFacts;
 use crate::figures::{plain, rate, share};
 use crate::json_pointer::escape;
@@ -20,7 +20,7 @@ const CLIENTS: [&str; 3] = ["pool_size", "connections", "users"];
 /// and for a WebSocket server.
 pub(crate) fn of_bench(bench: &BenchFacts<'_>) -> Option<Scalability> {
     // Connections that are only held make no throughput that could scale.
-    if bench.component == ComponentKind::Websocket {
+    if bench.component.holds_connections() {
         return None;
     }
     let (sweep, _) = bench

@@ -41,13 +41,7 @@ impl SourceReport {
 
     /// Returns the component that the report is about; `None` for an unknown tool.
     pub(crate) fn component(&self) -> Option<ComponentKind> {
-        match self.report.tool.name.as_str() {
-            "db-pool-bench" => Some(ComponentKind::Postgres),
-            "redis-bench" => Some(ComponentKind::Redis),
-            "ws-bench" => Some(ComponentKind::Websocket),
-            "sysmon" => Some(ComponentKind::Machine),
-            _ => None,
-        }
+        ComponentKind::of_tool(&self.report.tool.name)
     }
 
     /// Returns the report's title as shown to people, component and scenario: `PostgreSQL sweep`.

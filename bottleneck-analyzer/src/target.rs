@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use bench_report::Window;
 use url::Url;
 
-use crate::assessment::ComponentKind;
 use crate::machine_recording::MachineRecording;
 use crate::source_report::SourceReport;
 
@@ -50,12 +49,12 @@ pub(crate) fn may_look_like_an_outsider(
     machine: MachineRecording<'_>,
     window: Window,
 ) -> bool {
-    let known = match source.component() {
-        // The toolkit's own server runs under the name of the bench, so there are two processes of that name.
-        Some(ComponentKind::Websocket) => machine.processes_called("ws-bench", window) > 1,
-        Some(component) => machine.cores_of_server(component, window).is_some(),
-        None => false,
-    };
+    let known = source.component().is_some_and(|component| {
+        let known = component.definition();
+        // A server of the tool runs under the tool's name, so there are two processes of that name.
+        known.tool_serves && machine.processes_called(known.tool, window) > 1
+            || machine.cores_of_server(component, window).is_some()
+    });
     is_local(source) && !known && !is_counted(source) && process_name(source).is_none()
 }
 

@@ -4,11 +4,11 @@
 //! one report, so that a reader can check each conclusion.
 
 mod component;
-mod component_kind;
 mod evidence;
 mod finding;
 mod finding_id;
 mod operating_point;
+mod resource_kind;
 mod resource_use;
 mod rule;
 mod scalability;
@@ -17,14 +17,14 @@ mod time_model;
 mod verdict;
 
 pub(crate) use component::{ComponentAssessment, LimitingFactor};
-pub(crate) use component_kind::ComponentKind;
 pub(crate) use evidence::{EvidenceItem, Spoiled};
 pub(crate) use finding::{
     Confidence, Finding, FindingAdvice, FindingKind, Impact, ImpactOf, RuledOut, Unknown,
 };
 pub(crate) use finding_id::FindingId;
 pub(crate) use operating_point::{OperatingPoint, RepeatSpread, WorstInterval};
-pub(crate) use resource_use::{ResourceKind, ResourceUse, UseCell};
+pub(crate) use resource_kind::ResourceKind;
+pub(crate) use resource_use::{ResourceUse, UseCell};
 pub(crate) use rule::Rule;
 pub(crate) use scalability::{Headroom, Scalability, ScalabilityLaw};
 pub(crate) use tail_model::{TailModel, TailPhase};
@@ -33,6 +33,8 @@ pub(crate) use verdict::{
     Band, BandLevel, Gate, GateOrigin, GateOutcome, GateRepeats, Promise, Readiness,
     ReadinessVerdict,
 };
+
+pub(crate) use crate::component::ComponentKind;
 
 use bench_report::{Environment, Status, Tool};
 use schemars::JsonSchema;

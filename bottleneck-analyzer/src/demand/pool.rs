@@ -1,7 +1,7 @@
 //! Throughput bound of the pool: each connection serves one call at a time.
 
 use super::{EXPLAINS, ResourceBound, cpu_matters, held_ns};
-use crate::assessment::{ComponentKind, Confidence};
+use crate::assessment::Confidence;
 use crate::bench_facts::BenchFacts;
 use crate::figures::{duration_ns, plain, share};
 use crate::postgres::PostgresEvidence;
@@ -17,7 +17,7 @@ pub(super) fn connections(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Optio
     let model = bench.time_model.as_ref()?;
     let (index, step) = bench.operating_step()?;
     let pool = step.pool.as_ref()?;
-    if bench.component == ComponentKind::Websocket {
+    if bench.component.holds_connections() {
         return None;
     }
     let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio);

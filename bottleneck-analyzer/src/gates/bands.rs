@@ -49,8 +49,9 @@ fn of_bench(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Vec<BandedFigure> {
         |figure, bounds: Vec<(GateBound, BandLevel)>| all.push(BandedFigure { figure, bounds });
     if let Some((which, bound_ns)) = objectives.latency {
         let mut bounds = vec![(GateBound::at_most(bound_ns), Warning)];
-        if bench.component == ComponentKind::Websocket {
-            let critical = GateBound::at_most(bands.websocket_p95_critical_ms * 1e6);
+        let latency = bench.component.definition().latency.as_ref();
+        if let Some(critical_ms) = latency.and_then(|latency| latency.critical_ms) {
+            let critical = GateBound::at_most(critical_ms(bands) * 1e6);
             bounds.push((critical, Critical));
         }
         push(GateFigure::Percentile(which), bounds);
@@ -67,7 +68,7 @@ fn of_bench(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Vec<BandedFigure> {
         let least = GateBound::at_least(objectives.cache_hit_ratio);
         push(GateFigure::HitRatio, vec![(least, Warning)]);
     }
-    if bench.component == ComponentKind::Websocket {
+    if bench.component.has_own(GateFigure::Connected) {
         let least = GateBound::at_least(thresholds.objectives.websocket_success_ratio);
         let critical = GateBound::at_least(bands.websocket_success_critical_ratio);
         push(

@@ -276,7 +276,7 @@ fn shipped<'a>(bench: &BenchFacts<'a>, thresholds: &Thresholds) -> Vec<PlannedGa
         let least = GateBound::at_least(objectives.cache_hit_ratio);
         push(GateFigure::HitRatio, least, "cache_hit_ratio");
     }
-    if bench.component == ComponentKind::Websocket {
+    if bench.component.has_own(GateFigure::Connected) {
         let least = GateBound::at_least(objectives.websocket_success_ratio);
         push(GateFigure::Connected, least, "websocket_success_ratio");
     }
@@ -307,7 +307,7 @@ fn has_figure(entry: &GateEntry, bench: &BenchFacts<'_>) -> bool {
     let steps = &bench.source.report.steps;
     let is_possible = match entry.bound.figure {
         GateFigure::HitRatio => bench.source.report.scenario == "cache",
-        GateFigure::Connected => bench.component == ComponentKind::Websocket,
+        GateFigure::Connected => bench.component.has_own(GateFigure::Connected),
         GateFigure::PoolUse => steps.iter().any(|step| step.pool.is_some()),
         GateFigure::Carried => steps.iter().any(|step| step.carried_ratio().is_some()),
         GateFigure::Recovery => steps

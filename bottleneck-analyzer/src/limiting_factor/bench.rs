@@ -5,7 +5,7 @@ use bench_report::{Load, RateSearchEnd, Step, StepEnd};
 use super::answer::{cap_confidence, factor, inconclusive};
 use super::doubts;
 use super::websocket::searched_limit;
-use crate::assessment::{ComponentKind, Confidence, LimitingFactor, TimeModel, TimePart};
+use crate::assessment::{Confidence, LimitingFactor, TimeModel, TimePart};
 use crate::bench_facts::BenchFacts;
 use crate::demand::{self, EXPLAINS, ResourceBound};
 use crate::figures::{duration_ns, plain, rate, share};
@@ -27,7 +27,7 @@ const MOST_QUEUED: f64 = 0.10;
 /// Finds the limiting factor of a bench at its operating point; `inconclusive` if no factor
 /// explains the run.
 pub(crate) fn of_bench(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> LimitingFactor {
-    if bench.component == ComponentKind::Websocket {
+    if bench.component.holds_connections() {
         return cap_confidence(searched_limit(bench));
     }
     let succeeded = |step: &Step| step.operations.values().any(|o| o.succeeded > 0);

@@ -7,7 +7,7 @@ mod promise_draft;
 
 use bench_report::{RateSearchEnd, Step};
 
-use crate::assessment::{ComponentKind, EvidenceItem, Promise};
+use crate::assessment::{EvidenceItem, Promise};
 use crate::bench_facts::BenchFacts;
 use crate::figures::{duration_ns, plain, rate, share};
 use crate::json_pointer::escape;
@@ -22,7 +22,7 @@ pub(crate) fn recommend(facts: &RunFacts<'_>) -> Vec<Promise> {
     let sla = &facts.thresholds.sla;
     let mut all = Vec::new();
     for bench in facts.benches.iter().filter(|b| b.made_load()) {
-        if bench.component == ComponentKind::Websocket {
+        if bench.component.holds_connections() {
             all.extend(connections(bench, sla));
         } else {
             all.extend(throughput(bench, sla));

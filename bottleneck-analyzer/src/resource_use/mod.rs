@@ -6,7 +6,7 @@
 mod bench;
 mod machine;
 
-use crate::assessment::{ComponentKind, ResourceUse};
+use crate::assessment::{ResourceKind, ResourceUse};
 use crate::bench_facts::BenchFacts;
 use crate::run_facts::RunFacts;
 
@@ -18,15 +18,20 @@ pub(crate) fn of_bench(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Vec<Reso
     };
     let mut table = machine::rows(bench, step, facts);
     table.extend(bench::pool(bench, step));
-    match bench.component {
-        ComponentKind::Postgres => {
-            table.push(bench::connections(bench, step));
-            table.push(bench::locks(bench));
-        }
-        ComponentKind::Redis => table.push(bench::redis_thread(bench)),
-        ComponentKind::Websocket => table.push(machine::accept_queue(bench, step, facts)),
-        ComponentKind::Machine => {}
-    }
+    let own = bench.component.definition().own_resources.iter();
+    table.extend(own.filter_map(|resource| match resource {
+        ResourceKind::Connections => Some(bench::connections(bench, step)),
+        ResourceKind::Locks => Some(bench::locks(bench)),
+        ResourceKind::RedisThread => Some(bench::redis_thread(bench)),
+        ResourceKind::AcceptQueue => Some(machine::accept_queue(bench, step, facts)),
+        // Every bench has these rows.
+        ResourceKind::Cpu
+        | ResourceKind::Memory
+        | ResourceKind::Disk
+        | ResourceKind::Network
+        | ResourceKind::Pool
+        | ResourceKind::Generator => None,
+    }));
     table.push(bench::generator(bench, step));
     table
 }

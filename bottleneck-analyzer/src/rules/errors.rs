@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use bench_report::{FailureSample, Operation};
 
-use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
+use crate::assessment::{Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::catalogue::codes::{self, FailureEntry};
 use crate::conclusions::Conclusions;
@@ -43,7 +43,7 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
             judge(bench, &failures, out);
         }
         // A search for a limit goes past it on purpose, so failures at other settings are its result.
-        if bench.component != ComponentKind::Websocket {
+        if !bench.component.holds_connections() {
             elsewhere(bench, &judged, out);
         }
     }

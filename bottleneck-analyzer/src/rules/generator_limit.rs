@@ -7,7 +7,7 @@
 
 use bench_report::{Histogram, Operation, Step, Warning, WarningCode};
 
-use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, ImpactOf, Rule};
+use crate::assessment::{EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::share;
@@ -56,7 +56,7 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let mut draft = finding(bench, &messages.join("; "), (lost, of));
     let is_timed = |(_, fault): &(usize, &Warning)| fault.code != WarningCode::GeneratorStalled;
     // The model of a WebSocket bench divides the time of opening a connection, not the response time.
-    let is_response = bench.component != ComponentKind::Websocket;
+    let is_response = !bench.component.holds_connections();
     let model = bench.time_model.as_ref().filter(|_| is_response);
     let whole = model.filter(|m| !m.is_of_sessions());
     let timed = whole.filter(|_| of == ImpactOf::ResponseTime && faults.iter().all(is_timed));

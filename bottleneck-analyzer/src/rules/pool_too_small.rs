@@ -6,9 +6,7 @@
 //! times, the sweep and the CPU use. The gain is the wait less the wait with twice the connections (Erlang's
 //! C formula).
 
-use crate::assessment::{
-    ComponentKind, EvidenceItem, Finding, FindingKind, ImpactOf, Rule, TimeModel,
-};
+use crate::assessment::{EvidenceItem, Finding, FindingKind, ImpactOf, Rule, TimeModel};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, rate, share};
@@ -37,12 +35,8 @@ struct PoolCase<'f> {
 }
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
-    let pooled = [ComponentKind::Postgres, ComponentKind::Redis];
-    let benches = facts
-        .benches
-        .iter()
-        .filter(|b| pooled.contains(&b.component));
-    for bench in benches {
+    let benches = facts.benches.iter();
+    for bench in benches.filter(|b| !b.component.holds_connections()) {
         if let Some(case) = case(bench) {
             judge(bench, &case, facts, out);
         }

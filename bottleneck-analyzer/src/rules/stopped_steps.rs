@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use bench_report::StepEnd;
 
-use crate::assessment::{ComponentKind, Confidence, FindingKind, Rule};
+use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::finding_draft::FindingDraft;
@@ -21,7 +21,7 @@ const FAILED: Rule = Rule::StepFailed;
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     // A search for a limit is meant to end by a stop rule.
     let benches = facts.benches.iter();
-    for bench in benches.filter(|b| b.component != ComponentKind::Websocket) {
+    for bench in benches.filter(|b| !b.component.holds_connections()) {
         failed(bench, out);
         judge(bench, out);
     }

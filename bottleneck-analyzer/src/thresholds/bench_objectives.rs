@@ -22,12 +22,8 @@ impl Objectives {
     /// Returns the latency objective of a component: the percentile and the bound in milliseconds.
     /// `None` for the machine, which has none.
     pub(crate) fn latency_of(&self, component: ComponentKind) -> Option<(&'static str, f64)> {
-        match component {
-            ComponentKind::Postgres => Some(("p90", self.postgres_p90_ms)),
-            ComponentKind::Redis => Some(("p90", self.redis_p90_ms)),
-            ComponentKind::Websocket => Some(("p95", self.websocket_p95_ms)),
-            ComponentKind::Machine => None,
-        }
+        let latency = component.definition().latency.as_ref()?;
+        Some((latency.percentile, (latency.bound_ms)(self)))
     }
 }
 

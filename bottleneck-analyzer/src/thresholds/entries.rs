@@ -230,21 +230,27 @@ fn fits_together(
         return refuse(
             "component",
             "the machine has no requests",
-            "component = \"postgres\", \"redis\" or \"websocket\"",
+            &format!("component = {}", loaded_components()),
         );
     }
-    let only = match figure {
-        GateFigure::HitRatio => Some(ComponentKind::Redis),
-        GateFigure::Connected => Some(ComponentKind::Websocket),
-        _ => None,
-    };
-    if let (Some(only), Some(component)) = (only, gate.component)
+    if let (Some(only), Some(component)) = (ComponentKind::owner_of(figure), gate.component)
         && only != component
     {
         let remedy = format!("component = {:?}", only.name());
         return refuse("component", "this component has no such figure", &remedy);
     }
     Ok(())
+}
+
+/// Returns the names of the components that can be loaded, as in `"postgres" or "redis"`.
+fn loaded_components() -> String {
+    let loaded = ComponentKind::ALL.iter();
+    let loaded = loaded.filter(|kind| **kind != ComponentKind::Machine);
+    let names: Vec<String> = loaded.map(|kind| format!("{:?}", kind.name())).collect();
+    match names.split_last() {
+        Some((last, first)) if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 /// Reads the expectations of all profiles of the file, by the profile's name.

@@ -5,6 +5,7 @@ mod bench_objectives;
 mod entries;
 mod error;
 mod order;
+mod sections;
 mod source_text;
 mod values;
 
@@ -17,87 +18,40 @@ use serde::{Deserialize, Serialize};
 pub(crate) use bench_objectives::BenchObjectives;
 pub(crate) use entries::{GateEntry, ProfileExpectations};
 pub(crate) use error::ThresholdsError;
+pub(crate) use sections::{BandBounds, Objectives, Sla};
 
+use sections::{Cache, Cpu, Measurement, Memory, Pool, Waits};
 use source_text::SourceText;
 
 /// Text of the thresholds that the analyzer uses unless the user replaces them, in TOML.
 pub(crate) const DEFAULTS: &str = include_str!("../../thresholds.toml");
 
-macro_rules! sections {
-    ($($(#[$meta:meta])* $name:ident { $($(#[$of:meta])* $field:ident : $kind:ty),* $(,)? })*) => {$(
-        $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-        #[serde(deny_unknown_fields)]
-        #[allow(
-            missing_docs,
-            clippy::struct_field_names,
-            reason = "thresholds.toml documents the values, whose names end in their unit"
-        )]
-        pub(crate) struct $name { $($(#[$of])* pub $field: $kind),* }
-    )*};
-}
-
-sections! {
-    /// Thresholds that rules and gates use; the comments of `thresholds.toml` explain each value.
-    Thresholds {
-        objectives: Objectives,
-        #[serde(default)]
-        bands: BandBounds,
-        sla: Sla, cpu: Cpu,
-        memory: Memory, pool: Pool, waits: Waits, cache: Cache, measurement: Measurement,
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        profiles: BTreeMap<String, ProfileExpectations>,
-        #[serde(default, rename = "gate", skip_serializing_if = "Vec::is_empty")]
-        gates: Vec<GateEntry>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        profile: Option<String>,
-        #[serde(skip)]
-        chosen: BTreeSet<String>,
-    }
-    /// Objectives of production readiness, which the gates judge.
-    Objectives {
-        postgres_p90_ms: f64, redis_p90_ms: f64, websocket_p95_ms: f64,
-        websocket_connect_p95_ms: f64, error_ratio: f64, cache_hit_ratio: f64,
-        websocket_success_ratio: f64, memory_used_ratio: f64,
-    }
-    /// Bounds of bands beyond those that the objectives and the sections of resources set.
-    #[derive(Default)]
-    BandBounds {
-        websocket_p95_critical_ms: f64, error_warning_ratio: f64, error_critical_ratio: f64,
-        websocket_success_critical_ratio: f64,
-    }
-    /// Margins and minimum load of recommended promises.
-    Sla {
-        throughput_headroom_ratio: f64, latency_margin_ratio: f64, budget_days: u64,
-        #[serde(default)]
-        least_load_s: f64,
-    }
-    /// Thresholds of CPU use, as ratios from 0 to 1.
-    Cpu {
-        warning_ratio: f64, critical_ratio: f64, others_ratio: f64, steal_ratio: f64,
-        generator_ratio: f64,
-    }
-    /// Thresholds of memory and swap.
-    Memory {
-        warning_ratio: f64, pressure_ratio: f64, swap_in_bytes_per_s: f64,
-    }
-    /// Thresholds of connection pools.
-    Pool {
-        checkout_share_ratio: f64, checkout_cost_ratio: f64, too_large_p99_ratio: f64,
-        connections_warning_ratio: f64, connections_critical_ratio: f64,
-        #[serde(default)]
-        use_warning_ratio: f64,
-        #[serde(default)]
-        use_critical_ratio: f64,
-    }
-    /// Thresholds of waits inside PostgreSQL.
-    Waits {
-        lock_share_ratio: f64, lwlock_share_ratio: f64, io_share_ratio: f64, slow_commit_ms: f64,
-    }
-    /// Thresholds of evictions in a Redis that is used as a cache.
-    Cache { evicted_per_write_ratio: f64, least_evictions: u64 }
-    /// Thresholds for the noise and the number of samples of a measurement.
-    Measurement { noise_ratio: f64, least_samples: u64 }
+/// Thresholds that rules and gates use; the comments of `thresholds.toml` explain each value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    missing_docs,
+    reason = "thresholds.toml documents the sections and their values"
+)]
+pub(crate) struct Thresholds {
+    pub objectives: Objectives,
+    #[serde(default)]
+    pub bands: BandBounds,
+    pub sla: Sla,
+    pub cpu: Cpu,
+    pub memory: Memory,
+    pub pool: Pool,
+    pub waits: Waits,
+    pub cache: Cache,
+    pub measurement: Measurement,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub profiles: BTreeMap<String, ProfileExpectations>,
+    #[serde(default, rename = "gate", skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<GateEntry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    #[serde(skip)]
+    chosen: BTreeSet<String>,
 }
 
 impl Thresholds {

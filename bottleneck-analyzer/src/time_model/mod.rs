@@ -13,18 +13,18 @@ mod redis;
 mod tail;
 mod websocket;
 
-use crate::assessment::{ComponentKind, TimeModel};
+use crate::assessment::TimeModel;
+use crate::component::TimeDivision;
 use crate::source_report::SourceReport;
 
 /// Computes the time model of step `index`; `None` if no call finished, if there is no such step,
 /// or if the report is of the machine.
 pub(crate) fn of_step(source: &SourceReport, index: usize) -> Option<TimeModel> {
     let step = source.report.steps.get(index)?;
-    let mut model = match source.component()? {
-        ComponentKind::Postgres => postgres::of_step(source, index),
-        ComponentKind::Redis => redis::model(source, index, step),
-        ComponentKind::Websocket => websocket::model(source, index, step),
-        ComponentKind::Machine => None,
+    let mut model = match source.component()?.definition().time_division? {
+        TimeDivision::SampledSessions => postgres::of_step(source, index),
+        TimeDivision::CommandTimes => redis::model(source, index, step),
+        TimeDivision::ConnectionPhases => websocket::model(source, index, step),
     }?;
     model.tail = tail::of_step(source, index, step);
     Some(model)

@@ -103,7 +103,10 @@ fn recommended(source: &SourceReport, parameter: &str) -> Vec<ChartBand> {
 /// Returns a chart of latency over the number of WebSocket connections; `None` for other benches,
 /// and if no line has two points.
 fn connection_chart(source: &SourceReport) -> Option<Chart> {
-    if source.component() != Some(ComponentKind::Websocket) {
+    if !source
+        .component()
+        .is_some_and(ComponentKind::holds_connections)
+    {
         return None;
     }
     let lines: [(&str, &str, PercentileFn); 4] = [

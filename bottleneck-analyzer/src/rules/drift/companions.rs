@@ -3,7 +3,7 @@
 use super::response_drift::ResponseDrift;
 use super::step_companion::StepCompanion;
 use crate::bench_facts::BenchFacts;
-use crate::participants::{servers, takes_part};
+use crate::participants::takes_part;
 use crate::windows::{WindowTrend, WindowedSeries};
 
 /// Series of the CPU use of a process; the processes of one name are added up.
@@ -251,7 +251,7 @@ fn is_owned(owner: Owner, series: &WindowedSeries<'_>, bench: &BenchFacts<'_>) -
     let name = series.series.labels.get("name").map_or("", String::as_str);
     match owner {
         Owner::Machine => true,
-        Owner::Server => servers(bench.component).contains(&name),
+        Owner::Server => bench.component.definition().servers.contains(&name),
         Owner::Outsider => !takes_part(name),
     }
 }

@@ -15,9 +15,7 @@ mod step_stalls;
 
 use bench_report::{Load, Series};
 
-use crate::assessment::{
-    ComponentKind, Confidence, Finding, FindingId, FindingKind, ImpactOf, Rule,
-};
+use crate::assessment::{Confidence, Finding, FindingId, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
@@ -40,7 +38,7 @@ const MOST_NAMED: usize = 3;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let benches = facts.benches.iter();
-    for bench in benches.filter(|b| b.component != ComponentKind::Websocket) {
+    for bench in benches.filter(|b| !b.component.holds_connections()) {
         judge(bench, facts, out);
     }
 }

@@ -10,7 +10,7 @@ use crate::assessment::EvidenceItem;
 use crate::bench_facts::BenchFacts;
 use crate::figures;
 use crate::machine_recording::MachineRecording;
-use crate::participants::{servers, takes_part};
+use crate::participants::takes_part;
 use crate::postgres::PostgresEvidence;
 use crate::run_facts::RunFacts;
 use crate::series_reading::overlap;
@@ -293,7 +293,7 @@ pub(super) fn server_at_work(
         .filter(|s| s.name == OUTSIDER)
     {
         let name = series.labels.get("name").map_or("", String::as_str);
-        if !servers(bench.component).contains(&name) {
+        if !bench.component.definition().servers.contains(&name) {
             continue;
         }
         // Only samples that lie in the stall altogether show what happened in it.
