@@ -13,16 +13,17 @@ pub(crate) mod disk;
 pub(crate) mod filesystem;
 pub(crate) mod gpu;
 pub(crate) mod host;
+mod info;
 pub(crate) mod memory;
 pub(crate) mod network;
 pub(crate) mod pressure;
 pub(crate) mod process;
 mod unit;
 
+pub(crate) use definition::{Metric, put_gauges, put_rates, put_rates_of_each};
+pub(crate) use info::MetricInfo;
 #[cfg(feature = "export")]
-pub(crate) use definition::MetricKind;
-pub(crate) use definition::{Metric, MetricInfo};
-pub(crate) use definition::{put_gauges, put_rates, put_rates_of_each};
+pub(crate) use info::MetricKind;
 pub(crate) use unit::Unit;
 
 fn infos<S>(metrics: &'static [&'static Metric<S>]) -> impl Iterator<Item = &'static MetricInfo> {

@@ -5,6 +5,7 @@ mod append_only;
 mod bytes;
 mod clients;
 mod commands;
+mod connections;
 mod expiry;
 mod join_repeats;
 mod materiality;
@@ -24,13 +25,14 @@ use crate::run_facts::RunFacts;
 /// Rule that checks one repeat of a bench and adds its conclusions to the last argument.
 type RedisRule = fn(&BenchFacts<'_>, &RedisEvidence<'_>, &mut Conclusions);
 
-const ALL: [RedisRule; 11] = [
+const ALL: [RedisRule; 12] = [
     commands::check,
     outliers::check,
     bytes::check,
     saving::check,
     append_only::check,
     expiry::check,
+    connections::check,
     clients::check,
     paused::check,
     stall::check,

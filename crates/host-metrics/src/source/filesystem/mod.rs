@@ -7,6 +7,7 @@
 mod mount_table;
 mod space;
 mod watch;
+mod watched_mount;
 
 use std::sync::Arc;
 

@@ -9,13 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::mount_table::{ChosenMounts, MOST, MountPoint, choose};
+use super::mount_table::{MOST, MountPoint, choose};
+use super::watched_mount::{GAP, WatchState, WatchedMount};
 use super::{FileSystemSample, FileSystemSpace};
 use crate::clock::monotonic_ns;
 use crate::source::{Gaps, KeptFile, SourceError};
-
-/// Name under which file systems that cannot be read at all are recorded as a gap.
-const GAP: &str = "filesystem";
 
 /// Reader of the space of the file system at a path, which may block; an invented one in tests.
 type ReadSpace = dyn Fn(&Path) -> io::Result<Option<FileSystemSpace>> + Send + Sync;
@@ -49,32 +47,9 @@ struct Shared {
     mountinfo: PathBuf,
     times: WatchTimes,
     read: Box<ReadSpace>,
-    state: Mutex<State>,
+    state: Mutex<WatchState>,
     /// Signalled when the watch is dropped.
     ended: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    mounts: Vec<WatchedMount>,
-    /// Number of mounts that are not read because there are too many.
-    left: usize,
-    /// Error of the last read of mountinfo.
-    error: Option<String>,
-    /// Number of the thread that reads in turn. A thread with a lower number ends once its file
-    /// system answers.
-    reader: u64,
-    is_over: bool,
-}
-
-/// Mount of which the space is read, with its latest result.
-#[derive(Debug)]
-struct WatchedMount {
-    mount: Arc<MountPoint>,
-    /// Latest result; `None` before the first one, and for a file system without blocks.
-    result: Option<Result<FileSystemSpace, String>>,
-    /// Read that has not ended yet: its start on the monotonic clock, and the number of the thread.
-    pending: Option<(u64, u64)>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -142,40 +117,6 @@ impl Drop for FileSystemWatch {
     }
 }
 
-impl WatchedMount {
-    fn new(mount: MountPoint) -> Self {
-        Self {
-            mount: Arc::new(mount),
-            result: None,
-            pending: None,
-        }
-    }
-
-    /// Returns for how long a read has been pending, in nanoseconds; 0 for at most `patience_ns`.
-    fn silent_ns(&self, now_ns: u64, patience_ns: u64) -> u64 {
-        let waited = self.pending.map(|(since, _)| now_ns.saturating_sub(since));
-        waited.filter(|ns| *ns > patience_ns).unwrap_or(0)
-    }
-
-    fn sample(&self, now_ns: u64, patience_ns: u64, gaps: &mut Gaps) -> FileSystemSample {
-        let silent_ns = self.silent_ns(now_ns, patience_ns);
-        let MountPoint { path, kind, .. } = &*self.mount;
-        let mut note = |why: &dyn std::fmt::Display| gaps.note(format!("{GAP} {path}"), &why);
-        if silent_ns > 0 {
-            let seconds = patience_ns / 1_000_000_000;
-            note(&format!("it ({kind}) did not answer within {seconds} s"));
-        } else if let Some(Err(error)) = &self.result {
-            note(error);
-        }
-        let space = self.result.as_ref().and_then(|read| read.as_ref().ok());
-        FileSystemSample {
-            mount: Arc::clone(&self.mount),
-            space: space.copied().filter(|_| silent_ns == 0),
-            silent_ns,
-        }
-    }
-}
-
 impl Shared {
     fn spawn(shared: &Arc<Self>, reader: u64) -> io::Result<()> {
         let of_thread = Arc::clone(shared);
@@ -185,7 +126,7 @@ impl Shared {
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, WatchState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -269,33 +210,6 @@ impl Shared {
                 .wait_timeout(state, Duration::from_nanos(left_ns));
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
-    }
-}
-
-impl State {
-    fn is_read_by(&self, reader: u64) -> bool {
-        !self.is_over && self.reader == reader
-    }
-
-    fn watched(&mut self, mount: &Arc<MountPoint>) -> Option<&mut WatchedMount> {
-        let mut mounts = self.mounts.iter_mut();
-        mounts.find(|watched| Arc::ptr_eq(&watched.mount, mount))
-    }
-
-    fn replace(&mut self, chosen: ChosenMounts) {
-        let mut before = std::mem::take(&mut self.mounts);
-        self.mounts = chosen
-            .mounts
-            .into_iter()
-            .map(|mount| {
-                let place = before.iter().position(|m| *m.mount == mount);
-                place.map_or_else(
-                    || WatchedMount::new(mount),
-                    |place| before.swap_remove(place),
-                )
-            })
-            .collect();
-        self.left = chosen.left;
     }
 }
 
