@@ -9,7 +9,7 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 /// Returns true for a character that a reader does not see as such: control characters, format
 /// characters (writing direction, width zero), separators of lines and paragraphs, characters
 /// without a meaning of their own (private use, unassigned), and blank fillers.
-pub fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
     }

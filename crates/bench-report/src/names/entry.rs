@@ -75,7 +75,7 @@ impl NameEntry {
     }
 
     /// Returns true if the entry is about `name` in `place`.
-    pub fn is_of(&self, place: Place, name: &str) -> bool {
+    pub(crate) fn is_of(&self, place: Place, name: &str) -> bool {
         let (prefix, suffix) = (self.prefix, self.suffix.unwrap_or_default());
         self.place == place
             && match self.suffix {

@@ -20,7 +20,7 @@ pub use fault::{Fault, FaultExtent};
 
 /// Returns what cannot be in a report, in the order of its parts; empty if everything can be. `json`
 /// is the report's JSON without its series.
-pub fn faults(report: &Report, json: &Value) -> Vec<Fault> {
+pub(crate) fn faults(report: &Report, json: &Value) -> Vec<Fault> {
     let mut found = walk::faults(json);
     found.extend(relations::faults(report));
     found.extend(series_check::faults(report));

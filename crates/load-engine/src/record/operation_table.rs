@@ -1,7 +1,6 @@
 //! Table of the operations of a step, by name. It can grow while the step runs, and never shrinks.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Largest number of operations with figures of their own. Any further name is counted under
@@ -62,67 +61,38 @@ impl OperationSpec {
 
 /// Operations of a step by name and by [`OperationId`]. All clones share one table.
 #[derive(Debug, Clone, Default)]
-pub struct OperationTable(Arc<Mutex<Operations>>);
-
-#[derive(Debug, Default)]
-struct Operations {
-    specs: Vec<OperationSpec>,
-    ids: HashMap<Cow<'static, str>, OperationId>,
-}
-
-impl Operations {
-    /// Adds `spec` and returns its id. Once the table is full, drops it and returns the id of
-    /// `other`.
-    fn add(&mut self, spec: OperationSpec) -> OperationId {
-        if self.specs.len() < CAPACITY {
-            return self.push(spec);
-        }
-        match self.ids.get(OTHER) {
-            Some(other) => *other,
-            None => self.push(OperationSpec::new(OTHER)),
-        }
-    }
-
-    fn push(&mut self, spec: OperationSpec) -> OperationId {
-        let id = OperationId::nth(self.specs.len());
-        self.ids.entry(spec.name.clone()).or_insert(id);
-        self.specs.push(spec);
-        id
-    }
-}
+pub struct OperationTable(Arc<Mutex<Vec<OperationSpec>>>);
 
 impl OperationTable {
     /// Adds an operation at the end, even if its name exists, and returns its id. Once the table
     /// holds 1,024, drops it and returns the id of `other`. To be called before the step begins.
     pub(crate) fn add(&self, spec: OperationSpec) -> OperationId {
-        self.lock().add(spec)
-    }
-
-    /// Returns the id of the operation `name`; adds it, without phases, if it is new. Once the
-    /// table holds 1,024, a new name gets the id of `other`. Takes a lock, so a session should keep
-    /// the ids that it uses.
-    pub fn intern(&self, name: &str) -> OperationId {
-        let mut operations = self.lock();
-        match operations.ids.get(name) {
-            Some(id) => *id,
-            None => operations.add(OperationSpec::new(name.to_owned())),
+        let mut specs = self.lock();
+        let mut added = spec;
+        if specs.len() >= CAPACITY {
+            if let Some(other) = specs.iter().position(|spec| spec.name == OTHER) {
+                return OperationId::nth(other);
+            }
+            added = OperationSpec::new(OTHER);
         }
+        specs.push(added);
+        OperationId::nth(specs.len() - 1)
     }
 
     /// Returns the name of the operation with `id`; `None` if the table has no such operation.
     pub(crate) fn name(&self, id: OperationId) -> Option<Cow<'static, str>> {
-        let operations = self.lock();
-        operations.specs.get(id.index()).map(|s| s.name.clone())
+        let specs = self.lock();
+        specs.get(id.index()).map(|s| s.name.clone())
     }
 
     /// Returns the phase names, in order, of the operation with `id`; `None` if the table has no
     /// such operation.
     pub(crate) fn phases(&self, id: OperationId) -> Option<&'static [&'static str]> {
-        let operations = self.lock();
-        operations.specs.get(id.index()).map(|spec| spec.phases)
+        let specs = self.lock();
+        specs.get(id.index()).map(|spec| spec.phases)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Operations> {
+    fn lock(&self) -> MutexGuard<'_, Vec<OperationSpec>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -154,13 +124,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_keeps_its_id_whoever_asks_for_it() {
+    fn clones_share_one_table_and_ids_follow_the_order() {
         let table = OperationTable::from(&["get", "set"]);
         let clone = table.clone();
-        let del = clone.intern("del");
+        let del = clone.add(OperationSpec::new("del"));
         assert_eq!(del, OperationId::nth(2));
-        assert_eq!(table.intern("del"), del);
-        assert_eq!(table.intern("set"), OperationId::nth(1));
+        assert_eq!(table.name(OperationId::nth(1)).unwrap(), "set");
         assert_eq!(table.name(del).unwrap(), "del");
         assert_eq!(table.name(OperationId::nth(3)), None);
     }
@@ -169,13 +138,13 @@ mod tests {
     fn names_beyond_the_capacity_count_for_one_operation() {
         let table = OperationTable::default();
         let ids: Vec<OperationId> = (0..CAPACITY + 3)
-            .map(|n| table.intern(&format!("operation {n}")))
+            .map(|n| table.add(OperationSpec::new(format!("operation {n}"))))
             .collect();
         assert_eq!(ids[CAPACITY - 1], OperationId::nth(CAPACITY - 1));
         let other = OperationId::nth(CAPACITY);
         assert_eq!(ids[CAPACITY..], [other; 3]);
         assert_eq!(table.add(OperationSpec::new("one more")), other);
         assert_eq!(table.name(other).unwrap(), OTHER);
-        assert_eq!(table.intern("operation 7"), ids[7]);
+        assert_eq!(table.name(ids[7]).unwrap(), "operation 7");
     }
 }
