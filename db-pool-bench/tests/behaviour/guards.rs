@@ -173,8 +173,15 @@ fn a_course_ends_at_errors_of_the_server_and_keeps_what_was_measured() {
             failed.errors["sqlstate.22012"] > 0 && failed.succeeded > 0,
             "{scenario}: {failed:?}"
         );
-        let sampled = &step.server.as_ref().unwrap().figures;
-        assert!(sampled.contains_key("sessions.cpu_mean"), "{scenario}");
+        // The part that was stopped may be too short for a sample on a slow machine, and says so.
+        let seen = step.server.as_ref().unwrap();
+        let mut reasons = seen.unavailable.values();
+        let unseen = reasons.any(|why| why.contains("no sample was taken"));
+        assert_eq!(
+            seen.figures.contains_key("sessions.cpu_mean"),
+            !unseen,
+            "{scenario}: {seen:?}"
+        );
         assert!(ran.said.contains("stopped by errors>10%"), "{}", ran.said);
         if scenario == "lifecycle" {
             let headline = &ran.report.summary.headline;
