@@ -18,6 +18,7 @@ mod cli;
 mod completeness;
 mod component;
 mod conclusions;
+mod core_limit;
 mod cost;
 #[cfg(test)]
 mod coverage;
@@ -30,6 +31,7 @@ mod limiting_factor;
 mod machine_recording;
 mod merge;
 mod operating_point;
+mod outside_transfers;
 mod own_time;
 mod participants;
 #[cfg(test)]

@@ -3,14 +3,11 @@
 use bench_report::Step;
 
 use crate::assessment::EvidenceItem;
+use crate::core_limit::CoreLimit;
 use crate::machine_recording::MachineRecording;
 use crate::series_reading::SeriesReading;
 use crate::source_report::SourceReport;
 use crate::target;
-
-/// Largest ratio of measured use ÷ quota that sampling errors explain; above it, the quota is not
-/// that of the server.
-const QUOTA_SLACK: f64 = 1.1;
 
 /// Smallest share of the machine's CPU time at which time taken by the hypervisor is shown.
 const TOLD: f64 = 0.01;
@@ -20,9 +17,9 @@ const TOLD: f64 = 0.01;
 pub(crate) struct StepCpuUse {
     /// Number of processors of the machine.
     pub(crate) cores: f64,
-    /// Number of processors that server and generator may use; `None` unless a quota or an affinity
+    /// Limit on the processors that server and generator may use; `None` unless a quota or an affinity
     /// allows fewer than the machine has.
-    pub(crate) allowed_cores: Option<f64>,
+    pub(crate) limit: Option<CoreLimit>,
     /// Reading of the machine's busy share of the CPU over the measured part of the step, from 0 to
     /// 1.
     pub(crate) busy: SeriesReading,
@@ -70,11 +67,8 @@ impl StepCpuUse {
             server_ratio.map(|ratio| ratio / whole),
             generator_ratio / whole,
         );
-        let confined = confined(source, index, cores);
-        let quota = machine.allowed_cores();
-        let fewest = [quota, confined].into_iter().flatten();
-        let fewest = fewest.min_by(|a, b| a.0.total_cmp(&b.0));
-        let (allowed_cores, quota_evidence) = fewest.unzip();
+        let used = (server_ratio.map(|ratio| ratio * cores), generator_ratio * cores);
+        let limit = CoreLimit::of_step(source, index, machine, cores, used);
         let stolen = machine.read("cpu.steal_ratio", step.window);
         let mut evidence: Vec<EvidenceItem> = machine
             .typical_sample("CPU busy", busy)
@@ -82,7 +76,7 @@ impl StepCpuUse {
             .collect();
         let told = stolen.filter(|stolen| stolen.mean >= TOLD);
         evidence.extend(told.and_then(|stolen| machine.typical_sample("CPU stolen", stolen)));
-        evidence.extend(quota_evidence.flatten());
+        evidence.extend(limit.iter().filter_map(|limit| limit.evidence.clone()));
         evidence.extend(server_evidence);
         evidence.extend(source.evidence(
             "CPU time of the generator",
@@ -90,7 +84,7 @@ impl StepCpuUse {
         ));
         Some(Self {
             cores,
-            allowed_cores,
+            limit,
             busy,
             stolen,
             server_ratio,
@@ -117,6 +111,13 @@ impl StepCpuUse {
         (self.busy_ratio() / self.left_ratio().max(f64::MIN_POSITIVE)).min(1.0)
     }
 
+    /// Returns the number of cores, at least 1, that neither the hypervisor nor programs outside of the run
+    /// used.
+    pub(crate) fn usable_cores(&self) -> f64 {
+        let left = self.left_ratio() - self.unexplained_ratio();
+        (left * self.cores).round().max(1.0)
+    }
+
     /// Returns the share of the machine, from 0 to 1, that server and generator are known to have
     /// used. An unknown use of the server counts as 0.
     pub(crate) fn known_ratio(&self) -> f64 {
@@ -128,31 +129,28 @@ impl StepCpuUse {
     /// `None` if the server's use is not known. It also returns `None` if their use is above the
     /// quota, because then the quota is not that of the server.
     pub(crate) fn used_ratio(&self) -> Option<f64> {
-        match self.allowed_cores {
-            Some(allowed) => Some(self.used_of_quota(allowed)?.max(self.busy_of_left())),
+        match &self.limit {
+            Some(limit) => Some(self.used_of_limit(limit)?.max(self.busy_of_left())),
             None => Some(self.busy_of_left()),
         }
     }
 
-    fn used_of_quota(&self, allowed: f64) -> Option<f64> {
-        let ours = (self.server_ratio? + self.generator_ratio) * self.cores / allowed;
-        (ours <= QUOTA_SLACK).then(|| ours.min(1.0))
+    fn used_of_limit(&self, limit: &CoreLimit) -> Option<f64> {
+        let server_cores = self.server_ratio.map(|ratio| ratio * self.cores);
+        limit.used_ratio(server_cores, self.generator_ratio * self.cores)
     }
 
-    /// Returns true if the quota is the tighter limit: server and generator use at least as large a
-    /// share of it as the share of the machine's CPU that is busy. False without a quota.
-    pub(crate) fn quota_binds(&self) -> bool {
-        let used = self.allowed_cores.and_then(|n| self.used_of_quota(n));
-        used.is_some_and(|used| used >= self.busy_of_left())
+    /// Returns the quota or affinity that is the tighter limit: at least as large a share of it is used as
+    /// the share of the machine's CPU that is busy. `None` if the machine's CPU is the tighter one.
+    pub(crate) fn binding_limit(&self) -> Option<&CoreLimit> {
+        let limit = self.limit.as_ref()?;
+        let used = self.used_of_limit(limit)?;
+        (used >= self.busy_of_left()).then_some(limit)
     }
 
     /// Returns the name of the resource that is used up first: `CPU quota` or `machine's CPU`.
     pub(crate) fn resource(&self) -> &'static str {
-        if self.quota_binds() {
-            "CPU quota"
-        } else {
-            "machine's CPU"
-        }
+        self.binding_limit().map_or("machine's CPU", CoreLimit::resource)
     }
 
     /// Returns the share of the machine that programs other than server and generator used; `None`
@@ -176,7 +174,7 @@ impl StepCpuUse {
             return most.then_some(CpuOwner::Generator);
         };
         // Other programs on the machine use nothing of the quota.
-        let others = self.others_ratio().filter(|_| !self.quota_binds());
+        let others = self.others_ratio().filter(|_| self.binding_limit().is_none());
         let others = others.unwrap_or(0.0);
         Some(if others > server && others > self.generator_ratio {
             CpuOwner::Others
@@ -196,10 +194,9 @@ impl StepCpuUse {
             text += &format!(", {} taken by the hypervisor", share(stolen.mean));
         }
         text += ": ";
-        if let Some(allowed) = self.allowed_cores {
+        if let Some(limit) = &self.limit {
             let used = self.used_ratio().map_or("use not known".to_owned(), share);
-            let allowed = crate::figures::plain(allowed);
-            text = format!("{used} of the {allowed} cores allowed, machine {text}");
+            text = format!("{used} of {}, machine {text}", limit.words());
         }
         if let Some(server) = self.server_ratio {
             text += &format!("{} by the server, ", share(server));
@@ -217,21 +214,6 @@ impl StepCpuUse {
 fn capacity_ns(step: &Step, cores: f64) -> Option<f64> {
     let capacity = step.window.measured_s() * 1e9 * cores;
     (capacity > 0.0).then_some(capacity)
-}
-
-/// Returns the number of cores that the affinities of server and generator allow, with its
-/// evidence. `None` unless it is known and smaller than `cores`.
-fn confined(
-    source: &SourceReport,
-    index: usize,
-    cores: f64,
-) -> Option<(f64, Option<EvidenceItem>)> {
-    let name = "cores_allowed_either";
-    let server = source.report.steps[index].server.as_ref()?;
-    let allowed = *server.figures.get(name)?;
-    let pointer = format!("/steps/{index}/server/figures/{name}");
-    let evidence = source.evidence("cores that server and generator may use", &pointer);
-    (allowed > 0.0 && allowed < cores).then_some((allowed, evidence))
 }
 
 /// Returns the server's share of the machine, from 0 to 1, with its evidence: as counted by the

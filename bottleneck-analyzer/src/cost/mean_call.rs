@@ -239,13 +239,13 @@ impl Processors {
     /// Reads the processors from the CPU use of a step; `None` if how much server and generator used is not
     /// known.
     fn of(cpu: &StepCpuUse) -> Option<Self> {
-        if let Some(allowed) = cpu.allowed_cores.filter(|_| cpu.quota_binds()) {
-            let busy = cpu.used_ratio()? * allowed;
+        if let Some(limit) = cpu.binding_limit() {
+            let busy = cpu.used_ratio()? * limit.cores;
             return Some(Self {
-                count: allowed,
+                count: limit.cores,
                 busy,
                 ours: busy,
-                left_for_us: allowed,
+                left_for_us: limit.cores,
             });
         }
         let machine = Self {

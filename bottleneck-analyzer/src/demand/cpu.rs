@@ -36,10 +36,9 @@ pub(super) fn processors(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Res
         ),
         (None, _) => ("", "the CPU is used up; whose it is was not recorded"),
     };
-    let (name, title) = if cpu.quota_binds() {
-        ("cpu_quota", "CPU quota")
-    } else {
-        ("machine_cpu", "machine CPU")
+    let (name, title) = match cpu.binding_limit() {
+        Some(limit) => ("cpu_quota", limit.resource()),
+        None => ("machine_cpu", "machine CPU"),
     };
     let other = cpu.owner() != Some(CpuOwner::Server);
     Some(ResourceBound {

@@ -7,6 +7,15 @@ use crate::assessment::Confidence;
 use crate::bench_facts::BenchFacts;
 use crate::figures::share;
 use crate::run_facts::RunFacts;
+use crate::step_cpu_use::StepCpuUse;
+
+/// Returns the busy share of the generator's threads in the CPU time that the hypervisor left to this machine,
+/// from 0 to 1; `None` without an operating point.
+pub(crate) fn used_of_left(bench: &BenchFacts<'_>) -> Option<f64> {
+    let (_, step) = bench.operating_step()?;
+    let left = bench.cpu.as_ref().map_or(1.0, StepCpuUse::left_ratio);
+    Some((step.generator.cpu_ratio / left.max(f64::MIN_POSITIVE)).min(1.0))
+}
 
 /// Computes the bound of all generator threads together; `None` without an operating point.
 pub(super) fn threads(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<ResourceBound> {
@@ -18,10 +27,12 @@ pub(super) fn threads(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Re
     // The warning does not count if server and generator use up the machine's CPU: `cpu::processors` judges
     // that case.
     let machine_full = bench.cpu_past(facts.thresholds.cpu.critical_ratio) == Some(true);
+    let of_left = used_of_left(bench).unwrap_or(ratio);
     let full = step
         .generator
         .is_saturated(facts.thresholds.cpu.generator_ratio);
-    let is_full = full || warned && !machine_full;
+    let nothing_left = of_left >= facts.thresholds.cpu.generator_ratio;
+    let is_full = full || (warned || nothing_left) && !machine_full;
     Some(ResourceBound {
         factor: "generator_cpu".to_owned(),
         title: format!(
@@ -32,7 +43,7 @@ pub(super) fn threads(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Re
         reason: "the load could not be made faster; the target may do more than was measured"
             .to_owned(),
         used_ratio: if is_full {
-            ratio.max(EXPLAINS)
+            of_left.max(EXPLAINS)
         } else {
             ratio.min(0.99 * EXPLAINS)
         },

@@ -316,7 +316,7 @@ fn not_known(
         return inconclusive(
             &format!(
                 "the run may use {} of {} cores, and how much of them the server used is not known",
-                plain(cpu.allowed_cores.unwrap_or(cpu.cores)),
+                plain(cpu.limit.as_ref().map_or(cpu.cores, |limit| limit.cores)),
                 plain(cpu.cores)
             ),
             "the same run without a CPU quota, or sysmon record beside the server",

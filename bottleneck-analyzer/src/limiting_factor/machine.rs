@@ -87,7 +87,7 @@ fn fullest(
 /// `None` if no step ran under a quota or its use is not known.
 fn quota<'f>(facts: &'f RunFacts<'_>) -> Option<(&'f StepCpuUse, f64)> {
     let cpus = facts.benches.iter().filter_map(|b| b.cpu.as_ref());
-    let under_quota = cpus.filter(|cpu| cpu.quota_binds());
+    let under_quota = cpus.filter(|cpu| cpu.binding_limit().is_some());
     let used = under_quota.filter_map(|cpu| Some((cpu, cpu.used_ratio()?)));
     used.max_by(|a, b| a.1.total_cmp(&b.1))
 }

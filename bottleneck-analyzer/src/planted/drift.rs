@@ -151,6 +151,25 @@ fn a_drift_in_one_repeat_of_three_is_told_as_such() {
     );
 }
 
+/// A shared host that slows down for some seconds looks like a drift. Only a repeat, or a longer load, tells
+/// them apart.
+#[test]
+fn a_drift_of_a_single_short_repeat_is_no_problem_yet() {
+    let planted = Planted {
+        slower: 0.4,
+        cpu_of_each_call: 1.0,
+        repeats: 3,
+    };
+    let mut alone = run(planted);
+    alone[0].steps.truncate(1);
+    let assessment = assess_reports(&alone);
+    let found = finding(&assessment, "drift").unwrap();
+    assert_eq!(found.kind, FindingKind::Information);
+    assert!(found.detail.contains("in the only repeat"), "{}", found.detail);
+    let actions = &found.advice.as_ref().unwrap().actions;
+    assert!(actions.iter().any(|a| a.contains("--repeats 3")), "{actions:?}");
+}
+
 #[test]
 fn a_drift_below_a_tenth_is_ruled_out_and_one_to_the_better_is_no_problem() {
     let small = Planted {

@@ -141,7 +141,7 @@ fn a_quota_that_is_used_up_is_found_on_a_machine_that_is_idle() {
     );
     assert_eq!(factor(&assessment, ComponentKind::Machine), "cpu_quota");
     let limit = &assessment.components[0].limiting_factor.title;
-    assert!(limit.contains("96 % of the 1 cores allowed"), "{limit}");
+    assert!(limit.contains("96 % of the 1 core allowed"), "{limit}");
     let found = finding(&assessment, "cpu_saturated").expect("told");
     assert!(
         found.title.starts_with("The CPU quota is used up"),

@@ -323,38 +323,6 @@ fn a_gpu_is_full_by_its_memory_and_busy_by_its_time() {
 }
 
 #[test]
-fn a_program_that_keeps_the_disks_busy_is_named_with_its_group() {
-    const BACKUP: [(&str, &str); 3] =
-        [("cgroup", "backup.slice"), ("name", "rsync"), ("pid", "77")];
-    let writes = |per_s: f64, waits: f64| Plant {
-        recorded: vec![
-            flat("pressure.io.some_ratio", waits),
-            Recorded::flat("disk.write_bytes_per_s", &[("device", "vda")], 1e8),
-            Recorded::flat("process.disk_write_bytes_per_s", &BACKUP, per_s),
-        ],
-        ..Plant::default()
-    };
-    let assessment = assess(&writes(8e7, 0.4));
-    assert_eq!(named(&assessment), ["disk_others"]);
-    let title =
-        "rsync (process 77, control group backup.slice) keeps the disks busy: it writes 76.3 MiB/s";
-    says(&assessment, "disk_others", FindingKind::Problem, title);
-    assert!(
-        ruled_out(&assess(&writes(1e7, 0.4)), "disk_others"),
-        "the run's own writes"
-    );
-    assert!(
-        ruled_out(&assess(&writes(8e7, 0.02)), "disk_others"),
-        "nobody waits"
-    );
-    let unknown = Plant {
-        unrecorded: vec!["process.disk_write_bytes_per_s"],
-        ..writes(8e7, 0.4)
-    };
-    assert!(is_unknown(&assess(&unknown), "disk_others"));
-}
-
-#[test]
 fn memory_that_the_cache_of_zfs_holds_is_not_used_up() {
     let cached = |arc: f64| Plant {
         memory: 0.9,

@@ -7,6 +7,8 @@ mod circumstances;
 #[path = "../../tests/common/mod.rs"]
 mod common;
 mod confused_pairs;
+mod core_limits;
+mod disk_owner;
 mod doubt;
 mod drift;
 mod errors;

@@ -1,9 +1,11 @@
 //! Tests of objectives: the figures that fail a gate, and the figures that may be promised.
 
-use crate::assessment::{ComponentKind, Confidence, GateOutcome, Readiness};
+use bench_report::{Warning, WarningCode};
 
-use super::common::{Plant, held_for};
-use super::{assess, assess_reports, finding, gate, named, promise};
+use crate::assessment::{ComponentKind, Confidence, FindingKind, GateOutcome, Readiness};
+
+use super::common::{Plant, held_for, hist};
+use super::{assess, assess_reports, finding, gate, is_unknown, named, promise};
 
 #[test]
 fn slow_calls_and_failures_fail_their_gates() {
@@ -25,6 +27,33 @@ fn slow_calls_and_failures_fail_their_gates() {
         .iter()
         .find(|g| g.name == "postgres.sweep.errors");
     assert_eq!(gate.unwrap().outcome, GateOutcome::Fail);
+}
+
+/// Most of the response time is the generator's own: whether the target keeps its objective is not known.
+#[test]
+fn a_late_generator_is_not_held_against_the_target() {
+    let plant = Plant {
+        redis_ns: 2e7,
+        ..Plant::default()
+    };
+    let late = |share: f64| {
+        let mut report = plant.redis();
+        for index in 0..report.steps.len() {
+            for operation in report.steps[index].operations.values_mut() {
+                let response_ns = operation.response.as_ref().unwrap().mean_ns;
+                operation.pacing_lag = hist(share * response_ns, operation.succeeded);
+            }
+            let warning = Warning::new(WarningCode::PacingLag, "arrivals were released late");
+            report.warnings.push(warning.about_step(index, &["operations"]));
+        }
+        assess_reports(&[report, plant.sysmon()])
+    };
+    let assessment = late(0.95);
+    assert!(!named(&assessment).contains(&"latency_past_objective"));
+    assert!(is_unknown(&assessment, "latency_past_objective"));
+    assert!(finding(&assessment, "generator_spoilt_results").is_some());
+    let found = finding(&late(0.1), "latency_past_objective").map(|f| f.kind);
+    assert_eq!(found, Some(FindingKind::Problem), "a tenth does not explain it");
 }
 
 #[test]

@@ -7,8 +7,11 @@
 use crate::assessment::{FindingId, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
+use crate::core_limit::CoreLimit;
 use crate::figures::share;
 use crate::finding_draft::{FindingDraft, confidence_past};
+use crate::postgres::PostgresEvidence;
+use crate::queueing::erlang_wait_ns;
 use crate::run_facts::RunFacts;
 use crate::step_cpu_use::{CpuOwner, StepCpuUse};
 
@@ -62,7 +65,31 @@ fn saturated(bench: &BenchFacts<'_>, cpu: &StepCpuUse, facts: &RunFacts<'_>) -> 
             0.02,
         ))
         .evidence(cpu.evidence.clone());
-    advise(draft, cpu)
+    advise(with_impact(draft, bench, cpu), cpu)
+}
+
+/// Adds the response time that would come back at the same load if server and generator could use the cores
+/// of the machine that their affinity leaves idle: the waits for a CPU and for the pool behind it, less the
+/// wait for one of these cores (Erlang's C formula). Leaves the finding as it is without such a limit: how
+/// many cores a server could be given is not known.
+fn with_impact(draft: FindingDraft, bench: &BenchFacts<'_>, cpu: &StepCpuUse) -> FindingDraft {
+    let limit = cpu.binding_limit().filter(|limit| limit.is_affinity());
+    let model = bench.time_model.as_ref().filter(|model| !model.is_of_sessions());
+    let (Some(limit), Some(model)) = (limit, model) else {
+        return draft;
+    };
+    let server = bench
+        .operating_step()
+        .and_then(|(index, _)| PostgresEvidence::of_step(bench.source, index));
+    let rate_per_s = server.map_or(0.0, |server| server.calls_per_s());
+    let usable = cpu.usable_cores();
+    let used = cpu.used_ratio().unwrap_or(1.0) * limit.cores;
+    if usable <= limit.cores || rate_per_s <= 0.0 {
+        return draft;
+    }
+    let waits_ns = model.sum_of("server_runnable") + model.sum_of("checkout");
+    let left_ns = erlang_wait_ns(usable, rate_per_s, used / rate_per_s * 1e9);
+    draft.saves((waits_ns - left_ns.unwrap_or(waits_ns)).max(0.0), model.whole_ns)
 }
 
 /// Adds advice that depends on the user of the largest share of the CPU. If outside programs use
@@ -80,6 +107,13 @@ fn advise(draft: FindingDraft, cpu: &StepCpuUse) -> FindingDraft {
                 share(cpu.generator_ratio)
             ),
             "server and generator take CPU from each other; measured capacity is a lower bound",
+        );
+    }
+    if cpu.binding_limit().is_some_and(CoreLimit::is_affinity) {
+        return draft.advice(
+            &["let server and generator use the other cores of the machine as well, or give each its own (taskset, cpuset), and sweep again"],
+            "throughput in proportion to the cores added",
+            "a core that no process may use stays idle while others wait",
         );
     }
     draft.advice(

@@ -6,33 +6,19 @@
 //! `disk.read_bytes_per_s` and `disk.write_bytes_per_s`. How busy a disk is, says little: a disk that serves many
 //! requests at once is busy with one.
 
-use bench_report::{Series, Window};
-
-use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf, Rule};
+use crate::assessment::{ComponentKind, Confidence, FindingId, FindingKind, ImpactOf, Rule};
 use crate::conclusions::Conclusions;
-use crate::figures::{bytes, share};
+use crate::figures::share;
 use crate::finding_draft::FindingDraft;
-use crate::machine_recording::MachineRecording;
-use crate::participants::takes_part;
-use crate::resource_owner::process_words;
+use crate::outside_transfers::OutsideTransfers;
 use crate::run_facts::RunFacts;
 use crate::series_reading::SeriesReading;
-use crate::target;
 
 const RULE: Rule = Rule::DiskOthers;
 /// Share of the time in which tasks wait for a disk, from which disks are short.
 const WAITS: f64 = 0.10;
-/// Share of the disks' bytes from which others are the cause.
-const MOST: f64 = 0.5;
-
-/// Transfers of programs outside the run in one window.
-struct OutsideTransfers<'a> {
-    /// Bytes per second of all disks, and those of outside programs among them.
-    all: f64,
-    others: f64,
-    /// Busiest process outside the run in one direction.
-    busiest: Option<(&'a Series, SeriesReading)>,
-}
+/// Rules about a server's waits for a disk, which name the program that keeps it busy themselves.
+const OF_SERVERS: [Rule; 3] = [Rule::CommitWaits, Rule::ReadWaits, Rule::IoWaits];
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some(machine) = facts.machine else {
@@ -57,7 +43,7 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
         return;
     }
     let windows = facts.machine_windows().into_iter();
-    let transfers = windows.filter_map(|window| transfers(facts, machine, window));
+    let transfers = windows.filter_map(|window| OutsideTransfers::in_window(facts, window));
     let worst = transfers.max_by(|a, b| a.ratio().total_cmp(&b.ratio()));
     match worst {
         None => out.cannot_judge(
@@ -66,100 +52,60 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
             format!("which program keeps the disks busy: {waited}, and transfers of processes were not recorded"),
             "sysmon record --fields io, as root or as the user of these processes",
         ),
-        Some(worst) if worst.ratio() < MOST => {
-            let statement = format!(
-                "programs outside the run transferred {} of the disks' bytes",
-                share(worst.ratio())
-            );
+        Some(worst) if !worst.are_most() => {
+            let statement = format!("programs outside the run transferred {}", worst.share_words());
             out.rule_out(RULE, ComponentKind::Machine, statement, evidence);
         }
-        Some(worst) => out.add_finding(finding(machine, &worst, waits).evidence(evidence)),
+        Some(worst) => {
+            let server = told_of_server(out, &worst);
+            out.add_finding(finding(&worst, waits, server).evidence(evidence));
+        }
     }
 }
 
-impl OutsideTransfers<'_> {
-    /// Returns the share of outside programs in the bytes of the disks. Writes are counted when a program
-    /// makes them and reach the disk later, so that the share may exceed the whole.
-    fn ratio(&self) -> f64 {
-        (self.others / self.all.max(self.others).max(f64::MIN_POSITIVE)).min(1.0)
-    }
+/// Returns the finding about a server's waits for a disk that names the busiest program; `None` if there is
+/// none.
+fn told_of_server(out: &Conclusions, transfers: &OutsideTransfers<'_>) -> Option<FindingId> {
+    let found = out.findings.iter().find(|finding| {
+        let thing = finding.thing.as_deref().unwrap_or_default();
+        OF_SERVERS.contains(&finding.rule())
+            && finding.kind == FindingKind::Problem
+            && thing.contains(transfers.name())
+    });
+    found.map(|finding| finding.id.clone())
 }
 
-/// Adds up the transfers in one window; `None` if those of processes were not recorded.
-fn transfers<'a>(
-    facts: &RunFacts<'_>,
-    machine: MachineRecording<'a>,
-    window: Window,
-) -> Option<OutsideTransfers<'a>> {
-    let servers: Vec<&str> = facts
-        .benches
-        .iter()
-        .filter_map(|bench| target::process_name(bench.source))
-        .collect();
-    let is_outside = |series: &Series| {
-        let name = series.labels.get("name").map_or("", String::as_str);
-        !takes_part(name) && !servers.contains(&name)
-    };
-    let disks = ["disk.read_bytes_per_s", "disk.write_bytes_per_s"];
-    let disks = disks.into_iter().flat_map(|name| machine.all(name, window));
-    let of_processes = [
-        "process.disk_read_bytes_per_s",
-        "process.disk_write_bytes_per_s",
-    ];
-    let processes: Vec<_> = of_processes
-        .into_iter()
-        .flat_map(|name| machine.all(name, window))
-        .collect();
-    if processes.is_empty() {
-        return None;
-    }
-    let outside: Vec<_> = processes
-        .into_iter()
-        .filter(|(s, _)| is_outside(s))
-        .collect();
-    Some(OutsideTransfers {
-        all: disks.map(|(_, reading)| reading.mean).sum(),
-        others: outside.iter().map(|(_, reading)| reading.mean).sum(),
-        busiest: outside
-            .into_iter()
-            .max_by(|a, b| a.1.mean.total_cmp(&b.1.mean)),
-    })
-}
-
+/// Builds the finding about the program that keeps the disks busy. Its time is counted once: it is information
+/// below the finding `server` about a server's waits for a disk, if that names it.
 fn finding(
-    machine: MachineRecording<'_>,
     worst: &OutsideTransfers<'_>,
     waits: SeriesReading,
+    server: Option<FindingId>,
 ) -> FindingDraft {
-    let who = worst.busiest.map(|(series, _)| process_words(series));
-    let who = who.unwrap_or_else(|| "a program outside the run".to_owned());
-    let does = worst.busiest.map_or("uses", |(series, _)| {
-        if series.name.contains("write") {
-            "writes"
-        } else {
-            "reads"
-        }
-    });
-    let rate = worst.busiest.map_or(0.0, |(_, reading)| reading.mean);
-    FindingDraft::new(RULE, "machine", ComponentKind::Machine, FindingKind::Problem)
+    let who = worst.who();
+    let kind = match server {
+        Some(_) => FindingKind::Information,
+        None => FindingKind::Problem,
+    };
+    let draft = FindingDraft::new(RULE, "machine", ComponentKind::Machine, kind)
         .thing(who.clone())
         .says(
-            format!("{who} keeps the disks busy: it {does} {}/s", bytes(rate)),
+            format!("{who} keeps the disks busy: it {}", worst.does()),
             format!(
-                "Programs outside the run transferred {} of the disks' bytes, and something waited for a disk {} of \
-                 the time.",
-                share(worst.ratio()),
+                "Programs outside the run transferred {}, and something waited for a disk {} of the time.",
+                worst.share_words(),
                 share(waits.mean)
             ),
         )
-        .impact(waits.mean * worst.ratio(), ImpactOf::ResponseTime)
         .confidence(Confidence::Medium)
-        .evidence(worst.busiest.and_then(|(_, reading)| {
-            machine.typical_sample("bytes of the busiest process", reading)
-        }))
+        .evidence(worst.evidence())
         .advice(
             &["stop it, limit it (io.max of its control group, ionice), or move it to another disk, and repeat the run"],
             "reads and commits that do not wait for others' transfers",
             "a disk serves all programs, and a flush waits for the writes before it",
-        )
+        );
+    match server {
+        Some(_) => draft.parent(server),
+        None => draft.impact(waits.mean * worst.ratio(), ImpactOf::ResponseTime),
+    }
 }

@@ -1,7 +1,8 @@
 //! Rule `generator_spoilt_results`: the load generator distorted the results at an operating point.
 //!
 //! Fires on the report's own warnings `generator_saturated`, `pacing_lag`, `generator_stalled` and
-//! `in_flight_cap_reached` about the operating point. Only a saturated generator is a problem. The impact
+//! `in_flight_cap_reached` about the operating point, and if its threads used up the CPU time that the
+//! hypervisor left (`cpu.generator_ratio`). Only a saturated generator is a problem. The impact
 //! is the share of the response time in pacing lag or backlog, the longest stall ÷ measured time, or the
 //! generator's CPU use.
 
@@ -10,6 +11,7 @@ use bench_report::{Histogram, Operation, Step, Warning, WarningCode};
 use crate::assessment::{EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
+use crate::demand;
 use crate::figures::share;
 use crate::finding_draft::FindingDraft;
 use crate::run_facts::RunFacts;
@@ -26,11 +28,11 @@ const OWN_FAULT: [WarningCode; 4] = [
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
-        judge(bench, out);
+        judge(bench, facts, out);
     }
 }
 
-fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
+fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some((_, step)) = bench.operating_step() else {
         return;
     };
@@ -41,6 +43,9 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         .collect();
     let costs = faults.iter().map(|(_, fault)| cost(step, fault.code));
     let Some((lost, of)) = costs.max_by(|a, b| a.0.total_cmp(&b.0)) else {
+        if let Some(draft) = short_of_cpu(bench, step, facts) {
+            return out.add_finding(draft.evidence(used));
+        }
         let statement = format!(
             "the generator kept its plan: {} of its threads busy, longest stall {}",
             share(step.generator.cpu_ratio),
@@ -64,6 +69,28 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         draft = draft.saves(lost * model.whole_ns, model.whole_ns);
     }
     out.add_finding(draft.evidence(evidence).evidence(used));
+}
+
+/// Builds the finding about threads that used the CPU time which the hypervisor left to them. The bench
+/// measures their share of all time and gives no warning. `None` if they had time left.
+fn short_of_cpu(bench: &BenchFacts<'_>, step: &Step, facts: &RunFacts<'_>) -> Option<FindingDraft> {
+    let used = demand::generator_used_of_left(bench)?;
+    let cpu = bench.cpu.as_ref().filter(|cpu| cpu.left_ratio() < 1.0)?;
+    // A machine that server and generator use up together is judged by `cpu_saturated`.
+    let machine_full = bench.cpu_past(facts.thresholds.cpu.critical_ratio) == Some(true);
+    if machine_full || used < facts.thresholds.cpu.generator_ratio {
+        return None;
+    }
+    let message = format!(
+        "the generator's {} thread(s) were {} busy, and the hypervisor took {} of the machine's CPU time: they \
+         used {} of what it left",
+        step.generator.threads,
+        share(step.generator.cpu_ratio),
+        share(1.0 - cpu.left_ratio()),
+        share(used)
+    );
+    let draft = finding(bench, &message, (used, ImpactOf::Capacity));
+    Some(draft.evidence(cpu.evidence.clone()))
 }
 
 /// Returns the value that the warning with this index in the report is about as evidence, or its

@@ -2,7 +2,8 @@
 //!
 //! Fires if the percentile of the slowest operation in the worst repeat is above the objective of the
 //! component (`objectives.postgres_p90_ms` and the like). Reads the percentiles of all repeats, completed
-//! or not. It is a symptom of the problem with the highest score that was found for the bench. The impact
+//! or not. Nothing is concluded where the excess is time that the generator itself lost. It is a symptom of
+//! the problem with the highest score that was found for the bench. The impact
 //! is 1 − objective ÷ latency.
 
 use crate::assessment::{Confidence, Finding, FindingId, FindingKind, ImpactOf, Rule};
@@ -69,10 +70,28 @@ fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) 
         );
         return;
     }
+    if let Some(own) = generators_share(bench, out).filter(|own| (1.0 - own) * ns <= objective_ns) {
+        let question = format!(
+            "whether the latency keeps its objective: {figures}, but {} of the response time is the \
+             generator's own",
+            crate::figures::share(own)
+        );
+        let to_find_out = "the same load from a generator that keeps its plan: a machine of its own";
+        return out.cannot_judge(RULE, bench.component, question, to_find_out);
+    }
     let most = causes(bench, out).max_by(|a, b| a.score.total_cmp(&b.score));
     let parent = most.map(|f| f.id.clone());
     let draft = finding(bench, facts, (index, &slow, &figures), objective_ns, parent);
     out.add_finding(draft.evidence(evidence));
+}
+
+/// Returns the share of the response time, from 0 to 1, that is the generator's own; `None` if it kept its plan.
+fn generators_share(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<f64> {
+    let id = bench.id();
+    let mut of_bench = out.findings.iter().filter(|f| f.is_about(&id));
+    let found = of_bench.find(|f| f.rule() == Rule::GeneratorSpoiltResults)?;
+    let impact = found.impact.filter(|i| i.of == ImpactOf::ResponseTime)?;
+    Some(impact.ratio)
 }
 
 /// Builds the finding about latency above its objective. It is a symptom if another finding,

@@ -2,18 +2,24 @@
 //!
 //! Fires if the p99 of the sweep's largest setting is `pool.too_large_p99_ratio` times the p99 of the
 //! operating point or more, while its throughput is higher by no more than the noise. Reads p99 and
-//! throughput of both settings.
+//! throughput of both settings. Where no larger setting was measured, it fires if the server has used up the
+//! CPU and most of its many sessions only wait for it: a smaller pool carries as much.
 
-use crate::assessment::{ComponentKind, FindingKind, Rule};
+use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain};
 use crate::finding_draft::{FindingDraft, confidence_past};
+use crate::postgres::PostgresEvidence;
 use crate::requests::slowest;
 use crate::run_facts::RunFacts;
+use crate::step_cpu_use::{CpuOwner, StepCpuUse};
 use crate::sweep::SweepSetting;
 
 const RULE: Rule = Rule::PoolTooLarge;
+/// Smallest number of sessions for each core at which a pool is larger than the CPU can serve. Sessions that
+/// wait for a disk or a lock meanwhile need a few for each core.
+const CROWD: f64 = 8.0;
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in facts.benches_of(ComponentKind::Postgres) {
@@ -22,11 +28,15 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
 }
 
 fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
+    let largest = bench.past_operating().last();
+    if let Some(crowd) = Crowd::of(bench, facts).filter(|_| largest.is_none()) {
+        return out.add_finding(crowd.finding(bench));
+    }
     let Some((sweep, place)) = bench.operating_sweep() else {
         return;
     };
     let here = &sweep.settings[place];
-    let Some(largest) = bench.past_operating().last() else {
+    let Some(largest) = largest else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -70,6 +80,79 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
             .confidence(sure)
             .evidence(evidence.into_iter().flatten()),
     );
+}
+
+/// Sessions of the server that share cores which are used up.
+struct Crowd<'f> {
+    cpu: &'f StepCpuUse,
+    /// Cores that the server may use.
+    cores: f64,
+    /// Mean number of sessions that execute a call, and of those among them that wait for a CPU.
+    sessions: f64,
+    waiting: f64,
+    evidence: Vec<EvidenceItem>,
+}
+
+impl<'f> Crowd<'f> {
+    /// Counts the sessions at the operating point by Little's law. `None` unless the server has used up the
+    /// CPU, at least [`CROWD`] sessions share each core, and most of them wait for it.
+    fn of(bench: &'f BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Self> {
+        let cpu = bench.cpu.as_ref()?;
+        let model = bench.time_model.as_ref().filter(|m| !m.is_of_sessions())?;
+        let (index, _) = bench.operating_step()?;
+        let rate_per_s = PostgresEvidence::of_step(bench.source, index)?.calls_per_s();
+        let part = model.part("server_runnable")?;
+        let cores = cpu.limit.as_ref().map_or(cpu.cores, |limit| limit.cores);
+        let crowd = Self {
+            cpu,
+            cores,
+            sessions: rate_per_s * model.served_ns() / 1e9,
+            waiting: rate_per_s * part.ns / 1e9,
+            evidence: part.evidence.clone(),
+        };
+        let is_full = bench.cpu_past(facts.thresholds.cpu.critical_ratio) == Some(true);
+        let is_crowded = crowd.sessions >= CROWD * cores && crowd.waiting >= 0.5 * crowd.sessions;
+        let is_servers = cpu.owner() == Some(CpuOwner::Server);
+        (is_full && is_servers && is_crowded).then_some(crowd)
+    }
+
+    fn finding(self, bench: &BenchFacts<'_>) -> FindingDraft {
+        let pool = bench.operating_step().and_then(|(_, step)| step.pool.as_ref());
+        let (thing, lets) = match pool {
+            Some(pool) => (
+                format!("the pool of {}", pool.max_size),
+                format!("The pool of {} lets them all in at once", pool.max_size),
+            ),
+            None => (
+                "connections without a pool".to_owned(),
+                format!("Without a pool, {} connections are in use at once", plain(self.sessions)),
+            ),
+        };
+        let sizes = [1.0, 2.0, 4.0].map(|times| plain((times * self.cores).ceil()));
+        bench
+            .finding(RULE, FindingKind::Information)
+            .thing(thing)
+            .says(
+                format!(
+                    "{} sessions share {} cores that are used up: {} of them wait for a CPU",
+                    plain(self.sessions),
+                    plain(self.cores),
+                    plain(self.waiting)
+                ),
+                format!(
+                    "{lets}. A smaller pool carries as much: calls then wait before the pool, where they hold no \
+                     memory and no locks of the server."
+                ),
+            )
+            .confidence(Confidence::Medium)
+            .evidence(self.evidence)
+            .evidence(self.cpu.evidence.clone())
+            .advice(
+                &[&format!("sweep smaller pools, as in --pool-sizes {}", sizes.join(","))],
+                "the same throughput with fewer sessions, and locks that are held for a shorter time",
+                "a core executes one session at a time; what is more than a few for each core only waits",
+            )
+    }
 }
 
 /// Builds the finding about settings past the operating point, with the p99 of the operating point

@@ -2,7 +2,8 @@
 //!
 //! Fires if waiting takes `pool.checkout_share_ratio` of a call or more, the connections are in use, no other
 //! cause keeps the connections busy, and the CPU has room or a larger pool carried more. In all other cases
-//! the queue before the pool only reflects the work of its connections. Reads the pool's usage, the checkout
+//! the queue before the pool only reflects the work of its connections. Sessions that wait for a CPU for most
+//! of their time leave it open. Reads the pool's usage, the checkout
 //! times, the sweep and the CPU use. The gain is the wait less the wait with twice the connections (Erlang's
 //! C formula).
 
@@ -19,6 +20,11 @@ use crate::time_model::checkout::{FULL_RATIO, wait_ns};
 use crate::{demand, target};
 
 const RULE: Rule = Rule::PoolTooSmall;
+/// Part of the time model in which the server's sessions are ready to run and have no CPU.
+const RUNNABLE: &str = "server_runnable";
+/// Share of the service time, from 0 to 1, in which sessions wait for a CPU, from which the pool is not known
+/// to be the limit: the CPU may be short even if the machine has idle cores, which the server may not use.
+const MOST_RUNNABLE: f64 = 0.5;
 
 /// Pool at the operating point, with the figures that the rule judges.
 struct PoolCase<'f> {
@@ -160,6 +166,17 @@ fn behind_the_pool(
         return out.rule_out(RULE, bench.component, statement, case.evidence.clone());
     }
     let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio);
+    let runnable = case.model.sum_of(RUNNABLE);
+    if larger.is_none() && runnable >= MOST_RUNNABLE * case.model.served_ns() {
+        let question = format!(
+            "whether a larger pool would help: calls wait {waited} of their time for a connection, and those \
+             that have one wait for a CPU for {} of {}",
+            duration_ns(runnable),
+            duration_ns(case.model.served_ns())
+        );
+        let to_find_out = "which CPUs the server may use (taskset -cp, cpuset and quota of its control group)";
+        return out.cannot_judge(RULE, bench.component, question, to_find_out);
+    }
     if room != Some(false) && (larger.is_some() || room == Some(true)) {
         return out.add_finding(too_small(bench, case, wait, facts));
     }

@@ -10,7 +10,7 @@ use bench_report::{EvidenceRow, ServerEvidence};
 use host_metrics::Masking;
 use host_metrics::source::KernelUnits;
 use host_metrics::source::cgroup::quota_use;
-use host_metrics::source::process::ProcessDirectory;
+use host_metrics::source::process::{AllowedCores, ProcessDirectory};
 
 use crate::failure::from_postgres;
 use crate::server::client::Client;
@@ -56,6 +56,8 @@ pub(crate) struct ProcessSnapshot {
     ended_ns: u64,
     /// CPU time of the backend of this tool's own connection, in nanoseconds.
     pub(crate) own_ns: u64,
+    /// Cores that the server's processes and the load may use; `None` if the kernel does not report them.
+    cores: Option<AllowedCores>,
     throttling: Result<ServerThrottling, String>,
 }
 
@@ -124,6 +126,7 @@ impl ServerProcesses {
             alive,
             ended_ns: sample.children_cpu_ns.unwrap_or(0),
             own_ns: self.own_cpu()?,
+            cores: AllowedCores::read(&ProcessDirectory::new(self.backend)),
             throttling: quota_use(main)
                 .map(ServerThrottling::from)
                 .map_err(|error| error.to_string()),
@@ -191,6 +194,10 @@ impl ProcessSnapshot {
         let unknown = f64::NAN;
         let ended = (ended > 0).then(|| row("ended", "", unknown, (ended, unknown)));
         evidence.table(processes::TABLE, rows.chain(ended).collect());
+        if let Some(cores) = self.cores.filter(|_| self.cores == before.cores) {
+            evidence.figure(postgres::CORES_ALLOWED, cores.server as f64);
+            evidence.figure(postgres::CORES_ALLOWED_EITHER, cores.either as f64);
+        }
         self.report_throttling(before, evidence);
     }
 
@@ -304,6 +311,10 @@ mod tests {
             alive: alive.iter().map(spent).collect(),
             ended_ns,
             own_ns: 0,
+            cores: Some(AllowedCores {
+                server: 1,
+                either: 2,
+            }),
             throttling: Err("no control group here".to_owned()),
         }
     }
@@ -337,6 +348,8 @@ mod tests {
         assert_eq!(of("report").unwrap().figures["cpu_ns"], 7.0);
         assert_eq!(of("ours").unwrap().figures["count"], 1.0);
         assert!(evidence.unavailable["server.cgroup"].contains("no control group"));
+        assert_eq!(evidence.figures["cores_allowed"], 1.0);
+        assert_eq!(evidence.figures["cores_allowed_either"], 2.0);
     }
 
     /// Covers a load that opens a connection for each call, whose backends have ended when they

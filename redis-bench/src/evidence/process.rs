@@ -1,7 +1,7 @@
 //! Process of the Redis server, if it runs on this machine and is visible from this process.
 
 use host_metrics::Masking;
-use host_metrics::source::process::{ProcessDirectory, ProcessStatus};
+use host_metrics::source::process::{AllowedCores, ProcessDirectory};
 
 use crate::info::Info;
 
@@ -14,17 +14,7 @@ pub(super) struct ServerProcess {
     /// Memory of the process that is in swap, in bytes; `None` if the kernel does not report it.
     pub(super) swap_bytes: Option<u64>,
     /// Cores that the main thread may use; `None` if the kernel does not report them.
-    pub(super) cores: Option<Cores>,
-}
-
-/// Numbers of cores that the server's main thread, and this program, may use (their affinity).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cores {
-    /// Number of cores that the server's main thread may use.
-    pub(super) allowed: usize,
-    /// Number of cores that the server's main thread or this program may use, each core counted
-    /// once.
-    pub(super) either: usize,
+    pub(super) cores: Option<AllowedCores>,
 }
 
 /// Reads the figures of the server's process; `info` is the server's answer. The process id in that
@@ -46,24 +36,14 @@ pub(super) fn read(info: &Info) -> Result<ServerProcess, String> {
     let status = directory.status().ok();
     Ok(ServerProcess {
         ready_ns: directory.schedule().ok().map(|times| times.ready_ns),
-        swap_bytes: status.as_ref().and_then(|status| status.swap_bytes),
-        cores: status.and_then(|status| cores(&status, &ProcessDirectory::own().status().ok()?)),
+        swap_bytes: status.and_then(|status| status.swap_bytes),
+        cores: AllowedCores::read(&directory),
     })
 }
 
 /// Returns true if `word` ends with a colon and `port`, as `127.0.0.1:6379` does for `6379`.
 fn names_port(word: &str, port: &str) -> bool {
     word.rsplit_once(':').is_some_and(|(_, last)| last == port)
-}
-
-/// Counts the cores that the server may use, and those that the server or this program may use.
-/// `None` if either affinity is unknown.
-fn cores(server: &ProcessStatus, own: &ProcessStatus) -> Option<Cores> {
-    let (server, own) = (server.allowed_cpus.as_ref()?, own.allowed_cpus.as_ref()?);
-    Some(Cores {
-        allowed: server.len(),
-        either: server.union(own).count(),
-    })
 }
 
 #[cfg(test)]
@@ -76,21 +56,5 @@ mod tests {
         assert!(names_port("*:6379", "6379"));
         assert!(!names_port("127.0.0.1:7992", "799"));
         assert!(!names_port("bash", "6379"));
-    }
-
-    #[test]
-    fn cores_are_counted_for_the_server_and_with_ours() {
-        let status = |cpus: &[u32]| ProcessStatus {
-            allowed_cpus: Some(cpus.iter().copied().collect()),
-            ..ProcessStatus::default()
-        };
-        let counted = |server: &[u32], own: &[u32]| {
-            let cores = cores(&status(server), &status(own)).unwrap();
-            (cores.allowed, cores.either)
-        };
-        assert_eq!(counted(&[0], &[0]), (1, 1));
-        assert_eq!(counted(&[0], &[1]), (1, 2));
-        assert_eq!(counted(&[0, 1, 2, 3, 8], &[2, 3, 4, 5]), (5, 7));
-        assert_eq!(cores(&ProcessStatus::default(), &status(&[0])), None);
     }
 }

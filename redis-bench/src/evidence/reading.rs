@@ -193,7 +193,7 @@ fn add_process(evidence: &mut ServerEvidence, before: ServerProcess, after: Serv
         evidence.figure(names::redis::SWAP_BYTES, swap as f64);
     }
     if let Some(cores) = after.cores.filter(|_| before.cores == after.cores) {
-        evidence.figure(names::redis::CORES_ALLOWED, cores.allowed as f64);
+        evidence.figure(names::redis::CORES_ALLOWED, cores.server as f64);
         evidence.figure(names::redis::CORES_ALLOWED_EITHER, cores.either as f64);
     }
 }

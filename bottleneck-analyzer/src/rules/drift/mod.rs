@@ -3,7 +3,8 @@
 //! Fires if throughput or the median latency changes by a tenth or more over the measured part, by the
 //! Theil–Sen slope of its ten windows, and the Mann–Kendall test calls that a trend. Reads the series
 //! `throughput_per_s` and `latency.p50_ns` of the bench and, for what moved with them, the recording of the
-//! machine. The time that would come back is half of the change: the mean over the step less its start.
+//! machine. It is a problem only if most of several repeats show it, or one of 30 s or more. The time that
+//! would come back is half of the change: the mean over the step less its start.
 
 mod companions;
 mod response_drift;
@@ -22,6 +23,9 @@ use step_companion::StepCompanion;
 const RULE: Rule = Rule::Drift;
 /// Smallest share of the response time, or of the capacity, at which a drift is a problem.
 const PROBLEM_RATIO: f64 = 0.10;
+/// Shortest measured time, in seconds, after which a drift of a single repeat is a problem. In a shorter one a
+/// shared host that slows down for some seconds looks the same.
+const LONG_S: f64 = 30.0;
 /// Largest number of companions that are named.
 const MOST_NAMED: usize = 3;
 
@@ -84,7 +88,8 @@ fn finding(
         .find(|companion| companion.explains(shown));
     let lost = shown.lost_ratio();
     let persistent = 2 * drifting > judged;
-    let kind = if persistent && lost >= PROBLEM_RATIO {
+    let confirmed = judged > 1 || shown.windows.step.window.measured_s() >= LONG_S;
+    let kind = if persistent && confirmed && lost >= PROBLEM_RATIO {
         FindingKind::Problem
     } else {
         FindingKind::Information
@@ -106,10 +111,10 @@ fn finding(
                 cause_sentence(&companions, shown)
             ),
         )
-        .confidence(confidence(persistent, explaining.is_some()))
+        .confidence(confidence(persistent && confirmed, explaining.is_some()))
         .evidence(evidence)
         .advice(
-            &actions(&companions, shown),
+            &actions(&companions, shown, confirmed),
             format!(
                 "up to {} of the response time over this step, and more over a longer one",
                 share(lost)
@@ -193,8 +198,15 @@ fn plain_share(ratio: f64) -> String {
     }
 }
 
-fn actions<'a>(companions: &[StepCompanion<'a>], shown: &ResponseDrift<'_>) -> Vec<&'a str> {
+fn actions<'a>(
+    companions: &[StepCompanion<'a>],
+    shown: &ResponseDrift<'_>,
+    confirmed: bool,
+) -> Vec<&'a str> {
     let mut actions = vec!["hold the load for several times as long, to see where it ends"];
+    if !confirmed {
+        actions.push("To find out whether it comes again: --repeats 3");
+    }
     let explaining = companions
         .iter()
         .find(|companion| companion.explains(shown));

@@ -2,13 +2,16 @@
 //!
 //! Reports an application that used a twentieth of the server's CPU or more. It is a problem if the load's
 //! sessions waited for a CPU because of the application for a tenth of the service time. Reads the table
-//! `processes`, `server.load_ready_ns` and `server.load_cpu_ns`. The cost is CPU time of a call × (time that
-//! the load was ready to run ÷ time that it ran) × the application's share of the CPU in use.
+//! `processes`, `server.load_ready_ns` and `server.load_cpu_ns`. The load's wait for a CPU is CPU time of a call
+//! × time that the load was ready to run ÷ time that it ran. The cost is that wait less the one that the load
+//! would have alone (Erlang's C formula), but at least the application's share of the CPU in use.
 
 use crate::assessment::Rule;
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
-use crate::figures::{plain, share};
+use crate::figures::{duration_ns, plain, share};
 use crate::postgres::OtherApplication;
+use crate::queueing::erlang_wait_ns;
+use crate::step_cpu_use::StepCpuUse;
 use bench_report::names;
 use bench_report::names::postgres_tables;
 
@@ -77,8 +80,10 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         lower_bound: false,
         title: format!("{title}, for which the load's sessions wait"),
         detail: format!(
-            "{detail} The load's sessions were ready to run and had no CPU; of that time it is charged \
-             with its share of the CPU that was used."
+            "{detail} The load's sessions were ready to run and had no CPU for {} of each call; without it, at \
+             the same load, that would be at most {}.",
+            duration_ns(ready_ns(repeat).unwrap_or(own_ns)),
+            duration_ns((ready_ns(repeat).unwrap_or(own_ns) - own_ns).max(0.0))
         ),
         evidence,
         actions,
@@ -87,10 +92,9 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     })]
 }
 
-/// Returns the time of a call, in nanoseconds, in which its session waited for a CPU that the
-/// application `other` used. `None` if the time for which sessions were ready to run, or the CPU
-/// use, is not known.
-fn waited_ns(repeat: &RepeatFacts<'_, '_>, other: &OtherApplication) -> Option<f64> {
+/// Returns the time of a call, in nanoseconds, in which its session was ready to run and had no CPU; `None` if
+/// that or the CPU time of the load's sessions is not known.
+fn ready_ns(repeat: &RepeatFacts<'_, '_>) -> Option<f64> {
     let server = &repeat.server;
     let (ready, on_cpu) = (
         server.figure(names::postgres::SERVER_LOAD_READY_NS)?,
@@ -99,12 +103,25 @@ fn waited_ns(repeat: &RepeatFacts<'_, '_>, other: &OtherApplication) -> Option<f
             .filter(|ns| *ns > 0.0)?,
     );
     let waited = repeat.model.sum_of("server_cpu") * ready / on_cpu;
-    let waited = waited.min(repeat.model.sum_of("server_runnable"));
+    Some(waited.min(repeat.model.sum_of("server_runnable")))
+}
+
+/// Returns the time of a call, in nanoseconds, for which its session would not wait for a CPU without the
+/// application `other`: the wait less the one that the calls' own CPU time makes at the same load (Erlang's
+/// C formula), but at least the application's share of the CPU that was used. `None` if the time for which
+/// sessions were ready to run, or the CPU use, is not known.
+fn waited_ns(repeat: &RepeatFacts<'_, '_>, other: &OtherApplication) -> Option<f64> {
+    let server = &repeat.server;
+    let waited = ready_ns(repeat)?;
     let used_by_server = if let Some(cpu) = &repeat.bench.cpu {
         cpu.server_ratio? / cpu.busy_ratio()
     } else {
         let server_ns = server.figure(names::postgres::SERVER_CPU_NS)?;
         server_ns / (server_ns + server.step.generator.cpu_ns as f64)
     };
-    Some(waited * other.share * used_by_server)
+    let charged = waited * other.share * used_by_server;
+    let cores = repeat.bench.cpu.as_ref().map(StepCpuUse::usable_cores);
+    let own_ns = repeat.model.sum_of("server_cpu");
+    let alone = cores.and_then(|cores| erlang_wait_ns(cores, server.calls_per_s(), own_ns));
+    Some(alone.map_or(charged, |alone| charged.max(waited - alone)))
 }

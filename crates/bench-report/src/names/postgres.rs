@@ -195,6 +195,10 @@ figures! { Server:
     SERVER_LOAD_CPU_NS = "server.load_cpu_ns";
     /// Time that the load's sessions were ready to run without a CPU.
     SERVER_LOAD_READY_NS = "server.load_ready_ns";
+    /// Number of cores that the server's processes may use.
+    CORES_ALLOWED = "cores_allowed";
+    /// Number of cores that the server's processes or the load may use.
+    CORES_ALLOWED_EITHER = "cores_allowed_either";
     /// CPU use of the connection that takes the samples, in cores.
     WATCH_CPU_RATIO = "watch.cpu_ratio";
     /// Periods of the CPU quota of the server's control group.

@@ -17,6 +17,7 @@ use super::statements;
 use crate::assessment::{EvidenceItem, Rule};
 use crate::catalogue::events::WaitKind;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
+use crate::outside_transfers::OutsideTransfers;
 use crate::postgres::waits::{self, Wait};
 use crate::postgres::{LockHolders, PostgresEvidence};
 use bench_report::names::postgres_tables;
@@ -71,8 +72,9 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
         time_in(repeat, group)
     };
     let holders = LockHolders::find(&repeat.server, &group.lock_kinds());
+    let transfers = transfers_of_others(repeat, group);
     let statement = statement(&repeat.server, group, holders.as_ref());
-    let named = thing(group, holders.as_ref());
+    let named = thing(group, holders.as_ref(), transfers.as_ref());
     let title = wording::title(group, &named, &statement, holders.as_ref());
     let mut evidence: Vec<EvidenceItem> = group
         .waits
@@ -90,17 +92,23 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
         let label = format!("sessions of {} in it", wording::who(&row));
         row.evidence(label, "sessions_mean")
     }));
-    let (actions, rationale, restart) = wording::advice(group, holders.as_ref());
+    evidence.extend(transfers.as_ref().and_then(OutsideTransfers::evidence));
+    let (mut actions, rationale, restart) = wording::advice(group, holders.as_ref());
+    let mut detail = wording::detail(repeat, group, holders.as_ref());
+    if let Some(transfers) = &transfers {
+        detail += &wording::beside_on_the_disk(transfers);
+        actions.insert(0, wording::advice_about(transfers));
+    }
     Some(CauseCost {
         rule: group.rule(),
         key: group.cause_key(main),
         thing: named,
         own_ns,
         least: least(repeat, group),
-        avoidable: avoidable(repeat, group, own_ns),
+        avoidable: transfers.is_some() || avoidable(repeat, group, own_ns),
         lower_bound: false,
         title,
-        detail: wording::detail(repeat, group, holders.as_ref()),
+        detail,
         evidence,
         actions,
         rationale,
@@ -201,14 +209,32 @@ fn longest(server: &PostgresEvidence<'_>) -> String {
     most.map_or(String::new(), |statement| statement.text().to_owned())
 }
 
-/// Names the thing at fault: the events, the locked thing and a holder outside the load, as in
-/// `Lock:advisory, advisory lock 42`.
-fn thing(group: &WaitGroup, holders: Option<&LockHolders>) -> String {
+/// Returns the transfers of programs outside the run, if the group waits for a disk and they make at least
+/// half of the disks' bytes during the repeat; `None` if they do not, or that was not recorded.
+fn transfers_of_others<'a>(
+    repeat: &RepeatFacts<'a, '_>,
+    group: &WaitGroup,
+) -> Option<OutsideTransfers<'a>> {
+    if ![Rule::CommitWaits, Rule::ReadWaits, Rule::IoWaits].contains(&group.rule()) {
+        return None;
+    }
+    let transfers = OutsideTransfers::in_window(repeat.facts, repeat.server.step.window);
+    transfers.filter(OutsideTransfers::are_most)
+}
+
+/// Names the thing at fault: the events, the locked thing, a holder outside the load, and the program that
+/// keeps the disk busy, as in `Lock:advisory, advisory lock 42`.
+fn thing(
+    group: &WaitGroup,
+    holders: Option<&LockHolders>,
+    transfers: Option<&OutsideTransfers<'_>>,
+) -> String {
     let mut parts = vec![group.names()];
     parts.extend(holders.map(|h| h.thing.clone()).filter(|t| !t.is_empty()));
     if let Some(outsider) = holders.and_then(|h| h.outsider.clone()) {
         parts.push(format!("held by {}", or_somebody(&outsider)));
     }
+    parts.extend(transfers.map(|t| format!("the disk kept busy by {}", t.name())));
     parts.join(", ")
 }
 

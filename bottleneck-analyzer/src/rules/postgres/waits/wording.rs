@@ -5,6 +5,7 @@ use super::wait_group::WaitGroup;
 use crate::catalogue::events::WaitKind;
 use crate::cost::RepeatFacts;
 use crate::figures::{duration_ns, plain};
+use crate::outside_transfers::OutsideTransfers;
 use crate::postgres::{CitedRow, LockHolders, PostgresEvidence};
 use crate::rules::postgres::statements::short;
 use bench_report::names::postgres_tables;
@@ -93,6 +94,24 @@ fn beside_the_load(server: &PostgresEvidence<'_>, group: &WaitGroup) -> String {
     format!(
         " Beside the load wait for it, on average: {}.",
         told.join(", ")
+    )
+}
+
+/// Describes the program outside the run that keeps the disk busy, as a sentence that begins with a space.
+pub(super) fn beside_on_the_disk(transfers: &OutsideTransfers<'_>) -> String {
+    format!(
+        " {} takes no part in the run and {}; programs outside the run transfer {}.",
+        transfers.who(),
+        transfers.does(),
+        transfers.share_words()
+    )
+}
+
+/// Returns the advice about the program that keeps the disk busy.
+pub(super) fn advice_about(transfers: &OutsideTransfers<'_>) -> String {
+    format!(
+        "stop {}, limit it, or move it to another disk, and repeat the run",
+        transfers.name()
     )
 }
 

@@ -4,6 +4,7 @@
 //! processes for which they are requested. [`ProcessDirectory`] reads a single process.
 
 #[cfg(target_os = "linux")]
+mod allowed_cores;
 mod detail;
 #[cfg(target_os = "linux")]
 mod detail_files;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 use super::{ReadSpan, Timed};
 
+pub use allowed_cores::AllowedCores;
 pub use directory::{ProcessDirectory, read_process};
 #[cfg(target_os = "linux")]
 pub use port::listeners;
