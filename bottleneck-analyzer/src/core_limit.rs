@@ -49,14 +49,19 @@ impl CoreLimit {
             kind: CoreLimitKind::Quota,
             evidence,
         });
-        let affinity = |kind| Self::affinity(source, index, kind).filter(|limit| limit.cores < cores);
+        let affinity =
+            |kind| Self::affinity(source, index, kind).filter(|limit| limit.cores < cores);
         let of_both = [quota, affinity(CoreLimitKind::SharedAffinity)];
         let of_both = of_both.into_iter().flatten();
         let of_both = of_both.min_by(|a, b| a.cores.total_cmp(&b.cores));
         let Some(alone) = affinity(CoreLimitKind::ServerAffinity) else {
             return of_both;
         };
-        let used = |limit: &Self| limit.used_ratio(server_cores, generator_cores).unwrap_or(0.0);
+        let used = |limit: &Self| {
+            limit
+                .used_ratio(server_cores, generator_cores)
+                .unwrap_or(0.0)
+        };
         match of_both {
             Some(both) if used(&both) >= used(&alone) => Some(both),
             _ => Some(alone),
@@ -68,9 +73,10 @@ impl CoreLimit {
     /// elsewhere.
     fn affinity(source: &SourceReport, index: usize, kind: CoreLimitKind) -> Option<Self> {
         let (name, label) = match kind {
-            CoreLimitKind::ServerAffinity => {
-                (names::postgres::CORES_ALLOWED, "cores that the server may use")
-            }
+            CoreLimitKind::ServerAffinity => (
+                names::postgres::CORES_ALLOWED,
+                "cores that the server may use",
+            ),
             _ => (
                 names::postgres::CORES_ALLOWED_EITHER,
                 "cores that server and generator may use",
@@ -92,7 +98,11 @@ impl CoreLimit {
 
     /// Returns the used share of the limit, from 0 to 1. `None` if the server's use is not known, or if the
     /// use is above the limit, because then the limit is not that of the server.
-    pub(crate) fn used_ratio(&self, server_cores: Option<f64>, generator_cores: f64) -> Option<f64> {
+    pub(crate) fn used_ratio(
+        &self,
+        server_cores: Option<f64>,
+        generator_cores: f64,
+    ) -> Option<f64> {
         let used = match self.kind {
             CoreLimitKind::ServerAffinity => server_cores?,
             CoreLimitKind::Quota | CoreLimitKind::SharedAffinity => server_cores? + generator_cores,
@@ -112,12 +122,13 @@ impl CoreLimit {
 
     /// Returns the limit in words: `the 1 core allowed`, `the 1.5 cores allowed`.
     pub(crate) fn words(&self) -> String {
-        let unit = if self.cores == 1.0 { "core" } else { "cores" };
+        let cores = plain(self.cores);
+        let unit = if cores == "1" { "core" } else { "cores" };
         let whom = match self.kind {
             CoreLimitKind::ServerAffinity => " to the server",
             CoreLimitKind::Quota | CoreLimitKind::SharedAffinity => "",
         };
-        format!("the {} {unit} allowed{whom}", plain(self.cores))
+        format!("the {cores} {unit} allowed{whom}")
     }
 
     /// Returns true if an affinity is the limit, which leaves other cores of the machine idle.

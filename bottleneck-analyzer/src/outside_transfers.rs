@@ -98,7 +98,9 @@ impl<'a> OutsideTransfers<'a> {
 
     /// Returns what the busiest program does: `writes 76.3 MiB/s`.
     pub(crate) fn does(&self) -> String {
-        let writes = self.process.is_some_and(|(series, _)| series.name == OF_PROCESSES[1]);
+        let writes = self
+            .process
+            .is_some_and(|(series, _)| series.name == OF_PROCESSES[1]);
         let verb = if writes { "writes" } else { "reads" };
         let per_s = self.busiest.map_or(0.0, |(_, per_s)| per_s);
         format!("{verb} {}/s", bytes(per_s))
@@ -112,7 +114,8 @@ impl<'a> OutsideTransfers<'a> {
     /// Returns the transfers of the busiest process as evidence; `None` without one.
     pub(crate) fn evidence(&self) -> Option<EvidenceItem> {
         let (_, reading) = self.process?;
-        self.machine.typical_sample("bytes of the busiest process", reading)
+        self.machine
+            .typical_sample("bytes of the busiest process", reading)
     }
 }
 

@@ -67,7 +67,10 @@ impl StepCpuUse {
             server_ratio.map(|ratio| ratio / whole),
             generator_ratio / whole,
         );
-        let used = (server_ratio.map(|ratio| ratio * cores), generator_ratio * cores);
+        let used = (
+            server_ratio.map(|ratio| ratio * cores),
+            generator_ratio * cores,
+        );
         let limit = CoreLimit::of_step(source, index, machine, cores, used);
         let stolen = machine.read("cpu.steal_ratio", step.window);
         let mut evidence: Vec<EvidenceItem> = machine
@@ -150,7 +153,8 @@ impl StepCpuUse {
 
     /// Returns the name of the resource that is used up first: `CPU quota` or `machine's CPU`.
     pub(crate) fn resource(&self) -> &'static str {
-        self.binding_limit().map_or("machine's CPU", CoreLimit::resource)
+        self.binding_limit()
+            .map_or("machine's CPU", CoreLimit::resource)
     }
 
     /// Returns the share of the machine that programs other than server and generator used; `None`
@@ -174,7 +178,9 @@ impl StepCpuUse {
             return most.then_some(CpuOwner::Generator);
         };
         // Other programs on the machine use nothing of the quota.
-        let others = self.others_ratio().filter(|_| self.binding_limit().is_none());
+        let others = self
+            .others_ratio()
+            .filter(|_| self.binding_limit().is_none());
         let others = others.unwrap_or(0.0);
         Some(if others > server && others > self.generator_ratio {
             CpuOwner::Others

@@ -190,9 +190,17 @@ impl Suite<'_> {
     }
 
     fn start_recorder(&mut self) -> Option<ToolProcess> {
-        let mut args: Vec<String> = ["record", "--interval", "500ms", "--processes", "top", "--fields", "io"]
-            .map(str::to_owned)
-            .into();
+        let mut args: Vec<String> = [
+            "record",
+            "--interval",
+            "500ms",
+            "--processes",
+            "top",
+            "--fields",
+            "io",
+        ]
+        .map(str::to_owned)
+        .into();
         args.extend(self.run_dir_flags());
         let environment = self.run_environment();
         self.start(RECORDER, "sysmon", &args, &environment)

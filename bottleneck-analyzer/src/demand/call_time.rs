@@ -28,7 +28,7 @@ pub(crate) fn cpu_matters(bench: &BenchFacts<'_>) -> bool {
 /// nanoseconds, as counted by the kernel. Samples of the session do not show this time: a session
 /// that was woken up shows its last wait event until it runs. `None` if the kernel's count was not
 /// read or no call was made.
-fn ready_ns(bench: &BenchFacts<'_>) -> Option<f64> {
+pub(crate) fn ready_ns(bench: &BenchFacts<'_>) -> Option<f64> {
     let (_, step) = bench.operating_step()?;
     let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
     let ready = bench.server_figure(names::postgres::SERVER_LOAD_READY_NS)?;

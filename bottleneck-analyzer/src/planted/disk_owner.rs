@@ -73,9 +73,20 @@ fn commits_that_wait_behind_a_program_on_the_same_disk_name_it() {
     assert_eq!(named(&assessment), ["commit_waits"]);
     let commits = finding(&assessment, "commit_waits").unwrap();
     let thing = commits.thing.as_deref().unwrap();
-    assert!(thing.ends_with("the disk kept busy by backup-writer"), "{thing}");
-    for words in ["backup-writer (process 77) takes no part", "writes 90.6 MiB/s", "95 % of the disks' bytes"] {
-        assert!(commits.detail.contains(words), "{words}: {}", commits.detail);
+    assert!(
+        thing.ends_with("the disk kept busy by backup-writer"),
+        "{thing}"
+    );
+    for words in [
+        "backup-writer (process 77) takes no part",
+        "writes 90.6 MiB/s",
+        "95 % of the disks' bytes",
+    ] {
+        assert!(
+            commits.detail.contains(words),
+            "{words}: {}",
+            commits.detail
+        );
     }
     let first = &commits.advice.as_ref().unwrap().actions[0];
     assert!(first.starts_with("stop backup-writer"), "{first}");
@@ -85,5 +96,9 @@ fn commits_that_wait_behind_a_program_on_the_same_disk_name_it() {
     // The same commits without it: nobody else is named.
     let alone = beside(1e6);
     let commits = finding(&alone, "commit_waits").unwrap();
-    assert!(!commits.detail.contains("backup-writer"), "{}", commits.detail);
+    assert!(
+        !commits.detail.contains("backup-writer"),
+        "{}",
+        commits.detail
+    );
 }

@@ -165,9 +165,16 @@ fn a_drift_of_a_single_short_repeat_is_no_problem_yet() {
     let assessment = assess_reports(&alone);
     let found = finding(&assessment, "drift").unwrap();
     assert_eq!(found.kind, FindingKind::Information);
-    assert!(found.detail.contains("in the only repeat"), "{}", found.detail);
+    assert!(
+        found.detail.contains("in the only repeat"),
+        "{}",
+        found.detail
+    );
     let actions = &found.advice.as_ref().unwrap().actions;
-    assert!(actions.iter().any(|a| a.contains("--repeats 3")), "{actions:?}");
+    assert!(
+        actions.iter().any(|a| a.contains("--repeats 3")),
+        "{actions:?}"
+    );
 }
 
 #[test]

@@ -40,11 +40,14 @@ fn a_late_generator_is_not_held_against_the_target() {
         let mut report = plant.redis();
         for index in 0..report.steps.len() {
             for operation in report.steps[index].operations.values_mut() {
+                operation.response.clone_from(&operation.call);
                 let response_ns = operation.response.as_ref().unwrap().mean_ns;
                 operation.pacing_lag = hist(share * response_ns, operation.succeeded);
             }
             let warning = Warning::new(WarningCode::PacingLag, "arrivals were released late");
-            report.warnings.push(warning.about_step(index, &["operations"]));
+            report
+                .warnings
+                .push(warning.about_step(index, &["operations"]));
         }
         assess_reports(&[report, plant.sysmon()])
     };
@@ -53,7 +56,11 @@ fn a_late_generator_is_not_held_against_the_target() {
     assert!(is_unknown(&assessment, "latency_past_objective"));
     assert!(finding(&assessment, "generator_spoilt_results").is_some());
     let found = finding(&late(0.1), "latency_past_objective").map(|f| f.kind);
-    assert_eq!(found, Some(FindingKind::Problem), "a tenth does not explain it");
+    assert_eq!(
+        found,
+        Some(FindingKind::Problem),
+        "a tenth does not explain it"
+    );
 }
 
 #[test]

@@ -74,7 +74,10 @@ fn saturated(bench: &BenchFacts<'_>, cpu: &StepCpuUse, facts: &RunFacts<'_>) -> 
 /// many cores a server could be given is not known.
 fn with_impact(draft: FindingDraft, bench: &BenchFacts<'_>, cpu: &StepCpuUse) -> FindingDraft {
     let limit = cpu.binding_limit().filter(|limit| limit.is_affinity());
-    let model = bench.time_model.as_ref().filter(|model| !model.is_of_sessions());
+    let model = bench
+        .time_model
+        .as_ref()
+        .filter(|model| !model.is_of_sessions());
     let (Some(limit), Some(model)) = (limit, model) else {
         return draft;
     };
@@ -89,7 +92,10 @@ fn with_impact(draft: FindingDraft, bench: &BenchFacts<'_>, cpu: &StepCpuUse) ->
     }
     let waits_ns = model.sum_of("server_runnable") + model.sum_of("checkout");
     let left_ns = erlang_wait_ns(usable, rate_per_s, used / rate_per_s * 1e9);
-    draft.saves((waits_ns - left_ns.unwrap_or(waits_ns)).max(0.0), model.whole_ns)
+    draft.saves(
+        (waits_ns - left_ns.unwrap_or(waits_ns)).max(0.0),
+        model.whole_ns,
+    )
 }
 
 /// Adds advice that depends on the user of the largest share of the CPU. If outside programs use

@@ -76,7 +76,8 @@ fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) 
              generator's own",
             crate::figures::share(own)
         );
-        let to_find_out = "the same load from a generator that keeps its plan: a machine of its own";
+        let to_find_out =
+            "the same load from a generator that keeps its plan: a machine of its own";
         return out.cannot_judge(RULE, bench.component, question, to_find_out);
     }
     let most = causes(bench, out).max_by(|a, b| a.score.total_cmp(&b.score));

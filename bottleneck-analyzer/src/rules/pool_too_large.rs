@@ -117,7 +117,9 @@ impl<'f> Crowd<'f> {
     }
 
     fn finding(self, bench: &BenchFacts<'_>) -> FindingDraft {
-        let pool = bench.operating_step().and_then(|(_, step)| step.pool.as_ref());
+        let pool = bench
+            .operating_step()
+            .and_then(|(_, step)| step.pool.as_ref());
         let (thing, lets) = match pool {
             Some(pool) => (
                 format!("the pool of {}", pool.max_size),
@@ -125,7 +127,10 @@ impl<'f> Crowd<'f> {
             ),
             None => (
                 "connections without a pool".to_owned(),
-                format!("Without a pool, {} connections are in use at once", plain(self.sessions)),
+                format!(
+                    "Without a pool, {:.0} connections are in use at once",
+                    self.sessions
+                ),
             ),
         };
         let sizes = [1.0, 2.0, 4.0].map(|times| plain((times * self.cores).ceil()));
@@ -134,10 +139,10 @@ impl<'f> Crowd<'f> {
             .thing(thing)
             .says(
                 format!(
-                    "{} sessions share {} cores that are used up: {} of them wait for a CPU",
-                    plain(self.sessions),
+                    "{:.0} sessions share {} cores that are used up: {:.0} of them wait for a CPU",
+                    self.sessions,
                     plain(self.cores),
-                    plain(self.waiting)
+                    self.waiting
                 ),
                 format!(
                     "{lets}. A smaller pool carries as much: calls then wait before the pool, where they hold no \

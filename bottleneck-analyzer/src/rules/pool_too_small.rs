@@ -166,7 +166,8 @@ fn behind_the_pool(
         return out.rule_out(RULE, bench.component, statement, case.evidence.clone());
     }
     let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio);
-    let runnable = case.model.sum_of(RUNNABLE);
+    let ready = demand::ready_ns(bench).unwrap_or(0.0);
+    let runnable = ready.min(case.model.sum_of(RUNNABLE));
     if larger.is_none() && runnable >= MOST_RUNNABLE * case.model.served_ns() {
         let question = format!(
             "whether a larger pool would help: calls wait {waited} of their time for a connection, and those \
@@ -174,7 +175,8 @@ fn behind_the_pool(
             duration_ns(runnable),
             duration_ns(case.model.served_ns())
         );
-        let to_find_out = "which CPUs the server may use (taskset -cp, cpuset and quota of its control group)";
+        let to_find_out =
+            "which CPUs the server may use (taskset -cp, cpuset and quota of its control group)";
         return out.cannot_judge(RULE, bench.component, question, to_find_out);
     }
     if room != Some(false) && (larger.is_some() || room == Some(true)) {

@@ -142,7 +142,15 @@ fn offered(load: &Load, rate: Option<f64>) -> Vec<String> {
 pub(crate) fn record(place: &TestDirectory) -> Child {
     let command = place.command(
         program("sysmon"),
-        &["record", "--run-dir", "run", "--interval", "500ms", "--fields", "io"],
+        &[
+            "record",
+            "--run-dir",
+            "run",
+            "--interval",
+            "500ms",
+            "--fields",
+            "io",
+        ],
     );
     let recorder = Child::start(command, Some(&place.path().join("recorder")));
     std::thread::sleep(FIRST_SAMPLE);

@@ -47,6 +47,9 @@ mod tests {
         assert_eq!(counted(&[0], &[0]), (1, 1));
         assert_eq!(counted(&[0], &[1]), (1, 2));
         assert_eq!(counted(&[0, 1, 2, 3, 8], &[2, 3, 4, 5]), (5, 7));
-        assert_eq!(AllowedCores::of(&ProcessStatus::default(), &status(&[0])), None);
+        assert_eq!(
+            AllowedCores::of(&ProcessStatus::default(), &status(&[0])),
+            None
+        );
     }
 }
