@@ -130,12 +130,14 @@ pub(crate) fn operation(throughput_per_s: f64, call_ns: f64) -> Operation {
     }
 }
 
+/// Histograms by the bits of their mean and by their number of values.
+type Made = HashMap<(u64, u64), Option<Histogram>>;
+
 /// Returns a histogram of `count` values with the mean `mean_ns` (in nanoseconds) and an
 /// exponential tail. Keeps each one that it made, because encoding them takes a third of the time of all
 /// planted runs.
 pub(crate) fn hist(mean_ns: f64, count: u64) -> Option<Histogram> {
-    static MADE: LazyLock<Mutex<HashMap<(u64, u64), Option<Histogram>>>> =
-        LazyLock::new(Mutex::default);
+    static MADE: LazyLock<Mutex<Made>> = LazyLock::new(Mutex::default);
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     let histogram = made.entry((mean_ns.to_bits(), count));
     histogram.or_insert_with(|| encode(mean_ns, count)).clone()
