@@ -127,6 +127,15 @@ fn cpu_time_is_told_by_application_and_with_it_the_time_without_a_cpu() {
     assert!(load["count"] >= 4.0, "{load:?}");
     assert_eq!(evidence.figures["server.load_cpu_ns"], load["cpu_ns"]);
     assert_eq!(evidence.figures["server.load_ready_ns"], load["ready_ns"]);
+    let (server, either) = (
+        evidence.figures["cores_allowed"],
+        evidence.figures["cores_allowed_either"],
+    );
+    let all = std::thread::available_parallelism().unwrap().get() as f64;
+    assert!(
+        server >= 1.0 && either >= all,
+        "{server} and {either} of {all}"
+    );
     let all: f64 = table(&evidence, "processes")
         .iter()
         .map(|row| row.figures["cpu_ns"])
