@@ -11,7 +11,7 @@ use bench_report::names::{self, reads};
 /// Names that the analyzer does not read, each with the reason.
 const UNREAD: &str = include_str!("../unread-names.txt");
 /// Number of names for which a rule is missing. It must only fall.
-const MOST_OPEN: usize = 110;
+const MOST_OPEN: usize = 56;
 
 /// Place and name of an entry of the registry, as in `server` and `waits.*_mean`.
 type PlacedName = (String, String);

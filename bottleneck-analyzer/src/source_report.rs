@@ -78,7 +78,7 @@ impl SourceReport {
                 }
             }
             ["", "summary", "figures", name] => reads::note(Place::Summary, name),
-            ["", "series", ..] => reads::note(Place::Series, &self.unit_name(pointer)),
+            ["", "series", index, ..] => reads::note(Place::Series, &self.series_name(index)),
             _ => {}
         }
     }
@@ -135,14 +135,23 @@ impl SourceReport {
         figures::show(&self.unit_name(pointer), number)
     }
 
-    /// Returns the name whose suffix gives the unit of the value at `pointer`. For a point of a series it is
-    /// the name of the series, for a percentile `percentiles_ns`, else the last key of the pointer.
+    /// Returns the name of the series that has the key `index` in a pointer; empty if there is none.
+    fn series_name(&self, index: &str) -> String {
+        let index = index.parse::<usize>().ok();
+        let series = index.and_then(|index| self.report.series.get(index));
+        series.map_or(String::new(), |series| series.name.clone())
+    }
+
+    /// Returns the name whose suffix gives the unit of the value at `pointer`. For the value of a point of a
+    /// series it is the name of the series, for its time `at_ns`, for a percentile `percentiles_ns`, else the
+    /// last key of the pointer.
     fn unit_name(&self, pointer: &str) -> String {
         let parts: Vec<&str> = pointer.split('/').collect();
-        if let ["", "series", index, ..] = parts.as_slice() {
-            let index = index.parse::<usize>().ok();
-            let series = index.and_then(|index| self.report.series.get(index));
-            return series.map_or(String::new(), |series| series.name.clone());
+        if let ["", "series", index, field, ..] = parts.as_slice() {
+            return match *field {
+                "at_ns" => "at_ns".to_owned(),
+                _ => self.series_name(index),
+            };
         }
         let last = parts.last().copied().unwrap_or_default();
         let parent = parts.len().checked_sub(2).map_or("", |i| parts[i]);

@@ -161,6 +161,8 @@ rules! {
     RedisOutput = "redis_output",
     /// A command paused the clients.
     RedisPaused = "redis_paused",
+    /// Redis cut clients off whose request was too long.
+    RedisQueryLimit = "redis_query_limit",
     /// Redis writes its data to disk.
     RedisSaving = "redis_saving",
     /// Redis keeps many scripts.

@@ -254,3 +254,28 @@ fn a_step_that_could_not_run_is_told_with_its_reason() {
     let limit = &assessment.components[0].limiting_factor;
     assert!(limit.reason.contains(reason), "{}", limit.reason);
 }
+
+/// Parallel workers run at the same time as the session that leads them, so that their wait for a CPU is no
+/// part of its time.
+#[test]
+fn workers_that_wait_for_a_cpu_do_not_lengthen_the_session_that_leads_them() {
+    let runnable = |of_workers: f64| {
+        let worker = [("backend_type", "parallel worker"), ("application", "ours")];
+        let figures = [("ready_ns", of_workers * 3e9), ("cpu_ns", 1e9)];
+        let assessment = assess_reports(
+            &Server {
+                waits: vec![("Lock.tuple", 0.9)],
+                cpu: (0.99, 0.25, 0.10),
+                figures: vec![("server.load_cpu_ns", 1e8), ("server.load_ready_ns", 3e9)],
+                tables: vec![("processes", vec![row(&worker, &figures)])],
+                ..Server::default()
+            }
+            .run(),
+        );
+        let model = assessment.components[0].time_model.as_ref().unwrap();
+        model.sum_of("server_runnable")
+    };
+    // Sessions are ready for 1 ms of each call, which samples show as a wait for the lock.
+    let (own, of_workers) = (runnable(0.0), runnable(0.9));
+    assert!(own > 0.0 && of_workers < 0.5 * own, "{own} {of_workers}");
+}

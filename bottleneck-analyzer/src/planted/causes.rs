@@ -206,6 +206,8 @@ fn an_advisory_lock_is_named_by_its_key_and_not_called_a_row_or_table_lock() {
     let found = first(&assessment, "lock_waits");
     assert!(found.title.contains("advisory lock 42"), "{}", found.title);
     assert!(!found.title.contains("row"), "{}", found.title);
+    let mut evidence = found.evidence.iter();
+    assert!(evidence.any(|e| e.label == "sessions behind this holder" && e.shown == "3"));
     assert!(
         found.detail.contains("sleeping (pg_sleep)"),
         "{}",

@@ -43,6 +43,7 @@ mod reports;
 mod resources;
 mod scalability;
 mod stalls;
+mod statement_work;
 mod statements;
 mod tail;
 mod thresholds;

@@ -3,7 +3,8 @@
 use super::common::{Plant, save};
 use crate::render::html;
 use crate::{analysis, cli, run_reports::RunReports, thresholds::Thresholds};
-use bench_report::Mark;
+use bench_report::names::{self, NameEntry, Place};
+use bench_report::{Mark, Series};
 
 fn page_of(directory: &std::path::Path) -> String {
     let run = RunReports::load(&[directory.to_owned()]).unwrap();
@@ -44,6 +45,7 @@ fn the_page_loads_nothing_and_stays_small() {
         "sweeps",
         "percentiles",
         "time-models",
+        "all-figures",
         "ruled-out",
         "unknown",
         "spoiled",
@@ -106,6 +108,81 @@ fn every_chart_has_its_place_and_its_data() {
             "{id}"
         );
         assert!(!chart["lines"].as_array().unwrap().is_empty(), "{id}");
+    }
+}
+
+/// Returns a name of the registry in `place`; one of a family is about `it`.
+fn name(entry: &NameEntry) -> String {
+    entry.pattern().replace('*', "it")
+}
+
+#[test]
+fn each_figure_of_a_summary_and_of_a_step_is_shown_with_its_meaning() {
+    let in_place = |place: Place| names::all().filter(move |entry| entry.place == place);
+    let home = tempfile::tempdir().unwrap();
+    let mut report = Plant::default().postgres();
+    for entry in in_place(Place::Summary) {
+        report.summary.figures.insert(name(entry), 0.5);
+    }
+    for entry in in_place(Place::Step) {
+        report.steps[0].figures.insert(name(entry), 0.5);
+    }
+    save(home.path(), &report);
+    let page = page_of(home.path());
+    let section = page.split("<section id=\"all-figures\"").nth(1).unwrap();
+    let section = section.split("</section>").next().unwrap();
+    for (step, place) in [
+        ("<span class=\"quiet\">whole run</span>", Place::Summary),
+        (report.steps[0].name.as_str(), Place::Step),
+    ] {
+        for entry in in_place(place) {
+            let name = name(entry);
+            let value = crate::figures::show(&name, 0.5);
+            // Names that a program and a family of figures share have the meaning of the more exact one.
+            let meaning = names::find(place, &name).unwrap().meaning.trim();
+            let row = format!(
+                "<td>{step}</td><td><code>{name}</code></td><td class=\"number\">{value}</td><td>{}</td>",
+                meaning.replace('`', "")
+            );
+            assert!(section.contains(&row), "{row}");
+        }
+    }
+}
+
+#[test]
+fn each_series_of_a_load_is_drawn() {
+    let home = tempfile::tempdir().unwrap();
+    let mut report = Plant::default().postgres();
+    let from = report.steps[0].window.measure_start_ns;
+    let wanted = [
+        ("errors_per_s", "time-errors"),
+        ("latency.max_ns", "time-longest"),
+        ("load.intended_rate_per_s", "time-throughput"),
+        ("load.users", "time-users"),
+        ("load.sessions", "time-users"),
+        ("load.intended_users", "time-users"),
+        ("open_connections", "time-users"),
+        ("server.sessions.io_mean", "time-server"),
+    ];
+    for (at, (name, _)) in wanted.iter().enumerate() {
+        let mut series = Series::new(*name);
+        series.push(from, Some(at as f64 + 3.0));
+        series.push(from + super::common::SECOND, Some(at as f64 + 5.0));
+        report.series.push(series);
+    }
+    save(home.path(), &report);
+    let data = data(&page_of(home.path()));
+    let charts = data["charts"].as_array().unwrap();
+    for (at, (name, id)) in wanted.iter().enumerate() {
+        let chart = charts.iter().find(|chart| chart["id"] == *id).unwrap();
+        let lines = chart["lines"].as_array().unwrap();
+        let drawn = lines.iter().filter(|line| {
+            let label = line["label"].as_str().unwrap();
+            label.ends_with(&format!(" {name}"))
+        });
+        let drawn: Vec<_> = drawn.map(|line| &line["y"]).collect();
+        let y = serde_json::json!([at as f64 + 3.0, at as f64 + 5.0]);
+        assert_eq!(drawn, [&y], "{name}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tests of Redis's clients: rejected connections, clients that cost the server time, and the pool of the
 //! load.
 
-use crate::assessment::FindingKind;
+use crate::assessment::{Assessment, FindingKind};
 use bench_report::{CheckoutParts, EvidenceRow, PoolUsage};
 
 use super::common::parts::{PlantFigure, row};
@@ -97,6 +97,66 @@ fn clients_that_do_not_take_their_answers_are_named() {
     assert!(found.title.contains("ops") && found.kind == FindingKind::Information);
     let cut = server(|s| s.plant("evicted_clients", 2.0));
     assert_eq!(named(&cut), ["redis_output"]);
+}
+
+#[test]
+fn clients_whose_request_was_too_long_are_told_where_they_are_counted() {
+    let cut = |count: f64| server(move |s| s.plant("query_limit_disconnections", count));
+    let some = cut(3.0);
+    assert_eq!(named(&some), ["redis_query_limit"]);
+    let found = finding(&some, "redis_query_limit").unwrap();
+    assert!(found.title.contains("3 client(s)"), "{}", found.title);
+    let ruled_out = |assessment: &Assessment| {
+        let mut all = assessment.ruled_out.iter();
+        all.any(|r| r.rule == "redis_query_limit")
+    };
+    assert!(ruled_out(&cut(0.0)));
+    // Versions before 7.4 do not count them.
+    let old = server(|_| ());
+    assert!(!ruled_out(&old) && finding(&old, "redis_query_limit").is_none());
+}
+
+/// Answers half of the load's writes with an error of this code, which the server counts in `column`.
+fn refusing(code: &str, column: &str) -> Assessment {
+    let kind = format!("response.{code}");
+    run(|step| {
+        let set = step.operations.get_mut("set").unwrap();
+        set.succeeded /= 2;
+        set.errors
+            .insert(kind.clone(), set.attempted - set.succeeded);
+        let table = rows(step.server.as_mut().unwrap(), "commands");
+        let row = table.iter_mut().find(|r| r.labels["command"] == "set");
+        row.unwrap().figures.insert(column.to_owned(), 1_000.0);
+    })
+}
+
+#[test]
+fn the_command_that_the_server_refuses_is_named() {
+    for (code, column, words) in [
+        (
+            "OOM",
+            "rejected_calls",
+            "1000 call(s) of SET that it refused before",
+        ),
+        (
+            "WRONGTYPE",
+            "failed_calls",
+            "1000 call(s) of SET that it answered with an error",
+        ),
+    ] {
+        let assessment = refusing(code, column);
+        let found = finding(&assessment, "errors_past_objective").unwrap();
+        assert!(found.detail.contains(words), "{code}: {}", found.detail);
+    }
+    // A connection that broke is no answer of the server.
+    let lost = run(|step| {
+        let set = step.operations.get_mut("set").unwrap();
+        set.succeeded /= 2;
+        let failed = set.attempted - set.succeeded;
+        set.errors.insert("reset".into(), failed);
+    });
+    let found = finding(&lost, "errors_past_objective").unwrap();
+    assert!(!found.detail.contains("server counts"), "{}", found.detail);
 }
 
 #[test]

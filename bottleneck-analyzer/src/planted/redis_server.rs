@@ -3,7 +3,7 @@
 
 use crate::assessment::Assessment;
 use crate::assessment::{ComponentKind, Confidence, FindingKind};
-use bench_report::{EvidenceRow, Report, ServerEvidence, Step};
+use bench_report::{EvidenceRow, Report, Series, ServerEvidence, Step};
 
 use super::common::parts::{PlantFigure, row};
 use super::common::{Plant, SECOND, command};
@@ -159,6 +159,42 @@ fn saving_is_a_problem_where_it_costs_and_information_where_it_does_not() {
     assert!(is_unknown(&unread, "redis_saving"));
 }
 
+/// A child process is at work in the second half of each step, in which calls take twice as long.
+#[test]
+fn calls_beside_a_child_process_are_compared_with_those_at_other_times() {
+    let mut report = Plant::default().redis();
+    let mut series = ["latency.p50_ns", "latency.p99_ns"].map(Series::new);
+    for step in &mut report.steps {
+        let (from, half) = (step.window.measure_start_ns, SECOND / 2);
+        let server = step.server.as_mut().unwrap();
+        server.plant("forks", 1.0);
+        server.plant("latest_fork_us", 300.0);
+        server.plant("saving_ratio", 0.5);
+        let times = [
+            ("from_ns", (from + half) as f64),
+            ("to_ns", (from + SECOND) as f64),
+        ];
+        rows(server, "saving").push(row([("what", "snapshot")], times));
+        for tenth in 0..10 {
+            let at_ns = from + (tenth + 1) * SECOND / 10;
+            let slower = if tenth >= 5 { 2.0 } else { 1.0 };
+            for (series, ns) in series.iter_mut().zip([400_000.0, 900_000.0]) {
+                series.push(at_ns, Some(ns * slower));
+            }
+        }
+    }
+    report.series.extend(series);
+    let assessment = assess_reports(&[report]);
+    let found = finding(&assessment, "redis_saving").unwrap();
+    assert!(
+        found.title.contains("1 fork(s) (snapshot)"),
+        "{}",
+        found.title
+    );
+    let words = "the median was 800 µs (400 µs without)";
+    assert!(found.detail.contains(words), "{}", found.detail);
+}
+
 #[test]
 fn each_write_that_waits_for_the_disk_is_told_and_no_cpu_is_no_disk() {
     let always = |mean_ns: f64, ready_s: f64| {
@@ -182,6 +218,17 @@ fn each_write_that_waits_for_the_disk_is_told_and_no_cpu_is_no_disk() {
     let disk = disk.unwrap();
     assert!((disk.ns - 250_000.0).abs() < 1_000.0, "{disk:?}");
     assert!(is_ruled_out(&always(120_000.0, 0.0), "redis_append_only"));
+    // The mean of two answers tells nothing.
+    let twice = server(|s| {
+        s.plant("aof_enabled", 1.0);
+        s.plant("answers", 2.0);
+        for row in rows(s, "settings") {
+            if row.labels["setting"] == "appendfsync" {
+                row.labels.insert("value".into(), "always".into());
+            }
+        }
+    });
+    assert!(is_unknown(&twice, "redis_append_only"));
     // 22,000 commands each waited 0.25 ms for a CPU.
     assert!(is_ruled_out(&always(350_000.0, 5.5), "redis_append_only"));
     let unread = server(|s| {

@@ -131,7 +131,7 @@ fn a_trigger_that_takes_the_time_is_named_and_a_function_that_is_asked_for_is_no
             &[
                 ("calls", calls),
                 ("self_ns", part * 2e6 * calls),
-                ("total_ns", part * 2e6 * calls),
+                ("total_ns", part * 3e6 * calls),
             ],
         );
         let mut tables = vec![("functions", vec![function])];
@@ -154,6 +154,12 @@ fn a_trigger_that_takes_the_time_is_named_and_a_function_that_is_asked_for_is_no
         found.title.contains("trigger audit_it on orders"),
         "{}",
         found.title
+    );
+    let (alone, whole) = ("1.20 ms at each", "and 1.80 ms with them");
+    assert!(
+        found.detail.contains(alone) && found.detail.contains(whole),
+        "{}",
+        found.detail
     );
     assert_eq!(named(&assess(&timed(0.6, false))), Vec::<&str>::new());
     assert!(ruled_out(&assess(&timed(0.02, true)), "function_time"));

@@ -1,8 +1,9 @@
 //! Tests of WebSocket reports: the owner of the limit, and echoes counted apart from connections.
 
 use crate::assessment::{ComponentKind, GateOutcome, Readiness};
-use bench_report::{LimitOwner, Report, StepEnd};
+use bench_report::{LimitOwner, Report, ServerEvidence, StepEnd};
 
+use super::common::parts::PlantFigure as _;
 use super::common::{Plant, held_for, hist};
 use super::{assess, assess_reports, factor, finding, gate, named, promise};
 
@@ -123,4 +124,25 @@ fn a_limit_past_which_nothing_was_tried_has_no_impact() {
         finding(&assessment, "websocket_limit").unwrap().impact,
         None
     );
+}
+
+/// Memory and files of the server are those of the level that was held, and not of one above it.
+#[test]
+fn a_limit_is_told_with_memory_and_files_of_the_server_there() {
+    let report = changed(|step| {
+        let level = step.parameter("connections").unwrap();
+        let mut server = ServerEvidence::default();
+        server.plant("server.rss_bytes", level * 8_192.0);
+        server.plant("server.open_files", level + 12.0);
+        step.server = Some(server);
+    });
+    let shown = |report: Report| {
+        let assessment = assess_reports(&[report]);
+        let found = finding(&assessment, "websocket_limit").unwrap();
+        let then = found.evidence.iter();
+        let then = then.filter(|e| e.label.ends_with("of the server then"));
+        then.map(|e| e.shown.clone()).collect::<Vec<String>>()
+    };
+    assert_eq!(shown(report), ["31.2 MiB", "4012"]);
+    assert_eq!(shown(changed(|_| ())), Vec::<String>::new());
 }

@@ -88,7 +88,15 @@ impl LockHolders {
         let mut evidence: Vec<EvidenceItem> = rows
             .iter()
             .take(3)
-            .filter_map(|row| row.evidence(table.label, table.weight))
+            .flat_map(|row| {
+                [
+                    row.evidence(table.label, table.weight),
+                    table
+                        .behind
+                        .and_then(|column| row.evidence("sessions behind this holder", column)),
+                ]
+            })
+            .flatten()
             .collect();
         evidence.extend(server.evidence(names::postgres::LOCKS_WAITING_MEAN));
         Self {
@@ -163,18 +171,22 @@ struct HolderColumns {
     weight: &'static str,
     application: &'static str,
     label: &'static str,
+    /// Mean number of sessions behind a holder; `None` if the weight is that number.
+    behind: Option<&'static str>,
 }
 
 const ROOTS: HolderColumns = HolderColumns {
     weight: "looks",
     application: "blocking_application",
     label: "looks that saw this holder",
+    behind: Some("waiting_mean"),
 };
 
 const PAIRS: HolderColumns = HolderColumns {
     weight: "waiting_mean",
     application: "blocking",
     label: "sessions waiting for this holder",
+    behind: None,
 };
 
 /// Returns the text that has the largest sum of weights over the rows; empty if all texts are empty.

@@ -3,8 +3,8 @@
 //! `errors_past_objective` fires for each kind if more than `objectives.error_ratio` of the requests failed
 //! or stayed unanswered; below that bound `errors` names the kinds as information. `errors_elsewhere` fires
 //! for other settings past the bound, except steps that a search for a rate tried. The rules read the error
-//! counts, the unanswered requests and the samples of failures in the steps, and take meaning and actions
-//! from `error-codes.toml`.
+//! counts, the unanswered requests and the samples of failures in the steps, the series `errors_per_s`, and what
+//! the server counted. Meaning and actions come from `error-codes.toml`.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::figures::{percent, plain};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::json_pointer::escape;
 use crate::requests;
-use crate::rules::{fast_failures, postgres};
+use crate::rules::{error_times, fast_failures, postgres, redis};
 use crate::run_facts::RunFacts;
 use crate::source_report::NEVER_CAME_BACK;
 
@@ -61,7 +61,8 @@ struct KindTotal {
 
 /// Numbers of requests and of failures by kind, added up over several steps.
 struct FailureTotals {
-    steps: usize,
+    /// Indices of the steps in the report.
+    steps: Vec<usize>,
     attempted: u64,
     succeeded: u64,
     kinds: Vec<(String, KindTotal)>,
@@ -90,7 +91,7 @@ impl FailureTotals {
             keep_samples(bench, index, &mut kinds);
         }
         let failures = Self {
-            steps: steps.len(),
+            steps: steps.to_vec(),
             attempted,
             succeeded,
             kinds: merged(kinds),
@@ -256,14 +257,19 @@ fn describe(
         percent(own)
     };
     let (title, actions) = title_and_actions(bench, kind, &part, known);
-    let (ended, counted) = match kind {
+    let (at_server, counted) = match kind {
         "closed" => postgres::ended_sessions::sessions(bench),
-        _ => Default::default(),
+        _ => redis::refused_commands::told(bench, &failures.steps, kind),
     };
+    let (when, seen) = error_times::told(bench, &failures.steps);
     draft
         .thing(thing(kind))
-        .says(title, detail(failures, kind, found) + &ended + &failures.fast)
+        .says(
+            title,
+            detail(failures, kind, found) + &at_server + &when + &failures.fast,
+        )
         .evidence(counted)
+        .evidence(seen)
         .impact(own, ImpactOf::Requests)
         .evidence(found.evidence.iter().cloned())
         .evidence(found.sample.iter().filter_map(|(_, place)| place.clone()))
@@ -315,7 +321,7 @@ fn detail(failures: &FailureTotals, kind: &str, found: &KindTotal) -> String {
         "{} of {} requests in {} step(s).",
         plain(found.count as f64),
         plain(failures.attempted as f64),
-        failures.steps
+        failures.steps.len()
     );
     let Some((sample, _)) = &found.sample else {
         if kind != NEVER_CAME_BACK {

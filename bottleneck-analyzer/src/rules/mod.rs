@@ -11,6 +11,7 @@ mod cpu_others;
 mod cpu_saturated;
 mod disk_others;
 mod drift;
+mod error_times;
 mod errors;
 mod evictions;
 mod fast_failures;

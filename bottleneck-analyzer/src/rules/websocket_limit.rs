@@ -3,9 +3,10 @@
 //!
 //! Always concludes about a finished search. It is a problem if the network or the generator was
 //! the limit, because then the limit of the server stays unknown. Reads `summary.limit` of the
-//! report. The impact is the share of the next larger number of connections tried that could not be
+//! report, and memory and open files of the server at that number of connections. The impact is the share of the next larger number of connections tried that could not be
 //! held.
 
+use bench_report::names::{FigureName, websocket};
 use bench_report::{Limit, LimitOwner};
 
 use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
@@ -38,6 +39,7 @@ fn judge(bench: &BenchFacts<'_>, limit: &Limit, out: &mut Conclusions) {
     ]
     .into_iter()
     .filter_map(|(label, at)| bench.source.evidence(label, at))
+    .chain(server_at(bench, limit.value))
     .collect();
     if limit.owner == LimitOwner::Bound {
         let statement = format!("{held} connections were held, the bound that was set");
@@ -98,6 +100,25 @@ fn meaning(owner: LimitOwner, held: &str) -> (FindingKind, String, &'static str)
             "run the server locally so that its evidence can be read",
         ),
     }
+}
+
+/// Returns memory and open files of the server with `held` connections, as evidence; empty if the server's
+/// processes were not read.
+fn server_at(bench: &BenchFacts<'_>, held: f64) -> Vec<EvidenceItem> {
+    let mut levels = bench.source.report.steps.iter();
+    let level = levels.position(|step| step.parameter("connections") == Some(held));
+    let figures = [
+        ("memory of the server then", websocket::SERVER_RSS_BYTES),
+        (
+            "open files of the server then",
+            websocket::SERVER_OPEN_FILES,
+        ),
+    ];
+    let item = |(label, name): (&str, FigureName)| {
+        let pointer = format!("/steps/{}/server/figures/{name}", level?);
+        bench.source.evidence(label, &pointer)
+    };
+    figures.into_iter().filter_map(item).collect()
 }
 
 /// Returns the share, from 0 to 1, of the next larger number of connections tried that exceeds

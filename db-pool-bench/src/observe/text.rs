@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bench_cli::table::{self, Table};
-use bench_report::names::postgres_tables::{blocking, connections, running, statements};
+use bench_report::names::postgres_tables::{blocking, connections, locks, running, statements};
 use bench_report::names::{ColumnName, FigureName, TableName, postgres};
 use bench_report::{EvidenceRow, Report, ServerEvidence};
 
@@ -62,7 +62,7 @@ pub(super) fn render(report: &Report) -> String {
     text
 }
 
-/// Appends tables of connections and of blocking sessions to `text`; a table without rows is left
+/// Appends tables of connections, of locks and of blocking sessions to `text`; a table without rows is left
 /// out.
 fn who_is_there(text: &mut String, server: &ServerEvidence) {
     section(
@@ -79,6 +79,18 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
                 truncate(&format!("{application}, {state}"), BESIDE_TWO),
                 number(row, connections::SESSIONS_MEAN),
                 format!("{:.0}", figure(row, connections::SESSIONS_MAX)),
+            ]
+        },
+    );
+    section(
+        text,
+        "Locks that sessions wait for",
+        &["kind", "waiting"],
+        rows(server, locks::TABLE),
+        |row| {
+            vec![
+                truncate(&label(row, locks::LOCK), BESIDE_TWO),
+                number(row, locks::WAITING_MEAN),
             ]
         },
     );
@@ -207,5 +219,51 @@ mod tests {
         let text = render(&report);
         golden::assert_fits(&text);
         insta::assert_snapshot!(text);
+    }
+
+    /// Names that the analyzer does not read, each with the program that shows it.
+    const UNREAD: &str = include_str!("../../../bottleneck-analyzer/unread-names.txt");
+
+    /// Returns the text about tables with one row each. The cell `changed`, a table and a column, has another
+    /// value than it has without a change.
+    fn text_of(cells: &[(&str, &str)], changed: Option<(&str, &str)>) -> String {
+        let mut report = golden::report("observe");
+        let server = report.steps[0].server.as_mut().unwrap();
+        server.tables.clear();
+        for (table, column) in cells {
+            let rows = server.tables.entry((*table).to_owned()).or_default();
+            if rows.is_empty() {
+                rows.push(EvidenceRow::new([], []));
+            }
+            let value = if changed == Some((table, column)) {
+                7.0
+            } else {
+                3.0
+            };
+            let row = &mut rows[0];
+            if column.ends_with("_mean") || column.ends_with("_max") || column.ends_with("_s") {
+                row.figures.insert((*column).to_owned(), value);
+            } else {
+                row.labels
+                    .insert((*column).to_owned(), format!("is {value}"));
+            }
+        }
+        render(&report)
+    }
+
+    /// A column that the list says is shown here is one without which the text would be another.
+    #[test]
+    fn each_column_that_this_result_is_said_to_show_is_in_it() {
+        let lines = UNREAD.lines().filter_map(|line| {
+            let (place, rest) = line.strip_prefix("table ")?.split_once('\t')?;
+            let (column, why) = rest.split_once('\t')?;
+            (why == "shown: in the result of db-pool-bench observe").then_some((place, column))
+        });
+        let cells: Vec<(&str, &str)> = lines.collect();
+        assert!(!cells.is_empty());
+        let usual = text_of(&cells, None);
+        for cell in &cells {
+            assert_ne!(text_of(&cells, Some(*cell)), usual, "{cell:?} is not shown");
+        }
     }
 }

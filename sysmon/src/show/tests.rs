@@ -61,7 +61,7 @@ impl Home {
     }
 }
 
-fn header(run_id: &str) -> RawHeader {
+fn begun(run_id: &str) -> Report {
     let tool = Tool {
         name: "sysmon".into(),
         version: "0".into(),
@@ -70,7 +70,11 @@ fn header(run_id: &str) -> RawHeader {
     let mut report = Report::begin(tool, run_id.into(), "record");
     report.started_at = "2026-03-14T09:15:00.000Z".into();
     report.clock.monotonic_ns = START;
-    RawHeader::new(&report, SECOND)
+    report
+}
+
+fn header(run_id: &str) -> RawHeader {
+    RawHeader::new(&begun(run_id), SECOND)
 }
 
 /// Records a run of 45 seconds in five files, each of ten seconds except for the last: a load whose
@@ -238,4 +242,54 @@ fn recordings_one_after_the_other_are_not_joined() {
         said.contains("3 recordings are named; two is the most"),
         "{said}"
     );
+}
+
+/// Names that the analyzer does not read, each with the program that shows it.
+const UNREAD: &str = include_str!("../../../bottleneck-analyzer/unread-names.txt");
+
+/// Ends of the names of series that give their unit, as the text leaves them out.
+const UNITS: [&str; 9] = [
+    "_ratio",
+    "_bytes",
+    "_bytes_per_s",
+    "_per_s",
+    "_ns",
+    "_cores",
+    "_hertz",
+    "_watts",
+    "_celsius",
+];
+
+/// A series that the list says is shown here is one that a recording with all of them shows.
+#[test]
+fn each_series_that_this_command_is_said_to_show_is_shown_with_its_figures() {
+    let said = UNREAD.lines().filter_map(|line| {
+        let (name, why) = line.strip_prefix("series\t")?.split_once('\t')?;
+        why.starts_with("shown: by sysmon show").then_some(name)
+    });
+    let said: Vec<&str> = said.collect();
+    assert!(!said.is_empty());
+    let home = Home::new();
+    let mut report = begun("all");
+    for (at, name) in said.iter().enumerate() {
+        let mut series = bench_report::Series::new(*name);
+        for second in 1..=3 {
+            series.push(START + second * SECOND, Some(at as f64 + 1.0));
+        }
+        report.series.push(series);
+    }
+    bench_report::store::save_json(&home.report_path(), &report).unwrap();
+    let shown = json(&home, &["sysmon.record.json"]);
+    let text = home.show(&["sysmon.record.json"]);
+    // The text has the unit of a series in a column of its own, and not in its name.
+    let is_row = |line: &str, name: &str| {
+        let shown = line.split_whitespace().next();
+        let unit = shown.and_then(|shown| name.strip_prefix(shown));
+        unit.is_some_and(|unit| unit.is_empty() || UNITS.contains(&unit))
+    };
+    for (at, name) in said.iter().enumerate() {
+        assert_eq!(series(&shown, name)["mean"], at as f64 + 1.0, "{name}");
+        let rows = text.lines().filter(|line| is_row(line, name)).count();
+        assert_eq!(rows, 1, "{name}: {text}");
+    }
 }

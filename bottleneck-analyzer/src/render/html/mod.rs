@@ -1,5 +1,6 @@
 //! HTML page of the assessment: one file with styles, script and data that works offline.
 
+mod all_figures;
 mod charts;
 mod data;
 mod page;

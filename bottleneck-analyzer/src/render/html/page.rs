@@ -5,7 +5,7 @@ use bench_report::plain_text;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::data::{PageCharts, inert_json};
-use super::{charts, resources, sections, time_models};
+use super::{all_figures, charts, resources, sections, time_models};
 use crate::assessment::Assessment;
 use crate::render::excerpt::Excerpt;
 use crate::run_reports::RunReports;
@@ -58,6 +58,7 @@ fn body(run: &RunReports, assessment: &Assessment, data: &PageCharts) -> Markup 
             (sections::charts("percentiles", "Percentiles", "How long the slowest took: the further right, the rarer.", of("percentiles-"), &html! {}))
             (time_models::time_models(assessment))
             (resources::section(assessment))
+            (all_figures::section(run))
             (sections::ruled_out(assessment))
             (sections::unknown(assessment))
             (sections::spoiled(assessment))

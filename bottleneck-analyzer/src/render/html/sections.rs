@@ -35,7 +35,7 @@ pub(super) fn head(assessment: &Assessment) -> Markup {
                 ul.reasons { @for reason in &verdict.reasons { li { (reason) } } }
             }
             nav aria-label="Sections" {
-                @for (id, title) in [("findings", "Findings"), ("objectives", "SLA"), ("gates", "Gates"), ("bands", "Bands"), ("time", "Over time"), ("sweeps", "Sweeps"), ("percentiles", "Percentiles"), ("time-models", "Where time goes"), ("resources", "Resources"), ("ruled-out", "Ruled out"), ("method", "Method")] {
+                @for (id, title) in [("findings", "Findings"), ("objectives", "SLA"), ("gates", "Gates"), ("bands", "Bands"), ("time", "Over time"), ("sweeps", "Sweeps"), ("percentiles", "Percentiles"), ("time-models", "Where time goes"), ("resources", "Resources"), ("all-figures", "All figures"), ("ruled-out", "Ruled out"), ("method", "Method")] {
                     a href={ "#" (id) } { (title) }
                 }
             }

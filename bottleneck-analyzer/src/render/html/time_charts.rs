@@ -1,6 +1,6 @@
 //! Charts over time of the benches and of the machine, which zoom together.
 
-use bench_report::names::{Place, reads};
+use bench_report::names::{FigureName, Place, load_series, reads};
 use bench_report::{Series, Step};
 
 use super::data::{Chart, ChartBand, ChartLine, ChartMark, four_digits};
@@ -50,9 +50,28 @@ const STEPS: &str = "Shaded: the steps of each bench.";
 const PEAKS: &str = "The shade above a line reaches to the peak in each point.";
 
 /// Charts over time, each with its id, title, caption and the unit of y, in this order.
-const CHARTS: [(&str, &str, &str, &str); 6] = [
+const CHARTS: [(&str, &str, &str, &str); 10] = [
     ("time-throughput", "Throughput", STEPS, "per_s"),
     ("time-latency", "Latency (logarithmic)", STEPS, "ns"),
+    (
+        "time-longest",
+        "Longest response time (logarithmic)",
+        STEPS,
+        "ns",
+    ),
+    ("time-errors", "Failed requests", STEPS, "per_s"),
+    (
+        "time-users",
+        "Users, sessions and connections",
+        STEPS,
+        "count",
+    ),
+    (
+        "time-server",
+        "Sessions of a server that was watched without a load",
+        PEAKS,
+        "count",
+    ),
     ("time-cpu", "CPU of the machine", PEAKS, "ratio"),
     ("time-process", "CPU by process, in cores", PEAKS, "cores"),
     ("time-memory", "Memory and pressure", PEAKS, "ratio"),
@@ -72,7 +91,7 @@ pub(super) fn time_charts(run: &RunReports, axis: &TimeAxis) -> Vec<Chart> {
             x_label: "seconds since the start of the run".to_owned(),
             x_scale: "seconds",
             unit,
-            y_log: id == "time-latency",
+            y_log: matches!(id, "time-latency" | "time-longest"),
             lines,
             bands: bands.clone(),
             group: Some("time"),
@@ -84,8 +103,20 @@ pub(super) fn time_charts(run: &RunReports, axis: &TimeAxis) -> Vec<Chart> {
 /// Returns the lines of the chart whose id is `id`, one of [`CHARTS`].
 fn lines_of(id: &str, run: &RunReports, axis: &TimeAxis) -> Vec<ChartLine> {
     match id {
-        "time-throughput" => bench_lines(run, axis, "throughput"),
+        "time-throughput" => {
+            let mut lines = bench_lines(run, axis, "throughput");
+            lines.extend(own_lines(run, axis, |name| {
+                name == load_series::LOAD_INTENDED_RATE_PER_S.as_str()
+            }));
+            lines
+        }
         "time-latency" => bench_lines(run, axis, "p99"),
+        "time-longest" => own_lines(run, axis, |name| {
+            name == load_series::LATENCY_MAX_NS.as_str()
+        }),
+        "time-errors" => own_lines(run, axis, |name| name == load_series::ERRORS_PER_S.as_str()),
+        "time-users" => own_lines(run, axis, |name| USERS.iter().any(|n| n.as_str() == name)),
+        "time-server" => own_lines(run, axis, |name| load_series::SERVER.member(name).is_some()),
         "time-cpu" => machine_lines(run, axis, &CPU),
         "time-process" => processes(run, axis),
         "time-memory" => machine_lines(run, axis, &MEMORY),
@@ -119,6 +150,14 @@ fn machine_lines(run: &RunReports, axis: &TimeAxis, names: &[(&str, &str)]) -> V
         .filter_map(|(name, label)| Some(line(whole(name)?, (*label).to_owned(), axis)))
         .collect()
 }
+
+/// Series that count users, sessions and connections.
+const USERS: [FigureName; 4] = [
+    load_series::LOAD_USERS,
+    load_series::LOAD_SESSIONS,
+    load_series::LOAD_INTENDED_USERS,
+    load_series::OPEN_CONNECTIONS,
+];
 
 const CPU: [(&str, &str); 5] = [
     ("cpu.busy_ratio", "busy"),
@@ -213,6 +252,19 @@ fn bench_lines(run: &RunReports, axis: &TimeAxis, what: &str) -> Vec<ChartLine> 
         }
     }
     lines
+}
+
+/// Returns a line for each series of a bench whose name is `wanted`.
+fn own_lines(run: &RunReports, axis: &TimeAxis, wanted: impl Fn(&str) -> bool) -> Vec<ChartLine> {
+    let benches = run.benches().take(Excerpt::PAGE.components);
+    let series = benches.flat_map(|source| source.report.series.iter().map(move |s| (source, s)));
+    series
+        .filter(|(_, series)| wanted(&series.name))
+        .map(|(source, series)| {
+            let label = format!("{} {}", source.title(), series.name);
+            line(series, label, axis)
+        })
+        .collect()
 }
 
 /// Returns a line of the figure `what` (`throughput` or `p99`) that is constant over the measured

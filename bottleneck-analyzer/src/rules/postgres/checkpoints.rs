@@ -7,6 +7,7 @@
 //! first change of a page after a checkpoint writes. Without either the finding is information.
 
 use super::full_page_images::{log_waits_ns, whole_page_ratio};
+use super::statement_work::{self, CHANGED_PAGES};
 use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::{bytes, duration_ns, plain, share};
@@ -91,7 +92,9 @@ fn forced(
         "The load forced {} checkpoint(s) before they were due (max_wal_size)",
         plain(requested)
     );
-    let detail = format!("{why}{worked}{told}");
+    let (statement, of_statement) = statement_work::told(CHANGED_PAGES, &repeat.server);
+    evidence.extend(of_statement);
+    let detail = format!("{why}{worked}{told}{statement}");
     let actions = actions(repeat, by_size);
     let rationale =
         "each checkpoint writes what is dirty, and the log holds whole pages after it".to_owned();

@@ -1,10 +1,12 @@
 //! Rule `full_page_images`: a write-ahead log of which 40 % or more are whole pages.
 //!
 //! PostgreSQL writes a whole page at the page's first change after a checkpoint. Reads
-//! `wal.full_page_images` × 8 KiB ÷ `wal.bytes` (or the same of `pg_stat_statements` in version 13). The
+//! `wal.full_page_images` × 8 KiB ÷ `wal.bytes` (or the same of `pg_stat_statements` in version 13), and names
+//! the statement that writes most of them. The
 //! cost is the waits for the log × that share. It is information, because a step just after a checkpoint
 //! overstates it; checkpoints that the load forces are the rule `requested_checkpoints`.
 
+use super::statement_work::{WHOLE_PAGES, told};
 use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::share;
@@ -51,12 +53,14 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     vec![found(repeat, ratio, evidence)]
 }
 
-fn found(repeat: &RepeatFacts<'_, '_>, ratio: f64, evidence: Vec<EvidenceItem>) -> CheckResult {
+fn found(repeat: &RepeatFacts<'_, '_>, ratio: f64, mut evidence: Vec<EvidenceItem>) -> CheckResult {
     let title = format!("{} of the log are whole pages", share(ratio));
-    let detail =
-        "The first change of a page after a checkpoint writes all of it; a step that begins just \
-                  after one overstates that."
-            .to_owned();
+    let (statement, of_statement) = told(WHOLE_PAGES, &repeat.server);
+    evidence.extend(of_statement);
+    let detail = format!(
+        "The first change of a page after a checkpoint writes all of it; a step that begins just after one \
+         overstates that.{statement}"
+    );
     let actions = vec![
         "let checkpoints come less often (max_wal_size, checkpoint_timeout)".to_owned(),
         "wal_compression = lz4 (from version 15 on; before: on)".to_owned(),

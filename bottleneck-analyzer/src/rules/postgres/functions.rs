@@ -67,6 +67,16 @@ fn cost(
         .into_iter()
         .collect();
     evidence.extend(function.evidence("its calls", "calls"));
+    evidence.extend(function.evidence("time with the functions that it calls", "total_ns"));
+    let whole = function
+        .figure("total_ns")
+        .filter(|ns| *ns > function.count("self_ns"));
+    let whole = whole.map_or(String::new(), |ns| {
+        format!(
+            ", and {} with them",
+            duration_ns(ns / function.count("calls"))
+        )
+    });
     CauseCost {
         rule: RULE,
         key: name.to_owned(),
@@ -78,7 +88,7 @@ fn cost(
         lower_bound: false,
         title: format!("Time goes into the function {}{through}", short(name)),
         detail: format!(
-            "{} at each of its {} calls, statements inside it not counted.",
+            "{} at each of its {} calls without the functions that it calls{whole}.",
             duration_ns(mean),
             plain(function.count("calls"))
         ),

@@ -17,6 +17,8 @@ mod planning;
 mod round_trips;
 mod scans;
 mod setting_values;
+mod statement_cpu;
+mod statement_work;
 mod statements;
 mod temp_files;
 mod toast;
@@ -37,7 +39,7 @@ const ALL: [RepeatRule; 15] = [
     planning::check,
     connecting::check,
     round_trips::check,
-    statements::check,
+    statement_cpu::check,
     checkpoints::check,
     full_page_images::check,
     autovacuum::check,

@@ -3,11 +3,12 @@
 //! `planning_time` fires if planning takes a tenth of the service time; a problem if one planning takes 1 ms
 //! or more. It reads `statements.plan_ns` and `.plans` (needs `track_planning`). `jit` fires if compiling
 //! takes a twentieth of the service time; it reads `statements.jit_ns`. Both divide by the number of calls of
-//! the load.
+//! the load, and name the statement that takes most of the time.
 
+use super::statement_work::{COMPILING, PLANNING, told};
 use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
-use crate::figures::{duration_ns, plain};
+use crate::figures::{duration_ns, plain, share};
 use bench_report::names::{self, FigureName};
 
 /// Smallest mean time to plan a statement, in nanoseconds, at which planning is a problem.
@@ -38,6 +39,15 @@ fn planning(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
         );
     };
     let mean = plan_ns / plans;
+    let (statement, of_statement) = told(PLANNING, server);
+    let mut evidence = both(
+        repeat,
+        [
+            names::postgres::STATEMENTS_PLAN_NS,
+            names::postgres::STATEMENTS_PLANS,
+        ],
+    );
+    evidence.extend(of_statement);
     CheckResult::Cost(CauseCost {
         rule: RULE,
         key: "planning".to_owned(),
@@ -48,17 +58,11 @@ fn planning(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
         lower_bound: false,
         title: "Statements are planned anew at each call".to_owned(),
         detail: format!(
-            "{} plans were made, {} each.",
+            "{} plans were made, {} each.{statement}",
             plain(plans),
             duration_ns(mean)
         ),
-        evidence: both(
-            repeat,
-            [
-                names::postgres::STATEMENTS_PLAN_NS,
-                names::postgres::STATEMENTS_PLANS,
-            ],
-        ),
+        evidence,
         actions: vec![
             "prepare statements (PgBouncer from 1.21 on: max_prepared_statements)".to_owned(),
             "use fewer partitions and indexes".to_owned(),
@@ -74,6 +78,24 @@ fn compiling(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
     let calls = server
         .calls_of_counters()
         .filter(|calls| *calls >= LEAST_CALLS)?;
+    let (statement, of_statement) = told(COMPILING, server);
+    let mut evidence = both(
+        repeat,
+        [
+            names::postgres::STATEMENTS_JIT_NS,
+            names::postgres::STATEMENTS_EXEC_NS,
+        ],
+    );
+    evidence.extend(of_statement);
+    let executed = server
+        .figure(names::postgres::STATEMENTS_EXEC_NS)
+        .filter(|ns| *ns > 0.0)
+        .map_or(String::new(), |ns| {
+            format!(
+                " It takes {} of the time of executing them.",
+                share(jit_ns / ns)
+            )
+        });
     Some(CheckResult::Cost(CauseCost {
         rule: Rule::Jit,
         key: "jit".to_owned(),
@@ -83,14 +105,8 @@ fn compiling(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
         avoidable: true,
         lower_bound: false,
         title: "Statements are compiled to machine code at each call (JIT)".to_owned(),
-        detail: "Compiling pays for long queries only.".to_owned(),
-        evidence: both(
-            repeat,
-            [
-                names::postgres::STATEMENTS_JIT_NS,
-                names::postgres::STATEMENTS_EXEC_NS,
-            ],
-        ),
+        detail: format!("Compiling pays for long queries only.{executed}{statement}"),
+        evidence,
         actions: vec!["jit = off for the load's role, or a higher jit_above_cost".to_owned()],
         rationale: "a short query runs faster without being compiled".to_owned(),
         restart: false,

@@ -93,6 +93,7 @@ fn scan_of(row: &CitedRow<'_>) -> Option<WholeScan> {
     let evidence = [
         ("whole scans", "seq_scan"),
         ("rows read by them", "seq_tup_read"),
+        ("pages of the table", "pages"),
     ];
     let relation = row.label("relation");
     large.then(|| WholeScan {

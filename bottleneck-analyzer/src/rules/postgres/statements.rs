@@ -1,26 +1,8 @@
-//! Rule `statement_cpu`: the statement that uses most of the server's CPU.
-//!
-//! Fires if one statement takes 30 % of the service time on a CPU. It is a problem if the statement's mean
-//! time is 5 ms or more and ten times the mean of all others, over 50 calls or more. Reads the table
-//! `statements` (`pg_stat_statements`) and sampled sessions. The cost is the running time of a call × the
-//! statement's share of `exec_ns`.
+//! Statements of the load with their shares of the time, from the table `statements` (`pg_stat_statements`).
 
-use crate::assessment::Rule;
-use crate::cost::{CauseCost, CheckResult, RepeatFacts};
-use crate::figures::{duration_ns, plain, share};
+use crate::cost::RepeatFacts;
 use crate::postgres::{CitedRow, OtherApplication, PostgresEvidence};
-use bench_report::names;
 use bench_report::names::postgres_tables;
-
-const RULE: Rule = Rule::StatementCpu;
-
-/// Smallest number of calls at which the mean time of a statement is reliable.
-const LEAST_CALLS: f64 = 50.0;
-/// Smallest ratio of the mean time of a statement ÷ mean time of all others at which the statement
-/// is an outlier.
-const OUTLIER: f64 = 10.0;
-/// Smallest mean time of a statement, in nanoseconds, at which it can be a problem.
-const SLOW_NS: f64 = 5e6;
 
 /// Smallest share of the server's CPU used by another application at which that application's
 /// statements are filtered out.
@@ -126,75 +108,4 @@ pub(super) fn short(statement: &str) -> String {
         return statement.to_owned();
     }
     statement.chars().take(MOST - 1).collect::<String>() + "…"
-}
-
-pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let Some(statements) = of_load(&repeat.server) else {
-        return vec![CheckResult::Unknown(
-            RULE,
-            "which statement uses the server's CPU: statements were not counted".to_owned(),
-            "CREATE EXTENSION pg_stat_statements (it must be in shared_preload_libraries)"
-                .to_owned(),
-        )];
-    };
-    let Some(top) = statements.first().filter(|s| s.row.count("calls") > 0.0) else {
-        return Vec::new();
-    };
-    let outlier = stands_out(top, &statements);
-    vec![CheckResult::Cost(cost(repeat, top, outlier))]
-}
-
-/// Returns the cost of `top`, the statement with the largest share of the time. `outlier` tells
-/// that its calls take far longer than those of all others.
-fn cost(repeat: &RepeatFacts<'_, '_>, top: &LoadStatement<'_>, outlier: bool) -> CauseCost {
-    let running = running_ns(repeat);
-    let calls = top.row.count("calls");
-    let mean = top.per_call("exec_ns").unwrap_or(0.0);
-    let mut evidence: Vec<_> = top
-        .row
-        .evidence("time of the statement", "exec_ns")
-        .into_iter()
-        .collect();
-    evidence.extend(top.row.evidence("its calls", "calls"));
-    evidence.extend(repeat.server.evidence(names::postgres::SESSIONS_CPU_MEAN));
-    let among = if outlier {
-        " It stands out: the others take a tenth of that or less."
-    } else {
-        ""
-    };
-    CauseCost {
-        rule: RULE,
-        key: top.text().to_owned(),
-        thing: short(top.text()),
-        own_ns: running * top.share,
-        least: 0.30,
-        avoidable: outlier && calls >= LEAST_CALLS && mean >= SLOW_NS,
-        lower_bound: false,
-        title: format!(
-            "Most of the server's CPU goes into one statement ({})",
-            short(top.text())
-        ),
-        detail: format!(
-            "It took {} of the time of all statements, {} at each of its {} calls.{among}",
-            share(top.share),
-            duration_ns(mean),
-            plain(calls)
-        ),
-        evidence,
-        actions: vec![
-            "see its plan: EXPLAIN (ANALYZE, BUFFERS)".to_owned(),
-            "make it touch fewer rows, or call it less often".to_owned(),
-        ],
-        rationale: "CPU that a call does not use is there for others".to_owned(),
-        restart: false,
-    }
-}
-
-/// Returns true if the mean time of `top` is ten times the mean time of all other statements, and these have
-/// at least as many calls together.
-fn stands_out(top: &LoadStatement<'_>, all: &[LoadStatement<'_>]) -> bool {
-    let of = |name: &str| all[1..].iter().map(|s| s.row.count(name)).sum::<f64>();
-    let (calls, exec_ns) = (of("calls"), of("exec_ns"));
-    let mean = top.per_call("exec_ns").unwrap_or(0.0);
-    calls >= top.row.count("calls") && mean >= OUTLIER * exec_ns / calls.max(1.0)
 }

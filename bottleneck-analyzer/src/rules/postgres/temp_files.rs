@@ -1,11 +1,13 @@
 //! Rule `temp_files`: sorts and hashes that do not fit into `work_mem`.
 //!
 //! Fires if a call writes 1 MiB or more to temporary files and that takes 2 % of the service time. Reads
-//! `database.temp_bytes`, the `io.buffile*` waits and `temp_ns` of the statements. The cost is a lower bound,
+//! `database.temp_bytes` (or `statements.temp_blocks_written`), the `io.buffile*` waits and
+//! `statements.temp_ns`. The cost is a lower bound,
 //! because most of the true cost is CPU. It is the largest of three figures: the sampled waits, the timed
 //! reads and writes, and the time to copy the bytes twice at 2 GiB/s.
 
-use super::statements::{self, short};
+use super::statement_work::{SPILLS, Worker};
+use super::statements::short;
 use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{bytes, duration_ns};
@@ -24,7 +26,15 @@ const FASTEST_COPY: f64 = 2_147_483_648.0;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let server = &repeat.server;
-    let Some(total) = server.figure(names::postgres::DATABASE_TEMP_BYTES) else {
+    let of_statements = || {
+        let pages = server.figure(names::postgres::STATEMENTS_TEMP_BLOCKS_WRITTEN)?;
+        let name = names::postgres::STATEMENTS_TEMP_BLOCKS_WRITTEN;
+        Some((pages * BLOCK, name))
+    };
+    let of_database = server
+        .figure(names::postgres::DATABASE_TEMP_BYTES)
+        .map(|total| (total, names::postgres::DATABASE_TEMP_BYTES));
+    let Some((total, name)) = of_database.or_else(of_statements) else {
         return vec![CheckResult::Unknown(
             RULE,
             "whether sorts spill to temporary files: the database's counters were not read"
@@ -37,15 +47,17 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         .unwrap_or(0.0);
     let calls = server.calls_of_counters().unwrap_or(commits).max(1.0);
     let spilt = total / calls;
-    let mut evidence: Vec<_> = server
-        .evidence(names::postgres::DATABASE_TEMP_BYTES)
-        .into_iter()
-        .collect();
+    let mut evidence: Vec<_> = server.evidence(name).into_iter().collect();
     if spilt < LEAST_BYTES {
         let statement = format!("temporary files: {} for each call", bytes(spilt));
         return vec![CheckResult::Fine(RULE, statement, evidence)];
     }
     evidence.extend(wait_evidence(repeat));
+    let timed = [
+        names::postgres::STATEMENTS_TEMP_NS,
+        names::postgres::STATEMENTS_TEMP_BLOCKS_READ,
+    ];
+    evidence.extend(timed.into_iter().filter_map(|name| server.evidence(name)));
     vec![CheckResult::Cost(cost(repeat, spilt, evidence))]
 }
 
@@ -57,15 +69,22 @@ fn wait_evidence(repeat: &RepeatFacts<'_, '_>) -> impl Iterator<Item = EvidenceI
 }
 
 /// Returns the cost of temporary files into which a call writes `spilt` bytes on average.
-fn cost(repeat: &RepeatFacts<'_, '_>, spilt: f64, evidence: Vec<EvidenceItem>) -> CauseCost {
-    let (statement, told) = spiller(repeat);
+fn cost(repeat: &RepeatFacts<'_, '_>, spilt: f64, mut evidence: Vec<EvidenceItem>) -> CauseCost {
+    let spiller = SPILLS.most(&repeat.server);
+    evidence.extend(spiller.iter().flat_map(|s| s.evidence(&repeat.server)));
+    let told = spiller.as_ref().map_or(String::new(), Worker::sentence);
     let copied = 2.0 * spilt / FASTEST_COPY * 1e9;
-    let least = repeat.model.sum_of("io.buffile").max(told).max(copied);
+    let least = repeat
+        .model
+        .sum_of("io.buffile")
+        .max(timed_ns(repeat))
+        .max(copied);
     let own_ns = least.min(repeat.model.served_ns());
+    let statement = spiller.as_ref().map_or("", |spiller| spiller.text());
     let named = if statement.is_empty() {
         String::new()
     } else {
-        format!("; {}", short(&statement))
+        format!("; {}", short(statement))
     };
     CauseCost {
         rule: RULE,
@@ -81,7 +100,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, spilt: f64, evidence: Vec<EvidenceItem>) -
         ),
         detail: format!(
             "They do not fit into work_mem. Reading and writing the files takes {} of a call, a lower \
-             bound: copying and merging is CPU besides.",
+             bound: copying and merging is CPU besides.{told}",
             duration_ns(own_ns)
         ),
         evidence,
@@ -98,26 +117,11 @@ fn cost(repeat: &RepeatFacts<'_, '_>, spilt: f64, evidence: Vec<EvidenceItem>) -
     }
 }
 
-/// Returns the text of the statement that writes the most to temporary files, and the time that the
-/// server measured for all of a call's temporary files, in nanoseconds. The text is empty if
-/// statements were not counted; the time is 0 if it was not measured.
-fn spiller(repeat: &RepeatFacts<'_, '_>) -> (String, f64) {
-    let Some(all) = statements::of_load(&repeat.server) else {
-        return (String::new(), 0.0);
-    };
-    let written = |s: &statements::LoadStatement<'_>| s.row.count("temp_blocks_written") * BLOCK;
-    let Some(most) = all.iter().max_by(|a, b| {
-        let order = written(a).total_cmp(&written(b));
-        order.then(a.share.total_cmp(&b.share))
-    }) else {
-        return (String::new(), 0.0);
-    };
-    let timed: f64 = all.iter().map(|s| s.row.count("temp_ns")).sum();
-    let per_call = repeat
-        .server
-        .calls_of_counters()
-        .map_or(0.0, |calls| timed / calls);
-    // A statement that wrote none, as where the server does not count them, is not named.
-    let named = if written(most) > 0.0 { most.text() } else { "" };
-    (named.to_owned(), per_call)
+/// Returns the time of a call in temporary files as the server measured it, in nanoseconds; 0 if it was not
+/// measured.
+fn timed_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
+    let timed = repeat.server.figure(names::postgres::STATEMENTS_TEMP_NS);
+    timed
+        .zip(repeat.server.calls_of_counters())
+        .map_or(0.0, |(ns, calls)| ns / calls)
 }

@@ -2,7 +2,7 @@
 //!
 //! With `appendfsync always` it fires if flushes take a quarter of the time for which a call holds its
 //! connection. With another setting it fires if `aof_delayed_fsync` counted a write that waited. Reads the
-//! settings, `aof_enabled` and `answer_mean_ns`, `answer_least_ns`. The wait of a call is (mean − fastest
+//! settings, `aof_enabled`, `answers` and `answer_mean_ns`, `answer_least_ns`. The wait of a call is (mean − fastest
 //! answer) × round trips.
 
 use crate::assessment::{Confidence, FindingKind, Rule};
@@ -18,6 +18,9 @@ const RULE: Rule = Rule::RedisAppendOnly;
 /// Smallest share of the time for which a call holds its connection at which waiting for the disk
 /// is a problem; every durable write waits a little.
 const MATTERS: f64 = 0.25;
+
+/// Smallest number of answers whose mean time tells something.
+const LEAST_ANSWERS: f64 = 5.0;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     match server.figure(names::redis::AOF_ENABLED) {
@@ -58,8 +61,12 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
 }
 
 /// Returns the mean time that a call waits for flushes of the append-only file, in nanoseconds;
-/// `None` if it was not measured.
+/// `None` if it was not measured, or from too few answers.
 fn waited_ns(server: &RedisEvidence<'_>) -> Option<f64> {
+    let answers = server.figure(names::redis::ANSWERS);
+    if answers.is_some_and(|answers| answers < LEAST_ANSWERS) {
+        return None;
+    }
     let waited = server.flush_wait_ns()? * server.round_trips();
     Some(waited.min(server.at_stake_ns()))
 }
@@ -77,6 +84,7 @@ fn always(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusi
     let evidence = [
         server.evidence(names::redis::ANSWER_MEAN_NS),
         server.evidence(names::redis::ANSWER_LEAST_NS),
+        server.evidence(names::redis::ANSWERS),
         server.evidence(names::redis::AOF_ENABLED),
     ];
     if ratio < MATTERS {

@@ -152,11 +152,11 @@ fn found(
 /// within a factor of two from the histogram. `None` if neither has it.
 fn longest_us(server: &RedisEvidence<'_>, other: &OtherCommand<'_>) -> Option<f64> {
     let is = |row: &EvidenceRow| {
-        row.label(names::redis::commands::COMMAND)
+        row.label(names::redis::slow_calls::COMMAND)
             .is_some_and(|c| c == other.name)
     };
     let logged = server.rows("slow_calls").find(|(_, row)| is(row));
-    let logged = logged.and_then(|(_, row)| row.value(names::redis::commands::LONGEST_US));
+    let logged = logged.and_then(|(_, row)| row.value(names::redis::slow_calls::LONGEST_US));
     logged.or(other.row.value(names::redis::commands::LONGEST_US))
 }
 

@@ -12,6 +12,8 @@ mod materiality;
 mod no_cpu;
 mod outliers;
 mod paused;
+mod query_limit;
+pub(super) mod refused_commands;
 mod saving;
 mod stall;
 mod swap;
@@ -25,7 +27,7 @@ use crate::run_facts::RunFacts;
 /// Rule that checks one repeat of a bench and adds its conclusions to the last argument.
 type RedisRule = fn(&BenchFacts<'_>, &RedisEvidence<'_>, &mut Conclusions);
 
-const ALL: [RedisRule; 12] = [
+const ALL: [RedisRule; 13] = [
     commands::check,
     outliers::check,
     bytes::check,
@@ -34,6 +36,7 @@ const ALL: [RedisRule; 12] = [
     expiry::check,
     connections::check,
     clients::check,
+    query_limit::check,
     paused::check,
     stall::check,
     no_cpu::check,

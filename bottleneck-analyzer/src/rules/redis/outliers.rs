@@ -47,7 +47,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
             .any(|(_, row)| row.figures.contains_key("longest_us"))
         {
             let statement = "no call of the load's commands took far longer than the others";
-            out.rule_out(RULE, bench.component, statement, None);
+            let logged = server.evidence(names::redis::SLOWLOG_ENTRIES);
+            out.rule_out(RULE, bench.component, statement, logged);
         } else {
             out.cannot_judge(
                 RULE,
@@ -74,7 +75,12 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         );
         return out.rule_out(RULE, bench.component, statement, evidence);
     }
-    out.add_finding(found(bench, server, &worst).evidence(evidence));
+    let logged = server.evidence(names::redis::SLOWLOG_ENTRIES);
+    out.add_finding(
+        found(bench, server, &worst)
+            .evidence(evidence)
+            .evidence(logged),
+    );
 }
 
 /// Finds the outliers among the calls of the command in `row`; `None` if there are none, or if the
@@ -88,15 +94,15 @@ fn slow(server: &RedisEvidence<'_>, place: usize, row: &EvidenceRow) -> Option<S
     let logged = server.rows("slow_calls").map(|(_, logged)| logged);
     let logged = logged
         .filter(|logged| {
-            logged.label(names::redis::commands::COMMAND)
+            logged.label(names::redis::slow_calls::COMMAND)
                 == row.label(names::redis::commands::COMMAND)
         })
         .find_map(|logged| {
             let figure = |column| logged.value(column);
             Some((
-                figure(names::redis::commands::CALLS)?,
-                figure(names::redis::commands::USEC)?,
-                figure(names::redis::commands::LONGEST_US)?,
+                figure(names::redis::slow_calls::CALLS)?,
+                figure(names::redis::slow_calls::USEC)?,
+                figure(names::redis::slow_calls::LONGEST_US)?,
             ))
         });
     // The slow log has the number of slow calls. The histogram has only the longest one, within a factor of

@@ -3,9 +3,11 @@
 //!
 //! The catalogue `wait-events.toml` assigns each event to a rule and a kind. A rule fires if its events take
 //! at least the share of the service time that `thresholds.waits` sets for the kind. Reads sampled sessions
-//! (`waits.*`), lock holders, waiting statements and counters. The cost is the mean number of waiting
+//! (`waits.*`), lock holders, waiting statements, the statements and tables that do most of the work, and
+//! counters. The cost is the mean number of waiting
 //! sessions ÷ calls per second (Little's law), as in the time model.
 
+mod busiest;
 mod client_pauses;
 mod wait_group;
 mod wording;
@@ -19,7 +21,7 @@ use crate::catalogue::events::WaitKind;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::outside_transfers::OutsideTransfers;
 use crate::postgres::waits::{self, Wait};
-use crate::postgres::{LockHolders, PostgresEvidence};
+use crate::postgres::{CitedRow, LockHolders, PostgresEvidence};
 use bench_report::names::postgres_tables;
 use bench_report::names::{self, FigureName};
 
@@ -73,7 +75,9 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
     };
     let holders = LockHolders::find(&repeat.server, &group.lock_kinds());
     let transfers = transfers_of_others(repeat, group);
-    let statement = statement(&repeat.server, group, holders.as_ref());
+    let waiting = waiting_statement(&repeat.server, group);
+    let statement = statement(&repeat.server, group, waiting.as_ref(), holders.as_ref());
+    let (busiest, of_busiest) = busiest::told(&repeat.server, group);
     let named = thing(group, holders.as_ref(), transfers.as_ref());
     let title = wording::title(group, &named, &statement, holders.as_ref());
     let mut evidence: Vec<EvidenceItem> = group
@@ -81,7 +85,12 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
         .iter()
         .filter_map(|w| w.evidence.clone())
         .collect();
+    evidence.extend(
+        waiting
+            .and_then(|row| row.evidence("sessions that wait in this statement", "sessions_mean")),
+    );
     evidence.extend(holders.iter().flat_map(|h| h.evidence.iter().cloned()));
+    evidence.extend(of_busiest);
     evidence.extend(
         counters(group.rule())
             .iter()
@@ -94,7 +103,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
     }));
     evidence.extend(transfers.as_ref().and_then(OutsideTransfers::evidence));
     let (mut actions, rationale, restart) = wording::advice(group, holders.as_ref());
-    let mut detail = wording::detail(repeat, group, holders.as_ref());
+    let mut detail = wording::detail(repeat, group, holders.as_ref()) + &busiest;
     if let Some(transfers) = &transfers {
         detail += &wording::beside_on_the_disk(transfers);
         actions.insert(0, wording::advice_about(transfers));
@@ -131,6 +140,7 @@ fn counters(rule: Rule) -> &'static [FigureName] {
         Rule::ReadWaits => &[
             names::postgres::DATABASE_BLOCKS_READ,
             names::postgres::DATABASE_BLOCKS_HIT,
+            names::postgres::STATEMENTS_READ_NS,
         ],
         Rule::KeptTransactions => &[
             names::postgres::TRANSACTIONS_OLDEST_AGE_S,
@@ -173,26 +183,29 @@ fn time_in(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
     )
 }
 
-/// Returns the statement whose sessions wait most for events of the group; empty if it is not known.
-fn statement(
-    server: &PostgresEvidence<'_>,
-    group: &WaitGroup,
-    holders: Option<&LockHolders>,
-) -> String {
+/// Returns the row of the statement whose sessions wait most for events of the group; `None` if none was seen.
+fn waiting_statement<'a>(server: &PostgresEvidence<'a>, group: &WaitGroup) -> Option<CitedRow<'a>> {
     let is_one = |event: &str| {
         let event = event.replacen('.', ":", 1);
         group.waits.iter().any(|wait| wait.shown == event)
     };
+    let sessions = |row: &CitedRow<'_>| row.count("sessions_mean");
     let rows = server
         .rows(postgres_tables::waiting_statements::TABLE)
         .into_iter();
-    let most = rows
-        .filter(|row| is_one(row.label("event")) && !row.label("statement").is_empty())
-        .max_by(|a, b| {
-            a.count("sessions_mean")
-                .total_cmp(&b.count("sessions_mean"))
-        });
-    match (most, holders) {
+    rows.filter(|row| is_one(row.label("event")) && !row.label("statement").is_empty())
+        .max_by(|a, b| sessions(a).total_cmp(&sessions(b)))
+}
+
+/// Returns the statement that the group's waits are about: the one `waiting`, if it was seen, else one that the
+/// holders of the lock keep waiting, else the longest; empty if it is not known.
+fn statement(
+    server: &PostgresEvidence<'_>,
+    group: &WaitGroup,
+    waiting: Option<&CitedRow<'_>>,
+    holders: Option<&LockHolders>,
+) -> String {
+    match (waiting, holders) {
         (Some(row), _) => row.label("statement").to_owned(),
         (None, Some(holders)) => holders.waiting.clone(),
         (None, None) if matches!(group.kind(), WaitKind::Wasted | WaitKind::Read) => {
