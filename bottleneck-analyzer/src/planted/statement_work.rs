@@ -24,6 +24,7 @@ fn working(
         ("read_ns", 1e5 * calls),
         ("plans", calls),
         ("temp_blocks_read", calls),
+        ("temp_ns", 2e5 * calls),
     ];
     Server {
         waits: waits.to_vec(),

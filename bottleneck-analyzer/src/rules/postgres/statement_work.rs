@@ -20,8 +20,8 @@ const LEAST_SHARE: f64 = 0.30;
 pub(super) struct Work {
     column: ColumnName,
     sum: FigureName,
-    /// Column that shows more of the same work, with its name in the list of evidence; `None` if there is none.
-    beside: Option<(ColumnName, &'static str)>,
+    /// Columns that show more of the same work, each with its name in the list of evidence.
+    beside: &'static [(ColumnName, &'static str)],
     /// Name of the work of all statements, as in `the pages that statements read`.
     title: &'static str,
     /// Name of the figure in the list of evidence.
@@ -33,7 +33,7 @@ pub(super) struct Work {
 pub(super) const READS: Work = Work {
     column: columns::BLOCKS_READ,
     sum: postgres::STATEMENTS_BLOCKS_READ,
-    beside: Some((columns::READ_NS, "time of the statement in reading pages")),
+    beside: &[(columns::READ_NS, "time of the statement in reading pages")],
     title: "the pages that statements read from outside shared buffers",
     label: "pages read by the statement",
     show: pages,
@@ -43,7 +43,7 @@ pub(super) const READS: Work = Work {
 pub(super) const HITS: Work = Work {
     column: columns::BLOCKS_HIT,
     sum: postgres::STATEMENTS_BLOCKS_HIT,
-    beside: Some((columns::ROWS, "rows of the statement")),
+    beside: &[(columns::ROWS, "rows of the statement")],
     title: "the pages that statements look at in shared buffers",
     label: "pages looked at by the statement",
     show: pages,
@@ -53,7 +53,7 @@ pub(super) const HITS: Work = Work {
 pub(super) const LOG: Work = Work {
     column: columns::WAL_BYTES,
     sum: postgres::STATEMENTS_WAL_BYTES,
-    beside: None,
+    beside: &[],
     title: "the log that statements write",
     label: "log written by the statement",
     show: bytes,
@@ -63,7 +63,7 @@ pub(super) const LOG: Work = Work {
 pub(super) const WHOLE_PAGES: Work = Work {
     column: columns::WAL_FPI,
     sum: postgres::STATEMENTS_WAL_FPI,
-    beside: None,
+    beside: &[],
     title: "the whole pages that statements write to the log",
     label: "whole pages written by the statement",
     show: pages,
@@ -73,7 +73,7 @@ pub(super) const WHOLE_PAGES: Work = Work {
 pub(super) const CHANGED_PAGES: Work = Work {
     column: columns::BLOCKS_DIRTIED,
     sum: postgres::STATEMENTS_BLOCKS_DIRTIED,
-    beside: None,
+    beside: &[],
     title: "the pages that statements change",
     label: "pages changed by the statement",
     show: pages,
@@ -83,10 +83,13 @@ pub(super) const CHANGED_PAGES: Work = Work {
 pub(super) const SPILLS: Work = Work {
     column: columns::TEMP_BLOCKS_WRITTEN,
     sum: postgres::STATEMENTS_TEMP_BLOCKS_WRITTEN,
-    beside: Some((
-        columns::TEMP_BLOCKS_READ,
-        "pages of temporary files read by the statement",
-    )),
+    beside: &[
+        (
+            columns::TEMP_BLOCKS_READ,
+            "pages of temporary files read by the statement",
+        ),
+        (columns::TEMP_NS, "time of the statement in temporary files"),
+    ],
     title: "the pages that statements write to temporary files",
     label: "pages of temporary files written by the statement",
     show: pages,
@@ -96,7 +99,7 @@ pub(super) const SPILLS: Work = Work {
 pub(super) const PLANNING: Work = Work {
     column: columns::PLAN_NS,
     sum: postgres::STATEMENTS_PLAN_NS,
-    beside: Some((columns::PLANS, "plans of the statement")),
+    beside: &[(columns::PLANS, "plans of the statement")],
     title: "the time of planning",
     label: "time of planning the statement",
     show: duration_ns,
@@ -106,7 +109,7 @@ pub(super) const PLANNING: Work = Work {
 pub(super) const COMPILING: Work = Work {
     column: columns::JIT_NS,
     sum: postgres::STATEMENTS_JIT_NS,
-    beside: None,
+    beside: &[],
     title: "the time of compiling",
     label: "time of compiling the statement",
     show: duration_ns,
@@ -166,11 +169,15 @@ impl Worker<'_> {
     pub(super) fn evidence(&self, server: &PostgresEvidence<'_>) -> Vec<EvidenceItem> {
         let row = &self.statement.row;
         let own = row.evidence(self.work.label, self.work.column.as_str());
-        let beside = self.work.beside;
-        let beside = beside.and_then(|(column, label)| row.evidence(label, column.as_str()));
+        let beside = self.work.beside.iter();
+        let beside = beside.filter_map(|(column, label)| row.evidence(*label, column.as_str()));
         let calls = row.evidence("calls of the statement", "calls");
         let all = server.evidence(self.work.sum);
-        [own, beside, calls, all].into_iter().flatten().collect()
+        own.into_iter()
+            .chain(beside)
+            .chain(calls)
+            .chain(all)
+            .collect()
     }
 }
 
