@@ -137,6 +137,8 @@ rules! {
     PoolTooSmall = "pool_too_small",
     /// Ports for outgoing connections are used up.
     PortsUsedUp = "ports_used_up",
+    /// Prepared transactions that nobody ends.
+    PreparedTransactions = "prepared_transactions",
     /// Sessions wait for pages that are not in memory.
     ReadWaits = "read_waits",
     /// Writes wait for the append-only file.
@@ -179,6 +181,8 @@ rules! {
     RequestedCheckpoints = "requested_checkpoints",
     /// TCP sends segments again.
     Retransmits = "retransmits",
+    /// Transactions were rolled back although no request failed.
+    RolledBack = "rolled_back",
     /// Answers from the network take the time.
     RoundTrips = "round_trips",
     /// Whole tables are read.

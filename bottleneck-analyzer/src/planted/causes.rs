@@ -165,10 +165,13 @@ fn commits_that_wait_for_their_own_flush_alone_are_no_problem() {
 fn waiting_for_own_parallel_workers_is_no_problem() {
     let assessment = assess(&Server {
         waits: vec![("IPC.ExecuteGather", 0.6)],
+        figures: vec![("waits.parallel.IO.DataFileRead_mean", 3.5)],
         ..Server::default()
     });
     assert_eq!(named(&assessment), Vec::<&str>::new());
-    assert!(finding(&assessment, "parallel_queries").is_some());
+    let found = finding(&assessment, "parallel_queries").unwrap();
+    let workers = "3.50 of the workers wait for IO:DataFileRead on average";
+    assert!(found.detail.contains(workers), "{}", found.detail);
 }
 
 fn blocker(lock: &str, labels: &[(&str, &str)]) -> EvidenceRow {

@@ -90,6 +90,25 @@ fn a_pool_past_the_knee_is_information_with_both_tails() {
 }
 
 #[test]
+fn a_pool_past_the_knee_is_shown_with_its_idle_sessions() {
+    let plant = Plant {
+        pool_sizes: vec![2, 4, 8, 64, 256],
+        ..Plant::default()
+    };
+    let mut report = plant.postgres();
+    for step in &mut report.steps {
+        let size = step.parameter("pool_size").unwrap();
+        let server = step.server.as_mut().unwrap();
+        server.plant("sessions.idle_mean", (size - 8.0).max(0.0));
+    }
+    let assessment = assess_reports(&[report, plant.sysmon()]);
+    let found = finding(&assessment, "pool_too_large").unwrap();
+    let mut idle = found.evidence.iter();
+    let idle = idle.find(|item| item.label == "sessions.idle_mean");
+    assert_eq!(idle.unwrap().shown, "248");
+}
+
+#[test]
 fn connections_near_the_limit_are_a_problem() {
     let assessment = assess(&Plant {
         connections: (96.0, 100.0),

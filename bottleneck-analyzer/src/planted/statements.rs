@@ -171,7 +171,10 @@ fn a_trigger_that_takes_the_time_is_named_and_a_function_that_is_asked_for_is_no
 fn sorts_that_spill_are_named_with_what_they_spill() {
     let spilling = |bytes: f64, part: f64| Server {
         waits: vec![("IO.BufFileWrite", part)],
-        figures: vec![("database.temp_bytes", bytes * Server::default().calls())],
+        figures: vec![
+            ("database.temp_bytes", bytes * Server::default().calls()),
+            ("database.temp_files", 2.0 * Server::default().calls()),
+        ],
         tables: vec![statements(
             "SELECT * FROM t ORDER BY x",
             10.0,
@@ -184,6 +187,8 @@ fn sorts_that_spill_are_named_with_what_they_spill() {
     for word in ["13.4 MiB", "ORDER BY x", "BufFileWrite"] {
         assert!(found.title.contains(word), "{word}: {}", found.title);
     }
+    let files = "6000 files of 6.68 MiB on average";
+    assert!(found.detail.contains(files), "{}", found.detail);
     let fine = assess(&spilling(1e4, 0.0));
     assert_eq!(named(&fine), Vec::<&str>::new());
     assert!(ruled_out(&fine, "temp_files"));

@@ -259,6 +259,9 @@ fn describe(
     let (title, actions) = title_and_actions(bench, kind, &part, known);
     let (at_server, counted) = match kind {
         "closed" => postgres::ended_sessions::sessions(bench),
+        "sqlstate.40001" | "sqlstate.57014" if message.contains("recovery") => {
+            postgres::standby_conflicts::cancelled(bench)
+        }
         _ => redis::refused_commands::told(bench, &failures.steps, kind),
     };
     let (when, seen) = error_times::told(bench, &failures.steps);

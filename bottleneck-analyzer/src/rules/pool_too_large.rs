@@ -2,8 +2,9 @@
 //!
 //! Fires if the p99 of the sweep's largest setting is `pool.too_large_p99_ratio` times the p99 of the
 //! operating point or more, while its throughput is higher by no more than the noise. Reads p99 and
-//! throughput of both settings. Where no larger setting was measured, it fires if the server has used up the
-//! CPU and most of its many sessions only wait for it: a smaller pool carries as much.
+//! throughput of both settings; the idle sessions of the largest are evidence. Where no larger setting was
+//! measured, it fires if the server has used up the CPU and most of its many sessions only wait for it: a
+//! smaller pool carries as much.
 
 use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
@@ -15,6 +16,7 @@ use crate::requests::slowest;
 use crate::run_facts::RunFacts;
 use crate::step_cpu_use::{CpuOwner, StepCpuUse};
 use crate::sweep::SweepSetting;
+use bench_report::names;
 
 const RULE: Rule = Rule::PoolTooLarge;
 /// Smallest number of sessions for each core at which a pool is larger than the CPU can serve. Sessions that
@@ -73,13 +75,21 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         );
         return;
     }
-    let finding = finding(bench, (here, now), (largest, then), gain, what);
+    let finding =
+        finding(bench, (here, now), (largest, then), gain, what).evidence(idle(bench, largest));
     let sure = confidence_past(ratio, limit, bench.noise_ratio());
     out.add_finding(
         finding
             .confidence(sure)
             .evidence(evidence.into_iter().flatten()),
     );
+}
+
+/// Returns the mean number of idle sessions of the server at `setting` as evidence; `None` if they were not
+/// sampled.
+fn idle(bench: &BenchFacts<'_>, setting: &SweepSetting) -> Option<EvidenceItem> {
+    let server = PostgresEvidence::of_step(bench.source, *setting.steps.first()?)?;
+    server.evidence(names::postgres::SESSIONS_IDLE_MEAN)
 }
 
 /// Sessions of the server that share cores which are used up.
@@ -206,10 +216,7 @@ fn spoken(parameter: &str) -> &'static str {
     }
 }
 
-fn p99_of(
-    bench: &BenchFacts<'_>,
-    setting: &SweepSetting,
-) -> Option<crate::assessment::EvidenceItem> {
+fn p99_of(bench: &BenchFacts<'_>, setting: &SweepSetting) -> Option<EvidenceItem> {
     let index = *setting.steps.first()?;
     let step = bench.source.report.steps.get(index)?;
     let slow = slowest(step, |h| h.percentiles_ns.p99)?;

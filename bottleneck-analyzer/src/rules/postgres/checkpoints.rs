@@ -1,7 +1,7 @@
 //! Rule `requested_checkpoints`: checkpoints that were forced before they were due.
 //!
 //! Fires if at least as many checkpoints were forced as were due by time; it reads `checkpointer.requested`
-//! and `.timed`. It is a problem if they take a tenth of the service time. Two costs are measured, and the
+//! and `.timed`; what they wrote stands in the finding. It is a problem if they take a tenth of the service time. Two costs are measured, and the
 //! larger one counts: calls took longer while the checkpointer worked (table `background_work` and the
 //! throughput by interval; Little's law), and the log waits × the share of whole pages in the log, which the
 //! first change of a page after a checkpoint writes. Without either the finding is information.
@@ -80,6 +80,8 @@ fn forced(
         "The log grew past max_wal_size, or somebody asked for a checkpoint (CHECKPOINT, CREATE DATABASE, \
          a backup)."
     };
+    let (written, counters) = written(repeat);
+    evidence.extend(counters);
     evidence.extend(work.iter().flat_map(BackgroundWork::evidence));
     evidence.extend(compared.into_iter().flat_map(|calls| calls.evidence));
     evidence.extend(
@@ -94,7 +96,7 @@ fn forced(
     );
     let (statement, of_statement) = statement_work::told(CHANGED_PAGES, &repeat.server);
     evidence.extend(of_statement);
-    let detail = format!("{why}{worked}{told}{statement}");
+    let detail = format!("{why}{written}{worked}{told}{statement}");
     let actions = actions(repeat, by_size);
     let rationale =
         "each checkpoint writes what is dirty, and the log holds whole pages after it".to_owned();
@@ -161,6 +163,33 @@ fn cost_of(repeat: &RepeatFacts<'_, '_>, compared: Option<&CallsBeside>) -> (f64
         _ => {}
     }
     (by_time, told)
+}
+
+/// Describes what the checkpoints of the step wrote and how long they flushed files, with the evidence; empty
+/// if it was not counted or is nothing.
+fn written(repeat: &RepeatFacts<'_, '_>) -> (String, Vec<EvidenceItem>) {
+    let names = [
+        names::postgres::CHECKPOINTER_DONE,
+        names::postgres::CHECKPOINTER_BUFFERS_WRITTEN,
+        names::postgres::CHECKPOINTER_WRITE_NS,
+        names::postgres::CHECKPOINTER_SYNC_NS,
+    ];
+    let [done, pages, write_ns, sync_ns] = names.map(|name| repeat.server.figure(name));
+    let Some(pages) = pages.filter(|pages| *pages > 0.0) else {
+        return Default::default();
+    };
+    let mut text = format!(" Checkpoints wrote {} pages", plain(pages));
+    if let Some(ns) = write_ns {
+        text += &format!(" in {}", duration_ns(ns));
+    }
+    if let Some(ns) = sync_ns {
+        text += &format!(", and flushed files for {}", duration_ns(ns));
+    }
+    if let Some(done) = done {
+        text += &format!("; {} of them ended within the step", plain(done));
+    }
+    let evidence = names.into_iter().filter_map(|n| repeat.server.evidence(n));
+    (text + ".", evidence.collect())
 }
 
 /// Returns true if as much log was written between two checkpoints as `max_wal_size` allows, so that

@@ -1,4 +1,4 @@
-//! Sessions that the server ended by itself, as evidence for the rule `errors`, because the reason seldom
+//! Sessions that did not end at their client's wish, as evidence for the rule `errors`, because the reason seldom
 //! reaches the client.
 
 use crate::assessment::{ComponentKind, EvidenceItem};
@@ -13,8 +13,12 @@ const TIMEOUTS: [(&str, &str); 3] = [
     ("idle_session_timeout", "57P05"),
     ("transaction_timeout", "25P04"),
 ];
-/// Counters of sessions that the server ended, each with the reason in words.
-const COUNTERS: [(FigureName, &str); 2] = [
+/// Counters of sessions that ended otherwise than at their client's wish, each with the reason in words.
+const COUNTERS: [(FigureName, &str); 3] = [
+    (
+        names::postgres::DATABASE_SESSIONS_ABANDONED,
+        "because the connection to the client was lost",
+    ),
     (
         names::postgres::DATABASE_SESSIONS_FATAL,
         "by a fatal error of their own",
@@ -25,8 +29,9 @@ const COUNTERS: [(FigureName, &str); 2] = [
     ),
 ];
 
-/// Describes the sessions that the server ended in the judged steps and the time-outs that are set,
-/// with their evidence. Both are empty if the server ended no session, or is no PostgreSQL server.
+/// Describes the sessions that did not end at their client's wish in the judged steps, and the time-outs that
+/// are set, with their evidence. Both are empty if there were no such sessions, or the server is no
+/// PostgreSQL server.
 pub(in crate::rules) fn sessions(bench: &BenchFacts<'_>) -> (String, Vec<EvidenceItem>) {
     if bench.component != ComponentKind::Postgres {
         return Default::default();
@@ -36,12 +41,14 @@ pub(in crate::rules) fn sessions(bench: &BenchFacts<'_>) -> (String, Vec<Evidenc
     let servers: Vec<PostgresEvidence<'_>> = servers.collect();
     let mut told = Vec::new();
     let mut evidence = Vec::new();
+    let mut ended_by_server = false;
     for (name, how) in COUNTERS {
         let count: f64 = servers
             .iter()
             .filter_map(|server| server.figure(name))
             .sum();
         if count > 0.0 {
+            ended_by_server |= name != names::postgres::DATABASE_SESSIONS_ABANDONED;
             told.push(format!("{} {how}", plain(count)));
             evidence.extend(servers.iter().find_map(|server| server.evidence(name)));
         }
@@ -50,10 +57,11 @@ pub(in crate::rules) fn sessions(bench: &BenchFacts<'_>) -> (String, Vec<Evidenc
         return Default::default();
     }
     let mut text = format!(
-        " The server counts sessions that it ended itself: {}.",
+        " The server counts sessions that did not end at their client's wish: {}.",
         told.join(", ")
     );
-    let set = TIMEOUTS.into_iter().filter_map(|(name, code)| {
+    let timeouts = TIMEOUTS.into_iter().filter(|_| ended_by_server);
+    let set = timeouts.filter_map(|(name, code)| {
         let pointer = format!("/config/server_settings/{name}");
         let found = bench.source.evidence(name, &pointer)?;
         let value = found.value.as_str().filter(|value| *value != "0")?;

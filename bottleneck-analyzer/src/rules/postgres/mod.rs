@@ -14,9 +14,12 @@ mod functions;
 mod index_advice;
 mod other_applications;
 mod planning;
+mod prepared_transactions;
+mod rolled_back;
 mod round_trips;
 mod scans;
 mod setting_values;
+pub(super) mod standby_conflicts;
 mod statement_cpu;
 mod statement_work;
 mod statements;
@@ -29,7 +32,7 @@ use crate::conclusions::Conclusions;
 use crate::cost::{self, RepeatRule};
 use crate::run_facts::RunFacts;
 
-const ALL: [RepeatRule; 15] = [
+const ALL: [RepeatRule; 17] = [
     waits::check,
     temp_files::check,
     scans::check,
@@ -45,6 +48,8 @@ const ALL: [RepeatRule; 15] = [
     autovacuum::check,
     dead_rows::check,
     other_applications::check,
+    rolled_back::check,
+    prepared_transactions::check,
 ];
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {

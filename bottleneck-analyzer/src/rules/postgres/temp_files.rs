@@ -1,16 +1,16 @@
 //! Rule `temp_files`: sorts and hashes that do not fit into `work_mem`.
 //!
 //! Fires if a call writes 1 MiB or more to temporary files and that takes 2 % of the service time. Reads
-//! `database.temp_bytes` (or `statements.temp_blocks_written`), the `io.buffile*` waits and
-//! `statements.temp_ns`. The cost is a lower bound,
-//! because most of the true cost is CPU. It is the largest of three figures: the sampled waits, the timed
-//! reads and writes, and the time to copy the bytes twice at 2 GiB/s.
+//! `database.temp_bytes` (or `statements.temp_blocks_written`), `database.temp_files`, the `io.buffile*` waits
+//! and `statements.temp_ns`. The cost is a lower bound, because most of the true cost is CPU. It is the largest of
+//! three figures: the sampled waits, the timed reads and writes, and the time to copy the bytes twice at
+//! 2 GiB/s.
 
 use super::statement_work::{SPILLS, Worker};
 use super::statements::short;
 use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
-use crate::figures::{bytes, duration_ns};
+use crate::figures::{bytes, duration_ns, plain};
 use bench_report::names;
 
 const RULE: Rule = Rule::TempFiles;
@@ -52,6 +52,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         let statement = format!("temporary files: {} for each call", bytes(spilt));
         return vec![CheckResult::Fine(RULE, statement, evidence)];
     }
+    evidence.extend(server.evidence(names::postgres::DATABASE_TEMP_FILES));
     evidence.extend(wait_evidence(repeat));
     let timed = [
         names::postgres::STATEMENTS_TEMP_NS,
@@ -99,8 +100,9 @@ fn cost(repeat: &RepeatFacts<'_, '_>, spilt: f64, mut evidence: Vec<EvidenceItem
             bytes(spilt)
         ),
         detail: format!(
-            "They do not fit into work_mem. Reading and writing the files takes {} of a call, a lower \
+            "They do not fit into work_mem.{} Reading and writing the files takes {} of a call, a lower \
              bound: copying and merging is CPU besides.{told}",
+            mean_file(repeat),
             duration_ns(own_ns)
         ),
         evidence,
@@ -124,4 +126,19 @@ fn timed_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     timed
         .zip(repeat.server.calls_of_counters())
         .map_or(0.0, |(ns, calls)| ns / calls)
+}
+
+/// Describes the number and the mean size of the temporary files; empty if they were not counted.
+fn mean_file(repeat: &RepeatFacts<'_, '_>) -> String {
+    let server = &repeat.server;
+    let total = server.figure(names::postgres::DATABASE_TEMP_BYTES);
+    let files = server.figure(names::postgres::DATABASE_TEMP_FILES);
+    match total.zip(files.filter(|files| *files > 0.0)) {
+        Some((total, files)) => format!(
+            " The server wrote {} files of {} on average.",
+            plain(files),
+            bytes(total / files)
+        ),
+        None => String::new(),
+    }
 }

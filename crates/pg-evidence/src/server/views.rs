@@ -45,11 +45,14 @@ const FROM_14_BEFORE_18: Range<i32> = 140_000..180_000;
 const IO_TIMED: Option<&str> = Some("track_io_timing");
 const WAL_TIMED: Option<&str> = Some("track_wal_io_timing");
 
-/// SQL that sums a column of `pg_stat_io` over client backends, followed by a conversion to another
-/// unit if one is given.
+/// SQL that sums a column of `pg_stat_io` over client backends and all files but the log's, which
+/// version 18 counts there too. A conversion to another unit follows if one is given.
 macro_rules! of_clients {
     ($column:literal $(, $unit:literal)?) => {
-        concat!("sum(", $column, ") FILTER (WHERE backend_type = 'client backend')" $(, $unit)?)
+        concat!(
+            "sum(", $column, ") FILTER (WHERE backend_type = 'client backend' AND object <> 'wal')"
+            $(, $unit)?
+        )
     };
 }
 
@@ -202,11 +205,11 @@ pub(crate) const VIEWS: [StatisticsView; 5] = [
             ),
             all(
                 postgres::IO_OTHER_READS,
-                "sum(reads) FILTER (WHERE backend_type <> 'client backend')",
+                "sum(reads) FILTER (WHERE backend_type <> 'client backend' AND object <> 'wal')",
             ),
             all(
                 postgres::IO_OTHER_WRITES,
-                "sum(writes) FILTER (WHERE backend_type <> 'client backend')",
+                "sum(writes) FILTER (WHERE backend_type <> 'client backend' AND object <> 'wal')",
             ),
             some(postgres::IO_WAL_WRITES, of_wal!("writes"), FROM_18),
             some(postgres::IO_WAL_FSYNCS, of_wal!("fsyncs"), FROM_18),

@@ -9,10 +9,12 @@
 
 mod busiest;
 mod client_pauses;
+mod counters;
 mod wait_group;
 mod wording;
 
 use self::client_pauses::{SHORT_PAUSE_NS, kept_ns, pause_ns, short_pauses};
+use self::counters::CounterFacts;
 use self::wait_group::{WaitGroup, groups};
 use self::wording::or_somebody;
 use super::statements;
@@ -22,8 +24,8 @@ use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::outside_transfers::OutsideTransfers;
 use crate::postgres::waits::{self, Wait};
 use crate::postgres::{CitedRow, LockHolders, PostgresEvidence};
+use bench_report::names;
 use bench_report::names::postgres_tables;
-use bench_report::names::{self, FigureName};
 
 /// Rules that count as passed if no session waited, each with its statement.
 const MAIN: [(Rule, &str); 3] = [
@@ -91,19 +93,17 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
     );
     evidence.extend(holders.iter().flat_map(|h| h.evidence.iter().cloned()));
     evidence.extend(of_busiest);
-    evidence.extend(
-        counters(group.rule())
-            .iter()
-            .filter_map(|name| repeat.server.evidence(*name)),
-    );
+    let counted = CounterFacts::read(repeat, group);
+    evidence.extend(counted.evidence.iter().cloned());
     evidence.extend(caches(&repeat.server, group));
     evidence.extend(group.beside_load(&repeat.server).filter_map(|row| {
         let label = format!("sessions of {} in it", wording::who(&row));
         row.evidence(label, "sessions_mean")
     }));
     evidence.extend(transfers.as_ref().and_then(OutsideTransfers::evidence));
-    let (mut actions, rationale, restart) = wording::advice(group, holders.as_ref());
-    let mut detail = wording::detail(repeat, group, holders.as_ref()) + &busiest;
+    let (actions, rationale, restart) = wording::advice(group, holders.as_ref());
+    let mut actions = counted.join_actions(actions);
+    let mut detail = wording::detail(repeat, group, holders.as_ref()) + &counted.text + &busiest;
     if let Some(transfers) = &transfers {
         detail += &wording::beside_on_the_disk(transfers);
         actions.insert(0, wording::advice_about(transfers));
@@ -123,31 +123,6 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
         rationale,
         restart,
     })
-}
-
-/// Returns the names of the server's counters that are evidence for `rule`; empty for most rules.
-fn counters(rule: Rule) -> &'static [FigureName] {
-    match rule {
-        Rule::CommitWaits => &[
-            names::postgres::WAL_SYNCS,
-            names::postgres::WAL_SYNC_NS,
-            names::postgres::DATABASE_COMMITS,
-        ],
-        Rule::SyncReplica => &[
-            names::postgres::REPLICATION_FLUSH_LAG_NS_MAX,
-            names::postgres::REPLICATION_REPLAY_LAG_NS_MAX,
-        ],
-        Rule::ReadWaits => &[
-            names::postgres::DATABASE_BLOCKS_READ,
-            names::postgres::DATABASE_BLOCKS_HIT,
-            names::postgres::STATEMENTS_READ_NS,
-        ],
-        Rule::KeptTransactions => &[
-            names::postgres::TRANSACTIONS_OLDEST_AGE_S,
-            names::postgres::TRANSACTIONS_OLDEST_S,
-        ],
-        _ => &[],
-    }
 }
 
 /// Returns, as evidence, the figures of those caches of transaction states (SLRU) that the group's

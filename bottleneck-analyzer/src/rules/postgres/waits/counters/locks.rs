@@ -1,0 +1,65 @@
+//! Counters of locks and of open transactions.
+
+use bench_report::names::postgres;
+
+use super::CounterFacts;
+use crate::figures::{duration_ns, plain};
+
+/// Smallest number of sessions of which each blocks the next that is worth telling: two are any wait.
+const CHAIN: f64 = 3.0;
+
+/// Tells how many sessions waited at once, how long the chains of blocking sessions were, and whether
+/// prepared transactions hold locks.
+pub(super) fn queue(facts: &mut CounterFacts<'_, '_>) {
+    if let Some(most) = facts.positive(postgres::LOCKS_WAITING_MAX) {
+        let looks = facts.positive(postgres::LOCKS_LOOKS);
+        let looks = looks.map_or(String::new(), |n| format!(" (samples: {})", plain(n)));
+        let chain = facts.figure(postgres::BLOCKING_CHAIN_MAX);
+        let chain = chain.filter(|n| *n >= CHAIN).map_or(String::new(), |n| {
+            format!(
+                ", in chains of up to {} in which each blocks the next",
+                plain(n)
+            )
+        });
+        let sentence = format!(
+            "At most {} sessions waited for locks at once{looks}{chain}.",
+            plain(most)
+        );
+        let names = [
+            postgres::LOCKS_WAITING_MAX,
+            postgres::LOCKS_LOOKS,
+            postgres::BLOCKING_CHAIN_MAX,
+        ];
+        facts.say(&sentence, &names);
+    }
+    if let Some(count) = facts.positive(postgres::TRANSACTIONS_PREPARED) {
+        let sentence = format!(
+            "Prepared transactions at the end of the measured part: {}; each keeps its locks until \
+             somebody ends it.",
+            plain(count)
+        );
+        facts.say(&sentence, &[postgres::TRANSACTIONS_PREPARED]);
+    }
+}
+
+/// Tells how long the sessions of the database were idle in transactions by the server's own clock, beside
+/// the time in which they executed statements.
+pub(super) fn kept(facts: &mut CounterFacts<'_, '_>) {
+    facts.cite(&[
+        postgres::TRANSACTIONS_OLDEST_AGE_S,
+        postgres::TRANSACTIONS_OLDEST_S,
+    ]);
+    let names = [
+        postgres::DATABASE_IDLE_IN_TRANSACTION_NS,
+        postgres::DATABASE_ACTIVE_NS,
+    ];
+    if let Some((idle, active)) = facts.positive(names[0]).zip(facts.positive(names[1])) {
+        let sentence = format!(
+            "By the server's own clock, sessions of the database were idle in a transaction for {} and \
+             executed statements for {}.",
+            duration_ns(idle),
+            duration_ns(active)
+        );
+        facts.say(&sentence, &names);
+    }
+}
