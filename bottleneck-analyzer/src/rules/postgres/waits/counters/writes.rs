@@ -3,7 +3,7 @@
 use bench_report::names::{FigureName, postgres};
 
 use super::super::wait_group::WaitGroup;
-use super::{CounterFacts, TimedCount};
+use super::CounterFacts;
 use crate::figures::{duration_ns, plain};
 use crate::postgres::waits::Wait;
 
@@ -45,37 +45,58 @@ pub(super) fn by_whom(facts: &mut CounterFacts<'_, '_>, group: &WaitGroup) {
 /// Returns the share of the writes that sessions make, from 0 to 1; `None` if it is not known.
 fn writers(facts: &mut CounterFacts<'_, '_>) -> Option<f64> {
     let now = [(postgres::IO_CLIENT_WRITES, postgres::IO_CLIENT_WRITE_NS)];
-    let before = [(
-        postgres::BGWRITER_BACKEND_BUFFERS_WRITTEN,
-        postgres::DATABASE_BLOCK_WRITE_NS,
-    )];
-    let (written, others): (TimedCount, &[(FigureName, &str)]) =
-        if let Some(written) = facts.timed_count(&now) {
-            (written, &[(postgres::IO_OTHER_WRITES, "other processes")])
-        } else {
-            let others = &[
-                (postgres::CHECKPOINTER_BUFFERS_WRITTEN, "checkpoints"),
-                (postgres::BGWRITER_BUFFERS_CLEANED, "the background writer"),
-            ];
-            (facts.timed_count(&before)?, others)
-        };
+    let Some(written) = facts.timed_count(&now) else {
+        return writers_before_16(facts);
+    };
     let each = written
         .each_ns()
         .map_or(String::new(), |ns| format!(" ({} each)", duration_ns(ns)));
-    let mut text = format!(
-        "Sessions made {} writes of pages{each}",
-        plain(written.count)
-    );
-    let mut all = Some(written.count);
+    let others = [(postgres::IO_OTHER_WRITES, "other processes")];
     let mut names = written.names.to_vec();
+    let (told, all) = beside(facts, written.count, &others);
+    names.extend(others.map(|(name, _)| name));
+    let count = plain(written.count);
+    let sentence = format!("Sessions made {count} writes of pages{each}{told}.");
+    facts.say(&sentence, &names);
+    Some(written.count / all?)
+}
+
+/// Does the same for an older server, which counts pages that enlarge a table too, and the time only for the
+/// load's database.
+fn writers_before_16(facts: &mut CounterFacts<'_, '_>) -> Option<f64> {
+    let name = postgres::BGWRITER_BACKEND_BUFFERS_WRITTEN;
+    let written = facts.positive(name)?;
+    let others = [
+        (postgres::CHECKPOINTER_BUFFERS_WRITTEN, "checkpoints"),
+        (postgres::BGWRITER_BUFFERS_CLEANED, "the background writer"),
+    ];
+    let (told, all) = beside(facts, written, &others);
+    let count = plain(written);
+    let sentence = format!("Sessions wrote {count} pages, new ones of tables included{told}.");
+    facts.say(&sentence, &[name]);
+    facts.cite(&others.map(|(name, _)| name));
+    if let Some(ns) = facts.positive(postgres::DATABASE_BLOCK_WRITE_NS) {
+        let sentence = format!("In this database that took {}.", duration_ns(ns));
+        facts.say(&sentence, &[postgres::DATABASE_BLOCK_WRITE_NS]);
+    }
+    Some(written / all?)
+}
+
+/// Returns words for the writes of `others`, and the sum of all writes, of which sessions made `own`; `None` if
+/// one of them was not counted.
+fn beside(
+    facts: &CounterFacts<'_, '_>,
+    own: f64,
+    others: &[(FigureName, &str)],
+) -> (String, Option<f64>) {
+    let mut told = String::new();
+    let mut all = Some(own);
     for (name, who) in others {
         let count = facts.figure(*name);
-        text += &count.map_or(String::new(), |count| format!(", {who} {}", plain(count)));
+        told += &count.map_or(String::new(), |count| format!(", {who} {}", plain(count)));
         all = all.zip(count).map(|(all, count)| all + count);
-        names.push(*name);
     }
-    facts.say(&(text + "."), &names);
-    Some(written.count / all?)
+    (told, all)
 }
 
 /// Tells whether the background writer stopped at its limit. `ratio` is the share of the writes that sessions
