@@ -14,7 +14,6 @@ mod wait_group;
 mod wording;
 
 use self::client_pauses::{SHORT_PAUSE_NS, kept_ns, pause_ns, short_pauses};
-use self::counters::CounterFacts;
 use self::wait_group::{WaitGroup, groups};
 use self::wording::or_somebody;
 use super::statements;
@@ -93,7 +92,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
     );
     evidence.extend(holders.iter().flat_map(|h| h.evidence.iter().cloned()));
     evidence.extend(of_busiest);
-    let counted = CounterFacts::read(repeat, group);
+    let counted = counters::read(repeat, group);
     evidence.extend(counted.evidence.iter().cloned());
     evidence.extend(caches(&repeat.server, group));
     evidence.extend(group.beside_load(&repeat.server).filter_map(|row| {

@@ -2,7 +2,7 @@
 
 use bench_report::names::postgres;
 
-use super::CounterFacts;
+use super::counter_facts::CounterFacts;
 use crate::figures::{duration_ns, plain};
 
 /// Smallest number of sessions of which each blocks the next that is worth telling: two are any wait.

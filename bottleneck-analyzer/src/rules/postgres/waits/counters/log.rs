@@ -2,7 +2,7 @@
 
 use bench_report::names::postgres;
 
-use super::CounterFacts;
+use super::counter_facts::CounterFacts;
 use crate::figures::{duration_ns, plain};
 
 /// Smallest ratio of full buffers ÷ commits at which larger buffers are advised.

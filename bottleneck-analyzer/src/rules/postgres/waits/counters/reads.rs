@@ -3,7 +3,7 @@
 use bench_report::names::postgres;
 
 use super::super::wait_group::WaitGroup;
-use super::CounterFacts;
+use super::counter_facts::CounterFacts;
 use crate::figures::{bytes, duration_ns, percent, plain};
 
 /// Longest mean time of a read, in nanoseconds, that only the system's cache can explain.

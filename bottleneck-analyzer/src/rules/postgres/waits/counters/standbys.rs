@@ -2,7 +2,7 @@
 
 use bench_report::names::postgres;
 
-use super::CounterFacts;
+use super::counter_facts::CounterFacts;
 use crate::figures::{duration_ns, plain};
 
 /// Smallest ratio of the delay of applying ÷ delay of flushing at which applying is what takes long.

@@ -3,7 +3,7 @@
 use bench_report::names::{FigureName, postgres};
 
 use super::super::wait_group::WaitGroup;
-use super::CounterFacts;
+use super::counter_facts::CounterFacts;
 use crate::figures::{duration_ns, plain};
 use crate::postgres::waits::Wait;
 
