@@ -7,6 +7,7 @@ use bench_report::Status;
 use bench_report::manifest::Part;
 
 use crate::assessment::{ComponentKind, SkippedInput};
+use crate::figures::counted;
 use crate::report_files::{ReadBudget, ReportFiles, directory_of};
 use crate::run_error::RunError;
 use crate::source_report::SourceReport;
@@ -165,7 +166,10 @@ impl RunReports {
             };
             let measured = match source.component() {
                 Some(ComponentKind::Machine) => "what it recorded until then".to_owned(),
-                _ => format!("the {} step(s) it finished", source.report.steps.len()),
+                _ => format!(
+                    "the {} that it finished",
+                    counted(source.report.steps.len() as f64, "step")
+                ),
             };
             self.notes
                 .push(format!("{} {how}: judged by {measured}.", source.file));

@@ -54,9 +54,16 @@ impl SourceReport {
     /// report has no single value there.
     pub(crate) fn evidence(&self, label: impl Into<String>, pointer: &str) -> Option<EvidenceItem> {
         let value = store::value_at(&self.report, &self.raw, pointer)?;
-        self.note_read(pointer);
+        let label = label.into();
+        let named = self.named_figure(pointer);
+        if let Some((place, name)) = &named {
+            reads::note(*place, name);
+        }
+        // A figure that no rule gave words is told in the words of the registry.
+        let words = named.filter(|(_, name)| *name == label);
+        let words = words.and_then(|(place, name)| words_of(place, &name));
         Some(EvidenceItem {
-            label: label.into(),
+            label: words.unwrap_or(label),
             file: self.file.clone(),
             pointer: pointer.to_owned(),
             shown: self.show(pointer, &value),
@@ -65,22 +72,22 @@ impl SourceReport {
         })
     }
 
-    /// Notes that the figure, column or series at `pointer` is shown.
-    fn note_read(&self, pointer: &str) {
+    /// Returns the place and the name of the figure, column or series that contains `pointer`; `None` for
+    /// other fields of a report.
+    fn named_figure(&self, pointer: &str) -> Option<(Place, String)> {
         let parts: Vec<String> = pointer.split('/').map(unescape).collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        match parts.as_slice() {
-            ["", "steps", _, "figures", name] => reads::note(Place::Step, name),
-            ["", "steps", _, "server", "figures", name] => reads::note(Place::Server, name),
+        let (place, name) = match parts.as_slice() {
+            ["", "steps", _, "figures", name] => (Place::Step, *name),
+            ["", "steps", _, "server", "figures", name] => (Place::Server, *name),
             ["", "steps", _, "server", "tables", table, _, _, column] => {
-                if let Some(table) = names::table(table) {
-                    reads::note(Place::Table(table), column);
-                }
+                (Place::Table(names::table(table)?), *column)
             }
-            ["", "summary", "figures", name] => reads::note(Place::Summary, name),
-            ["", "series", index, ..] => reads::note(Place::Series, &self.series_name(index)),
-            _ => {}
-        }
+            ["", "summary", "figures", name] => (Place::Summary, *name),
+            ["", "series", index, ..] => return Some((Place::Series, self.series_name(index))),
+            _ => return None,
+        };
+        Some((place, name.to_owned()))
     }
 
     /// Returns the numbers of requests in step `index` as evidence, for each operation: successful
@@ -142,21 +149,77 @@ impl SourceReport {
         series.map_or(String::new(), |series| series.name.clone())
     }
 
-    /// Returns the name whose suffix gives the unit of the value at `pointer`. For the value of a point of a
-    /// series it is the name of the series, for its time `at_ns`, for a percentile `percentiles_ns`, else the
-    /// last key of the pointer.
+    /// Returns the name whose suffix gives the unit of the value at `pointer`. For a point of a series and for
+    /// a growth it is the name of the series, for the time of a point `at_ns`, for a percentile
+    /// `percentiles_ns`, for the value of a warning the unit of what the warning is about, else the last key
+    /// of the pointer.
     fn unit_name(&self, pointer: &str) -> String {
         let parts: Vec<&str> = pointer.split('/').collect();
+        if let ["", "warnings", index, "value"] = parts.as_slice() {
+            let index = index.parse::<usize>().ok();
+            let warning = index.and_then(|index| self.report.warnings.get(index));
+            return warning
+                .map_or("", |warning| unit_of_warning(warning.code))
+                .to_owned();
+        }
         if let ["", "series", index, field, ..] = parts.as_slice() {
             return match *field {
                 "at_ns" => "at_ns".to_owned(),
                 _ => self.series_name(index),
             };
         }
+        if let ["", "summary", "growth", index, field] = parts.as_slice() {
+            let index = index.parse::<usize>().ok();
+            let growth = index.and_then(|index| self.report.summary.growth.get(index));
+            let series = growth.map_or("", |growth| &growth.series);
+            return match *field {
+                "per_s" => format!("{series}_per_s"),
+                "grown" => series.to_owned(),
+                other => other.to_owned(),
+            };
+        }
         let last = parts.last().copied().unwrap_or_default();
         let parent = parts.len().checked_sub(2).map_or("", |i| parts[i]);
         let named_by_parent = parent == "percentiles_ns";
         unescape(if named_by_parent { parent } else { last })
+    }
+}
+
+/// Returns the words for a figure of the registry, and for one of a family its member: `mean number of sessions
+/// that wait for an event: Lock.tuple`. `None` for a name that the registry does not have.
+fn words_of(place: Place, name: &str) -> Option<String> {
+    let entry = names::find(place, name)?;
+    let meaning = entry.meaning.trim().trim_end_matches('.');
+    // The rest is an example of a member.
+    let meaning = meaning.split(", as `").next().unwrap_or(meaning);
+    // The value is shown with its unit.
+    let units = [", in seconds", ", in milliseconds", ", in microseconds"];
+    let meaning = units
+        .iter()
+        .fold(meaning, |text, unit| text.trim_end_matches(unit));
+    let mut letters = meaning.chars();
+    let first = letters.next()?;
+    let is_acronym = letters.as_str().starts_with(char::is_uppercase);
+    let words = if is_acronym {
+        meaning.to_owned()
+    } else {
+        first.to_lowercase().chain(letters).collect()
+    };
+    Some(match entry.member(name) {
+        Some(member) => format!("{words}: {member}"),
+        None => words,
+    })
+}
+
+/// Returns the unit of the value that caused a warning, as [`figures::show`] knows it; empty for a count.
+fn unit_of_warning(code: WarningCode) -> &'static str {
+    match code {
+        WarningCode::GeneratorSaturated
+        | WarningCode::GeneratorThreadSaturated
+        | WarningCode::PacingLag
+        | WarningCode::InFlightCapReached => "ratio",
+        WarningCode::GeneratorStalled => "ns",
+        _ => "",
     }
 }
 
@@ -170,6 +233,7 @@ pub(crate) fn code_name(code: WarningCode) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bench_report::names::FigureName;
     use bench_report::{Series, Tool};
 
     fn source() -> SourceReport {
@@ -205,6 +269,34 @@ mod tests {
         assert_eq!(shown("/series/0/mean/0"), "97.5 %");
         let keyed = format!("/summary/figures/{}", escape("a/b_ratio"));
         assert_eq!(shown(&keyed), "50.0 %");
+    }
+
+    #[test]
+    fn a_figure_without_words_of_its_own_is_told_in_those_of_the_registry() {
+        let words = |name: FigureName| words_of(Place::Server, name.as_str()).unwrap();
+        let load_cpu = words(names::postgres::SERVER_LOAD_CPU_NS);
+        assert_eq!(load_cpu, "CPU time of the load's sessions");
+        let fork = words(names::redis::LATEST_FORK_US);
+        assert_eq!(fork, "time of the latest fork");
+        let tuple = names::postgres::WAITS.of("Lock.tuple");
+        let waits = words_of(Place::Server, &tuple).unwrap();
+        assert_eq!(
+            waits,
+            "mean number of sessions that wait for an event: Lock.tuple"
+        );
+        assert_eq!(words_of(Place::Server, "never.heard_of"), None);
+    }
+
+    #[test]
+    fn the_value_of_a_warning_has_the_unit_of_what_it_is_about() {
+        let mut s = source();
+        let late = Warning::new(WarningCode::PacingLag, "late").with_figures(0.38, 0.1);
+        let stalled = Warning::new(WarningCode::GeneratorStalled, "late").with_figures(2e8, 1e8);
+        s.report.warnings = vec![late, stalled];
+        s.raw = serde_json::to_value(&s.report).unwrap();
+        let shown = |pointer| s.evidence("x", pointer).unwrap().shown;
+        assert_eq!(shown("/warnings/0/value"), "38.0 %");
+        assert_eq!(shown("/warnings/1/value"), "200 ms");
     }
 
     #[test]

@@ -206,8 +206,8 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         let repeat = &self.repeats[typical];
         if repeat.is_timed() {
             text += &format!(
-                " A call takes {}, of which {} is service; without this {} would come back at the \
-                 same load, queues before it included.",
+                " A call takes {} on average, {} of it while it holds a connection. Without this \
+                 cause it would take {} less at the same load, with the shorter queues that follow.",
                 duration_ns(repeat.model.whole_ns),
                 duration_ns(repeat.model.served_ns()),
                 duration_ns(saved_in(repeat, cost))
@@ -232,7 +232,8 @@ impl CauseAcrossRepeats<'_, '_, '_> {
             } else {
                 format!("{low} to {high}")
             };
-            return format!(" In {seen} of {all} repeats: {range} of the time in service.");
+            let of = self.divided_time(typical);
+            return format!(" Seen in {seen} of {all} repeats: {range} of {of}.");
         }
         let repeat = &self.repeats[typical];
         let worst = requests::longest_ns(repeat.server.step);
@@ -240,11 +241,20 @@ impl CauseAcrossRepeats<'_, '_, '_> {
             format!(", where the slowest call took {}", duration_ns(ns as f64))
         });
         format!(
-            " An episode: only in {seen} of {all} repeats ({}){worst}; over all repeats that makes {} of \
-             the response time.",
+            " An episode: seen only in {seen} of {all} repeats ({}){worst}. Averaged over all repeats it \
+             takes {} of the response time.",
             repeat.name(),
             share(self.mean_saved_ratio())
         )
+    }
+
+    /// Returns the time of which [`Self::share`] tells the share in repeat `i`, in words.
+    fn divided_time(&self, i: usize) -> &'static str {
+        if self.repeats[i].is_timed() {
+            "the time that a call holds its connection"
+        } else {
+            "the time of sessions at work"
+        }
     }
 
     fn weigh(
@@ -302,11 +312,7 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         else {
             return (String::new(), Vec::new());
         };
-        let of = if self.repeats[at].is_timed() {
-            "a call's time in service"
-        } else {
-            "the time of sessions at work"
-        };
+        let of = self.divided_time(at);
         let bound = if cost.least.is_finite() {
             format!("bound {}", share(cost.least))
         } else {

@@ -5,7 +5,7 @@ use bench_report::WarningCode;
 use super::{EXPLAINS, ResourceBound};
 use crate::assessment::Confidence;
 use crate::bench_facts::BenchFacts;
-use crate::figures::share;
+use crate::figures::{counted, share};
 use crate::run_facts::RunFacts;
 use crate::step_cpu_use::StepCpuUse;
 
@@ -36,8 +36,8 @@ pub(super) fn threads(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Re
     Some(ResourceBound {
         factor: "generator_cpu".to_owned(),
         title: format!(
-            "the generator: its {} thread(s) were {} busy",
-            step.generator.threads,
+            "the generator: its {} were {} busy",
+            counted(step.generator.threads as f64, "thread"),
             share(ratio)
         ),
         reason: "the load could not be made faster; the target may do more than was measured"
@@ -74,7 +74,7 @@ pub(super) fn busiest_thread(
         factor: "generator_thread".to_owned(),
         title: format!(
             "the generator: the busiest of its {} threads was {} busy",
-            step.generator.threads,
+            counted(step.generator.threads as f64, "thread"),
             share(ratio)
         ),
         reason: "what one thread can drive was reached; the target may do more than was measured"

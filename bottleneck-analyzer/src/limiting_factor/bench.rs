@@ -8,7 +8,7 @@ use super::websocket::searched_limit;
 use crate::assessment::{Confidence, LimitingFactor, TimeModel, TimePart};
 use crate::bench_facts::BenchFacts;
 use crate::demand::{self, EXPLAINS, ResourceBound};
-use crate::figures::{duration_ns, plain, rate, share};
+use crate::figures::{counted, duration_ns, plain, rate, share};
 use crate::rate_search;
 use crate::run_facts::RunFacts;
 use crate::step_balance::StepBalance;
@@ -144,9 +144,9 @@ fn nothing_to_judge(bench: &BenchFacts<'_>) -> LimitingFactor {
     if let Some((rule, reason)) = stopped.first() {
         return inconclusive(
             &format!(
-                "{} of {} step(s) were ended by the rule {rule}: {reason}",
+                "the stop rule {rule} ended {} of {}: {reason}",
                 stopped.len(),
-                steps.len()
+                counted(steps.len() as f64, "step")
             ),
             "less load, or another rule (--stop-on)",
         );

@@ -131,7 +131,7 @@ fn who_else_waits_for_the_same_is_named_with_the_wait() {
     };
     let assessment = assess_reports(&server.run());
     let found = finding(&assessment, "read_waits").unwrap();
-    let told = "Beside the load wait for it, on average: autovacuum worker 0.80, report.py 1.20.";
+    let told = "Sessions that are not the load's wait for it too, on average: autovacuum worker 0.80, report.py 1.20.";
     assert!(found.detail.contains(told), "{}", found.detail);
     let label = |name: &str| found.evidence.iter().any(|e| e.label.contains(name));
     assert!(label("report.py") && !label("checkpointer"));

@@ -232,7 +232,7 @@ fn a_holder_is_told_by_what_it_does() {
             "idle in transaction",
             "Client.ClientRead",
             "SELECT 1",
-            "idle in transaction: its client has the turn",
+            "idle in transaction: it waits for its client to go on",
             "let the client commit",
         ),
         (
@@ -330,7 +330,7 @@ fn older_reports_tell_the_holder_by_pairs() {
         found.title
     );
     assert!(
-        found.detail.contains("committing (100 %"),
+        found.detail.contains("committing (in 100 %"),
         "{}",
         found.detail
     );

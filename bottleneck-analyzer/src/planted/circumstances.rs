@@ -110,7 +110,7 @@ fn what_is_worth_knowing_and_was_not_timed_is_information() {
     });
     assert_eq!(named(&assessment), Vec::<&str>::new());
     for (rule, word) in [
-        ("requested_checkpoints", "3 checkpoint(s)"),
+        ("requested_checkpoints", "3 checkpoints"),
         ("full_page_images", "74 %"),
         ("dead_rows", "accounts"),
         ("updates_touch_indexes", "accounts"),
@@ -151,14 +151,14 @@ fn a_lock_in_one_repeat_of_three_is_an_episode_with_its_worst_call() {
     let all = assess_reports(&in_repeats(&[0, 1, 2]));
     let found = first(&all, "lock_waits");
     assert!(
-        found.detail.contains("In 3 of 3 repeats"),
+        found.detail.contains("Seen in 3 of 3 repeats"),
         "{}",
         found.detail
     );
     let one = assess_reports(&in_repeats(&[2]));
     let found = first(&one, "lock_waits");
     for word in [
-        "An episode: only in 1 of 3 repeats",
+        "An episode: seen only in 1 of 3 repeats",
         "repeat 3",
         "slowest call took 3.00 s",
     ] {

@@ -96,7 +96,7 @@ fn doubtful_findings_stand_last_and_are_called_so() {
     );
     assert_eq!(named(&assessment)[0], "memory_pressure");
     let text = shown(&assessment);
-    assert!(text.contains("PROBLEM: Work waits for memory"), "{text}");
+    assert!(text.contains("PROBLEM: Tasks wait for memory"), "{text}");
     assert!(
         text.contains("DOUBTFUL: ") && text.contains("→ if confirmed: "),
         "{text}"

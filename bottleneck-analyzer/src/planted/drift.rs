@@ -93,7 +93,7 @@ fn calls_that_get_slower_with_the_cpu_time_of_each_are_told_with_their_cause() {
         found.detail
     );
     assert!(
-        found.detail.contains("covers 100 % of the change"),
+        found.detail.contains("accounts for 100 % of the change"),
         "{}",
         found.detail
     );
@@ -116,7 +116,7 @@ fn what_is_too_small_for_the_change_only_coincides() {
     };
     let assessment = assess_reports(&run(planted));
     assert!(
-        detail(&assessment).contains("That coincides"),
+        detail(&assessment).contains("is the cause is not shown"),
         "{}",
         detail(&assessment)
     );
@@ -126,7 +126,7 @@ fn what_is_too_small_for_the_change_only_coincides() {
     };
     let assessment = assess_reports(&run(nothing));
     assert!(
-        detail(&assessment).contains("Nothing that was recorded moved with it"),
+        detail(&assessment).contains("No other recorded figure changed with it"),
         "{}",
         detail(&assessment)
     );
@@ -166,7 +166,7 @@ fn a_drift_of_a_single_short_repeat_is_no_problem_yet() {
     let found = finding(&assessment, "drift").unwrap();
     assert_eq!(found.kind, FindingKind::Information);
     assert!(
-        found.detail.contains("in the only repeat"),
+        found.detail.contains("it has no other repeat"),
         "{}",
         found.detail
     );

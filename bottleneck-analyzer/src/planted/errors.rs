@@ -73,7 +73,7 @@ fn a_run_of_which_nothing_succeeds_says_what_the_server_said_and_not_that_nothin
         }
         for word in [
             "6000 of 6000",
-            "3 step(s)",
+            "3 steps",
             "division by zero",
             "values 1 and 0",
             "SELECT ? / ?",
@@ -94,7 +94,7 @@ fn a_rule_that_ended_every_step_is_named_with_its_reason() {
     assert!(
         stopped
             .title
-            .contains("3 of 3 step(s) were ended by the rule errors>10%"),
+            .contains("The stop rule errors>10% ended 3 of 3 steps"),
         "{}",
         stopped.title
     );

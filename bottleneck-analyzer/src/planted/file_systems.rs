@@ -63,8 +63,7 @@ fn a_file_system_that_would_fill_in_a_run_of_this_length_is_a_problem() {
     let assessment = filling(5e8);
     assert_eq!(named(&assessment), ["file_system_full"]);
     let found = finding(&assessment, "file_system_full").unwrap();
-    let title =
-        "The file system /var/lib/postgresql will be full in 49.9 s at the growth of this run";
+    let title = "The file system /var/lib/postgresql fills up: at the rate of this run it is full in 49.9 s";
     assert_eq!(found.title, title);
     assert!(found.detail.contains("9.56 MiB/s"), "{}", found.detail);
     assert!(named(&filling(5e9)).is_empty(), "500 s are five more runs");

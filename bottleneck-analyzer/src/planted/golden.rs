@@ -7,8 +7,11 @@ mod faults;
 use std::path::{Path, PathBuf};
 
 use crate::assessment::{Assessment, FindingKind};
+use crate::figures::printed;
 use crate::{analysis, cli, run_reports::RunReports, thresholds::Thresholds};
 use serde_json::{Value, json};
+
+use super::figures_walk::every_figure_has_a_source;
 
 fn kept() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/bench-report/tests/golden")
@@ -16,7 +19,11 @@ fn kept() -> PathBuf {
 
 fn assess(file: &Path) -> Assessment {
     let run = RunReports::load(&[file.to_owned()]).unwrap();
-    analysis::assess(&run, &Thresholds::load(None).unwrap(), cli::tool())
+    printed::forget();
+    let thresholds = Thresholds::load(None).unwrap();
+    let assessment = analysis::assess(&run, &thresholds, cli::tool());
+    every_figure_has_a_source(&assessment, &run, &thresholds);
+    assessment
 }
 
 fn root() -> PathBuf {

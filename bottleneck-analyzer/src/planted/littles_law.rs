@@ -31,7 +31,9 @@ fn users_who_are_missing_from_the_figures_are_told_and_doubt_what_rests_on_them(
         found.title
     );
     assert!(
-        found.detail.contains("33 % of the users' time is missing"),
+        found
+            .detail
+            .contains("the calls take 33 % less time than the users have"),
         "{}",
         found.detail
     );

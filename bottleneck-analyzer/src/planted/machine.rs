@@ -380,7 +380,7 @@ fn programs_that_live_for_moments_are_counted_though_nothing_recorded_them() {
     let found = &assessment.findings[0];
     assert!(found.title.contains("82 %"), "{}", found.title);
     assert!(
-        found.title.contains("none of them recorded"),
+        found.title.contains("none was recorded by name"),
         "{}",
         found.title
     );

@@ -214,7 +214,7 @@ fn packets_that_cpus_drop_are_a_problem_and_those_of_an_interface_a_note() {
         &foreign,
         "packet_drops",
         FindingKind::Information,
-        "eth0: 0.5 % received packets dropped",
+        "Network interface eth0: 0.5 % received packets dropped",
     );
     assert!(ruled_out(&assess(&Plant::default()), "packet_drops"));
     assert!(is_unknown(

@@ -13,6 +13,7 @@ mod doubt;
 mod drift;
 mod errors;
 mod example;
+mod figures_walk;
 mod file_systems;
 mod foreign_files;
 mod gates;
@@ -63,10 +64,14 @@ use crate::{analysis, cli, run_reports::RunReports, thresholds::Thresholds};
 use bench_report::{Report, store};
 use common::{Plant, save};
 
-/// Returns the run in `directory`, and its assessment by the shipped thresholds.
+/// Returns the run in `directory`, and its assessment by the shipped thresholds. Panics if a figure in a
+/// sentence of a finding has no source.
 fn judge(directory: &Path) -> (RunReports, Assessment) {
     let run = RunReports::load(&[directory.to_owned()]).unwrap();
-    let assessment = analysis::assess(&run, &Thresholds::load(None).unwrap(), cli::tool());
+    crate::figures::printed::forget();
+    let thresholds = Thresholds::load(None).unwrap();
+    let assessment = analysis::assess(&run, &thresholds, cli::tool());
+    figures_walk::every_figure_has_a_source(&assessment, &run, &thresholds);
     (run, assessment)
 }
 

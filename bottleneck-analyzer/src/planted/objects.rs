@@ -131,7 +131,7 @@ fn large_values_are_information_with_the_table_and_their_blocks() {
     let found = finding(&assessment, "toast").unwrap();
     assert_eq!(found.kind, FindingKind::Information);
     assert!(
-        found.title.contains("documents") && found.title.contains("12 blocks for each call"),
+        found.title.contains("documents") && found.title.contains("12.0 blocks for each call"),
         "{}",
         found.title
     );

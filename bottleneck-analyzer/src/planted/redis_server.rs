@@ -187,7 +187,7 @@ fn calls_beside_a_child_process_are_compared_with_those_at_other_times() {
     let assessment = assess_reports(&[report]);
     let found = finding(&assessment, "redis_saving").unwrap();
     assert!(
-        found.title.contains("1 fork(s) (snapshot)"),
+        found.title.contains("1 fork (snapshot)"),
         "{}",
         found.title
     );

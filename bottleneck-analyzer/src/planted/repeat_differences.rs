@@ -76,7 +76,7 @@ fn a_recovery_is_told_with_its_time_and_none_is_told_as_none() {
         found.title
     );
     assert!(
-        found.detail.contains("base of 2.00 ms after 3.4 s"),
+        found.detail.contains("base of 2.00 ms after 3.40 s"),
         "{}",
         found.detail
     );

@@ -61,7 +61,7 @@ fn a_stall_in_one_repeat_is_told_as_such_with_what_was_present_only_then() {
     let assessment = assess_reports(&reports);
     let found = finding(&assessment, "stalls").unwrap();
     assert!(
-        found.title.contains("1 time(s), for 400 ms at the longest"),
+        found.title.contains("1 time, for 400 ms at the longest"),
         "{}",
         found.title
     );
@@ -89,7 +89,7 @@ fn what_is_there_all_the_time_is_no_cause_and_the_stall_s_cause_is_not_known() {
     let assessment = assess_reports(&reports);
     assert!(
         detail(&assessment)
-            .contains("A stall of 400 ms, cause not known: nothing that was recorded"),
+            .contains("The cause of the stall of 400 ms is not known: no recorded figure"),
         "{}",
         detail(&assessment)
     );
@@ -153,7 +153,7 @@ fn stalls_at_even_distances_are_told_with_their_period_and_known_lengths_with_th
     let assessment = assess_reports(&run(every));
     let found = finding(&assessment, "stalls").unwrap();
     assert!(
-        found.title.contains("4 time(s), every 5.00 s, for 200 ms"),
+        found.title.contains("4 times, every 5.00 s, for 200 ms"),
         "{}",
         found.title
     );

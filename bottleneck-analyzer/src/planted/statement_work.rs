@@ -207,7 +207,7 @@ fn the_statement_on_the_cpu_is_told_by_its_pages_and_by_calls_that_differ() {
     assert!(!alike.contains("deviation"), "{alike}");
 
     let forgot = detail(&on_cpu(&[], &[("statements.dealloc", 7.0)]));
-    assert!(forgot.contains("full 7 time(s)"), "{forgot}");
+    assert!(forgot.contains("full 7 times"), "{forgot}");
     let kept = detail(&on_cpu(&[], &[("statements.dealloc", 0.0)]));
     assert!(!kept.contains("forgot"), "{kept}");
     for assessment in [&many, &differ] {

@@ -120,7 +120,7 @@ impl LockHolders {
             .iter()
             .take(3)
             .filter(|(what, _)| !what.is_empty())
-            .map(|(what, part)| format!("{what} ({} of the sightings)", share(*part)))
+            .map(|(what, part)| format!("{what} (in {} of the samples)", share(*part)))
             .collect();
         if told.is_empty() {
             return String::new();
@@ -178,7 +178,7 @@ struct HolderColumns {
 const ROOTS: HolderColumns = HolderColumns {
     weight: "looks",
     application: "blocking_application",
-    label: "looks that saw this holder",
+    label: "samples that saw this holder",
     behind: Some("waiting_mean"),
 };
 
@@ -240,7 +240,7 @@ fn what_it_does(row: &CitedRow<'_>) -> String {
         return "a prepared transaction that nobody has ended yet".to_owned();
     }
     if state.starts_with("idle in transaction") {
-        return "idle in transaction: its client has the turn".to_owned();
+        return "idle in transaction: it waits for its client to go on".to_owned();
     }
     if event.is_empty() || event.starts_with("Lock.") {
         return match (state, row.label("blocking_statement")) {

@@ -59,8 +59,7 @@ impl<'a> RedisEvidence<'a> {
             self.index,
             escape(name.as_str())
         );
-        self.source
-            .evidence(name.as_str().replace('_', " "), &pointer)
+        self.source.evidence(name.as_str(), &pointer)
     }
 
     /// Iterates over the rows of the table `table` with their indices; empty if the report has no

@@ -173,10 +173,7 @@ pub(super) fn redis_thread(bench: &BenchFacts<'_>) -> ResourceUse {
         Some(ns) => UseCell::known(
             ns,
             "ns",
-            format!(
-                "{} until it answered a question that asks for nothing",
-                duration_ns(ns)
-            ),
+            format!("{} until it answered a minimal command", duration_ns(ns)),
             bench.server_evidence(names::redis::ANSWER_MEAN_NS),
         ),
         None => UseCell::unknown("not known: Redis does not count who waits, and was not asked"),

@@ -9,7 +9,7 @@ use bench_report::Step;
 use crate::assessment::{EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::percent;
+use crate::figures::{percent, plain};
 use crate::json_pointer::escape;
 use crate::run_facts::RunFacts;
 
@@ -39,8 +39,10 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         .says(
             format!("{} of the requests never came back", percent(ratio)),
             format!(
-                "{censored} of {attempted} requests were still under way when the drain ended. \
-                 Percentiles beyond that share are lower bounds."
+                "{} of {} requests had no answer when the step ended. Percentiles beyond that share \
+                 are lower bounds.",
+                plain(censored as f64),
+                plain(attempted as f64)
             ),
         )
         .impact(ratio, ImpactOf::Requests)
@@ -56,12 +58,16 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     out.add_finding(draft);
 }
 
-/// Returns the number of unanswered requests of each operation in the chosen step as evidence.
+/// Returns the numbers of unanswered and of all requests of each operation in the chosen step as evidence.
 fn unfinished(bench: &BenchFacts<'_>, step: &Step) -> Vec<EvidenceItem> {
     let names = step.operations.keys();
-    let counts = names.filter_map(|name| {
-        let field = format!("operations/{}/censored", escape(name));
-        bench.step_evidence(&format!("unfinished {name}"), &field)
+    let counts = names.flat_map(|name| {
+        let operation = format!("operations/{}", escape(name));
+        let of = |label: String, field: &str| {
+            bench.step_evidence(&label, &format!("{operation}/{field}"))
+        };
+        let unfinished = of(format!("unfinished {name}"), "censored");
+        [unfinished, of(format!("all {name}"), "attempted")]
     });
-    counts.collect()
+    counts.flatten().collect()
 }

@@ -4,13 +4,13 @@
 //! or more. Reads the throughput of both clients at their best settings. The impact is gain ÷ (1 + gain) of
 //! the capacity.
 
-use crate::assessment::{ComponentKind, FindingKind, ImpactOf, Rule};
+use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::{rate, share};
+use crate::figures::{counted, plain, rate};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::run_facts::RunFacts;
-use crate::sweep::Sweep;
+use crate::sweep::{Sweep, SweepSetting};
 
 const RULE: Rule = Rule::CheckoutCost;
 
@@ -24,23 +24,14 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let (Some(pooled), Some(shared)) = (best(bench, "pooled"), best(bench, "multiplexed")) else {
         return not_compared(bench, out);
     };
-    let gain = shared.1 / pooled.1 - 1.0;
+    let gain = shared.throughput_per_s / pooled.throughput_per_s - 1.0;
     let limit = facts.thresholds.pool.checkout_cost_ratio;
-    let evidence: Vec<_> = [("pooled", pooled.0), ("multiplexed", shared.0)]
-        .into_iter()
-        .filter_map(|(client, step)| {
-            let operation = bench.source.report.steps[step].operations.keys().next()?;
-            let operation = crate::json_pointer::escape(operation);
-            let pointer = format!("/steps/{step}/operations/{operation}/throughput_per_s");
-            bench
-                .source
-                .evidence(format!("{operation}, {client}"), &pointer)
-        })
-        .collect();
+    let evidence = throughputs(bench, [("pooled", pooled), ("multiplexed", shared)]);
     let figures = format!(
-        "{} multiplexed against {} pooled",
-        rate(shared.1),
-        rate(pooled.1)
+        "{} carries {}, one connection shared by all {}",
+        pool_in_words(bench, pooled),
+        rate(pooled.throughput_per_s),
+        rate(shared.throughput_per_s)
     );
     if gain < limit {
         out.rule_out(
@@ -52,6 +43,40 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         return;
     }
     out.add_finding(finding(bench, gain, limit, &figures).evidence(evidence));
+}
+
+/// Returns the throughput of each operation in each step of both clients' settings as evidence, those of one
+/// operation together.
+fn throughputs(bench: &BenchFacts<'_>, clients: [(&str, &SweepSetting); 2]) -> Vec<EvidenceItem> {
+    let steps = &bench.source.report.steps;
+    let mut places = Vec::new();
+    for (client, setting) in clients {
+        for step in &setting.steps {
+            let names = steps[*step].operations.keys();
+            places.extend(names.map(|name| (name, client, *step)));
+        }
+    }
+    places.sort_by_key(|(name, ..)| *name);
+    let evidence = places.into_iter().filter_map(|(name, client, step)| {
+        let key = crate::json_pointer::escape(name);
+        let pointer = format!("/steps/{step}/operations/{key}/throughput_per_s");
+        bench.source.evidence(format!("{name}, {client}"), &pointer)
+    });
+    evidence.collect()
+}
+
+/// Describes the pool at `setting`: `a pool of 8 for 50 users`.
+fn pool_in_words(bench: &BenchFacts<'_>, setting: &SweepSetting) -> String {
+    let step = setting.steps.first();
+    let step = step.and_then(|step| bench.source.report.steps.get(*step));
+    let parameter = |name: &str| step.and_then(|step| step.parameter(name));
+    match (parameter("pool_size"), parameter("users")) {
+        (Some(size), Some(users)) => {
+            format!("a pool of {} for {}", plain(size), counted(users, "user"))
+        }
+        (Some(size), None) => format!("a pool of {}", plain(size)),
+        (None, _) => "the pool".to_owned(),
+    }
 }
 
 /// Adds an open question if a bench that compares clients did not measure both of them.
@@ -79,11 +104,11 @@ fn finding(bench: &BenchFacts<'_>, gain: f64, limit: f64, figures: &str) -> Find
     bench
         .finding(RULE, FindingKind::Information)
         .says(
+            format!("Redis through a pool costs throughput: {figures}"),
             format!(
-                "One multiplexed connection carries {} more than the pool",
-                share(gain)
+                "Both sent the same commands; the shared (multiplexed) connection carried {} times as many.",
+                plain(1.0 + gain)
             ),
-            format!("The same commands: {figures}."),
         )
         .impact(gain / (1.0 + gain), ImpactOf::Capacity)
         .confidence(confidence_past(gain, limit, bench.noise_ratio()))
@@ -93,16 +118,15 @@ fn finding(bench: &BenchFacts<'_>, gain: f64, limit: f64, figures: &str) -> Find
                 "keep a pool for blocking commands and transactions",
                 "where the pool stays: send several commands per checkout, as a pipeline",
             ],
-            format!("{} more commands from the same load", share(gain)),
+            format!("up to {} times the throughput", plain(1.0 + gain)),
             "deadpool-redis checks a connection with a round trip at every checkout, with no way \
              to turn that off, and a pool cannot share one write among commands",
         )
 }
 
-/// Returns the index of a step at the best setting of `client`, and the throughput of that setting
-/// in requests per second. If the run searched for rates, the throughput is the highest rate below
-/// the limit that was found. `None` if the client was not measured.
-fn best(bench: &BenchFacts<'_>, client: &str) -> Option<(usize, f64)> {
+/// Returns the setting of `client` with the highest throughput. If the run searched for rates, the
+/// throughput is the highest rate below the limit that was found. `None` if the client was not measured.
+fn best<'f>(bench: &'f BenchFacts<'_>, client: &str) -> Option<&'f SweepSetting> {
     let of_client = |sweep: &&Sweep| sweep.subject.split(", ").any(|part| part == client);
     let settings = bench
         .sweeps
@@ -110,6 +134,6 @@ fn best(bench: &BenchFacts<'_>, client: &str) -> Option<(usize, f64)> {
         .filter(of_client)
         .flat_map(|s| &s.settings);
     let top = settings.max_by(|a, b| a.throughput_per_s.total_cmp(&b.throughput_per_s))?;
-    let found = (*top.steps.first()?, top.throughput_per_s);
-    (found.1 > 0.0).then_some(found)
+    let is_measured = !top.steps.is_empty() && top.throughput_per_s > 0.0;
+    is_measured.then_some(top)
 }

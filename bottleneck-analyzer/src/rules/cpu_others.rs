@@ -58,7 +58,7 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
         out.cannot_judge(
             RULE,
             ComponentKind::Machine,
-            "whether programs that take no part used the CPU: processes were not recorded",
+            "whether programs outside the test used the CPU: processes were not recorded",
             "sysmon record --processes top",
         );
         return;
@@ -87,7 +87,7 @@ fn cannot_tell(worst: &Disturbance<'_>, out: &mut Conclusions) {
         RULE,
         worst.bench.component,
         format!(
-            "whether programs that take no part used the CPU: {name} and others used {} of it, and \
+            "whether programs outside the test used the CPU: {name} and others used {} of it, and \
              the server under test may be one of them",
             share(worst.ratio)
         ),
@@ -136,7 +136,7 @@ fn judge(
     let used = share(worst.ratio);
     if worst.ratio < limit {
         let statement = format!(
-            "programs that take no part used at most {used} of the CPU (bound {})",
+            "programs outside the test used at most {used} of the machine's CPU (bound {})",
             share(limit)
         );
         out.rule_out(RULE, ComponentKind::Machine, statement, evidence);
@@ -163,15 +163,15 @@ fn finding(
     let draft = FindingDraft::new(RULE, "machine", ComponentKind::Machine, kind)
         .says(
             format!(
-                "Programs that take no part use {used} of the CPU{}",
+                "Programs outside the test use {used} of the machine's CPU{}",
                 worst.names()
             ),
             format!(
-                "That is at the operating point of {}, where the CPU is {}. {}.{}",
+                "At the operating point of {} the CPU is {}. {}.{}",
                 worst.bench.component.title(),
                 worst.cpu.sentence(),
                 short.as_deref().unwrap_or(
-                    "It was not short, so they took nothing that the run would have had"
+                    "The CPU was not used up, so they took no time that the test needed"
                 ),
                 worst.group_words()
             ),
@@ -220,7 +220,7 @@ impl Disturbance<'_> {
             .map(|s| format!("{} {}", s.name, share(ratio(s.cores))))
             .collect();
         match (told.is_empty(), self.is_mostly_named()) {
-            (true, _) => ", none of them recorded by its name".to_owned(),
+            (true, _) => ", but none was recorded by name".to_owned(),
             (false, true) => format!(": {}", told.join(", ")),
             (false, false) => {
                 format!(
@@ -255,12 +255,12 @@ fn is_short(
 ) -> Option<String> {
     let limits = &facts.thresholds.cpu;
     if at.bench.cpu_past(limits.critical_ratio) == Some(true) {
-        return Some("It was used up".to_owned());
+        return Some("The CPU was used up".to_owned());
     }
     let (_, step) = at.bench.operating_step()?;
     let waited = machine.read("pressure.cpu.some_ratio", step.window)?.mean;
     let queued = at.cpu.busy_ratio() >= limits.warning_ratio && waited >= QUEUED;
-    queued.then(|| format!("Work waited for it {} of the time", share(waited)))
+    queued.then(|| format!("Tasks waited for a CPU {} of the time", share(waited)))
 }
 
 /// Returns the confidence that outside programs used more than the share `limit`. It is at most

@@ -14,7 +14,7 @@ use crate::assessment::{Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::catalogue::codes::{self, FailureEntry};
 use crate::conclusions::Conclusions;
-use crate::figures::{percent, plain};
+use crate::figures::{counted, percent, plain};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::json_pointer::escape;
 use crate::requests;
@@ -321,10 +321,10 @@ fn thing(kind: &str) -> String {
 
 fn detail(failures: &FailureTotals, kind: &str, found: &KindTotal) -> String {
     let mut text = format!(
-        "{} of {} requests in {} step(s).",
+        "{} of {} requests in {}.",
         plain(found.count as f64),
         plain(failures.attempted as f64),
-        failures.steps.len()
+        counted(failures.steps.len() as f64, "step")
     );
     let Some((sample, _)) = &found.sample else {
         if kind != NEVER_CAME_BACK {

@@ -7,7 +7,7 @@
 use crate::assessment::{ComponentKind, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::{bytes, plain, share};
+use crate::figures::{bytes, counted, plain, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::run_facts::RunFacts;
 use bench_report::names;
@@ -43,7 +43,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let ratio = evicted / written.max(1.0);
     let enough = evicted >= limits.least_evictions as f64;
     if !enough || ratio < limits.evicted_per_write_ratio {
-        let statement = format!("{} key(s) evicted", plain(evicted));
+        let statement = format!("{} evicted", counted(evicted, "key"));
         out.rule_out(RULE, bench.component, statement, evidence);
         return;
     }
@@ -68,9 +68,9 @@ fn finding(bench: &BenchFacts<'_>, evicted: f64, ratio: f64, facts: &RunFacts<'_
         .says(
             format!("Redis evicts keys{limit}: the working set does not fit"),
             format!(
-                "{} keys were evicted at the operating point, {} for each 100 written.{}",
+                "{} keys were evicted at the operating point, while {} were written.{}",
                 plain(evicted),
-                plain((ratio * 100.0).round()),
+                plain(written),
                 whose(own, written)
             ),
         )

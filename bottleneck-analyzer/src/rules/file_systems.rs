@@ -42,19 +42,20 @@ struct Filling {
     bytes_per_s: f64,
     /// Time until nothing is left at that rate, in seconds.
     full_in_s: f64,
+    /// Index of the point in the middle of the recording, from which on the rate is measured.
+    middle: usize,
 }
 
 impl Filling {
     /// Computes the filling from a series of the available space. `None` if the recording is short, or
     /// if the space did not fall in each quarter of it.
     fn of(available: &Series) -> Option<Self> {
-        let points: Vec<(f64, f64)> = available
-            .at_ns
-            .iter()
-            .zip(&available.mean)
-            .filter_map(|(at, value)| Some((*at as f64 / NS_PER_S, (*value)?)))
+        let all = available.at_ns.iter().zip(&available.mean).enumerate();
+        let points: Vec<(usize, f64, f64)> = all
+            .filter_map(|(index, (at, value))| Some((index, *at as f64 / NS_PER_S, (*value)?)))
             .collect();
-        let ((first_s, _), (last_s, left)) = (*points.first()?, *points.last()?);
+        let (_, first_s, _) = *points.first()?;
+        let (last, last_s, left) = *points.last()?;
         let length_s = last_s - first_s;
         if length_s < LEAST_S {
             return None;
@@ -62,15 +63,17 @@ impl Filling {
         let at = |quarter: f64| {
             let until = first_s + length_s * quarter;
             let mut points = points.iter().rev();
-            points.find(|(at, _)| *at <= until).copied()
+            points.find(|(_, at, _)| *at <= until).copied()
         };
-        let ends = [at(0.0)?, at(0.25)?, at(0.5)?, at(0.75)?, (last_s, left)];
-        let fell = ends.windows(2).all(|pair| pair[1].1 < pair[0].1);
-        let (middle_s, at_middle) = ends[2];
+        let end = (last, last_s, left);
+        let ends = [at(0.0)?, at(0.25)?, at(0.5)?, at(0.75)?, end];
+        let fell = ends.windows(2).all(|pair| pair[1].2 < pair[0].2);
+        let (middle, middle_s, at_middle) = ends[2];
         let bytes_per_s = (at_middle - left) / (last_s - middle_s);
         (fell && bytes_per_s > 0.0).then(|| Self {
             bytes_per_s,
             full_in_s: left / bytes_per_s,
+            middle,
         })
     }
 }
@@ -82,6 +85,8 @@ struct UsedMount<'a> {
     /// Space that is left at the end, in bytes, as evidence; `None` if it was not recorded.
     left: Option<(f64, EvidenceItem)>,
     filling: Option<Filling>,
+    /// Index of the series of the space that is left; `None` if it was not recorded.
+    series_left: Option<usize>,
 }
 
 fn full(machine: MachineRecording<'_>, out: &mut Conclusions) {
@@ -142,7 +147,7 @@ fn nearly_full(
     let filling = one.filling.filter(|_| one.fills_within(length_s));
     let title = match filling {
         Some(filling) => format!(
-            "The file system {mount} will be full in {} at the growth of this run",
+            "The file system {mount} fills up: at the rate of this run it is full in {}",
             duration_ns(filling.full_in_s * NS_PER_S)
         ),
         None => format!(
@@ -168,6 +173,10 @@ fn nearly_full(
         .confidence(confidence)
         .evidence(machine.peak_sample("space used", *reading))
         .evidence(left.map(|(_, evidence)| evidence.clone()))
+        .evidence(filling.zip(one.series_left).and_then(|(filling, series)| {
+            let pointer = format!("/series/{series}/mean/{}", filling.middle);
+            machine.source.evidence("space left: halfway", &pointer)
+        }))
         .advice(
             &[
                 &format!("see what takes the space: du -xh --max-depth=2 {mount} | sort -h"),
@@ -281,6 +290,7 @@ fn used_mounts<'a>(machine: MachineRecording<'a>, name: &str) -> Vec<UsedMount<'
             reading,
             left: left.and_then(|(series, reading)| last(machine, series, reading.series)),
             filling: left.and_then(|(series, _)| Filling::of(series)),
+            series_left: left.map(|(_, reading)| reading.series),
         })
     };
     machine

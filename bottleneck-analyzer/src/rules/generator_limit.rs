@@ -12,7 +12,7 @@ use crate::assessment::{EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::demand;
-use crate::figures::share;
+use crate::figures::{counted, share};
 use crate::finding_draft::FindingDraft;
 use crate::run_facts::RunFacts;
 
@@ -82,9 +82,9 @@ fn short_of_cpu(bench: &BenchFacts<'_>, step: &Step, facts: &RunFacts<'_>) -> Op
         return None;
     }
     let message = format!(
-        "the generator's {} thread(s) were {} busy, and the hypervisor took {} of the machine's CPU time: they \
+        "the generator's {} were {} busy, and the hypervisor took {} of the machine's CPU time: they \
          used {} of what it left",
-        step.generator.threads,
+        counted(step.generator.threads as f64, "thread"),
         share(step.generator.cpu_ratio),
         share(1.0 - cpu.left_ratio()),
         share(used)
@@ -115,14 +115,14 @@ fn finding(bench: &BenchFacts<'_>, messages: &str, (lost, of): (f64, ImpactOf)) 
         ),
         _ => (
             FindingKind::Information,
-            "Part of the response time at the operating point is the generator's own",
+            "The generator sent late: part of the response time is its own, not the target's",
         ),
     };
     bench
         .finding(RULE, kind)
         .says(
             title,
-            format!("{messages}. The target may do better than was measured."),
+            format!("{}. The target may be faster than was measured.", capitalised(messages)),
         )
         .impact(lost, of)
         .advice(
@@ -130,8 +130,8 @@ fn finding(bench: &BenchFacts<'_>, messages: &str, (lost, of): (f64, ImpactOf)) 
                 "give the generator a machine of its own, or more threads (--runtime per-core)",
                 "or offer less load, and repeat the run",
             ],
-            "figures that say something about the target",
-            "what the generator delays or cannot send is not the target's doing",
+            "response times and throughput that are the target's alone",
+            "a request that the generator sends late counts as slow, although the target did not delay it",
         )
 }
 
@@ -176,11 +176,21 @@ fn share_of_response(step: &Step, phase: fn(&Operation) -> Option<&Histogram>) -
     }
 }
 
+/// Returns `text` with its first letter in upper case, as the beginning of a sentence.
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters
+        .next()
+        .map(|letter| letter.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
+}
+
+/// Returns the name of the value that caused the warning.
 fn code_of(warning: &Warning) -> &'static str {
     match warning.code {
-        WarningCode::GeneratorSaturated => "what the generator's CPU warning measured",
-        WarningCode::PacingLag => "what the pacing warning measured",
-        WarningCode::GeneratorStalled => "what the stall warning measured",
-        _ => "what the in-flight warning measured",
+        WarningCode::GeneratorSaturated => "use of the generator's threads",
+        WarningCode::PacingLag => "lag of arrivals ÷ response time",
+        WarningCode::GeneratorStalled => "longest delay of the generator's heartbeat",
+        _ => "arrivals that waited for a place below the cap",
     }
 }

@@ -68,7 +68,7 @@ fn finding(bench: &BenchFacts<'_>, step: &Step, ratio: f64, facts: &RunFacts<'_>
         .says(
             format!("The cache hits only {} of its reads", percent(ratio)),
             format!(
-                "Each of the other {} goes to what the cache stands before, and is written back.",
+                "The other {} go to the database behind the cache, and each answer is then written to the cache.",
                 percent(1.0 - ratio)
             ),
         )

@@ -11,7 +11,7 @@ use bench_report::Step;
 use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::plain;
+use crate::figures::{counted, plain};
 use crate::json_pointer::escape;
 use crate::requests;
 use crate::run_facts::RunFacts;
@@ -64,9 +64,9 @@ fn nested(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         .says(
             "Requests that take a second connection block each other",
             format!(
-                "{} time(s) all {} connections were held by requests that each waited for a second \
+                "{} all {} connections were held by requests that each waited for a second \
                  one of the same pool: only the checkout time-out ended it.",
-                plain(times),
+                counted(times, "time"),
                 plain(size)
             ),
         )

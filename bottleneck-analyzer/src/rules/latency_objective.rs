@@ -51,7 +51,7 @@ fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) 
         .evidence(slow.label(which), &slow.pointer(index, which));
     let ns = slow.ns as f64;
     let figures = format!(
-        "{which} {} against {}",
+        "{which} is {}, the objective {}",
         slow.shown(),
         duration_ns(objective_ns)
     );
@@ -135,7 +135,7 @@ fn finding(
                 "or set another objective",
             ],
             "the objective",
-            "past the knee latency rises with load and throughput does not",
+            "past the capacity of a component more load makes calls slower, and no more of them are answered",
         )
 }
 

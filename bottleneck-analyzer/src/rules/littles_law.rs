@@ -66,34 +66,35 @@ fn tell(
     let step = &bench.source.report.steps[worst.index];
     let (missing, why) = if worst.off_ratio() < 0.0 {
         (
-            "missing",
+            "less",
             "calls that were not counted, users who paused or left, or a generator that was late",
         )
     } else {
         (
-            "too many",
+            "more",
             "calls that were counted twice, or times that include more than the call",
         )
     };
     let doubted = if concerned {
-        "The operating point is among them: what rests on its times has less confidence."
+        "The operating point is among these steps, so findings that rest on its times have less confidence."
     } else {
-        "The operating point is not among them."
+        "The operating point is not among these steps."
     };
     let draft = bench
         .finding(RULE, FindingKind::Information)
         .says(
             format!(
-                "{}: throughput × time of a call makes {} users, and {} were at work",
+                "{}'s figures contradict each other: throughput × time of a call makes {} users, and {} were at work",
                 bench.component.title(),
                 plain(worst.inside),
                 plain(worst.users)
             ),
             format!(
-                "In {} ({} of {checked} steps of the closed loop) the figures contradict each other: {} of \
-                 the users' time is {missing}. The usual reason: {why}. {doubted}",
-                step.name,
+                "In {} of {checked} steps with a fixed number of users the two differ by more than a \
+                 twentieth, most in {}: there the calls take {} {missing} time than the users have. The \
+                 usual reason: {why}. {doubted}",
                 off,
+                step.name,
                 share(worst.off_ratio().abs()),
             ),
         )

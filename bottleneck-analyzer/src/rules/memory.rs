@@ -84,7 +84,7 @@ fn used_up(reading: SeriesReading, limit: f64, owner: Option<&ResourceOwner>) ->
     )
     .says(
         format!(
-            "Memory is nearly used up: {} at the peak",
+            "The machine's memory is nearly used up: {} at the peak",
             share(reading.max)
         ),
         format!("Past this the kernel drops file caches, swaps, or ends a process.{largest_user}"),
@@ -140,7 +140,7 @@ fn waited_for(reading: SeriesReading, limit: f64, owner: Option<&ResourceOwner>)
         FindingKind::Problem,
     )
     .says(
-        format!("Work waits for memory {} of the time", share(reading.mean)),
+        format!("Tasks wait for memory {} of the time", share(reading.mean)),
         format!(
             "The kernel reclaims pages while tasks wait (pressure stall information).{largest_user}"
         ),

@@ -93,10 +93,17 @@ fn finding(
         }
     };
     let process = process_words(series);
-    let evidence = machine.source.evidence(
-        "growth over the recording, without its first tenth",
-        &format!("/summary/growth/{index}/grown"),
-    );
+    let figures = [
+        (
+            "growth over the recording, without its first tenth",
+            "grown",
+        ),
+        ("growth per second", "per_s"),
+    ];
+    let evidence = figures.into_iter().filter_map(|(label, field)| {
+        let pointer = format!("/summary/growth/{index}/{field}");
+        machine.source.evidence(label, &pointer)
+    });
     let draft = FindingDraft::new(RULE, "machine", ComponentKind::Machine, kind)
         .one_of_several(series.labels.get("pid").map_or("", String::as_str))
         .thing(process.clone())

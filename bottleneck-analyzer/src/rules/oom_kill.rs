@@ -50,11 +50,11 @@ fn finding(machine: MachineRecording<'_>, series: &Series, reading: SeriesReadin
         |group| format!("the memory limit of the control group {group}"),
     );
     let victim = victim(machine, series, reading);
-    let victim_words = victim.as_ref().map_or_else(String::new, |(process, held)| {
+    let victim_words = victim.as_ref().map_or_else(String::new, |victim| {
         format!(
             " It was probably {}, which held {} and was not seen again.",
-            process_words(process),
-            bytes(*held)
+            process_words(victim.process),
+            bytes(victim.held_bytes)
         )
     });
     let mut draft = FindingDraft::new(
@@ -63,14 +63,19 @@ fn finding(machine: MachineRecording<'_>, series: &Series, reading: SeriesReadin
         ComponentKind::Machine,
         FindingKind::Problem,
     );
-    if let Some((process, _)) = &victim {
-        draft = draft.thing(process_words(process));
+    if let Some(victim) = &victim {
+        let (series, last) = victim.place;
+        let pointer = format!("/series/{series}/mean/{last}");
+        let held = machine
+            .source
+            .evidence("memory that the process held", &pointer);
+        draft = draft.thing(process_words(victim.process)).evidence(held);
     }
     draft
         .says(
             format!("The kernel ended a process because {whose} ran out"),
             format!(
-                "{victim_words} What was measured after it, is not comparable with what was measured before."
+                "{victim_words} What was measured afterwards cannot be compared with what was measured before."
             )
             .trim_start(),
         )
@@ -87,24 +92,37 @@ fn finding(machine: MachineRecording<'_>, series: &Series, reading: SeriesReadin
         .needs_restart()
 }
 
+/// Process that the kernel has probably ended.
+struct Victim<'a> {
+    process: &'a Series,
+    /// Indices of the series and of its last point in the recording.
+    place: (usize, usize),
+    held_bytes: f64,
+}
+
 /// Finds the largest recorded process whose last sample is next to the kill, and well before the end of the
 /// recording, with the memory that it held.
 fn victim<'a>(
     machine: MachineRecording<'a>,
     kills: &Series,
     reading: SeriesReading,
-) -> Option<(&'a Series, f64)> {
+) -> Option<Victim<'a>> {
     let killed_ns = *kills.at_ns.get(reading.peak)?;
     let before_ns = *kills.at_ns.get(reading.peak.checked_sub(1)?)?;
     let tick_ns = killed_ns.saturating_sub(before_ns);
     let end_ns = machine.whole().end_ns;
     let near = before_ns.saturating_sub(tick_ns)..=killed_ns;
     let all = machine.all("process.rss_bytes", machine.whole());
-    let ended = all.into_iter().filter_map(|(series, _)| {
+    let ended = all.into_iter().filter_map(|(series, reading)| {
         let last = series.mean.iter().rposition(Option::is_some)?;
         let at_ns = *series.at_ns.get(last)?;
         let is_gone = near.contains(&at_ns) && at_ns + 2 * tick_ns < end_ns;
-        Some((series, (*series.mean.get(last)?)?)).filter(|_| is_gone)
+        let victim = Victim {
+            process: series,
+            place: (reading.series, last),
+            held_bytes: (*series.mean.get(last)?)?,
+        };
+        Some(victim).filter(|_| is_gone)
     });
-    ended.max_by(|a, b| a.1.total_cmp(&b.1))
+    ended.max_by(|a, b| a.held_bytes.total_cmp(&b.held_bytes))
 }

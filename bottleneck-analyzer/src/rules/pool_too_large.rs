@@ -9,10 +9,11 @@
 use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::{duration_ns, plain};
+use crate::figures::{duration_ns, plain, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
+use crate::json_pointer::escape;
 use crate::postgres::PostgresEvidence;
-use crate::requests::slowest;
+use crate::requests::{request_operations, slowest};
 use crate::run_facts::RunFacts;
 use crate::step_cpu_use::{CpuOwner, StepCpuUse};
 use crate::sweep::SweepSetting;
@@ -57,32 +58,26 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let ratio = then / now;
     let gain = largest.throughput_per_s / here.throughput_per_s - 1.0;
     let limit = facts.thresholds.pool.too_large_p99_ratio;
-    let evidence = [here, largest].map(|s| p99_of(bench, s));
+    let evidence: Vec<EvidenceItem> = [here, largest]
+        .into_iter()
+        .flat_map(|setting| evidence_of(bench, setting))
+        .collect();
     let what = spoken(&sweep.parameter);
     if ratio < limit || gain > bench.noise_ratio() {
         let statement = format!(
-            "{} {what} against {}: p99 {} against {}",
+            "p99 with {} {what} instead of {}: {} instead of {}",
             plain(largest.value),
             plain(here.value),
             duration_ns(then),
             duration_ns(now)
         );
-        out.rule_out(
-            RULE,
-            bench.component,
-            statement,
-            evidence.into_iter().flatten(),
-        );
+        out.rule_out(RULE, bench.component, statement, evidence);
         return;
     }
     let finding =
         finding(bench, (here, now), (largest, then), gain, what).evidence(idle(bench, largest));
     let sure = confidence_past(ratio, limit, bench.noise_ratio());
-    out.add_finding(
-        finding
-            .confidence(sure)
-            .evidence(evidence.into_iter().flatten()),
-    );
+    out.add_finding(finding.confidence(sure).evidence(evidence));
 }
 
 /// Returns the mean number of idle sessions of the server at `setting` as evidence; `None` if they were not
@@ -138,8 +133,8 @@ impl<'f> Crowd<'f> {
             None => (
                 "connections without a pool".to_owned(),
                 format!(
-                    "Without a pool, {:.0} connections are in use at once",
-                    self.sessions
+                    "Without a pool, {} connections are in use at once",
+                    plain(self.sessions.round())
                 ),
             ),
         };
@@ -149,10 +144,10 @@ impl<'f> Crowd<'f> {
             .thing(thing)
             .says(
                 format!(
-                    "{:.0} sessions share {} cores that are used up: {:.0} of them wait for a CPU",
-                    self.sessions,
+                    "{} sessions share {} cores that are used up: {} of them wait for a CPU",
+                    plain(self.sessions.round()),
                     plain(self.cores),
-                    self.waiting
+                    plain(self.waiting.round())
                 ),
                 format!(
                     "{lets}. A smaller pool carries as much: calls then wait before the pool, where they hold no \
@@ -180,12 +175,12 @@ fn finding(
     gain: f64,
     what: &str,
 ) -> FindingDraft {
-    let ratio = then / now;
+    let changed = if gain < 0.0 { "fell" } else { "rose" };
     let detail = format!(
-        "From {} to {} {what} throughput changed by {:+.0} % and p99 went from {} to {}.",
+        "From {} to {} {what} throughput {changed} by {} and p99 went from {} to {}.",
         plain(here.value),
         plain(largest.value),
-        gain * 100.0,
+        share(gain.abs()),
         duration_ns(now),
         duration_ns(then)
     );
@@ -193,7 +188,7 @@ fn finding(
         .finding(RULE, FindingKind::Information)
         .says(
             format!(
-                "More than {} {what} cost latency and buy nothing",
+                "More than {} {what} make calls slower and carry no more",
                 plain(here.value)
             ),
             detail,
@@ -201,7 +196,9 @@ fn finding(
         .advice(
             &["keep the pools of all instances together at the recommended size"],
             format!(
-                "p99 stays {ratio:.1} times lower than with {}",
+                "p99 of {} instead of {} with {} {what}",
+                duration_ns(now),
+                duration_ns(then),
                 plain(largest.value)
             ),
             "past the knee each connection only takes its share of what is used up already",
@@ -216,10 +213,22 @@ fn spoken(parameter: &str) -> &'static str {
     }
 }
 
-fn p99_of(bench: &BenchFacts<'_>, setting: &SweepSetting) -> Option<EvidenceItem> {
-    let index = *setting.steps.first()?;
-    let step = bench.source.report.steps.get(index)?;
-    let slow = slowest(step, |h| h.percentiles_ns.p99)?;
-    let label = format!("p99 of {} at {}", slow.operation, plain(setting.value));
-    bench.source.evidence(label, &slow.pointer(index, "p99"))
+/// Returns p99 and throughput of each repeat of a setting as evidence.
+fn evidence_of(bench: &BenchFacts<'_>, setting: &SweepSetting) -> Vec<EvidenceItem> {
+    let at = plain(setting.value);
+    let mut evidence = Vec::new();
+    for index in &setting.steps {
+        let step = &bench.source.report.steps[*index];
+        if let Some(slow) = slowest(step, |h| h.percentiles_ns.p99) {
+            let label = format!("p99 of {} at {at}", slow.operation);
+            evidence.extend(bench.source.evidence(label, &slow.pointer(*index, "p99")));
+        }
+        for (name, _) in request_operations(step) {
+            let key = escape(name);
+            let pointer = format!("/steps/{index}/operations/{key}/throughput_per_s");
+            let label = format!("throughput of {name} at {at}");
+            evidence.extend(bench.source.evidence(label, &pointer));
+        }
+    }
+    evidence
 }

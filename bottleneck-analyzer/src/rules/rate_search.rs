@@ -90,7 +90,7 @@ fn reached(search: &FoundRate) -> String {
 fn not_met(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> FindingDraft {
     let title = format!("{} keeps {} at no rate", search.subject, bounds(search));
     let detail = format!(
-        "The search ended so: {}. It is no question of load then.",
+        "How the search ended: {}. So the load is not the reason.",
         search.reason
     );
     draft(bench, FindingKind::Problem, (place, search))

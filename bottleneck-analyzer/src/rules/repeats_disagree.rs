@@ -130,7 +130,10 @@ fn tell(
         .map(|d| d.sentence.as_str())
         .collect();
     let what = match (told.is_empty(), facts.machine.is_some()) {
-        (false, _) => format!("What else differed: {}. That coincides.", told.join("; ")),
+        (false, _) => format!(
+            "What else differed between these two repeats: {}. That it is the cause is not shown.",
+            told.join("; ")
+        ),
         (true, true) => "Nothing else that was recorded differed.".to_owned(),
         (true, false) => {
             "To find out what else differed: sysmon record beside the server.".to_owned()
@@ -145,7 +148,7 @@ fn tell(
         .says(
             format!("The repeats of the operating point disagree: {said}"),
             format!(
-                "One setting, measured again, should give the same within {}. {what}",
+                "Repeats of one setting should differ by no more than {}, the noise of this run. {what}",
                 share(bench.noise_ratio())
             ),
         )
@@ -155,7 +158,7 @@ fn tell(
         .evidence(named)
         .advice(
             &["repeat the run when nothing else runs, with more and longer repeats"],
-            "figures that hold the next time, too",
+            "figures that the next run confirms",
             "the difference between repeats is larger than what most changes would bring",
         );
     out.add_finding(draft);

@@ -12,6 +12,7 @@ use bench_report::StepEnd;
 use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
+use crate::figures::counted;
 use crate::finding_draft::FindingDraft;
 use crate::run_facts::RunFacts;
 
@@ -42,7 +43,11 @@ fn failed(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         return;
     };
     let pointer = format!("/steps/{first}/end/reason");
-    let title = format!("{} of {} step(s) could not run", failed.len(), steps.len());
+    let title = format!(
+        "{} of {} could not run",
+        failed.len(),
+        counted(steps.len() as f64, "step")
+    );
     let draft = bench
         .finding(FAILED, FindingKind::Problem)
         .thing(steps[*first].name.clone())
@@ -106,13 +111,13 @@ fn stopped(
                 .evidence(label, &format!("/steps/{first}/{at}"))
         });
     let title = format!(
-        "{} of {} step(s) were ended by the rule {rule}",
+        "The stop rule {rule} ended {} of {}",
         ended.len(),
-        steps.len()
+        counted(steps.len() as f64, "step")
     );
     let detail = format!(
-        "The first was {}: {reason}. What a step measured until then is here; it says little of the \
-         setting.",
+        "The first was {}: {reason}. The report has what a step measured until then, which says little \
+         about its setting.",
         steps[first].name
     );
     bench
@@ -123,10 +128,10 @@ fn stopped(
         .evidence(evidence)
         .advice(
             &[
-                "mend what the rule stands for, or offer less load",
+                "mend what made the rule fire, or offer less load",
                 "or set another rule (--stop-on)",
             ],
             "steps that run to their end",
-            "a rule ends a step to protect the target and the time of who waits",
+            "a stop rule ends a step early to protect the target",
         )
 }

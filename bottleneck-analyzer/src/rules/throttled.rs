@@ -73,10 +73,7 @@ fn of_server(bench: &BenchFacts<'_>, index: usize) -> Option<GroupThrottling> {
         figures += &format!(", quota {} cores", plain(quota));
     }
     if let Some(stood) = stood {
-        figures += &format!(
-            ", its threads stood still for {} together",
-            duration_ns(stood)
-        );
+        figures += &format!(", its threads stopped for {} in all", duration_ns(stood));
     }
     Some(GroupThrottling {
         whose: "the server's control group".to_owned(),
@@ -132,13 +129,13 @@ fn judge(bench: &BenchFacts<'_>, worst: &GroupThrottling, out: &mut Conclusions)
         .thing(worst.whose.clone())
         .says(
             format!(
-                "The CPU quota of {} holds it back ({})",
-                worst.whose.trim_start_matches("the "),
+                "The CPU quota of {} holds its processes back ({})",
+                worst.whose,
                 worst.figures
             ),
             format!(
-                "In each period of 100 ms its processes run until the quota is used up, and then stand still, \
-                 holders of locks among them: everything gets slower, though the machine is idle.{programs}"
+                "In each period of 100 ms its processes run until the quota is used up, and then stop until \
+                 the period ends, those that hold locks too: everything gets slower, though the machine is idle.{programs}"
             ),
         )
         .confidence(confidence_past(worst.ratio, LEAST_RATIO, 0.02))
@@ -148,7 +145,7 @@ fn judge(bench: &BenchFacts<'_>, worst: &GroupThrottling, out: &mut Conclusions)
                 "raise the group's CPU quota (cpu.max), or its burst",
                 "or run fewer connections than the quota has cores",
             ],
-            "steps of up to 100 ms less in the response time",
+            "no pauses of up to 100 ms in the middle of calls",
             "a quota stops all processes of the group at once",
         );
     out.add_finding(weigh(bench, worst, draft));

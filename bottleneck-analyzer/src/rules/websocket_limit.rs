@@ -60,13 +60,13 @@ fn judge(bench: &BenchFacts<'_>, limit: &Limit, out: &mut Conclusions) {
     };
     let mut draft = bench
         .finding(RULE, kind)
-        .says(title, limit.reason.clone())
+        .says(title, format!("The search ended there: {}.", limit.reason))
         .confidence(confidence)
         .evidence(evidence)
         .advice(
             &[action],
             "more connections, until the next limit",
-            "this was the first thing to give way when connections were added",
+            "it was the first limit that was reached as connections were added",
         );
     let lost = refused(bench, limit.value).filter(|_| kind == FindingKind::Problem);
     if let Some(lost) = lost {
@@ -86,17 +86,17 @@ fn meaning(owner: LimitOwner, held: &str) -> (FindingKind, String, &'static str)
         ),
         LimitOwner::Network => (
             FindingKind::Problem,
-            format!("The network ends at {held} WebSocket connections"),
+            format!("The network allows no more than {held} WebSocket connections"),
             "widen the port range, add addresses, or raise the connection tracking limit",
         ),
         LimitOwner::Generator => (
             FindingKind::Problem,
-            format!("The generator ends at {held} WebSocket connections"),
+            format!("The generator holds no more than {held} WebSocket connections"),
             "raise the generator's limit (ulimit -n) or use several; the server's is higher",
         ),
         LimitOwner::Bound | LimitOwner::Unknown => (
             FindingKind::Information,
-            format!("At {held} WebSocket connections something ends the search"),
+            format!("Something that is not known allows no more than {held} WebSocket connections"),
             "run the server locally so that its evidence can be read",
         ),
     }

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 mod coherent;
+mod fingerprint;
 mod machine;
 pub(crate) mod parts;
 mod postgres;
@@ -119,8 +120,9 @@ impl Plant {
 }
 
 /// Saves a report in `directory`, under the name that its bench gives it, with its parts made to
-/// agree; panics if it cannot be written.
+/// agree and its figures made distinct; panics if it cannot be written.
 pub(crate) fn save(directory: &Path, report: &Report) {
     let path = directory.join(format!("{}.json", report.file_stem()));
-    store::save_json(&path, &coherent(report)).unwrap();
+    let report = fingerprint::fingerprinted(&coherent(report));
+    store::save_json(&path, &report).unwrap();
 }

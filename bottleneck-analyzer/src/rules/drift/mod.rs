@@ -151,13 +151,15 @@ fn repeats_sentence(shown: &ResponseDrift<'_>, drifting: usize, judged: usize) -
     let windows = shown.windows.spans.len();
     let window = duration_ns(shown.windows.window_s() * 1e9);
     let seen = match (drifting, judged) {
-        (_, 1) => format!("Seen in {windows} windows of {window} each, in the only repeat"),
+        (_, 1) => {
+            format!("The step was read in {windows} parts of {window} each; it has no other repeat")
+        }
         (1, _) => format!(
-            "Seen in {windows} windows of {window} each, only in repeat {number} of {judged}"
+            "The step was read in {windows} parts of {window} each; the trend is only in repeat {number} of {judged}"
         ),
         _ => format!(
-            "Seen in {windows} windows of {window} each, in {drifting} of {judged} repeats; repeat {number} is \
-             shown, the one with the median change"
+            "The step was read in {windows} parts of {window} each; the trend is in {drifting} of {judged} \
+             repeats, and repeat {number} is shown, the one with the median change"
         ),
     };
     format!("{seen}. ")
@@ -171,13 +173,13 @@ fn cause_sentence(companions: &[StepCompanion<'_>], shown: &ResponseDrift<'_>) -
     {
         let covered = cause.covered_ratio(shown).unwrap_or(0.0);
         return format!(
-            "{}: it moved no later, and its time covers {} of the change.",
+            "{}: it changed no later, and its time accounts for {} of the change.",
             cause.sentence(),
             plain_share(covered)
         );
     }
     if companions.is_empty() {
-        return "Nothing that was recorded moved with it.".to_owned();
+        return "No other recorded figure changed with it.".to_owned();
     }
     let told = companions
         .iter()
@@ -185,7 +187,7 @@ fn cause_sentence(companions: &[StepCompanion<'_>], shown: &ResponseDrift<'_>) -
         .map(StepCompanion::sentence);
     let told: Vec<String> = told.collect();
     format!(
-        "What moved with it, the first to move first: {}. That coincides; that it is the cause is not shown.",
+        "What changed with it, the earliest first: {}. That one of them is the cause is not shown.",
         told.join("; ")
     )
 }

@@ -86,16 +86,21 @@ fn drops(facts: &RunFacts<'_>, machine: MachineRecording<'_>, out: &mut Conclusi
                     "a CPU that cannot keep up with its queue drops what arrives",
                 ),
         );
-    } else if let Some((interface, words, ratio, reading)) = lost {
+    } else if let Some(loss) = lost {
+        let (interface, words) = (loss.interface, loss.words);
         out.add_finding(
             draft(rule, FindingKind::Information)
                 .thing(format!("the network interface {interface}"))
                 .says(
-                    format!("{interface}: {} {words}", percent(ratio)),
+                    format!(
+                        "Network interface {interface}: {} {words}",
+                        percent(loss.ratio)
+                    ),
                     "An interface also counts packets that were never meant for this machine.",
                 )
                 .confidence(Confidence::Low)
-                .evidence(machine.typical_sample(words, reading)),
+                .evidence(machine.typical_sample(words, loss.lost))
+                .evidence(machine.typical_sample("packets", loss.packets)),
         );
     } else {
         let statement = format!("CPUs dropped {} of the packets", percent(queues.ratio));
@@ -104,22 +109,40 @@ fn drops(facts: &RunFacts<'_>, machine: MachineRecording<'_>, out: &mut Conclusi
     }
 }
 
-/// Returns the interface that lost the largest share of its packets, what it lost, the share, and the reading;
-/// `None` if none lost one of ten thousand and ten a second.
-fn worst_loss(machine: MachineRecording<'_>) -> Option<(&str, &'static str, f64, SeriesReading)> {
+/// Packets that a network interface lost.
+struct InterfaceLoss<'a> {
+    interface: &'a str,
+    /// Kind of loss, to be read after its share.
+    words: &'static str,
+    /// Lost packets ÷ all packets, from 0 to 1.
+    ratio: f64,
+    lost: SeriesReading,
+    packets: SeriesReading,
+}
+
+/// Returns the interface that lost the largest share of its packets; `None` if none lost one of ten thousand
+/// and ten a second.
+fn worst_loss(machine: MachineRecording<'_>) -> Option<InterfaceLoss<'_>> {
     let whole = machine.whole();
     let all = LOSSES.into_iter().flat_map(|(lost, packets, words)| {
         let packets = machine.all(packets, whole);
         let lost = machine.all(lost, whole).into_iter();
         lost.filter_map(move |(series, reading)| {
             let of = packets.iter().find(|(s, _)| s.labels == series.labels);
-            let ratio = reading.mean / (of?.1.mean + reading.mean).max(f64::MIN_POSITIVE);
+            let (_, packets) = *of?;
+            let ratio = reading.mean / (packets.mean + reading.mean).max(f64::MIN_POSITIVE);
             let interface = series.labels.get("interface")?.as_str();
             let matters = ratio >= DROPPED && reading.mean >= LEAST_PER_S;
-            matters.then_some((interface, words, ratio, reading))
+            matters.then_some(InterfaceLoss {
+                interface,
+                words,
+                ratio,
+                lost: reading,
+                packets,
+            })
         })
     });
-    all.max_by(|a, b| a.2.total_cmp(&b.2))
+    all.max_by(|a, b| a.ratio.total_cmp(&b.ratio))
 }
 
 fn retransmits(facts: &RunFacts<'_>, machine: MachineRecording<'_>, out: &mut Conclusions) {

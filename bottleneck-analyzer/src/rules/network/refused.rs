@@ -106,6 +106,7 @@ fn datagrams(facts: &RunFacts<'_>, machine: MachineRecording<'_>, out: &mut Conc
             )
             .confidence(Confidence::Medium)
             .evidence(evidence)
+            .evidence(machine.typical_sample("datagrams received", dropped.whole))
             .advice(
                 &["raise net.core.rmem_max and the program's receive buffer (ss -u -a shows whose queue is long)"],
                 "no lost lookups, each of which costs 5 s",

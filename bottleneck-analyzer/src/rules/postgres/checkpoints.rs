@@ -10,7 +10,7 @@ use super::full_page_images::{log_waits_ns, whole_page_ratio};
 use super::statement_work::{self, CHANGED_PAGES};
 use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
-use crate::figures::{bytes, duration_ns, plain, share};
+use crate::figures::{bytes, counted, duration_ns, plain, share};
 use crate::postgres::{BackgroundWork, CallsBeside};
 use bench_report::names;
 
@@ -91,8 +91,8 @@ fn forced(
     );
     evidence.extend(repeat.server.evidence(names::postgres::WAL_BYTES));
     let title = format!(
-        "The load forced {} checkpoint(s) before they were due (max_wal_size)",
-        plain(requested)
+        "The load forced {} before the next was due (max_wal_size)",
+        counted(requested, "checkpoint")
     );
     let (statement, of_statement) = statement_work::told(CHANGED_PAGES, &repeat.server);
     evidence.extend(of_statement);

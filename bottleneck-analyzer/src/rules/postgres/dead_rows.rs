@@ -65,7 +65,7 @@ fn dead(repeat: &RepeatFacts<'_, '_>, table: &CitedRow<'_>) -> Option<CheckResul
             plain(dead),
             plain(live)
         ),
-        detail: format!("Reads pass over them.{holder}"),
+        detail: format!("Every scan of the table reads and skips them.{holder}"),
         evidence,
         actions: vec![
             "end transactions that stay open for long".to_owned(),
@@ -88,7 +88,7 @@ fn not_hot(table: &CitedRow<'_>) -> Option<CheckResult> {
         rule: Rule::UpdatesTouchIndexes,
         thing: relation.to_owned(),
         title: format!(
-            "Only {} of the updates of {relation} leave its indexes alone",
+            "Only {} of the updates of table {relation} write no index (HOT updates)",
             share(hot / updated)
         ),
         detail: "An index on a column that changes, or pages without room, make each update write to every \

@@ -69,8 +69,8 @@ fn cost(
         avoidable: true,
         lower_bound: false,
         title: format!(
-            "The foreign key {child_name} ({columns}) has no index: each parent that goes reads the \
-             whole child{statement}"
+            "The foreign key {child_name} ({columns}) has no index: PostgreSQL reads the whole table for \
+             each parent row that is deleted{statement}"
         ),
         detail: format!(
             "{} rows of {child_name} are read at each of {} scans; {} rows of {} were deleted.",
@@ -83,7 +83,8 @@ fn cost(
         actions: vec![format!(
             "CREATE INDEX CONCURRENTLY ON {child_name} ({columns})"
         )],
-        rationale: "to see that no child is left, the server reads the child".to_owned(),
+        rationale: "before a parent row goes, the server looks for rows that refer to it"
+            .to_owned(),
         restart: false,
     })
 }

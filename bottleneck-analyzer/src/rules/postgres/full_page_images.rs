@@ -54,7 +54,10 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
 }
 
 fn found(repeat: &RepeatFacts<'_, '_>, ratio: f64, mut evidence: Vec<EvidenceItem>) -> CheckResult {
-    let title = format!("{} of the log are whole pages", share(ratio));
+    let title = format!(
+        "{} of the write-ahead log are copies of whole pages",
+        share(ratio)
+    );
     let (statement, of_statement) = told(WHOLE_PAGES, &repeat.server);
     evidence.extend(of_statement);
     let detail = format!(

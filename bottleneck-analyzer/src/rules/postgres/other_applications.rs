@@ -8,7 +8,7 @@
 
 use crate::assessment::Rule;
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
-use crate::figures::{duration_ns, plain, share};
+use crate::figures::{counted, duration_ns, share};
 use crate::postgres::OtherApplication;
 use crate::queueing::erlang_wait_ns;
 use crate::step_cpu_use::StepCpuUse;
@@ -46,12 +46,12 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         share(other.share)
     );
     let detail = format!(
-        "Its {} session(s) used {} cores while the load ran.",
-        plain(other.sessions),
-        plain(other.cpu_ns / measured_ns)
+        "Its {} used {} while the load ran.",
+        counted(other.sessions, "session"),
+        counted(other.cpu_ns / measured_ns, "core")
     );
     let actions = vec!["stop it, or measure on a server of its own".to_owned()];
-    let rationale = "what others use is neither the load's nor repeatable".to_owned();
+    let rationale = "what others use is not the load's, and differs from run to run".to_owned();
     let Some(own_ns) = waited.filter(|ns| repeat.share_of_service(*ns) >= LEAST_WAIT) else {
         return vec![CheckResult::Note(Note {
             rule: RULE,
@@ -60,7 +60,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
             detail,
             evidence: other.evidence,
             actions,
-            gain: "figures that are the load's alone".to_owned(),
+            gain: "figures that another application does not change".to_owned(),
             rationale,
         })];
     };

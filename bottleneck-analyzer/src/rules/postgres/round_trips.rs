@@ -8,7 +8,7 @@
 
 use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
-use crate::figures::{duration_ns, plain};
+use crate::figures::{counted, duration_ns};
 use crate::time_model::postgres::added_round_trip_ns;
 use bench_report::names;
 
@@ -84,13 +84,13 @@ fn cost(own_ns: f64, trip: f64, trips: f64, evidence: Vec<EvidenceItem>) -> Caus
         avoidable: trip >= FAR_NS || trip >= SOME_WAY_NS && trips >= MANY_TRIPS,
         lower_bound: false,
         title: format!(
-            "Calls spend their time on the way between client and server (about {} for each round trip)",
+            "Calls spend their time between client and server: network, driver, scheduling (about {} for each round trip)",
             duration_ns(trip)
         ),
         detail: format!(
-            "A call makes about {} round trips. The time is what is left of the service time when the \
-             server's own is taken out, on a client that has room.",
-            plain(trips.round())
+            "A call makes about {}. Their time is what remains of a call on its connection without the \
+             server's own time; the client had CPU to spare.",
+            counted(trips.round(), "round trip")
         ),
         evidence,
         actions: vec![

@@ -9,7 +9,7 @@ use super::statement_work::HITS;
 use super::statements::{LoadStatement, of_load, running_ns, short};
 use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
-use crate::figures::{duration_ns, plain, share};
+use crate::figures::{counted, duration_ns, plain, share};
 use crate::postgres::PostgresEvidence;
 use bench_report::names;
 
@@ -159,8 +159,8 @@ fn forgotten(server: &PostgresEvidence<'_>) -> (String, Option<EvidenceItem>) {
         return Default::default();
     };
     let sentence = format!(
-        " pg_stat_statements was full {} time(s) and forgot statements, so the time of all of them may be larger.",
-        plain(times)
+        " pg_stat_statements was full {} and forgot statements, so the time of all of them may be larger.",
+        counted(times, "time")
     );
     (
         sentence,

@@ -111,30 +111,31 @@ fn flushed(
     ratio: f64,
     waited: f64,
 ) -> FindingDraft {
-    bench.finding(RULE, FindingKind::Problem)
-            .says(
-                "Every write waits until the disk has it (appendfsync always)",
-                format!(
-                    "Redis flushes its append-only file before it answers, and serves nobody \
-                     meanwhile: a question that asks for nothing took {} on average and {} at best. \
+    bench
+        .finding(RULE, FindingKind::Problem)
+        .says(
+            "Every write waits until the disk has it (appendfsync always)",
+            format!(
+                "Redis flushes its append-only file before it answers, and serves nobody \
+                     meanwhile: a minimal command took {} on average and {} at best. \
                      The mean response time is {}.",
-                    duration_ns(server.figure(names::redis::ANSWER_MEAN_NS).unwrap_or(0.0)),
-                    duration_ns(server.figure(names::redis::ANSWER_LEAST_NS).unwrap_or(0.0)),
-                    duration_ns(server.response_ns),
-                ),
-            )
-            .thing("appendfsync always")
-            .saves(ratio * server.response_ns, server.response_ns)
-            .confidence(Confidence::Medium)
-            .advice(
-                &[
-                    "where a second of writes may be lost: appendfsync everysec",
-                    "or a disk with a faster fsync; send writes in pipelines, which share one",
-                ],
-                format!("up to {} a call", duration_ns(waited)),
-                "one thread waits for the disk with every round that wrote something, reads \
+                duration_ns(server.figure(names::redis::ANSWER_MEAN_NS).unwrap_or(0.0)),
+                duration_ns(server.figure(names::redis::ANSWER_LEAST_NS).unwrap_or(0.0)),
+                duration_ns(server.response_ns),
+            ),
+        )
+        .thing("appendfsync always")
+        .saves(ratio * server.response_ns, server.response_ns)
+        .confidence(Confidence::Medium)
+        .advice(
+            &[
+                "where a second of writes may be lost: appendfsync everysec",
+                "or a disk with a faster fsync; send writes in pipelines, which share one",
+            ],
+            format!("up to {} a call", duration_ns(waited)),
+            "one thread waits for the disk with every round that wrote something, reads \
                  included",
-            )
+        )
 }
 
 fn pushed_back(

@@ -68,7 +68,7 @@ fn finding(
         || "How much of the thread's time that takes is not known.".to_owned(),
         |taken| {
             format!(
-                "Writing them took about {} of the one thread's time.",
+                "Writing these answers took about {} of the time of Redis's main thread.",
                 share(taken)
             )
         },
@@ -77,7 +77,7 @@ fn finding(
     let mut draft = bench.finding(RULE, kind)
         .says(
             format!(
-                "{} take {}/s from Redis",
+                "{} read {}/s from Redis",
                 takers.as_deref().unwrap_or("Other clients"),
                 bytes(per_s)
             ),

@@ -13,7 +13,7 @@ use bench_report::names;
 use crate::assessment::{Confidence, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::{bytes, plain, share};
+use crate::figures::{bytes, counted, plain, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
@@ -122,6 +122,8 @@ fn monitored(
         .confidence(Confidence::High)
         .evidence(server.row_evidence("clients that run MONITOR", ("clients", place), "clients"))
         .evidence(server.evidence(names::redis::NET_OUTPUT_BYTES))
+        .evidence(server.evidence(names::redis::MAIN_THREAD_ACTIVE_S))
+        .evidence(server.evidence(names::redis::EVENTLOOP_BUSY_US))
         .advice(
             &["close it and repeat the run; use SLOWLOG or LATENCY HISTOGRAM instead"],
             "not known until it is tried; half of the throughput in the worst case",
@@ -164,14 +166,14 @@ fn slow_readers(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Co
         (
             FindingKind::Problem,
             format!(
-                "Redis cut {} client(s) off that did not take their answers",
-                plain(dropped)
+                "Redis cut off {} that did not read their answers",
+                counted(dropped, "client")
             ),
         )
     } else {
         (
             FindingKind::Information,
-            format!("A client does not take its answers: {whose}"),
+            format!("A client does not read its answers: {whose}"),
         )
     };
     let held = slowest.map(|(place, row)| (place, bytes_of(row)));
@@ -204,6 +206,7 @@ fn unread(
             server.row_evidence("answers not taken", ("clients", place), "output_bytes")
         }))
         .evidence(server.evidence(names::redis::OUTPUT_LIMIT_DISCONNECTIONS))
+        .evidence(server.evidence(names::redis::EVICTED_CLIENTS))
         .evidence(server.evidence(names::redis::OUTPUT_BUFFER_MAX_BYTES))
         .advice(
             &[
@@ -251,5 +254,5 @@ pub(super) fn subscribers(server: &RedisEvidence<'_>) -> Option<String> {
     let counts = of_kind(server, "subscriber")
         .filter_map(|(_, row)| row.value(names::redis::clients::CLIENTS));
     let count: f64 = counts.sum();
-    (count > 0.0).then(|| format!("{} subscriber(s) (PUBLISH)", plain(count)))
+    (count > 0.0).then(|| format!("{} (PUBLISH)", counted(count, "subscriber")))
 }

@@ -13,7 +13,7 @@ use super::saving;
 use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::{duration_ns, plain, share};
+use crate::figures::{counted, duration_ns, plain, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
@@ -100,30 +100,29 @@ fn found(
         figure(names::redis::commands::USEC).unwrap_or(0.0),
     );
     let name = worst.name.to_uppercase().replace('|', " ");
-    let longest = longest_us(server, worst);
+    let logged = logged(server, worst);
+    let longest = logged.map(|(_, us)| us);
+    let longest = longest.or(figure(names::redis::commands::LONGEST_US));
     let longest = longest.map_or_else(String::new, |us| {
         format!(", the longest {}", duration_ns(us * 1e3))
     });
     let also: Vec<String> = rest
         .iter()
         .filter(|other| server.share_of_response(other.wait_ns) >= MATTERS)
-        .map(|other| {
-            format!(
-                "{} {}",
-                other.name.to_uppercase(),
-                duration_ns(other.wait_ns)
-            )
-        })
+        .map(|other| other.name.to_uppercase())
         .collect();
     let also = if also.is_empty() {
         String::new()
     } else {
-        format!(" Behind others of theirs: {}.", also.join(", "))
+        format!(
+            " It waits behind other commands of theirs, too: {}.",
+            also.join(", ")
+        )
     };
     let detail = format!(
-        "{} call(s) of {} on average{longest}; the load sends no {name}. Redis carries out one \
+        "{} of {} on average{longest}; the load sends no {name}. Redis carries out one \
          command at a time: {} of the mean response time of {} is waiting behind these.{also}",
-        plain(calls),
+        counted(calls, "call"),
         duration_ns(usec / calls * 1e3),
         duration_ns(worst.wait_ns),
         duration_ns(server.response_ns),
@@ -131,7 +130,10 @@ fn found(
     let (actions, why) = advice(worst.name);
     bench
         .finding(RULE, FindingKind::Problem)
-        .says(format!("{name} of another client holds Redis up"), detail)
+        .says(
+            format!("The command {name} of another client holds Redis up"),
+            detail,
+        )
         .thing(name.clone())
         .saves(worst.wait_ns, server.response_ns)
         .confidence(confidence(
@@ -141,6 +143,10 @@ fn found(
         .evidence(evidence(server, worst, "calls"))
         .evidence(evidence(server, worst, "usec"))
         .evidence(evidence(server, worst, "longest_us"))
+        .evidence(logged.and_then(|(place, _)| {
+            let label = format!("longest {} in the slow log", worst.name);
+            server.row_evidence(label, ("slow_calls", place), "longest_us")
+        }))
         .advice(
             actions,
             format!("up to {} a call", duration_ns(worst.wait_ns)),
@@ -148,16 +154,15 @@ fn found(
         )
 }
 
-/// Returns the length of the command's longest call, in microseconds: exact from the slow log, else
-/// within a factor of two from the histogram. `None` if neither has it.
-fn longest_us(server: &RedisEvidence<'_>, other: &OtherCommand<'_>) -> Option<f64> {
+/// Returns the row of the slow log about the command, and the length of its longest call in microseconds;
+/// `None` if the slow log has no call of it. The histogram has the length within a factor of two.
+fn logged(server: &RedisEvidence<'_>, other: &OtherCommand<'_>) -> Option<(usize, f64)> {
     let is = |row: &EvidenceRow| {
         row.label(names::redis::slow_calls::COMMAND)
-            .is_some_and(|c| c == other.name)
+            .is_some_and(|command| command == other.name)
     };
-    let logged = server.rows("slow_calls").find(|(_, row)| is(row));
-    let logged = logged.and_then(|(_, row)| row.value(names::redis::slow_calls::LONGEST_US));
-    logged.or(other.row.value(names::redis::commands::LONGEST_US))
+    let (place, row) = server.rows("slow_calls").find(|(_, row)| is(row))?;
+    Some((place, row.value(names::redis::slow_calls::LONGEST_US)?))
 }
 
 /// Returns the confidence: high for two or more calls whose lengths are in a histogram, else
@@ -230,7 +235,10 @@ fn too_many_scripts(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         bench
             .finding(rule, FindingKind::Information)
             .says(
-                format!("Redis keeps {} scripts, and more come", plain(cached)),
+                format!(
+                    "Redis stores {} scripts, and their number grows",
+                    plain(cached)
+                ),
                 format!("{} were new in this step.", plain(new)),
             )
             .confidence(Confidence::High)

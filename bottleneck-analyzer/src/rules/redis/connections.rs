@@ -11,7 +11,7 @@ use bench_report::names;
 use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::{duration_ns, plain};
+use crate::figures::{counted, duration_ns, plain};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
@@ -75,8 +75,8 @@ fn turned_away(
     let rule = Rule::RedisMaxclients;
     let (kind, title) = if refused >= 1.0 {
         let title = format!(
-            "Redis turned {} connection(s) away: maxclients is {}",
-            plain(refused),
+            "Redis turned away {}: maxclients is {}",
+            counted(refused, "connection"),
             plain(limit)
         );
         (FindingKind::Problem, title)
@@ -117,8 +117,8 @@ fn churn(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusio
     let bound = if ours { CHURN } else { CHURN_OF_OTHERS };
     if came < bound * server.calls {
         let statement = format!(
-            "{} connection(s) came while {} calls were made",
-            plain(came),
+            "{} came while {} calls were made",
+            counted(came, "connection"),
             plain(server.calls)
         );
         return out.rule_out(rule, bench.component, statement, evidence);
@@ -148,12 +148,12 @@ fn churned(
         .finding(rule, kind)
         .says(
             format!(
-                "Connections are opened anew: {} for each 100 calls",
-                plain((100.0 * came / server.calls).round())
+                "Connections are opened anew: {} for {} calls",
+                plain(came),
+                plain(server.calls)
             ),
             format!(
-                "{} in {}. {whose}: connecting takes {} of a call's {}.",
-                plain(came),
+                "That was in {}. {whose}: connecting takes {} of a call's {}.",
                 duration_ns(server.seconds * 1e9),
                 duration_ns(connecting_ns),
                 duration_ns(server.response_ns),
@@ -161,6 +161,10 @@ fn churned(
         )
         .confidence(Confidence::Medium)
         .evidence(server.evidence(names::redis::CONNECTIONS_RECEIVED))
+        .evidence(bench.step_evidence(
+            "mean time of connecting in a checkout",
+            "pool/checkout/connect_mean_ns",
+        ))
         .advice(
             &["keep connections open: a pool whose connections do not age, or a shared connection"],
             format!("up to {} a call", duration_ns(connecting_ns)),

@@ -8,7 +8,7 @@ use super::materiality::MATTERS;
 use crate::assessment::{Confidence, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::{duration_ns, plain, share};
+use crate::figures::{counted, duration_ns, plain, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 use bench_report::names;
@@ -57,6 +57,14 @@ fn finding(
     let wait_ns = server.wait_behind(long_us, long_us * SLICE_US);
     let impact = server.share_of_response(wait_ns);
     let matters = impact.max(ratio) >= MATTERS;
+    let waited = if matters && impact >= ratio {
+        format!(
+            " Calls waited about {} for it on average.",
+            duration_ns(wait_ns)
+        )
+    } else {
+        String::new()
+    };
     let kind = if matters {
         FindingKind::Problem
     } else {
@@ -65,14 +73,15 @@ fn finding(
     let mut draft = bench
         .finding(RULE, kind)
         .says(
-            format!("Expiring keys takes {} of Redis's one thread", share(ratio)),
             format!(
-                "{} keys expired in {}; the search for them reached its time limit {} times. Calls \
-                 waited about {} for it on average.",
+                "Expiring keys takes {} of the time of Redis's main thread",
+                share(ratio)
+            ),
+            format!(
+                "{} keys expired in {}; the search for them reached its time limit {}.{waited}",
                 plain(server.figure(names::redis::EXPIRED_KEYS).unwrap_or(0.0)),
                 duration_ns(server.seconds * 1e9),
-                plain(capped),
-                duration_ns(wait_ns),
+                counted(capped, "time"),
             ),
         )
         .confidence(Confidence::Medium)

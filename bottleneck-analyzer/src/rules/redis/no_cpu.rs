@@ -53,8 +53,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     let mut draft = bench.finding(RULE, kind)
         .thing(confined.unwrap_or_else(|| "no CPU".to_owned()))
         .says(
-            format!("Redis had work and no CPU {} of the time", share(waited)),
-            format!("Its one thread was ready to run, and another ran. {why}"),
+            format!("Redis had work but no CPU {} of the time", share(waited)),
+            format!("Its main thread was ready to run while something else used its CPU. {why}"),
         )
         .confidence(Confidence::High)
         .parent((!has_room).then(|| FindingId::new(Rule::CpuOthers, "machine")))

@@ -9,7 +9,7 @@ use bench_report::EvidenceRow;
 use bench_report::names;
 
 use super::materiality::MATTERS;
-use crate::assessment::{Confidence, FindingKind, Rule};
+use crate::assessment::{Confidence, EvidenceItem, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{bytes, duration_ns, plain, share};
@@ -31,10 +31,13 @@ const MOST_OF_THEM: f64 = 0.9;
 struct SlowCalls {
     place: usize,
     name: String,
+    /// Index of the command's row in the slow log; `None` if that has no call of it.
+    logged: Option<usize>,
     calls: f64,
+    /// Mean time of all calls, in microseconds.
+    mean_us: f64,
     those: f64,
     longest_us: f64,
-    mean_us: f64,
     wait_ns: f64,
 }
 
@@ -60,11 +63,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         }
         return;
     };
-    let evidence = server.row_evidence(
-        format!("longest {} in microseconds", worst.name),
-        ("commands", worst.place),
-        "longest_us",
-    );
+    let evidence = evidence(server, &worst);
     let impact = server.share_of_response(worst.wait_ns);
     if impact < MATTERS {
         let statement = format!(
@@ -91,15 +90,16 @@ fn slow(server: &RedisEvidence<'_>, place: usize, row: &EvidenceRow) -> Option<S
         figure(names::redis::commands::CALLS)?,
         figure(names::redis::commands::USEC)?,
     );
-    let logged = server.rows("slow_calls").map(|(_, logged)| logged);
-    let logged = logged
-        .filter(|logged| {
+    let logged = server
+        .rows("slow_calls")
+        .filter(|(_, logged)| {
             logged.label(names::redis::slow_calls::COMMAND)
                 == row.label(names::redis::commands::COMMAND)
         })
-        .find_map(|logged| {
+        .find_map(|(place, logged)| {
             let figure = |column| logged.value(column);
             Some((
+                place,
                 figure(names::redis::slow_calls::CALLS)?,
                 figure(names::redis::slow_calls::USEC)?,
                 figure(names::redis::slow_calls::LONGEST_US)?,
@@ -107,14 +107,14 @@ fn slow(server: &RedisEvidence<'_>, place: usize, row: &EvidenceRow) -> Option<S
         });
     // The slow log has the number of slow calls. The histogram has only the longest one, within a factor of
     // two.
-    let (slow, taken, longest_us) = if let Some(logged) = logged {
-        logged
+    let (slow, taken, longest_us) = if let Some((_, slow, taken, longest_us)) = logged {
+        (slow, taken, longest_us)
     } else {
         let longest = figure(names::redis::commands::LONGEST_US)? / 2.0;
         (1.0, longest, longest)
     };
-    let mean_us = (usec - taken).max(0.0) / (calls - slow).max(1.0);
-    let other_kind = longest_us >= LEAST_US && longest_us >= OTHER_KIND * mean_us.max(1.0);
+    let others_us = (usec - taken).max(0.0) / (calls - slow).max(1.0);
+    let other_kind = longest_us >= LEAST_US && longest_us >= OTHER_KIND * others_us.max(1.0);
     let squares = (taken * taken / slow).max(longest_us * longest_us);
     other_kind.then(|| SlowCalls {
         place,
@@ -122,12 +122,31 @@ fn slow(server: &RedisEvidence<'_>, place: usize, row: &EvidenceRow) -> Option<S
             .label(names::redis::commands::COMMAND)
             .unwrap_or_default()
             .to_owned(),
+        logged: logged.map(|(place, ..)| place),
         calls,
+        mean_us: usec / calls.max(1.0),
         those: slow,
         longest_us,
-        mean_us,
         wait_ns: server.wait_behind(taken, squares),
     })
+}
+
+/// Returns the figures of the command, and of its calls in the slow log, as evidence.
+fn evidence(server: &RedisEvidence<'_>, worst: &SlowCalls) -> Vec<EvidenceItem> {
+    let name = &worst.name;
+    let of_row = |table: &'static str, row: Option<usize>, words: &str, figure: &str| {
+        server.row_evidence(format!("{words} {name}"), (table, row?), figure)
+    };
+    let (all, logged) = (Some(worst.place), worst.logged);
+    let told = [
+        of_row("slow_calls", logged, "longest logged", "longest_us"),
+        of_row("slow_calls", logged, "calls in the slow log of", "calls"),
+        of_row("commands", all, "longest", "longest_us"),
+        of_row("commands", all, "calls of", "calls"),
+        of_row("commands", all, "time in", "usec"),
+        server.evidence(names::redis::NET_OUTPUT_BYTES),
+    ];
+    told.into_iter().flatten().collect()
 }
 
 fn found(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, worst: &SlowCalls) -> FindingDraft {
@@ -155,8 +174,8 @@ fn found(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, worst: &SlowCalls) 
             duration_ns(worst.longest_us * 1e3)
         ),
         format!(
-            "{} of {} calls; all others take {} on average. {whose}Redis carries out one command \
-                 at a time: {} of the mean response time of {} is waiting behind these.{sent}",
+            "{} of {} calls do; the mean of all is {}. {whose}Redis carries out one command at a \
+                 time: {} of the mean response time of {} is waiting behind these.{sent}",
             plain(worst.those),
             plain(worst.calls),
             duration_ns(worst.mean_us * 1e3),

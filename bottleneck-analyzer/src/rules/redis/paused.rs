@@ -11,7 +11,7 @@ use super::materiality::MATTERS;
 use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::{duration_ns, plain};
+use crate::figures::{counted, duration_ns, plain};
 use crate::redis::RedisEvidence;
 use crate::rules::stalls;
 
@@ -52,8 +52,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         FindingKind::Information
     };
     let seen = longest.map_or_else(
-        || "Questions that only read were answered meanwhile.".to_owned(),
-        |ns| format!("A question that asks for nothing took {}.", duration_ns(ns)),
+        || "Commands that only read were answered meanwhile.".to_owned(),
+        |ns| format!("A minimal command took {}.", duration_ns(ns)),
     );
     let mut draft = bench
         .finding(RULE, kind)
@@ -61,8 +61,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         .says(
             format!("A client made Redis keep all others waiting ({name})"),
             format!(
-                "It was called {} time(s), and the load sends none. {seen}",
-                plain(calls)
+                "It was called {}, and the load sends none. {seen}",
+                counted(calls, "time")
             ),
         )
         .confidence(Confidence::Medium)

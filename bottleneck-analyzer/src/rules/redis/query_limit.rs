@@ -8,7 +8,7 @@ use bench_report::names;
 use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::plain;
+use crate::figures::counted;
 use crate::redis::RedisEvidence;
 
 const RULE: Rule = Rule::RedisQueryLimit;
@@ -30,8 +30,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
             .thing("client-query-buffer-limit")
             .says(
                 format!(
-                    "Redis cut {} client(s) off whose request was too long",
-                    plain(cut_off)
+                    "Redis cut off {} whose request was too long",
+                    counted(cut_off, "client")
                 ),
                 "A request is kept in memory until all of it is there; past client-query-buffer-limit \
                  (1 GB unless it was changed) the connection is closed, with all that it had asked for.",

@@ -7,7 +7,7 @@ use bench_report::names::redis::commands;
 
 use crate::assessment::EvidenceItem;
 use crate::bench_facts::BenchFacts;
-use crate::figures::plain;
+use crate::figures::counted;
 use crate::redis::RedisEvidence;
 
 /// Columns of the table `commands`, each with what became of the calls. Redis refuses a call before it looks at
@@ -62,8 +62,8 @@ fn most_of_step(server: &RedisEvidence<'_>) -> Option<(f64, String, EvidenceItem
     let label = format!("{} of {name}", column.as_str().replace('_', " "));
     let evidence = server.row_evidence(label, ("commands", place), column.as_str())?;
     let sentence = format!(
-        " In one step the server counts {} call(s) of {name} that it {how}.",
-        plain(count)
+        " In one step the server counts {} of {name} that it {how}.",
+        counted(count, "call")
     );
     Some((count, sentence, evidence))
 }

@@ -6,14 +6,16 @@
 //! `saving` and the series of the latency. The cost is the wait for forks (M/G/1) plus the rise of the median
 //! while a child was at work × the share of that time.
 
+use std::ops::Range;
+
+use bench_report::EvidenceRow;
 use bench_report::names;
-use bench_report::{EvidenceRow, Series};
 
 use super::materiality::MATTERS;
-use crate::assessment::{Confidence, FindingKind, Rule};
+use crate::assessment::{Confidence, EvidenceItem, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::{bytes, duration_ns, plain, share};
+use crate::figures::{bytes, counted, duration_ns, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
@@ -60,14 +62,14 @@ fn finding(
     let fork_us = server.figure(names::redis::LATEST_FORK_US).unwrap_or(0.0);
     let stopped_ns = stopped_ns(server, forks, fork_us);
     let slower = slowdown(bench, server);
-    let beside_ns = slower.map_or(0.0, |s| (s.with_ns - s.without_ns).max(0.0) * s.ratio);
+    let beside_ns = slower.as_ref().map_or(0.0, Slowdown::lost_ns);
     let impact = server.share_of_response(stopped_ns + beside_ns);
     let kind = if impact >= MATTERS {
         FindingKind::Problem
     } else {
         FindingKind::Information
     };
-    let told = slower.map_or_else(String::new, Slowdown::sentence);
+    let told = slower.as_ref().map_or_else(String::new, Slowdown::sentence);
     let rss = server.figure(names::redis::RSS_BYTES).unwrap_or(0.0);
     bench
         .finding(RULE, kind)
@@ -90,6 +92,8 @@ fn finding(
         .evidence(server.evidence(names::redis::FORKS))
         .evidence(server.evidence(names::redis::LATEST_FORK_US))
         .evidence(server.evidence(names::redis::SAVING_RATIO))
+        .evidence(server.evidence(names::redis::RSS_BYTES))
+        .evidence(slower.into_iter().flat_map(|slower| slower.evidence))
         .advice(
             &[
                 "save at quiet times, or let a replica do it",
@@ -136,11 +140,11 @@ fn what(server: &RedisEvidence<'_>, forks: f64) -> String {
     } else {
         format!(" ({})", seen.join(", "))
     };
-    format!("{} fork(s){seen}", plain(forks))
+    format!("{}{seen}", counted(forks, "fork"))
 }
 
 /// Latency of calls in intervals with a child process at work, and in intervals without one.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Slowdown {
     with_ns: f64,
     without_ns: f64,
@@ -148,12 +152,28 @@ struct Slowdown {
     without_p99_ns: f64,
     /// Share of the intervals in which a child process was at work, from 0 to 1.
     ratio: f64,
+    /// Points of the series with the four latencies.
+    evidence: Vec<EvidenceItem>,
+}
+
+/// Medians of a series over the intervals with and without a child process.
+struct Medians {
+    with: f64,
+    without: f64,
+    /// Share of the intervals with a child process, from 0 to 1.
+    ratio: f64,
+    evidence: Vec<EvidenceItem>,
 }
 
 impl Slowdown {
+    /// Returns the mean time that a call lost to the child processes, in nanoseconds.
+    fn lost_ns(&self) -> f64 {
+        (self.with_ns - self.without_ns).max(0.0) * self.ratio
+    }
+
     /// Describes the latencies with and without a child process in a sentence that begins with a
     /// space.
-    fn sentence(self) -> String {
+    fn sentence(&self) -> String {
         format!(
             " While a child process was at work the median was {} ({} without), and the 99th \
              percentile {} ({} without).",
@@ -177,40 +197,57 @@ fn slowdown(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>) -> Option<Slowdo
             ))
         })
         .collect();
-    let window = server.step.window;
-    let medians = |name: &str| -> Option<(f64, f64, f64)> {
-        let all: Vec<&Series> = bench
-            .source
-            .report
-            .series
-            .iter()
-            .filter(|s| s.name == name)
-            .collect();
-        let points = all.iter().flat_map(|series| series.spans());
-        let inside = points.filter(|(_, span, _)| {
-            span.start >= window.measure_start_ns && span.end <= window.measure_end_ns
-        });
-        let (with, without): (Vec<_>, Vec<_>) = inside.partition(|(_, span, _)| {
-            times
-                .iter()
-                .any(|(from, to)| (span.start as f64) < *to && (span.end as f64) > *from)
-        });
-        let enough = with.len() >= LEAST_INTERVALS && without.len() >= LEAST_INTERVALS;
-        let ratio = with.len() as f64 / (with.len() + without.len()).max(1) as f64;
-        let median = |points: &[(usize, std::ops::Range<u64>, f64)]| {
-            let mut values: Vec<f64> = points.iter().map(|(.., v)| *v).collect();
-            values.sort_by(f64::total_cmp);
-            values.get(values.len() / 2).copied()
-        };
-        Some((median(&with)?, median(&without)?, ratio)).filter(|_| enough)
-    };
-    let (with_ns, without_ns, ratio) = medians("latency.p50_ns")?;
-    let (with_p99_ns, without_p99_ns, _) = medians("latency.p99_ns")?;
+    let p50 = medians(bench, server, &times, "latency.p50_ns")?;
+    let p99 = medians(bench, server, &times, "latency.p99_ns")?;
     Some(Slowdown {
-        with_ns,
-        without_ns,
-        with_p99_ns,
-        without_p99_ns,
+        with_ns: p50.with,
+        without_ns: p50.without,
+        with_p99_ns: p99.with,
+        without_p99_ns: p99.without,
+        ratio: p50.ratio,
+        evidence: p50.evidence.into_iter().chain(p99.evidence).collect(),
+    })
+}
+
+/// Returns the medians of the series `name` over the intervals of the step that overlap one of `times`, from
+/// and to in nanoseconds, and over the others. `None` if there are too few of either.
+fn medians(
+    bench: &BenchFacts<'_>,
+    server: &RedisEvidence<'_>,
+    times: &[(f64, f64)],
+    name: &str,
+) -> Option<Medians> {
+    let window = server.step.window;
+    let series = bench.source.report.series.iter().enumerate();
+    let points = series
+        .filter(|(_, series)| series.name == name)
+        .flat_map(|(place, series)| series.spans().map(move |point| (place, point)));
+    let inside = points.filter(|(_, (_, span, _))| {
+        span.start >= window.measure_start_ns && span.end <= window.measure_end_ns
+    });
+    let inside = inside.map(|(place, (index, span, value))| (place, index, span, value));
+    let (with, without): (Vec<_>, Vec<_>) = inside.partition(|(_, _, span, _)| {
+        times
+            .iter()
+            .any(|(from, to)| (span.start as f64) < *to && (span.end as f64) > *from)
+    });
+    if with.len() < LEAST_INTERVALS || without.len() < LEAST_INTERVALS {
+        return None;
+    }
+    let ratio = with.len() as f64 / (with.len() + without.len()) as f64;
+    let median = |mut points: Vec<(usize, usize, Range<u64>, f64)>, when: &str| {
+        points.sort_by(|a, b| a.3.total_cmp(&b.3));
+        let (place, index, _, value) = points.swap_remove(points.len() / 2);
+        let pointer = format!("/series/{place}/mean/{index}");
+        let label = format!("median interval of {name}, {when}");
+        (value, bench.source.evidence(label, &pointer))
+    };
+    let (with, with_evidence) = median(with, "with a child process");
+    let (without, without_evidence) = median(without, "without one");
+    Some(Medians {
+        with,
+        without,
         ratio,
+        evidence: with_evidence.into_iter().chain(without_evidence).collect(),
     })
 }

@@ -36,7 +36,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     let evidence = server.evidence(names::redis::ANSWER_MOST_NS);
     if longest < LEAST_NS {
         let statement = format!(
-            "Redis answered questions that ask for nothing within {}",
+            "Redis answered minimal commands within {}",
             duration_ns(longest)
         );
         return out.rule_out(RULE, bench.component, statement, evidence);
@@ -80,7 +80,7 @@ fn finding(
         .says(
             format!("Redis answered nobody for {}", duration_ns(longest)),
             format!(
-                "A question that asks for nothing took {} once and {} on average. {cause} Over \
+                "A minimal command took {} once and {} on average. {cause} Over \
                      the whole step that is about {} of the mean response time.",
                 duration_ns(longest),
                 duration_ns(mean),
@@ -91,6 +91,14 @@ fn finding(
         .confidence(Confidence::Medium)
         .evidence(server.evidence(names::redis::ANSWER_MOST_NS))
         .evidence(server.evidence(names::redis::ANSWER_MEAN_NS))
+        .evidence(server.evidence(names::redis::LATEST_FORK_US))
+        .evidence(slowest_logged(server).and_then(|(place, ..)| {
+            server.row_evidence(
+                "longest call in the slow log",
+                ("slow_calls", place),
+                "longest_us",
+            )
+        }))
         .parent(parent)
         .advice(
             &[
@@ -110,12 +118,8 @@ fn cause(
     server: &RedisEvidence<'_>,
     longest: f64,
 ) -> (Option<FindingId>, String) {
-    let us = |row: &bench_report::EvidenceRow| row.value(names::redis::slow_calls::LONGEST_US);
-    let slow = server
-        .rows("slow_calls")
-        .filter_map(|(_, row)| Some((us(row)?, row.label(names::redis::slow_calls::COMMAND)?)));
-    let slow = slow.max_by(|a, b| a.0.total_cmp(&b.0));
-    if let Some((us, command)) = slow.filter(|(us, _)| us * 1e3 >= EXPLAINS * longest) {
+    let slow = slowest_logged(server);
+    if let Some((_, us, command)) = slow.filter(|(_, us, _)| us * 1e3 >= EXPLAINS * longest) {
         let cause = format!("{} took {}.", command.to_uppercase(), duration_ns(us * 1e3));
         return (Some(bench.finding_id(Rule::RedisCommand)), cause);
     }
@@ -140,4 +144,13 @@ fn cause(
         "No fork explains it; the slow log was not read."
     };
     (None, none.to_owned())
+}
+
+/// Returns the longest call in the slow log: its row, its length in microseconds, and its command.
+fn slowest_logged<'a>(server: &RedisEvidence<'a>) -> Option<(usize, f64, &'a str)> {
+    let rows = server.rows("slow_calls").filter_map(|(place, row)| {
+        let us = row.value(names::redis::slow_calls::LONGEST_US)?;
+        Some((place, us, row.label(names::redis::slow_calls::COMMAND)?))
+    });
+    rows.max_by(|a, b| a.1.total_cmp(&b.1))
 }

@@ -18,7 +18,7 @@ use bench_report::{Load, Series};
 use crate::assessment::{Confidence, Finding, FindingId, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::{duration_ns, plain, share};
+use crate::figures::{counted, duration_ns, share};
 use crate::finding_draft::FindingDraft;
 use crate::run_facts::RunFacts;
 use present_then::PresentThen;
@@ -151,8 +151,8 @@ fn describe(
         .thing("stood still")
         .says(
             format!(
-                "The target stood still {} time(s){every}, for {} at the longest",
-                plain(worst.stalls.len() as f64),
+                "The target stood still {}{every}, for {} at the longest",
+                counted(worst.stalls.len() as f64, "time"),
                 duration_ns(longest as f64)
             ),
             format!(
@@ -168,8 +168,8 @@ fn describe(
                 "see what happened on the target at that time: its log, checkpoints, saves, the hypervisor",
                 "sysmon beside it shows processes that stopped, steal and throttling",
             ],
-            "no calls that wait for it",
-            "what stands still for all at once is not the calls' own doing",
+            "no calls that wait for the end of a stall",
+            "if all calls stop at once, their own work is not the reason",
         )
 }
 
@@ -196,7 +196,7 @@ fn reason(
 ) -> String {
     let longest = worst.longest().map_or(0, |stall| stall.length_ns);
     let unknown = format!(
-        "A stall of {}, cause not known",
+        "The cause of the stall of {} is not known",
         duration_ns(longest as f64)
     );
     let is_recorded = facts
@@ -205,8 +205,11 @@ fn reason(
     let named = present.iter().take(MOST_NAMED);
     let named: Vec<&str> = named.map(|one| one.sentence.as_str()).collect();
     let mut told = vec![match (named.is_empty(), is_recorded) {
-        (false, _) => format!("Present only then: {}. That coincides.", named.join("; ")),
-        (true, true) => format!("{unknown}: nothing that was recorded was present only then."),
+        (false, _) => format!(
+            "Present only then: {}. That it is the cause is not shown.",
+            named.join("; ")
+        ),
+        (true, true) => format!("{unknown}: no recorded figure stands out at that time."),
         (true, false) => format!("{unknown}. To find out: sysmon record beside the server."),
     }];
     told.extend(present_then::server_at_work(bench, facts, worst).map(str::to_owned));

@@ -74,6 +74,13 @@ impl NameEntry {
         }
     }
 
+    /// Returns the part of `name` that differs within the entry's family, as in `Lock.tuple`; `None` for an
+    /// entry of a single name, and for a name that is not of the family.
+    pub fn member<'n>(&self, name: &'n str) -> Option<&'n str> {
+        let (prefix, suffix) = (self.prefix, self.suffix?);
+        FigureFamily { prefix, suffix }.member(name)
+    }
+
     /// Returns true if the entry is about `name` in `place`.
     pub(crate) fn is_of(&self, place: Place, name: &str) -> bool {
         let (prefix, suffix) = (self.prefix, self.suffix.unwrap_or_default());

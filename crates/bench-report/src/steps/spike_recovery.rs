@@ -55,7 +55,7 @@ impl SpikeRecovery {
         };
         let when = match after_ns {
             0 => "at once".to_owned(),
-            _ => format!("after {:.1} s", after_ns as f64 / 1e9),
+            _ => format!("after {}", duration(after_ns)),
         };
         format!("after the spike p99 was back within 10 % of its base{base} {when}{relapses}")
     }
@@ -79,7 +79,7 @@ mod tests {
         };
         assert_eq!(
             sentence(&found),
-            "after the spike p99 was back within 10 % of its base of 2.1 ms after 3.4 s"
+            "after the spike p99 was back within 10 % of its base of 2.1 ms after 3400.0 ms"
         );
         let at_once = SpikeRecovery {
             after_ns: Some(0),

@@ -6,7 +6,7 @@ use bench_report::names::{ColumnName, postgres_tables};
 
 use super::wait_group::WaitGroup;
 use crate::assessment::{EvidenceItem, Rule};
-use crate::figures::plain;
+use crate::figures::{counted, plain};
 use crate::postgres::{CitedRow, PostgresEvidence};
 use crate::rules::postgres::statement_work::{self, LOG, READS};
 
@@ -78,8 +78,8 @@ fn small_table(server: &PostgresEvidence<'_>) -> Told {
     };
     let relation = row.label("relation");
     let sentence = format!(
-        " Table {relation} has {} page(s), in which {} rows were updated.",
-        plain(row.count(columns::PAGES.as_str())),
+        " Table {relation} has {}, in which {} rows were updated.",
+        counted(row.count(columns::PAGES.as_str()), "page"),
         plain(row.count(columns::UPDATED.as_str()))
     );
     let figures = [

@@ -54,10 +54,10 @@ pub(super) fn detail(
 ) -> String {
     let mut text = match group.event {
         Some(event) => format!("Likely cause: {}. ", event.cause),
-        None => "What it means is not known here. ".to_owned(),
+        None => "This version does not know what it means. ".to_owned(),
     };
     text += &format!(
-        "On average {} sessions of the load are in it.",
+        "On average {} sessions of the load are in this state.",
         plain(group.sessions())
     );
     if let Some(sentence) = holders.map(LockHolders::sentence).filter(|s| !s.is_empty()) {
@@ -74,7 +74,7 @@ pub(super) fn detail(
     }
     if group.has("client.idle_in_transaction") {
         text += &format!(
-            " Between two statements the client takes {} on average.",
+            " Between two statements of a transaction the client takes {} on average.",
             duration_ns(pause_ns(repeat))
         );
     }
@@ -92,7 +92,7 @@ fn beside_the_load(server: &PostgresEvidence<'_>, group: &WaitGroup) -> String {
         return String::new();
     }
     format!(
-        " Beside the load wait for it, on average: {}.",
+        " Sessions that are not the load's wait for it too, on average: {}.",
         told.join(", ")
     )
 }
@@ -163,7 +163,7 @@ fn who_sleeps(server: &PostgresEvidence<'_>) -> String {
     let mut text = String::new();
     if let Some(function) = slow.filter(|f| f.count("calls") > 0.0) {
         text += &format!(
-            " Function {} takes {} of its own at each call.",
+            " Function {} takes {} at each call, without the functions that it calls.",
             function.label("function"),
             duration_ns(function.count("self_ns") / function.count("calls"))
         );
