@@ -9,7 +9,7 @@ use bench_report::{Load, Step};
 
 use crate::assessment::TimeModel;
 use crate::demand::LockHold;
-use crate::postgres::PostgresEvidence;
+use crate::postgres::{LockHolders, PostgresEvidence};
 use crate::queueing::{erlang_wait_ns, shorter_queue_ratio, single_server_wait_ns};
 use crate::step_cpu_use::StepCpuUse;
 use crate::time_model::checkout;
@@ -53,6 +53,8 @@ pub(super) struct MeanCall<'m> {
     pool_wait_ns: Option<f64>,
     lock: Option<LockHold>,
     lock_wait_ns: f64,
+    /// True if a session outside the load held a whole table: all that waited for it went on at once.
+    releases_at_once: bool,
     processors: Option<Processors>,
     load: Load,
 }
@@ -74,6 +76,8 @@ impl<'m> MeanCall<'m> {
             pool_wait_ns: checkout::wait_ns(step, queue).filter(|_| queue > 0.0),
             lock: LockHold::of(model, server),
             lock_wait_ns: model.lock_ns(),
+            releases_at_once: LockHolders::find(server, &["relation"])
+                .is_some_and(|holders| holders.outsider.is_some()),
             processors: cpu.and_then(Processors::of),
             load: step.load.clone(),
         }
@@ -112,6 +116,7 @@ impl<'m> MeanCall<'m> {
             *ns = (*ns - less).max(0.0);
         }
         then.run_queue(self, removal.freed_cpu_ratio);
+        then.release(self);
         then.lock_queue(self);
         then.pool_queue(self);
         then.pool_size = then.pool_size.filter(|_| !removal.lifts_pool);
@@ -142,7 +147,29 @@ impl<'m> MeanCall<'m> {
         processors.ours -= cores;
         processors.left_for_us += freed;
         let ratio = shorter_queue_ratio(processors.count, now, processors.busy);
-        self.shorten(|name| name == "server_runnable", ratio);
+        self.shorten(is_run_queue, ratio);
+    }
+
+    /// Shortens the wait for a CPU to what calls at random times would wait (Erlang's C formula), if the waits
+    /// for a table that a session outside the load held are removed: it lets all that wait go at once, and
+    /// they queue for the CPU.
+    fn release(&mut self, before: &Self) {
+        let Some(processors) = self.processors.filter(|_| self.releases_at_once) else {
+            return;
+        };
+        let waited = before.sum_of(is_table_lock);
+        let cpu_ns = self.sum_of(|name| name == "server_cpu");
+        if waited <= 0.0 || self.sum_of(is_table_lock) > (1.0 - THE_LOCK) * waited || cpu_ns <= 0.0
+        {
+            return;
+        }
+        // All that is busy counts as calls of the same length.
+        let rate_per_s = processors.busy / cpu_ns * 1e9;
+        let waits = self.sum_of(is_run_queue);
+        let alone = erlang_wait_ns(processors.count.floor(), rate_per_s, cpu_ns);
+        if let Some(alone) = alone.filter(|alone| *alone < waits) {
+            self.shorten(is_run_queue, alone / waits);
+        }
     }
 
     /// Shortens the wait for the hot lock if holders keep it for a shorter time now; removes the lock if the
@@ -269,6 +296,14 @@ impl Processors {
 
 fn is_lock(name: &str) -> bool {
     name == "lock" || name.starts_with("lock.")
+}
+
+fn is_table_lock(name: &str) -> bool {
+    name == "lock.relation"
+}
+
+fn is_run_queue(name: &str) -> bool {
+    name == "server_runnable"
 }
 
 fn is_lwlock(name: &str) -> bool {

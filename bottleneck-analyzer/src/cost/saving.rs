@@ -35,8 +35,7 @@ impl Saving {
 /// Returns the mean call at the operating point of `bench`, as measured; `None` if calls were not timed or if
 /// there is no operating point.
 pub(super) fn measured<'f>(bench: &'f BenchFacts<'_>) -> Option<MeanCall<'f>> {
-    let (index, _) = bench.operating_step()?;
     let model = bench.time_model.as_ref().filter(|m| !m.is_of_sessions())?;
-    let server = PostgresEvidence::of_step(bench.source, index)?;
+    let server = PostgresEvidence::of_operating_step(bench)?;
     Some(MeanCall::measured(model, &server, bench.cpu.as_ref()))
 }

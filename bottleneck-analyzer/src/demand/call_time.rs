@@ -2,7 +2,7 @@
 
 use crate::assessment::TimeModel;
 use crate::bench_facts::BenchFacts;
-use bench_report::names;
+use crate::postgres::PostgresEvidence;
 
 /// Smallest share of the service time that calls must spend on a CPU or waiting for one for a fully
 /// used CPU to limit them.
@@ -19,20 +19,12 @@ pub(super) fn cpu_ns(model: &TimeModel) -> f64 {
 pub(crate) fn cpu_matters(bench: &BenchFacts<'_>) -> bool {
     bench.time_model.as_ref().is_none_or(|model| {
         let known = model.part("server_cpu").is_some();
-        let on_one_or_before = cpu_ns(model) + ready_ns(bench).unwrap_or(0.0);
+        let on_one_or_before = cpu_ns(model)
+            + PostgresEvidence::of_operating_step(bench)
+                .and_then(|server| server.ready_ns())
+                .unwrap_or(0.0);
         !known || on_one_or_before >= CPU_MATTERS * model.served_ns()
     })
-}
-
-/// Returns the time of a call during which its session was ready to run but had no CPU, in
-/// nanoseconds, as counted by the kernel. Samples of the session do not show this time: a session
-/// that was woken up shows its last wait event until it runs. `None` if the kernel's count was not
-/// read or no call was made.
-pub(crate) fn ready_ns(bench: &BenchFacts<'_>) -> Option<f64> {
-    let (_, step) = bench.operating_step()?;
-    let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
-    let ready = bench.server_figure(names::postgres::SERVER_LOAD_READY_NS)?;
-    (calls > 0).then(|| ready / calls as f64)
 }
 
 /// Returns the mean time for which a call holds a connection, in nanoseconds, without its waits for

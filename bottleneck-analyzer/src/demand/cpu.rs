@@ -56,8 +56,7 @@ pub(super) fn processors(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Res
 /// Describes, as a reason, the other application that used more than half of the server's CPU time;
 /// `None` if no application did or its CPU time was not read.
 fn busiest_other_application(bench: &BenchFacts<'_>) -> Option<String> {
-    let (index, _) = bench.operating_step()?;
-    let busiest = OtherApplication::busiest(&PostgresEvidence::of_step(bench.source, index)?)?;
+    let busiest = OtherApplication::busiest(&PostgresEvidence::of_operating_step(bench)?)?;
     (busiest.share > 0.5).then(|| {
         format!(
             "another application on the same server, {}, has {} of the server's use of a CPU that is \

@@ -20,8 +20,7 @@ const LEAST_SHARE: f64 = 0.25;
 /// of a call is the limit.
 pub(super) fn hot_lock(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<ResourceBound> {
     let model = bench.time_model.as_ref()?;
-    let (index, _) = bench.operating_step()?;
-    let server = PostgresEvidence::of_step(bench.source, index)?;
+    let server = PostgresEvidence::of_operating_step(bench)?;
     let (part, total) = (lock_wait(model)?, model.lock_ns());
     let hold = LockHold::of(model, &server)?;
     let share_of_service = total / model.served_ns().max(1.0);

@@ -17,7 +17,7 @@ use crate::bench_facts::BenchFacts;
 use crate::run_facts::RunFacts;
 
 use call_time::held_ns;
-pub(crate) use call_time::{cpu_matters, held_up_ns, ready_ns};
+pub(crate) use call_time::{cpu_matters, held_up_ns};
 pub(crate) use generator::used_of_left as generator_used_of_left;
 pub(crate) use lock_hold::LockHold;
 pub(crate) use resource_bound::{EXPLAINS, ResourceBound};

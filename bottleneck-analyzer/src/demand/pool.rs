@@ -15,7 +15,7 @@ const LEAST_WAIT: f64 = 0.10;
 /// calls hardly wait for a connection, or if a larger pool carried no more.
 pub(super) fn connections(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<ResourceBound> {
     let model = bench.time_model.as_ref()?;
-    let (index, step) = bench.operating_step()?;
+    let (_, step) = bench.operating_step()?;
     let pool = step.pool.as_ref()?;
     if bench.component.holds_connections() {
         return None;
@@ -23,7 +23,7 @@ pub(super) fn connections(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Optio
     let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio);
     let size = pool.max_size as f64;
     let wait = checkout::wait_ns(step, model.part("checkout")?.ns)?;
-    let rate = PostgresEvidence::of_step(bench.source, index)?.calls_per_s();
+    let rate = PostgresEvidence::of_operating_step(bench)?.calls_per_s();
     let held = held_ns(model, room == Some(false));
     // A larger pool that carried no more shows that the limit lies behind the pool.
     let larger = bench.gain_past_operating();

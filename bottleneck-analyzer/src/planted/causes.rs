@@ -174,7 +174,7 @@ fn waiting_for_own_parallel_workers_is_no_problem() {
     assert!(found.detail.contains(workers), "{}", found.detail);
 }
 
-fn blocker(lock: &str, labels: &[(&str, &str)]) -> EvidenceRow {
+pub(super) fn blocker(lock: &str, labels: &[(&str, &str)]) -> EvidenceRow {
     let mut all = vec![
         ("lock", lock),
         ("waiting_statement", "UPDATE branches SET balance = ?"),

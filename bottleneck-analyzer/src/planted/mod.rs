@@ -11,6 +11,7 @@ mod core_limits;
 mod disk_owner;
 mod doubt;
 mod drift;
+mod echoes;
 mod errors;
 mod example;
 mod figures_walk;

@@ -106,7 +106,7 @@ fn a_pool_past_the_knee_is_shown_with_its_idle_sessions() {
     let assessment = assess_reports(&[report, plant.sysmon()]);
     let found = finding(&assessment, "pool_too_large").unwrap();
     let mut idle = found.evidence.iter();
-    let idle = idle.find(|item| item.label == "sessions.idle_mean");
+    let idle = idle.find(|item| item.pointer.ends_with("/sessions.idle_mean"));
     assert_eq!(idle.unwrap().shown, "248");
 }
 

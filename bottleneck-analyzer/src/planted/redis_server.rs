@@ -186,11 +186,7 @@ fn calls_beside_a_child_process_are_compared_with_those_at_other_times() {
     report.series.extend(series);
     let assessment = assess_reports(&[report]);
     let found = finding(&assessment, "redis_saving").unwrap();
-    assert!(
-        found.title.contains("1 fork (snapshot)"),
-        "{}",
-        found.title
-    );
+    assert!(found.title.contains("1 fork (snapshot)"), "{}", found.title);
     let words = "the median was 800 µs (400 µs without)";
     assert!(found.detail.contains(words), "{}", found.detail);
 }

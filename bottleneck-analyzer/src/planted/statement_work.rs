@@ -245,7 +245,7 @@ fn the_table_behind_a_wait_is_named_with_its_figure() {
         (
             "LWLock.BufferContent",
             &[("updated", 50_000.0), ("pages", 4.0)],
-            "Table orders has 4 page(s), in which 50000 rows were updated.",
+            "Table orders has 4 pages, in which 50000 rows were updated.",
         ),
         (
             "LWLock.BufferContent",

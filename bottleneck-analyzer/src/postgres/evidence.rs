@@ -1,10 +1,11 @@
 //! Evidence about a PostgreSQL server in one step, with the place of every figure in the report.
 
 use bench_report::names;
-use bench_report::names::{FigureName, Place, TableName, reads};
+use bench_report::names::{FigureName, Place, TableName, postgres_tables, reads};
 use bench_report::{EvidenceRow, Step};
 
 use crate::assessment::EvidenceItem;
+use crate::bench_facts::BenchFacts;
 use crate::json_pointer::escape;
 use crate::source_report::SourceReport;
 
@@ -38,6 +39,11 @@ impl<'a> PostgresEvidence<'a> {
             index,
             step,
         })
+    }
+
+    /// Returns the evidence of the step chosen for the operating point of `bench`; `None` if none was chosen.
+    pub(crate) fn of_operating_step(bench: &BenchFacts<'a>) -> Option<Self> {
+        Self::of_step(bench.source, bench.operating_step()?.0)
     }
 
     /// Returns the figure `name` of the server; `None` if it was not measured.
@@ -102,6 +108,29 @@ impl<'a> PostgresEvidence<'a> {
             0 => 0.0,
             _ => self.step.throughput_per_s() * done as f64 / good as f64,
         }
+    }
+
+    /// Returns the figure `name` of the server, a sum of times over the measured part, divided by the number
+    /// of calls attempted, in nanoseconds. `None` if it was not measured or no call was made.
+    pub(crate) fn per_call(&self, name: FigureName) -> Option<f64> {
+        let calls: u64 = self.step.operations.values().map(|o| o.attempted).sum();
+        let ns = self.figure(name)?;
+        (calls > 0).then(|| ns / calls as f64)
+    }
+
+    /// Returns the time of a call in which its session was ready to run but had no CPU, in nanoseconds, as
+    /// counted by the kernel; `None` if it was not counted or no call was made. Samples of the session do
+    /// not show all of this time: a session that was woken up shows its last wait event until it runs.
+    /// Parallel workers are left out, because they run at the same time as the session that leads them.
+    pub(crate) fn ready_ns(&self) -> Option<f64> {
+        let ready = self.per_call(names::postgres::SERVER_LOAD_READY_NS)?;
+        let of_all = self.figure(names::postgres::SERVER_LOAD_READY_NS)?;
+        let rows = self.rows(postgres_tables::processes::TABLE).into_iter();
+        let workers = rows.filter(|row| {
+            row.label("application") == "ours" && row.label("backend_type") == "parallel worker"
+        });
+        let theirs: f64 = workers.map(|row| row.count("ready_ns")).sum();
+        (of_all > 0.0).then(|| ready * (1.0 - theirs / of_all).max(0.0))
     }
 
     /// Returns the number of finished calls in the time over which the server's counters were read,

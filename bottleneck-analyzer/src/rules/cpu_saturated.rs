@@ -81,9 +81,7 @@ fn with_impact(draft: FindingDraft, bench: &BenchFacts<'_>, cpu: &StepCpuUse) ->
     let (Some(limit), Some(model)) = (limit, model) else {
         return draft;
     };
-    let server = bench
-        .operating_step()
-        .and_then(|(index, _)| PostgresEvidence::of_step(bench.source, index));
+    let server = PostgresEvidence::of_operating_step(bench);
     let rate_per_s = server.map_or(0.0, |server| server.calls_per_s());
     let usable = cpu.usable_cores();
     let used = cpu.used_ratio().unwrap_or(1.0) * limit.cores;

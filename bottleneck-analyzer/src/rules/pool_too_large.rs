@@ -104,8 +104,7 @@ impl<'f> Crowd<'f> {
     fn of(bench: &'f BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Self> {
         let cpu = bench.cpu.as_ref()?;
         let model = bench.time_model.as_ref().filter(|m| !m.is_of_sessions())?;
-        let (index, _) = bench.operating_step()?;
-        let rate_per_s = PostgresEvidence::of_step(bench.source, index)?.calls_per_s();
+        let rate_per_s = PostgresEvidence::of_operating_step(bench)?.calls_per_s();
         let part = model.part("server_runnable")?;
         let cores = cpu.limit.as_ref().map_or(cpu.cores, |limit| limit.cores);
         let crowd = Self {

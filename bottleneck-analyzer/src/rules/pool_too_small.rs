@@ -166,7 +166,9 @@ fn behind_the_pool(
         return out.rule_out(RULE, bench.component, statement, case.evidence.clone());
     }
     let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio);
-    let ready = demand::ready_ns(bench).unwrap_or(0.0);
+    let ready = PostgresEvidence::of_operating_step(bench)
+        .and_then(|server| server.ready_ns())
+        .unwrap_or(0.0);
     let runnable = ready.min(case.model.sum_of(RUNNABLE));
     if larger.is_none() && runnable >= MOST_RUNNABLE * case.model.served_ns() {
         let question = format!(
@@ -194,9 +196,7 @@ fn behind_the_pool(
 /// Describes what the pool could carry if a call held its connection for `less_ns` nanoseconds less, as the
 /// end of a sentence; empty if the throughput is not known.
 fn carries(bench: &BenchFacts<'_>, case: &PoolCase<'_>, less_ns: f64) -> String {
-    let server = bench
-        .operating_step()
-        .and_then(|(i, _)| PostgresEvidence::of_step(bench.source, i));
+    let server = PostgresEvidence::of_operating_step(bench);
     let held_ns = case.model.served_ns() - less_ns;
     let Some(server) = server.filter(|s| s.calls_per_s() > 0.0 && held_ns > 0.0) else {
         return String::new();
@@ -312,9 +312,7 @@ fn saved_ns(bench: &BenchFacts<'_>, case: &PoolCase<'_>, wait: f64) -> f64 {
 /// many connections and a service time shorter by `less_ns` nanoseconds. `None` if the connections
 /// could not keep up.
 fn wait_with(bench: &BenchFacts<'_>, case: &PoolCase<'_>, times: f64, less_ns: f64) -> Option<f64> {
-    let server = bench
-        .operating_step()
-        .and_then(|(i, _)| PostgresEvidence::of_step(bench.source, i))?;
+    let server = PostgresEvidence::of_operating_step(bench)?;
     let held = (case.model.served_ns() - less_ns).max(0.0);
     erlang_wait_ns(times * case.size as f64, server.calls_per_s(), held)
 }

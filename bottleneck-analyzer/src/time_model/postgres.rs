@@ -1,11 +1,11 @@
 //! Time model of a call to PostgreSQL: the service time is divided by the activities of the call's session.
 
 use bench_report::Step;
-use bench_report::names::postgres_tables;
-use bench_report::names::{self, FigureName};
+use bench_report::names;
 
 use super::phases::{mean_of, phases};
 use crate::assessment::{EvidenceItem, TimeModel};
+use crate::catalogue::events;
 use crate::figures::share;
 use crate::postgres::{PostgresEvidence, waits};
 use crate::source_report::SourceReport;
@@ -15,6 +15,13 @@ const LEAST_SHOWN: f64 = 0.005;
 
 /// Name of the part of a call in which its session was ready to run and had no CPU.
 const RUNNABLE: &str = "server_runnable";
+
+/// Name of the part of a call in which its session showed no wait event, did not run and was not ready to.
+const ASLEEP: &str = "server_asleep";
+
+/// Number of standard deviations of the sampled mean by which sessions must exceed the kernel's counts for
+/// the excess to be time asleep.
+const DEVIATIONS: f64 = 3.0;
 
 /// Part of the time model, before it is scaled and added.
 struct PartDraft {
@@ -137,12 +144,19 @@ fn slices(server: &PostgresEvidence<'_>, on_cpu: f64) -> Option<Vec<PartDraft>> 
         .unwrap_or(1.0);
     let per_call = |sessions: f64| sessions / calls * 1e9;
     let mut found = Vec::new();
-    let no_event = per_call(server.figure(names::postgres::SESSIONS_CPU_MEAN)?) - on_cpu;
-    let evidence = server
+    let sampled = server.figure(names::postgres::SESSIONS_CPU_MEAN)?;
+    let no_event = (per_call(sampled) - on_cpu).max(0.0);
+    let asleep = asleep_ns(server, no_event, on_cpu, per_call(1.0));
+    let evidence: Vec<EvidenceItem> = server
         .evidence(names::postgres::SESSIONS_CPU_MEAN)
         .into_iter()
         .collect();
-    found.push(without_event(server, no_event.max(0.0), on_cpu, evidence));
+    found.push(without_event(
+        server,
+        no_event - asleep,
+        on_cpu,
+        evidence.clone(),
+    ));
     let mut waits = waits::sampled_waits(server)?;
     waits.sort_by(|a, b| b.sessions.total_cmp(&a.sessions));
     for wait in waits {
@@ -163,8 +177,51 @@ fn slices(server: &PostgresEvidence<'_>, on_cpu: f64) -> Option<Vec<PartDraft>> 
             name: wait.key,
         });
     }
+    add_asleep(server, &mut found, asleep, evidence);
     found.retain(|slice| slice.ns > 0.0);
     Some(found)
+}
+
+/// Returns the time of a call, in nanoseconds, in which its session showed no wait event, did not run and was
+/// not ready to, out of the time `no_event` without an event and beside the CPU time `on_cpu`. Returns 0 if
+/// the kernel's counts are not known, or if the error of the samples explains the time: of `n` samples with
+/// a mean of `m` sessions, √(m ÷ n) sessions (Poisson), each worth `session_ns` of a call.
+fn asleep_ns(server: &PostgresEvidence<'_>, no_event: f64, on_cpu: f64, session_ns: f64) -> f64 {
+    let counted = server
+        .ready_ns()
+        .zip(server.figure(names::postgres::SESSIONS_SAMPLES));
+    let Some((ready, samples)) = counted.filter(|_| on_cpu > 0.0) else {
+        return 0.0;
+    };
+    let sessions = (no_event + on_cpu) / session_ns;
+    let error = DEVIATIONS * (sessions / samples.max(1.0)).sqrt() * session_ns;
+    let asleep = (no_event - ready).max(0.0);
+    if asleep > error { asleep } else { 0.0 }
+}
+
+/// Adds the time asleep, `ns` nanoseconds of a call. If the server delays its flushes (`commit_delay`), the
+/// session that flushes sleeps without a wait event, so the time belongs to the commits that wait.
+fn add_asleep(
+    server: &PostgresEvidence<'_>,
+    found: &mut Vec<PartDraft>,
+    ns: f64,
+    evidence: Vec<EvidenceItem>,
+) {
+    let is_delayed = server.setting("commit_delay").is_some_and(|us| us > 0.0);
+    let committing = events::find("io.walsync").map(|event| event.part.as_str());
+    let commits = found
+        .iter_mut()
+        .find(|slice| is_delayed && Some(slice.title.as_str()) == committing);
+    if let Some(commits) = commits {
+        commits.ns += ns;
+        return;
+    }
+    found.push(PartDraft {
+        name: ASLEEP.to_owned(),
+        title: "server asleep without a wait event".to_owned(),
+        ns,
+        evidence,
+    });
 }
 
 /// Moves time in which sessions were ready to run, but which no sample shows, to the part `server_runnable`.
@@ -177,7 +234,7 @@ fn move_unseen(server: &PostgresEvidence<'_>, slices: &mut Vec<PartDraft>, rest:
     let seen: f64 = slices.iter().filter(|s| is_runnable(s)).map(|s| s.ns).sum();
     let all: f64 = slices.iter().map(|slice| slice.ns).sum();
     let (waits, rest) = (all - seen, rest.max(0.0));
-    let Some(ready) = ready_ns(server).filter(|ready| *ready > seen) else {
+    let Some(ready) = server.ready_ns().filter(|ready| *ready > seen) else {
         return;
     };
     let unseen = (ready - seen).min(waits + rest);
@@ -193,20 +250,6 @@ fn move_unseen(server: &PostgresEvidence<'_>, slices: &mut Vec<PartDraft>, rest:
         slice.ns += unseen;
         slice.evidence.extend(evidence.clone());
     }
-}
-
-/// Returns the time of a call in which its session was ready to run but had no CPU, in nanoseconds,
-/// as counted by the kernel; `None` if it was not counted. Parallel workers are left out, because
-/// they run at the same time as the session that leads them.
-fn ready_ns(server: &PostgresEvidence<'_>) -> Option<f64> {
-    let ready = per_attempt(server, names::postgres::SERVER_LOAD_READY_NS)?;
-    let of_all: f64 = server.figure(names::postgres::SERVER_LOAD_READY_NS)?;
-    let rows = server.rows(postgres_tables::processes::TABLE).into_iter();
-    let workers = rows.filter(|row| {
-        row.label("application") == "ours" && row.label("backend_type") == "parallel worker"
-    });
-    let theirs: f64 = workers.map(|row| row.count("ready_ns")).sum();
-    (of_all > 0.0).then(|| ready * (1.0 - theirs / of_all).max(0.0))
 }
 
 /// Creates the part for sessions without a wait event, `ns` nanoseconds long. If their CPU time
@@ -249,14 +292,6 @@ fn on_cpu(server: &PostgresEvidence<'_>) -> Option<(f64, Vec<EvidenceItem>)> {
     ];
     let (name, ns) = names
         .into_iter()
-        .find_map(|name| Some((name, per_attempt(server, name)?)))?;
+        .find_map(|name| Some((name, server.per_call(name)?)))?;
     Some((ns, server.evidence(name).into_iter().collect()))
-}
-
-/// Returns figure `name` of the server, a sum of times over the measured part, divided by the
-/// number of calls attempted, in nanoseconds. `None` if it was not measured or no call was made.
-fn per_attempt(server: &PostgresEvidence<'_>, name: FigureName) -> Option<f64> {
-    let calls: u64 = server.step.operations.values().map(|o| o.attempted).sum();
-    let ns = server.figure(name)?;
-    (calls > 0).then(|| ns / calls as f64)
 }

@@ -10,6 +10,10 @@ use crate::postgres::{LockHolders, PostgresEvidence};
 /// Smallest share of the samples of a lock's holders, from 0 to 1, at which an activity is part of the hold.
 const OFTEN: f64 = 0.10;
 
+/// Smallest time of what a holder does ÷ time of the lock waits at which the wait is an echo of it. With two
+/// users who take turns both are the same, and which of them is sampled more often is chance.
+const CLEARLY_MORE: f64 = 1.5;
+
 /// Rules about what a holder of a lock may do meanwhile.
 const HOLDERS_WORK: [Rule; 5] = [
     Rule::CommitWaits,
@@ -74,18 +78,16 @@ fn under_a_statement(bench: &BenchFacts<'_>, out: &mut Conclusions) {
 }
 
 /// Relates the finding about lock waits to the findings about what the lock's holders do meanwhile: a queue
-/// follows from what its holder does. What takes less time of a call than the lock waits is listed under
-/// them; if it takes more, the lock waits are listed under it. What is listed below is a symptom. Has no
-/// effect without such findings.
+/// follows from what its holder does. The lock waits are listed under what takes clearly more time of a call
+/// than they do ([`CLEARLY_MORE`]); anything else is listed under them. What is listed below is a symptom.
+/// Has no effect without such findings.
 fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let id = bench.id();
     let is_lock = |f: &Finding| f.rule() == Rule::LockWaits && f.is_about(&id);
     let Some(lock) = out.findings.iter().position(is_lock) else {
         return;
     };
-    let Some(holders) = bench
-        .operating_step()
-        .and_then(|(i, _)| PostgresEvidence::of_step(bench.source, i))
+    let Some(holders) = PostgresEvidence::of_operating_step(bench)
         .and_then(|server| LockHolders::find(&server, &LockHolders::KINDS))
     else {
         return;
@@ -99,7 +101,7 @@ fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
             continue;
         }
         let ns = own_ns(out, place);
-        if ns < own {
+        if ns < CLEARLY_MORE * own {
             list_under(&mut out.findings[place], &parent);
         } else if finding.kind == FindingKind::Problem && larger.is_none_or(|(_, most)| ns > most) {
             larger = Some((place, ns));

@@ -2,9 +2,8 @@
 //!
 //! Reports an application that used a twentieth of the server's CPU or more. It is a problem if the load's
 //! sessions waited for a CPU because of the application for a tenth of the service time. Reads the table
-//! `processes`, `server.load_ready_ns` and `server.load_cpu_ns`. The load's wait for a CPU is CPU time of a call
-//! × time that the load was ready to run ÷ time that it ran. The cost is that wait less the one that the load
-//! would have alone (Erlang's C formula), but at least the application's share of the CPU in use.
+//! `processes` and `server.load_ready_ns`. The cost is the load's wait for a CPU less the one that the load would
+//! have alone (Erlang's C formula), but at least the application's share of the CPU in use.
 
 use crate::assessment::Rule;
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
@@ -92,18 +91,11 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     })]
 }
 
-/// Returns the time of a call, in nanoseconds, in which its session was ready to run and had no CPU; `None` if
-/// that or the CPU time of the load's sessions is not known.
+/// Returns the time of a call, in nanoseconds, in which its session was ready to run and had no CPU, at most
+/// the part of the time model; `None` if it was not counted.
 fn ready_ns(repeat: &RepeatFacts<'_, '_>) -> Option<f64> {
-    let server = &repeat.server;
-    let (ready, on_cpu) = (
-        server.figure(names::postgres::SERVER_LOAD_READY_NS)?,
-        server
-            .figure(names::postgres::SERVER_LOAD_CPU_NS)
-            .filter(|ns| *ns > 0.0)?,
-    );
-    let waited = repeat.model.sum_of("server_cpu") * ready / on_cpu;
-    Some(waited.min(repeat.model.sum_of("server_runnable")))
+    let ready = repeat.server.ready_ns()?;
+    Some(ready.min(repeat.model.sum_of("server_runnable")))
 }
 
 /// Returns the time of a call, in nanoseconds, for which its session would not wait for a CPU without the

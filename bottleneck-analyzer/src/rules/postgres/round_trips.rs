@@ -10,7 +10,7 @@ use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{counted, duration_ns};
 use crate::time_model::postgres::added_round_trip_ns;
-use bench_report::names;
+use bench_report::{Histogram, names};
 
 const RULE: Rule = Rule::RoundTrips;
 /// Smallest length of a round trip, in nanoseconds, at which the rule fires.
@@ -40,6 +40,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     // explains it.
     let unclear = obscured(repeat);
     let outside = (measured + in_transactions_ns(repeat)) / trips;
+    let measured = client_ns(repeat).map_or(measured, |_| outside);
     let declared = added_round_trip_ns(repeat.server.step).map(|added| {
         if unclear.is_some() {
             added
@@ -66,7 +67,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     }
     let own_ns = match declared {
         Some(trip) => trips * trip,
-        None => trip + in_transactions_ns(repeat),
+        None => trip_ns(repeat) + in_transactions_ns(repeat),
     };
     let own_ns = own_ns.min(repeat.model.served_ns());
     vec![CheckResult::Cost(cost(own_ns, trip, trips, evidence))]
@@ -170,12 +171,38 @@ pub(super) fn gaps(repeat: &RepeatFacts<'_, '_>) -> f64 {
     }
 }
 
+/// Returns the mean time of a call, in nanoseconds, that the client itself takes between two statements: the
+/// service time without the statements as the client timed them. `None` if the call is one statement or its
+/// statements were not timed.
+fn client_ns(repeat: &RepeatFacts<'_, '_>) -> Option<f64> {
+    let step = repeat.server.step;
+    let sum = |timed: Vec<Option<&Histogram>>| -> Option<f64> {
+        let ns = timed
+            .into_iter()
+            .map(|h| Some(h?.mean_ns * h?.count as f64));
+        ns.sum()
+    };
+    let statements = sum(step.parts.values().map(|part| part.call.as_ref()).collect())?;
+    let service = sum(step
+        .operations
+        .values()
+        .map(|o| o.service.as_ref())
+        .collect())?;
+    let calls: u64 = step.operations.values().map(|o| o.succeeded).sum();
+    let is_timed = !step.parts.is_empty() && calls > 0;
+    is_timed.then(|| (service - statements).max(0.0) / calls as f64)
+}
+
 /// Returns the mean time of a call's round trips inside transactions, in nanoseconds. Meanwhile the
-/// session is idle in transaction.
+/// session is idle in transaction. It is that time without the client's own, if the client timed each
+/// statement; else as many round trips as a call has gaps, each as long as the one outside.
 pub(super) fn in_transactions_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     let open = repeat
         .model
         .part("client.idle_in_transaction")
         .map_or(0.0, |p| p.ns);
-    open.min(gaps(repeat) * trip_ns(repeat))
+    match client_ns(repeat) {
+        Some(client) => (open - client).max(0.0),
+        None => open.min(gaps(repeat) * trip_ns(repeat)),
+    }
 }

@@ -23,6 +23,7 @@ use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::outside_transfers::OutsideTransfers;
 use crate::postgres::waits::{self, Wait};
 use crate::postgres::{CitedRow, LockHolders, PostgresEvidence};
+use crate::target;
 use bench_report::names;
 use bench_report::names::postgres_tables;
 
@@ -113,7 +114,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
         thing: named,
         own_ns,
         least: least(repeat, group),
-        avoidable: transfers.is_some() || avoidable(repeat, group, own_ns),
+        avoidable: avoidable(repeat, group, own_ns),
         lower_bound: false,
         title,
         detail,
@@ -196,13 +197,15 @@ fn longest(server: &PostgresEvidence<'_>) -> String {
     most.map_or(String::new(), |statement| statement.text().to_owned())
 }
 
-/// Returns the transfers of programs outside the run, if the group waits for a disk and they make at least
-/// half of the disks' bytes during the repeat; `None` if they do not, or that was not recorded.
+/// Returns the transfers of programs outside the run, if the group waits for a disk of this machine and they
+/// make at least half of the disks' bytes during the repeat; `None` if they do not, or that was not recorded.
 fn transfers_of_others<'a>(
     repeat: &RepeatFacts<'a, '_>,
     group: &WaitGroup,
 ) -> Option<OutsideTransfers<'a>> {
-    if ![Rule::CommitWaits, Rule::ReadWaits, Rule::IoWaits].contains(&group.rule()) {
+    let waits_for_disk =
+        [Rule::CommitWaits, Rule::ReadWaits, Rule::IoWaits].contains(&group.rule());
+    if !waits_for_disk || target::is_elsewhere(repeat.bench.source) {
         return None;
     }
     let transfers = OutsideTransfers::in_window(repeat.facts, repeat.server.step.window);
@@ -210,7 +213,7 @@ fn transfers_of_others<'a>(
 }
 
 /// Names the thing at fault: the events, the locked thing, a holder outside the load, and the program that
-/// keeps the disk busy, as in `Lock:advisory, advisory lock 42`.
+/// makes most of the disks' bytes, as in `Lock:advisory, advisory lock 42`.
 fn thing(
     group: &WaitGroup,
     holders: Option<&LockHolders>,
@@ -221,7 +224,7 @@ fn thing(
     if let Some(outsider) = holders.and_then(|h| h.outsider.clone()) {
         parts.push(format!("held by {}", or_somebody(&outsider)));
     }
-    parts.extend(transfers.map(|t| format!("the disk kept busy by {}", t.name())));
+    parts.extend(transfers.map(|t| format!("beside {} on the machine's disks", t.name())));
     parts.join(", ")
 }
 

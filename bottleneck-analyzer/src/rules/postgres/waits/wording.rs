@@ -97,20 +97,21 @@ fn beside_the_load(server: &PostgresEvidence<'_>, group: &WaitGroup) -> String {
     )
 }
 
-/// Describes the program outside the run that keeps the disk busy, as a sentence that begins with a space.
+/// Describes the program outside the run that makes most of the disks' bytes, as a sentence that begins with
+/// a space.
 pub(super) fn beside_on_the_disk(transfers: &OutsideTransfers<'_>) -> String {
     format!(
-        " {} takes no part in the run and {}; programs outside the run transfer {}.",
+        " {} takes no part in the run and {} on this machine; programs outside the run transfer {}.",
         transfers.who(),
         transfers.does(),
         transfers.share_words()
     )
 }
 
-/// Returns the advice about the program that keeps the disk busy.
+/// Returns the advice about the program that makes most of the disks' bytes.
 pub(super) fn advice_about(transfers: &OutsideTransfers<'_>) -> String {
     format!(
-        "stop {}, limit it, or move it to another disk, and repeat the run",
+        "stop {}, limit it, or move it to another disk than the server's, and repeat the run",
         transfers.name()
     )
 }

@@ -27,9 +27,26 @@ pub(super) fn flushes(facts: &mut CounterFacts<'_, '_>) {
         facts.say(&sentence, &flushed.names);
     }
     facts.cite(&[postgres::DATABASE_COMMITS]);
+    delay(facts);
     writes(facts);
     rows(facts);
     full_buffers(facts);
+}
+
+/// Tells that the server delays each flush on purpose, if it does (`commit_delay`, in microseconds).
+fn delay(facts: &mut CounterFacts<'_, '_>) {
+    let delay = facts.server.setting("commit_delay");
+    let Some(us) = delay.filter(|us| *us > 0.0) else {
+        return;
+    };
+    let each = duration_ns(us * 1e3);
+    facts.text += &format!(
+        " By the setting commit_delay the session that flushes the log sleeps {each} before each flush."
+    );
+    let pointer = "/config/server_settings/commit_delay";
+    let item = facts.server.source.evidence("commit_delay, in µs", pointer);
+    facts.evidence.extend(item);
+    facts.actions.push("set commit_delay to 0".to_owned());
 }
 
 fn writes(facts: &mut CounterFacts<'_, '_>) {
