@@ -23,7 +23,8 @@ fn read_by_planted_runs() -> BTreeSet<PlacedName> {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&ran.stdout);
-    let lines = std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("{said}"));
+    assert!(ran.status.success(), "{said}");
+    let lines = std::fs::read_to_string(&file).unwrap();
     let pairs = lines.lines().filter_map(|line| line.split_once('\t'));
     pairs
         .map(|(place, name)| (place.to_owned(), name.to_owned()))

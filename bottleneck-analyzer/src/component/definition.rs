@@ -1,4 +1,4 @@
-//! What differs from component to component.
+//! Names, objectives and limits of a component.
 
 use crate::assessment::ResourceKind;
 use crate::requirement::GateFigure;

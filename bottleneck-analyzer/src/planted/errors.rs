@@ -2,7 +2,7 @@
 //! breaks the objective.
 
 use crate::assessment::{ComponentKind, Finding, FindingKind, ImpactOf};
-use bench_report::{FailureSample, Report, Series, Step, StepEnd};
+use bench_report::{FailureSample, Report, Step, StepEnd};
 
 use super::common::server::Server;
 use super::{assess_reports, factor, finding, named};
@@ -26,7 +26,7 @@ fn sample(
 
 /// Makes the share `part` (0 to 1) of the calls of a step fail with `kind`, and adds a sample with
 /// `message`.
-fn fail(step: &mut Step, kind: &str, part: f64, message: &str) {
+pub(super) fn fail(step: &mut Step, kind: &str, part: f64, message: &str) {
     let call = step.operations.get_mut("call").unwrap();
     let failed = (call.attempted as f64 * part) as u64;
     call.succeeded -= failed;
@@ -55,7 +55,7 @@ fn nothing_succeeds(kind: &str, message: &str, stopped: bool) -> Vec<Report> {
     })
 }
 
-fn first(reports: &[Report]) -> (Finding, String) {
+pub(super) fn first(reports: &[Report]) -> (Finding, String) {
     let assessment = assess_reports(reports);
     let limit = &assessment.components[0].limiting_factor;
     let limit = format!("{}: {}", limit.title, limit.reason);
@@ -315,119 +315,4 @@ fn failures_at_other_settings_are_told_as_such() {
         let told = format!("{} {}", found.title, found.detail);
         assert!(told.contains(word), "{word}: {told}");
     }
-}
-
-/// A time-out of the server ended a session, and the client learns only that its connection is
-/// closed. The finding must name the time-out.
-#[test]
-fn a_connection_that_the_server_closed_is_told_with_the_server_s_time_out() {
-    let ended = |sessions: f64| {
-        let server = Server {
-            figures: vec![("database.sessions_fatal", sessions)],
-            ..Server::default()
-        };
-        let mut reports = server.run_with(|_, step| fail(step, "closed", 0.2, "connection closed"));
-        let settings = serde_json::json!({"idle_in_transaction_session_timeout": "100ms"});
-        reports[0].config.insert("server_settings".into(), settings);
-        first(&reports).0
-    };
-    let found = ended(11.0);
-    for word in ["33 by a fatal error", "timeout = 100ms", "25P03"] {
-        assert!(found.detail.contains(word), "{word}: {}", found.detail);
-    }
-    assert!(!ended(0.0).detail.contains("25P03"));
-}
-
-/// The connection to the client broke, and no time-out of the server can be the reason.
-#[test]
-fn a_connection_that_broke_is_told_as_seen_by_the_server() {
-    let server = Server {
-        figures: vec![("database.sessions_abandoned", 7.0)],
-        ..Server::default()
-    };
-    let mut reports = server.run_with(|_, step| fail(step, "closed", 0.2, "connection closed"));
-    let settings = serde_json::json!({"idle_in_transaction_session_timeout": "100ms"});
-    reports[0].config.insert("server_settings".into(), settings);
-    let detail = first(&reports).0.detail;
-    assert!(
-        detail.contains("21 because the connection to the client was lost"),
-        "{detail}"
-    );
-    assert!(!detail.contains("25P03"), "{detail}");
-}
-
-#[test]
-fn statements_that_a_standby_cancelled_are_told_as_counted_by_it() {
-    let detail = |conflicts: f64, message: &str| {
-        let server = Server {
-            figures: vec![("database.conflicts", conflicts)],
-            ..Server::default()
-        };
-        let reports = server.run_with(|_, step| fail(step, "sqlstate.40001", 0.2, message));
-        first(&reports).0.detail
-    };
-    let message = "canceling statement due to conflict with recovery";
-    let told = "The server counts 36 statements that it cancelled";
-    let found = detail(12.0, message);
-    assert!(found.contains(told), "{found}");
-    assert!(!detail(0.0, message).contains("The server counts"));
-    let other = detail(12.0, "could not serialize access due to concurrent update");
-    assert!(!other.contains("The server counts"), "{other}");
-}
-
-/// Requests that are refused at once leave the others alone: their percentiles look better, and the finding
-/// says so.
-#[test]
-fn failures_that_answer_fast_are_told_to_make_the_percentiles_look_better() {
-    let failing = |failed_ns: f64| {
-        let reports = Server::default().run_with(|_, step| {
-            fail(step, "sqlstate.53300", 0.3, "too many clients");
-            let call = step.operations.get_mut("call").unwrap();
-            call.failed = super::common::hist(failed_ns, 500);
-        });
-        first(&reports).0.detail
-    };
-    let fast = failing(0.2e6);
-    assert!(
-        fast.contains("Failures came back after 200 µs on average, successes after 2.00 ms"),
-        "{fast}"
-    );
-    assert!(!failing(4e6).contains("came back after"));
-}
-
-/// Failures of every repeat, by tenths of its measured second.
-fn failing(rate: impl Fn(u64) -> f64) -> String {
-    let server = Server::default();
-    let mut reports =
-        server.run_with(|_, step| fail(step, "sqlstate.57014", 0.05, "ERROR: canceling statement"));
-    let mut series = Series::new("errors_per_s");
-    for step in &reports[0].steps {
-        let from = step.window.measure_start_ns;
-        series.push(from, Some(0.0));
-        for tenth in 0..10 {
-            let at_ns = from + (tenth + 1) * super::common::SECOND / 10;
-            series.push(at_ns, Some(rate(tenth)));
-        }
-    }
-    reports[0].series.push(series);
-    let assessment = assess_reports(&reports);
-    let found = finding(&assessment, "errors_past_objective").unwrap();
-    let value = |label: &str| {
-        let item = found.evidence.iter().find(|e| e.label == label)?;
-        item.value.as_f64()
-    };
-    let length = value("failures began").zip(value("failures ended"));
-    let length = length.map_or(0.0, |(began, ended)| ended - began);
-    let highest = value("highest rate of failures").unwrap_or(0.0);
-    format!("{} {length} {highest}", found.detail)
-}
-
-#[test]
-fn failures_that_come_together_are_told_with_their_time() {
-    let together = failing(|tenth| if tenth == 6 { 1_000.0 } else { 0.0 });
-    let words = "nearly all within 100 ms, 600 ms after the start of measuring, up to 1.00 k/s. ";
-    assert!(together.contains(words), "{together}");
-    assert!(together.ends_with(" 100000000 1000"), "{together}");
-    let always = failing(|_| 100.0);
-    assert!(!always.contains("together"), "{always}");
 }

@@ -9,6 +9,10 @@ use crate::bench_facts::BenchFacts;
 use crate::json_pointer::escape;
 use crate::source_report::SourceReport;
 
+/// Size of a page of a table, of an index and of a temporary file, in bytes: the default of a server's build
+/// (`block_size`).
+pub(crate) const PAGE_BYTES: f64 = 8192.0;
+
 /// Evidence about a PostgreSQL server in one step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PostgresEvidence<'a> {

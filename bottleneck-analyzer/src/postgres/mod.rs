@@ -8,7 +8,7 @@ mod settings;
 pub(crate) mod waits;
 
 pub(crate) use background_work::{BackgroundWork, CallsBeside};
-pub(crate) use evidence::{CitedRow, PostgresEvidence};
+pub(crate) use evidence::{CitedRow, PAGE_BYTES, PostgresEvidence};
 pub(crate) use lock_holders::LockHolders;
 pub(crate) use other_application::OtherApplication;
 pub(crate) use settings::{Setting, named_settings};

@@ -14,7 +14,7 @@ use crate::judge::{Judgement, complaints};
 use crate::measured_run::MeasuredRun;
 use crate::planting::{DeclaredFigure, Severity};
 use crate::planting_file::{self, PlantingFile};
-use crate::quiet_machine::{QUIET_RATIO, busy_ratio, wait};
+use crate::quiet_machine::{CpuTicks, QUIET_RATIO, STOLEN_RATIO, busy_ratio, wait};
 use crate::stage::{self, RunPlan};
 use crate::trial::{PlantedResult, Quietness, Trial, TrialResult};
 use crate::trial_log::TrialLog;
@@ -134,12 +134,14 @@ impl ProvingGround {
         let (before_ratio, waited) = wait(bound, busy_ratio);
         begins();
         let (started, at) = (Instant::now(), SystemTime::now());
+        let ticks = CpuTicks::read();
         // A panic in one trial, as when a program does not come up, must not end the others.
         let run = || self.run(task).and_then(|()| self.result(task));
         let result =
             catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(words(&*panic)));
         let result = failed_or(result);
         let took_s = started.elapsed().as_secs_f64();
+        let stolen_ratio = ticks.stolen_ratio(CpuTicks::read());
         let (after_ratio, _) = wait(SETTLES_WITHIN, busy_ratio);
         Trial {
             id: task.id(),
@@ -154,7 +156,9 @@ impl ProvingGround {
                 before_ratio,
                 after_ratio,
                 waited_s: waited.as_secs_f64(),
-                is_disturbed: before_ratio.max(after_ratio) > QUIET_RATIO,
+                stolen_ratio,
+                is_disturbed: before_ratio.max(after_ratio) > QUIET_RATIO
+                    || stolen_ratio > STOLEN_RATIO,
             },
             result,
         }

@@ -4,23 +4,40 @@ use std::time::{Duration, Instant};
 
 /// Largest busy share of all CPUs, from 0 to 1, at which the machine is quiet.
 pub(crate) const QUIET_RATIO: f64 = 0.15;
+/// Largest share of the CPU time of a trial, from 0 to 1, that the hypervisor may give to other guests: more
+/// of it stops the servers and the load at random.
+pub(crate) const STOLEN_RATIO: f64 = 0.05;
 /// Length of one measurement.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// CPU time since the start of the machine, in ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct CpuTicks {
+pub(crate) struct CpuTicks {
     busy: u64,
+    stolen: u64,
     total: u64,
 }
 
 /// Measures the busy share of all CPUs for a second, from 0 to 1: all time that is neither idle nor
 /// waiting for a disk. Time that the hypervisor gives to others is busy.
 pub(crate) fn busy_ratio() -> f64 {
-    let read = || ticks(&std::fs::read_to_string("/proc/stat").unwrap()).unwrap();
-    let before = read();
+    let before = CpuTicks::read();
     std::thread::sleep(LOOK);
-    ratio(before, read())
+    ratio(before, CpuTicks::read())
+}
+
+impl CpuTicks {
+    /// Reads the CPU time since the start of the machine.
+    pub(crate) fn read() -> Self {
+        ticks(&std::fs::read_to_string("/proc/stat").unwrap()).unwrap()
+    }
+
+    /// Returns the share of the CPU time between this reading and the later one `after`, from 0 to 1, that
+    /// the hypervisor gave to other guests.
+    pub(crate) fn stolen_ratio(self, after: Self) -> f64 {
+        let total = after.total.saturating_sub(self.total).max(1);
+        after.stolen.saturating_sub(self.stolen) as f64 / total as f64
+    }
 }
 
 /// Waits until the machine is quiet, at most for `bound`. Returns the busy share of the last
@@ -48,6 +65,7 @@ fn ticks(stat: &str) -> Option<CpuTicks> {
     let idle = counts.get(3)? + counts.get(4)?;
     Some(CpuTicks {
         busy: total - idle,
+        stolen: counts.get(7).copied().unwrap_or_default(),
         total,
     })
 }
@@ -68,6 +86,9 @@ mod tests {
         assert!((ratio(before, after) - 0.4).abs() < 1e-9);
         assert!(ratio(before, before).abs() < 1e-9);
         assert_eq!(ticks("nothing"), None);
+        let stolen = ticks("cpu  130 0 60 850 60 0 0 100 0 0\n").unwrap();
+        assert!((before.stolen_ratio(stolen) - 0.5).abs() < 1e-9);
+        assert!(before.stolen_ratio(after).abs() < 1e-9);
     }
 
     #[test]

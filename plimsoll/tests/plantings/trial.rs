@@ -39,7 +39,11 @@ pub(crate) struct Quietness {
     pub(crate) after_ratio: f64,
     /// Time that the harness waited for a quiet machine, in seconds.
     pub(crate) waited_s: f64,
-    /// True if the machine was busy with something else: the trial does not count.
+    /// Share of the CPU time during the trial that the hypervisor gave to other guests, from 0 to 1.
+    #[serde(default)]
+    pub(crate) stolen_ratio: f64,
+    /// True if the machine was busy with something else, or the hypervisor took too much: the trial does not
+    /// count.
     pub(crate) is_disturbed: bool,
 }
 

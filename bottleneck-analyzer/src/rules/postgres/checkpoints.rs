@@ -1,10 +1,11 @@
 //! Rule `requested_checkpoints`: checkpoints that were forced before they were due.
 //!
-//! Fires if at least as many checkpoints were forced as were due by time; it reads `checkpointer.requested`
-//! and `.timed`; what they wrote stands in the finding. It is a problem if they take a tenth of the service time. Two costs are measured, and the
-//! larger one counts: calls took longer while the checkpointer worked (table `background_work` and the
-//! throughput by interval; Little's law), and the log waits × the share of whole pages in the log, which the
-//! first change of a page after a checkpoint writes. Without either the finding is information.
+//! Fires if at least as many checkpoints were forced as were due by time. Reads `checkpointer.requested` and
+//! `.timed`; the finding tells what they wrote. It is a problem if they take a tenth of the service time. Two
+//! costs are measured, and the larger one counts: calls took longer while the checkpointer worked (table
+//! `background_work` and the throughput by interval; Little's law), and the log waits × the share of whole
+//! pages in the log, which the first change of a page after a checkpoint writes. Without either the finding
+//! is information.
 
 use super::full_page_images::{log_waits_ns, whole_page_ratio};
 use super::statement_work::{self, CHANGED_PAGES};

@@ -1,5 +1,5 @@
-//! Sessions that did not end at their client's wish, as evidence for the rule `errors`, because the reason seldom
-//! reaches the client.
+//! Sessions that did not end at their client's wish, as evidence for the rule `errors`, because the reason
+//! seldom reaches the client.
 
 use crate::assessment::{ComponentKind, EvidenceItem};
 use crate::bench_facts::BenchFacts;

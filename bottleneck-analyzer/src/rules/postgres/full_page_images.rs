@@ -2,19 +2,18 @@
 //!
 //! PostgreSQL writes a whole page at the page's first change after a checkpoint. Reads
 //! `wal.full_page_images` × 8 KiB ÷ `wal.bytes` (or the same of `pg_stat_statements` in version 13), and names
-//! the statement that writes most of them. The
-//! cost is the waits for the log × that share. It is information, because a step just after a checkpoint
-//! overstates it; checkpoints that the load forces are the rule `requested_checkpoints`.
+//! the statement that writes most of them. The cost is the waits for the log × that share. It is information,
+//! because a step just after a checkpoint overstates it; checkpoints that the load forces are the rule
+//! `requested_checkpoints`.
 
 use super::statement_work::{WHOLE_PAGES, told};
 use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::share;
+use crate::postgres::PAGE_BYTES;
 use bench_report::names::{self, FigureName};
 
 const RULE: Rule = Rule::FullPageImages;
-/// Size of a PostgreSQL page, in bytes.
-const PAGE: f64 = 8192.0;
 /// Smallest share of the log in whole pages at which checkpoints are too frequent.
 const MUCH: f64 = 0.40;
 /// Smallest log, in bytes, whose share of whole pages tells something.
@@ -112,7 +111,7 @@ fn measured(repeat: &RepeatFacts<'_, '_>) -> Option<([FigureName; 2], f64)> {
 pub(super) fn whole_page_ratio(repeat: &RepeatFacts<'_, '_>) -> Option<f64> {
     let ([pages, _], bytes) = measured(repeat)?;
     let pages = repeat.server.figure(pages)?;
-    Some((pages * PAGE / bytes.max(1.0)).min(1.0))
+    Some((pages * PAGE_BYTES / bytes.max(1.0)).min(1.0))
 }
 
 /// Returns the time that a call waits for the log: its writes, its flushes and its internal locks, in

@@ -11,11 +11,10 @@ use super::statements::short;
 use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{bytes, duration_ns, plain};
+use crate::postgres::PAGE_BYTES;
 use bench_report::names;
 
 const RULE: Rule = Rule::TempFiles;
-/// Size of a block of a temporary file, in bytes.
-const BLOCK: f64 = 8192.0;
 /// Smallest number of bytes per call at which the rule fires, because fewer bytes stay in the page
 /// cache at little cost.
 const LEAST_BYTES: f64 = 1_048_576.0;
@@ -29,7 +28,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let of_statements = || {
         let pages = server.figure(names::postgres::STATEMENTS_TEMP_BLOCKS_WRITTEN)?;
         let name = names::postgres::STATEMENTS_TEMP_BLOCKS_WRITTEN;
-        Some((pages * BLOCK, name))
+        Some((pages * PAGE_BYTES, name))
     };
     let of_database = server
         .figure(names::postgres::DATABASE_TEMP_BYTES)

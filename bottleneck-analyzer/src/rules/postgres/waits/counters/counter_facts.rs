@@ -5,7 +5,8 @@ use bench_report::names::FigureName;
 use crate::assessment::EvidenceItem;
 use crate::postgres::PostgresEvidence;
 
-/// What the server's counters tell about a group of waits; empty if they tell nothing.
+/// Sentences, evidence and advice about a group of waits from the server's counters; empty if they tell
+/// nothing.
 pub(in crate::rules::postgres::waits) struct CounterFacts<'r, 'a> {
     pub(super) server: &'r PostgresEvidence<'a>,
     /// Sentences, each with a space before it.

@@ -5,11 +5,10 @@ use bench_report::names::postgres;
 use super::super::wait_group::WaitGroup;
 use super::counter_facts::CounterFacts;
 use crate::figures::{bytes, duration_ns, percent, plain};
+use crate::postgres::PAGE_BYTES;
 
 /// Longest mean time of a read, in nanoseconds, that only the system's cache can explain.
 const CACHED_NS: f64 = 1e5;
-/// Size of a PostgreSQL page, in bytes.
-const PAGE: f64 = 8192.0;
 /// Smallest number of pages read that says whether others have to make room for them.
 const LEAST_PAGES: f64 = 1_000.0;
 /// Smallest ratio of pages pushed out ÷ pages read at which `shared_buffers` is full.
@@ -77,7 +76,7 @@ fn room(facts: &mut CounterFacts<'_, '_>) {
     let Some((read, out)) = facts.figure(names[0]).zip(facts.figure(names[1])) else {
         return;
     };
-    let pages = read / PAGE;
+    let pages = read / PAGE_BYTES;
     if pages < LEAST_PAGES {
         return;
     }
