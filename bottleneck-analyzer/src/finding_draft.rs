@@ -4,6 +4,7 @@ use crate::assessment::{
     ComponentKind, Confidence, EvidenceItem, Finding, FindingAdvice, FindingId, FindingKind,
     Impact, ImpactOf, Rule,
 };
+use crate::capacity_gain::CapacityGain;
 use crate::own_time::OwnTime;
 
 /// Finding under construction. An impact above the whole is reduced to the whole.
@@ -105,12 +106,14 @@ impl FindingDraft {
         self
     }
 
-    /// Adds the possible rise of throughput to the impact, as a share of the measured throughput; a
-    /// rise that is not positive is dropped. Has no effect on a finding without an impact.
+    /// Adds the possible rise of throughput to the impact; a rise that is not positive is dropped. Has no
+    /// effect on a finding without an impact.
     #[must_use]
-    pub(crate) fn raises_capacity(mut self, gain: Option<f64>) -> Self {
+    pub(crate) fn raises_capacity(mut self, gain: Option<CapacityGain>) -> Self {
         if let Some(impact) = &mut self.finding.impact {
-            impact.capacity_gain_ratio = gain.filter(|g| g.is_finite() && *g > 0.0);
+            let gain = gain.filter(|gain| gain.ratio.is_finite() && gain.ratio > 0.0);
+            impact.capacity_gain_ratio = gain.map(|gain| gain.ratio);
+            impact.next_limit = gain.and_then(|gain| gain.limit);
         }
         self
     }

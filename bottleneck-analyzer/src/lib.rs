@@ -12,6 +12,7 @@
 mod analysis;
 mod assessment;
 mod bench_facts;
+mod capacity_gain;
 mod catalogue;
 mod chosen_step;
 mod cli;

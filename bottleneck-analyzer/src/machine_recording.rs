@@ -20,6 +20,8 @@ pub(crate) struct OutsideProgram {
     /// Mean number of cores that all processes of the program together used over the window. A
     /// process that existed during a part of the window counts with that part.
     pub(crate) cores: f64,
+    /// Number of its processes that were recorded.
+    pub(crate) processes: u64,
     /// Control group of the program's busiest process; `None` for the root group, or if it was not
     /// recorded.
     pub(crate) group: Option<String>,
@@ -151,6 +153,7 @@ impl<'a> MachineRecording<'a> {
                 (!part).then(|| OutsideProgram {
                     name: name.clone(),
                     cores: reading.cores_over(recorded_ns),
+                    processes: 1,
                     group: series.labels.get("cgroup").cloned(),
                     reading,
                 })
@@ -161,7 +164,10 @@ impl<'a> MachineRecording<'a> {
         let mut by_name: Vec<OutsideProgram> = Vec::new();
         for one in found {
             match by_name.iter_mut().find(|s| s.name == one.name) {
-                Some(program) => program.cores += one.cores,
+                Some(program) => {
+                    program.cores += one.cores;
+                    program.processes += 1;
+                }
                 None => by_name.push(one),
             }
         }
@@ -174,9 +180,9 @@ impl<'a> MachineRecording<'a> {
     pub(crate) fn typical_sample(self, what: &str, reading: SeriesReading) -> Option<EvidenceItem> {
         let name = &self.source.report.series.get(reading.series)?.name;
         let label = format!(
-            "{what}: sample nearest the mean of {} over {} samples",
-            crate::figures::show(name, reading.mean),
-            reading.samples
+            "{what}: mean of {} samples {}, the nearest of them",
+            reading.samples,
+            crate::figures::show(name, reading.mean)
         );
         let pointer = format!("/series/{}/mean/{}", reading.series, reading.typical);
         self.source.evidence(label, &pointer)

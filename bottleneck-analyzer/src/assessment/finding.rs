@@ -79,6 +79,32 @@ pub(crate) enum ImpactOf {
     SessionTime,
 }
 
+/// Limit that throughput reaches next when a cause is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum NextLimit {
+    /// Processors that server and generator may use.
+    Cpu,
+    /// Lock that one call at a time may hold.
+    HotLock,
+    /// Size of the pool.
+    Pool,
+    /// Number of users, each of whom waits for one call at a time.
+    Users,
+}
+
+impl NextLimit {
+    /// Returns the name shown to people, as in `the CPU`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "the CPU",
+            Self::HotLock => "the hot lock",
+            Self::Pool => "the size of the pool",
+            Self::Users => "the number of users",
+        }
+    }
+}
+
 /// Share of a quantity that would be gained if one cause were removed. Impacts of several causes
 /// overlap, so their sum may exceed the whole; only the figures named `…_after…` add up.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -95,6 +121,10 @@ pub(crate) struct Impact {
     /// the next limit is reached. Absent if it is not known or not above the measured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity_gain_ratio: Option<f64>,
+    /// Limit at which the possible throughput ends. Absent if the throughput was measured at another setting,
+    /// or is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_limit: Option<NextLimit>,
     /// Mean response time that would be gained at the same load, in nanoseconds, if the problems of the same
     /// component that are listed before this one were already removed. These times add up. Absent if no
     /// problem is listed before.
@@ -122,6 +152,7 @@ impl Impact {
             of,
             saved_ns: None,
             capacity_gain_ratio: None,
+            next_limit: None,
             saved_after_ns: None,
             capacity_gain_after_ratio: None,
             saved_least_ns: None,

@@ -19,7 +19,7 @@ mod verdict;
 pub(crate) use component::{ComponentAssessment, LimitingFactor};
 pub(crate) use evidence::{EvidenceItem, Spoiled};
 pub(crate) use finding::{
-    Confidence, Finding, FindingAdvice, FindingKind, Impact, ImpactOf, RuledOut, Unknown,
+    Confidence, Finding, FindingAdvice, FindingKind, Impact, ImpactOf, NextLimit, RuledOut, Unknown,
 };
 pub(crate) use finding_id::FindingId;
 pub(crate) use operating_point::{OperatingPoint, RepeatSpread, WorstInterval};

@@ -14,6 +14,8 @@ use bench_report::names;
 const ENOUGH_SAMPLES: f64 = 100.0;
 /// Number of times that sessions were sampled, over all repeats, below which the confidence is low.
 const FEW_SAMPLES: f64 = 20.0;
+/// Smallest share of a time, from 0 to 1, that queues must take of it to be told apart.
+const QUEUES_RATIO: f64 = 0.05;
 /// Smallest share of the response time, from 0 to 1, at which avoidable time is a problem and not
 /// only information.
 const PROBLEM_RATIO: f64 = 0.10;
@@ -205,13 +207,14 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         let mut text = cost.detail.clone();
         let repeat = &self.repeats[typical];
         if repeat.is_timed() {
-            text += &format!(
-                " A call takes {} on average, {} of it while it holds a connection. Without this \
-                 cause it would take {} less at the same load, with the shorter queues that follow.",
-                duration_ns(repeat.model.whole_ns),
-                duration_ns(repeat.model.served_ns()),
-                duration_ns(saved_in(repeat, cost))
-            );
+            text += &whole_call(repeat);
+            let saved = saved_in(repeat, cost);
+            if saved > (1.0 + QUEUES_RATIO) * cost.own_ns {
+                text += &format!(
+                    " Without this cause it would take {} less, because queues become shorter with it.",
+                    duration_ns(saved)
+                );
+            }
         }
         if self.repeats.len() > 1 {
             text += &self.repeats_sentence(typical, persistent);
@@ -327,6 +330,19 @@ impl CauseAcrossRepeats<'_, '_, '_> {
 /// Returns the mean response time that would be gained without the cause in `repeat`, in nanoseconds.
 fn saved_in(repeat: &RepeatFacts<'_, '_>, cost: &CauseCost) -> f64 {
     repeat.saved_ns(&cost.own_time(repeat.bench.id()))
+}
+
+/// Describes the mean call in `repeat`, as a sentence that begins with a space.
+fn whole_call(repeat: &RepeatFacts<'_, '_>) -> String {
+    let (whole, held) = (repeat.model.whole_ns, repeat.model.served_ns());
+    let whole_text = duration_ns(whole);
+    if whole - held < QUEUES_RATIO * whole {
+        return format!(" A call takes {whole_text} on average.");
+    }
+    format!(
+        " A call takes {whole_text} on average, {} of it while it holds a connection.",
+        duration_ns(held)
+    )
 }
 
 fn gain(repeat: &RepeatFacts<'_, '_>, cost: &CauseCost) -> String {

@@ -7,7 +7,8 @@
 
 use bench_report::{Load, Step};
 
-use crate::assessment::TimeModel;
+use crate::assessment::{NextLimit, TimeModel};
+use crate::capacity_gain::CapacityGain;
 use crate::demand::LockHold;
 use crate::postgres::{LockHolders, PostgresEvidence};
 use crate::queueing::{erlang_wait_ns, shorter_queue_ratio, single_server_wait_ns};
@@ -219,12 +220,20 @@ impl<'m> MeanCall<'m> {
     /// Returns the throughput that this call allows at most, in calls per second: the smallest bound of the
     /// CPU, the hot lock, the pool and the number of users. `None` if the CPU was not recorded.
     pub(super) fn most_per_s(&self) -> Option<f64> {
+        Some(self.bound()?.1)
+    }
+
+    /// Returns the smallest bound of the throughput with its value in calls per second; `None` if the CPU was
+    /// not recorded.
+    fn bound(&self) -> Option<(NextLimit, f64)> {
         let processors = self.processors?;
-        let mut bounds = vec![self.rate_per_s * processors.left_for_us / processors.ours];
-        bounds.extend(self.lock.as_ref().map(|lock| 1e9 / lock.ns.max(1.0)));
+        let cpu = self.rate_per_s * processors.left_for_us / processors.ours;
+        let mut bounds = vec![(NextLimit::Cpu, cpu)];
+        let lock = self.lock.as_ref();
+        bounds.extend(lock.map(|lock| (NextLimit::HotLock, 1e9 / lock.ns.max(1.0))));
         if let Some(size) = self.pool_size {
             let held = self.served_ns() - self.sum_of(|name| is_lock(name) || is_lwlock(name));
-            bounds.push(size / held.max(1.0) * 1e9);
+            bounds.push((NextLimit::Pool, size / held.max(1.0) * 1e9));
         }
         if let Load::Closed {
             users,
@@ -235,10 +244,20 @@ impl<'m> MeanCall<'m> {
             // is lower.
             let queues = self.sum_of(|name| name == "checkout" || is_lock(name));
             let cycle = self.total_ns() - queues + think_time_ns as f64;
-            bounds.push(users as f64 / cycle.max(1.0) * 1e9);
+            bounds.push((NextLimit::Users, users as f64 / cycle.max(1.0) * 1e9));
         }
-        let least = bounds.into_iter().fold(f64::MAX, f64::min);
-        (least.is_finite() && self.rate_per_s > 0.0).then_some(least)
+        let least = bounds.into_iter().min_by(|a, b| a.1.total_cmp(&b.1));
+        least.filter(|(_, per_s)| per_s.is_finite() && self.rate_per_s > 0.0)
+    }
+
+    /// Returns the possible rise of throughput above the measured one, and the limit at which it ends; `None`
+    /// if the CPU was not recorded.
+    pub(super) fn capacity_gain(&self) -> Option<CapacityGain> {
+        let (limit, most) = self.bound()?;
+        Some(CapacityGain {
+            ratio: most / self.rate_per_s - 1.0,
+            limit: Some(limit),
+        })
     }
 
     /// Returns the mean time for which a call holds the hot lock, in nanoseconds; `None` without one.

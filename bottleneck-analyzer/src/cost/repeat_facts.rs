@@ -8,6 +8,7 @@ use super::mean_call::MeanCall;
 use super::removal_plan::plan;
 use crate::assessment::TimeModel;
 use crate::bench_facts::BenchFacts;
+use crate::capacity_gain::CapacityGain;
 use crate::own_time::OwnTime;
 use crate::postgres::PostgresEvidence;
 use crate::run_facts::RunFacts;
@@ -78,13 +79,12 @@ impl<'a, 'f> RepeatFacts<'a, 'f> {
         is_a_part && holds.is_some_and(|(now, then)| then <= (1.0 - LEAST_OF_HOLD) * now)
     }
 
-    /// Returns the possible rise of throughput without a cause, as a share of the measured throughput. It
-    /// ends at the next limit: CPU, hot lock, pool or number of users. `None` if the CPU was not recorded or
-    /// calls were not timed.
-    pub(crate) fn capacity_gain(&self, own: &OwnTime) -> Option<f64> {
+    /// Returns the possible rise of throughput without a cause; `None` if the CPU was not recorded or calls
+    /// were not timed.
+    pub(crate) fn capacity_gain(&self, own: &OwnTime) -> Option<CapacityGain> {
         let call = self.call();
-        let most = call.without(&plan(&call, own)).most_per_s()?;
-        self.is_timed().then(|| most / call.rate_per_s() - 1.0)
+        let gain = call.without(&plan(&call, own)).capacity_gain();
+        gain.filter(|_| self.is_timed())
     }
 
     /// Returns the name of the repeat as shown to people, as in `pool of 8, repeat 2`; repeats are

@@ -3,6 +3,7 @@
 use super::mean_call::MeanCall;
 use super::removal_plan::plan;
 use crate::bench_facts::BenchFacts;
+use crate::capacity_gain::CapacityGain;
 use crate::own_time::OwnTime;
 use crate::postgres::PostgresEvidence;
 
@@ -13,8 +14,8 @@ pub(crate) struct Saving {
     pub(crate) saved_ns: f64,
     /// Mean response time as measured, in nanoseconds.
     pub(crate) whole_ns: f64,
-    /// Possible throughput ÷ measured throughput − 1; `None` if the CPU was not recorded.
-    pub(crate) capacity_gain_ratio: Option<f64>,
+    /// Possible rise of throughput; `None` if the CPU was not recorded.
+    pub(crate) capacity_gain: Option<CapacityGain>,
 }
 
 impl Saving {
@@ -23,11 +24,10 @@ impl Saving {
     pub(crate) fn of(bench: &BenchFacts<'_>, own: &OwnTime) -> Option<Self> {
         let call = measured(bench)?;
         let then = call.without(&plan(&call, own));
-        let rate = call.rate_per_s();
         Some(Self {
             saved_ns: (call.total_ns() - then.total_ns()).max(0.0),
             whole_ns: call.total_ns(),
-            capacity_gain_ratio: then.most_per_s().map(|most| most / rate - 1.0),
+            capacity_gain: then.capacity_gain(),
         })
     }
 }

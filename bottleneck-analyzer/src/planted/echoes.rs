@@ -130,6 +130,9 @@ fn statements_that_the_client_timed_tell_its_own_pauses_from_the_way() {
     let assessment = far(2e6);
     let found = first(&assessment, "kept_transactions");
     assert!((ratio(found) - 0.79).abs() < 0.03, "{}", ratio(found));
+    // A time-out of seconds does not end pauses of 10 ms.
+    let actions = found.advice.as_ref().unwrap().actions.join("; ");
+    assert!(!actions.contains("idle_in_transaction_session_timeout"), "{actions}");
 }
 
 /// Two users take turns with a lock, and its holder waits for its client: the lock waits and the pauses are

@@ -1,6 +1,6 @@
 //! Tests of failures that the server itself counted: sessions that it ended, statements that it cancelled.
 
-use super::common::server::Server;
+use super::common::server::{Server, row};
 use super::errors::{fail, first};
 
 /// A time-out of the server ended a session, and the client learns only that its connection is
@@ -59,4 +59,37 @@ fn statements_that_a_standby_cancelled_are_told_as_counted_by_it() {
     assert!(!detail(0.0, message).contains("The server counts"));
     let other = detail(12.0, "could not serialize access due to concurrent update");
     assert!(!other.contains("The server counts"), "{other}");
+}
+
+/// The pool of 8 is far below the limit of 100: somebody else holds the connections.
+#[test]
+fn who_holds_the_connections_is_told_where_the_server_has_none_left() {
+    let sessions = |application: &str, count: f64| {
+        let labels = [
+            ("application", application),
+            ("backend_type", "client backend"),
+        ];
+        row(&labels, &[("count", count), ("cpu_ns", 1e6)])
+    };
+    let server = Server {
+        tables: vec![(
+            "processes",
+            vec![
+                sessions("ours", 8.0),
+                sessions("forgotten", 89.0),
+                sessions("", 2.0),
+                sessions("watch", 1.0),
+            ],
+        )],
+        ..Server::default()
+    };
+    let message = "sorry, too many clients already";
+    let reports = server.run_with(|_, step| fail(step, "sqlstate.53300", 0.4, message));
+    let found = first(&reports).0;
+    let told = "Sessions that hold a connection of at most 100: forgotten 89, the load 8, sessions without an \
+                application name 2.";
+    assert!(found.detail.contains(told), "{}", found.detail);
+    let unknown = Server::default();
+    let reports = unknown.run_with(|_, step| fail(step, "sqlstate.53300", 0.4, message));
+    assert!(!first(&reports).0.detail.contains("hold a connection"));
 }

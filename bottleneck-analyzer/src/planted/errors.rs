@@ -94,7 +94,7 @@ fn a_rule_that_ended_every_step_is_named_with_its_reason() {
     assert!(
         stopped
             .title
-            .contains("The stop rule errors>10% ended 3 of 3 steps"),
+            .contains("The load was stopped early in 3 of 3 steps, by the stop rule errors>10%"),
         "{}",
         stopped.title
     );

@@ -125,9 +125,9 @@ fn after_the_row_the_report_gives_back_capacity_and_no_time_is_counted_twice() {
     assert_eq!(impact(commit).saved_after_ns, None);
     let text = terminal::render(&assessment).replace("\n    ", " ");
     for told in [
-        "would save 72.5 ms of the 80.0 ms of a call",
+        "would save 72.5 ms of the 80.0 ms of a call at the same load",
         "part of the cause above",
-        "more after the causes above",
+        "after the causes above, 43 % more throughput",
     ] {
         assert!(text.contains(told), "{told}: {text}");
     }

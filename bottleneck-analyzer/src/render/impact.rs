@@ -3,10 +3,17 @@
 use std::fmt::Write as _;
 
 use crate::assessment::{Assessment, Finding, FindingId, FindingKind, Impact, ImpactOf};
-use crate::figures::{duration_ns, percent, share};
+use crate::figures::{duration_ns, percent, plain, share};
 
 /// Share of the time that a cause saves alone, below which it saves nothing more after others.
 const NOTHING_MORE: f64 = 0.01;
+
+/// Largest possible throughput ÷ measured throughput that is told as a figure. What a call takes of a CPU that
+/// is mostly idle tells little about a CPU that is full.
+const FURTHEST: f64 = 3.0;
+
+/// Smallest rise of throughput that is told.
+const LEAST_GAIN: f64 = 0.01;
 
 /// Names the quantity that an impact is a share of, as in `of the response time`.
 fn impact_of(of: ImpactOf) -> &'static str {
@@ -18,20 +25,39 @@ fn impact_of(of: ImpactOf) -> &'static str {
     }
 }
 
-/// Describes impact and confidence: `would save 12.0 ms of the 80.0 ms of a call (15 %); after the causes
-/// above, 3.00 ms; confidence high`. A problem or symptom without an impact reads `impact not measured; confidence
-/// …`.
-pub(crate) fn weight(finding: &Finding) -> String {
+/// Describes impact and confidence: `would save 12.0 ms of the 80.0 ms of a call at the same load (15 %); after
+/// the causes above, 3.00 ms; confidence high`. What is part of another cause tells what it saves only if that is
+/// more than the other saves, because the other's queue goes with it. A problem without an impact reads `impact
+/// not measured; confidence …`.
+pub(crate) fn weight(finding: &Finding, assessment: &Assessment) -> String {
     let confidence = finding.confidence.name();
+    if let Some(parent) = &finding.parent {
+        let parent = assessment.findings.iter().find(|f| f.id == *parent);
+        let more = parent.and_then(|parent| more_than(finding, parent));
+        return format!(
+            "part of the cause above{}; confidence {confidence}",
+            more.unwrap_or_default()
+        );
+    }
     match finding.impact {
-        Some(i) if finding.parent.is_some() && i.saved_ns.is_some() => format!(
-            "{}; part of the cause above; confidence {confidence}",
-            would_come_back(i)
-        ),
         Some(i) => format!("{}; confidence {confidence}", would_come_back(i)),
         None if finding.kind == FindingKind::Information => format!("confidence {confidence}"),
         None => format!("impact not measured; confidence {confidence}"),
     }
+}
+
+/// Describes the time that `finding` saves if it is more than what `parent`, of which it is a part, saves: the
+/// queue of the other goes with it. `None` if it is not more, or no queue.
+fn more_than(finding: &Finding, parent: &Finding) -> Option<String> {
+    let impact = finding.impact.filter(|_| finding.kind == FindingKind::Symptom)?;
+    let (own, above) = (impact.saved_ns?, parent.impact?.saved_ns?);
+    (own > above).then(|| {
+        format!(
+            ", whose queue goes with it: {} of a call together ({})",
+            duration_ns(own),
+            share(impact.ratio)
+        )
+    })
 }
 
 /// Describes an impact: the saved time, or the share of another quantity, and the gain of throughput.
@@ -43,28 +69,35 @@ fn would_come_back(impact: Impact) -> String {
         }
         (None, of) => format!("up to {} {}", share(impact.ratio), impact_of(of)),
     };
-    if let Some(gain) = impact.capacity_gain_ratio.filter(|gain| *gain >= 0.01) {
-        let _ = write!(
-            text,
-            "; {} more throughput until the next limit",
-            share(gain)
-        );
+    let told = |gain: Option<f64>| gain.filter(|gain| *gain >= LEAST_GAIN).map(throughput);
+    if let Some(gain) = told(impact.capacity_gain_ratio) {
+        let _ = write!(text, "; {gain}");
+        if let Some(limit) = impact.next_limit {
+            let _ = write!(text, ", until {} is the limit", limit.name());
+        }
     }
-    let after = impact.capacity_gain_after_ratio;
-    if let Some(gain) = after.filter(|gain| *gain >= 0.01) {
-        let _ = write!(text, "; {} more after the causes above", share(gain));
+    if let Some(gain) = told(impact.capacity_gain_after_ratio) {
+        let _ = write!(text, "; after the causes above, {gain}");
     }
     text
 }
 
-/// Describes a saved time of `ns` nanoseconds: `would save 12.0 ms of the 80.0 ms of a call (15 %; 10.0 ms to
-/// 13.0 ms over the repeats); after the causes above, 3.00 ms`.
+/// Describes a rise of throughput of `gain` × the measured one: `17 % more throughput`.
+fn throughput(gain: f64) -> String {
+    if gain + 1.0 > FURTHEST {
+        return format!("more than {} times the throughput", plain(FURTHEST));
+    }
+    format!("{} more throughput", share(gain))
+}
+
+/// Describes a saved time of `ns` nanoseconds: `would save 12.0 ms of the 80.0 ms of a call at the same load
+/// (15 %; 10.0 ms to 13.0 ms over the repeats); after the causes above, 3.00 ms`.
 fn saved(impact: Impact, ns: f64) -> String {
     let time = duration_ns(ns);
     let mut text = if impact.ratio > 0.0 {
         let whole = duration_ns(ns / impact.ratio);
         format!(
-            "would save {time} of the {whole} of a call ({}",
+            "would save {time} of the {whole} of a call at the same load ({}",
             share(impact.ratio)
         )
     } else {
@@ -121,6 +154,7 @@ pub(crate) fn how_they_add_up(assessment: &Assessment) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::assessment::NextLimit;
 
     #[test]
     fn a_saved_time_is_told_with_the_whole_call_and_after_the_causes_above() {
@@ -128,15 +162,17 @@ mod tests {
             saved_ns: Some(12e6),
             capacity_gain_ratio: Some(0.17),
             saved_after_ns: Some(3e6),
-            capacity_gain_after_ratio: Some(0.43),
+            next_limit: Some(NextLimit::Cpu),
+            capacity_gain_after_ratio: Some(2.43),
             saved_least_ns: Some(10e6),
             saved_most_ns: Some(13e6),
             ..Impact::share(0.15, ImpactOf::ResponseTime)
         };
         assert_eq!(
             would_come_back(impact),
-            "would save 12.0 ms of the 80.0 ms of a call (15 %; 10.0 ms to 13.0 ms over the repeats); after the \
-             causes above, 3.00 ms; 17 % more throughput until the next limit; 43 % more after the causes above"
+            "would save 12.0 ms of the 80.0 ms of a call at the same load (15 %; 10.0 ms to 13.0 ms over the \
+             repeats); after the causes above, 3.00 ms; 17 % more throughput, until the CPU is the limit; after \
+             the causes above, more than 3 times the throughput"
         );
     }
 

@@ -115,7 +115,11 @@ fn finding_lines(text: &mut String, finding: &Finding, mark: &str, assessment: &
         mark,
         &format!("{what}{} [{component}]", finding.title),
     );
-    line(text, "    ", &weight(finding));
+    line(text, "    ", &weight(finding, assessment));
+    // What is only a part of the cause above is told in one line: the page and the JSON have the rest.
+    if finding.parent.is_some() && finding.kind == FindingKind::Information {
+        return;
+    }
     if let Some(sentence) = not_ordered(finding, assessment) {
         line(text, "    ", &sentence);
     }

@@ -131,7 +131,11 @@ fn judge(
     let limit = facts.thresholds.cpu.others_ratio;
     let first = worst.outsiders.first();
     let evidence = first.and_then(|s| {
-        machine.typical_sample(&format!("CPU of the busiest {} process", s.name), s.reading)
+        let label = match s.processes {
+            1 => format!("CPU of process {}", s.name),
+            n => format!("CPU of the busiest of {n} processes called {}", s.name),
+        };
+        machine.typical_sample(&label, s.reading)
     });
     let used = share(worst.ratio);
     if worst.ratio < limit {
@@ -181,7 +185,7 @@ fn finding(
         .evidence(worst.cpu.evidence.clone());
     if short.is_some() {
         weigh(worst, draft).advice(
-            &["stop them, or move them to another machine, and repeat the run"],
+            &["stop them, move them to another machine, or give them less CPU (nice, cpu.weight), and repeat the run"],
             format!("up to {used} of the machine's CPU"),
             "what somebody else uses is neither the server's nor repeatable",
         )
@@ -202,7 +206,7 @@ fn weigh(worst: &Disturbance<'_>, draft: FindingDraft) -> FindingDraft {
     match Saving::of(worst.bench, &own).filter(|_| waits) {
         Some(saving) => draft
             .saves(saving.saved_ns, saving.whole_ns)
-            .raises_capacity(saving.capacity_gain_ratio)
+            .raises_capacity(saving.capacity_gain)
             .takes(own),
         None => draft.impact(worst.ratio, ImpactOf::Capacity),
     }

@@ -155,7 +155,7 @@ fn keep_samples(bench: &BenchFacts<'_>, index: usize, kinds: &mut BTreeMap<Strin
             .filter(|kind| kind.sample.is_none())
         {
             let pointer = format!("/steps/{index}/failures/{place}/message");
-            let said = bench.source.evidence("what was said", &pointer);
+            let said = bench.source.evidence("message of a failure", &pointer);
             kind.sample = Some((sample.clone(), said));
         }
     }
@@ -259,6 +259,7 @@ fn describe(
     let (title, actions) = title_and_actions(bench, kind, &part, known);
     let (at_server, counted) = match kind {
         "closed" => postgres::ended_sessions::sessions(bench),
+        "sqlstate.53300" => postgres::connection_holders::told(bench, &failures.steps),
         "sqlstate.40001" | "sqlstate.57014" if message.contains("recovery") => {
             postgres::standby_conflicts::cancelled(bench)
         }
@@ -332,7 +333,7 @@ fn detail(failures: &FailureTotals, kind: &str, found: &KindTotal) -> String {
         }
         return text;
     };
-    text += &format!(" It was said: {}.", one_line(&sample.message));
+    text += &format!(" The message: {}.", one_line(&sample.message));
     if let Some(more) = &sample.detail {
         text += &format!(" {}.", one_line(more));
     }

@@ -1,4 +1,5 @@
-//! Failures that come back sooner than answers, and so make the other figures look better.
+//! Times of failures: those that come back sooner than answers make the other figures look better, and late ones
+//! tell the length of a time-out.
 
 use crate::bench_facts::BenchFacts;
 use crate::figures::duration_ns;
@@ -7,8 +8,11 @@ use crate::requests;
 /// Largest mean time of a failure ÷ mean time of a success at which failures count as fast.
 const FAST: f64 = 0.5;
 
-/// Returns a sentence about failures in `steps` that came back in less than half of the time of a success;
-/// empty if they did not, or if their times were not recorded.
+/// Smallest mean time of a failure ÷ mean time of a success at which failures count as late.
+const LATE: f64 = 2.0;
+
+/// Returns a sentence about failures in `steps` that came back in less than half of the time of a success, or in
+/// more than twice that time; empty if they did not, or if their times were not recorded.
 pub(super) fn sentence(bench: &BenchFacts<'_>, steps: &[usize]) -> String {
     let (mut failed, mut succeeded) = ((0.0, 0.0), (0.0, 0.0));
     let all = steps
@@ -34,6 +38,14 @@ pub(super) fn sentence(bench: &BenchFacts<'_>, steps: &[usize]) -> String {
             duration_ns(failed),
             duration_ns(good)
         ),
+        (Some(failed), Some(good)) if failed >= LATE * good => format!(
+            " Failures came back after {} on average, successes after {}.",
+            duration_ns(failed),
+            duration_ns(good)
+        ),
+        (Some(failed), None) => {
+            format!(" Failures came back after {} on average.", duration_ns(failed))
+        }
         _ => String::new(),
     }
 }

@@ -9,6 +9,7 @@
 
 use crate::assessment::{EvidenceItem, Finding, FindingKind, ImpactOf, Rule, TimeModel};
 use crate::bench_facts::BenchFacts;
+use crate::capacity_gain::CapacityGain;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, rate, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
@@ -245,7 +246,7 @@ fn too_small(
         "The pool of {size} is too small: {} of each call is waiting for a connection",
         duration_ns(wait)
     );
-    let detail = explanation(bench, case, facts);
+    let detail = explanation(bench, case, wait, facts);
     let least = facts.thresholds.pool.checkout_share_ratio;
     let mut draft = bench
         .finding(RULE, FindingKind::Problem)
@@ -258,13 +259,21 @@ fn too_small(
             bench.noise_ratio(),
         ))
         .evidence(case.evidence.iter().cloned());
-    draft = draft.raises_capacity(bench.gain_past_operating());
+    let larger = bench.gain_past_operating();
+    draft = draft.raises_capacity(larger.map(|ratio| CapacityGain { ratio, limit: None }));
+    let tries = format!(
+        "try larger pools (--pool-sizes {size},{},{}) and give the application the size that the sweep \
+         recommends",
+        2 * size,
+        4 * size
+    );
+    let action = match larger {
+        Some(_) => "give the application the size that the sweep recommends",
+        None => &tries,
+    };
     draft
         .advice(
-            &[
-                "sweep larger pools, as in --pool-sizes with the double and the fourfold",
-                "set the pool to the size that the sweep recommends",
-            ],
+            &[action],
             format!("up to {} of each call", duration_ns(wait)),
             "a call that waits for a connection does nothing; the server could already serve it",
         )
@@ -272,7 +281,12 @@ fn too_small(
 }
 
 /// Returns the finding's explanation: the rise of throughput, the use of the connections and of the CPU.
-fn explanation(bench: &BenchFacts<'_>, case: &PoolCase<'_>, facts: &RunFacts<'_>) -> String {
+fn explanation(
+    bench: &BenchFacts<'_>,
+    case: &PoolCase<'_>,
+    wait: f64,
+    facts: &RunFacts<'_>,
+) -> String {
     let PoolCase { model, size, .. } = case;
     let rose = bench.rise().map(|rise| {
         format!(
@@ -292,11 +306,16 @@ fn explanation(bench: &BenchFacts<'_>, case: &PoolCase<'_>, facts: &RunFacts<'_>
         }
         _ => "A larger pool was measured, and carried more.".to_owned(),
     };
+    let longest = model.parts.iter().filter(|part| !TimeModel::is_queue(&part.name));
+    let longest = longest.max_by(|a, b| a.ns.total_cmp(&b.ns));
+    let mostly = longest.map_or(String::new(), |part| {
+        format!(", of which {} is: {}", duration_ns(part.ns), part.title)
+    });
     format!(
-        "{}{} of {size} connections are in use, each for {} of a call, and none of that is a queue behind \
-         the pool. {room}",
+        "{}{} of {size} connections are in use. A call waits {} for one, and holds it for {}{mostly}. {room}",
         rose.unwrap_or_default(),
         plain(case.in_use),
+        duration_ns(wait),
         duration_ns(model.served_ns())
     )
 }

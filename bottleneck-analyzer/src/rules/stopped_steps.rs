@@ -58,7 +58,7 @@ fn failed(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         .confidence(Confidence::High)
         .evidence(bench.source.evidence("reason", &pointer))
         .advice(
-            &["mend what the reason names, and repeat the run"],
+            &["remove what the reason names, and repeat the run"],
             "a measurement of this setting",
             "a setting that did not run is not known",
         );
@@ -111,13 +111,12 @@ fn stopped(
                 .evidence(label, &format!("/steps/{first}/{at}"))
         });
     let title = format!(
-        "The stop rule {rule} ended {} of {}",
+        "The load was stopped early in {} of {}, by the stop rule {rule}",
         ended.len(),
         counted(steps.len() as f64, "step")
     );
     let detail = format!(
-        "The first was {}: {reason}. The report has what a step measured until then, which says little \
-         about its setting.",
+        "In step \"{}\": {reason}. The timings of a step that was stopped are incomplete.",
         steps[first].name
     );
     bench
@@ -128,8 +127,8 @@ fn stopped(
         .evidence(evidence)
         .advice(
             &[
-                "mend what made the rule fire, or offer less load",
-                "or set another rule (--stop-on)",
+                "remove the reason, or offer less load; where the reason is expected, --stop-on sets another \
+                 rule",
             ],
             "steps that run to their end",
             "a stop rule ends a step early to protect the target",

@@ -20,6 +20,8 @@ use bench_report::names;
 const RULE: Rule = Rule::Throttled;
 /// Smallest ratio of throttled periods ÷ all periods at which the rule fires.
 const LEAST_RATIO: f64 = 0.05;
+/// Share of throttled periods, from 0 to 1, from which periods leave no quota that a burst could use.
+const MOSTLY: f64 = 0.5;
 
 /// CPU throttling of a control group during a step, as its quota caused it.
 struct GroupThrottling {
@@ -73,7 +75,10 @@ fn of_server(bench: &BenchFacts<'_>, index: usize) -> Option<GroupThrottling> {
         figures += &format!(", quota {} cores", plain(quota));
     }
     if let Some(stood) = stood {
-        figures += &format!(", its threads stopped for {} in all", duration_ns(stood));
+        figures += &format!(
+            ", its processes together were stopped for {}",
+            duration_ns(stood)
+        );
     }
     Some(GroupThrottling {
         whose: "the server's control group".to_owned(),
@@ -134,17 +139,21 @@ fn judge(bench: &BenchFacts<'_>, worst: &GroupThrottling, out: &mut Conclusions)
                 worst.figures
             ),
             format!(
-                "In each period of 100 ms its processes run until the quota is used up, and then stop until \
-                 the period ends, those that hold locks too: everything gets slower, though the machine is idle.{programs}"
+                "In each period, of 100 ms by default, its processes run until the quota is used up. Then they \
+                 stop until the period ends, also those that hold locks: everything gets slower, even on an idle \
+                 machine.{programs}"
             ),
         )
         .confidence(confidence_past(worst.ratio, LEAST_RATIO, 0.02))
         .evidence(worst.evidence.iter().cloned())
         .advice(
-            &[
-                "raise the group's CPU quota (cpu.max), or its burst",
-                "or run fewer connections than the quota has cores",
-            ],
+            &[if worst.ratio < MOSTLY {
+                "raise the group's CPU quota (cpu.max; CPUQuota of a unit, CPU limit of a container), or its \
+                 burst (cpu.max.burst), and repeat the run"
+            } else {
+                "raise the group's CPU quota (cpu.max; CPUQuota of a unit, CPU limit of a container) and repeat \
+                 the run: its other times are distorted"
+            }],
             "no pauses of up to 100 ms in the middle of calls",
             "a quota stops all processes of the group at once",
         );

@@ -167,7 +167,7 @@ fn a_course_ends_at_errors_of_the_server_and_keeps_what_was_measured() {
         );
         let (step, rule, reason) = stopped(&ran.report);
         assert_eq!(rule, "errors>10%", "{scenario}");
-        assert!(reason.contains("hits failed"), "{scenario}: {reason}");
+        assert!(reason.contains("requests failed"), "{scenario}: {reason}");
         let failed = &step.operations["half"];
         assert!(
             failed.errors["sqlstate.22012"] > 0 && failed.succeeded > 0,

@@ -206,7 +206,7 @@ fn a_storm_that_is_mostly_turned_away_breaks_the_rule_that_guards_a_server() {
         panic!("{:?}: {said}", storm.end);
     };
     assert!(
-        rule == "errors>10%" && reason.contains("hits failed"),
+        rule == "errors>10%" && reason.contains("requests failed"),
         "{reason}"
     );
     let figure = |name: &str| storm.figures.get(name).copied().unwrap_or(0.0);

@@ -28,6 +28,10 @@ const LONGEST_WAIT_S: u64 = 120;
 /// Longest time after a trial until its own processes have left the CPUs.
 const SETTLES_WITHIN: Duration = Duration::from_secs(5);
 
+/// Largest difference of the rates with and without a cause, as a share of the first, at which they count as the
+/// same load.
+const SAME_RATE: f64 = 0.1;
+
 /// Trial that is to be carried out.
 enum Task {
     Planted(Box<PlantingFile>, Severity),
@@ -172,9 +176,9 @@ impl ProvingGround {
         };
         let planting = file.with(severity)?;
         let place = severity_place(file, severity);
-        let mut plan = RunPlan {
+        let plan = RunPlan {
             planting: &planting,
-            rate: None,
+            pause: Duration::ZERO,
             seconds: SECONDS,
             seed: place as u64 + 1,
             is_recorded: true,
@@ -184,19 +188,23 @@ impl ProvingGround {
         if !file.is_removable {
             return Ok(());
         }
-        // Users in a closed loop send more as soon as they wait less: the same load is the rate that
-        // was carried with the cause. Where capacity is what comes back, they shall send more.
-        let is_open = planting.load.rate.is_some() || planting.load.users.is_none();
-        if !is_open && planting.finding.figure != DeclaredFigure::Capacity {
-            plan.rate = Some(MeasuredRun::read(plan.kept, &planting.load.tool)?.arrivals_per_s);
-        }
         let without = file.without(severity)?;
         let kept = self.kept(task, "without");
-        stage::run(&RunPlan {
+        let taken_away = RunPlan {
             planting: &without,
             kept: &kept,
             ..plan
-        })
+        };
+        let users = planting.load.users.filter(|_| planting.load.rate.is_none());
+        match users.map(f64::from) {
+            Some(users) if planting.finding.figure != DeclaredFigure::Capacity => {
+                let with = MeasuredRun::read(plan.kept, &planting.load.tool)?;
+                let share = severity.share.unwrap_or_default();
+                at_the_same_rate(&taken_away, users, users / with.arrivals_per_s, share)
+            }
+            // The rate is the same anyway; where capacity is what comes back, users shall send more.
+            _ => stage::run(&taken_away),
+        }
     }
 
     /// Judges the kept runs of a task.
@@ -237,6 +245,26 @@ impl ProvingGround {
 
 fn failed_or(result: Result<TrialResult, String>) -> TrialResult {
     result.unwrap_or_else(|reason| TrialResult::Failed { reason })
+}
+
+/// Carries out `plan` with `users` who call as often as with the cause, once in `cycle_s` seconds: without it they
+/// would wait less and send more. They pause for the time that comes back: first for the declared `share` of the
+/// response time. If the rate then differs by more than [`SAME_RATE`], the run is carried out again with the pause
+/// that follows from its response time.
+fn at_the_same_rate(plan: &RunPlan<'_>, users: f64, cycle_s: f64, share: f64) -> Result<(), String> {
+    let run = |pause_s: f64| {
+        stage::run(&RunPlan {
+            pause: Duration::from_secs_f64(pause_s.max(0.0)),
+            ..*plan
+        })
+    };
+    run(share * cycle_s)?;
+    let measured = MeasuredRun::read(plan.kept, &plan.planting.load.tool)?;
+    let ratio = measured.arrivals_per_s * cycle_s / users;
+    match measured.mean_ms {
+        Some(mean_ms) if (ratio - 1.0).abs() > SAME_RATE => run(cycle_s - mean_ms / 1e3),
+        _ => Ok(()),
+    }
 }
 
 /// Returns the message of a panic.

@@ -6,6 +6,8 @@
 //! share of at least the bound, which is far below the declared one. That it comes first is not
 //! asserted: on a machine that other tests keep busy, a second cause may be there in truth.
 
+use std::time::Duration;
+
 use crate::judge::findings_that_name;
 use crate::planting_file;
 use crate::stage::{self, RunPlan};
@@ -29,7 +31,7 @@ fn assert_named(id: &str, severity: &str, least: f64) {
     let kept = tempfile::tempdir().unwrap();
     let plan = RunPlan {
         planting: &planting,
-        rate: None,
+        pause: Duration::ZERO,
         seconds: SECONDS,
         seed: 1,
         is_recorded: false,

@@ -25,8 +25,8 @@ const BESIDE_THE_LOAD: Duration = Duration::from_mins(2);
 /// One run of a planting.
 pub(crate) struct RunPlan<'a> {
     pub(crate) planting: &'a Planting,
-    /// Arrivals per second in place of the planting's own load: the load of another run.
-    pub(crate) rate: Option<f64>,
+    /// Mean pause of each user between two calls, exponentially distributed; zero for none.
+    pub(crate) pause: Duration,
     /// Length of the measured part.
     pub(crate) seconds: u32,
     pub(crate) seed: u64,
@@ -101,7 +101,7 @@ fn start_load(plan: &RunPlan<'_>, server: &TargetServer, place: &TestDirectory) 
         .split_whitespace()
         .map(str::to_owned)
         .collect();
-    arguments.extend(offered(load, plan.rate));
+    arguments.extend(offered(load, plan.pause));
     if !load.script.is_empty() {
         fs::write(place.path().join("load.sql"), &load.script).unwrap();
         arguments.extend(["--script".to_owned(), "load.sql".to_owned()]);
@@ -127,12 +127,16 @@ fn start_load(plan: &RunPlan<'_>, server: &TargetServer, place: &TestDirectory) 
     Child::start(command, Some(&place.path().join("said")))
 }
 
-/// Returns the arguments with the load: the planting's own, or `rate` arrivals per second.
-fn offered(load: &Load, rate: Option<f64>) -> Vec<String> {
-    match (rate.or(load.rate), load.users) {
+/// Returns the arguments with the planting's load; users pause for `pause` between two calls.
+fn offered(load: &Load, pause: Duration) -> Vec<String> {
+    match (load.rate, load.users) {
         // No bench plans fewer than one arrival per second.
         (Some(rate), _) => vec![format!("--rate={:.0}", rate.max(1.0))],
-        (None, Some(users)) => vec![format!("--users={users}")],
+        (None, Some(users)) if pause.is_zero() => vec![format!("--users={users}")],
+        (None, Some(users)) => vec![
+            format!("--users={users}"),
+            format!("--think-time=exp:{}us", pause.as_micros().max(1)),
+        ],
         (None, None) => Vec::new(),
     }
 }

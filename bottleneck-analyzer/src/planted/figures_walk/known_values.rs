@@ -10,6 +10,7 @@ use crate::redis::RedisEvidence;
 use crate::run_facts::RunFacts;
 use crate::series_reading::{SeriesReading, measured_intervals};
 use crate::source_report::SourceReport;
+use crate::thresholds::Thresholds;
 use crate::time_model;
 use crate::windows::StepWindows;
 
@@ -113,12 +114,18 @@ impl KnownValues {
         }
     }
 
+    /// Gathers the thresholds by which the run was judged.
+    pub(super) fn of_thresholds(thresholds: &Thresholds) -> Self {
+        let mut known = Self::default();
+        numbers(
+            &serde_json::to_value(thresholds).unwrap(),
+            &mut known.thresholds,
+        );
+        known
+    }
+
     /// Adds the values that `finding` alone may name.
     pub(super) fn with(mut self, finding: &Finding, facts: &RunFacts<'_>) -> Self {
-        numbers(
-            &serde_json::to_value(facts.thresholds).unwrap(),
-            &mut self.thresholds,
-        );
         numbers(
             &serde_json::to_value(finding.impact).unwrap(),
             &mut self.stated,
@@ -140,6 +147,7 @@ impl KnownValues {
         self.stated.extend(&other.stated);
         self.settings.extend(&other.settings);
         self.load.extend(&other.load);
+        self.thresholds.extend(&other.thresholds);
     }
 }
 

@@ -51,6 +51,8 @@ fn figures_without_source(
 ) -> Vec<String> {
     let facts = RunFacts::gather(run, thresholds);
     let of_benches: Vec<_> = facts.benches.iter().map(KnownValues::of_bench).collect();
+    let of_machine = facts.machine.map(|machine| KnownValues::of_report(machine.source));
+    let thresholds = KnownValues::of_thresholds(thresholds);
     let mut missing = Vec::new();
     for finding in &assessment.findings {
         let mut known = KnownValues::default();
@@ -60,9 +62,8 @@ fn figures_without_source(
                 known.extend(of_bench);
             }
         }
-        if let Some(machine) = facts.machine {
-            known.extend(&KnownValues::of_report(machine.source));
-        }
+        of_machine.iter().for_each(|machine| known.extend(machine));
+        known.extend(&thresholds);
         let known = known.with(finding, &facts);
         for text in [&finding.title, &finding.detail] {
             for figure in sentence::figures(&without_names(text, finding, run)) {
@@ -105,9 +106,6 @@ fn source_of(figure: &WrittenFigure, known: &KnownValues) -> Option<FigureSource
     let is_count = figure.unit.is_empty();
     let mut values = printed::values_of(&figure.text);
     let is_printed = !values.is_empty();
-    if is_fixed(figure) {
-        return Some(FigureSource::FixedWords);
-    }
     if !is_printed && is_count {
         values.push(figure.number);
     }
@@ -132,7 +130,8 @@ fn source_of(figure: &WrittenFigure, known: &KnownValues) -> Option<FigureSource
     } else if is_printed && is_computed(known, is) {
         Some(FigureSource::Computed)
     } else {
-        None
+        // Searches all words of the rules, so it comes last.
+        is_fixed(figure).then_some(FigureSource::FixedWords)
     }
 }
 

@@ -100,7 +100,7 @@ fn finding(finding: &Finding, assessment: &Assessment) -> Markup {
             summary {
                 span.kind { (kind) }
                 span.title { (finding.title) }
-                span.quiet { (finding.component.title()) " · " (weight(finding)) }
+                span.quiet { (finding.component.title()) " · " (weight(finding, assessment)) }
                 @if let Some(impact) = finding.impact {
                     span.bar aria-hidden="true" { span style={ "width:" (format!("{:.1}", impact.ratio * 100.0)) "%" } {} }
                 }

@@ -1,5 +1,5 @@
 //! Advice about the index of a table that is read whole: an index that is there already is not advised
-//! again, and statistics that are out of date come first.
+//! again, and statistics that are out of date come first where an index may be there.
 
 use bench_report::names::postgres_tables;
 
@@ -47,14 +47,21 @@ impl<'a> FittingIndex<'a> {
     }
 }
 
-/// Returns actions against reading `relation` whole. `index` is the index that is there already.
+/// Returns actions against reading `relation` whole in `statement`. `index` is the index that is there already.
 pub(super) fn actions(
     server: &PostgresEvidence<'_>,
     relation: &str,
+    statement: &str,
     index: Option<&FittingIndex<'_>>,
 ) -> Vec<String> {
     let plan = "see the plan: EXPLAIN (ANALYZE, BUFFERS)";
-    let mut actions: Vec<String> = analyze_first(server, relation).into_iter().collect();
+    let others = server.table(postgres_tables::indexes::TABLE).map(|rows| {
+        let of_table = rows.iter().filter(|row| row.label("relation") == relation);
+        of_table.map(named).collect::<Vec<String>>()
+    });
+    let may_be_there = index.is_some() || others.is_none();
+    let statistics = analyze_first(server, relation).filter(|_| may_be_there);
+    let mut actions: Vec<String> = statistics.into_iter().collect();
     if let Some(index) = index {
         actions.push(format!(
             "find out why index {} is not used: compare its column without a cast or a function, and with a \
@@ -66,12 +73,15 @@ pub(super) fn actions(
         ));
         return actions;
     }
-    let create =
-        format!("CREATE INDEX CONCURRENTLY on the columns of {relation} that the WHERE compares");
-    let others = server.table(postgres_tables::indexes::TABLE).map(|rows| {
-        let of_table = rows.iter().filter(|row| row.label("relation") == relation);
-        of_table.map(named).collect::<Vec<String>>()
-    });
+    let create = match compared_columns(statement) {
+        Some(columns) => format!(
+            "CREATE INDEX CONCURRENTLY ON {relation} ({})",
+            columns.join(", ")
+        ),
+        None => {
+            format!("CREATE INDEX CONCURRENTLY on the columns of {relation} that the WHERE compares")
+        }
+    };
     match others {
         None => {
             actions.push(format!("{create}, if there is none (\\d {relation})"));
@@ -82,14 +92,58 @@ pub(super) fn actions(
         }
         Some(others) if others.is_empty() => {
             actions.push(format!("{create}; it has no index"));
-            actions.push(plan.to_owned());
+            actions.push(format!("ANALYZE {relation}, and {plan}"));
         }
         Some(others) => {
             actions.push(format!("{create}; its indexes are {}", others.join(", ")));
-            actions.push(plan.to_owned());
+            actions.push(format!("ANALYZE {relation}, and {plan}"));
         }
     }
     actions
+}
+
+/// Returns the columns that the WHERE of `statement` compares, those compared with `=` first. `None` unless the
+/// statement reads one table and its condition is a plain list of comparisons joined by AND.
+fn compared_columns(statement: &str) -> Option<Vec<String>> {
+    const ENDS: [&str; 6] = [" group by ", " order by ", " limit ", " offset ", " for ", " returning "];
+    let text = statement.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let (before, condition) = text.split_once(" where ")?;
+    let is_one_table = text.matches(" where ").count() == 1
+        && before.matches("select ").count() <= 1
+        && ![" join ", ","].iter().any(|many| tables(before).contains(many));
+    let end = ENDS.iter().filter_map(|end| condition.find(end)).min();
+    let condition = &condition[..end.unwrap_or(condition.len())];
+    if !is_one_table || condition.contains(" or ") {
+        return None;
+    }
+    let mut compared: Vec<(bool, String)> = Vec::new();
+    for term in condition.split(" and ") {
+        compared.push(compared_column(term)?);
+    }
+    compared.sort_by_key(|(is_equal, _)| !is_equal);
+    let mut columns: Vec<String> = compared.into_iter().map(|(_, column)| column).collect();
+    columns.dedup();
+    Some(columns)
+}
+
+/// Returns the part of a statement's text before WHERE that names its tables.
+fn tables(before: &str) -> &str {
+    before.split_once(" from ").map_or(before, |(_, tables)| tables)
+}
+
+/// Returns the column that a comparison begins with, and true if it is compared with `=`; `None` if the term is
+/// no comparison of a column.
+fn compared_column(term: &str) -> Option<(bool, String)> {
+    const OTHERS: [&str; 6] = ["<", ">", "in ", "in(", "like ", "between "];
+    let term = term.trim();
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+    let (name, rest) = term.split_at(term.find(|c| !is_part(c))?);
+    let column = name.rsplit('.').next().filter(|column| !column.is_empty())?;
+    let rest = rest.trim_start();
+    let is_equal = rest.starts_with('=');
+    let is_compared = is_equal || OTHERS.iter().any(|other| rest.starts_with(other));
+    let is_name = column.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    (is_compared && is_name).then(|| (is_equal, column.to_owned()))
 }
 
 /// Returns the action to analyse `relation` first; `None` if its statistics are up to date or not known.
@@ -157,6 +211,30 @@ mod tests {
             ("\"Who\" (partial)", "who"),
         ] {
             assert_eq!(leading(columns), first);
+        }
+    }
+
+    #[test]
+    fn an_index_is_advised_on_the_columns_of_a_plain_condition() {
+        let columns = |statement| compared_columns(statement).map(|columns| columns.join(", "));
+        for (statement, told) in [
+            ("SELECT count(note) FROM logs WHERE who = $1", "who"),
+            ("select * from logs l where l.at > $1 and l.who = $2 order by at", "who, at"),
+            ("DELETE FROM logs WHERE tenant = $1 AND note LIKE $2", "tenant, note"),
+            ("UPDATE stock SET n = n + ? WHERE kind IN (?) RETURNING n", "kind"),
+        ] {
+            assert_eq!(columns(statement).as_deref(), Some(told), "{statement}");
+        }
+        for statement in [
+            "SELECT * FROM a JOIN b ON a.x = b.x WHERE a.y = $1",
+            "SELECT * FROM a, b WHERE a.y = b.y",
+            "SELECT * FROM logs WHERE who = $1 OR note = $2",
+            "SELECT * FROM logs WHERE lower(who) = $1",
+            "SELECT * FROM logs WHERE who::text = $1",
+            "SELECT * FROM logs WHERE at BETWEEN $1 AND $2",
+            "SELECT * FROM logs",
+        ] {
+            assert_eq!(columns(statement), None, "{statement}");
         }
     }
 

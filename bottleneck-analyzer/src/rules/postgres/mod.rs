@@ -4,6 +4,7 @@
 mod autovacuum;
 mod checkpoints;
 mod connecting;
+pub(super) mod connection_holders;
 mod dead_rows;
 mod deadlocks;
 pub(super) mod ended_sessions;

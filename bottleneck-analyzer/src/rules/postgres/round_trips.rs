@@ -89,14 +89,19 @@ fn cost(own_ns: f64, trip: f64, trips: f64, evidence: Vec<EvidenceItem>) -> Caus
             duration_ns(trip)
         ),
         detail: format!(
-            "A call makes about {}. Their time is what remains of a call on its connection without the \
-             server's own time; the client had CPU to spare.",
+            "A call makes about {}. Their time is the time for which a call holds its connection, less the \
+             time of the server and of the client between statements; the client had CPU to spare. A nearer \
+             server saves the part of it that is distance: ping tells which.",
             counted(trips.round(), "round trip")
         ),
         evidence,
         actions: vec![
             "place client and server nearer to each other".to_owned(),
-            "make fewer round trips: one statement, a function, or pipelining".to_owned(),
+            if trips.round() > 1.0 {
+                "make fewer round trips: one statement, a function, or pipelining".to_owned()
+            } else {
+                "send several calls at once (pipelining, a batch), or keep the answers in a cache".to_owned()
+            },
         ],
         rationale: "a call cannot be faster than its round trips".to_owned(),
         restart: false,

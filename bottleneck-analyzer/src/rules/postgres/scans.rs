@@ -44,7 +44,7 @@ impl WholeScan {
             _ if self.is_of_index => {
                 format!("An index of {relation} is read whole: none serves the condition")
             }
-            None => format!("Table {relation} is read whole for want of an index"),
+            None => format!("Table {relation} is read whole, because no index fits"),
             Some(index) => format!(
                 "Table {relation} is read whole although index {} is there",
                 index.name()
@@ -175,7 +175,12 @@ fn cost(
             share(part)
         ),
         evidence,
-        actions: index_advice::actions(server, &scan.relation, index.as_ref()),
+        actions: index_advice::actions(
+            server,
+            &scan.relation,
+            found.map_or("", |s| s.text()),
+            index.as_ref(),
+        ),
         rationale: "an index finds the few rows without reading the others".to_owned(),
         restart: false,
     })
@@ -242,7 +247,7 @@ fn cost_by_counters(
         )
     } else {
         (
-            "A table is read whole for want of an index",
+            "A table is read whole, because no index fits",
             "CREATE INDEX CONCURRENTLY on the columns that the WHERE compares",
         )
     };
@@ -277,7 +282,7 @@ fn cost_by_counters(
 fn unknown() -> CheckResult {
     CheckResult::Unknown(
         RULE,
-        "whether tables are read whole for want of an index: scans by table were not counted"
+        "whether tables are read whole because no index fits: scans by table were not counted"
             .to_owned(),
         "a role that may read pg_stat_user_tables, and pg_stat_statements".to_owned(),
     )

@@ -20,6 +20,8 @@ const RULE: Rule = Rule::TempFiles;
 const LEAST_BYTES: f64 = 1_048_576.0;
 /// Smallest share of the service time at which the rule fires. It is small because the cost is a lower bound.
 const LEAST_SHARE: f64 = 0.02;
+/// Memory that a sort needs ÷ size of its temporary files, in which rows are packed more densely.
+const ROOM: f64 = 3.0;
 /// Upper bound for the speed of copying to and from the page cache, in bytes per second.
 const FASTEST_COPY: f64 = 2_147_483_648.0;
 
@@ -99,17 +101,17 @@ fn cost(repeat: &RepeatFacts<'_, '_>, spilt: f64, mut evidence: Vec<EvidenceItem
             bytes(spilt)
         ),
         detail: format!(
-            "They do not fit into work_mem.{} Reading and writing the files takes {} of a call, a lower \
-             bound: copying and merging is CPU besides.{told}",
+            "The rows do not fit into work_mem.{} Reading and writing the files takes at least {} of a call; \
+             copying and merging the rows takes CPU time besides.{told}",
             mean_file(repeat),
             duration_ns(own_ns)
         ),
         evidence,
         actions: vec![
             format!(
-                "raise work_mem for this role or statement to two to four times {}, if memory allows \
-                 it for all sessions at once",
-                bytes(spilt)
+                "raise work_mem for this role or statement to {} or more, if memory allows it for all \
+                 sessions at once",
+                bytes(ROOM * spilt)
             ),
             "or an index that gives the order, or fewer rows and columns to sort".to_owned(),
         ],

@@ -180,7 +180,7 @@ fn errors_above(
     };
     (ratio > above).then(|| {
         format!(
-            "{failed} of {all} hits failed ({:.1} %){how}",
+            "{failed} of {all} requests failed ({:.1} %){how}",
             ratio * 100.0
         )
     })
@@ -200,7 +200,7 @@ fn p99_above(above: Duration, interval: &Interval, unanswered: u64) -> Option<St
         return Some(format!("p99 was {:.1} ms", p99.as_secs_f64() * 1e3));
     }
     Some(format!(
-        "{unanswered} of {} hits have waited for longer than {} without an answer",
+        "{unanswered} of {} requests have waited for longer than {} without an answer",
         late + on_time,
         humantime::format_duration(above)
     ))

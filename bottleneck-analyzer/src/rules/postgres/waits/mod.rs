@@ -87,10 +87,12 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
         .iter()
         .filter_map(|w| w.evidence.clone())
         .collect();
-    evidence.extend(
-        waiting
-            .and_then(|row| row.evidence("sessions that wait in this statement", "sessions_mean")),
-    );
+    let in_statement = if group.has("client.idle_in_transaction") {
+        "sessions whose last statement is this one"
+    } else {
+        "sessions that wait in this statement"
+    };
+    evidence.extend(waiting.and_then(|row| row.evidence(in_statement, "sessions_mean")));
     evidence.extend(holders.iter().flat_map(|h| h.evidence.iter().cloned()));
     evidence.extend(of_busiest);
     let counted = counters::read(repeat, group);

@@ -63,7 +63,7 @@ pub(super) fn detail(
     if let Some(sentence) = holders.map(LockHolders::sentence).filter(|s| !s.is_empty()) {
         text += &format!(" {sentence}");
     } else if let Some(event) = group.event {
-        text += &format!(" Confirmed by: {}.", event.confirms);
+        text += &format!(" To confirm: see {}.", event.confirms);
     }
     text += &beside_the_load(&repeat.server, group);
     if group.has("timeout.pgsleep") {

@@ -8,6 +8,7 @@ mod reads;
 mod standbys;
 mod writes;
 
+use super::client_pauses::pause_ns;
 use super::wait_group::WaitGroup;
 use crate::assessment::Rule;
 use crate::catalogue::events::WaitKind;
@@ -29,7 +30,7 @@ pub(super) fn read<'r, 'a>(
         Rule::IoWaits if writes::is_of_flushes(group) => writes::flushes(&mut facts),
         Rule::SyncReplica => standbys::delays(&mut facts),
         Rule::LockWaits => locks::queue(&mut facts),
-        Rule::KeptTransactions => locks::kept(&mut facts),
+        Rule::KeptTransactions => locks::kept(&mut facts, pause_ns(repeat)),
         _ => {}
     }
     facts
