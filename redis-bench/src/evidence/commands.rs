@@ -50,10 +50,19 @@ pub(super) fn add(
     }
 }
 
-/// Returns the growth of a command's counts from `was` to `now`. If the number of calls became
-/// smaller, the counts were reset in between, and `now` is returned.
+/// Returns the growth of a command's counts from `was` to `now`. If any of them became smaller, all
+/// were reset in between, and `now` is returned.
 fn since(was: CommandUse, now: CommandUse) -> CommandUse {
-    if now.calls < was.calls {
+    let counts = |used: CommandUse| {
+        [
+            Some(used.calls),
+            Some(used.usec),
+            used.rejected,
+            used.failed,
+        ]
+    };
+    let mut pairs = counts(was).into_iter().zip(counts(now));
+    if pairs.any(|(was, now)| was.zip(now).is_some_and(|(was, now)| now < was)) {
         return now;
     }
     let grown = |was: Option<f64>, now: Option<f64>| Some(now? - was.unwrap_or(0.0));
@@ -181,6 +190,21 @@ mod tests {
             !rows[0].figures.contains_key("failed_calls"),
             "missing is not zero"
         );
+    }
+
+    #[test]
+    fn counts_that_were_reset_are_told_from_the_reset_on_although_the_calls_rose() {
+        let told = |after: &str| {
+            let before = "cmdstat_get:calls=10,usec=9000,rejected_calls=5,failed_calls=0\n";
+            let rows = rows(before, after, 0);
+            (rows[0].figures["calls"], rows[0].figures["usec"])
+        };
+        let less_time = "cmdstat_get:calls=30,usec=60,rejected_calls=5,failed_calls=0\n";
+        assert_eq!(told(less_time), (30.0, 60.0));
+        let fewer_refused = "cmdstat_get:calls=30,usec=9500,rejected_calls=1,failed_calls=0\n";
+        assert_eq!(told(fewer_refused), (30.0, 9_500.0));
+        let grown = "cmdstat_get:calls=30,usec=9500,rejected_calls=5,failed_calls=0\n";
+        assert_eq!(told(grown), (20.0, 500.0));
     }
 
     #[test]

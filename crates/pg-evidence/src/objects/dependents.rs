@@ -39,8 +39,13 @@ const INDEXES: &str = "SELECT /* plimsoll evidence */ i.indrelid::regclass::text
      ORDER BY 1, 2 LIMIT 100";
 
 /// Writes into `evidence` the indexes and triggers of the tables with the object ids `touched`, and the
-/// foreign keys from or to them that have no index; at most 100 indexes, and 20 of each other kind.
-pub(super) async fn report(client: &Client, touched: &[i64], evidence: &mut ServerEvidence) {
+/// foreign keys from or to them that have no index; at most 100 indexes, and 20 of each other kind. If
+/// `touched` is not known, all of them are recorded as unavailable with the reason.
+pub(super) async fn report(
+    client: &Client,
+    touched: Result<&[i64], &str>,
+    evidence: &mut ServerEvidence,
+) {
     let tables: [(TableName, &str, [ColumnName; 3]); 3] = [
         (
             indexes::TABLE,
@@ -63,7 +68,11 @@ pub(super) async fn report(client: &Client, touched: &[i64], evidence: &mut Serv
         ),
     ];
     for (name, query, labels) in tables {
-        match rows(client, query, touched, labels).await {
+        let found = match touched {
+            Ok(touched) => rows(client, query, touched, labels).await,
+            Err(reason) => Err(reason.to_owned()),
+        };
+        match found {
             Ok(rows) => evidence.table(name, rows),
             Err(reason) => drop(evidence.unavailable.insert(name.to_string(), reason)),
         }

@@ -49,31 +49,36 @@ impl Objects {
     }
 
     /// Writes the growth of the counters since `before` into `evidence`, and queries the triggers
-    /// and foreign keys of the tables that grew.
+    /// and foreign keys of the tables that grew. A kind whose growth is not known is recorded as
+    /// unavailable with the reason, and so is what belongs to tables whose growth is not known.
     pub(crate) async fn report_since(
         &self,
         before: &Self,
         client: &Client,
         evidence: &mut ServerEvidence,
     ) {
-        let mut touched = Vec::new();
+        let mut touched: Result<Vec<i64>, String> = Ok(Vec::new());
         for kind in &KINDS {
-            match (&self.0[&kind.name], &before.0[&kind.name]) {
-                (Ok(now), Ok(then)) => {
-                    let grown = now.since(then, kind);
+            let grown = match (&self.0[&kind.name], &before.0[&kind.name]) {
+                (Ok(now), Ok(then)) => now.since(then, kind),
+                (Err(reason), _) | (_, Err(reason)) => Err(reason.clone()),
+            };
+            if kind.name == tables::TABLE {
+                touched = match &grown {
+                    Ok(grown) => Ok(grown.iter().map(|(id, _)| *id).collect()),
+                    Err(reason) => Err(reason.clone()),
+                };
+            }
+            match grown {
+                Ok(grown) => {
                     let rows = grown.iter().map(|(_, counts)| counts.row(kind)).collect();
                     evidence.table(kind.name, rows);
-                    if kind.name == tables::TABLE {
-                        touched = grown.iter().map(|(id, _)| *id).collect();
-                    }
                 }
-                (Err(reason), _) | (_, Err(reason)) => {
-                    let name = kind.name.to_string();
-                    evidence.unavailable.insert(name, reason.clone());
-                }
+                Err(reason) => drop(evidence.unavailable.insert(kind.name.to_string(), reason)),
             }
         }
-        dependents::report(client, &touched, evidence).await;
+        let touched = touched.as_deref().map_err(String::as_str);
+        dependents::report(client, touched, evidence).await;
     }
 }
 
@@ -98,31 +103,28 @@ impl KindCounters {
     }
 
     /// Returns those objects whose work grew since `before`, by id, with the most work first, at
-    /// most 20. Counters that decreased, because they were reset meanwhile, are `None`; states have
-    /// their last value.
-    fn since(&self, before: &Self, kind: &ObjectKind) -> Vec<(i64, ObjectCounters)> {
+    /// most 20; states have their last value. Fails with the reason if a counter of any object fell,
+    /// because what the object did is then not known.
+    fn since(
+        &self,
+        before: &Self,
+        kind: &ObjectKind,
+    ) -> Result<Vec<(i64, ObjectCounters)>, String> {
         let mut grown: Vec<(i64, ObjectCounters)> = Vec::new();
         for (id, now) in &self.0 {
-            let then = before.0.get(id);
-            let values = kind.columns.iter().enumerate().map(|(at, column)| {
-                let (now, then) = (now.values[at]?, then.map_or(Some(0.0), |c| c.values[at]));
-                if column.is_state {
-                    return Some(now);
-                }
-                let grown = now - then.unwrap_or(0.0);
-                (grown >= 0.0).then_some(grown)
-            });
-            let counts = ObjectCounters {
-                name: now.name.clone(),
-                values: values.collect(),
-            };
+            let counts = now.since(before.0.get(id), kind).ok_or_else(|| {
+                format!(
+                    "the counters of {} fell during the step, as after a reset",
+                    now.name
+                )
+            })?;
             if counts.weight(kind) > 0.0 {
                 grown.push((*id, counts));
             }
         }
         grown.sort_by(|a, b| b.1.weight(kind).total_cmp(&a.1.weight(kind)));
         grown.truncate(MOST_ROWS);
-        grown
+        Ok(grown)
     }
 }
 
@@ -134,6 +136,22 @@ impl ObjectCounters {
             values: values.collect::<Result<_, _>>()?,
         };
         Ok((row.try_get(0)?, counts))
+    }
+
+    /// Returns the growth of the counters since `before`, and the states as they are; `before` is
+    /// `None` for an object that did not exist then. `None` if a counter fell.
+    fn since(&self, before: Option<&Self>, kind: &ObjectKind) -> Option<Self> {
+        let mut grown = self.clone();
+        let counters = kind.columns.iter().enumerate();
+        for (at, _) in counters.filter(|(_, column)| !column.is_state) {
+            let then = before.and_then(|before| before.values[at]).unwrap_or(0.0);
+            let growth = grown.values[at].map(|now| now - then);
+            if growth.is_some_and(|growth| growth < 0.0) {
+                return None;
+            }
+            grown.values[at] = growth;
+        }
+        Some(grown)
     }
 
     /// Returns the sum of the columns that are part of an object's work, by which the table is
@@ -195,6 +213,7 @@ mod tests {
         ]);
         let seen: Vec<(i64, Vec<Option<f64>>)> = after
             .since(&before, &KIND)
+            .unwrap()
             .into_iter()
             .map(|(id, counts)| (id, counts.values))
             .collect();
@@ -209,14 +228,38 @@ mod tests {
         );
     }
 
+    /// Of two objects one was reset: what it did is not known, so that a table without it would say
+    /// that it did nothing.
     #[test]
-    fn a_counter_that_was_reset_is_absent() {
+    fn a_counter_that_fell_leaves_all_of_its_kind_out_with_the_reason() {
+        let before = counted(&[(1, [5.0, 9.0, 70.0]), (2, [5.0, 0.0, 1.0])]);
+        for fallen in [[4.0, 0.0, 70.0], [6.0, 2.0, 70.0]] {
+            let after = counted(&[(1, fallen), (2, [25.0, 0.0, 2.0])]);
+            let reason = after.since(&before, &KIND).unwrap_err();
+            assert!(
+                reason.contains("thing 1") && reason.contains("reset"),
+                "{reason}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_state_may_fall() {
         let before = counted(&[(1, [5.0, 9.0, 70.0])]);
-        let after = counted(&[(1, [6.0, 2.0, 70.0])]);
-        let grown = after.since(&before, &KIND);
-        assert_eq!(grown[0].1.values, [Some(1.0), None, Some(70.0)]);
-        let row = grown[0].1.row(&KIND);
+        let after = counted(&[(1, [6.0, 9.0, 10.0])]);
+        let grown = after.since(&before, &KIND).unwrap();
+        assert_eq!(grown[0].1.values, [Some(1.0), Some(0.0), Some(10.0)]);
+    }
+
+    #[test]
+    fn a_value_that_the_server_lacks_is_absent() {
+        let counts = ObjectCounters {
+            name: "thing 1".to_owned(),
+            values: vec![Some(6.0), None, Some(70.0)],
+        };
+        let row = counts.row(&KIND);
         assert_eq!(row.labels["name"], "thing 1");
-        assert!(!row.figures.contains_key("hits"));
+        let names: Vec<&str> = row.figures.keys().map(String::as_str).collect();
+        assert_eq!(names, ["blocks_read", "blocks_zeroed"]);
     }
 }

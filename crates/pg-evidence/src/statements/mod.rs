@@ -31,6 +31,9 @@ const PLACE: &str = "SELECT /* plimsoll evidence */ quote_ident(n.nspname),
      WHERE e.extname = 'pg_stat_statements'";
 /// Number of columns of the query's result before those of the figures.
 const BEFORE_FIGURES: usize = 3;
+/// Largest relative fall of a counter that may be rounding: times of several roles are added up in no fixed
+/// order.
+const ROUNDING: f64 = 1e-9;
 
 /// Counters of the statements of this database at one instant.
 #[derive(Debug, Clone, Default)]
@@ -158,8 +161,16 @@ impl StatementCounters {
             }
         }
         self.report_sums(&all, evidence);
-        if let (Some(now), Some(then)) = (self.dealloc, before.dealloc) {
-            evidence.figure(postgres::STATEMENTS_DEALLOC, now - then);
+        match (self.dealloc, before.dealloc) {
+            (Some(now), Some(then)) if now >= then => {
+                evidence.figure(postgres::STATEMENTS_DEALLOC, now - then);
+            }
+            (Some(_), Some(_)) => {
+                let name = postgres::STATEMENTS_DEALLOC.to_string();
+                let reason = "the counters were reset during the step".to_owned();
+                evidence.unavailable.insert(name, reason);
+            }
+            _ => {}
         }
         evidence.table(statements::TABLE, rows);
         Ok(())
@@ -183,13 +194,13 @@ impl StatementCounters {
     }
 
     /// Returns the growth of the counters since `before` of those statements that were called, the
-    /// longest execution time first. If a statement's calls decreased, it was reset or evicted
+    /// longest execution time first. If any counter of a statement fell, it was reset or evicted
     /// meanwhile, and its current counters are the growth.
     fn since(&self, before: &Self) -> Vec<(StatementId, StatementFigures)> {
         let mut spent: Vec<(StatementId, StatementFigures)> = Vec::new();
         for (id, now) in &self.by_id {
             let then = before.by_id.get(id);
-            let then = then.filter(|then| then.calls() <= now.calls());
+            let then = then.filter(|then| !now.fell_since(then));
             let delta = then.map_or(*now, |then| now.since(then));
             if delta.calls() > 0.0 {
                 spent.push((*id, delta));
@@ -229,6 +240,16 @@ impl StatementFigures {
             *sum = sum.zip(value).map(|(a, b)| a + b);
         }
         sum
+    }
+
+    /// Returns true if a counter is smaller than in `before`; figures over all calls may become smaller.
+    fn fell_since(&self, before: &Self) -> bool {
+        let pairs = self.0.iter().zip(before.0).zip(&COLUMNS);
+        let mut counters = pairs.filter(|(_, column)| column.sum.is_some());
+        counters.any(|((now, then), _)| {
+            now.zip(then)
+                .is_some_and(|(now, then)| now < (1.0 - ROUNDING) * then)
+        })
     }
 
     /// Returns the growth since `before`; figures over all calls become `None`.
@@ -303,6 +324,20 @@ mod tests {
             spent,
             [(id(3), 2.0, 30.0), (id(2), 1.0, 10.0), (id(4), 1.0, 7.0)]
         );
+    }
+
+    /// The first statement was reset and called more often since then than ever before; the second one
+    /// rested, and the sum of its times was rounded.
+    #[test]
+    fn a_statement_whose_time_fell_was_reset_although_its_calls_rose() {
+        let before = statements(&[(1, 5.0, 50.0), (2, 5.0, 50.0)]);
+        let after = statements(&[(1, 9.0, 30.0), (2, 5.0, 50.0 - 1e-14)]);
+        let spent = after.since(&before);
+        let told: Vec<_> = spent
+            .iter()
+            .map(|(id, t)| (*id, t.calls(), t.exec_ns()))
+            .collect();
+        assert_eq!(told, [(id(1), 9.0, 30.0)]);
     }
 
     #[test]
