@@ -246,7 +246,7 @@ fn a_worker_that_is_held_up_past_the_start_loses_that_step_and_says_so() {
     let here = (&place, &redis);
     let zero = start(here, &schedule, ("0/2", "0"), &flags);
     let mut one = start(here, &schedule, ("1/2", "1"), &flags);
-    one.wait_for("phase: connect");
+    one.wait_for("phase: prepare");
     one.signal(Signal::SIGSTOP);
     schedule.wait(Duration::from_millis(300));
     one.signal(Signal::SIGCONT);

@@ -251,7 +251,12 @@ fn failed_or(result: Result<TrialResult, String>) -> TrialResult {
 /// would wait less and send more. They pause for the time that comes back: first for the declared `share` of the
 /// response time. If the rate then differs by more than [`SAME_RATE`], the run is carried out again with the pause
 /// that follows from its response time.
-fn at_the_same_rate(plan: &RunPlan<'_>, users: f64, cycle_s: f64, share: f64) -> Result<(), String> {
+fn at_the_same_rate(
+    plan: &RunPlan<'_>,
+    users: f64,
+    cycle_s: f64,
+    share: f64,
+) -> Result<(), String> {
     let run = |pause_s: f64| {
         stage::run(&RunPlan {
             pause: Duration::from_secs_f64(pause_s.max(0.0)),

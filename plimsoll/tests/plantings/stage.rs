@@ -14,7 +14,7 @@ use crate::beside::{self, Guest};
 use crate::child::Child;
 use crate::common::binary;
 use crate::measured_run::MeasuredRun;
-use crate::planting::{Load, Planting};
+use crate::planting::{DeclaredFigure, Load, Planting};
 use crate::target_server::TargetServer;
 
 /// Time from the start of the recorder to its first sample, which must precede every step.
@@ -105,6 +105,10 @@ fn start_load(plan: &RunPlan<'_>, server: &TargetServer, place: &TestDirectory) 
     if !load.script.is_empty() {
         fs::write(place.path().join("load.sql"), &load.script).unwrap();
         arguments.extend(["--script".to_owned(), "load.sql".to_owned()]);
+    }
+    // The load goes on whatever fails, because a share of failures needs many calls.
+    if plan.planting.finding.figure == DeclaredFigure::Requests {
+        arguments.push("--stop-on=errors>99%".to_owned());
     }
     let takes_most = load.tool == "db-pool-bench";
     let most = takes_most.then_some("--most-connections 100%").into_iter();
