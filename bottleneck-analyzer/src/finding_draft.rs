@@ -1,8 +1,8 @@
 //! Builder of findings.
 
 use crate::assessment::{
-    ComponentKind, Confidence, EvidenceItem, Finding, FindingAdvice, FindingId, FindingKind,
-    Impact, ImpactOf, Rule,
+    ComponentKind, ComputedFigure, Confidence, EvidenceItem, Finding, FindingAdvice, FindingId,
+    FindingKind, Impact, ImpactOf, Rule,
 };
 use crate::capacity_gain::CapacityGain;
 use crate::own_time::OwnTime;
@@ -37,6 +37,7 @@ impl FindingDraft {
                 confidence: Confidence::Medium,
                 score: 0.0,
                 evidence: Vec::new(),
+                computed: Vec::new(),
                 parent: None,
                 not_ordered_with: Vec::new(),
                 advice: None,
@@ -115,6 +116,13 @@ impl FindingDraft {
             impact.capacity_gain_ratio = gain.map(|gain| gain.ratio);
             impact.next_limit = gain.and_then(|gain| gain.limit);
         }
+        self
+    }
+
+    /// Adds figures of title and explanation that no single place of a report has.
+    #[must_use]
+    pub(crate) fn computes(mut self, figures: impl IntoIterator<Item = ComputedFigure>) -> Self {
+        self.finding.computed.extend(figures);
         self
     }
 

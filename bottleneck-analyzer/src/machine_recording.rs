@@ -89,6 +89,14 @@ impl<'a> MachineRecording<'a> {
             .collect()
     }
 
+    /// Reads every series called `name` that covers enough of the measured part of `window` to stand for all of
+    /// it.
+    pub(crate) fn covering(self, name: &str, window: Window) -> Vec<(&'a Series, SeriesReading)> {
+        let mut all = self.all(name, window);
+        all.retain(|(_, reading)| reading.covers_enough_of(&measured(window)));
+        all
+    }
+
     /// Returns the number of cores that the run may use, with its evidence. `None` unless a CPU
     /// quota or an affinity of the recorder allows fewer than the machine has.
     pub(crate) fn allowed_cores(self) -> Option<(f64, Option<EvidenceItem>)> {

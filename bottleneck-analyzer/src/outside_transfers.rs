@@ -35,9 +35,10 @@ pub(crate) struct OutsideTransfers<'a> {
 }
 
 impl<'a> OutsideTransfers<'a> {
-    /// Adds up the transfers in `window`; `None` if those of processes were not recorded.
+    /// Adds up the transfers in `window`; `None` if those of processes were not recorded, or if a bench, whose
+    /// window it may be, is not on the clock of the recording.
     pub(crate) fn in_window(facts: &RunFacts<'a>, window: Window) -> Option<Self> {
-        let machine = facts.machine?;
+        let machine = facts.machine.filter(|_| facts.is_all_recorded())?;
         let benches = facts.benches.iter();
         let servers: Vec<&str> = benches
             .filter_map(|bench| target::process_name(bench.source))

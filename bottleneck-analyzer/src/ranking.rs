@@ -80,6 +80,7 @@ mod tests {
             score,
             evidence: vec![],
             parent: parent.map(|id| FindingId::new(Rule::Stalls, id)),
+            computed: Vec::new(),
             not_ordered_with: Vec::new(),
             advice: None,
         }

@@ -67,6 +67,19 @@ pub(crate) fn programs_of_group(
     group: &str,
     window: Window,
 ) -> Option<String> {
+    let mut names = names_in_group(machine, group, window);
+    names.truncate(NAMED);
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// Returns the names of the programs in a control group and in those below it, each once, in the order of the
+/// CPU time of their busiest processes. Empty if none of its processes was recorded. `own` is the group of the
+/// recorder.
+pub(crate) fn names_in_group<'a>(
+    machine: MachineRecording<'a>,
+    group: &str,
+    window: Window,
+) -> Vec<&'a str> {
     let all = machine.all("process.cpu_cores", window);
     let own = || {
         let mut recorders = all
@@ -76,7 +89,10 @@ pub(crate) fn programs_of_group(
             .find_map(|(s, _)| s.labels.get("cgroup"))
             .map(String::as_str)
     };
-    let group = if group == "own" { own()? } else { group };
+    let group = if group == "own" { own() } else { Some(group) };
+    let Some(group) = group else {
+        return Vec::new();
+    };
     let is_in = |series: &Series| {
         let rest = series
             .labels
@@ -86,14 +102,13 @@ pub(crate) fn programs_of_group(
     };
     let mut members: Vec<_> = all.iter().filter(|(series, _)| is_in(series)).collect();
     members.sort_by(|a, b| b.1.mean.total_cmp(&a.1.mean));
-    let mut names: Vec<&str> = Vec::new();
-    for name in members
-        .iter()
-        .filter_map(|(series, _)| series.labels.get("name"))
-    {
-        if !names.contains(&name.as_str()) && names.len() < NAMED {
+    let mut names: Vec<&'a str> = Vec::new();
+    for (series, _) in members {
+        if let Some(name) = series.labels.get("name")
+            && !names.contains(&name.as_str())
+        {
             names.push(name);
         }
     }
-    (!names.is_empty()).then(|| names.join(", "))
+    names
 }

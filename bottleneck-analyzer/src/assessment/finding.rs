@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ComponentKind, EvidenceItem, FindingId, Rule};
+use super::{ComponentKind, ComputedFigure, EvidenceItem, FindingId, Rule};
 
 /// Confidence in a conclusion, from `Low` to `High`.
 #[derive(
@@ -216,6 +216,10 @@ pub(crate) struct Finding {
     pub score: f64,
     /// Evidence that the finding rests on.
     pub evidence: Vec<EvidenceItem>,
+    /// Figures of title and explanation that were computed from evidence. Empty if each is the value of a piece
+    /// of evidence, or the sum, difference, product or quotient of two.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub computed: Vec<ComputedFigure>,
     /// Id of the finding that causes this one; absent if no other finding explains it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]

@@ -4,6 +4,7 @@
 //! one report, so that a reader can check each conclusion.
 
 mod component;
+mod computed_figure;
 mod evidence;
 mod finding;
 mod finding_id;
@@ -17,6 +18,7 @@ mod time_model;
 mod verdict;
 
 pub(crate) use component::{ComponentAssessment, LimitingFactor};
+pub(crate) use computed_figure::ComputedFigure;
 pub(crate) use evidence::{EvidenceItem, Spoiled};
 pub(crate) use finding::{
     Confidence, Finding, FindingAdvice, FindingKind, Impact, ImpactOf, NextLimit, RuledOut, Unknown,

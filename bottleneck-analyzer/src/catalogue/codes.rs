@@ -164,7 +164,7 @@ mod tests {
             (
                 "sqlstate.53300",
                 "sorry, too many clients already",
-                "max_connections are in use",
+                "all connections of the server",
             ),
             (
                 "sqlstate.53400",

@@ -3,7 +3,7 @@
 
 use super::check_result::{CauseCost, CheckResult};
 use super::repeat_facts::RepeatFacts;
-use crate::assessment::{Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
+use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::figures::{duration_ns, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::requests;
@@ -26,6 +26,8 @@ pub(super) struct CauseAcrossRepeats<'p, 'a, 'f> {
     pub(super) rule: Rule,
     repeats: &'p [RepeatFacts<'a, 'f>],
     costs: Vec<Option<CauseCost>>,
+    /// Highest confidence that the results of all repeats allow.
+    highest_confidence: Confidence,
 }
 
 /// Groups the costs of all repeats by cause (rule and key), the largest cause first. `results` has
@@ -35,23 +37,27 @@ pub(super) fn causes_across_repeats<'p, 'a, 'f>(
     results: &[Vec<CheckResult>],
 ) -> Vec<CauseAcrossRepeats<'p, 'a, 'f>> {
     let mut keys: Vec<(Rule, &str)> = Vec::new();
-    for result in results.iter().flatten() {
-        if let CheckResult::Cost(cost) = result
-            && !keys.contains(&(cost.rule, &cost.key))
-        {
+    for (cost, _) in results.iter().flatten().filter_map(CheckResult::cost) {
+        if !keys.contains(&(cost.rule, &cost.key)) {
             keys.push((cost.rule, &cost.key));
         }
     }
     let of = |repeat: &Vec<CheckResult>, key: (Rule, &str)| {
-        repeat.iter().find_map(|result| match result {
-            CheckResult::Cost(cost) if (cost.rule, cost.key.as_str()) == key => Some(cost.clone()),
-            _ => None,
-        })
+        let mut costs = repeat.iter().filter_map(CheckResult::cost);
+        let found = costs.find(|(cost, _)| (cost.rule, cost.key.as_str()) == key);
+        found.map(|(cost, highest)| (cost.clone(), highest))
     };
-    let group = |key: (Rule, &str)| CauseAcrossRepeats {
-        rule: key.0,
-        repeats,
-        costs: results.iter().map(|repeat| of(repeat, key)).collect(),
+    let group = |key: (Rule, &str)| {
+        let of_key = results.iter().map(|repeat| of(repeat, key));
+        let of_key: Vec<Option<(CauseCost, Confidence)>> = of_key.collect();
+        let highest = of_key.iter().flatten().map(|(_, highest)| *highest).min();
+        let costs = of_key.into_iter().map(|one| one.map(|(cost, _)| cost));
+        CauseAcrossRepeats {
+            rule: key.0,
+            repeats,
+            costs: costs.collect(),
+            highest_confidence: highest.unwrap_or(Confidence::High),
+        }
     };
     let mut groups: Vec<CauseAcrossRepeats<'p, 'a, 'f>> = keys.into_iter().map(group).collect();
     // The rule's largest cause comes first, because the first one gets the id without a suffix.
@@ -157,7 +163,9 @@ impl CauseAcrossRepeats<'_, '_, '_> {
             .finding(cost.rule, self.kind(cost, typical, persistent))
             .says(title(cost, repeat), self.detail(cost, typical, persistent))
             .thing(cost.thing.clone())
-            .evidence(cost.evidence.iter().cloned());
+            .evidence(cost.evidence.iter().cloned())
+            .computes(cost.computed.iter().cloned())
+            .computes(self.computed(cost, typical, persistent));
         draft = self.weigh(draft, cost, typical, persistent);
         draft = draft.breaks_objective(!persistent && self.breaks_the_objective(typical));
         if not_the_first {
@@ -222,21 +230,43 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         text
     }
 
+    /// Returns the figures that this module adds to title and detail, with the way in which they were computed.
+    fn computed(&self, cost: &CauseCost, typical: usize, persistent: bool) -> Vec<ComputedFigure> {
+        let repeat = &self.repeats[typical];
+        let mut figures = Vec::new();
+        if repeat.is_timed() {
+            let how = "time of its events, work or queue in the time model of a call";
+            figures.push(ComputedFigure::new(
+                "time that the cause itself takes of a call, in nanoseconds",
+                cost.own_ns,
+                how,
+            ));
+        } else {
+            let part = repeat.share_of_service(cost.own_ns);
+            let how = "time of the cause ÷ time of sessions at work";
+            figures.push(ComputedFigure::new("share of the cause", part, how));
+        }
+        let longest = requests::longest_ns(repeat.server.step).filter(|_| !persistent);
+        figures.extend(longest.map(|ns| {
+            let how = "largest maximum over the operations of the repeat";
+            ComputedFigure::new("slowest call, in nanoseconds", ns as f64, how)
+        }));
+        if !persistent {
+            let how = "saved time ÷ response time, averaged over all repeats";
+            let ratio = self.mean_saved_ratio();
+            figures.push(ComputedFigure::new(
+                "share of the response time",
+                ratio,
+                how,
+            ));
+        }
+        figures
+    }
+
     fn repeats_sentence(&self, typical: usize, persistent: bool) -> String {
-        let shares: Vec<f64> = (0..self.repeats.len()).map(|i| self.share(i)).collect();
-        let (low, high) = shares
-            .iter()
-            .fold((1.0_f64, 0.0_f64), |(l, h), s| (l.min(*s), h.max(*s)));
         let (seen, all) = (self.passing().len(), self.repeats.len());
         if persistent {
-            let (low, high) = (share(low), share(high));
-            let range = if low == high {
-                low
-            } else {
-                format!("{low} to {high}")
-            };
-            let of = self.divided_time(typical);
-            return format!(" Seen in {seen} of {all} repeats: {range} of {of}.");
+            return format!(" Seen in {seen} of {all} repeats.");
         }
         let repeat = &self.repeats[typical];
         let worst = requests::longest_ns(repeat.server.step);
@@ -299,11 +329,12 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         if samples.is_some_and(|n| n < FEW_SAMPLES) {
             sure = Confidence::Low;
         }
-        if persistent {
+        let sure = if persistent {
             sure
         } else {
             sure.max(Confidence::Medium)
-        }
+        };
+        sure.min(self.highest_confidence)
     }
 
     /// Returns a statement that the cause is too small, and its evidence, from the repeat in which

@@ -1,6 +1,6 @@
 //! Results of checking one repeat.
 
-use crate::assessment::{EvidenceItem, Rule};
+use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, Rule};
 use crate::own_time::OwnTime;
 
 /// Cause with the time that it takes of each call in one repeat of the operating point.
@@ -26,6 +26,8 @@ pub(crate) struct CauseCost {
     pub(crate) detail: String,
     /// Evidence that `own_ns` rests on.
     pub(crate) evidence: Vec<EvidenceItem>,
+    /// Figures of title and detail that were computed from evidence.
+    pub(crate) computed: Vec<ComputedFigure>,
     /// Actions in order; empty if there is nothing to do.
     pub(crate) actions: Vec<String>,
     /// Reason why the actions help.
@@ -54,6 +56,8 @@ pub(crate) struct Note {
     pub(crate) detail: String,
     /// Evidence that the fact rests on.
     pub(crate) evidence: Vec<EvidenceItem>,
+    /// Figures of title and detail that were computed from evidence.
+    pub(crate) computed: Vec<ComputedFigure>,
     /// Recommended actions, in order.
     pub(crate) actions: Vec<String>,
     /// Expected gain in words, without a figure, as in `fewer pages to read for each call`.
@@ -67,10 +71,24 @@ pub(crate) struct Note {
 pub(crate) enum CheckResult {
     /// Cause with its cost in the repeat, large or small.
     Cost(CauseCost),
+    /// Cause with its cost in the repeat, of which a condition was not measured and is only likely: the
+    /// confidence is at most medium.
+    LikelyCost(CauseCost),
     /// Fact worth knowing without a measured cost.
     Note(Note),
     /// Passed check: the rule, a statement with the figure, and its evidence.
     Fine(Rule, String, Vec<EvidenceItem>),
     /// Open question: the rule, the question, and the measurement that would answer it.
     Unknown(Rule, String, String),
+}
+
+impl CheckResult {
+    /// Returns the cost of a cause with the highest confidence that it allows; `None` for other results.
+    pub(super) fn cost(&self) -> Option<(&CauseCost, Confidence)> {
+        match self {
+            Self::Cost(cost) => Some((cost, Confidence::High)),
+            Self::LikelyCost(cost) => Some((cost, Confidence::Medium)),
+            Self::Note(_) | Self::Fine(..) | Self::Unknown(..) => None,
+        }
+    }
 }

@@ -87,6 +87,7 @@ fn draft(bench: &BenchFacts<'_>, note: &Note) -> FindingDraft {
         .says(note.title.clone(), note.detail.clone())
         .confidence(Confidence::Medium)
         .evidence(note.evidence.iter().cloned())
+        .computes(note.computed.iter().cloned())
         .advice(&actions, note.gain.clone(), &note.rationale)
 }
 

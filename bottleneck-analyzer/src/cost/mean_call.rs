@@ -54,9 +54,12 @@ pub(super) struct MeanCall<'m> {
     pool_wait_ns: Option<f64>,
     lock: Option<LockHold>,
     lock_wait_ns: f64,
-    /// True if a session outside the load held a whole table: all that waited for it went on at once.
+    /// True if a session outside the load held a whole table: all that waited for it went on at once. False in a
+    /// closed loop, whose users queue for the CPU anyway.
     releases_at_once: bool,
     processors: Option<Processors>,
+    /// CPU time of calls with their parallel workers ÷ without, as `server_cpu` has it.
+    cpu_with_workers_ratio: f64,
     load: Load,
 }
 
@@ -77,9 +80,11 @@ impl<'m> MeanCall<'m> {
             pool_wait_ns: checkout::wait_ns(step, queue).filter(|_| queue > 0.0),
             lock: LockHold::of(model, server),
             lock_wait_ns: model.lock_ns(),
-            releases_at_once: LockHolders::find(server, &["relation"])
-                .is_some_and(|holders| holders.outsider.is_some()),
+            releases_at_once: matches!(step.load, Load::Open { .. })
+                && LockHolders::find(server, &["relation"])
+                    .is_some_and(|holders| holders.outsider.is_some()),
             processors: cpu.and_then(Processors::of),
+            cpu_with_workers_ratio: server.cpu_with_workers_ratio(),
             load: step.load.clone(),
         }
     }
@@ -138,7 +143,8 @@ impl<'m> MeanCall<'m> {
                 .map(|(_, ns)| ns)
                 .sum::<f64>()
         };
-        let cores = (self.rate_per_s * less_ns.max(0.0) / 1e9).min(processors.ours);
+        let less_ns = less_ns.max(0.0) * self.cpu_with_workers_ratio;
+        let cores = (self.rate_per_s * less_ns / 1e9).min(processors.ours);
         let freed = freed_cpu_ratio * processors.count;
         if cores + freed <= 0.0 {
             return;
@@ -268,11 +274,6 @@ impl<'m> MeanCall<'m> {
     /// Returns the mean time of a call as measured, in nanoseconds.
     pub(super) fn measured_ns(&self) -> f64 {
         self.model.whole_ns
-    }
-
-    /// Returns the measured number of calls per second.
-    pub(super) fn rate_per_s(&self) -> f64 {
-        self.rate_per_s
     }
 
     /// Returns the parts of the call as measured, with their lengths now.

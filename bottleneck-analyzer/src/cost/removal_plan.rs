@@ -76,7 +76,7 @@ pub(super) fn plan(call: &MeanCall<'_>, own: &OwnTime) -> Removal {
 }
 
 fn is_about(own: &OwnTime, part: &TimePart) -> bool {
-    if part.title == own.key || part.name == own.key {
+    if own.is_part(&part.title, &part.name) {
         return true;
     }
     let place = PLACES.iter().find(|(rules, _)| rules.contains(&own.rule));

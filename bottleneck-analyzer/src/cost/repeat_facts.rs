@@ -72,7 +72,8 @@ impl<'a, 'f> RepeatFacts<'a, 'f> {
     /// Returns true if the time of a cause is a part of the call in which the holders of a hot lock keep it
     /// for at least a tenth of their hold: without it, calls wait for the lock for a shorter time.
     pub(super) fn lengthens_hold(&self, own: &OwnTime) -> bool {
-        let is_a_part = self.model.parts.iter().any(|part| part.title == own.key);
+        let mut parts = self.model.parts.iter();
+        let is_a_part = parts.any(|part| own.is_part(&part.title, ""));
         let call = self.call();
         let then = call.without(&plan(&call, own));
         let holds = call.hold_ns().zip(then.hold_ns());

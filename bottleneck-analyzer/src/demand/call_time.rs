@@ -2,6 +2,7 @@
 
 use crate::assessment::TimeModel;
 use crate::bench_facts::BenchFacts;
+use crate::catalogue::events::{self, WaitKind};
 use crate::postgres::PostgresEvidence;
 
 /// Smallest share of the service time that calls must spend on a CPU or waiting for one for a fully
@@ -14,12 +15,24 @@ pub(super) fn cpu_ns(model: &TimeModel) -> f64 {
     model.sum_of("server_cpu") + model.sum_of("server_runnable") + model.sum_of("rest")
 }
 
-/// Returns true if calls spend enough time on a CPU, or waiting for one, for a full CPU to limit them. Also
-/// true if the CPU time of calls is not known.
+/// Returns the mean time for which a call waits for its own parallel workers, in nanoseconds; they use a CPU
+/// meanwhile.
+fn led_ns(model: &TimeModel) -> f64 {
+    let parts = model.parts.iter();
+    let leads = |name: &str| events::find(name).is_some_and(|e| e.kind == WaitKind::Parallel);
+    parts
+        .filter(|part| leads(&part.name))
+        .map(|part| part.ns)
+        .sum()
+}
+
+/// Returns true if calls spend enough time on a CPU, waiting for one, or waiting for their parallel workers,
+/// for a full CPU to limit them. Also true if the CPU time of calls is not known.
 pub(crate) fn cpu_matters(bench: &BenchFacts<'_>) -> bool {
     bench.time_model.as_ref().is_none_or(|model| {
         let known = model.part("server_cpu").is_some();
         let on_one_or_before = cpu_ns(model)
+            + led_ns(model)
             + PostgresEvidence::of_operating_step(bench)
                 .and_then(|server| server.ready_ns())
                 .unwrap_or(0.0);

@@ -3,7 +3,7 @@
 //! The intervals of percentiles and shares hold for requests that do not influence each other. Real requests
 //! do (a lock delays all behind it), so that the true uncertainty is at least this large.
 
-use bench_report::{Histogram, Operation};
+use bench_report::{Histogram, Operation, Step};
 use statistics::proportion_at_most;
 
 /// Number of standard deviations on each side of the mean that hold 95 % of a normal distribution.
@@ -13,7 +13,7 @@ const DEVIATIONS: f64 = 1.96;
 const ONE_SIDE: f64 = 0.975;
 
 /// Lowest and highest value that a true figure may have.
-pub(super) type ValueInterval = (f64, f64);
+pub(crate) type ValueInterval = (f64, f64);
 
 /// Returns the interval of the quantile `q` of an operation's latency, in nanoseconds, from the
 /// order statistics of its samples. `None` if the samples cannot be read.
@@ -36,11 +36,21 @@ pub(super) fn of_mean(histogram: &Histogram) -> ValueInterval {
 
 /// Returns the interval of the share of `seen` among `all` (Clopper and Pearson); `None` if `all` is
 /// 0 or less than `seen`.
-pub(super) fn of_share(seen: u64, all: u64) -> Option<ValueInterval> {
+pub(crate) fn of_share(seen: u64, all: u64) -> Option<ValueInterval> {
     let rest = all.checked_sub(seen)?;
     let high = proportion_at_most(seen, all, ONE_SIDE)?;
     let low = 1.0 - proportion_at_most(rest, all, ONE_SIDE)?;
     Some((low.max(0.0), high))
+}
+
+/// Returns the interval of the hit ratio of a step of a cache: of the share of its reads that found their key.
+/// `None` if no read was counted.
+pub(crate) fn of_hits(step: &Step) -> Option<ValueInterval> {
+    let hits = step.operations.get("get").map_or(0, |get| get.succeeded);
+    // A read whose write-back failed is a miss, too.
+    let misses = step.operations.get("miss");
+    let misses = misses.map_or(0, |miss| miss.succeeded.saturating_add(miss.failures()));
+    of_share(hits, hits.saturating_add(misses))
 }
 
 #[cfg(test)]

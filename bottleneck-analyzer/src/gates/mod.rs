@@ -10,7 +10,7 @@
 
 mod bands;
 mod growth;
-mod interval;
+pub(crate) mod interval;
 mod of_machine;
 mod of_steps;
 mod planned;

@@ -266,7 +266,11 @@ impl<'a> JudgedBench<'_, 'a> {
         let ratio = step.value(steps::HIT_RATIO);
         let ratio = ratio.ok_or("the hit ratio was not measured")?;
         let pointer = format!("/steps/{index}/figures/hit_ratio");
-        Ok(self.measured(ratio, &[("hit ratio".to_owned(), pointer)]))
+        let is_exact = self.gate.requirement.bound.value >= 1.0;
+        let interval = interval::of_hits(step).filter(|_| !is_exact);
+        Ok(self
+            .measured(ratio, &[("hit ratio".to_owned(), pointer)])
+            .within(interval))
     }
 
     fn connected(&self, (index, step): IndexedStep<'a>) -> GateReading {

@@ -64,13 +64,9 @@ fn fullest(
     machine: MachineRecording<'_>,
     facts: &RunFacts<'_>,
 ) -> Option<(&'static str, &'static str, SeriesReading)> {
-    let mut windows: Vec<_> = facts
-        .benches
-        .iter()
-        .filter_map(|b| b.operating_step().map(|(_, step)| step.window))
-        .collect();
+    let mut windows = facts.operating_windows();
     if windows.is_empty() {
-        windows.push(machine.whole());
+        windows.extend(facts.load_window());
     }
     let at_worst = |(series, name, title)| {
         let readings = windows

@@ -133,6 +133,50 @@ fn checkpoints_without_a_pause_cost_the_whole_pages_that_the_log_holds() {
     assert_eq!(pages.parent.as_ref(), Some(&found.id));
 }
 
+/// Assesses the load on a server whose setting `name` is `value`.
+fn assess_with(load: &Beside<'_>, name: &str, value: &str) -> Assessment {
+    let mut reports = load.reports();
+    let settings = reports[0].config.get_mut("server_settings").unwrap();
+    settings[name] = value.into();
+    assess_reports(&reports)
+}
+
+/// The step wrote far less log than `max_wal_size` allows. A single checkpoint that slows calls down may be
+/// that of a backup.
+#[test]
+fn checkpoints_that_the_log_does_not_explain_are_not_laid_to_max_wal_size() {
+    for (requested, kind) in [(3.0, FindingKind::Problem), (1.0, FindingKind::Information)] {
+        let mut asked = checkpoints();
+        asked.server.figures[0].1 = requested;
+        let assessment = assess_with(&asked, "max_wal_size", "4GB");
+        let found = finding(&assessment, "requested_checkpoints").unwrap();
+        assert_eq!(found.kind, kind, "{found:?}");
+        assert!(!found.title.contains("max_wal_size"), "{}", found.title);
+        let words = "90.0 MiB of log, too little for max_wal_size (4GB)";
+        assert!(found.detail.contains(words), "{}", found.detail);
+        let actions = &found.advice.as_ref().unwrap().actions;
+        assert!(!actions.join("; ").contains("max_wal_size"), "{actions:?}");
+    }
+}
+
+/// The checkpointer never rests, and how much of the log the compressed pages are is not known.
+#[test]
+fn checkpoints_without_a_pause_cost_an_unknown_time_where_whole_pages_are_compressed() {
+    let mut all_along = checkpoints();
+    all_along.during = &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+    all_along.server.figures[3].1 = 0.8 * 90.0 * 1_048_576.0 / 8_192.0;
+    let assessment = assess_with(&all_along, "wal_compression", "on");
+    let found = finding(&assessment, "requested_checkpoints").unwrap();
+    assert_eq!(found.kind, FindingKind::Information);
+    let words = "What that costs was not measured";
+    assert!(found.detail.contains(words), "{}", found.detail);
+    assert!(is_unknown(&assessment, "full_page_images"));
+    first(
+        &assess_with(&all_along, "wal_compression", "off"),
+        "requested_checkpoints",
+    );
+}
+
 #[test]
 fn checkpoints_that_calls_do_not_feel_are_information_and_uncounted_ones_are_unknown() {
     let mut harmless = checkpoints();

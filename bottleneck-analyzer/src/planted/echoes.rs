@@ -1,8 +1,8 @@
 //! Tests of time that only follows from a cause and comes back with it: a burst after a lock, a session that
 //! sleeps before it flushes, the way to the server between two statements, a holder's pause.
 
-use crate::assessment::{Finding, FindingKind, Rule};
-use bench_report::{Report, Step};
+use crate::assessment::{Assessment, Finding, FindingKind, Rule};
+use bench_report::{Load, Pacing, Report, Step};
 use serde_json::json;
 
 use super::causes::{blocker, first};
@@ -92,11 +92,24 @@ fn the_queue_for_the_cpu_after_a_lock_on_a_table_comes_back_with_it() {
         )],
         ..Server::default()
     };
-    let told = |ours: &str| {
-        let assessment = assess_reports(&held_by(ours).run());
+    let arrivals = Load::Open {
+        rate_per_s: 400.0,
+        pacing: Pacing::Constant,
+        in_flight_cap: 1_000,
+        delayed_at_cap: 0,
+    };
+    let told = |ours: &str, load: Option<&Load>| {
+        let reports = held_by(ours).run_with(|_, step| {
+            step.load = load.cloned().unwrap_or(step.load.clone());
+        });
+        let assessment = assess_reports(&reports);
         ratio(finding(&assessment, "lock_waits").unwrap())
     };
-    let (outside, own) = (told("false"), told("true"));
+    let outside = told("false", Some(&arrivals));
+    let own = told("true", Some(&arrivals));
+    // Users of a closed loop queue for the CPU as well while nobody holds the table.
+    let closed = told("false", None);
+    assert!((closed - own).abs() < 0.01, "{closed} and {own}");
     assert!((own - 0.39).abs() < 0.02, "{own}");
     assert!(outside > own + 0.25, "{outside} and {own}");
 }
@@ -132,7 +145,10 @@ fn statements_that_the_client_timed_tell_its_own_pauses_from_the_way() {
     assert!((ratio(found) - 0.79).abs() < 0.03, "{}", ratio(found));
     // A time-out of seconds does not end pauses of 10 ms.
     let actions = found.advice.as_ref().unwrap().actions.join("; ");
-    assert!(!actions.contains("idle_in_transaction_session_timeout"), "{actions}");
+    assert!(
+        !actions.contains("idle_in_transaction_session_timeout"),
+        "{actions}"
+    );
 }
 
 /// Two users take turns with a lock, and its holder waits for its client: the lock waits and the pauses are
@@ -165,4 +181,50 @@ fn two_users_who_take_turns_wait_for_the_lock_and_not_for_the_pause() {
     assert_eq!(with(0.48, 0.51), Rule::LockWaits);
     assert_eq!(with(0.52, 0.47), Rule::LockWaits);
     assert_eq!(with(0.30, 0.69), Rule::KeptTransactions);
+}
+
+/// Open transactions of another application hold a table, for which DROP INDEX waits, and a snapshot, for which
+/// CREATE INDEX CONCURRENTLY waits: one cause, which names both.
+#[test]
+fn locks_of_the_same_holder_outside_the_load_are_one_cause() {
+    let held = |lock: &str, relation: &str, who: &str| {
+        blocker(
+            lock,
+            &[
+                ("relation", relation),
+                ("ours", "false"),
+                ("blocking_application", who),
+                ("blocking_state", "idle in transaction"),
+            ],
+        )
+    };
+    let assessment = |other: &str| {
+        let server = Server {
+            service_ns: 6e7,
+            cpu: (0.20, 0.05, 0.05),
+            waits: vec![("Lock.relation", 0.5), ("Lock.virtualxid", 0.4)],
+            tables: vec![(
+                "blockers",
+                vec![
+                    held("relation AccessExclusiveLock", "stock", "report"),
+                    held("virtualxid ShareLock", "", other),
+                ],
+            )],
+            ..Server::default()
+        };
+        assess_reports(&server.run())
+    };
+    let locks = |assessment: &Assessment| {
+        let all = assessment.findings.iter();
+        let locks = all.filter(|f| f.rule() == Rule::LockWaits && f.kind == FindingKind::Problem);
+        locks.cloned().collect::<Vec<Finding>>()
+    };
+    let same = locks(&assessment("report"));
+    assert_eq!(same.len(), 1, "{same:?}");
+    assert!((ratio(&same[0]) - 0.85).abs() < 0.03, "{}", ratio(&same[0]));
+    for word in ["Lock:relation", "table stock", "Lock:virtualxid", "report"] {
+        let thing = same[0].thing.as_deref().unwrap();
+        assert!(thing.contains(word), "{word}: {thing}");
+    }
+    assert_eq!(locks(&assessment("vacuum")).len(), 2);
 }

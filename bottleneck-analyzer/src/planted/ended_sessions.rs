@@ -86,10 +86,10 @@ fn who_holds_the_connections_is_told_where_the_server_has_none_left() {
     let message = "sorry, too many clients already";
     let reports = server.run_with(|_, step| fail(step, "sqlstate.53300", 0.4, message));
     let found = first(&reports).0;
-    let told = "Sessions that hold a connection of at most 100: forgotten 89, the load 8, sessions without an \
+    let told = "Sessions by application_name, of at most 100: forgotten 89, the load 8, sessions without an \
                 application name 2.";
     assert!(found.detail.contains(told), "{}", found.detail);
     let unknown = Server::default();
     let reports = unknown.run_with(|_, step| fail(step, "sqlstate.53300", 0.4, message));
-    assert!(!first(&reports).0.detail.contains("hold a connection"));
+    assert!(!first(&reports).0.detail.contains("Sessions by"));
 }

@@ -170,12 +170,12 @@ const CODES: [(&str, &str, &str, &str); 10] = [
         "sqlstate.57014",
         "canceling statement due to statement timeout",
         "statement_timeout",
-        "waited for",
+        "wait for",
     ),
     (
         "sqlstate.53300",
         "too many clients already",
-        "no connection left",
+        "all connections of the server",
         "pools",
     ),
     (

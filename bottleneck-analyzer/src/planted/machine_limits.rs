@@ -243,7 +243,7 @@ fn segments_sent_again_full_queues_and_lost_datagrams_are_told() {
         &lost,
         "udp_drops",
         FindingKind::Information,
-        "10.0 % of the datagrams",
+        "9.1 % of the datagrams",
     );
     let healthy = assess(&Plant::default());
     for (rule, series) in [

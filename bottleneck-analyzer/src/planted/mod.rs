@@ -1,5 +1,6 @@
 //! Tests with planted faults: the analyzer names each fault, and a healthy run has no problem.
 
+mod background_advice;
 mod background_work;
 mod beside;
 mod causes;
@@ -36,6 +37,7 @@ mod objects;
 mod page;
 mod pool_limits;
 mod postgres;
+mod proven_costs;
 mod rate_search;
 mod redis;
 mod redis_beside;
@@ -49,11 +51,13 @@ mod rolled_back;
 mod scalability;
 mod server_counters;
 mod stalls;
+mod statement_shares;
 mod statement_work;
 mod statements;
 mod tail;
 mod thresholds;
 mod thresholds_file;
+mod under_load;
 mod unknowns;
 mod verdict;
 mod websocket;

@@ -235,15 +235,6 @@ fn each_write_that_waits_for_the_disk_is_told_and_no_cpu_is_no_disk() {
 }
 
 #[test]
-fn a_disk_that_holds_the_flush_back_is_told() {
-    let assessment = server(|s| {
-        s.plant("aof_enabled", 1.0);
-        s.plant("aof_delayed_fsync", 3.0);
-    });
-    assert_eq!(named(&assessment), ["redis_append_only"]);
-}
-
-#[test]
 fn keys_that_expire_together_are_told() {
     let spent = |ms: f64| {
         server(move |s| {

@@ -6,7 +6,7 @@ use bench_report::names::postgres_tables;
 use bench_report::{Load, Series};
 
 use super::evidence::{CitedRow, PostgresEvidence};
-use crate::assessment::EvidenceItem;
+use crate::assessment::{ComputedFigure, EvidenceItem};
 use crate::series_reading::{measured_intervals, overlap};
 
 /// Smallest number of intervals during the work, and of intervals outside, that can be compared.
@@ -38,6 +38,25 @@ pub(crate) struct CallsBeside {
     pub(crate) lost_ns: f64,
     /// Throughput of a typical interval during the work and of one outside.
     pub(crate) evidence: Vec<EvidenceItem>,
+}
+
+impl CallsBeside {
+    /// Returns the times of a call with the way in which they were computed.
+    pub(crate) fn computed(&self) -> Vec<ComputedFigure> {
+        const HOW: &str = "calls at work ÷ throughput of the intervals (Little's law)";
+        vec![
+            ComputedFigure::new(
+                "time of a call during the work, in nanoseconds",
+                self.during_ns,
+                HOW,
+            ),
+            ComputedFigure::new(
+                "time of a call at other times, in nanoseconds",
+                self.outside_ns,
+                HOW,
+            ),
+        ]
+    }
 }
 
 impl<'a> BackgroundWork<'a> {

@@ -1,11 +1,10 @@
 //! Evidence about a PostgreSQL server in one step, with the place of every figure in the report.
 
 use bench_report::names;
-use bench_report::names::{FigureName, Place, TableName, postgres_tables, reads};
+use bench_report::names::{ColumnName, FigureName, Place, TableName, postgres_tables, reads};
 use bench_report::{EvidenceRow, Step};
 
 use crate::assessment::EvidenceItem;
-use crate::bench_facts::BenchFacts;
 use crate::json_pointer::escape;
 use crate::source_report::SourceReport;
 
@@ -43,11 +42,6 @@ impl<'a> PostgresEvidence<'a> {
             index,
             step,
         })
-    }
-
-    /// Returns the evidence of the step chosen for the operating point of `bench`; `None` if none was chosen.
-    pub(crate) fn of_operating_step(bench: &BenchFacts<'a>) -> Option<Self> {
-        Self::of_step(bench.source, bench.operating_step()?.0)
     }
 
     /// Returns the figure `name` of the server; `None` if it was not measured.
@@ -125,16 +119,40 @@ impl<'a> PostgresEvidence<'a> {
     /// Returns the time of a call in which its session was ready to run but had no CPU, in nanoseconds, as
     /// counted by the kernel; `None` if it was not counted or no call was made. Samples of the session do
     /// not show all of this time: a session that was woken up shows its last wait event until it runs.
-    /// Parallel workers are left out, because they run at the same time as the session that leads them.
     pub(crate) fn ready_ns(&self) -> Option<f64> {
-        let ready = self.per_call(names::postgres::SERVER_LOAD_READY_NS)?;
-        let of_all = self.figure(names::postgres::SERVER_LOAD_READY_NS)?;
-        let rows = self.rows(postgres_tables::processes::TABLE).into_iter();
-        let workers = rows.filter(|row| {
-            row.label("application") == "ours" && row.label("backend_type") == "parallel worker"
-        });
-        let theirs: f64 = workers.map(|row| row.count("ready_ns")).sum();
-        (of_all > 0.0).then(|| ready * (1.0 - theirs / of_all).max(0.0))
+        let name = names::postgres::SERVER_LOAD_READY_NS;
+        let counted = self.figure(name).filter(|of_all| *of_all > 0.0);
+        counted.and_then(|_| self.without_workers(name, postgres_tables::processes::READY_NS))
+    }
+
+    /// Returns the figure `name`, a sum of times of the server's processes, divided by the number of calls
+    /// attempted, in nanoseconds, without the load's parallel workers: they run at the same time as the
+    /// session that leads them, so that their time is no part of a call. `column` of the table `processes` has
+    /// the same time of each kind of process. `None` if it was not measured or no call was made.
+    pub(crate) fn without_workers(&self, name: FigureName, column: ColumnName) -> Option<f64> {
+        let (of_all, per_call) = (self.figure(name)?, self.per_call(name)?);
+        let rows = self.rows(postgres_tables::processes::TABLE);
+        let workers = rows.iter().filter(|row| is_worker(row));
+        let theirs: f64 = workers.map(|row| row.count(column.as_str())).sum();
+        Some(per_call * (1.0 - theirs / of_all.max(f64::MIN_POSITIVE)).max(0.0))
+    }
+
+    /// Returns the CPU time of the load's sessions and their parallel workers ÷ that of the sessions alone; 1
+    /// if it is not known.
+    pub(crate) fn cpu_with_workers_ratio(&self) -> f64 {
+        let name = names::postgres::SERVER_LOAD_CPU_NS;
+        let alone = self.without_workers(name, postgres_tables::processes::CPU_NS);
+        let alone = alone.filter(|ns| *ns > 0.0);
+        alone
+            .zip(self.per_call(name))
+            .map_or(1.0, |(alone, all)| all / alone)
+    }
+
+    /// Returns true if parallel workers of the load were sampled.
+    pub(crate) fn has_workers(&self) -> bool {
+        self.rows(postgres_tables::backends::TABLE)
+            .iter()
+            .any(is_worker)
     }
 
     /// Returns the number of finished calls in the time over which the server's counters were read,
@@ -144,6 +162,11 @@ impl<'a> PostgresEvidence<'a> {
         let calls = self.calls_per_s() * span_s;
         (calls > 0.0).then_some(calls)
     }
+}
+
+/// Returns true if the row describes parallel workers of the load.
+fn is_worker(row: &CitedRow<'_>) -> bool {
+    row.label("application") == "ours" && row.label("backend_type") == "parallel worker"
 }
 
 impl CitedRow<'_> {

@@ -3,6 +3,7 @@
 mod background_work;
 mod evidence;
 mod lock_holders;
+mod operating_step;
 mod other_application;
 mod settings;
 pub(crate) mod waits;

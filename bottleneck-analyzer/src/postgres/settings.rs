@@ -83,6 +83,9 @@ const KNOWN: [(&str, Change); 62] = [
     ("work_mem", Session),
 ];
 
+/// Settings whose values are microseconds without a unit.
+const MICROSECONDS: [&str; 1] = ["commit_delay"];
+
 /// Setting that a text names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Setting {
@@ -105,17 +108,27 @@ impl Setting {
     }
 
     /// Returns the present value, if the report has it, and what a change takes: `max_wal_size is 1GB
-    /// now; a reload is enough`.
+    /// now; a reload is enough`, `work_mem is 4MB in a session of this tool; …`.
     pub(crate) fn present(self, source: &SourceReport) -> String {
         let change = match self.change {
             Restart => "a change needs a restart",
             Reload => "a reload is enough",
-            Session => "it can be set for a role, and new sessions have it",
+            Session => "ALTER ROLE … SET changes it for new sessions",
+        };
+        let now = match self.change {
+            Restart | Reload => "now",
+            // A role, a database or the application may have set another value for its own sessions.
+            Session => "in a session of this tool",
+        };
+        let unit = if MICROSECONDS.contains(&self.name) {
+            " µs"
+        } else {
+            ""
         };
         let value = self.value(source);
         match value.as_ref().and_then(|item| item.value.as_str()) {
-            Some("") => format!("{} is empty now; {change}", self.name),
-            Some(value) => format!("{} is {value} now; {change}", self.name),
+            Some("") => format!("{} is empty {now}; {change}", self.name),
+            Some(value) => format!("{} is {value}{unit} {now}; {change}", self.name),
             None => format!("{}: {change}", self.name),
         }
     }

@@ -9,6 +9,18 @@ use bench_report::names::{self, FigureName};
 
 use super::evidence::RedisEvidence;
 
+/// Commands that execute other commands, in lower case: scripts, functions and transactions. The server counts
+/// a command inside one by itself and as a part of it.
+const CONTAINERS: [&str; 7] = [
+    "eval",
+    "eval_ro",
+    "evalsha",
+    "evalsha_ro",
+    "fcall",
+    "fcall_ro",
+    "exec",
+];
+
 /// Largest utilisation of the main thread, from 0 to 1, that the formula of the wait uses. Near 1
 /// the formula's wait grows without a bound, while the wait in a step of finite length does not.
 const RHO_MOST: f64 = 0.95;
@@ -58,21 +70,62 @@ impl RedisEvidence<'_> {
     /// nanoseconds; 0 if it was not called. Without a histogram all calls of the command count as
     /// equally long, which gives a lower bound.
     pub(crate) fn wait_behind_command(&self, row: &EvidenceRow) -> f64 {
-        let figure = |column| row.value(column);
-        let (calls, usec) = (
-            figure(names::redis::commands::CALLS).unwrap_or(0.0),
-            figure(names::redis::commands::USEC).unwrap_or(0.0),
-        );
+        self.wait_behind_part(row, 1.0)
+    }
+
+    /// Returns the smallest and the largest mean time that a call of the load waits for the command of other
+    /// clients in `row`, in nanoseconds, beside its wait for their scripts and transactions. The two differ if
+    /// calls of the command may have been inside of these, whose time contains theirs.
+    pub(crate) fn wait_behind_other(&self, row: &EvidenceRow) -> (f64, f64) {
+        let usec = usec_of(row);
+        if usec <= 0.0 {
+            return (0.0, 0.0);
+        }
+        let (least, most) = self.inside_others_us(row);
+        let without = |inside: f64| self.wait_behind_part(row, 1.0 - inside / usec);
+        (without(most), without(least))
+    }
+
+    /// Returns the wait of [`RedisEvidence::wait_behind_command`] for the share `part` (0 to 1) of the calls of
+    /// the command.
+    fn wait_behind_part(&self, row: &EvidenceRow, part: f64) -> f64 {
+        let calls = row.value(names::redis::commands::CALLS).unwrap_or(0.0);
         if calls <= 0.0 {
             return 0.0;
         }
-        let least = usec * usec / calls;
-        self.wait_behind(
-            usec,
-            figure(names::redis::commands::SQUARES_US2)
-                .unwrap_or(0.0)
-                .max(least),
-        )
+        let usec = usec_of(row);
+        let squares = row.value(names::redis::commands::SQUARES_US2);
+        let squares = squares.unwrap_or(0.0).max(usec * usec / calls);
+        self.wait_behind(part * usec, part * squares)
+    }
+
+    /// Returns the smallest and the largest time, in microseconds, that the command in `row` took inside of
+    /// scripts and transactions. It took no more there than these took, and a command whose calls are longer than
+    /// the longest of these was inside of none. Servers that also count the time of all commands once tell how
+    /// much was counted twice, but not of which commands.
+    fn inside_others_us(&self, row: &EvidenceRow) -> (f64, f64) {
+        let containers = || {
+            let rows = self.rows("commands").map(|(_, row)| row);
+            rows.filter(|row| is_container(row))
+        };
+        let longest = containers().try_fold(0.0_f64, |longest, row| {
+            Some(longest.max(row.value(names::redis::commands::LONGEST_US)?))
+        });
+        let calls = row.value(names::redis::commands::CALLS).unwrap_or(0.0);
+        let usec = usec_of(row);
+        let is_longer = longest.is_some_and(|longest| usec / calls.max(1.0) > longest);
+        if is_container(row) || is_longer {
+            return (0.0, 0.0);
+        }
+        let held: f64 = containers().map(usec_of).sum();
+        let all = self.commands_us();
+        let once = self.figure(names::redis::EVENTLOOP_COMMANDS_US);
+        let twice = once.map(|once| (all - once).max(0.0).min(held));
+        let most = twice.unwrap_or(held).min(usec);
+        // What was counted twice and the other commands did not take was of this command.
+        let others = all - held - usec;
+        let least = twice.map_or(0.0, |twice| (twice - others).max(0.0));
+        (least.min(most), most)
     }
 
     /// Returns the mean time that an answer waits for the disk, in nanoseconds, at least 0. It is that
@@ -107,7 +160,17 @@ impl RedisEvidence<'_> {
     /// transactions are counted twice.
     pub(crate) fn commands_us(&self) -> f64 {
         let rows = self.rows("commands");
-        rows.filter_map(|(_, row)| row.value(names::redis::commands::USEC))
-            .sum()
+        rows.map(|(_, row)| usec_of(row)).sum()
     }
+}
+
+/// Returns the time in the command of `row`, in microseconds; 0 if it was not read.
+fn usec_of(row: &EvidenceRow) -> f64 {
+    row.value(names::redis::commands::USEC).unwrap_or(0.0)
+}
+
+/// Returns true if the command of `row` executes other commands.
+fn is_container(row: &EvidenceRow) -> bool {
+    let command = row.label(names::redis::commands::COMMAND);
+    command.is_some_and(|command| CONTAINERS.contains(&command))
 }

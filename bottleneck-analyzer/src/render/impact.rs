@@ -3,17 +3,15 @@
 use std::fmt::Write as _;
 
 use crate::assessment::{Assessment, Finding, FindingId, FindingKind, Impact, ImpactOf};
-use crate::figures::{duration_ns, percent, plain, share};
+use crate::figures::{duration_ns, percent, share};
 
 /// Share of the time that a cause saves alone, below which it saves nothing more after others.
 const NOTHING_MORE: f64 = 0.01;
 
-/// Largest possible throughput ÷ measured throughput that is told as a figure. What a call takes of a CPU that
-/// is mostly idle tells little about a CPU that is full.
-const FURTHEST: f64 = 3.0;
-
-/// Smallest rise of throughput that is told.
+/// Smallest rise of throughput that is told, as a share of the measured one.
 const LEAST_GAIN: f64 = 0.01;
+/// Largest rise that is told: what a call takes of a CPU that is mostly idle tells little about a full one.
+const MOST_GAIN: f64 = 2.0;
 
 /// Names the quantity that an impact is a share of, as in `of the response time`.
 fn impact_of(of: ImpactOf) -> &'static str {
@@ -49,11 +47,13 @@ pub(crate) fn weight(finding: &Finding, assessment: &Assessment) -> String {
 /// Describes the time that `finding` saves if it is more than what `parent`, of which it is a part, saves: the
 /// queue of the other goes with it. `None` if it is not more, or no queue.
 fn more_than(finding: &Finding, parent: &Finding) -> Option<String> {
-    let impact = finding.impact.filter(|_| finding.kind == FindingKind::Symptom)?;
+    let impact = finding
+        .impact
+        .filter(|_| finding.kind == FindingKind::Symptom)?;
     let (own, above) = (impact.saved_ns?, parent.impact?.saved_ns?);
     (own > above).then(|| {
         format!(
-            ", whose queue goes with it: {} of a call together ({})",
+            "; without it the queue above is gone too: {} of a call together ({})",
             duration_ns(own),
             share(impact.ratio)
         )
@@ -69,7 +69,10 @@ fn would_come_back(impact: Impact) -> String {
         }
         (None, of) => format!("up to {} {}", share(impact.ratio), impact_of(of)),
     };
-    let told = |gain: Option<f64>| gain.filter(|gain| *gain >= LEAST_GAIN).map(throughput);
+    let told = |gain: Option<f64>| {
+        let gain = gain.filter(|gain| (LEAST_GAIN..=MOST_GAIN).contains(gain))?;
+        Some(format!("{} more throughput", share(gain)))
+    };
     if let Some(gain) = told(impact.capacity_gain_ratio) {
         let _ = write!(text, "; {gain}");
         if let Some(limit) = impact.next_limit {
@@ -80,14 +83,6 @@ fn would_come_back(impact: Impact) -> String {
         let _ = write!(text, "; after the causes above, {gain}");
     }
     text
-}
-
-/// Describes a rise of throughput of `gain` × the measured one: `17 % more throughput`.
-fn throughput(gain: f64) -> String {
-    if gain + 1.0 > FURTHEST {
-        return format!("more than {} times the throughput", plain(FURTHEST));
-    }
-    format!("{} more throughput", share(gain))
 }
 
 /// Describes a saved time of `ns` nanoseconds: `would save 12.0 ms of the 80.0 ms of a call at the same load
@@ -163,7 +158,7 @@ mod tests {
             capacity_gain_ratio: Some(0.17),
             saved_after_ns: Some(3e6),
             next_limit: Some(NextLimit::Cpu),
-            capacity_gain_after_ratio: Some(2.43),
+            capacity_gain_after_ratio: Some(0.43),
             saved_least_ns: Some(10e6),
             saved_most_ns: Some(13e6),
             ..Impact::share(0.15, ImpactOf::ResponseTime)
@@ -172,7 +167,7 @@ mod tests {
             would_come_back(impact),
             "would save 12.0 ms of the 80.0 ms of a call at the same load (15 %; 10.0 ms to 13.0 ms over the \
              repeats); after the causes above, 3.00 ms; 17 % more throughput, until the CPU is the limit; after \
-             the causes above, more than 3 times the throughput"
+             the causes above, 43 % more throughput"
         );
     }
 

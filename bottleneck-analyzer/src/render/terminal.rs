@@ -1,8 +1,8 @@
 //! Text of the assessment for a terminal, 80 columns wide.
 
 use crate::assessment::{
-    Assessment, Band, BandLevel, ComponentAssessment, Confidence, Finding, Gate, GateOutcome,
-    Promise, Spoiled,
+    Assessment, Band, BandLevel, ComponentAssessment, Confidence, Finding, FindingKind, Gate,
+    GateOutcome, Promise, Spoiled,
 };
 use crate::figures::{self, duration_ns, share};
 use crate::render::excerpt::Excerpt;

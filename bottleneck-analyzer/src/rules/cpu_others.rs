@@ -5,11 +5,13 @@
 //! information, and the CPU times of server and generator. The share of outside programs is the busy CPU less
 //! the CPU of server, generator and other participants over the same window.
 
-use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
+use crate::assessment::{
+    ComponentKind, ComputedFigure, Confidence, EvidenceItem, FindingKind, ImpactOf, Rule,
+};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::cost::Saving;
-use crate::figures::share;
+use crate::figures::{counted, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::machine_recording::{MachineRecording, OutsideProgram};
 use crate::own_time::OwnTime;
@@ -182,7 +184,8 @@ fn finding(
         )
         .confidence(confidence(worst, facts.thresholds.cpu.others_ratio))
         .evidence(evidence)
-        .evidence(worst.cpu.evidence.clone());
+        .evidence(worst.cpu.evidence.clone())
+        .computes(worst.computed());
     if short.is_some() {
         weigh(worst, draft).advice(
             &["stop them, move them to another machine, or give them less CPU (nice, cpu.weight), and repeat the run"],
@@ -213,6 +216,27 @@ fn weigh(worst: &Disturbance<'_>, draft: FindingDraft) -> FindingDraft {
 }
 
 impl Disturbance<'_> {
+    /// Returns the shares of the outside programs with the way in which they were computed.
+    fn computed(&self) -> Vec<ComputedFigure> {
+        let how = "CPU that was busy, less that of the server and of the generator";
+        let whole = ComputedFigure::new("share of the outside programs", self.ratio, how);
+        let cores: f64 = self.outsiders.iter().map(|s| s.cores).sum();
+        let named = self.outsiders.iter().take(NAMED).flat_map(|program| {
+            let ratio = self.named * program.cores / cores.max(f64::MIN_POSITIVE);
+            let how = "CPU time of its processes ÷ measured time";
+            let name = &program.name;
+            [
+                ComputedFigure::new(format!("cores of {name}"), ratio * self.cpu.cores, how),
+                ComputedFigure::new(
+                    format!("share of {name}"),
+                    ratio,
+                    "its cores ÷ those of the machine",
+                ),
+            ]
+        });
+        [whole].into_iter().chain(named).collect()
+    }
+
     /// Names the three busiest programs with their shares of the machine, as a continuation of the
     /// title.
     fn names(&self) -> String {
@@ -221,7 +245,10 @@ impl Disturbance<'_> {
         let told = self.outsiders.iter().take(NAMED);
         let told: Vec<String> = told
             .filter(|s| ratio(s.cores) >= TOLD)
-            .map(|s| format!("{} {}", s.name, share(ratio(s.cores))))
+            .map(|s| {
+                let used = counted(ratio(s.cores) * self.cpu.cores, "core");
+                format!("{} {} ({used})", s.name, share(ratio(s.cores)))
+            })
             .collect();
         match (told.is_empty(), self.is_mostly_named()) {
             (true, _) => ", but none was recorded by name".to_owned(),

@@ -1,7 +1,8 @@
 //! Rules `errors_past_objective`, `errors` and `errors_elsewhere`: failed requests by kind.
 //!
 //! `errors_past_objective` fires for each kind if more than `objectives.error_ratio` of the requests failed
-//! or stayed unanswered; below that bound `errors` names the kinds as information. `errors_elsewhere` fires
+//! or stayed unanswered; below that bound `errors` names the kinds as information. Its confidence is high if
+//! the true share is certainly past the bound, by the same interval as the gate. `errors_elsewhere` fires
 //! for other settings past the bound, except steps that a search for a rate tried. The rules read the error
 //! counts, the unanswered requests and the samples of failures in the steps, the series `errors_per_s`, and what
 //! the server counted. Meaning and actions come from `error-codes.toml`.
@@ -10,12 +11,13 @@ use std::collections::BTreeMap;
 
 use bench_report::{FailureSample, Operation};
 
-use crate::assessment::{Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
+use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::catalogue::codes::{self, FailureEntry};
 use crate::conclusions::Conclusions;
 use crate::figures::{counted, percent, plain};
-use crate::finding_draft::{FindingDraft, confidence_past};
+use crate::finding_draft::FindingDraft;
+use crate::gates::interval;
 use crate::json_pointer::escape;
 use crate::requests;
 use crate::rules::{error_times, fast_failures, postgres, redis};
@@ -67,8 +69,9 @@ struct FailureTotals {
     succeeded: u64,
     kinds: Vec<(String, KindTotal)>,
     succeeded_evidence: Vec<EvidenceItem>,
-    /// Sentence about failures that came back sooner than answers; empty if they did not.
-    fast: String,
+    /// Sentence about failures that came back sooner or later than answers, with its figures; empty if they did
+    /// not.
+    fast: (String, Vec<ComputedFigure>),
 }
 
 impl FailureTotals {
@@ -96,13 +99,31 @@ impl FailureTotals {
             succeeded,
             kinds: merged(kinds),
             succeeded_evidence: evidence,
-            fast: fast_failures::sentence(bench, steps),
+            fast: fast_failures::told(bench, steps),
         };
         (attempted > 0).then_some(failures)
     }
 
+    fn failed(&self) -> u64 {
+        self.attempted.saturating_sub(self.succeeded)
+    }
+
     fn ratio(&self) -> f64 {
-        self.attempted.saturating_sub(self.succeeded) as f64 / self.attempted as f64
+        self.failed() as f64 / self.attempted as f64
+    }
+
+    /// Returns a sentence about the share of failures that begins with a space, if it is past `limit` and the
+    /// true share may be within it; `None` if that is certainly past the limit.
+    fn doubt(&self, limit: f64) -> Option<String> {
+        // A bound that allows no failure at all asks what happened, not what may happen.
+        let interval = interval::of_share(self.failed(), self.attempted).filter(|_| limit > 0.0);
+        let (low, high) = interval.filter(|(low, _)| *low <= limit)?;
+        Some(format!(
+            " The true share of failures may be {} to {} (bound {}).",
+            percent(low),
+            percent(high),
+            percent(limit)
+        ))
     }
 }
 
@@ -190,6 +211,7 @@ fn judge(bench: &BenchFacts<'_>, failures: &FailureTotals, out: &mut Conclusions
             failures.succeeded_evidence.clone(),
         );
     }
+    let doubt = failures.doubt(limit).filter(|_| ratio > limit);
     for (place, (kind, found)) in failures.kinds.iter().take(MOST).enumerate() {
         let own = found.count as f64 / failures.attempted as f64;
         let breaks = ratio > limit && (place == 0 || own >= LEAST_RATIO);
@@ -197,14 +219,19 @@ fn judge(bench: &BenchFacts<'_>, failures: &FailureTotals, out: &mut Conclusions
         if !breaks && kind == NEVER_CAME_BACK {
             continue;
         }
-        let (rule, problem, confidence) = if breaks {
-            let sure = confidence_past(ratio / limit, 1.0, 0.5);
-            (PAST, FindingKind::Problem, sure)
+        let (rule, problem) = if breaks {
+            (PAST, FindingKind::Problem)
         } else {
-            (SOME, FindingKind::Information, Confidence::Medium)
+            (SOME, FindingKind::Information)
         };
+        let confidence = if breaks && doubt.is_none() {
+            Confidence::High
+        } else {
+            Confidence::Medium
+        };
+        let doubt = doubt.as_deref().filter(|_| breaks).unwrap_or_default();
         let draft = bench.finding(rule, problem).confidence(confidence);
-        let draft = describe(draft, bench, failures, (kind, found));
+        let draft = describe(draft, bench, failures, (kind, found), doubt);
         out.add_finding(if place > 0 {
             draft.one_of_several(kind)
         } else {
@@ -235,15 +262,17 @@ fn elsewhere(bench: &BenchFacts<'_>, judged: &[usize], out: &mut Conclusions) {
     let mut names: Vec<&str> = others.iter().map(|i| steps[*i].name.as_str()).collect();
     names.dedup();
     let at = format!("At {} (not the operating point) ", names.join("; "));
-    out.add_finding(describe(draft, bench, &failures, (kind, found)).prefixed(&at));
+    out.add_finding(describe(draft, bench, &failures, (kind, found), "").prefixed(&at));
 }
 
-/// Adds title, explanation, evidence and advice about one kind of failure to `draft`.
+/// Adds title, explanation, evidence and advice about one kind of failure to `draft`. `doubt` is a sentence
+/// about the share of all failures; empty if there is no doubt about it.
 fn describe(
     draft: FindingDraft,
     bench: &BenchFacts<'_>,
     failures: &FailureTotals,
     (kind, found): (&str, &KindTotal),
+    doubt: &str,
 ) -> FindingDraft {
     let own = found.count as f64 / failures.attempted as f64;
     let message = found
@@ -270,11 +299,16 @@ fn describe(
         .thing(thing(kind))
         .says(
             title,
-            detail(failures, kind, found) + &at_server + &when + &failures.fast,
+            detail(failures, kind, found) + doubt + &at_server + &when + &failures.fast.0,
         )
         .evidence(counted)
         .evidence(seen)
         .impact(own, ImpactOf::Requests)
+        .computes([
+            ComputedFigure::new("failures of the kind", found.count as f64, "sum over the steps"),
+            ComputedFigure::new("requests", failures.attempted as f64, "sum over the steps"),
+        ])
+        .computes(failures.fast.1.iter().cloned())
         .evidence(found.evidence.iter().cloned())
         .evidence(found.sample.iter().filter_map(|(_, place)| place.clone()))
         .evidence(failures.succeeded_evidence.iter().cloned())

@@ -1,6 +1,7 @@
 //! Times of failures: those that come back sooner than answers make the other figures look better, and late ones
 //! tell the length of a time-out.
 
+use crate::assessment::ComputedFigure;
 use crate::bench_facts::BenchFacts;
 use crate::figures::duration_ns;
 use crate::requests;
@@ -12,8 +13,8 @@ const FAST: f64 = 0.5;
 const LATE: f64 = 2.0;
 
 /// Returns a sentence about failures in `steps` that came back in less than half of the time of a success, or in
-/// more than twice that time; empty if they did not, or if their times were not recorded.
-pub(super) fn sentence(bench: &BenchFacts<'_>, steps: &[usize]) -> String {
+/// more than twice that time, with its figures; empty if they did not, or if their times were not recorded.
+pub(super) fn told(bench: &BenchFacts<'_>, steps: &[usize]) -> (String, Vec<ComputedFigure>) {
     let (mut failed, mut succeeded) = ((0.0, 0.0), (0.0, 0.0));
     let all = steps
         .iter()
@@ -31,7 +32,25 @@ pub(super) fn sentence(bench: &BenchFacts<'_>, steps: &[usize]) -> String {
         }
     }
     let mean = |(sum, count): (f64, f64)| (count > 0.0).then(|| sum / count);
-    match (mean(failed), mean(succeeded)) {
+    let (failed, succeeded) = (mean(failed), mean(succeeded));
+    let words = words(failed, succeeded);
+    let times = [("failures", failed), ("successes", succeeded)].into_iter();
+    let figures = times.filter_map(|(what, ns)| {
+        let how = "mean over all operations of the steps";
+        Some(ComputedFigure::new(
+            format!("time of {what}, in nanoseconds"),
+            ns?,
+            how,
+        ))
+    });
+    let figures = figures.filter(|_| !words.is_empty()).collect();
+    (words, figures)
+}
+
+/// Returns the sentence about the mean times of failures and of successes, in nanoseconds; empty if they do not
+/// differ enough.
+fn words(failed: Option<f64>, succeeded: Option<f64>) -> String {
+    match (failed, succeeded) {
         (Some(failed), Some(good)) if failed <= FAST * good => format!(
             " Failures came back after {} on average, successes after {}: a target that fails fast has \
              less to do, so the percentiles, which are of successes only, look better than they are.",
@@ -44,7 +63,10 @@ pub(super) fn sentence(bench: &BenchFacts<'_>, steps: &[usize]) -> String {
             duration_ns(good)
         ),
         (Some(failed), None) => {
-            format!(" Failures came back after {} on average.", duration_ns(failed))
+            format!(
+                " Failures came back after {} on average.",
+                duration_ns(failed)
+            )
         }
         _ => String::new(),
     }

@@ -2,8 +2,9 @@
 //!
 //! `group_memory_limit` is a problem if a group reached its limit (`cgroup.memory.limit_hits`,
 //! `cgroup.memory.high_hits`) and its tasks waited for memory in a twentieth of the time or more
-//! (`cgroup.pressure.memory.some_ratio`); from 95 % of the limit on it is a note. `group_pids_limit` is a
-//! problem if the limit refused a process or thread, and a note from 90 % on.
+//! (`cgroup.pressure.memory.some_ratio`); from 95 % of the limit on it is a note. What a group uses is its memory
+//! without the inactive file cache; the active file cache is in it, so that the pressure tells how much of it can
+//! be freed. `group_pids_limit` is a problem if the limit refused a process or thread, and a note from 90 % on.
 
 use bench_report::Series;
 
@@ -134,16 +135,22 @@ fn memory_finding(machine: MachineRecording<'_>, one: &LimitedGroup<'_>) -> Opti
     } else {
         FindingKind::Information
     };
-    let waited = slowed.map_or_else(String::new, |reading| {
-        format!(
-            " Its tasks waited for memory {} of the time, while the kernel freed some.",
-            share(reading.mean)
-        )
-    });
+    let waited = match waits {
+        Some(reading) => format!(
+            "Its tasks waited for memory {} of the time{}.",
+            share(reading.mean),
+            match slowed {
+                Some(_) => ", while the kernel freed some",
+                None if reading.mean < WAITS => ": it was not short of it",
+                None => ", but no arrival at this limit was counted",
+            }
+        ),
+        None => "Whether its tasks waited for memory was not recorded.".to_owned(),
+    };
     let evidence: Vec<EvidenceItem> = [
         machine.peak_sample("memory of the limit", one.reading),
         hit.and_then(|reading| machine.peak_sample("times at the limit in one sample", reading)),
-        slowed.and_then(|reading| machine.typical_sample("waiting for memory", reading)),
+        waits.and_then(|reading| machine.typical_sample("waiting for memory", reading)),
     ]
     .into_iter()
     .flatten()
@@ -157,7 +164,8 @@ fn memory_finding(machine: MachineRecording<'_>, one: &LimitedGroup<'_>) -> Opti
                 if slowed.is_some() { "is held back by" } else { "is near" }
             ),
             format!(
-                "It used at most {} of the limit, without file caches that can be freed.{waited}{}",
+                "It used at most {} of the limit. That leaves out the inactive file cache, which the kernel frees \
+                 first, but not the active one, which it can free too. {waited}{}",
                 share(one.reading.max),
                 one.programs(machine)
             ),

@@ -1,17 +1,19 @@
 //! Rule `low_hit_ratio`: a cache that misses too often.
 //!
-//! Fires in the scenario `cache` if the hit ratio is below `objectives.cache_hit_ratio`; a symptom of
-//! `evictions` if the server evicted keys. Reads the figures `hit_ratio` and `server_hit_ratio` of the step
-//! and `evicted_keys` of the server. The impact is the share of the read time spent in misses.
+//! Fires in the scenario `cache` if the hit ratio is certainly below `objectives.cache_hit_ratio`, by the same
+//! interval as the gate; an open question if so few reads were counted that it may be on either side. It is a
+//! symptom of `evictions` if evicted keys explain half of the misses. Reads the figures `hit_ratio` and
+//! `server_hit_ratio` of the step, and the numbers of its hits and misses. The impact is the share of the read
+//! time spent in misses.
 
 use bench_report::Step;
-use bench_report::names;
-use bench_report::names::steps;
 
+use super::cache_hits::{HitRatio, miss_share, reads};
+use super::evictions;
 use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::percent;
+use crate::figures::{counted, percent};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::run_facts::RunFacts;
 
@@ -28,7 +30,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some((_, step)) = bench.operating_step() else {
         return;
     };
-    let Some(ratio) = step.value(steps::HIT_RATIO) else {
+    let Some(hits) = HitRatio::of(bench) else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -41,22 +43,32 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         .into_iter()
         .filter_map(|name| bench.step_evidence(name, &format!("figures/{name}")))
         .collect();
-    let least = bench.objectives().cache_hit_ratio;
-    if ratio >= least {
-        let statement = format!("hit ratio {} (bound {})", percent(ratio), percent(least));
+    let (ratio, least) = (percent(hits.ratio), percent(hits.least));
+    if hits.is_within() {
+        let statement = format!("hit ratio {ratio} (bound {least})");
         out.rule_out(RULE, bench.component, statement, evidence);
-        return;
+    } else if hits.is_below() {
+        out.add_finding(finding(bench, step, &hits, facts).evidence(evidence));
+    } else {
+        let question = format!(
+            "whether the cache hits often enough (bound {least}): {ratio} of {} found their key, so that the \
+             true hit ratio may be {} to {}",
+            counted(reads(step).map_or(0.0, |(read, _)| read), "read"),
+            percent(hits.low),
+            percent(hits.high)
+        );
+        out.cannot_judge(RULE, bench.component, question, "a longer step");
     }
-    out.add_finding(finding(bench, step, ratio, facts).evidence(evidence));
 }
 
-/// Builds the finding about a cache that hits only the share `ratio` of its reads.
-fn finding(bench: &BenchFacts<'_>, step: &Step, ratio: f64, facts: &RunFacts<'_>) -> FindingDraft {
-    let least = bench.objectives().cache_hit_ratio;
-    let evicted = bench
-        .server_figure(names::redis::EVICTED_KEYS)
-        .unwrap_or(0.0)
-        >= facts.thresholds.cache.least_evictions as f64;
+/// Builds the finding about a cache that hits too few of its reads.
+fn finding(
+    bench: &BenchFacts<'_>,
+    step: &Step,
+    hits: &HitRatio,
+    facts: &RunFacts<'_>,
+) -> FindingDraft {
+    let evicted = evictions::explain_misses(bench, facts);
     let parent = evicted.then(|| bench.finding_id(Rule::Evictions));
     let kind = if evicted {
         FindingKind::Symptom
@@ -66,17 +78,17 @@ fn finding(bench: &BenchFacts<'_>, step: &Step, ratio: f64, facts: &RunFacts<'_>
     bench
         .finding(RULE, kind)
         .says(
-            format!("The cache hits only {} of its reads", percent(ratio)),
+            format!("The cache hits only {} of its reads", percent(hits.ratio)),
             format!(
                 "The other {} go to the database behind the cache, and each answer is then written to the cache.",
-                percent(1.0 - ratio)
+                percent(1.0 - hits.ratio)
             ),
         )
         .impact(
-            miss_share(step).unwrap_or(1.0 - ratio),
+            miss_share(step).unwrap_or(1.0 - hits.ratio),
             ImpactOf::ResponseTime,
         )
-        .confidence(confidence_past(least, ratio, 0.02))
+        .confidence(confidence_past(hits.least, hits.ratio, hits.noise()))
         .parent(parent)
         .advice(
             &[
@@ -86,15 +98,4 @@ fn finding(bench: &BenchFacts<'_>, step: &Step, ratio: f64, facts: &RunFacts<'_>
             "each miss saved is a call to the database saved",
             "a cache that misses costs a round trip and saves none",
         )
-}
-
-/// Returns the share of the time of all reads, from 0 to 1, that was spent in misses; `None` if
-/// hits or misses were not timed.
-fn miss_share(step: &Step) -> Option<f64> {
-    let time = |name: &str| {
-        let operation = step.operations.get(name)?;
-        Some(operation.latency()?.mean_ns * operation.succeeded as f64)
-    };
-    let misses = time("miss")?;
-    Some(misses / (misses + time("get")?))
 }

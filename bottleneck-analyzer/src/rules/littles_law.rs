@@ -6,7 +6,7 @@
 //! of the operating point. Source: Little, *A Proof for the Queuing Formula L = λW*, Operations Research
 //! 9(3), 1961.
 
-use crate::assessment::{Confidence, FindingKind, Rule};
+use crate::assessment::{ComputedFigure, Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{plain, share};
@@ -100,6 +100,18 @@ fn tell(
         )
         .confidence(Confidence::High)
         .evidence(worst.evidence(bench.source))
+        .computes([
+            ComputedFigure::new(
+                "users by throughput × time of a call",
+                worst.inside,
+                "throughput × (mean time of a call + think time), added up over all operations",
+            ),
+            ComputedFigure::new(
+                "difference of both numbers of users, as a share",
+                worst.off_ratio().abs(),
+                "users by throughput × time of a call ÷ users of the load − 1",
+            ),
+        ])
         .advice(
             &["repeat the step for longer, and read its warnings"],
             "figures that agree with each other",

@@ -4,6 +4,7 @@
 //! The comment at the top of each file says when the rule fires, which evidence it reads, and where its
 //! formula comes from. `docs/adding-a-rule.md` walks through a new one.
 
+mod cache_hits;
 mod censored_tail;
 mod checkout_cost;
 mod connections_near_limit;

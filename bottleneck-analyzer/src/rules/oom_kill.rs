@@ -1,18 +1,20 @@
 //! Rule `oom_kill`: the kernel ended a process because memory ran out.
 //!
 //! Fires at the first kill of the recording: `memory.oom_kills` of the machine, `cgroup.memory.oom_kills` of
-//! its control groups. The process is the largest recorded one that was last seen just before the kill.
+//! its control groups. It is a problem if the kill was before the end of the load, and a note after it. The
+//! process is the largest recorded one that was last seen just before the kill.
+
+use std::ops::Range;
 
 use bench_report::Series;
 
-use crate::assessment::{ComponentKind, Confidence, FindingKind, Rule};
+use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, Rule};
 use crate::conclusions::Conclusions;
-use crate::figures::bytes;
+use crate::figures::{bytes, duration_ns};
 use crate::finding_draft::FindingDraft;
 use crate::machine_recording::MachineRecording;
 use crate::resource_owner::process_words;
 use crate::run_facts::RunFacts;
-use crate::series_reading::SeriesReading;
 
 const RULE: Rule = Rule::OomKill;
 
@@ -33,9 +35,16 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
         );
         return;
     };
+    let kills = all
+        .iter()
+        .filter_map(|(series, reading)| Kill::first(series, reading.series));
+    let kills: Vec<Kill<'_>> = kills.collect();
     // A group tells more than the machine, which counts the same kill.
-    if let Some((series, reading)) = all.iter().find(|(_, reading)| reading.max >= 1.0) {
-        out.add_finding(finding(machine, series, *reading));
+    let under_load = kills
+        .iter()
+        .find(|kill| matches!(KillTime::of(kill, facts), KillTime::UnderLoad));
+    if let Some(kill) = under_load.or(kills.first()) {
+        out.add_finding(finding(machine, kill, KillTime::of(kill, facts)));
     } else {
         let evidence = machine.peak_sample("processes ended for lack of memory", *first);
         let statement = "the kernel ended no process for lack of memory";
@@ -43,26 +52,108 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-fn finding(machine: MachineRecording<'_>, series: &Series, reading: SeriesReading) -> FindingDraft {
-    let group = series.labels.get("cgroup");
+/// First sample of a series in which the kernel ended a process.
+struct Kill<'a> {
+    series: &'a Series,
+    /// Indices of the series and of the sample in the recording.
+    place: (usize, usize),
+    /// Time that the sample covers, in nanoseconds on the monotonic clock.
+    span: Range<u64>,
+}
+
+impl<'a> Kill<'a> {
+    /// Finds the first kill in a series, whose index in the recording is `index`; `None` if there was none.
+    fn first(series: &'a Series, index: usize) -> Option<Self> {
+        let is_kill = |point: usize| {
+            let most = series.max.get(point).copied().flatten();
+            most.is_some_and(|most| most >= 1.0)
+        };
+        let (point, span, _) = series.spans().find(|(point, ..)| is_kill(*point))?;
+        Some(Self {
+            series,
+            place: (index, point),
+            span,
+        })
+    }
+
+    /// Returns the field `field` of the sample as evidence.
+    fn evidence(
+        &self,
+        machine: MachineRecording<'_>,
+        label: &str,
+        field: &str,
+    ) -> Option<EvidenceItem> {
+        let (series, point) = self.place;
+        let pointer = format!("/series/{series}/{field}/{point}");
+        machine.source.evidence(label, &pointer)
+    }
+}
+
+/// Time of a kill.
+enum KillTime {
+    /// Before the end of the load, or in a run without load.
+    UnderLoad,
+    /// After the end of the load, by so many nanoseconds, with the evidence of that end.
+    Afterwards(u64, Option<EvidenceItem>),
+    /// Not known: the load is not on the clock of the recording.
+    Unknown,
+}
+
+impl KillTime {
+    fn of(kill: &Kill<'_>, facts: &RunFacts<'_>) -> Self {
+        let Some(load) = facts.load_window() else {
+            return Self::Unknown;
+        };
+        if kill.span.start < load.end_ns {
+            return Self::UnderLoad;
+        }
+        let last = facts.benches.iter().find_map(|bench| {
+            let mut steps = bench.source.report.steps.iter();
+            let index = steps.position(|step| step.window.end_ns == load.end_ns)?;
+            let pointer = format!("/steps/{index}/window/end_ns");
+            bench.source.evidence("end of the last step", &pointer)
+        });
+        Self::Afterwards(kill.span.end - load.end_ns, last)
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::UnderLoad => {
+                "What was measured afterwards cannot be compared with what was measured before."
+                    .to_owned()
+            }
+            Self::Afterwards(ns, _) => format!(
+                "It was seen {} after the end of the load, so that it has changed no measurement.",
+                duration_ns(*ns as f64)
+            ),
+            Self::Unknown => {
+                "Whether the load ran then is not known: it is not on the clock of the recording."
+                    .to_owned()
+            }
+        }
+    }
+}
+
+fn finding(machine: MachineRecording<'_>, kill: &Kill<'_>, when: KillTime) -> FindingDraft {
+    let group = kill.series.labels.get("cgroup");
     let whose = group.map_or_else(
         || "the machine's memory".to_owned(),
         |group| format!("the memory limit of the control group {group}"),
     );
-    let victim = victim(machine, series, reading);
+    let victim = victim(machine, kill);
     let victim_words = victim.as_ref().map_or_else(String::new, |victim| {
         format!(
-            " It was probably {}, which held {} and was not seen again.",
+            "It was probably {}, which held {} and was not seen again. ",
             process_words(victim.process),
             bytes(victim.held_bytes)
         )
     });
-    let mut draft = FindingDraft::new(
-        RULE,
-        "machine",
-        ComponentKind::Machine,
-        FindingKind::Problem,
-    );
+    let kind = match when {
+        KillTime::UnderLoad => FindingKind::Problem,
+        KillTime::Afterwards(..) | KillTime::Unknown => FindingKind::Information,
+    };
+    let detail = format!("{victim_words}{}", when.words());
+    let mut draft = FindingDraft::new(RULE, "machine", ComponentKind::Machine, kind);
     if let Some(victim) = &victim {
         let (series, last) = victim.place;
         let pointer = format!("/series/{series}/mean/{last}");
@@ -71,16 +162,17 @@ fn finding(machine: MachineRecording<'_>, series: &Series, reading: SeriesReadin
             .evidence("memory that the process held", &pointer);
         draft = draft.thing(process_words(victim.process)).evidence(held);
     }
+    if let KillTime::Afterwards(_, end) = when {
+        let seen = kill.evidence(machine, "time at which it was seen", "at_ns");
+        draft = draft.evidence(seen).evidence(end);
+    }
     draft
         .says(
             format!("The kernel ended a process because {whose} ran out"),
-            format!(
-                "{victim_words} What was measured afterwards cannot be compared with what was measured before."
-            )
-            .trim_start(),
+            detail,
         )
         .confidence(Confidence::High)
-        .evidence(machine.peak_sample("processes ended for lack of memory", reading))
+        .evidence(kill.evidence(machine, "processes ended for lack of memory", "max"))
         .advice(
             &[
                 "see which one: dmesg, or journalctl -k (\"Out of memory\", \"oom-kill\")",
@@ -102,14 +194,9 @@ struct Victim<'a> {
 
 /// Finds the largest recorded process whose last sample is next to the kill, and well before the end of the
 /// recording, with the memory that it held.
-fn victim<'a>(
-    machine: MachineRecording<'a>,
-    kills: &Series,
-    reading: SeriesReading,
-) -> Option<Victim<'a>> {
-    let killed_ns = *kills.at_ns.get(reading.peak)?;
-    let before_ns = *kills.at_ns.get(reading.peak.checked_sub(1)?)?;
-    let tick_ns = killed_ns.saturating_sub(before_ns);
+fn victim<'a>(machine: MachineRecording<'a>, kill: &Kill<'_>) -> Option<Victim<'a>> {
+    let (before_ns, killed_ns) = (kill.span.start, kill.span.end);
+    let tick_ns = killed_ns - before_ns;
     let end_ns = machine.whole().end_ns;
     let near = before_ns.saturating_sub(tick_ns)..=killed_ns;
     let all = machine.all("process.rss_bytes", machine.whole());

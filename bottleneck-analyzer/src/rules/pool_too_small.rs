@@ -306,7 +306,10 @@ fn explanation(
         }
         _ => "A larger pool was measured, and carried more.".to_owned(),
     };
-    let longest = model.parts.iter().filter(|part| !TimeModel::is_queue(&part.name));
+    let longest = model
+        .parts
+        .iter()
+        .filter(|part| !TimeModel::is_queue(&part.name));
     let longest = longest.max_by(|a, b| a.ns.total_cmp(&b.ns));
     let mostly = longest.map_or(String::new(), |part| {
         format!(", of which {} is: {}", duration_ns(part.ns), part.title)

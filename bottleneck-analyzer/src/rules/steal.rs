@@ -1,7 +1,7 @@
 //! Rule `steal`: CPU time that the hypervisor gave to other guests.
 //!
 //! Fires if the mean `cpu.steal_ratio` of the recording reaches `cpu.steal_ratio` over an operating point or
-//! the whole recording. The impact is that share of the capacity.
+//! the whole load. The impact is that share of the capacity.
 
 use crate::assessment::{ComponentKind, FindingKind, ImpactOf, Rule};
 use crate::conclusions::Conclusions;

@@ -2,6 +2,7 @@
 
 use bench_report::Step;
 use bench_report::names;
+use bench_report::names::postgres_tables::processes;
 
 use super::phases::{mean_of, phases};
 use crate::assessment::{EvidenceItem, TimeModel};
@@ -282,16 +283,13 @@ fn without_event(
     }
 }
 
-/// Returns the CPU time that the server spent on a call, in nanoseconds, as counted by the kernel,
-/// with its evidence; `None` if it was not counted. It includes reading and parsing, in which a
-/// session does not yet show as active.
+/// Returns the CPU time of the session that serves a call, in nanoseconds, as counted by the kernel, with its
+/// evidence; `None` if it is not known. It includes reading and parsing, in which a session does not yet show
+/// as active. Where the time of the load's sessions was not counted, that of the whole server stands for it,
+/// unless parallel workers were seen: most of it may be theirs.
 fn on_cpu(server: &PostgresEvidence<'_>) -> Option<(f64, Vec<EvidenceItem>)> {
-    let names = [
-        names::postgres::SERVER_LOAD_CPU_NS,
-        names::postgres::SERVER_CPU_NS,
-    ];
-    let (name, ns) = names
-        .into_iter()
-        .find_map(|name| Some((name, server.per_call(name)?)))?;
+    let of = |name| Some((name, server.without_workers(name, processes::CPU_NS)?));
+    let of_server = || of(names::postgres::SERVER_CPU_NS).filter(|_| !server.has_workers());
+    let (name, ns) = of(names::postgres::SERVER_LOAD_CPU_NS).or_else(of_server)?;
     Some((ns, server.evidence(name).into_iter().collect()))
 }

@@ -5,12 +5,16 @@ use bench_report::names;
 
 use super::phases::{mean_of, phases, server_figure};
 use crate::assessment::{EvidenceItem, TimeModel};
+use crate::figures::duration_ns;
 use crate::redis::RedisEvidence;
 use crate::source_report::SourceReport;
 
 /// Commands that the load does not send: the pool's check of a connection, and the reading of
 /// statistics.
 const NOT_THE_LOADS: [&str; 3] = ["ping", "unwatch", "info"];
+
+/// Smallest share of a call, from 0 to 1, by which a wait must be uncertain to be told as a range.
+const UNCERTAIN: f64 = 0.01;
 
 /// Computes the model of step `index`; `None` if no call was timed.
 pub(super) fn model(source: &SourceReport, index: usize, step: &Step) -> Option<TimeModel> {
@@ -31,11 +35,20 @@ pub(super) fn model(source: &SourceReport, index: usize, step: &Step) -> Option<
     let command = (usec * 1e3 / calls as f64).min(left);
     left -= command;
     model.add_part("command", "Redis executing the command", command, evidence);
-    if let Some((behind, evidence)) = behind_others(source, index) {
-        let behind = behind.min(left);
-        left -= behind;
+    if let Some(behind) = behind_others(source, index) {
+        let least = behind.least_ns.min(left);
+        let most = behind.most_ns.min(left);
+        left -= least;
         let title = "waiting behind other clients' commands";
-        model.add_part("behind_others", title, behind, evidence);
+        model.add_part("behind_others", title, least, behind.evidence);
+        if most - least > UNCERTAIN * model.whole_ns {
+            model.notes.push(format!(
+                "A call waited {} to {} behind other clients' commands: how many of these ran inside of their \
+                 scripts and transactions, whose time contains theirs, is not known.",
+                duration_ns(least),
+                duration_ns(most)
+            ));
+        }
     }
     if let Some((flush, evidence)) = flush(source, index) {
         let title = "waiting for the append-only file's disk";
@@ -96,21 +109,34 @@ fn flush(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)
     ))
 }
 
-/// Returns the mean time that a call waits for commands of other clients, in nanoseconds, with its evidence;
-/// `None` if there is no such wait.
-fn behind_others(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)> {
+/// Mean time that a call waits for commands of other clients.
+struct WaitBehindOthers {
+    /// Smallest time, in nanoseconds: commands that may have run inside of scripts and transactions count as a part
+    /// of these.
+    least_ns: f64,
+    /// Largest time, in nanoseconds.
+    most_ns: f64,
+    evidence: Vec<EvidenceItem>,
+}
+
+/// Returns the mean time that a call waits for commands of other clients; `None` if there is no such wait.
+fn behind_others(source: &SourceReport, index: usize) -> Option<WaitBehindOthers> {
     let server = RedisEvidence::of_step(source, index)?;
-    let waits = server.commands_of("others").map(|(place, row)| {
+    let mut behind = WaitBehindOthers {
+        least_ns: 0.0,
+        most_ns: 0.0,
+        evidence: Vec::new(),
+    };
+    for (place, row) in server.commands_of("others") {
         let label = row
             .label(names::redis::commands::COMMAND)
             .unwrap_or_default();
-        let evidence = server.row_evidence(format!("time in {label}"), ("commands", place), "usec");
-        (server.wait_behind_command(row), evidence)
-    });
-    let (mut sum, mut evidence) = (0.0, Vec::new());
-    for (ns, shown) in waits {
-        sum += ns;
-        evidence.extend(shown);
+        let (least_ns, most_ns) = server.wait_behind_other(row);
+        behind.least_ns += least_ns;
+        behind.most_ns += most_ns;
+        let place = ("commands", place);
+        let evidence = server.row_evidence(format!("time in {label}"), place, "usec");
+        behind.evidence.extend(evidence);
     }
-    (sum > 0.0).then_some((sum, evidence))
+    (behind.most_ns > 0.0).then_some(behind)
 }

@@ -2,6 +2,8 @@
 
 use statistics::{mann_kendall, median, theil_sen};
 
+use crate::assessment::ComputedFigure;
+
 /// Largest p value of the test for a trend, from 0 to 1, at which a change counts as a trend.
 const SIGNIFICANT: f64 = 0.01;
 
@@ -20,6 +22,20 @@ pub(crate) struct WindowTrend {
 }
 
 impl WindowTrend {
+    /// Returns the ends of the fitted line of the figure called `what`, and its change, as computed figures.
+    pub(crate) fn computed(&self, what: &str) -> Vec<ComputedFigure> {
+        const HOW: &str = "line through the means of equal windows of the step (Theil–Sen)";
+        let mut figures = vec![
+            ComputedFigure::new(format!("{what} at the start of the step"), self.first, HOW),
+            ComputedFigure::new(format!("{what} at its end"), self.last, HOW),
+        ];
+        figures.extend(self.of_first().map(|ratio| {
+            let how = "value at the end ÷ value at the start − 1";
+            ComputedFigure::new(format!("change of {what}, as a share"), ratio.abs(), how)
+        }));
+        figures
+    }
+
     /// Computes the trend of the means of equal windows. `None` for fewer windows than the test needs, or
     /// if one is not finite.
     pub(crate) fn of(means: &[f64]) -> Option<Self> {

@@ -3,8 +3,9 @@
 use bench_report::Window;
 use serde_json::Value;
 
-use crate::assessment::{EvidenceItem, Finding};
+use crate::assessment::{EvidenceItem, Finding, Gate};
 use crate::bench_facts::BenchFacts;
+use crate::machine_recording::MachineRecording;
 use crate::postgres::PostgresEvidence;
 use crate::redis::RedisEvidence;
 use crate::run_facts::RunFacts;
@@ -20,7 +21,8 @@ pub(super) struct KnownValues {
     /// Values at the pointers of the finding's evidence, and readings of the series that they point into.
     pub(super) evidence: Vec<f64>,
     /// Figures that the assessment states in fields of their own, with evidence there: the finding's impact,
-    /// the parts of the time model, the use of the CPU, throughput and p99 of the settings of a sweep.
+    /// the parts of the time model, the use of the CPU, throughput and p99 of the settings of a sweep, the
+    /// intervals of gates.
     pub(super) stated: Vec<f64>,
     /// Thresholds by which the run was judged.
     pub(super) thresholds: Vec<f64>,
@@ -124,12 +126,23 @@ impl KnownValues {
         known
     }
 
+    /// Gathers the values between which the true figures of gates lie.
+    pub(super) fn of_gates(gates: &[Gate]) -> Self {
+        let intervals = gates.iter().flat_map(|gate| [gate.low, gate.high]);
+        Self {
+            stated: intervals.flatten().collect(),
+            ..Self::default()
+        }
+    }
+
     /// Adds the values that `finding` alone may name.
     pub(super) fn with(mut self, finding: &Finding, facts: &RunFacts<'_>) -> Self {
         numbers(
             &serde_json::to_value(finding.impact).unwrap(),
             &mut self.stated,
         );
+        let computed = finding.computed.iter().map(|figure| figure.value);
+        self.stated.extend(computed);
         for evidence in &finding.evidence {
             self.evidence.extend(evidence.value.as_f64());
             self.evidence.extend(readings(evidence, facts));
@@ -185,7 +198,8 @@ fn trend(one: &EvidenceItem, other: &EvidenceItem, facts: &RunFacts<'_>) -> Opti
 }
 
 /// Returns the mean and the highest sample of the series that `evidence` points into: over the measured part
-/// of each step, over the tenths of it, and over the whole recording. Empty for other evidence.
+/// of each step, over the tenths of it, over the whole load, and over the whole recording. Empty for other
+/// evidence.
 fn readings(evidence: &EvidenceItem, facts: &RunFacts<'_>) -> Vec<f64> {
     let Some((source, index, _)) = point(evidence, facts) else {
         return Vec::new();
@@ -199,8 +213,9 @@ fn readings(evidence: &EvidenceItem, facts: &RunFacts<'_>) -> Vec<f64> {
                 .flat_map(|reading| [reading.mean, reading.max]),
         );
     };
-    if let Some(machine) = facts.machine {
-        add(read(index, source, machine.whole()));
+    let whole = facts.machine.map(MachineRecording::whole);
+    for window in facts.load_window().into_iter().chain(whole) {
+        add(read(index, source, window));
     }
     for bench in &facts.benches {
         for (place, step) in bench.source.report.steps.iter().enumerate() {

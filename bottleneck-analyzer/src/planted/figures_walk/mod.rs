@@ -6,7 +6,8 @@
 //! meant. A figure may be:
 //!
 //! - the value of one of the finding's pieces of evidence, or a mean or peak of the series that it points into;
-//! - a figure that the assessment states in a field of its own: impact, time model, use of the CPU;
+//! - a figure that the assessment states in a field of its own: impact, time model, use of the CPU, interval of
+//!   a gate;
 //! - a threshold or a setting;
 //! - the sum, difference, product or quotient of two of these, one of them evidence or stated;
 //! - a fixed number of the rule's own words, such as the length of a time-out of TCP.
@@ -51,8 +52,11 @@ fn figures_without_source(
 ) -> Vec<String> {
     let facts = RunFacts::gather(run, thresholds);
     let of_benches: Vec<_> = facts.benches.iter().map(KnownValues::of_bench).collect();
-    let of_machine = facts.machine.map(|machine| KnownValues::of_report(machine.source));
+    let of_machine = facts
+        .machine
+        .map(|machine| KnownValues::of_report(machine.source));
     let thresholds = KnownValues::of_thresholds(thresholds);
+    let of_gates = KnownValues::of_gates(&assessment.gates);
     let mut missing = Vec::new();
     for finding in &assessment.findings {
         let mut known = KnownValues::default();
@@ -62,8 +66,11 @@ fn figures_without_source(
                 known.extend(of_bench);
             }
         }
-        of_machine.iter().for_each(|machine| known.extend(machine));
+        if let Some(of_machine) = &of_machine {
+            known.extend(of_machine);
+        }
         known.extend(&thresholds);
+        known.extend(&of_gates);
         let known = known.with(finding, &facts);
         for text in [&finding.title, &finding.detail] {
             for figure in sentence::figures(&without_names(text, finding, run)) {
@@ -153,7 +160,7 @@ fn is_computed(known: &KnownValues, is: impl Fn(f64) -> bool) -> bool {
 }
 
 fn equal(a: f64, b: f64) -> bool {
-    a.is_finite() && (a - b).abs() <= PRECISION * a.abs().max(b.abs())
+    a.is_finite() && b.is_finite() && (a - b).abs() <= PRECISION * a.abs().max(b.abs())
 }
 
 /// Returns the factors from the units that reports use for a quantity to the one that formatters take:

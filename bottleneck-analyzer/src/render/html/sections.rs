@@ -114,6 +114,17 @@ fn finding(finding: &Finding, assessment: &Assessment) -> Markup {
             }
             h4 { "Evidence" }
             (evidence(&all))
+            @if !finding.computed.is_empty() {
+                h4 { "Computed from it" }
+                div.scroll { table.evidence {
+                    thead { tr { th scope="col" { "What" } th scope="col" { "Value" } th scope="col" { "How" } } }
+                    tbody { @for figure in &finding.computed { tr {
+                        td { (figure.what) }
+                        td.number { (plain(figure.value)) }
+                        td { (figure.how) }
+                    } } }
+                } }
+            }
         }
     }
 }

@@ -113,6 +113,12 @@ fn finding(
         )
         .confidence(confidence(persistent && confirmed, explaining.is_some()))
         .evidence(evidence)
+        .computes(shown.computed())
+        .computes(
+            companions
+                .iter()
+                .flat_map(|companion| companion.computed(shown)),
+        )
         .advice(
             &actions(&companions, shown, confirmed),
             format!(

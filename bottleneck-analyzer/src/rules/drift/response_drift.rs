@@ -2,7 +2,7 @@
 
 use bench_report::StepEnd;
 
-use crate::assessment::EvidenceItem;
+use crate::assessment::{ComputedFigure, EvidenceItem};
 use crate::figures::{self, duration_ns, share};
 use crate::windows::{StepWindows, WindowTrend, WindowedSeries};
 
@@ -130,6 +130,16 @@ impl ResponseDrift<'_> {
             (-half, first)
         };
         if whole > 0.0 { worse / whole } else { 0.0 }
+    }
+
+    /// Returns the figures of [`ResponseDrift::sentence`] with the way in which they were computed.
+    pub(super) fn computed(&self) -> Vec<ComputedFigure> {
+        let what = if self.of_latency {
+            "p50 in nanoseconds"
+        } else {
+            "throughput per second"
+        };
+        self.trend.computed(what)
     }
 
     /// Returns the title of the finding: `Calls get slower in the course of the step: p50 rises by 30 %, from

@@ -1,7 +1,7 @@
 //! Figure that moves in the course of a step together with the step's response.
 
 use super::response_drift::ResponseDrift;
-use crate::assessment::EvidenceItem;
+use crate::assessment::{ComputedFigure, EvidenceItem};
 use crate::figures;
 use crate::windows::{WindowTrend, WindowedSeries};
 
@@ -61,6 +61,17 @@ impl StepCompanion<'_> {
             show(self.trend.first),
             show(self.trend.last)
         )
+    }
+
+    /// Returns the figures of its movement, and of its share of the change of `drift`, with the way in which
+    /// they were computed.
+    pub(super) fn computed(&self, drift: &ResponseDrift<'_>) -> Vec<ComputedFigure> {
+        let mut figures = self.trend.computed(&self.title);
+        figures.extend(self.covered_ratio(drift).map(|ratio| {
+            let how = "its change ÷ change of the median time of a call";
+            ComputedFigure::new("share of the drift that it accounts for", ratio, how)
+        }));
+        figures
     }
 
     /// Returns the figures of the series in the first and in the last window as evidence.

@@ -1,10 +1,11 @@
 //! Rule `link_saturated`: a network link that is used up in one direction.
 //!
 //! Fires if an interface sent or received four fifths of its speed or more over an operating point or the whole
-//! recording (`network.receive_used_ratio`, `network.transmit_used_ratio`). The speed of a virtual interface is
-//! unknown: what it carried is told, and nothing is concluded.
+//! load (`network.receive_used_ratio`, `network.transmit_used_ratio`). The speed of a virtual interface is
+//! unknown: what it carried is told, and nothing is concluded. The finding has no impact: how full a link is does
+//! not tell what a faster one would give.
 
-use crate::assessment::{ComponentKind, FindingKind, ImpactOf, Rule};
+use crate::assessment::{ComponentKind, FindingKind, Rule};
 use crate::conclusions::Conclusions;
 use crate::figures::{bytes, share};
 use crate::finding_draft::confidence_past;
@@ -77,7 +78,7 @@ pub(super) fn check(facts: &RunFacts<'_>, machine: MachineRecording<'_>, out: &m
 }
 
 /// Returns the interface, other than the loopback, with the highest mean of the series that `name` chooses,
-/// over an operating point or the whole recording.
+/// over an operating point or the whole load.
 fn busiest<'a>(
     facts: &RunFacts<'_>,
     machine: MachineRecording<'a>,
@@ -114,7 +115,6 @@ fn saturated(machine: MachineRecording<'_>, used: &BusiestLink<'_>, out: &mut Co
                 ),
                 "Packets queue in front of a full link: each answer waits for those before it.",
             )
-            .impact(ratio, ImpactOf::Capacity)
             .confidence(confidence_past(ratio, SATURATED, 0.05))
             .evidence(machine.typical_sample("share of the link's speed", used.reading))
             .advice(

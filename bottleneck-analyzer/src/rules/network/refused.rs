@@ -2,7 +2,7 @@
 //!
 //! `listen_overflows` is a note if a listening socket refused connections (`tcp.listen_overflows_per_s`,
 //! `tcp.listen_drops_per_s`); the client tries again after 1, 3 and 7 s. `udp_drops` is a note if full receive
-//! buffers dropped one datagram of ten thousand or more (`udp.receive_buffer_errors_per_s`).
+//! buffers dropped one datagram of ten thousand or more, and one a second (`udp.receive_buffer_errors_per_s`).
 
 use crate::assessment::{ComponentKind, Confidence, FindingKind, Rule};
 use crate::conclusions::Conclusions;
@@ -10,11 +10,11 @@ use crate::figures::{percent, rate};
 use crate::machine_recording::MachineRecording;
 use crate::run_facts::RunFacts;
 
-use super::reading::{TO_FIND_OUT, draft, highest_ratio};
+use super::reading::{TO_FIND_OUT, draft, highest_loss};
 
 /// Share of datagrams dropped from which they matter.
 const DROPPED: f64 = 1e-4;
-/// Smallest number of connections refused in one second that is told.
+/// Smallest number of connections refused, or of datagrams dropped, in one second that is told.
 const LEAST_PER_S: f64 = 1.0;
 
 pub(super) fn check(facts: &RunFacts<'_>, machine: MachineRecording<'_>, out: &mut Conclusions) {
@@ -75,23 +75,14 @@ fn overflows(machine: MachineRecording<'_>, out: &mut Conclusions) {
 
 fn datagrams(facts: &RunFacts<'_>, machine: MachineRecording<'_>, out: &mut Conclusions) {
     let rule = Rule::UdpDrops;
-    let dropped = highest_ratio(
-        facts,
-        "udp.receive_buffer_errors_per_s",
-        "udp.received_per_s",
-    );
-    let Some(dropped) = dropped else {
-        if machine
-            .read("udp.receive_buffer_errors_per_s", machine.whole())
-            .is_none()
-        {
-            let question = "whether datagrams were dropped: they were not counted";
-            out.cannot_judge(rule, ComponentKind::Machine, question, TO_FIND_OUT);
-        }
+    let series = ("udp.receive_buffer_errors_per_s", "udp.received_per_s");
+    let Some(dropped) = highest_loss(facts, series, LEAST_PER_S) else {
+        let question = "whether datagrams were dropped: they were not counted";
+        out.cannot_judge(rule, ComponentKind::Machine, question, TO_FIND_OUT);
         return;
     };
-    let evidence = machine.typical_sample("datagrams dropped, buffer full", dropped.part);
-    if dropped.ratio < DROPPED {
+    let evidence = machine.typical_sample("datagrams dropped, buffer full", dropped.lost);
+    if !dropped.reaches(DROPPED, LEAST_PER_S) {
         let words = percent(dropped.ratio);
         let statement = format!("full buffers dropped {words} of the datagrams (UDP)");
         out.rule_out(rule, ComponentKind::Machine, statement, evidence);
@@ -106,7 +97,7 @@ fn datagrams(facts: &RunFacts<'_>, machine: MachineRecording<'_>, out: &mut Conc
             )
             .confidence(Confidence::Medium)
             .evidence(evidence)
-            .evidence(machine.typical_sample("datagrams received", dropped.whole))
+            .evidence(machine.typical_sample("datagrams received", dropped.passed))
             .advice(
                 &["raise net.core.rmem_max and the program's receive buffer (ss -u -a shows whose queue is long)"],
                 "no lost lookups, each of which costs 5 s",

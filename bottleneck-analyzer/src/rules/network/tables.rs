@@ -1,14 +1,15 @@
 //! Rules `conntrack_full` and `ports_used_up`: tables of connections that have an end.
 //!
 //! `conntrack_full` is a problem if packets were dropped because a connection could not be tracked, or from 90 %
-//! of the table on. `ports_used_up` is a problem from 90 % of the ephemeral ports in use to one destination on
-//! (`sysmon record --sockets`). Without that count, all TCP sockets of the machine are an upper bound: if they
-//! are fewer than 80 % of the ports, no destination can have more.
+//! of the table on. Entries that could not be inserted while the table had room (`conntrack.insert_failed_per_s`)
+//! are a note: two packets of one connection raced. `ports_used_up` is a problem from 90 % of the ephemeral ports
+//! in use to one destination on (`sysmon record --sockets`). Without that count, all TCP sockets of the machine
+//! are an upper bound: if they are fewer than 80 % of the ports, no destination can have more.
 
-use crate::assessment::{ComponentKind, Confidence, FindingKind, Rule};
+use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, Rule};
 use crate::conclusions::Conclusions;
 use crate::figures::{plain, rate, share};
-use crate::finding_draft::confidence_past;
+use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::machine_recording::MachineRecording;
 use crate::series_reading::SeriesReading;
 
@@ -18,7 +19,7 @@ use super::reading::{TO_FIND_OUT, draft};
 const NEARLY_FULL: f64 = 0.90;
 /// Share of the ports below which the upper bound rules them out.
 const FEW: f64 = 0.80;
-/// Share of the samples that may drop a packet, as a rate a second, before it counts.
+/// Smallest rate of lost packets, in one sample, that is told.
 const LEAST_PER_S: f64 = 1.0;
 
 pub(super) fn check(machine: MachineRecording<'_>, out: &mut Conclusions) {
@@ -45,55 +46,138 @@ fn tracked(machine: MachineRecording<'_>, out: &mut Conclusions) {
         }
         return;
     };
-    let losses = ["conntrack.drops_per_s", "conntrack.insert_failed_per_s"];
-    let lost = losses
-        .into_iter()
-        .filter_map(|name| read(machine, name))
-        .find(|reading| reading.max >= LEAST_PER_S);
-    let most = read(machine, "conntrack.most").filter(|most| most.max > 0.0);
-    let ratio = most.map(|most| count.max / most.max);
-    let counted = machine.peak_sample("connections tracked", count);
-    let limit = most.and_then(|most| machine.peak_sample("most that may be tracked", most));
-    let words = match most {
-        Some(most) => format!(
-            "{} of {} connections tracked",
-            plain(count.max),
-            plain(most.max)
-        ),
-        None => format!("{} connections tracked", plain(count.max)),
-    };
-    if lost.is_none() && ratio.is_none_or(|ratio| ratio < NEARLY_FULL) {
-        let evidence = counted.into_iter().chain(limit);
-        let statement = format!("the firewall's table: at most {words}");
+    let table = ConnectionTable::read(machine, count);
+    if table.dropped.is_some() || table.is_nearly_full() {
+        out.add_finding(full_table(machine, &table));
+    } else if let Some(failed) = table.failed {
+        out.add_finding(lost_race(machine, &table, failed));
+    } else {
+        let statement = format!("the firewall's table: at most {}", table.words());
+        let evidence = table.evidence(machine);
         out.rule_out(rule, ComponentKind::Machine, statement, evidence);
-        return;
     }
-    let title = match lost {
-        Some(lost) => format!(
-            "The firewall drops packets that it cannot track: up to {}",
-            rate(lost.max)
-        ),
-        None => format!("The firewall's table of connections is nearly full: {words}"),
-    };
-    out.add_finding(
-        draft(rule, FindingKind::Problem)
-            .says(
-                title,
-                format!("At most {words}. A packet of a connection that finds no room is dropped without an answer."),
-            )
-            .confidence(if lost.is_some() { Confidence::High } else { Confidence::Medium })
-            .evidence(lost.and_then(|lost| machine.peak_sample("packets dropped", lost)))
-            .evidence(counted)
-            .evidence(limit)
-            .advice(
-                &[
-                    "raise net.netfilter.nf_conntrack_max, and nf_conntrack_buckets with it",
-                    "or do not track the connections of the load (iptables -t raw … -j NOTRACK)",
-                ],
-                "no connects that wait for a second try",
-                "closed connections stay in the table for up to two minutes",
+}
+
+/// Connections that the firewall tracks, over the whole recording.
+struct ConnectionTable {
+    count: SeriesReading,
+    /// Most connections that may be tracked; `None` if it is not known.
+    most: Option<SeriesReading>,
+    /// Packets dropped because no connection could be tracked for them; `None` if there were none.
+    dropped: Option<SeriesReading>,
+    /// Entries that could not be inserted; `None` if there were none.
+    failed: Option<SeriesReading>,
+}
+
+impl ConnectionTable {
+    fn read(machine: MachineRecording<'_>, count: SeriesReading) -> Self {
+        let some = |name| read(machine, name).filter(|reading| reading.max >= LEAST_PER_S);
+        let failed = some("conntrack.insert_failed_per_s");
+        // The kernel may count the packet of an entry that could not be inserted as dropped, too.
+        let is_more =
+            |dropped: &SeriesReading| failed.is_none_or(|failed| dropped.mean > failed.mean);
+        Self {
+            count,
+            most: read(machine, "conntrack.most").filter(|most| most.max > 0.0),
+            dropped: some("conntrack.drops_per_s").filter(is_more),
+            failed,
+        }
+    }
+
+    fn is_nearly_full(&self) -> bool {
+        self.most
+            .is_some_and(|most| self.count.max >= NEARLY_FULL * most.max)
+    }
+
+    /// Describes how full the table was: `300 of 262144 connections tracked`.
+    fn words(&self) -> String {
+        match self.most {
+            Some(most) => format!(
+                "{} of {} connections tracked",
+                plain(self.count.max),
+                plain(most.max)
             ),
-    );
+            None => format!("{} connections tracked", plain(self.count.max)),
+        }
+    }
+
+    fn evidence(&self, machine: MachineRecording<'_>) -> Vec<EvidenceItem> {
+        let counted = machine.peak_sample("connections tracked", self.count);
+        let most = self
+            .most
+            .and_then(|most| machine.peak_sample("most that may be tracked", most));
+        counted.into_iter().chain(most).collect()
+    }
+}
+
+fn full_table(machine: MachineRecording<'_>, table: &ConnectionTable) -> FindingDraft {
+    let words = table.words();
+    let (title, confidence) = match table.dropped {
+        Some(dropped) => (
+            format!(
+                "The firewall drops packets that it cannot track: up to {}",
+                rate(dropped.max)
+            ),
+            Confidence::High,
+        ),
+        None => (
+            format!("The firewall's table of connections is nearly full: {words}"),
+            Confidence::Medium,
+        ),
+    };
+    draft(Rule::ConntrackFull, FindingKind::Problem)
+        .says(
+            title,
+            format!("At most {words}. A packet of a connection that finds no room is dropped without an answer."),
+        )
+        .confidence(confidence)
+        .evidence(
+            table
+                .dropped
+                .and_then(|dropped| machine.peak_sample("packets dropped", dropped)),
+        )
+        .evidence(table.evidence(machine))
+        .advice(
+            &[
+                "raise net.netfilter.nf_conntrack_max, and nf_conntrack_buckets with it",
+                "or do not track the connections of the load (iptables -t raw … -j NOTRACK)",
+            ],
+            "no connects that wait for a second try",
+            "closed connections stay in the table for up to two minutes",
+        )
+}
+
+/// Builds the note about entries that could not be inserted (`failed`) into a table that is not known to be full.
+fn lost_race(
+    machine: MachineRecording<'_>,
+    table: &ConnectionTable,
+    failed: SeriesReading,
+) -> FindingDraft {
+    draft(Rule::ConntrackFull, FindingKind::Information)
+        .says(
+            format!(
+                "The firewall could not insert entries into its table of connections: up to {}",
+                rate(failed.max)
+            ),
+            format!(
+                "At most {}. In a table with room this is a race: two packets of one new connection came at once, \
+                 and the one whose entry came second was dropped. Name look-ups over UDP do so: the resolver asks \
+                 for both kinds of addresses from one socket, and waits 5 s for a lost answer.",
+                table.words()
+            ),
+        )
+        .confidence(Confidence::Medium)
+        .evidence(machine.peak_sample("entries not inserted", failed))
+        .evidence(table.evidence(machine))
+        .advice(
+            &[
+                "let the resolver ask one after the other (options single-request-reopen in resolv.conf), or cache \
+                 names on the machine",
+                "or do not track these packets (iptables -t raw … -j NOTRACK)",
+            ],
+            "no name look-ups that wait for a second try",
+            "an entry is inserted when its packet leaves the firewall, so that two packets may both make one",
+        )
 }
 
 fn ports(machine: MachineRecording<'_>, out: &mut Conclusions) {

@@ -54,6 +54,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, work: &BackgroundWork<'_>, calls: CallsBes
     let what = work.mostly().to_owned();
     let of_service = repeat.model.served_ns() / repeat.model.whole_ns.max(1.0);
     let mut evidence = work.evidence();
+    let computed = calls.computed();
     evidence.extend(calls.evidence);
     CauseCost {
         rule: RULE,
@@ -63,6 +64,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, work: &BackgroundWork<'_>, calls: CallsBes
         least: 0.10,
         avoidable: true,
         lower_bound: false,
+        computed,
         title: format!("Calls take longer while autovacuum works ({what})"),
         detail: format!(
             "It worked for {} of the measured time. Meanwhile a call took {}, and {} at other times.",

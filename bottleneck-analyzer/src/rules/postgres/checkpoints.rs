@@ -5,11 +5,15 @@
 //! costs are measured, and the larger one counts: calls took longer while the checkpointer worked (table
 //! `background_work` and the throughput by interval; Little's law), and the log waits × the share of whole
 //! pages in the log, which the first change of a page after a checkpoint writes. Without either the finding
-//! is information.
+//! is information, and so is a single checkpoint for which the step wrote too little log.
+//!
+//! The server counts a checkpoint for want of `max_wal_size` and one that somebody asked for alike. The setting
+//! is named where the log between two checkpoints is large enough, and to raise it is advised where it is
+//! smaller than what one checkpoint in five minutes takes.
 
-use super::full_page_images::{log_waits_ns, whole_page_ratio};
+use super::full_page_images::{self, log_waits_ns, part_of_log, whole_page_ratio};
 use super::statement_work::{self, CHANGED_PAGES};
-use crate::assessment::{EvidenceItem, Rule};
+use crate::assessment::{ComputedFigure, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::{bytes, counted, duration_ns, plain, share};
 use crate::postgres::{BackgroundWork, CallsBeside};
@@ -58,50 +62,90 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     vec![forced(repeat, requested, evidence)]
 }
 
+/// Reason for which checkpoints came before they were due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// The log grew past `max_wal_size`.
+    LogSize,
+    /// The step wrote too little log for that.
+    Request,
+    /// The log or the setting is not known.
+    Unknown,
+}
+
+impl Reason {
+    /// Returns the reason for which `requested` checkpoints were forced.
+    fn of(repeat: &RepeatFacts<'_, '_>, requested: f64) -> Self {
+        let log = repeat.server.figure(names::postgres::WAL_BYTES);
+        match log.zip(log_of_a_checkpoint(repeat)) {
+            Some((log, allowed)) if log / requested >= BY_SIZE * allowed => Self::LogSize,
+            Some(_) => Self::Request,
+            None => Self::Unknown,
+        }
+    }
+
+    /// Describes the reason in a sentence. `log` and `setting` are `wal.bytes` and `max_wal_size`; a reason
+    /// that rests on them is only told with both.
+    fn sentence(self, log: Option<&EvidenceItem>, setting: Option<&EvidenceItem>) -> String {
+        const ASKED: &str =
+            "somebody asked for a checkpoint (CHECKPOINT, CREATE DATABASE, a backup)";
+        match (self, log.zip(setting)) {
+            (Self::LogSize, _) => "The log grew past max_wal_size.".to_owned(),
+            (Self::Request, Some((log, setting))) => format!(
+                "The step wrote {} of log, too little for max_wal_size ({}): {ASKED}, or most of that log was \
+                 written before the step.",
+                log.shown, setting.shown
+            ),
+            _ => format!("The log grew past max_wal_size, or {ASKED}."),
+        }
+    }
+}
+
 /// Returns the conclusion about `requested` checkpoints that were forced.
 fn forced(
     repeat: &RepeatFacts<'_, '_>,
     requested: f64,
     mut evidence: Vec<EvidenceItem>,
 ) -> CheckResult {
-    let work = BackgroundWork::of(&repeat.server, "checkpointer");
+    let server = &repeat.server;
+    let work = BackgroundWork::of(server, "checkpointer");
     let compared = work.as_ref().and_then(BackgroundWork::compare_calls);
-    let by_size = is_by_size(repeat, requested);
+    let reason = Reason::of(repeat, requested);
     let (own_ns, told) = cost_of(repeat, compared.as_ref());
-    let worked = work.as_ref().filter(|work| work.times() > 0);
-    let worked = worked.map_or(String::new(), |work| {
-        format!(
-            " The checkpointer worked for {} of the measured time.",
-            share(work.ratio())
-        )
-    });
-    let why = if by_size {
-        "The log grew past max_wal_size."
-    } else {
-        "The log grew past max_wal_size, or somebody asked for a checkpoint (CHECKPOINT, CREATE DATABASE, \
-         a backup)."
-    };
+    let log = server.evidence(names::postgres::WAL_BYTES);
+    let setting = server
+        .source
+        .evidence("max_wal_size", "/config/server_settings/max_wal_size");
+    let why = reason.sentence(log.as_ref(), setting.as_ref());
     let (written, counters) = written(repeat);
+    let (statement, of_statement) = statement_work::told(CHANGED_PAGES, server);
+    let detail = format!("{why}{written}{}{told}{statement}", worked(work.as_ref()));
     evidence.extend(counters);
     evidence.extend(work.iter().flat_map(BackgroundWork::evidence));
+    let times = compared.iter().flat_map(CallsBeside::computed);
+    let pages = whole_page_ratio(repeat).map(full_page_images::computed);
+    let computed: Vec<ComputedFigure> = times.chain(pages).collect();
     evidence.extend(compared.into_iter().flat_map(|calls| calls.evidence));
-    evidence.extend(
-        repeat
-            .server
-            .evidence(names::postgres::WAL_FULL_PAGE_IMAGES),
-    );
-    evidence.extend(repeat.server.evidence(names::postgres::WAL_BYTES));
-    let title = format!(
-        "The load forced {} before the next was due (max_wal_size)",
-        counted(requested, "checkpoint")
-    );
-    let (statement, of_statement) = statement_work::told(CHANGED_PAGES, &repeat.server);
+    evidence.extend(server.evidence(names::postgres::WAL_FULL_PAGE_IMAGES));
+    evidence.extend(log);
+    evidence.extend(setting);
     evidence.extend(of_statement);
-    let detail = format!("{why}{written}{worked}{told}{statement}");
-    let actions = actions(repeat, by_size);
+    let checkpoints = counted(requested, "checkpoint");
+    let (title, thing) = match reason {
+        Reason::LogSize => (
+            format!("The load forced {checkpoints} before the next was due (max_wal_size)"),
+            "checkpoints (max_wal_size)",
+        ),
+        Reason::Request | Reason::Unknown => (
+            format!("The server made {checkpoints} before the next was due"),
+            "checkpoints",
+        ),
+    };
+    let actions = actions(repeat, reason);
     let rationale =
         "each checkpoint writes what is dirty, and the log holds whole pages after it".to_owned();
-    if repeat.share_of_service(own_ns) < LEAST {
+    let is_single_request = reason == Reason::Request && requested < 2.0;
+    if is_single_request || repeat.share_of_service(own_ns) < LEAST {
         return CheckResult::Note(Note {
             rule: RULE,
             thing: "checkpoints".to_owned(),
@@ -109,6 +153,7 @@ fn forced(
             detail,
             evidence,
             actions,
+            computed,
             gain: "fewer checkpoints, and less log".to_owned(),
             rationale,
         });
@@ -116,11 +161,12 @@ fn forced(
     CheckResult::Cost(CauseCost {
         rule: RULE,
         key: "requested".to_owned(),
-        thing: "checkpoints (max_wal_size)".to_owned(),
+        thing: thing.to_owned(),
         own_ns,
         least: LEAST,
         avoidable: true,
         lower_bound: false,
+        computed,
         title,
         detail,
         evidence,
@@ -130,12 +176,24 @@ fn forced(
     })
 }
 
+/// Describes how long the checkpointer worked; empty if that was not recorded or it did not work.
+fn worked(work: Option<&BackgroundWork<'_>>) -> String {
+    let worked = work.filter(|work| work.times() > 0);
+    worked.map_or(String::new(), |work| {
+        format!(
+            " The checkpointer worked for {} of the measured time.",
+            share(work.ratio())
+        )
+    })
+}
+
 /// Returns the time that checkpoints take of a call, in nanoseconds, with a sentence about how it was
 /// measured; 0 and what is missing if it was not.
 fn cost_of(repeat: &RepeatFacts<'_, '_>, compared: Option<&CallsBeside>) -> (f64, String) {
     let of_service = repeat.model.served_ns() / repeat.model.whole_ns.max(1.0);
     let by_time = compared.map_or(0.0, |calls| calls.lost_ns * of_service);
-    let by_log = whole_page_ratio(repeat).map(|ratio| (ratio * log_waits_ns(repeat), ratio));
+    let by_log =
+        whole_page_ratio(repeat).map(|ratio| (ratio.min(1.0) * log_waits_ns(repeat), ratio));
     let mut told = compared.map_or(String::new(), |calls| {
         format!(
             " While it worked a call took {}, and {} at other times{}.",
@@ -153,7 +211,7 @@ fn cost_of(repeat: &RepeatFacts<'_, '_>, compared: Option<&CallsBeside>) -> (f64
             told += &format!(
                 " {} of the log are whole pages, which a page's first change after a checkpoint writes; \
                  that part of the waits for the log is counted.",
-                share(ratio)
+                part_of_log(ratio)
             );
             return (ns, told);
         }
@@ -193,19 +251,6 @@ fn written(repeat: &RepeatFacts<'_, '_>) -> (String, Vec<EvidenceItem>) {
     (text + ".", evidence.collect())
 }
 
-/// Returns true if as much log was written between two checkpoints as `max_wal_size` allows, so that
-/// nobody needs to have asked for them. False if the log or the setting is not known.
-fn is_by_size(repeat: &RepeatFacts<'_, '_>, requested: f64) -> bool {
-    let server = &repeat.server;
-    let (Some(bytes), Some(allowed)) = (
-        server.figure(names::postgres::WAL_BYTES),
-        log_of_a_checkpoint(repeat),
-    ) else {
-        return false;
-    };
-    bytes / requested >= BY_SIZE * allowed
-}
-
 /// Returns the bytes of log after which the server begins a checkpoint: `max_wal_size` ÷ (1 +
 /// `checkpoint_completion_target`), from `CalculateCheckpointSegments` of version 11 and later.
 fn log_of_a_checkpoint(repeat: &RepeatFacts<'_, '_>) -> Option<f64> {
@@ -217,30 +262,46 @@ fn completion_target(repeat: &RepeatFacts<'_, '_>) -> f64 {
     target.unwrap_or(0.9)
 }
 
-fn actions(repeat: &RepeatFacts<'_, '_>, by_size: bool) -> Vec<String> {
+fn actions(repeat: &RepeatFacts<'_, '_>, reason: Reason) -> Vec<String> {
+    let keep_out = "keep CHECKPOINT, CREATE DATABASE and backups out of the load".to_owned();
+    match reason {
+        Reason::LogSize => size_of_log(repeat),
+        Reason::Request => vec![keep_out],
+        Reason::Unknown => vec![
+            "see why in the server's log (log_checkpoints = on): `wal` stands for max_wal_size, `force` for a \
+             request"
+                .to_owned(),
+            keep_out,
+        ],
+    }
+}
+
+/// Returns the actions about `max_wal_size`: to raise it, if it is smaller than what one checkpoint in five
+/// minutes takes at the rate of the step. Empty if the rate or the setting is not known.
+fn size_of_log(repeat: &RepeatFacts<'_, '_>) -> Vec<String> {
     let server = &repeat.server;
-    let rate = server
-        .figure(names::postgres::WAL_BYTES)
-        .zip(
-            server
-                .figure(names::postgres::DELTAS_SPAN_S)
-                .filter(|s| *s > 0.0),
-        )
-        .map(|(bytes, seconds)| bytes / seconds);
-    let wanted = rate.map(|rate| {
-        let needed = rate * EVERY_S * (1.0 + completion_target(repeat));
+    let log = server.figure(names::postgres::WAL_BYTES);
+    let span_s = server.figure(names::postgres::DELTAS_SPAN_S);
+    let rate = log
+        .zip(span_s.filter(|span_s| *span_s > 0.0))
+        .map(|(log, span_s)| log / span_s);
+    let Some((rate, present)) = rate.zip(server.setting("max_wal_size")) else {
+        return Vec::new();
+    };
+    let needed = (rate * EVERY_S * (1.0 + completion_target(repeat)) / MIB).ceil() * MIB;
+    if needed <= present {
+        return vec![format!(
+            "make a checkpoint cheaper (checkpoint_completion_target up to 0.9, a faster disk): at {}/s of log \
+             max_wal_size is enough for one in 5 minutes",
+            bytes(rate)
+        )];
+    }
+    vec![
         format!(
             "raise max_wal_size: at {}/s of log, one checkpoint in 5 minutes takes about {}",
             bytes(rate),
-            bytes((needed / MIB).ceil() * MIB)
-        )
-    });
-    let mut actions = vec![
-        wanted.unwrap_or_else(|| "raise max_wal_size and checkpoint_timeout".to_owned()),
+            bytes(needed)
+        ),
         "where the log shrinks between loads, raise min_wal_size too".to_owned(),
-    ];
-    if !by_size {
-        actions.push("keep CHECKPOINT, CREATE DATABASE and backups out of the load".to_owned());
-    }
-    actions
+    ]
 }

@@ -79,6 +79,7 @@ fn storm_cost(
         least: 0.10,
         avoidable: true,
         lower_bound: false,
+        computed: Vec::new(),
         title: format!(
             "Connections are opened all the time ({} of the calls open one)",
             share(ratio)
@@ -115,6 +116,7 @@ fn checkout_check(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
         least: 0.10,
         avoidable: false,
         lower_bound: false,
+        computed: Vec::new(),
         title: "The driver checks each connection before it hands it out".to_owned(),
         detail: format!(
             "That is a round trip of {} at each checkout, and no wait for a place in the pool.",

@@ -42,9 +42,11 @@ pub(in crate::rules) fn told(
     }
     let limit = server.figure(names::postgres::CONNECTIONS_LIMIT);
     evidence.extend(server.evidence(names::postgres::CONNECTIONS_LIMIT));
-    let of = limit.map_or(String::new(), |limit| format!(" of at most {}", plain(limit)));
+    let of = limit.map_or(String::new(), |limit| {
+        format!(", of at most {}", plain(limit))
+    });
     (
-        format!(" Sessions that hold a connection{of}: {}.", named.join(", ")),
+        format!(" Sessions by application_name{of}: {}.", named.join(", ")),
         evidence,
     )
 }

@@ -1,14 +1,14 @@
 //! Rules `dead_rows` and `updates_touch_indexes`.
 //!
 //! `dead_rows` reports a table with 1,000 dead rows or more that are a fifth of its live rows. It reads
-//! `dead` and `live` of the table `tables`, and `transactions.oldest_age_s`: VACUUM cannot remove rows that
-//! an open transaction can see. `updates_touch_indexes` reports a table with 1,000 updates or more of which
-//! less than half stayed within a page (HOT); it reads `updated` and `hot_updated`. Neither rule measures a
-//! cost.
+//! `dead` and `live` of the table `tables`, and `transactions.oldest_age_s` (or `.oldest_s`) and `.prepared`:
+//! VACUUM cannot remove rows that an open transaction can see. `updates_touch_indexes` reports a table with 1,000 updates or
+//! more of which less than half stayed within a page (HOT); it reads `updated` and `hot_updated`. Neither rule
+//! measures a cost.
 
-use crate::assessment::Rule;
+use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CheckResult, Note, RepeatFacts};
-use crate::figures::{plain, share};
+use crate::figures::{duration_ns, plain, share};
 use crate::postgres::CitedRow;
 use bench_report::names;
 use bench_report::names::postgres_tables;
@@ -20,60 +20,138 @@ const HOT_RATIO: f64 = 0.50;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let Some(tables) = repeat.server.table(postgres_tables::tables::TABLE) else {
-        return Vec::new();
+        return vec![CheckResult::Unknown(
+            Rule::DeadRows,
+            "whether tables are full of dead rows: the counters of tables were not read, or were reset during \
+             the step"
+                .to_owned(),
+            "a role that may read pg_stat_user_tables, and no reset during the step".to_owned(),
+        )];
     };
     let mut results: Vec<CheckResult> = tables.iter().filter_map(|t| dead(repeat, t)).collect();
-    results.extend(tables.iter().filter_map(not_hot));
     if results.is_empty() {
+        let most = tables
+            .iter()
+            .max_by(|a, b| a.count("dead").total_cmp(&b.count("dead")));
+        let evidence = most.into_iter().flat_map(rows_of).collect();
         let statement = "no table is full of dead rows".to_owned();
-        results.push(CheckResult::Fine(Rule::DeadRows, statement, Vec::new()));
+        results.push(CheckResult::Fine(Rule::DeadRows, statement, evidence));
     }
+    results.extend(tables.iter().filter_map(not_hot));
     results
 }
 
 fn dead(repeat: &RepeatFacts<'_, '_>, table: &CitedRow<'_>) -> Option<CheckResult> {
-    let (dead, live) = (table.count("dead"), table.count("live"));
+    let (dead, live) = (table.figure("dead")?, table.figure("live")?);
     if dead < LEAST_DEAD || dead < DEAD_RATIO * live {
         return None;
     }
     let relation = table.label("relation");
-    let oldest = repeat
-        .server
-        .figure(names::postgres::TRANSACTIONS_OLDEST_AGE_S)
-        .unwrap_or(0.0);
-    let step_s = repeat.server.step.window.measured_s();
-    let holder = if oldest > step_s {
+    let title = if live > 0.0 {
         format!(
-            " A transaction has been open for {} s: until it ends, VACUUM cannot remove them.",
-            plain(oldest.round())
-        )
-    } else {
-        String::new()
-    };
-    let mut evidence: Vec<_> = table.evidence("dead rows", "dead").into_iter().collect();
-    evidence.extend(table.evidence("live rows", "live"));
-    evidence.extend(
-        repeat
-            .server
-            .evidence(names::postgres::TRANSACTIONS_OLDEST_AGE_S),
-    );
-    Some(CheckResult::Note(Note {
-        rule: Rule::DeadRows,
-        thing: relation.to_owned(),
-        title: format!(
             "Table {relation} holds {} dead rows beside {} live ones",
             plain(dead),
             plain(live)
+        )
+    } else {
+        format!(
+            "Nearly all rows of table {relation} are dead: {}, and no live one is counted",
+            plain(dead)
+        )
+    };
+    let keepers = Keepers::of(repeat);
+    let mut evidence = rows_of(table);
+    evidence.extend(keepers.evidence);
+    let mut actions = keepers.actions;
+    actions.extend(vacuum(repeat, relation));
+    Some(CheckResult::Note(Note {
+        rule: Rule::DeadRows,
+        thing: relation.to_owned(),
+        title,
+        detail: format!(
+            "Every scan of the table reads and skips them.{}",
+            keepers.told
         ),
-        detail: format!("Every scan of the table reads and skips them.{holder}"),
         evidence,
-        actions: vec![
-            "end transactions that stay open for long".to_owned(),
-            format!("ALTER TABLE {relation} SET (autovacuum_vacuum_scale_factor = 0.02)"),
-        ],
+        actions,
+        computed: Vec::new(),
         gain: "fewer pages to read for each call".to_owned(),
-        rationale: "what changed stays until no open transaction can see it".to_owned(),
+        rationale: "VACUUM removes dead rows that no open transaction can see".to_owned(),
     }))
+}
+
+/// Returns the numbers of dead and live rows of `table` as evidence.
+fn rows_of(table: &CitedRow<'_>) -> Vec<EvidenceItem> {
+    let figures = [
+        table.evidence("dead rows", "dead"),
+        table.evidence("live rows", "live"),
+    ];
+    figures.into_iter().flatten().collect()
+}
+
+/// Transactions that keep VACUUM from removing dead rows, as far as they were recorded.
+#[derive(Default)]
+struct Keepers {
+    /// Sentences about them, each with a space before it; empty if none is known.
+    told: String,
+    /// Actions that end them.
+    actions: Vec<String>,
+    /// Ages of the oldest transactions and number of prepared ones.
+    evidence: Vec<EvidenceItem>,
+}
+
+impl Keepers {
+    /// Finds a transaction that began before the measured part, and prepared transactions.
+    fn of(repeat: &RepeatFacts<'_, '_>) -> Self {
+        let server = &repeat.server;
+        let names = [
+            names::postgres::TRANSACTIONS_OLDEST_AGE_S,
+            names::postgres::TRANSACTIONS_OLDEST_S,
+            names::postgres::TRANSACTIONS_PREPARED,
+        ];
+        let [oldest_of_all_s, oldest_of_load_s, prepared] = names.map(|name| server.figure(name));
+        let oldest_s = oldest_of_all_s.or(oldest_of_load_s);
+        let evidence = names.into_iter().filter_map(|name| server.evidence(name));
+        let mut keepers = Self {
+            evidence: evidence.collect(),
+            ..Self::default()
+        };
+        if let Some(oldest_s) = oldest_s.filter(|s| *s > server.step.window.measured_s()) {
+            keepers.told += &format!(
+                " A transaction has been open for {}: until it ends, VACUUM cannot remove them.",
+                duration_ns(oldest_s * 1e9)
+            );
+            let action = "end transactions that stay open for long";
+            keepers.actions.push(action.to_owned());
+        }
+        if let Some(prepared) = prepared.filter(|count| *count >= 1.0) {
+            keepers.told += &format!(
+                " Prepared transactions are open: {}. VACUUM cannot remove rows that they may see.",
+                plain(prepared)
+            );
+            let action = "end prepared transactions that are left over: COMMIT PREPARED or ROLLBACK PREPARED";
+            keepers.actions.push(action.to_owned());
+        }
+        keepers
+    }
+}
+
+/// Returns the actions that let VACUUM remove the dead rows of `relation` now, and sooner in future.
+fn vacuum(repeat: &RepeatFacts<'_, '_>, relation: &str) -> [String; 2] {
+    let pointer = "/config/server_settings/autovacuum";
+    let setting = repeat.server.source.evidence("autovacuum", pointer);
+    let sooner = if setting.is_some_and(|setting| setting.shown == "off") {
+        "switch autovacuum on: it is off".to_owned()
+    } else {
+        format!(
+            "let autovacuum come sooner: see the options of the table (\\d+ {relation} in psql), and lower its \
+             autovacuum_vacuum_scale_factor"
+        )
+    };
+    [
+        format!("VACUUM (VERBOSE) {relation}: it tells how many dead rows it could not remove yet"),
+        sooner,
+    ]
 }
 
 fn not_hot(table: &CitedRow<'_>) -> Option<CheckResult> {
@@ -99,6 +177,7 @@ fn not_hot(table: &CitedRow<'_>) -> Option<CheckResult> {
             format!("ALTER TABLE {relation} SET (fillfactor = 80), and rewrite it"),
             "drop indexes on columns that change with every update".to_owned(),
         ],
+        computed: Vec::new(),
         gain: "less log and fewer pages written for each update".to_owned(),
         rationale: "an update within a page (HOT) writes no index".to_owned(),
     }))

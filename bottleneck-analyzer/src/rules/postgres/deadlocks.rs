@@ -1,10 +1,12 @@
 //! Rule `deadlocks`: deadlocks that the load retried, so that no request failed.
 //!
-//! Fires for a step with 3 deadlocks or more, or with more than a thousandth of the calls. Reads
-//! `database.deadlocks` of all repeats, and judges the largest. Failed requests with SQLSTATE 40P01
-//! are left to the rule `errors`. The impact is deadlocks × the server's `deadlock_timeout` ÷ calls.
+//! Fires for a step with 3 deadlocks or more, or with more than a thousandth of the calls. It is a problem if
+//! there are more than a thousandth of the calls, or if they take a tenth of the calls' time, and else
+//! information. Reads `database.deadlocks` of all repeats, and judges the largest. Failed requests with
+//! SQLSTATE 40P01 are left to the rule `errors`. The impact is deadlocks × the server's `deadlock_timeout` ÷
+//! calls: each deadlock makes at least one call wait that long.
 
-use crate::assessment::{Confidence, FindingKind, Rule};
+use crate::assessment::{Confidence, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain};
@@ -18,6 +20,8 @@ const RULE: Rule = Rule::Deadlocks;
 const TIMEOUT_NS: f64 = 1e9;
 const LEAST: f64 = 3.0;
 const LEAST_RATIO: f64 = 0.001;
+/// Smallest share of the calls' time, from 0 to 1, at which deadlocks are a problem.
+const LEAST_OF_TIME: f64 = 0.10;
 
 pub(super) fn check(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let servers = bench
@@ -27,9 +31,9 @@ pub(super) fn check(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let Some((deadlocks, server)) = counted.max_by(|a, b| a.0.total_cmp(&b.0)) else {
         return;
     };
-    let calls = server.calls_of_counters().unwrap_or(0.0);
     let evidence = server.evidence(names::postgres::DATABASE_DEADLOCKS);
-    if deadlocks < LEAST && deadlocks <= LEAST_RATIO * calls {
+    let is_frequent = calls(&server).is_some_and(|(calls, _)| deadlocks > LEAST_RATIO * calls);
+    if deadlocks < LEAST && !is_frequent {
         let statement = format!("deadlocks: {} in a step", plain(deadlocks));
         out.rule_out(RULE, bench.component, statement, evidence);
         return;
@@ -43,25 +47,57 @@ pub(super) fn check(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     if failed {
         return;
     }
-    let timeout_ns = server.setting("deadlock_timeout").unwrap_or(TIMEOUT_NS);
-    out.add_finding(finding(bench, deadlocks, (calls, timeout_ns)).evidence(evidence));
+    let draft = finding(bench, &server, deadlocks, is_frequent);
+    let commits = server.evidence(names::postgres::DATABASE_COMMITS);
+    out.add_finding(draft.evidence(evidence).evidence(commits));
 }
 
-/// Builds the finding about `deadlocks` deadlocks in a step with `calls` calls, each of which waited for
-/// `timeout_ns` nanoseconds.
+/// Returns the number of calls in the time over which deadlocks were counted, and what they are called; for a
+/// server that was only watched it is that of the transactions. `None` if neither is known.
+fn calls(server: &PostgresEvidence<'_>) -> Option<(f64, &'static str)> {
+    let calls = server.calls_of_counters().map(|calls| (calls, "calls"));
+    calls.or_else(|| {
+        let commits = server.figure(names::postgres::DATABASE_COMMITS)?;
+        (commits > 0.0).then_some((commits, "transactions"))
+    })
+}
+
+/// Builds the finding about `deadlocks` deadlocks in a step. `is_frequent` is true if there are more than a
+/// thousandth of the calls.
 fn finding(
     bench: &BenchFacts<'_>,
+    server: &PostgresEvidence<'_>,
     deadlocks: f64,
-    (calls, timeout_ns): (f64, f64),
+    is_frequent: bool,
 ) -> FindingDraft {
-    let waited = deadlocks * timeout_ns / calls.max(1.0);
-    let draft = bench.finding(RULE, FindingKind::Problem)
+    let timeout_ns = server.setting("deadlock_timeout").unwrap_or(TIMEOUT_NS);
+    let calls = calls(server);
+    let part = calls.map_or(String::new(), |(calls, what)| {
+        format!(
+            " That is one for every {} {what}.",
+            plain(calls / deadlocks)
+        )
+    });
+    let model = bench
+        .time_model
+        .as_ref()
+        .filter(|model| model.whole_ns > 0.0);
+    let cost = model
+        .zip(calls)
+        .map(|(model, (calls, _))| (model, deadlocks * timeout_ns / calls));
+    let is_long = cost.is_some_and(|(model, ns)| ns >= LEAST_OF_TIME * model.whole_ns);
+    let kind = if is_frequent || is_long {
+        FindingKind::Problem
+    } else {
+        FindingKind::Information
+    };
+    let draft = bench.finding(RULE, kind)
         .thing("SQLSTATE 40P01")
         .says(
             format!("The server resolved {} deadlocks", plain(deadlocks)),
             format!(
                 "Transactions waited for each other in a ring until the server ended one of them; each costs \
-                 a wait of deadlock_timeout ({}) and a retry.",
+                 a wait of deadlock_timeout ({}) and a retry.{part}",
                 duration_ns(timeout_ns)
             ),
         )
@@ -71,13 +107,11 @@ fn finding(
             "no waits of a second, and no retries",
             "with one order no ring can form",
         );
-    let whole = bench
-        .time_model
-        .as_ref()
-        .map(|m| m.whole_ns)
-        .filter(|ns| *ns > 0.0);
-    match whole {
-        Some(whole) => draft.saves(waited.min(whole), whole),
+    match cost {
+        Some((model, ns)) if model.is_of_sessions() => {
+            draft.impact(ns / model.whole_ns, ImpactOf::SessionTime)
+        }
+        Some((model, ns)) => draft.saves(ns, model.whole_ns),
         None => draft,
     }
 }

@@ -7,11 +7,16 @@ use crate::figures::plain;
 use crate::postgres::PostgresEvidence;
 use bench_report::names::{self, FigureName};
 
-/// Settings that let the server end a session after some time, each with the SQLSTATE that the server logs.
-const TIMEOUTS: [(&str, &str); 3] = [
-    ("idle_in_transaction_session_timeout", "25P03"),
-    ("idle_session_timeout", "57P05"),
-    ("transaction_timeout", "25P04"),
+/// Settings that let the server end a session after some time, each with the SQLSTATE and the reason that the
+/// server logs.
+const TIMEOUTS: [(&str, &str, &str); 3] = [
+    (
+        "idle_in_transaction_session_timeout",
+        "25P03",
+        "idle-in-transaction timeout",
+    ),
+    ("idle_session_timeout", "57P05", "idle-session timeout"),
+    ("transaction_timeout", "25P04", "transaction timeout"),
 ];
 /// Counters of sessions that ended otherwise than at their client's wish, each with the reason in words.
 const COUNTERS: [(FigureName, &str); 3] = [
@@ -61,16 +66,19 @@ pub(in crate::rules) fn sessions(bench: &BenchFacts<'_>) -> (String, Vec<Evidenc
         told.join(", ")
     );
     let timeouts = TIMEOUTS.into_iter().filter(|_| ended_by_server);
-    let set = timeouts.filter_map(|(name, code)| {
+    let set = timeouts.filter_map(|(name, code, reason)| {
         let pointer = format!("/config/server_settings/{name}");
         let found = bench.source.evidence(name, &pointer)?;
         let value = found.value.as_str().filter(|value| *value != "0")?;
-        let told = format!("{name} = {value} (SQLSTATE {code} in its log)");
+        let told = format!("{name} = {value} (SQLSTATE {code}, \"{reason}\" in its log)");
         Some((told, found))
     });
     let (set, places): (Vec<String>, Vec<EvidenceItem>) = set.unzip();
     if !set.is_empty() {
-        text += &format!(" Its time-outs: {}.", set.join(", "));
+        text += &format!(
+            " It ends sessions by itself, which the client only learns as a closed connection: {}.",
+            set.join(", ")
+        );
     }
     evidence.extend(places);
     (text, evidence)

@@ -2,7 +2,8 @@
 //!
 //! Fires if 20 rows of the parent table or more were deleted or updated, and the child table was read whole
 //! about as often, with 1,000 rows or more each time. Reads the tables `unindexed_foreign_keys` and `tables`.
-//! The cost is the reading time of a call × the share of the statement that changes the parent table.
+//! The cost is the reading time of a call × the share of the statement that changes the parent table. Unknown
+//! without the tables, or if their counters were reset during the step.
 
 use super::scans::reading_ns;
 use super::statements::{self, short};
@@ -22,7 +23,13 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         server.table(postgres_tables::unindexed_foreign_keys::TABLE),
         server.table(postgres_tables::tables::TABLE),
     ) else {
-        return Vec::new();
+        return vec![CheckResult::Unknown(
+            RULE,
+            "whether deletes of a parent read a whole child table: foreign keys or the counters of tables were \
+             not read, or the counters were reset during the step"
+                .to_owned(),
+            "a role that may read pg_stat_user_tables, and no reset during the step".to_owned(),
+        )];
     };
     let named = |name: &str| tables.iter().find(|t| t.label("relation") == name);
     let mut results: Vec<CheckResult> = keys
@@ -68,6 +75,7 @@ fn cost(
         least: 0.10,
         avoidable: true,
         lower_bound: false,
+        computed: Vec::new(),
         title: format!(
             "The foreign key {child_name} ({columns}) has no index: PostgreSQL reads the whole table for \
              each parent row that is deleted{statement}"

@@ -86,6 +86,7 @@ fn cost(
         // A function that statements call directly is part of what the load wants.
         avoidable: trigger.is_some(),
         lower_bound: false,
+        computed: Vec::new(),
         title: format!("Time goes into the function {}{through}", short(name)),
         detail: format!(
             "{} at each of its {} calls without the functions that it calls{whole}.",

@@ -3,6 +3,7 @@
 
 use bench_report::names::postgres_tables;
 
+use super::plain_statement::PlainStatement;
 use crate::assessment::EvidenceItem;
 use crate::figures::plain;
 use crate::postgres::{CitedRow, PostgresEvidence};
@@ -73,13 +74,16 @@ pub(super) fn actions(
         ));
         return actions;
     }
-    let create = match compared_columns(statement) {
+    let condition = PlainStatement::read(statement, Some(relation));
+    let create = match condition.and_then(|condition| condition.compared_columns()) {
         Some(columns) => format!(
             "CREATE INDEX CONCURRENTLY ON {relation} ({})",
             columns.join(", ")
         ),
         None => {
-            format!("CREATE INDEX CONCURRENTLY on the columns of {relation} that the WHERE compares")
+            format!(
+                "CREATE INDEX CONCURRENTLY on the columns of {relation} that the WHERE compares"
+            )
         }
     };
     match others {
@@ -100,50 +104,6 @@ pub(super) fn actions(
         }
     }
     actions
-}
-
-/// Returns the columns that the WHERE of `statement` compares, those compared with `=` first. `None` unless the
-/// statement reads one table and its condition is a plain list of comparisons joined by AND.
-fn compared_columns(statement: &str) -> Option<Vec<String>> {
-    const ENDS: [&str; 6] = [" group by ", " order by ", " limit ", " offset ", " for ", " returning "];
-    let text = statement.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-    let (before, condition) = text.split_once(" where ")?;
-    let is_one_table = text.matches(" where ").count() == 1
-        && before.matches("select ").count() <= 1
-        && ![" join ", ","].iter().any(|many| tables(before).contains(many));
-    let end = ENDS.iter().filter_map(|end| condition.find(end)).min();
-    let condition = &condition[..end.unwrap_or(condition.len())];
-    if !is_one_table || condition.contains(" or ") {
-        return None;
-    }
-    let mut compared: Vec<(bool, String)> = Vec::new();
-    for term in condition.split(" and ") {
-        compared.push(compared_column(term)?);
-    }
-    compared.sort_by_key(|(is_equal, _)| !is_equal);
-    let mut columns: Vec<String> = compared.into_iter().map(|(_, column)| column).collect();
-    columns.dedup();
-    Some(columns)
-}
-
-/// Returns the part of a statement's text before WHERE that names its tables.
-fn tables(before: &str) -> &str {
-    before.split_once(" from ").map_or(before, |(_, tables)| tables)
-}
-
-/// Returns the column that a comparison begins with, and true if it is compared with `=`; `None` if the term is
-/// no comparison of a column.
-fn compared_column(term: &str) -> Option<(bool, String)> {
-    const OTHERS: [&str; 6] = ["<", ">", "in ", "in(", "like ", "between "];
-    let term = term.trim();
-    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
-    let (name, rest) = term.split_at(term.find(|c| !is_part(c))?);
-    let column = name.rsplit('.').next().filter(|column| !column.is_empty())?;
-    let rest = rest.trim_start();
-    let is_equal = rest.starts_with('=');
-    let is_compared = is_equal || OTHERS.iter().any(|other| rest.starts_with(other));
-    let is_name = column.starts_with(|c: char| c.is_alphabetic() || c == '_');
-    (is_compared && is_name).then(|| (is_equal, column.to_owned()))
 }
 
 /// Returns the action to analyse `relation` first; `None` if its statistics are up to date or not known.
@@ -211,30 +171,6 @@ mod tests {
             ("\"Who\" (partial)", "who"),
         ] {
             assert_eq!(leading(columns), first);
-        }
-    }
-
-    #[test]
-    fn an_index_is_advised_on_the_columns_of_a_plain_condition() {
-        let columns = |statement| compared_columns(statement).map(|columns| columns.join(", "));
-        for (statement, told) in [
-            ("SELECT count(note) FROM logs WHERE who = $1", "who"),
-            ("select * from logs l where l.at > $1 and l.who = $2 order by at", "who, at"),
-            ("DELETE FROM logs WHERE tenant = $1 AND note LIKE $2", "tenant, note"),
-            ("UPDATE stock SET n = n + ? WHERE kind IN (?) RETURNING n", "kind"),
-        ] {
-            assert_eq!(columns(statement).as_deref(), Some(told), "{statement}");
-        }
-        for statement in [
-            "SELECT * FROM a JOIN b ON a.x = b.x WHERE a.y = $1",
-            "SELECT * FROM a, b WHERE a.y = b.y",
-            "SELECT * FROM logs WHERE who = $1 OR note = $2",
-            "SELECT * FROM logs WHERE lower(who) = $1",
-            "SELECT * FROM logs WHERE who::text = $1",
-            "SELECT * FROM logs WHERE at BETWEEN $1 AND $2",
-            "SELECT * FROM logs",
-        ] {
-            assert_eq!(columns(statement), None, "{statement}");
         }
     }
 

@@ -59,6 +59,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
             detail,
             evidence: other.evidence,
             actions,
+            computed: Vec::new(),
             gain: "figures that another application does not change".to_owned(),
             rationale,
         })];
@@ -77,6 +78,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         least: LEAST_WAIT,
         avoidable: true,
         lower_bound: false,
+        computed: Vec::new(),
         title: format!("{title}, for which the load's sessions wait"),
         detail: format!(
             "{detail} The load's sessions were ready to run and had no CPU for {} of each call; without it, at \

@@ -56,6 +56,7 @@ fn planning(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
         least: 0.10,
         avoidable: mean >= SLOW_PLAN_NS,
         lower_bound: false,
+        computed: Vec::new(),
         title: "Statements are planned anew at each call".to_owned(),
         detail: format!(
             "{} plans were made, {} each.{statement}",
@@ -104,6 +105,7 @@ fn compiling(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
         least: 0.05,
         avoidable: true,
         lower_bound: false,
+        computed: Vec::new(),
         title: "Statements are compiled to machine code at each call (JIT)".to_owned(),
         detail: format!("Compiling pays for long queries only.{executed}{statement}"),
         evidence,

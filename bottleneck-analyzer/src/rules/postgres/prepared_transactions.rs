@@ -76,6 +76,7 @@ fn note(count: f64, oldest_s: f64, evidence: Vec<EvidenceItem>) -> Note {
             "see whose they are: SELECT gid, prepared, owner FROM pg_prepared_xacts".to_owned(),
             "end those that are left over: COMMIT PREPARED or ROLLBACK PREPARED".to_owned(),
         ],
+        computed: Vec::new(),
         gain: "locks are free, and VACUUM can remove dead rows".to_owned(),
         rationale: "each keeps its locks until it is ended, and all rows that it may still see"
             .to_owned(),

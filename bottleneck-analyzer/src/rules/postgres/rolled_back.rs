@@ -70,6 +70,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
              transaction"
                 .to_owned(),
         ],
+        computed: Vec::new(),
         gain: "no work that is thrown away, and fewer round trips".to_owned(),
         rationale: "what a rolled-back transaction did is done again or was not needed".to_owned(),
     })]

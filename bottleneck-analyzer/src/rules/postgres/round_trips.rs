@@ -6,7 +6,7 @@
 //! time of a round trip is the remainder of the service time; it is judged only if generator and machine have
 //! room.
 
-use crate::assessment::{EvidenceItem, Rule};
+use crate::assessment::{ComputedFigure, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{counted, duration_ns};
 use crate::time_model::postgres::added_round_trip_ns;
@@ -84,6 +84,11 @@ fn cost(own_ns: f64, trip: f64, trips: f64, evidence: Vec<EvidenceItem>) -> Caus
         least: 0.30,
         avoidable: trip >= FAR_NS || trip >= SOME_WAY_NS && trips >= MANY_TRIPS,
         lower_bound: false,
+        computed: vec![ComputedFigure::new(
+            "time of a round trip, in nanoseconds",
+            trip,
+            "time of a call outside server and client ÷ round trips of a call",
+        )],
         title: format!(
             "Calls spend their time between client and server: network, driver, scheduling (about {} for each round trip)",
             duration_ns(trip)
@@ -100,7 +105,8 @@ fn cost(own_ns: f64, trip: f64, trips: f64, evidence: Vec<EvidenceItem>) -> Caus
             if trips.round() > 1.0 {
                 "make fewer round trips: one statement, a function, or pipelining".to_owned()
             } else {
-                "send several calls at once (pipelining, a batch), or keep the answers in a cache".to_owned()
+                "send several calls at once (pipelining, a batch), or keep the answers in a cache"
+                    .to_owned()
             },
         ],
         rationale: "a call cannot be faster than its round trips".to_owned(),

@@ -1,11 +1,14 @@
 //! Rule `sequential_scans`: tables, or indexes, that are read whole because no index fits the condition.
 //!
 //! Fires if 10 scans or more read 10,000 rows or more each, a statement with a WHERE keeps at most a
-//! hundredth of them, and reading takes a tenth of the service time. Reads the tables `tables` and
-//! `statements`, or `database.rows_returned` ÷ `database.commits` if scans were not counted for each table.
-//! The cost is the reading time of a call × the statement's share × (1 − kept share).
+//! hundredth of them, and reading takes a tenth of the service time. A statement that returns an aggregate does
+//! not tell how many rows it keeps: if it compares a column with a value by `=`, few are likely (medium
+//! confidence), else that is an open question. Reads the tables `tables`, `statements` and
+//! `waiting_statements`, or `database.rows_returned` ÷ `database.commits` if scans were not counted for each
+//! table. The cost is the reading time of a call × the statement's share of it × (1 − kept share).
 
 use super::index_advice::{self, FittingIndex};
+use super::kept_rows::{self, KeptRows};
 use super::statements::{self, LoadStatement, running_ns, short};
 use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
@@ -17,9 +20,9 @@ use bench_report::names::postgres_tables;
 const RULE: Rule = Rule::SequentialScans;
 /// Smallest number of rows read by a scan at which an index would help.
 const LEAST_ROWS: f64 = 10_000.0;
-/// Largest ratio of kept rows ÷ read rows at which an index would help.
-const MOST_KEPT: f64 = 0.01;
 const LEAST_SCANS: f64 = 10.0;
+/// Smallest share of the service time at which a scan is a finding.
+const LEAST_SHARE: f64 = 0.10;
 
 /// Smallest ratio of entries read by an index scan ÷ rows of the table at which the index counts as
 /// read whole.
@@ -69,8 +72,7 @@ fn by_table(
     let mut results: Vec<CheckResult> = tables
         .iter()
         .filter_map(|row| scan_of(row).or_else(|| index_scan_of(row)))
-        .filter_map(|scan| cost(repeat, &scan, statements))
-        .map(CheckResult::Cost)
+        .filter_map(|scan| judge(repeat, &scan, statements))
         .collect();
     if results.is_empty() {
         let evidence = tables
@@ -131,37 +133,63 @@ fn index_scan_of(row: &CitedRow<'_>) -> Option<WholeScan> {
     })
 }
 
-/// Returns the cost of a scan and names the statement that causes it: one that names the table and
-/// keeps few of the rows. `None` if statements were counted and none fits.
-fn cost(
+/// Returns the result of a scan and names the statement that causes it: one that names the table and
+/// returns few of the rows. `None` if statements were counted and none fits.
+fn judge(
     repeat: &RepeatFacts<'_, '_>,
     scan: &WholeScan,
     statements: &[LoadStatement<'_>],
-) -> Option<CauseCost> {
-    let found = statements
-        .iter()
-        .find(|s| s.names(&scan.relation) && is_selective(s, scan.rows));
-    // If statements were not counted, no statement can be found, and the finding names only the table.
+) -> Option<CheckResult> {
+    let relation = Some(scan.relation.as_str());
+    let found = reads_most(statements, scan.rows, relation);
+    // If statements were not counted, no statement can be found, and the result names only the table.
     if found.is_none() && !statements.is_empty() {
         return None;
     }
-    let kept = found.and_then(|s| s.per_call("rows")).unwrap_or(0.0) / scan.rows;
-    let part = found.map_or(1.0, |s| s.share);
+    let kept = KeptRows::of(found, scan.rows, relation);
+    Some(kept.result(repeat, cost(repeat, scan, found, kept)))
+}
+
+/// Returns the statement that takes most of the reading time, of those that return few of the `rows_read` rows
+/// of a scan and name the table `relation`, if that is known. `None` if there is none.
+fn reads_most<'s, 'a>(
+    statements: &'s [LoadStatement<'a>],
+    rows_read: f64,
+    relation: Option<&str>,
+) -> Option<&'s LoadStatement<'a>> {
+    let fits = |statement: &&LoadStatement<'_>| {
+        let is_on_it = relation.is_none_or(|relation| statement.names(relation));
+        is_on_it && kept_rows::returns_few(statement, rows_read)
+    };
+    // `max_by` returns the last of equal statements; reversed, it is the first.
+    let fitting = statements.iter().filter(fits).rev();
+    fitting.max_by(|a, b| a.reading_share.total_cmp(&b.reading_share))
+}
+
+/// Returns the cost of a scan that the statement `found` causes, if it is known.
+fn cost(
+    repeat: &RepeatFacts<'_, '_>,
+    scan: &WholeScan,
+    found: Option<&LoadStatement<'_>>,
+    kept: KeptRows,
+) -> CauseCost {
+    let part = found.map_or(1.0, |s| s.reading_share);
     let statement = found.map_or(String::new(), |s| format!("; {}", short(s.text())));
     let server = &repeat.server;
     let index = found.and_then(|s| FittingIndex::find(server, &scan.relation, s.text()));
     let mut evidence = scan.evidence.clone();
     evidence.extend(index.iter().flat_map(FittingIndex::evidence));
-    evidence.extend(found.and_then(|s| s.row.evidence("time of the statement", "exec_ns")));
+    evidence.extend(found.iter().flat_map(|s| s.time_evidence(server)));
     evidence.extend(repeat.server.evidence(names::postgres::SESSIONS_CPU_MEAN));
-    Some(CauseCost {
+    CauseCost {
         rule: RULE,
         key: scan.relation.clone(),
         thing: format!("{}{statement}", scan.relation),
-        own_ns: reading_ns(repeat) * part * (1.0 - kept),
-        least: 0.10,
+        own_ns: reading_ns(repeat) * part * (1.0 - kept.share()),
+        least: LEAST_SHARE,
         avoidable: true,
         lower_bound: false,
+        computed: Vec::new(),
         title: format!(
             "{} ({} rows for each of {} scans{statement})",
             scan.what(index.as_ref()),
@@ -169,10 +197,9 @@ fn cost(
             plain(scan.scans)
         ),
         detail: format!(
-            "A scan keeps {} of the rows that it reads. The statement takes {} of the time of all \
-             statements.",
-            share(kept),
-            share(part)
+            "{} The statement takes {} of the time of all statements.",
+            kept.sentence(),
+            share(found.map_or(1.0, |s| s.share))
         ),
         evidence,
         actions: index_advice::actions(
@@ -183,19 +210,13 @@ fn cost(
         ),
         rationale: "an index finds the few rows without reading the others".to_owned(),
         restart: false,
-    })
+    }
 }
 
 /// Returns the mean time of a call spent on reading rows, in nanoseconds: CPU time, and waits for
 /// pages that were not in memory.
 pub(super) fn reading_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     running_ns(repeat) + repeat.model.sum_of("io.datafileread") + repeat.model.sum_of("io.aio")
-}
-
-fn is_selective(statement: &LoadStatement<'_>, rows_read: f64) -> bool {
-    let text = statement.text().to_lowercase();
-    let kept = statement.per_call("rows").unwrap_or(f64::MAX) / rows_read;
-    text.contains("where") && kept <= MOST_KEPT && !text.starts_with("insert")
 }
 
 /// Checks the number of rows that the whole database read per transaction, for reports without
@@ -224,10 +245,11 @@ fn by_counters(repeat: &RepeatFacts<'_, '_>, statements: &[LoadStatement<'_>]) -
         rows,
         evidence,
     };
-    let Some(found) = statements.iter().find(|s| is_selective(s, rows)) else {
+    let Some(found) = reads_most(statements, rows, None) else {
         return vec![unknown()];
     };
-    vec![CheckResult::Cost(cost_by_counters(repeat, &scan, found))]
+    let kept = KeptRows::of(Some(found), rows, None);
+    vec![kept.result(repeat, cost_by_counters(repeat, &scan, found, kept))]
 }
 
 /// Returns the cost of the rows that the statement `found` reads, for reports without figures for
@@ -236,9 +258,10 @@ fn cost_by_counters(
     repeat: &RepeatFacts<'_, '_>,
     scan: &WholeScan,
     found: &LoadStatement<'_>,
+    kept: KeptRows,
 ) -> CauseCost {
-    let rows = scan.rows;
-    let kept = found.per_call("rows").unwrap_or(0.0) / rows;
+    let mut evidence = scan.evidence.clone();
+    evidence.extend(found.time_evidence(&repeat.server));
     let delete = found.text().to_lowercase().starts_with("delete");
     let (what, action) = if delete {
         (
@@ -255,21 +278,22 @@ fn cost_by_counters(
         rule: RULE,
         key: "database".to_owned(),
         thing: short(found.text()),
-        own_ns: reading_ns(repeat) * found.share * (1.0 - kept),
-        least: 0.10,
+        own_ns: reading_ns(repeat) * found.reading_share * (1.0 - kept.share()),
+        least: LEAST_SHARE,
         avoidable: true,
         lower_bound: false,
+        computed: Vec::new(),
         title: format!(
             "{what} ({} rows read for each transaction; {})",
-            plain(rows.round()),
+            plain(scan.rows.round()),
             short(found.text())
         ),
         detail: format!(
-            "The statement takes {} of the time of all statements and keeps {} of what is read.",
-            share(found.share),
-            share(kept)
+            "{} The statement takes {} of the time of all statements.",
+            kept.sentence(),
+            share(found.share)
         ),
-        evidence: scan.evidence.clone(),
+        evidence,
         actions: vec![
             action.to_owned(),
             "see the plan: EXPLAIN (ANALYZE, BUFFERS)".to_owned(),

@@ -1,9 +1,9 @@
 //! Rule `statement_cpu`: the statement that uses most of the server's CPU.
 //!
 //! Fires if one statement takes 30 % of the service time on a CPU. It is a problem if the statement's mean
-//! time is 5 ms or more and ten times the mean of all others, over 50 calls or more. Reads the table
-//! `statements` (`pg_stat_statements`), `statements.dealloc` and sampled sessions. The cost is the running time
-//! of a call × the statement's share of `exec_ns`.
+//! time is 5 ms or more and ten times the mean of all others, waits left out, over 50 calls or more. Reads the
+//! tables `statements` (`pg_stat_statements`) and `waiting_statements`, `statements.dealloc` and sampled
+//! sessions. The cost is the running time of a call × the statement's share of `exec_ns` without waits.
 
 use super::statement_work::HITS;
 use super::statements::{LoadStatement, of_load, running_ns, short};
@@ -29,7 +29,7 @@ const MANY_PAGES: f64 = 100.0;
 const PAGES_BY_ROW: f64 = 10.0;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let Some(statements) = of_load(&repeat.server) else {
+    let Some(mut statements) = of_load(&repeat.server) else {
         return vec![CheckResult::Unknown(
             RULE,
             "which statement uses the server's CPU: statements were not counted".to_owned(),
@@ -37,6 +37,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
                 .to_owned(),
         )];
     };
+    statements.sort_by(|a, b| b.running_share.total_cmp(&a.running_share));
     let Some(top) = statements.first().filter(|s| s.row.count("calls") > 0.0) else {
         return Vec::new();
     };
@@ -44,24 +45,21 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     vec![CheckResult::Cost(cost(repeat, top, outlier))]
 }
 
-/// Returns the cost of `top`, the statement with the largest share of the time. `outlier` tells
-/// that its calls take far longer than those of all others.
+/// Returns the cost of `top`, the statement that runs for most of the time. `outlier` tells that its
+/// calls run far longer than those of all others.
 fn cost(repeat: &RepeatFacts<'_, '_>, top: &LoadStatement<'_>, outlier: bool) -> CauseCost {
     let running = running_ns(repeat);
     let calls = top.row.count("calls");
     let mean = top.per_call("exec_ns").unwrap_or(0.0);
-    let mut evidence: Vec<_> = top
-        .row
-        .evidence("time of the statement", "exec_ns")
-        .into_iter()
-        .collect();
+    let mut evidence = top.time_evidence(&repeat.server);
     evidence.extend(top.row.evidence("its calls", "calls"));
     evidence.extend(top.row.evidence("mean time of its calls", "exec_mean_ns"));
     evidence.extend(repeat.server.evidence(names::postgres::SESSIONS_CPU_MEAN));
+    let (waited, sampled) = waits_left_out(top);
     let (looked_at, pages) = pages_looked_at(repeat, top);
     let (varied, spread) = spread(top);
     let (forgotten, count) = forgotten(&repeat.server);
-    evidence.extend(pages.into_iter().chain(spread).chain(count));
+    evidence.extend(sampled.into_iter().chain(pages).chain(spread).chain(count));
     let mut actions = vec![
         "see its plan: EXPLAIN (ANALYZE, BUFFERS)".to_owned(),
         "make it touch fewer rows, or call it less often".to_owned(),
@@ -80,7 +78,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, top: &LoadStatement<'_>, outlier: bool) ->
         );
     }
     let among = if outlier {
-        " It stands out: the others take a tenth of that or less."
+        " It stands out: without waits the others take a tenth of its time or less."
     } else {
         ""
     };
@@ -88,17 +86,18 @@ fn cost(repeat: &RepeatFacts<'_, '_>, top: &LoadStatement<'_>, outlier: bool) ->
         rule: RULE,
         key: top.text().to_owned(),
         thing: short(top.text()),
-        own_ns: running * top.share,
+        own_ns: running * top.running_share,
         least: 0.30,
-        avoidable: outlier && calls >= LEAST_CALLS && mean >= SLOW_NS,
+        avoidable: outlier && calls >= LEAST_CALLS && top.running_ns / calls >= SLOW_NS,
         lower_bound: false,
+        computed: Vec::new(),
         title: format!(
             "Most of the server's CPU goes into one statement ({})",
             short(top.text())
         ),
         detail: format!(
             "It took {} of the time of all statements, {} at each of its {} \
-             calls.{among}{looked_at}{varied}{forgotten}",
+             calls.{waited}{among}{looked_at}{varied}{forgotten}",
             share(top.share),
             duration_ns(mean),
             plain(calls)
@@ -108,6 +107,19 @@ fn cost(repeat: &RepeatFacts<'_, '_>, top: &LoadStatement<'_>, outlier: bool) ->
         rationale: "CPU that a call does not use is there for others".to_owned(),
         restart: false,
     }
+}
+
+/// Returns a sentence about the waits in `top` that are no use of the CPU, with its evidence; both empty if none
+/// was sampled.
+fn waits_left_out(top: &LoadStatement<'_>) -> (String, Vec<EvidenceItem>) {
+    let Some((sessions, evidence)) = top.sessions_running() else {
+        return Default::default();
+    };
+    let sentence = format!(
+        " Its waits are left out here: {} run it on average.",
+        counted(sessions, "session")
+    );
+    (sentence, evidence)
 }
 
 /// Returns a sentence about the pages in shared buffers that `top` looks at, with its evidence, if `top` looks
@@ -168,11 +180,11 @@ fn forgotten(server: &PostgresEvidence<'_>) -> (String, Option<EvidenceItem>) {
     )
 }
 
-/// Returns true if the mean time of `top` is ten times the mean time of all other statements, and these have
-/// at least as many calls together.
+/// Returns true if the mean time of `top`, the first of `all`, is ten times the mean time of all other
+/// statements, waits left out, and these have at least as many calls together.
 fn stands_out(top: &LoadStatement<'_>, all: &[LoadStatement<'_>]) -> bool {
-    let of = |name: &str| all[1..].iter().map(|s| s.row.count(name)).sum::<f64>();
-    let (calls, exec_ns) = (of("calls"), of("exec_ns"));
-    let mean = top.per_call("exec_ns").unwrap_or(0.0);
-    calls >= top.row.count("calls") && mean >= OUTLIER * exec_ns / calls.max(1.0)
+    let own = top.row.count("calls");
+    let calls: f64 = all[1..].iter().map(|s| s.row.count("calls")).sum();
+    let running_ns: f64 = all[1..].iter().map(|s| s.running_ns).sum();
+    calls >= own && top.running_ns / own.max(1.0) >= OUTLIER * running_ns / calls.max(1.0)
 }

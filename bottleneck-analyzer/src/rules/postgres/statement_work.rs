@@ -156,7 +156,7 @@ impl Worker<'_> {
     /// Returns a sentence about the statement that begins with a space.
     pub(super) fn sentence(&self) -> String {
         format!(
-            " {} accounts for {} of {}: {} at each of its {} calls.",
+            " {} accounts for {} of {}: {} at each of its {} calls on average.",
             short(self.text()),
             share(self.share),
             self.work.title,

@@ -54,6 +54,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         least: 0.10,
         avoidable: false,
         lower_bound: false,
+        computed: Vec::new(),
         title: format!(
             "Large values of {relation} are read from its TOAST table ({} blocks for each call)",
             plain(per_call)

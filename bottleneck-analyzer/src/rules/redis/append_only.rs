@@ -1,14 +1,16 @@
 //! Rule `redis_append_only`: writes that wait for the disk because of the append-only file.
 //!
 //! With `appendfsync always` it fires if flushes take a quarter of the time for which a call holds its
-//! connection. With another setting it fires if `aof_delayed_fsync` counted a write that waited. Reads the
-//! settings, `aof_enabled`, `answers` and `answer_mean_ns`, `answer_least_ns`. The wait of a call is (mean − fastest
-//! answer) × round trips.
+//! connection. With another setting it fires if `aof_delayed_fsync` counted a write that waited; a problem if
+//! calls lost a tenth of their response time to a stall of the server that nothing else explains. Reads the
+//! settings, `aof_enabled`, `answers` and `answer_mean_ns`, `answer_least_ns`, `answer_most_ns`. The wait of a call
+//! for flushes is (mean − fastest answer) × round trips.
 
+use super::stall_cost::{self, delays_matter};
 use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::{duration_ns, plain, share};
+use crate::figures::{counted, duration_ns, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 use bench_report::names;
@@ -144,26 +146,54 @@ fn pushed_back(
     delayed: f64,
     out: &mut Conclusions,
 ) {
-    out.add_finding(
-        bench
-            .finding(RULE, FindingKind::Problem)
-            .says(
-                format!(
-                    "Writes waited for the disk {} times (append-only file)",
-                    plain(delayed)
-                ),
-                "The flush of the append-only file took longer than two seconds, and Redis waited \
-                 for it before it wrote on.",
-            )
-            .confidence(Confidence::High)
-            .evidence(server.evidence(names::redis::AOF_DELAYED_FSYNC))
-            .advice(
-                &[
-                    "give the append-only file a disk of its own",
-                    "no-appendfsync-on-rewrite yes, where a crash during a rewrite may cost more",
-                ],
-                "stalls of up to the disk's own",
-                "a disk that others use up lets no flush through",
+    let longest = stall_cost::unexplained_ns(server);
+    let (kind, confidence) = if delays_matter(bench, server) {
+        (FindingKind::Problem, Confidence::Medium)
+    } else {
+        (FindingKind::Information, Confidence::High)
+    };
+    let most = server.figure(names::redis::ANSWER_MOST_NS);
+    let cost = match (longest, most) {
+        (Some(ns), _) => format!(
+            "Redis once answered nobody for {}, which neither a command nor a fork explains.",
+            duration_ns(ns)
+        ),
+        (None, Some(ns)) => format!(
+            "No stall of the server is known to be due to that: a minimal command took {} at most.",
+            duration_ns(ns)
+        ),
+        (None, None) => {
+            "What that cost is not known: the server was looked at too rarely.".to_owned()
+        }
+    };
+    let draft = bench
+        .finding(RULE, kind)
+        .says(
+            format!(
+                "Writes waited for the disk {} (append-only file)",
+                counted(delayed, "time")
             ),
-    );
+            format!(
+                "The flush of the append-only file took longer than two seconds, and Redis waited for it \
+                 before it wrote on. {cost}"
+            ),
+        )
+        .confidence(confidence)
+        .evidence(server.evidence(names::redis::AOF_DELAYED_FSYNC))
+        .evidence(server.evidence(names::redis::ANSWER_MOST_NS))
+        .advice(
+            &[
+                "give the append-only file a disk of its own",
+                "no-appendfsync-on-rewrite yes, where a crash during a rewrite may cost more",
+            ],
+            "stalls of up to the disk's own",
+            "a disk that others use up lets no flush through",
+        );
+    out.add_finding(match longest {
+        Some(ns) => draft.saves(
+            stall_cost::lost_ns(bench, server, Some(ns)),
+            server.response_ns,
+        ),
+        None => draft,
+    });
 }

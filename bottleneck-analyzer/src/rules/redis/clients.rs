@@ -3,24 +3,28 @@
 //! - `redis_monitor` fires on a client that runs MONITOR; a problem if the thread is 70 % busy or sending
 //!   takes a tenth of its time.
 //! - `redis_output` fires on clients that were disconnected because they did not read their answers, or that
-//!   have 1 MiB of unread answers.
+//!   have 1 MiB of unread answers; a problem if connections of the load broke in the same step.
 //!
 //! They read the server's statistics and the table `clients`.
 
 use bench_report::EvidenceRow;
 use bench_report::names;
 
-use crate::assessment::{Confidence, FindingKind, ImpactOf, Rule};
+use crate::assessment::{Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{bytes, counted, plain, share};
 use crate::finding_draft::FindingDraft;
+use crate::json_pointer::escape;
 use crate::redis::RedisEvidence;
+use crate::requests;
 
 use super::materiality::MATTERS;
 
 /// Smallest number of bytes not yet read by a client at which the rule `redis_output` fires.
 const OUTPUT_BYTES: f64 = 1_048_576.0;
+/// Kinds of failure of a request whose connection broke.
+const BROKEN: [&str; 2] = ["closed", "reset"];
 /// Smallest busy share of the main thread, from 0 to 1, at which a client that runs MONITOR is a
 /// problem.
 const BUSY: f64 = 0.70;
@@ -162,47 +166,79 @@ fn slow_readers(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Co
         return no_slow_reader(bench, server, out);
     }
     let whose = slowest.map_or("a client".to_owned(), |(_, row)| whose(row));
-    let (kind, title) = if dropped >= 1.0 {
-        (
-            FindingKind::Problem,
-            format!(
-                "Redis cut off {} that did not read their answers",
-                counted(dropped, "client")
-            ),
-        )
+    let waiting = slowest.map_or(String::new(), |(_, row)| {
+        let unread = bytes(bytes_of(row));
+        format!("{unread} of answers wait in Redis's memory for {whose}.")
+    });
+    let (lost, evidence) = broken(bench, server);
+    let (title, effect) = if dropped < 1.0 {
+        let title = format!("A client does not read its answers: {whose}");
+        (title, String::new())
     } else {
-        (
-            FindingKind::Information,
-            format!("A client does not read its answers: {whose}"),
-        )
+        let title = format!(
+            "Redis cut off {} that did not read their answers",
+            counted(dropped, "client")
+        );
+        (title, cost(lost))
     };
-    let held = slowest.map(|(place, row)| (place, bytes_of(row)));
-    out.add_finding(unread(bench, server, kind, held, &whose, title));
+    let detail = waiting + &effect;
+    let is_problem = dropped >= 1.0 && lost > 0.0;
+    let kind = if is_problem {
+        FindingKind::Problem
+    } else {
+        FindingKind::Information
+    };
+    let place = slowest.map(|(place, _)| place);
+    let draft = unread(bench, server, kind, place).says(title, detail.trim_start());
+    out.add_finding(if is_problem {
+        let draft = draft.impact(lost / server.calls, ImpactOf::Requests);
+        draft.evidence(evidence)
+    } else {
+        draft
+    });
 }
 
-/// Builds the finding about answers that `whose` has not read. `held` is the client with the most
-/// unread bytes: its index in the table `clients`, and the bytes.
+/// Describes what it cost the load that clients were cut off, as a sentence that begins with a space; `lost` is
+/// the number of its requests whose connection broke.
+fn cost(lost: f64) -> String {
+    if lost > 0.0 {
+        let lost = counted(lost, "request");
+        format!(" {lost} of the load failed because the connection broke.")
+    } else {
+        " No connection of the load broke.".to_owned()
+    }
+}
+
+/// Returns the number of requests of the load that failed because their connection broke, with its evidence.
+fn broken(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>) -> (f64, Vec<EvidenceItem>) {
+    let operations = requests::request_operations(server.step);
+    let failures = operations.flat_map(|(name, operation)| {
+        let broken = operation.errors.iter();
+        let broken = broken.filter(|(kind, _)| BROKEN.contains(&kind.as_str()));
+        broken.map(move |(kind, count)| (name, kind, *count as f64))
+    });
+    let (mut lost, mut evidence) = (0.0, Vec::new());
+    for (name, kind, count) in failures {
+        let place = format!("operations/{}/errors/{}", escape(name), escape(kind));
+        let pointer = format!("/steps/{}/{place}", server.index);
+        lost += count;
+        evidence.extend(bench.source.evidence(format!("{name}: {kind}"), &pointer));
+    }
+    (lost, evidence)
+}
+
+/// Begins the finding about answers that a client has not read; `place` is the index of the client with the most
+/// of them in the table `clients`.
 fn unread(
     bench: &BenchFacts<'_>,
     server: &RedisEvidence<'_>,
     kind: FindingKind,
-    held: Option<(usize, f64)>,
-    whose: &str,
-    title: String,
+    place: Option<usize>,
 ) -> FindingDraft {
-    let rule = Rule::RedisOutput;
-    let unread = held.map_or(0.0, |(_, unread)| unread);
     bench
-        .finding(rule, kind)
-        .says(
-            title,
-            format!(
-                "{} of answers wait in Redis's memory for {whose}.",
-                bytes(unread)
-            ),
-        )
+        .finding(Rule::RedisOutput, kind)
         .confidence(Confidence::Medium)
-        .evidence(held.and_then(|(place, _)| {
+        .evidence(place.and_then(|place| {
             server.row_evidence("answers not taken", ("clients", place), "output_bytes")
         }))
         .evidence(server.evidence(names::redis::OUTPUT_LIMIT_DISCONNECTIONS))

@@ -2,8 +2,10 @@
 //!
 //! `redis_command` fires if calls of the load spend a tenth of their response time waiting for one command of
 //! other clients. Reads the table `commands` (`INFO commandstats`, latency histograms) and the slow log. The
-//! wait follows from the M/G/1 queue in [`crate::redis`]. `redis_scripts` fires if 1,000 scripts or more are
-//! cached and new ones are added.
+//! wait follows from the M/G/1 queue in [`crate::redis`]. A command that may have run inside of scripts or
+//! transactions counts only with the time that it cannot have spent there: if that is below the bound and its
+//! whole time is not, it is told as a possible part of the scripts, or as an open question. `redis_scripts`
+//! fires if 1,000 scripts or more are cached and new ones are added.
 
 use bench_report::EvidenceRow;
 use bench_report::names;
@@ -19,13 +21,32 @@ use crate::redis::RedisEvidence;
 
 const RULE: Rule = Rule::RedisCommand;
 
+/// Smallest share of a wait, from 0 to 1, that must be uncertain to be told.
+const UNCERTAIN: f64 = 0.05;
+
 /// Command that other clients send, with what it costs the load.
 struct OtherCommand<'a> {
     place: usize,
     row: &'a EvidenceRow,
     name: &'a str,
-    /// Mean time that a call of the load waits for this command, in nanoseconds.
+    /// Smallest and largest mean time that a call of the load waits for this command, in nanoseconds. They differ
+    /// if the command may have run inside of scripts and transactions.
     wait_ns: f64,
+    most_ns: f64,
+}
+
+impl OtherCommand<'_> {
+    /// Returns the name as shown to people, as in `CONFIG GET`.
+    fn shown(&self) -> String {
+        self.name.to_uppercase().replace('|', " ")
+    }
+
+    /// Returns true if calls may wait for the command long enough to be a problem, and it is not certain that they
+    /// do.
+    fn is_open(&self, server: &RedisEvidence<'_>) -> bool {
+        let matters = |ns: f64| server.share_of_response(ns) >= MATTERS;
+        matters(self.most_ns) && !matters(self.wait_ns)
+    }
 }
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
@@ -42,19 +63,32 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         .commands_of("others")
         .filter(|(_, row)| !saving::starts_child(row))
         .filter_map(|(place, row)| {
+            let (wait_ns, most_ns) = server.wait_behind_other(row);
             Some(OtherCommand {
                 place,
                 row,
                 name: row.label(names::redis::commands::COMMAND)?,
-                wait_ns: server.wait_behind_command(row),
+                wait_ns,
+                most_ns,
             })
         })
         .collect();
     others.sort_by(|a, b| b.wait_ns.total_cmp(&a.wait_ns));
     let worst = others.first();
-    match worst.filter(|worst| server.share_of_response(worst.wait_ns) >= MATTERS) {
-        Some(worst) => out.add_finding(found(bench, server, worst, &others[1..])),
-        None => rule_out(bench, server, worst, out),
+    let matters = |worst: &&OtherCommand<'_>| server.share_of_response(worst.wait_ns) >= MATTERS;
+    if let Some(worst) = worst.filter(matters) {
+        out.add_finding(found(bench, server, worst, &others[1..]));
+    } else if let Some(open) = open_among(server, &others).next() {
+        let question = format!(
+            "whether {} of other clients holds Redis up by itself: it may have run inside of scripts or \
+             transactions, whose time contains its own",
+            open.shown()
+        );
+        let to_find_out = "a run without these scripts; a server of version 7.2 or later tells how much time \
+                           was counted twice";
+        out.cannot_judge(RULE, bench.component, question, to_find_out);
+    } else {
+        rule_out(bench, server, worst, out);
     }
     too_many_scripts(bench, server, out);
 }
@@ -99,33 +133,22 @@ fn found(
         figure(names::redis::commands::CALLS).unwrap_or(0.0),
         figure(names::redis::commands::USEC).unwrap_or(0.0),
     );
-    let name = worst.name.to_uppercase().replace('|', " ");
+    let name = worst.shown();
     let logged = logged(server, worst);
     let longest = logged.map(|(_, us)| us);
     let longest = longest.or(figure(names::redis::commands::LONGEST_US));
     let longest = longest.map_or_else(String::new, |us| {
         format!(", the longest {}", duration_ns(us * 1e3))
     });
-    let also: Vec<String> = rest
-        .iter()
-        .filter(|other| server.share_of_response(other.wait_ns) >= MATTERS)
-        .map(|other| other.name.to_uppercase())
-        .collect();
-    let also = if also.is_empty() {
-        String::new()
-    } else {
-        format!(
-            " It waits behind other commands of theirs, too: {}.",
-            also.join(", ")
-        )
-    };
     let detail = format!(
         "{} of {} on average{longest}; the load sends no {name}. Redis carries out one \
-         command at a time: {} of the mean response time of {} is waiting behind these.{also}",
+         command at a time: {} of the mean response time of {} is waiting behind these.{}{}",
         counted(calls, "call"),
         duration_ns(usec / calls * 1e3),
         duration_ns(worst.wait_ns),
         duration_ns(server.response_ns),
+        further(server, rest),
+        counted_twice(server, worst, rest),
     );
     let (actions, why) = advice(worst.name);
     bench
@@ -143,6 +166,7 @@ fn found(
         .evidence(evidence(server, worst, "calls"))
         .evidence(evidence(server, worst, "usec"))
         .evidence(evidence(server, worst, "longest_us"))
+        .evidence(open_among(server, rest).filter_map(|open| evidence(server, open, "usec")))
         .evidence(logged.and_then(|(place, _)| {
             let label = format!("longest {} in the slow log", worst.name);
             server.row_evidence(label, ("slow_calls", place), "longest_us")
@@ -152,6 +176,60 @@ fn found(
             format!("up to {} a call", duration_ns(worst.wait_ns)),
             why,
         )
+}
+
+/// Names the further commands that calls of the load wait behind, as a sentence that begins with a space; empty if
+/// there are none.
+fn further(server: &RedisEvidence<'_>, rest: &[OtherCommand<'_>]) -> String {
+    let matters = |other: &&OtherCommand<'_>| server.share_of_response(other.wait_ns) >= MATTERS;
+    let names: Vec<String> = rest
+        .iter()
+        .filter(matters)
+        .map(OtherCommand::shown)
+        .collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(
+        " It waits behind other commands of theirs, too: {}.",
+        names.join(", ")
+    )
+}
+
+/// Returns those of `commands` of which it is not known whether calls wait for them by themselves.
+fn open_among<'r, 'a>(
+    server: &RedisEvidence<'_>,
+    commands: &'r [OtherCommand<'a>],
+) -> impl Iterator<Item = &'r OtherCommand<'a>> {
+    commands.iter().filter(move |other| other.is_open(server))
+}
+
+/// Describes the time that may have been counted twice, as sentences that begin with a space: that of commands
+/// which may be a part of the worst one, and of the worst one itself. Empty if there is none.
+fn counted_twice(
+    server: &RedisEvidence<'_>,
+    worst: &OtherCommand<'_>,
+    rest: &[OtherCommand<'_>],
+) -> String {
+    let open = open_among(server, rest).map(|open| {
+        let usec = open.row.value(names::redis::commands::USEC);
+        let time = duration_ns(usec.unwrap_or(0.0) * 1e3);
+        format!("{time} in {}", open.shown())
+    });
+    let open: Vec<String> = open.collect();
+    let mut text = String::new();
+    if worst.wait_ns < (1.0 - UNCERTAIN) * worst.most_ns {
+        text += " A part of these calls may have run inside of scripts or transactions, whose time contains it; the \
+                 wait is that behind the rest.";
+    }
+    if !open.is_empty() {
+        text += &format!(
+            " Whether calls wait longer by the {} is not known: such commands may have run inside of scripts or \
+             transactions, whose time contains theirs.",
+            open.join(", ")
+        );
+    }
+    text
 }
 
 /// Returns the row of the slow log about the command, and the length of its longest call in microseconds;

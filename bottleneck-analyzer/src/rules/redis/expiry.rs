@@ -1,11 +1,12 @@
 //! Rule `redis_expiry`: time that the main thread spends on searching for expired keys.
 //!
 //! Fires if the search takes a twentieth of the thread's time; a problem if it costs a tenth of the response
-//! time or of the thread. Reads `expire_cycle_cpu_ms` and `expire_cap_reached`. Searches that reached their
-//! time limit count as pieces of 25 ms in the M/G/1 queue.
+//! time or of the thread. Reads `expire_cycle_cpu_ms`, `expire_cap_reached` and the settings `hz` and
+//! `active-expire-effort`. Searches that reached their time limit count as pieces of that length in the M/G/1
+//! queue.
 
 use super::materiality::MATTERS;
-use crate::assessment::{Confidence, FindingKind, ImpactOf, Rule};
+use crate::assessment::{ComputedFigure, Confidence, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{counted, duration_ns, plain, share};
@@ -17,9 +18,14 @@ const RULE: Rule = Rule::RedisExpiry;
 
 /// Smallest share of the main thread's time at which the rule fires.
 const TOLD: f64 = 0.05;
-/// Longest piece of the search for expired keys at the default effort, in microseconds: 25 % of a
-/// tenth of a second.
-const SLICE_US: f64 = 25_000.0;
+/// Share of its period, from 0 to 1, that a slow search may take at the lowest effort
+/// (`ACTIVE_EXPIRE_CYCLE_SLOW_TIME_PERC` in Redis's `expire.c`).
+const SLICE_RATIO: f64 = 0.25;
+/// Share of its period that each further step of `active-expire-effort` adds to the slow search (the same file).
+const EFFORT_RATIO: f64 = 0.02;
+/// Values of `active-expire-effort` and `hz` in a server whose settings nobody changed.
+const DEFAULT_EFFORT: f64 = 1.0;
+const DEFAULT_HZ: f64 = 10.0;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let Some(spent_ms) = server.figure(names::redis::EXPIRE_CYCLE_CPU_MS) else {
@@ -53,13 +59,18 @@ fn finding(
     let capped = server
         .figure(names::redis::EXPIRE_CAP_REACHED)
         .unwrap_or(0.0);
-    let long_us = (capped * SLICE_US).min(spent_ms * 1e3);
-    let wait_ns = server.wait_behind(long_us, long_us * SLICE_US);
+    let slice_us = slice_us(server);
+    let long_us = (capped * slice_us).min(spent_ms * 1e3);
+    let wait_ns = server.wait_behind(long_us, long_us * slice_us);
     let impact = server.share_of_response(wait_ns);
     let matters = impact.max(ratio) >= MATTERS;
     let waited = if matters && impact >= ratio {
+        let assumed = match server.setting("hz") {
+            Some(_) => "",
+            None => ", if hz, which was not read, has its default",
+        };
         format!(
-            " Calls waited about {} for it on average.",
+            " Calls waited for it up to {} on average{assumed}.",
             duration_ns(wait_ns)
         )
     } else {
@@ -84,6 +95,11 @@ fn finding(
                 counted(capped, "time"),
             ),
         )
+        .computes([ComputedFigure::new(
+            "share of the main thread's time",
+            ratio,
+            "CPU time of looking for expired keys ÷ time of the step",
+        )])
         .confidence(Confidence::Medium)
         .evidence(server.evidence(names::redis::EXPIRE_CYCLE_CPU_MS))
         .evidence(server.evidence(names::redis::EXPIRE_CAP_REACHED))
@@ -91,11 +107,14 @@ fn finding(
         .advice(
             &[
                 "spread times to live by a random part, so that keys do not expire together",
-                "or lower active-expire-effort",
+                "or make its slices shorter: a lower active-expire-effort (the least is 1), or a higher hz",
             ],
             format!("up to {} a call", duration_ns(wait_ns)),
-            "keys that expire in the same second are removed in slices of up to 25 ms, during \
-             which nobody is served",
+            &format!(
+                "keys that expire in the same second are removed in slices of up to {}, during which nobody is \
+                 served",
+                duration_ns(slice_us * 1e3)
+            ),
         );
     if matters {
         draft = if impact >= ratio {
@@ -105,4 +124,19 @@ fn finding(
         };
     }
     draft
+}
+
+/// Returns the longest piece of the search for expired keys, in microseconds: its share of 1 ÷ `hz` seconds.
+/// It is an upper bound, because a server with many clients (`dynamic-hz`) searches more often than `hz` says,
+/// for a shorter time each. Settings that were not read count with their default.
+fn slice_us(server: &RedisEvidence<'_>) -> f64 {
+    let number = |name: &str, default: f64| {
+        let read = server
+            .setting(name)
+            .and_then(|value| value.parse::<f64>().ok());
+        read.filter(|value| *value >= 1.0).unwrap_or(default)
+    };
+    let effort = number("active-expire-effort", DEFAULT_EFFORT);
+    let ratio = SLICE_RATIO + EFFORT_RATIO * (effort - 1.0);
+    ratio * 1e6 / number("hz", DEFAULT_HZ)
 }

@@ -16,6 +16,7 @@ mod query_limit;
 pub(super) mod refused_commands;
 mod saving;
 mod stall;
+mod stall_cost;
 mod swap;
 
 use crate::assessment::{ComponentKind, Rule};
@@ -23,6 +24,7 @@ use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::redis::RedisEvidence;
 use crate::run_facts::RunFacts;
+use join_repeats::JudgedRepeat;
 
 /// Rule that checks one repeat of a bench and adds its conclusions to the last argument.
 type RedisRule = fn(&BenchFacts<'_>, &RedisEvidence<'_>, &mut Conclusions);
@@ -47,13 +49,13 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in facts.benches_of(ComponentKind::Redis) {
         let servers = bench.repeats.iter();
         let servers = servers.filter_map(|index| RedisEvidence::of_step(bench.source, *index));
-        let repeats: Vec<Conclusions> = servers
+        let repeats: Vec<JudgedRepeat<'_>> = servers
             .map(|server| {
                 let mut repeat = Conclusions::default();
                 for judge in ALL {
                     judge(bench, &server, &mut repeat);
                 }
-                repeat
+                (server, repeat)
             })
             .collect();
         if repeats.is_empty() {
@@ -64,6 +66,6 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
                 "a user that may run INFO",
             );
         }
-        join_repeats::join(repeats, out);
+        join_repeats::join(bench, repeats, out);
     }
 }

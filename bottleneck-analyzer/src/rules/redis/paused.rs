@@ -8,12 +8,12 @@ use bench_report::EvidenceRow;
 use bench_report::names;
 
 use super::materiality::MATTERS;
+use super::stall_cost;
 use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{counted, duration_ns, plain};
 use crate::redis::RedisEvidence;
-use crate::rules::stalls;
 
 const RULE: Rule = Rule::RedisPaused;
 
@@ -43,9 +43,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     let longest = server
         .figure(names::redis::ANSWER_MOST_NS)
         .filter(|ns| *ns >= LEAST_NS);
-    let asked_ns = longest.map_or(0.0, |ns| server.wait_behind(ns / 1e3, (ns / 1e3).powi(2)));
-    let felt_ns = stalls::lost_in(bench, server.index).unwrap_or(0.0);
-    let wait_ns = asked_ns.max(felt_ns);
+    let wait_ns = stall_cost::lost_ns(bench, server, longest);
     let kind = if server.share_of_response(wait_ns) >= MATTERS {
         FindingKind::Problem
     } else {

@@ -5,7 +5,8 @@
 //! calls is the wait for one piece of work of this length (M/G/1).
 
 use super::materiality::MATTERS;
-use crate::assessment::{Confidence, FindingId, FindingKind, Rule};
+use super::stall_cost::{LEAST_NS, delays_matter, is_generators, long_work, slowest_logged};
+use crate::assessment::{ComputedFigure, Confidence, FindingId, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, share};
@@ -14,11 +15,6 @@ use crate::redis::RedisEvidence;
 use bench_report::names;
 
 const RULE: Rule = Rule::RedisStall;
-
-/// Smallest length of a stall, in nanoseconds; a busy machine causes shorter pauses.
-const LEAST_NS: f64 = 100e6;
-/// Smallest share of a stall's length that an event must have taken to be its cause.
-const EXPLAINS: f64 = 0.5;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let (Some(longest), Some(mean)) = (
@@ -41,8 +37,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         );
         return out.rule_out(RULE, bench.component, statement, evidence);
     }
-    let ours = server.step.generator.worst_stall_ns as f64;
-    if ours >= EXPLAINS * longest {
+    if is_generators(server, longest) {
         let statement = format!(
             "a pause of {} was the generator's own, or the whole machine's",
             duration_ns(longest)
@@ -88,6 +83,11 @@ fn finding(
             ),
         )
         .saves(wait_ns, server.response_ns)
+        .computes([ComputedFigure::new(
+            "share of the mean response time",
+            impact,
+            "wait behind the stall, averaged over all calls ÷ mean response time",
+        )])
         .confidence(Confidence::Medium)
         .evidence(server.evidence(names::redis::ANSWER_MOST_NS))
         .evidence(server.evidence(names::redis::ANSWER_MEAN_NS))
@@ -118,22 +118,18 @@ fn cause(
     server: &RedisEvidence<'_>,
     longest: f64,
 ) -> (Option<FindingId>, String) {
-    let slow = slowest_logged(server);
-    if let Some((_, us, command)) = slow.filter(|(_, us, _)| us * 1e3 >= EXPLAINS * longest) {
-        let cause = format!("{} took {}.", command.to_uppercase(), duration_ns(us * 1e3));
-        return (Some(bench.finding_id(Rule::RedisCommand)), cause);
-    }
-    let fork = server.figure(names::redis::LATEST_FORK_US);
-    if let Some(us) = fork.filter(|us| us * 1e3 >= EXPLAINS * longest) {
-        let cause = format!("Starting a child process took {}.", duration_ns(us * 1e3));
-        return (Some(bench.finding_id(Rule::RedisSaving)), cause);
+    if let Some((rule, cause)) = long_work(server, longest) {
+        return (Some(bench.finding_id(rule)), cause);
     }
     if server
         .figure(names::redis::AOF_DELAYED_FSYNC)
         .is_some_and(|n| n >= 1.0)
     {
         let cause = "A write waited for the disk meanwhile (append-only file).".to_owned();
-        return (Some(bench.finding_id(Rule::RedisAppendOnly)), cause);
+        // A delay that cost little is only a note, and explains no stall.
+        let is_cause = delays_matter(bench, server);
+        let parent = is_cause.then(|| bench.finding_id(Rule::RedisAppendOnly));
+        return (parent, cause);
     }
     let logged = server
         .setting("slowlog-log-slower-than")
@@ -144,13 +140,4 @@ fn cause(
         "No fork explains it; the slow log was not read."
     };
     (None, none.to_owned())
-}
-
-/// Returns the longest call in the slow log: its row, its length in microseconds, and its command.
-fn slowest_logged<'a>(server: &RedisEvidence<'a>) -> Option<(usize, f64, &'a str)> {
-    let rows = server.rows("slow_calls").filter_map(|(place, row)| {
-        let us = row.value(names::redis::slow_calls::LONGEST_US)?;
-        Some((place, us, row.label(names::redis::slow_calls::COMMAND)?))
-    });
-    rows.max_by(|a, b| a.1.total_cmp(&b.1))
 }

@@ -126,6 +126,7 @@ fn finding(
     let draft = describe(bench, (worst, steps), kind, &why)
         .breaks_objective(breaks)
         .evidence(worst.evidence.iter().cloned())
+        .computes(asked.iter().flat_map(|f| f.computed.clone()))
         .evidence(asked.into_iter().flat_map(|f| f.evidence))
         .evidence(seen_then.take(MOST_NAMED))
         .parent(parent);

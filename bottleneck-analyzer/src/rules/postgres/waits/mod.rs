@@ -10,14 +10,16 @@
 mod busiest;
 mod client_pauses;
 mod counters;
+mod same_holder;
 mod wait_group;
 mod wording;
 
 use self::client_pauses::{SHORT_PAUSE_NS, kept_ns, pause_ns, short_pauses};
+use self::same_holder::HeldCost;
 use self::wait_group::{WaitGroup, groups};
 use self::wording::or_somebody;
 use super::statements;
-use crate::assessment::{EvidenceItem, Rule};
+use crate::assessment::{ComputedFigure, EvidenceItem, Rule};
 use crate::catalogue::events::WaitKind;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::outside_transfers::OutsideTransfers;
@@ -49,12 +51,15 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
             "a role that may read pg_stat_activity (pg_read_all_stats)".to_owned(),
         )];
     };
-    let mut results: Vec<CheckResult> = groups(waits)
-        .iter()
-        .filter_map(|group| {
-            short_pauses(repeat, group).or_else(|| Some(CheckResult::Cost(cost(repeat, group)?)))
-        })
-        .collect();
+    let mut results = Vec::new();
+    let mut costs = Vec::new();
+    for group in groups(waits) {
+        match short_pauses(repeat, &group) {
+            Some(short) => results.push(short),
+            None => costs.extend(cost(repeat, &group)),
+        }
+    }
+    results.extend(same_holder::join(costs).into_iter().map(CheckResult::Cost));
     results.extend(MAIN.map(|(rule, statement)| {
         let evidence = repeat
             .server
@@ -65,7 +70,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     results
 }
 
-fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
+fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<HeldCost> {
     if group.kind() == WaitKind::Background || ELSEWHERE.contains(&group.rule()) {
         return None;
     }
@@ -98,11 +103,18 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
     let counted = counters::read(repeat, group);
     evidence.extend(counted.evidence.iter().cloned());
     evidence.extend(caches(&repeat.server, group));
+    evidence.extend(of_workers(&repeat.server).filter(|_| group.kind() == WaitKind::Parallel));
     evidence.extend(group.beside_load(&repeat.server).filter_map(|row| {
         let label = format!("sessions of {} in it", wording::who(&row));
         row.evidence(label, "sessions_mean")
     }));
     evidence.extend(transfers.as_ref().and_then(OutsideTransfers::evidence));
+    let doing = holders.iter().flat_map(|holders| &holders.doing);
+    let computed = doing.map(|(what, part)| {
+        let how = "samples in which a holder did so ÷ all samples of holders";
+        ComputedFigure::new(format!("share of the samples: {what}"), *part, how)
+    });
+    let computed = computed.collect();
     let (actions, rationale, restart) = wording::advice(group, holders.as_ref());
     let mut actions = counted.join_actions(actions);
     let mut detail = wording::detail(repeat, group, holders.as_ref()) + &counted.text + &busiest;
@@ -110,7 +122,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
         detail += &wording::beside_on_the_disk(transfers);
         actions.insert(0, wording::advice_about(transfers));
     }
-    Some(CauseCost {
+    let cost = CauseCost {
         rule: group.rule(),
         key: group.cause_key(main),
         thing: named,
@@ -118,13 +130,15 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
         least: least(repeat, group),
         avoidable: avoidable(repeat, group, own_ns),
         lower_bound: false,
+        computed,
         title,
         detail,
         evidence,
         actions,
         rationale,
         restart,
-    })
+    };
+    Some((cost, holders.and_then(|holders| holders.outsider)))
 }
 
 /// Returns, as evidence, the figures of those caches of transaction states (SLRU) that the group's
@@ -140,6 +154,14 @@ fn caches(server: &PostgresEvidence<'_>, group: &WaitGroup) -> impl Iterator<Ite
         let told = told.filter_map(|figure| row.evidence(format!("{name}: {figure}"), figure));
         told.collect::<Vec<EvidenceItem>>()
     })
+}
+
+/// Returns the mean number of parallel workers that wait for their most frequent event, as evidence; `None` if no
+/// worker was sampled waiting.
+fn of_workers(server: &PostgresEvidence<'_>) -> Option<EvidenceItem> {
+    let waits = server.figures_below("waits.parallel.");
+    let (name, _) = waits.max_by(|a, b| a.1.total_cmp(&b.1))?;
+    server.evidence_named(name)
 }
 
 /// Returns the mean time that a call waits for events of the group, in nanoseconds.

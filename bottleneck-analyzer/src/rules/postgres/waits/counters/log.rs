@@ -47,6 +47,8 @@ fn delay(facts: &mut CounterFacts<'_, '_>) {
     let item = facts.server.source.evidence("commit_delay, in µs", pointer);
     facts.evidence.extend(item);
     facts.actions.push("set commit_delay to 0".to_owned());
+    // The flushes sleep, so that a faster device does not shorten them.
+    facts.acquitted.push("on a faster device");
 }
 
 fn writes(facts: &mut CounterFacts<'_, '_>) {

@@ -1,0 +1,72 @@
+//! Hits and misses of a cache in the chosen step, as the rules `low_hit_ratio` and `evictions` judge them.
+
+use bench_report::Step;
+use bench_report::names::steps;
+
+use crate::bench_facts::BenchFacts;
+use crate::gates::interval;
+
+/// Smallest difference of two hit ratios, from 0 to 1, that is more than noise.
+const NOISE: f64 = 0.02;
+
+/// Hit ratio of a cache in the chosen step, with its bound. All figures are shares from 0 to 1.
+pub(super) struct HitRatio {
+    pub(super) ratio: f64,
+    /// Smallest and largest value that the true ratio may have.
+    pub(super) low: f64,
+    pub(super) high: f64,
+    /// Smallest ratio that the objective allows.
+    pub(super) least: f64,
+}
+
+impl HitRatio {
+    /// Returns the hit ratio of the chosen step; `None` if it was not measured.
+    pub(super) fn of(bench: &BenchFacts<'_>) -> Option<Self> {
+        let (_, step) = bench.operating_step()?;
+        let ratio = step.value(steps::HIT_RATIO)?;
+        let least = bench.objectives().cache_hit_ratio;
+        // A bound that allows no miss at all asks what happened, not what may happen.
+        let interval = interval::of_hits(step).filter(|_| least < 1.0);
+        let (low, high) = interval.unwrap_or((ratio, ratio));
+        Some(Self {
+            ratio,
+            low: low.min(ratio),
+            high: high.max(ratio),
+            least,
+        })
+    }
+
+    /// Returns true if the true ratio is certainly below the bound.
+    pub(super) fn is_below(&self) -> bool {
+        self.high < self.least
+    }
+
+    /// Returns how far the true ratio may be above the measured one; at least [`NOISE`].
+    pub(super) fn noise(&self) -> f64 {
+        (self.high - self.ratio).max(NOISE)
+    }
+
+    /// Returns true if the true ratio is certainly not below the bound.
+    pub(super) fn is_within(&self) -> bool {
+        self.low >= self.least
+    }
+}
+
+/// Returns the number of answered reads of a cache in `step`, and the number of misses among them; `None` if
+/// there were no reads.
+pub(super) fn reads(step: &Step) -> Option<(f64, f64)> {
+    let count = |name: &str| step.operations.get(name).map_or(0, |o| o.succeeded) as f64;
+    let (hits, misses) = (count("get"), count("miss"));
+    (hits + misses > 0.0).then_some((hits + misses, misses))
+}
+
+/// Returns the share of the time of all reads, from 0 to 1, that was spent in misses; `None` if
+/// hits or misses were not timed.
+pub(super) fn miss_share(step: &Step) -> Option<f64> {
+    let time = |name: &str| {
+        let operation = step.operations.get(name)?;
+        Some(operation.latency()?.mean_ns * operation.succeeded as f64)
+    };
+    let misses = time("miss")?;
+    Some(misses / (misses + time("get")?))
+}
