@@ -315,3 +315,26 @@ fn the_statement_that_waits_is_named_with_its_sessions() {
     assert_eq!(shown, ["2"]);
     assert_eq!(found.rule(), Rule::LockWaits);
 }
+
+/// A call of 2 ms spills 1.1 MiB, and the server measured the time of its files.
+#[test]
+fn the_time_in_temporary_files_that_the_server_measured_is_what_they_cost() {
+    let calls = Server::default().calls();
+    let told = |ns: f64| {
+        let assessment = assess(&Server {
+            figures: vec![
+                ("database.temp_bytes", 1.1 * MIB * calls),
+                ("statements.temp_ns", ns * calls),
+            ],
+            ..Server::default()
+        });
+        let found = finding(&assessment, "temp_files").unwrap();
+        found.impact.unwrap().ratio
+    };
+    // Less than the time to copy the bytes twice at 2 GiB/s is no better bound.
+    let copied = told(0.0);
+    assert!(
+        (told(1e5) - copied).abs() < 1e-9 && copied > 0.1,
+        "{copied}"
+    );
+}
