@@ -26,8 +26,6 @@ pub(super) struct CauseAcrossRepeats<'p, 'a, 'f> {
     pub(super) rule: Rule,
     repeats: &'p [RepeatFacts<'a, 'f>],
     costs: Vec<Option<CauseCost>>,
-    /// Highest confidence that the results of all repeats allow.
-    highest_confidence: Confidence,
 }
 
 /// Groups the costs of all repeats by cause (rule and key), the largest cause first. `results` has
@@ -37,27 +35,23 @@ pub(super) fn causes_across_repeats<'p, 'a, 'f>(
     results: &[Vec<CheckResult>],
 ) -> Vec<CauseAcrossRepeats<'p, 'a, 'f>> {
     let mut keys: Vec<(Rule, &str)> = Vec::new();
-    for (cost, _) in results.iter().flatten().filter_map(CheckResult::cost) {
-        if !keys.contains(&(cost.rule, &cost.key)) {
+    for result in results.iter().flatten() {
+        if let CheckResult::Cost(cost) = result
+            && !keys.contains(&(cost.rule, &cost.key))
+        {
             keys.push((cost.rule, &cost.key));
         }
     }
     let of = |repeat: &Vec<CheckResult>, key: (Rule, &str)| {
-        let mut costs = repeat.iter().filter_map(CheckResult::cost);
-        let found = costs.find(|(cost, _)| (cost.rule, cost.key.as_str()) == key);
-        found.map(|(cost, highest)| (cost.clone(), highest))
+        repeat.iter().find_map(|result| match result {
+            CheckResult::Cost(cost) if (cost.rule, cost.key.as_str()) == key => Some(cost.clone()),
+            _ => None,
+        })
     };
-    let group = |key: (Rule, &str)| {
-        let of_key = results.iter().map(|repeat| of(repeat, key));
-        let of_key: Vec<Option<(CauseCost, Confidence)>> = of_key.collect();
-        let highest = of_key.iter().flatten().map(|(_, highest)| *highest).min();
-        let costs = of_key.into_iter().map(|one| one.map(|(cost, _)| cost));
-        CauseAcrossRepeats {
-            rule: key.0,
-            repeats,
-            costs: costs.collect(),
-            highest_confidence: highest.unwrap_or(Confidence::High),
-        }
+    let group = |key: (Rule, &str)| CauseAcrossRepeats {
+        rule: key.0,
+        repeats,
+        costs: results.iter().map(|repeat| of(repeat, key)).collect(),
     };
     let mut groups: Vec<CauseAcrossRepeats<'p, 'a, 'f>> = keys.into_iter().map(group).collect();
     // The rule's largest cause comes first, because the first one gets the id without a suffix.
@@ -334,7 +328,8 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         } else {
             sure.max(Confidence::Medium)
         };
-        sure.min(self.highest_confidence)
+        let allowed = self.seen().map(|(_, cost)| cost.highest_confidence);
+        allowed.fold(sure, Confidence::min)
     }
 
     /// Returns a statement that the cause is too small, and its evidence, from the repeat in which

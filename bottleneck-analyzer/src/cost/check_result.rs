@@ -20,6 +20,9 @@ pub(crate) struct CauseCost {
     pub(crate) avoidable: bool,
     /// True if `own_ns` is a lower bound of the true time.
     pub(crate) lower_bound: bool,
+    /// Highest confidence that the cause allows: medium if one of its conditions was not measured and is only
+    /// likely.
+    pub(crate) highest_confidence: Confidence,
     /// Title of a finding in one line, without the time.
     pub(crate) title: String,
     /// Explanation of the cause in a few sentences.
@@ -71,24 +74,10 @@ pub(crate) struct Note {
 pub(crate) enum CheckResult {
     /// Cause with its cost in the repeat, large or small.
     Cost(CauseCost),
-    /// Cause with its cost in the repeat, of which a condition was not measured and is only likely: the
-    /// confidence is at most medium.
-    LikelyCost(CauseCost),
     /// Fact worth knowing without a measured cost.
     Note(Note),
     /// Passed check: the rule, a statement with the figure, and its evidence.
     Fine(Rule, String, Vec<EvidenceItem>),
     /// Open question: the rule, the question, and the measurement that would answer it.
     Unknown(Rule, String, String),
-}
-
-impl CheckResult {
-    /// Returns the cost of a cause with the highest confidence that it allows; `None` for other results.
-    pub(super) fn cost(&self) -> Option<(&CauseCost, Confidence)> {
-        match self {
-            Self::Cost(cost) => Some((cost, Confidence::High)),
-            Self::LikelyCost(cost) => Some((cost, Confidence::Medium)),
-            Self::Note(_) | Self::Fine(..) | Self::Unknown(..) => None,
-        }
-    }
 }

@@ -230,7 +230,7 @@ fn the_slices_in_which_keys_expire_follow_from_the_settings() {
 }
 
 /// Assesses `all` repeats of a healthy run of Redis after `plant` changed the steps of each.
-fn repeated(all: u64, plant: impl Fn(u64, &mut Step)) -> Assessment {
+pub(super) fn repeated(all: u64, plant: impl Fn(u64, &mut Step)) -> Assessment {
     let mut report = Plant::default().redis();
     let once = std::mem::take(&mut report.steps);
     for repeat in 0..all {

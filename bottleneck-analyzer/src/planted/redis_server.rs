@@ -7,6 +7,7 @@ use bench_report::{EvidenceRow, Report, Series, ServerEvidence, Step};
 
 use super::common::parts::{PlantFigure, row};
 use super::common::{Plant, SECOND, command};
+use super::proven_costs::repeated;
 use super::{assess_reports, factor, finding, is_unknown, named};
 
 /// Assesses a healthy run of Redis after `plant` changed its steps.
@@ -338,30 +339,13 @@ fn what_other_clients_run_is_not_what_the_load_s_command_takes() {
 #[test]
 fn what_happened_in_one_repeat_only_is_told_with_that() {
     for planted_in in 0..3 {
-        let mut report: Report = Plant::default().redis();
-        let first = report.steps.clone();
-        report.steps.clear();
-        for repeat in 0..3 {
-            for step in &first {
-                let mut step = step.clone();
-                step.repeat = repeat;
-                for instant in [
-                    &mut step.window.start_ns,
-                    &mut step.window.measure_start_ns,
-                    &mut step.window.measure_end_ns,
-                    &mut step.window.end_ns,
-                ] {
-                    *instant += repeat * 10 * SECOND;
-                }
-                if repeat == planted_in {
-                    let server = step.server.as_mut().unwrap();
-                    let row = command("keys", "others", (5.0, 300_000.0), 60_000.0);
-                    rows(server, "commands").push(row);
-                }
-                report.steps.push(step);
+        let assessment = repeated(3, |repeat, step| {
+            if repeat == planted_in {
+                let server = step.server.as_mut().unwrap();
+                let row = command("keys", "others", (5.0, 300_000.0), 60_000.0);
+                rows(server, "commands").push(row);
             }
-        }
-        let assessment = assess_reports(&[report]);
+        });
         let found = finding(&assessment, "redis_command").unwrap();
         assert!(
             found.detail.contains("In 1 of 3 repeats"),

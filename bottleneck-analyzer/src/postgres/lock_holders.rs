@@ -6,7 +6,7 @@ use bench_report::names;
 use bench_report::names::{TableName, postgres_tables};
 
 use super::evidence::{CitedRow, PostgresEvidence};
-use crate::assessment::EvidenceItem;
+use crate::assessment::{ComputedFigure, EvidenceItem};
 use crate::catalogue::events;
 use crate::figures::share;
 
@@ -111,6 +111,16 @@ impl LockHolders {
                 .fold(0.0, f64::max),
             evidence,
         }
+    }
+
+    /// Returns the shares of [`LockHolders::doing`] with the way in which they were computed.
+    pub(crate) fn computed(&self) -> Vec<ComputedFigure> {
+        const HOW: &str = "samples in which a holder did so ÷ all samples of holders";
+        let doing = self.doing.iter();
+        let share = |(what, part): &(String, f64)| {
+            ComputedFigure::new(format!("share of the samples: {what}"), *part, HOW)
+        };
+        doing.map(share).collect()
     }
 
     /// Returns a sentence about the holders and their activities; empty if no activity is known.

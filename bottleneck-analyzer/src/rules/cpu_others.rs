@@ -220,9 +220,8 @@ impl Disturbance<'_> {
     fn computed(&self) -> Vec<ComputedFigure> {
         let how = "CPU that was busy, less that of the server and of the generator";
         let whole = ComputedFigure::new("share of the outside programs", self.ratio, how);
-        let cores: f64 = self.outsiders.iter().map(|s| s.cores).sum();
         let named = self.outsiders.iter().take(NAMED).flat_map(|program| {
-            let ratio = self.named * program.cores / cores.max(f64::MIN_POSITIVE);
+            let ratio = self.share_of(program);
             let how = "CPU time of its processes ÷ measured time";
             let name = &program.name;
             [
@@ -237,17 +236,22 @@ impl Disturbance<'_> {
         [whole].into_iter().chain(named).collect()
     }
 
+    /// Returns the share of the machine's CPU that `program` used, from 0 to 1.
+    fn share_of(&self, program: &OutsideProgram) -> f64 {
+        let cores: f64 = self.outsiders.iter().map(|one| one.cores).sum();
+        self.named * program.cores / cores.max(f64::MIN_POSITIVE)
+    }
+
     /// Names the three busiest programs with their shares of the machine, as a continuation of the
     /// title.
     fn names(&self) -> String {
-        let cores: f64 = self.outsiders.iter().map(|s| s.cores).sum();
-        let ratio = |one: f64| self.named * one / cores.max(f64::MIN_POSITIVE);
         let told = self.outsiders.iter().take(NAMED);
         let told: Vec<String> = told
-            .filter(|s| ratio(s.cores) >= TOLD)
-            .map(|s| {
-                let used = counted(ratio(s.cores) * self.cpu.cores, "core");
-                format!("{} {} ({used})", s.name, share(ratio(s.cores)))
+            .map(|program| (program, self.share_of(program)))
+            .filter(|(_, ratio)| *ratio >= TOLD)
+            .map(|(program, ratio)| {
+                let used = counted(ratio * self.cpu.cores, "core");
+                format!("{} {} ({used})", program.name, share(ratio))
             })
             .collect();
         match (told.is_empty(), self.is_mostly_named()) {

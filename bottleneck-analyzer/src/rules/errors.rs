@@ -20,7 +20,7 @@ use crate::finding_draft::FindingDraft;
 use crate::gates::interval;
 use crate::json_pointer::escape;
 use crate::requests;
-use crate::rules::{error_times, fast_failures, postgres, redis};
+use crate::rules::{error_times, failure_latency, postgres, redis};
 use crate::run_facts::RunFacts;
 use crate::source_report::NEVER_CAME_BACK;
 
@@ -71,7 +71,7 @@ struct FailureTotals {
     succeeded_evidence: Vec<EvidenceItem>,
     /// Sentence about failures that came back sooner or later than answers, with its figures; empty if they did
     /// not.
-    fast: (String, Vec<ComputedFigure>),
+    latency: (String, Vec<ComputedFigure>),
 }
 
 impl FailureTotals {
@@ -99,7 +99,7 @@ impl FailureTotals {
             succeeded,
             kinds: merged(kinds),
             succeeded_evidence: evidence,
-            fast: fast_failures::told(bench, steps),
+            latency: failure_latency::told(bench, steps),
         };
         (attempted > 0).then_some(failures)
     }
@@ -299,7 +299,7 @@ fn describe(
         .thing(thing(kind))
         .says(
             title,
-            detail(failures, kind, found) + doubt + &at_server + &when + &failures.fast.0,
+            detail(failures, kind, found) + doubt + &at_server + &when + &failures.latency.0,
         )
         .evidence(counted)
         .evidence(seen)
@@ -308,7 +308,7 @@ fn describe(
             ComputedFigure::new("failures of the kind", found.count as f64, "sum over the steps"),
             ComputedFigure::new("requests", failures.attempted as f64, "sum over the steps"),
         ])
-        .computes(failures.fast.1.iter().cloned())
+        .computes(failures.latency.1.iter().cloned())
         .evidence(found.evidence.iter().cloned())
         .evidence(found.sample.iter().filter_map(|(_, place)| place.clone()))
         .evidence(failures.succeeded_evidence.iter().cloned())

@@ -15,7 +15,7 @@ mod drift;
 mod error_times;
 mod errors;
 mod evictions;
-mod fast_failures;
+mod failure_latency;
 mod file_systems;
 mod generator_limit;
 mod gpu;

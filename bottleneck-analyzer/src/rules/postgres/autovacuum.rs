@@ -4,7 +4,7 @@
 //! `background_work` and the throughput by interval. The cost is the mean time of all calls less that of the
 //! calls at times without autovacuum (Little's law).
 
-use crate::assessment::Rule;
+use crate::assessment::{Confidence, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, share};
 use crate::postgres::{BackgroundWork, CallsBeside};
@@ -64,6 +64,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, work: &BackgroundWork<'_>, calls: CallsBes
         least: 0.10,
         avoidable: true,
         lower_bound: false,
+        highest_confidence: Confidence::High,
         computed,
         title: format!("Calls take longer while autovacuum works ({what})"),
         detail: format!(

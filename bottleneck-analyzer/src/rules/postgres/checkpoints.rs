@@ -13,7 +13,7 @@
 
 use super::full_page_images::{self, log_waits_ns, part_of_log, whole_page_ratio};
 use super::statement_work::{self, CHANGED_PAGES};
-use crate::assessment::{ComputedFigure, EvidenceItem, Rule};
+use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::{bytes, counted, duration_ns, plain, share};
 use crate::postgres::{BackgroundWork, CallsBeside};
@@ -166,6 +166,7 @@ fn forced(
         least: LEAST,
         avoidable: true,
         lower_bound: false,
+        highest_confidence: Confidence::High,
         computed,
         title,
         detail,

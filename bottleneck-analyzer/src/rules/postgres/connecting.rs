@@ -5,7 +5,7 @@
 //! `checkout_connect`. `checkout_check` reports, as information, the round trip that the driver makes before
 //! it hands out a connection: the time part `checkout_check`.
 
-use crate::assessment::{EvidenceItem, Rule};
+use crate::assessment::{Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain, share};
 use bench_report::names;
@@ -79,6 +79,7 @@ fn storm_cost(
         least: 0.10,
         avoidable: true,
         lower_bound: false,
+        highest_confidence: Confidence::High,
         computed: Vec::new(),
         title: format!(
             "Connections are opened all the time ({} of the calls open one)",
@@ -116,6 +117,7 @@ fn checkout_check(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
         least: 0.10,
         avoidable: false,
         lower_bound: false,
+        highest_confidence: Confidence::High,
         computed: Vec::new(),
         title: "The driver checks each connection before it hands it out".to_owned(),
         detail: format!(

@@ -7,7 +7,7 @@
 
 use super::scans::reading_ns;
 use super::statements::{self, short};
-use crate::assessment::{EvidenceItem, Rule};
+use crate::assessment::{Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::plain;
 use crate::postgres::CitedRow;
@@ -65,7 +65,7 @@ fn cost(
         let changes = text.starts_with("delete") || text.starts_with("update");
         changes && s.names(key.label("parent"))
     });
-    let part = found.map_or(1.0, |s| s.share);
+    let part = found.map_or(1.0, |s| s.reading_share);
     let statement = found.map_or(String::new(), |s| format!("; {}", short(s.text())));
     Some(CauseCost {
         rule: RULE,
@@ -75,6 +75,7 @@ fn cost(
         least: 0.10,
         avoidable: true,
         lower_bound: false,
+        highest_confidence: Confidence::High,
         computed: Vec::new(),
         title: format!(
             "The foreign key {child_name} ({columns}) has no index: PostgreSQL reads the whole table for \

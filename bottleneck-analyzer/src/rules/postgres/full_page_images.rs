@@ -9,7 +9,7 @@
 //! rule `requested_checkpoints`.
 
 use super::statement_work::{WHOLE_PAGES, told};
-use crate::assessment::{ComputedFigure, EvidenceItem, Rule};
+use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::share;
 use crate::postgres::PAGE_BYTES;
@@ -105,6 +105,7 @@ fn found(repeat: &RepeatFacts<'_, '_>, ratio: f64, mut evidence: Vec<EvidenceIte
         least: LEAST,
         avoidable: false,
         lower_bound: false,
+        highest_confidence: Confidence::High,
         computed: vec![computed(ratio)],
         title,
         detail,

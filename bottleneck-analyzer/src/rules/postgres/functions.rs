@@ -5,7 +5,7 @@
 //! load, less the time in which the function sleeps, which the rule `sleeps` reports.
 
 use super::statements::short;
-use crate::assessment::Rule;
+use crate::assessment::{Confidence, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain};
 use crate::postgres::CitedRow;
@@ -86,6 +86,7 @@ fn cost(
         // A function that statements call directly is part of what the load wants.
         avoidable: trigger.is_some(),
         lower_bound: false,
+        highest_confidence: Confidence::High,
         computed: Vec::new(),
         title: format!("Time goes into the function {}{through}", short(name)),
         detail: format!(

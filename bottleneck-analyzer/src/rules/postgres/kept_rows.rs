@@ -5,7 +5,7 @@
 
 use super::plain_statement::PlainStatement;
 use super::statements::LoadStatement;
-use crate::assessment::Rule;
+use crate::assessment::{Confidence, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::share;
 
@@ -111,7 +111,10 @@ impl KeptRows {
                                    and how many its filter removes";
                 CheckResult::Unknown(Rule::SequentialScans, question, to_find_out.to_owned())
             }
-            Self::LikelyFew(_) | Self::Unknown(_) => CheckResult::LikelyCost(cost),
+            Self::LikelyFew(_) | Self::Unknown(_) => CheckResult::Cost(CauseCost {
+                highest_confidence: Confidence::Medium,
+                ..cost
+            }),
         }
     }
 }

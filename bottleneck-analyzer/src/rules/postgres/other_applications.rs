@@ -5,7 +5,7 @@
 //! `processes` and `server.load_ready_ns`. The cost is the load's wait for a CPU less the one that the load would
 //! have alone (Erlang's C formula), but at least the application's share of the CPU in use.
 
-use crate::assessment::Rule;
+use crate::assessment::{Confidence, Rule};
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::{counted, duration_ns, share};
 use crate::postgres::OtherApplication;
@@ -78,6 +78,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         least: LEAST_WAIT,
         avoidable: true,
         lower_bound: false,
+        highest_confidence: Confidence::High,
         computed: Vec::new(),
         title: format!("{title}, for which the load's sessions wait"),
         detail: format!(

@@ -6,7 +6,7 @@
 //! the load, and name the statement that takes most of the time.
 
 use super::statement_work::{COMPILING, PLANNING, told};
-use crate::assessment::{EvidenceItem, Rule};
+use crate::assessment::{Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain, share};
 use bench_report::names::{self, FigureName};
@@ -56,6 +56,7 @@ fn planning(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
         least: 0.10,
         avoidable: mean >= SLOW_PLAN_NS,
         lower_bound: false,
+        highest_confidence: Confidence::High,
         computed: Vec::new(),
         title: "Statements are planned anew at each call".to_owned(),
         detail: format!(
@@ -105,6 +106,7 @@ fn compiling(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
         least: 0.05,
         avoidable: true,
         lower_bound: false,
+        highest_confidence: Confidence::High,
         computed: Vec::new(),
         title: "Statements are compiled to machine code at each call (JIT)".to_owned(),
         detail: format!("Compiling pays for long queries only.{executed}{statement}"),

@@ -6,7 +6,7 @@
 //! time of a round trip is the remainder of the service time; it is judged only if generator and machine have
 //! room.
 
-use crate::assessment::{ComputedFigure, EvidenceItem, Rule};
+use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{counted, duration_ns};
 use crate::time_model::postgres::added_round_trip_ns;
@@ -84,6 +84,7 @@ fn cost(own_ns: f64, trip: f64, trips: f64, evidence: Vec<EvidenceItem>) -> Caus
         least: 0.30,
         avoidable: trip >= FAR_NS || trip >= SOME_WAY_NS && trips >= MANY_TRIPS,
         lower_bound: false,
+        highest_confidence: Confidence::High,
         computed: vec![ComputedFigure::new(
             "time of a round trip, in nanoseconds",
             trip,

@@ -10,7 +10,7 @@
 use super::index_advice::{self, FittingIndex};
 use super::kept_rows::{self, KeptRows};
 use super::statements::{self, LoadStatement, running_ns, short};
-use crate::assessment::{EvidenceItem, Rule};
+use crate::assessment::{Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{plain, share};
 use crate::postgres::CitedRow;
@@ -189,6 +189,7 @@ fn cost(
         least: LEAST_SHARE,
         avoidable: true,
         lower_bound: false,
+        highest_confidence: Confidence::High,
         computed: Vec::new(),
         title: format!(
             "{} ({} rows for each of {} scans{statement})",
@@ -282,6 +283,7 @@ fn cost_by_counters(
         least: LEAST_SHARE,
         avoidable: true,
         lower_bound: false,
+        highest_confidence: Confidence::High,
         computed: Vec::new(),
         title: format!(
             "{what} ({} rows read for each transaction; {})",

@@ -7,7 +7,7 @@
 
 use super::statement_work::HITS;
 use super::statements::{LoadStatement, of_load, running_ns, short};
-use crate::assessment::{EvidenceItem, Rule};
+use crate::assessment::{Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{counted, duration_ns, plain, share};
 use crate::postgres::PostgresEvidence;
@@ -90,6 +90,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, top: &LoadStatement<'_>, outlier: bool) ->
         least: 0.30,
         avoidable: outlier && calls >= LEAST_CALLS && top.running_ns / calls >= SLOW_NS,
         lower_bound: false,
+        highest_confidence: Confidence::High,
         computed: Vec::new(),
         title: format!(
             "Most of the server's CPU goes into one statement ({})",

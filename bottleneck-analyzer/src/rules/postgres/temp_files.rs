@@ -9,7 +9,7 @@
 
 use super::statement_work::{SPILLS, Worker};
 use super::statements::short;
-use crate::assessment::{ComputedFigure, EvidenceItem, Rule};
+use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{bytes, counted, duration_ns, share};
 use crate::postgres::{PAGE_BYTES, PostgresEvidence};
@@ -143,6 +143,7 @@ fn cost(
         least: LEAST_SHARE,
         avoidable: true,
         lower_bound: true,
+        highest_confidence: Confidence::High,
         computed: vec![ComputedFigure::new(
             "bytes of temporary files of a call",
             spilt,

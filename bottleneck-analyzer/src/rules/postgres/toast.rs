@@ -8,7 +8,7 @@
 use bench_report::names::postgres_tables;
 
 use super::scans::reading_ns;
-use crate::assessment::Rule;
+use crate::assessment::{Confidence, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{plain, share};
 use crate::postgres::CitedRow;
@@ -54,6 +54,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         least: 0.10,
         avoidable: false,
         lower_bound: false,
+        highest_confidence: Confidence::High,
         computed: Vec::new(),
         title: format!(
             "Large values of {relation} are read from its TOAST table ({} blocks for each call)",

@@ -19,7 +19,7 @@ use self::same_holder::HeldCost;
 use self::wait_group::{WaitGroup, groups};
 use self::wording::or_somebody;
 use super::statements;
-use crate::assessment::{ComputedFigure, EvidenceItem, Rule};
+use crate::assessment::{Confidence, EvidenceItem, Rule};
 use crate::catalogue::events::WaitKind;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::outside_transfers::OutsideTransfers;
@@ -103,18 +103,16 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<HeldCost> {
     let counted = counters::read(repeat, group);
     evidence.extend(counted.evidence.iter().cloned());
     evidence.extend(caches(&repeat.server, group));
-    evidence.extend(of_workers(&repeat.server).filter(|_| group.kind() == WaitKind::Parallel));
+    if group.kind() == WaitKind::Parallel {
+        let workers = wording::longest_of_workers(&repeat.server);
+        evidence.extend(workers.and_then(|(name, _)| repeat.server.evidence_named(name)));
+    }
     evidence.extend(group.beside_load(&repeat.server).filter_map(|row| {
         let label = format!("sessions of {} in it", wording::who(&row));
         row.evidence(label, "sessions_mean")
     }));
     evidence.extend(transfers.as_ref().and_then(OutsideTransfers::evidence));
-    let doing = holders.iter().flat_map(|holders| &holders.doing);
-    let computed = doing.map(|(what, part)| {
-        let how = "samples in which a holder did so ÷ all samples of holders";
-        ComputedFigure::new(format!("share of the samples: {what}"), *part, how)
-    });
-    let computed = computed.collect();
+    let computed = holders.as_ref().map_or(Vec::new(), LockHolders::computed);
     let (actions, rationale, restart) = wording::advice(group, holders.as_ref());
     let mut actions = counted.join_actions(actions);
     let mut detail = wording::detail(repeat, group, holders.as_ref()) + &counted.text + &busiest;
@@ -130,6 +128,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<HeldCost> {
         least: least(repeat, group),
         avoidable: avoidable(repeat, group, own_ns),
         lower_bound: false,
+        highest_confidence: Confidence::High,
         computed,
         title,
         detail,
@@ -154,14 +153,6 @@ fn caches(server: &PostgresEvidence<'_>, group: &WaitGroup) -> impl Iterator<Ite
         let told = told.filter_map(|figure| row.evidence(format!("{name}: {figure}"), figure));
         told.collect::<Vec<EvidenceItem>>()
     })
-}
-
-/// Returns the mean number of parallel workers that wait for their most frequent event, as evidence; `None` if no
-/// worker was sampled waiting.
-fn of_workers(server: &PostgresEvidence<'_>) -> Option<EvidenceItem> {
-    let waits = server.figures_below("waits.parallel.");
-    let (name, _) = waits.max_by(|a, b| a.1.total_cmp(&b.1))?;
-    server.evidence_named(name)
 }
 
 /// Returns the mean time that a call waits for events of the group, in nanoseconds.

@@ -124,12 +124,16 @@ pub(super) fn who(row: &CitedRow<'_>) -> String {
     or_somebody(first.unwrap_or_default()).to_owned()
 }
 
+/// Returns the figure of the event that the load's parallel workers wait for most, with its value; `None` if none
+/// was sampled.
+pub(super) fn longest_of_workers<'a>(server: &PostgresEvidence<'a>) -> Option<(&'a String, f64)> {
+    let waits = server.figures_below("waits.parallel.");
+    waits.max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
 /// Describes the event that the load's parallel workers wait for most; empty if none was sampled.
 fn what_workers_do(server: &PostgresEvidence<'_>) -> String {
-    let most = server
-        .figures_below("waits.parallel.")
-        .max_by(|a, b| a.1.total_cmp(&b.1));
-    let Some((name, sessions)) = most else {
+    let Some((name, sessions)) = longest_of_workers(server) else {
         return String::new();
     };
     let event = name
