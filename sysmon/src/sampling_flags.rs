@@ -44,7 +44,8 @@ pub(crate) struct SamplingFlags {
     #[arg(long, value_enum)]
     pub(crate) processes: Option<ProcessChoice>,
 
-    /// Number of processes for --processes top: this many by CPU time, and this many by memory
+    /// Number of processes for --processes top: this many by CPU time, this many by memory, and in a recording
+    /// with --fields io this many by disk transfers
     #[arg(long, default_value = "10", value_parser = top, value_name = "N")]
     pub(crate) top: usize,
 

@@ -135,6 +135,8 @@ impl ProcessExporter {
                 id: sample.id,
                 cpu_ns: recent.map_or(0, |recent| recent.of_late as u64),
                 rss_bytes: sample.rss_bytes,
+                // A page is limited to those two, so that the transfers of all need not be read.
+                disk_bytes: 0,
             }
         });
         let uses: Vec<ProcessUse> = uses.collect();

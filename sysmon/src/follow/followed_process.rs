@@ -29,6 +29,8 @@ pub(crate) struct FollowedProcess<H = ()> {
     pub used_ns: u64,
     /// Largest resident memory of the process in any sample so far, in bytes.
     pub rss_max_bytes: u64,
+    /// Bytes that the process has moved to and from disks during the recording so far; 0 if they are not read.
+    pub disk_bytes: u64,
     command: Option<Arc<str>>,
     target: Option<Arc<str>>,
     /// Name of the control group at the last look; `None` for the root group.
@@ -54,6 +56,7 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
             name: Arc::clone(&sample.name),
             used_ns: 0,
             rss_max_bytes: 0,
+            disk_bytes: 0,
             command: None,
             target: None,
             cgroup: None,

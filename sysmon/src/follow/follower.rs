@@ -10,6 +10,7 @@ use host_metrics::source::process::ProcessFields;
 use host_metrics::source::process::{ProcessId, ProcessSample};
 
 use super::cpu_tracker::CpuTracker;
+use super::disk_use::DiskUse;
 use super::followed_process::FollowedProcess;
 use super::lookup::ProcessLookup;
 use super::options::FollowOptions;
@@ -28,8 +29,8 @@ pub(crate) const MOST_MEMBERS: usize = 128;
 /// Follower of the processes of one recording, with a history `H` of each.
 ///
 /// A few numbers are stored of every live process. A history is stored only of the pinned process,
-/// of processes in the trees of targets, and of those that ranked among the first by CPU time or
-/// memory in some sample. The number of histories is limited: processes that fall far behind are
+/// of processes in the trees of targets, and of those that ranked among the first by CPU time,
+/// memory or disk transfers in some sample. The number of histories is limited: processes that fall far behind are
 /// dropped.
 #[derive(Debug)]
 pub(crate) struct Follower<H = ()> {
@@ -39,6 +40,7 @@ pub(crate) struct Follower<H = ()> {
     pinned: Option<u32>,
     trees: TargetTrees,
     cpu: CpuTracker,
+    disk: DiskUse,
     followed: BTreeMap<ProcessId, FollowedProcess<H>>,
     left_out: usize,
 }
@@ -57,6 +59,7 @@ impl<H: ProcessRecorder> Follower<H> {
         Self {
             trees: TargetTrees::new(&options.targets, cores, tick_ns, interval_ns),
             cpu: CpuTracker::new(cores, tick_ns, interval_ns),
+            disk: DiskUse::default(),
             options: options.clone(),
             tick_ns,
             least_window_ns: tick_window_ns(interval_ns),
@@ -88,6 +91,9 @@ impl<H: ProcessRecorder> Follower<H> {
         lookup: &mut dyn ProcessLookup,
         out: &mut Figures,
     ) {
+        if self.options.fields.io && !self.options.live {
+            self.disk.look(at_ns, samples, lookup);
+        }
         let uses = samples.iter().map(|sample| {
             let (cpu_ns, cores) = self.cpu.update(at_ns, sample);
             let (id, rss_bytes) = (sample.id, sample.rss_bytes);
@@ -95,6 +101,7 @@ impl<H: ProcessRecorder> Follower<H> {
                 id,
                 cpu_ns,
                 rss_bytes,
+                disk_bytes: self.disk.moved_bytes(id),
             };
             (used, cores)
         });
@@ -112,7 +119,7 @@ impl<H: ProcessRecorder> Follower<H> {
             let target = members.get(&sample.id).copied();
             let is_followed = is_selected || self.followed.contains_key(&sample.id);
             if is_followed || target.is_some() {
-                self.record(at_ns, sample, (used.cpu_ns, cores), target, lookup);
+                self.record(at_ns, sample, (used, cores), target, lookup);
             } else {
                 left_out += 1;
             }
@@ -141,7 +148,7 @@ impl<H: ProcessRecorder> Follower<H> {
     }
 
     /// Iterates over the histories of the processes that rank first over the whole recording by CPU
-    /// time or memory, in descending order of CPU time. Empty in a live view.
+    /// time, memory or disk transfers, in descending order of CPU time. Empty in a live view.
     pub(crate) fn ranked_histories(&self) -> impl Iterator<Item = &H> {
         let kept = self.first_followed(self.most_kept());
         self.ranked()
@@ -186,7 +193,7 @@ impl<H: ProcessRecorder> Follower<H> {
         &mut self,
         at_ns: u64,
         sample: &ProcessSample,
-        (used_ns, cores): (u64, Option<FigureValue>),
+        (used, cores): (&ProcessUse, Option<FigureValue>),
         target: Option<usize>,
         lookup: &mut dyn ProcessLookup,
     ) {
@@ -217,7 +224,8 @@ impl<H: ProcessRecorder> Follower<H> {
         if let Some(label) = target.and_then(|target| self.trees.label(target)) {
             followed.set_target(label);
         }
-        followed.used_ns = used_ns;
+        followed.used_ns = used.cpu_ns;
+        followed.disk_bytes = used.disk_bytes;
         followed.rss_max_bytes = followed.rss_max_bytes.max(sample.rss_bytes);
         followed.record(at_ns, sample, cores, detail, (fields, self.tick_ns));
     }
@@ -249,6 +257,7 @@ impl<H: ProcessRecorder> Follower<H> {
             id: *id,
             cpu_ns: followed.used_ns,
             rss_bytes: followed.rss_max_bytes,
+            disk_bytes: followed.disk_bytes,
         });
         let all: Vec<ProcessUse> = all.collect();
         let selected = self.select(most, &all);
@@ -256,7 +265,7 @@ impl<H: ProcessRecorder> Follower<H> {
         kept.map(|(used, _)| used.id).collect()
     }
 
-    /// Selects the first `most` of `all` by CPU time, as many by memory, and the pinned process.
+    /// Selects the first `most` of `all` by CPU time, as many by memory and by disk transfers each, and the pinned process.
     /// The result is true at the index of each selected process.
     fn select(&self, most: usize, all: &[ProcessUse]) -> Vec<bool> {
         let mut selected = select_top(all, most);

@@ -1,10 +1,11 @@
 //! Processes followed over time: those asked for, with their descendants, and those that use the
-//! most CPU time and memory.
+//! most CPU time, memory and disk.
 //!
 //! All CPU time of a process that started after the last sample was used since then. A process that
 //! is seen for the first time but started earlier has no rate yet.
 
 mod cpu_tracker;
+mod disk_use;
 mod fault_counters;
 mod followed_process;
 mod follower;

@@ -7,7 +7,8 @@ use super::target::ProcessTarget;
 /// Processes to follow, and figures to read of each.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FollowOptions {
-    /// Number of processes to select in each sample by CPU time; as many are selected by memory.
+    /// Number of processes to select in each sample by CPU time; as many are selected by memory, and by
+    /// disk transfers if `fields` has them.
     pub(crate) most: usize,
     /// True if the user requested every process, so that those left out are counted and reported.
     pub(crate) all: bool,

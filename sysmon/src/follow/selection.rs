@@ -1,10 +1,14 @@
-//! Selection of the processes that use the most CPU time or memory.
+//! Selection of the processes that use the most CPU time, memory or disk.
 
 use std::cmp::Reverse;
 
 use host_metrics::source::process::{ProcessId, ProcessSample};
 
-/// CPU time and memory of one process, by which processes are selected.
+/// Smallest number of bytes by which a process is selected: a program that logs a line now and then is none of
+/// those that keep a disk busy.
+const LEAST_DISK_BYTES: u64 = 1 << 20;
+
+/// CPU time, memory and disk transfers of one process, by which processes are selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProcessUse {
     /// Process id and start time of the process.
@@ -13,11 +17,13 @@ pub(crate) struct ProcessUse {
     pub cpu_ns: u64,
     /// Resident memory of the process, in bytes.
     pub rss_bytes: u64,
+    /// Bytes read from disks and written to them, over the same period; 0 if they are not read.
+    pub disk_bytes: u64,
 }
 
-/// Selects the first `most` of `all` by CPU time, leaving out processes without any, and the first
-/// `most` by memory. Among equal ones the earlier is preferred. The result is true at the index of
-/// each selected process.
+/// Selects the first `most` of `all` by CPU time, leaving out processes without any, the first `most`
+/// by memory, and the first `most` by disk transfers, leaving out those below 1 MiB. Among equal ones
+/// the earlier is preferred. The result is true at the index of each selected process.
 pub(crate) fn select_top(all: &[ProcessUse], most: usize) -> Vec<bool> {
     let mut selected = vec![false; all.len()];
     let mut indices: Vec<usize> = (0..all.len()).collect();
@@ -26,6 +32,9 @@ pub(crate) fn select_top(all: &[ProcessUse], most: usize) -> Vec<bool> {
     }
     for index in greatest(&mut indices, most, |index| all[index].rss_bytes) {
         selected[*index] = true;
+    }
+    for index in greatest(&mut indices, most, |index| all[index].disk_bytes) {
+        selected[*index] |= all[*index].disk_bytes >= LEAST_DISK_BYTES;
     }
     selected
 }
@@ -72,6 +81,7 @@ mod tests {
             id: ProcessId { pid, started: 0 },
             cpu_ns: *cpu_ns,
             rss_bytes: *rss_bytes,
+            disk_bytes: 0,
         };
         uses.map(one).collect()
     }
@@ -89,6 +99,17 @@ mod tests {
     fn who_used_no_cpu_time_is_not_selected_by_it_and_of_equals_the_earlier_is() {
         let idle = all(&[(0, 1), (0, 2), (0, 2)]);
         assert_eq!(select_top(&idle, 1), [false, true, false]);
+    }
+
+    #[test]
+    fn who_moves_the_most_bytes_to_and_from_disks_is_selected_from_a_mebibyte_on() {
+        let mut all = all(&[(0, 10), (0, 20), (0, 5), (0, 5)]);
+        (all[0].disk_bytes, all[2].disk_bytes) = (LEAST_DISK_BYTES, LEAST_DISK_BYTES + 1);
+        assert_eq!(select_top(&all, 1), [false, true, true, false]);
+        assert_eq!(select_top(&all, 2), [true, true, true, false]);
+        all[2].disk_bytes = LEAST_DISK_BYTES - 1;
+        all[0].disk_bytes = 0;
+        assert_eq!(select_top(&all, 1), [false, true, false, false]);
     }
 
     #[test]

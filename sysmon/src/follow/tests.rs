@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use host_metrics::rate_window::FigureValue;
-use host_metrics::source::ReadSpan;
-use host_metrics::source::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSample};
+use host_metrics::source::process::{
+    ProcessDetail, ProcessFields, ProcessId, ProcessIo, ProcessSample,
+};
+use host_metrics::source::{ReadSpan, Timed};
 use host_metrics::{CommandLine, Masking};
 
 use super::follower::SLACK;
@@ -245,6 +247,79 @@ impl ProcessLookup for OneCommandLine {
     fn listeners(&mut self, _: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
         BTreeMap::new()
     }
+}
+
+/// Lookup of processes that have written certain numbers of bytes to disks until `at_ms`, by process id. Of
+/// others no counter can be read.
+struct Written {
+    at_ms: u64,
+    bytes: BTreeMap<u32, u64>,
+}
+
+impl ProcessLookup for Written {
+    fn detail(&mut self, id: ProcessId, fields: ProcessFields) -> ProcessDetail {
+        let written = self.bytes.get(&id.pid).filter(|_| fields.io);
+        let io = written.map(|bytes| Timed {
+            span: process(id.pid, 1, 0, 1, self.at_ms).span,
+            value: ProcessIo {
+                disk_written_bytes: *bytes,
+                ..ProcessIo::default()
+            },
+        });
+        ProcessDetail {
+            io,
+            ..ProcessDetail::default()
+        }
+    }
+
+    fn command_line(&mut self, _: u32) -> Option<CommandLine> {
+        None
+    }
+
+    fn listeners(&mut self, _: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
+        BTreeMap::new()
+    }
+}
+
+/// Planted: process 1 uses the CPU, 2 holds the memory, and 3 and 4 only write: 3 before the recording, and 4
+/// during it. Process 5 starts later and writes less than 4.
+#[test]
+fn who_writes_the_most_during_the_recording_is_followed_though_it_uses_no_cpu_time() {
+    const MIB: u64 = 1 << 20;
+    let following = FollowOptions {
+        most: 1,
+        fields: ProcessFields {
+            io: true,
+            ..ProcessFields::default()
+        },
+        ..FollowOptions::default()
+    };
+    let second = 1_000_000_000;
+    let mut follower = Follower::<KeptFigures>::new(&following, None, 10_000_000, second);
+    for at_s in 0..8 {
+        let mut samples = vec![
+            process(1, 1, at_s * 900, 100, at_s * 1000),
+            process(2, 1, 0, 900, at_s * 1000),
+            process(3, 1, 0, 100, at_s * 1000),
+            process(4, 1, 0, 100, at_s * 1000),
+        ];
+        let mut written = Written {
+            at_ms: at_s * 1000,
+            bytes: BTreeMap::from([(3, 900 * MIB), (4, at_s * 10 * MIB)]),
+        };
+        if at_s >= 5 {
+            samples.push(process(5, 80, 0, 100, at_s * 1000));
+            written.bytes.insert(5, 20 * MIB);
+        }
+        let mut out = Figures::default();
+        follower.observe(at_s * second, &samples, &mut written, &mut out);
+    }
+    let kept = follower.ranked_histories();
+    let mut kept: Vec<&str> = kept.map(|kept| kept.labels["pid"].as_str()).collect();
+    kept.sort_unstable();
+    assert_eq!(kept, ["1", "2", "4"]);
+    let rates = means(&follower, "process.disk_write_bytes_per_s", 4);
+    assert_eq!(rates.last(), Some(&Some(10.0 * MIB as f64)));
 }
 
 #[test]
