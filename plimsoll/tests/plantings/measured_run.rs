@@ -85,8 +85,11 @@ fn report_path(kept: &Path, tool: &str) -> Option<PathBuf> {
     paths.into_iter().find(is_of_tool)
 }
 
+/// Largest ratio of the calls per second of two runs whose response times can be compared.
+const COMPARABLE: f64 = 2.0;
+
 /// Returns the share, from 0 to 1, that taking the cause away gives back; `None` if the declared
-/// figure is none that comes back, or was not measured.
+/// figure is none that comes back, or was not measured, or if the loads of the two runs are not alike.
 pub(crate) fn given_back(
     figure: DeclaredFigure,
     with: &MeasuredRun,
@@ -94,6 +97,10 @@ pub(crate) fn given_back(
 ) -> Option<f64> {
     let share = match figure {
         DeclaredFigure::ResponseTime => {
+            let rates = with.arrivals_per_s / without.arrivals_per_s;
+            if !(1.0 / COMPARABLE..=COMPARABLE).contains(&rates) {
+                return None;
+            }
             let (with, without) = (with.mean_ms?, without.mean_ms?);
             (with - without) / with
         }
@@ -126,6 +133,18 @@ mod tests {
         assert_eq!(share(DeclaredFigure::Capacity), Some(0.4));
         assert!((share(DeclaredFigure::Requests).unwrap() - 0.2).abs() < 1e-9);
         assert_eq!(share(DeclaredFigure::None), None);
+    }
+
+    #[test]
+    fn response_times_at_loads_that_are_not_alike_are_not_compared() {
+        let (with, without) = (run(80.0, 60.0, 0.25), run(20.0, 100.0, 0.05));
+        let at = |arrivals_per_s| MeasuredRun {
+            arrivals_per_s,
+            ..without.clone()
+        };
+        let share = |without| given_back(DeclaredFigure::ResponseTime, &with, &without);
+        assert_eq!(share(at(51.0)), Some(0.75));
+        assert_eq!((share(at(49.0)), share(at(201.0))), (None, None));
     }
 
     #[test]
