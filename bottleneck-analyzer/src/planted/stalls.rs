@@ -140,6 +140,54 @@ fn work_of_the_server_that_went_on_in_the_stall_only_is_named() {
     );
 }
 
+/// Planted: for two seconds of the second repeat a quarter of the calls comes back, while four processes of one
+/// program, which is no part of the run, use 1.2 cores together; else they use 0.2.
+#[test]
+fn a_slow_time_is_no_standstill_and_the_program_that_ran_then_is_named_with_all_its_processes() {
+    let mut reports = run(|_| Vec::new());
+    let slow = |from: u64| from + 5 * SECOND..from + 7 * SECOND;
+    let then = slow(reports[0].steps[1].window.measure_start_ns);
+    let throughput = reports[0].series.last_mut().unwrap();
+    for (at_ns, rate) in throughput.at_ns.iter().zip(&mut throughput.mean) {
+        if then.start < *at_ns && *at_ns <= then.end {
+            *rate = Some(500.0);
+        }
+    }
+    let at_ns = reports[1].series[0].at_ns.clone();
+    for pid in 0..4 {
+        let mut series = Series::new("process.cpu_cores")
+            .label("name", "report-job")
+            .label("pid", format!("70{pid}"));
+        for at_ns in &at_ns {
+            let is_then = then.start < *at_ns && *at_ns <= then.end;
+            series.push(*at_ns, Some(if is_then { 0.3 } else { 0.05 }));
+        }
+        reports[1].series.push(series);
+    }
+    let assessment = assess_reports(&reports);
+    let found = finding(&assessment, "stalls").unwrap();
+    assert!(
+        found
+            .title
+            .contains("slowed down 1 time, to 25 % of its usual calls in 2.00 s"),
+        "{}",
+        found.title
+    );
+    assert!(
+        found.detail.contains("came back for 10 % of the time"),
+        "{}",
+        found.detail
+    );
+    assert!(
+        found.detail.contains(
+            "Present only then: 1.20 cores used by report-job (4 processes), which takes no part in the run \
+             (0.20 in the rest of the step)"
+        ),
+        "{}",
+        found.detail
+    );
+}
+
 #[test]
 fn stalls_at_even_distances_are_told_with_their_period_and_known_lengths_with_their_meaning() {
     let every = |_| {

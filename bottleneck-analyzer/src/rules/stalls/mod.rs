@@ -1,7 +1,7 @@
-//! Rule `stalls`: times in which the target answered hardly any call of any user.
+//! Rule `stalls`: times in which the target answered hardly any call of any user, or was slow for all of them.
 //!
 //! Fires if the throughput of a repeat is below half of that of its neighbours for 200 ms or more, and no stall
-//! of the generator itself explains that. Reads the series `throughput_per_s`, `generator.worst_stall_ns` and,
+//! of the generator itself explains that; the target stood still if less than a tenth came back. Reads the series `throughput_per_s`, `generator.worst_stall_ns` and,
 //! for what was present only then, the recording of the machine and the server's counts. It is a problem if
 //! stalls take a tenth of the step or exceed the latency objective, and a symptom if a finding explains it.
 //!
@@ -10,12 +10,15 @@
 //! half of the stall on average.
 
 mod known_lengths;
+mod outside_programs;
 mod present_then;
 mod step_stalls;
 
 use bench_report::{Load, Series};
 
-use crate::assessment::{Confidence, Finding, FindingId, FindingKind, ImpactOf, Rule};
+use crate::assessment::{
+    ComputedFigure, Confidence, Finding, FindingId, FindingKind, ImpactOf, Rule,
+};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{counted, duration_ns, share};
@@ -108,15 +111,18 @@ fn finding(
     let longest = worst.longest().map_or(0, |stall| stall.length_ns);
     let bound = bench.objectives().latency;
     let breaks = bound.is_some_and(|(_, ns)| longest as f64 > ns);
-    let parent = cause(bench, out).or_else(|| asked.as_ref()?.parent.clone());
+    let known = cause(bench, out).or_else(|| asked.as_ref()?.parent.clone());
     let steady = steps.iter().filter(|step| step.stalls.is_empty());
     let steady: Vec<usize> = steady.map(|step| step.index).collect();
-    let present = present_then::of_stall(bench, facts, worst, &steady);
-    let why = match (&parent, &asked) {
+    let mut present = outside_programs::in_stall(bench, facts, worst);
+    present.extend(present_then::of_stall(bench, facts, worst, &steady));
+    let why = match (&known, &asked) {
         (Some(_), _) => String::new(),
         (None, Some(asked)) => asked.detail.clone(),
         (None, None) => reason(bench, facts, worst, &present),
     };
+    let is_by_outsiders = present.iter().any(|one| one.is_outsider);
+    let parent = known.or_else(|| outsiders(out).filter(|_| is_by_outsiders));
     let kind = match (&parent, part >= PROBLEM_RATIO || breaks) {
         (Some(_), _) => FindingKind::Symptom,
         (None, true) => FindingKind::Problem,
@@ -127,6 +133,7 @@ fn finding(
         .breaks_objective(breaks)
         .evidence(worst.evidence.iter().cloned())
         .computes(asked.iter().flat_map(|f| f.computed.clone()))
+        .computes(present.iter().flat_map(|one| one.computed.clone()))
         .evidence(asked.into_iter().flat_map(|f| f.evidence))
         .evidence(seen_then.take(MOST_NAMED))
         .parent(parent);
@@ -144,34 +151,89 @@ fn describe(
     kind: FindingKind,
     why: &str,
 ) -> FindingDraft {
+    let draft = bench.finding(RULE, kind).confidence(Confidence::High);
+    let draft = if worst.is_standstill() {
+        stood_still(draft, worst, &where_seen(worst, steps), why)
+    } else {
+        slowed_down(draft, worst, &where_seen(worst, steps), why)
+    };
+    draft.advice(
+        &[
+            "see what happened on the target at that time: its log, checkpoints, saves, the hypervisor",
+            "sysmon beside it shows processes that stopped, steal and throttling",
+        ],
+        "no calls that wait for the end of such a time",
+        "if the calls of all users stop or slow down at once, their own work is not the reason",
+    )
+}
+
+fn stood_still(
+    draft: FindingDraft,
+    worst: &StepStalls<'_>,
+    place: &str,
+    why: &str,
+) -> FindingDraft {
     let longest = worst.longest().map_or(0, |stall| stall.length_ns);
-    let period = worst.period_ns();
-    let every = period.map_or(String::new(), |ns| format!(", every {}", duration_ns(ns)));
-    bench
-        .finding(RULE, kind)
-        .thing("stood still")
+    draft.thing("stood still").says(
+        format!(
+            "The target stood still {}, for {} at the longest",
+            times(worst),
+            duration_ns(longest as f64)
+        ),
+        format!(
+            "{place} less than half of the usual calls came back for {} of the time, from all users at once, and \
+             the generator itself went on. {why}",
+            share(worst.part()),
+        ),
+    )
+}
+
+fn slowed_down(
+    draft: FindingDraft,
+    worst: &StepStalls<'_>,
+    place: &str,
+    why: &str,
+) -> FindingDraft {
+    let longest = worst.longest();
+    let span_ns = longest.map_or(0, |stall| stall.span.end - stall.span.start) as f64;
+    let carried = longest.map_or(0.0, |stall| stall.carried_ratio);
+    let low = worst.low_ratio();
+    let computed = [
+        (
+            "calls in the longest slow time ÷ usual calls",
+            carried,
+            "calls that came back ÷ (throughput of the neighbouring intervals × time)",
+        ),
+        ("longest slow time in ns", span_ns, "its intervals together"),
+        (
+            "slow time ÷ measured time",
+            low,
+            "intervals with less than half of the usual calls ÷ all",
+        ),
+    ];
+    draft
+        .thing("slowed down")
         .says(
             format!(
-                "The target stood still {}{every}, for {} at the longest",
-                counted(worst.stalls.len() as f64, "time"),
-                duration_ns(longest as f64)
+                "The target slowed down {}, to {} of its usual calls in {} at the longest",
+                times(worst),
+                share(carried),
+                duration_ns(span_ns)
             ),
             format!(
-                "{} less than half of the usual calls came back for {} of the time, from all users at once, and \
-                 the generator itself went on. {why}",
-                where_seen(worst, steps),
-                share(worst.part()),
+                "{place} less than half of the usual calls came back for {} of the time, from all users at once, \
+                 and the generator itself went on. {why}",
+                share(low),
             ),
         )
-        .confidence(Confidence::High)
-        .advice(
-            &[
-                "see what happened on the target at that time: its log, checkpoints, saves, the hypervisor",
-                "sysmon beside it shows processes that stopped, steal and throttling",
-            ],
-            "no calls that wait for the end of a stall",
-            "if all calls stop at once, their own work is not the reason",
-        )
+        .computes(computed.map(|(what, value, how)| ComputedFigure::new(what, value, how)))
+}
+
+/// Tells how often there was a stall, with the period if there is one: `3 times, every 5.00 s`.
+fn times(worst: &StepStalls<'_>) -> String {
+    let every = worst.period_ns();
+    let every = every.map_or(String::new(), |ns| format!(", every {}", duration_ns(ns)));
+    format!("{}{every}", counted(worst.stalls.len() as f64, "time"))
 }
 
 /// Tells in how many repeats stalls were seen, and which one is shown: `Only in repeat 2 of 3 (pool of 8)`.
@@ -196,10 +258,13 @@ fn reason(
     present: &[PresentThen],
 ) -> String {
     let longest = worst.longest().map_or(0, |stall| stall.length_ns);
-    let unknown = format!(
-        "The cause of the stall of {} is not known",
-        duration_ns(longest as f64)
-    );
+    let is_standstill = worst.is_standstill();
+    let unknown = if is_standstill {
+        let length = duration_ns(longest as f64);
+        format!("The cause of the stall of {length} is not known")
+    } else {
+        "What slowed it down is not known".to_owned()
+    };
     let is_recorded = facts
         .machine
         .is_some_and(|m| m.is_aligned_with(bench.source));
@@ -213,6 +278,9 @@ fn reason(
         (true, true) => format!("{unknown}: no recorded figure stands out at that time."),
         (true, false) => format!("{unknown}. To find out: sysmon record beside the server."),
     }];
+    if !is_standstill {
+        return told.join(" ");
+    }
     told.extend(present_then::server_at_work(bench, facts, worst).map(str::to_owned));
     let period = worst.period_ns().and_then(known_lengths::of_period);
     let known = period.or_else(|| known_lengths::of_length(longest));
@@ -254,5 +322,12 @@ fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<FindingId> {
         found.find(|f| f.kind == FindingKind::Problem && f.rule() == rule)
     };
     let found: Option<&Finding> = rules.into_iter().find_map(of);
+    found.map(|f| f.id.clone())
+}
+
+/// Returns the id of the problem that programs outside the run use the CPU; `None` if it was not found.
+fn outsiders(out: &Conclusions) -> Option<FindingId> {
+    let mut found = out.findings.iter().filter(|f| f.is_sure());
+    let found = found.find(|f| f.kind == FindingKind::Problem && f.rule() == Rule::CpuOthers);
     found.map(|f| f.id.clone())
 }

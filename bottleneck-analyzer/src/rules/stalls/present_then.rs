@@ -6,23 +6,22 @@ use bench_report::Series;
 use bench_report::names::postgres_tables;
 
 use super::step_stalls::StepStalls;
-use crate::assessment::EvidenceItem;
+use crate::assessment::{ComputedFigure, EvidenceItem};
 use crate::bench_facts::BenchFacts;
 use crate::figures;
 use crate::machine_recording::MachineRecording;
-use crate::participants::takes_part;
 use crate::postgres::PostgresEvidence;
 use crate::run_facts::RunFacts;
 use crate::series_reading::overlap;
 
 /// Smallest ratio of the figure in the stall ÷ its highest sample in the rest of the step.
-const STANDS_OUT: f64 = 2.0;
+pub(super) const STANDS_OUT: f64 = 2.0;
 /// Largest CPU use of the server in a stall, as a share of its use elsewhere, at which it did not work.
 const IDLE: f64 = 0.2;
 
 /// Series whose peaks can make a server stand still: its name, the smallest value that matters, and what it is
-/// in words. `{}` stands for the device or process.
-const SERIES: [(&str, f64, &str); 16] = [
+/// in words. `{}` stands for the device or group.
+const SERIES: [(&str, f64, &str); 15] = [
     (
         "cgroup.cpu.throttled_periods_ratio",
         0.3,
@@ -70,18 +69,13 @@ const SERIES: [(&str, f64, &str); 16] = [
     ),
     ("network.drops_per_s", 1.0, "packets dropped by {}"),
     (
-        OUTSIDER,
-        0.5,
-        "cores used by {}, which takes no part in the run",
-    ),
-    (
         "pressure.cpu.some_ratio",
         0.5,
         "time in which tasks waited for a CPU",
     ),
 ];
-/// Series of the CPU use of processes, of which only those outside the run count.
-const OUTSIDER: &str = "process.cpu_cores";
+/// Series of the CPU use of processes.
+const PROCESS_CPU: &str = "process.cpu_cores";
 /// Counts of the server that stand for events, in words. They are of the whole step.
 const EVENTS: [(&str, &str); 7] = [
     ("checkpointer.timed", "checkpoints by time"),
@@ -100,12 +94,16 @@ const EVENTS: [(&str, &str); 7] = [
 ];
 
 /// Figure that was present in a stall only.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct PresentThen {
     /// Figure in words, with both values.
     pub(super) sentence: String,
     /// Figure in the stall as evidence.
     pub(super) evidence: Option<EvidenceItem>,
+    /// Figures of the sentence that no single place of a report has.
+    pub(super) computed: Vec<ComputedFigure>,
+    /// True if it is the CPU use of a program outside the run.
+    pub(super) is_outsider: bool,
 }
 
 /// Returns what was present in the longest stall of `worst` and not in the rest of the step: work of the
@@ -159,6 +157,7 @@ fn background_work(
                     format!("{work} began (clock of the machine since its start)"),
                     "begin_ns",
                 ),
+                ..PresentThen::default()
             }
         })
     });
@@ -175,8 +174,7 @@ fn peaks(
     for (name, least, words) in SERIES {
         let all = machine.source.report.series.iter().enumerate();
         for (index, series) in all.filter(|(_, s)| s.name == name) {
-            let owner = series.labels.get("name").map_or("", String::as_str);
-            if series.labels.contains_key("core") || name == OUTSIDER && takes_part(owner) {
+            if series.labels.contains_key("core") {
                 continue;
             }
             let peak = Peak::of(series, stall, window);
@@ -189,6 +187,7 @@ fn peaks(
                     evidence: machine
                         .source
                         .evidence(format!("{name} in the stall"), &pointer),
+                    ..PresentThen::default()
                 });
             }
         }
@@ -238,7 +237,7 @@ impl Peak {
 
 fn sentence(series: &Series, words: &str, peak: &Peak) -> String {
     let labels = &series.labels;
-    let told = ["name", "cgroup", "device", "interface"];
+    let told = ["cgroup", "device", "interface"];
     let whose = told
         .iter()
         .find_map(|label| labels.get(*label))
@@ -269,6 +268,7 @@ fn events(bench: &BenchFacts<'_>, index: usize, steady: &[usize]) -> Vec<Present
                 format!("{words} in this repeat"),
                 &format!("/steps/{index}/server/figures/{name}"),
             ),
+            ..PresentThen::default()
         })
     });
     only_here.collect()
@@ -290,7 +290,7 @@ pub(super) fn server_at_work(
         .report
         .series
         .iter()
-        .filter(|s| s.name == OUTSIDER)
+        .filter(|s| s.name == PROCESS_CPU)
     {
         let name = series.labels.get("name").map_or("", String::as_str);
         if !bench.component.definition().servers.contains(&name) {

@@ -11,6 +11,9 @@ use crate::series_reading::{PointSpan, measured_intervals};
 
 /// Throughput of an interval ÷ throughput of its neighbours, below which the target counts as stalled.
 const STILL_RATIO: f64 = 0.5;
+/// Largest share of the usual calls that come back while the target stands still; while more come back, it is
+/// slow.
+const STANDING_RATIO: f64 = 0.1;
 /// Throughput at the edge of a stall ÷ throughput of its neighbours, below which the stall reaches into it.
 const EDGE_RATIO: f64 = 0.8;
 /// Number of intervals on each side of a stall that count as its neighbours.
@@ -38,6 +41,8 @@ pub(super) struct Stall {
     /// Length of the stall, in nanoseconds: the time in which the neighbours would have made the calls that
     /// are missing.
     pub(super) length_ns: u64,
+    /// Calls that came back in `span` ÷ calls that usually come back in such a time.
+    pub(super) carried_ratio: f64,
     /// Index of the interval with the lowest throughput, in the series.
     lowest: usize,
 }
@@ -100,6 +105,21 @@ impl<'a> StepStalls<'a> {
     /// Returns the longest stall; `None` without one.
     pub(super) fn longest(&self) -> Option<&Stall> {
         self.stalls.iter().max_by_key(|stall| stall.length_ns)
+    }
+
+    /// Returns true if hardly any call came back in the longest stall; false if the target was only slow.
+    pub(super) fn is_standstill(&self) -> bool {
+        let longest = self.longest();
+        longest.is_some_and(|stall| stall.carried_ratio <= STANDING_RATIO)
+    }
+
+    /// Returns the length of the intervals in which less than half of the usual calls came back ÷ measured time.
+    pub(super) fn low_ratio(&self) -> f64 {
+        let spans = self
+            .stalls
+            .iter()
+            .map(|stall| stall.span.end - stall.span.start);
+        spans.sum::<u64>() as f64 / (self.step.window.measured_s() * 1e9)
     }
 
     /// Returns the length of all stalls together, in nanoseconds.
@@ -181,6 +201,7 @@ fn stall(
     (length_ns >= SHORTEST_NS).then(|| Stall {
         span: within[0].1.start..within[within.len() - 1].1.end,
         length_ns,
+        carried_ratio: carried / expected,
         lowest: lowest.0,
     })
 }
@@ -209,6 +230,8 @@ mod tests {
         assert_eq!(all.len(), 1);
         assert_eq!(all[0].length_ns, 230 * MS);
         assert_eq!(all[0].span, 1_000 * MS..1_300 * MS);
+        // 30, 0 and 40 of the 100 calls that each interval usually has.
+        assert!((all[0].carried_ratio - 70.0 / 300.0).abs() < 1e-12);
         // One interval alone is no stall of 200 ms.
         rates = [1_000.0; 30];
         rates[10] = 0.0;
