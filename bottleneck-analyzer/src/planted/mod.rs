@@ -8,6 +8,7 @@ mod circumstances;
 #[path = "../../tests/common/mod.rs"]
 mod common;
 mod confused_pairs;
+mod connection_limits;
 mod core_limits;
 mod disk_owner;
 mod doubt;

@@ -7,6 +7,7 @@ use bench_report::names::{self, FigureName};
 use crate::assessment::{ResourceKind, ResourceUse, UseCell};
 use crate::bench_facts::BenchFacts;
 use crate::figures::{duration_ns, plain, share};
+use crate::postgres::{ConnectionLimits, PostgresEvidence};
 use crate::redis::RedisEvidence;
 
 /// Kinds of failure that mean that the pool had no connection in time.
@@ -86,27 +87,24 @@ fn failures(bench: &BenchFacts<'_>, step: &Step, kinds: &[&str], words: &str) ->
     UseCell::known(count as f64, "count", format!("{count} {words}"), evidence)
 }
 
-/// Returns the row of the connections of the PostgreSQL server.
+/// Returns the row of the connections of the PostgreSQL server, by the limit of which the largest part is in
+/// use: that of the server, or of the load's role or database.
 pub(super) fn connections(bench: &BenchFacts<'_>, step: &Step) -> ResourceUse {
-    let names = [
-        names::postgres::CONNECTIONS_USED_MAX,
-        names::postgres::CONNECTIONS_LIMIT,
-    ];
-    let used = bench
-        .server_figure(names[0])
-        .zip(bench.server_figure(names[1]));
-    let utilisation = match used.filter(|(_, limit)| *limit > 0.0) {
-        Some((used, limit)) => UseCell::known(
-            used / limit,
+    let limits = ConnectionLimits::of_step(PostgresEvidence::of_operating_step(bench));
+    let narrowest = limits.narrowest();
+    let utilisation = match narrowest {
+        Some(one) => UseCell::known(
+            one.used / one.limit,
             "ratio",
-            format!("{} of {} in use at most", plain(used), plain(limit)),
-            bench.server_evidence_of(&names),
+            format!("{} of {} in use at most", plain(one.used), plain(one.limit)),
+            one.evidence.clone(),
         ),
         None => UseCell::unknown("not known: the server's sessions were not counted"),
     };
+    let owner = narrowest.map(|one| one.of.owner().trim().to_owned());
     ResourceUse {
         resource: ResourceKind::Connections,
-        thing: None,
+        thing: owner.filter(|owner| !owner.is_empty()),
         utilisation,
         saturation: UseCell::unknown("none: a server that is full refuses, and nobody waits"),
         errors: failures(

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bench_cli::bench::EvidenceSource as _;
+use bench_report::ServerEvidence;
+use bench_report::names::postgres;
 use load_engine::Cancel;
 use pg_connect::Address;
 use pg_evidence::{EvidenceCollector, Scope};
@@ -19,6 +21,7 @@ const STOCK: &str =
 /// Statement that both programs execute, with a value that the evidence must not contain.
 const UPDATE: &str = "UPDATE stock SET n = n + 1 WHERE id = 4711";
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+const CLIENTS: &str = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'";
 
 fn server() -> Postgres {
     Postgres::start(&PostgresOptions {
@@ -76,4 +79,90 @@ fn a_planted_wait_is_seen_with_whoever_is_waited_for_and_without_values() {
     let fingerprint = "UPDATE stock SET n = n + ? WHERE id = ?";
     assert_eq!(blocker.labels["waiting_statement"], fingerprint);
     assert!(!format!("{evidence:?}").contains("4711"));
+}
+
+/// Returns the evidence of the sessions in `scope` at `url`, with at least one sample, or with none if
+/// no part is to be measured.
+fn watched(url: &str, scope: Scope, is_measured: bool) -> ServerEvidence {
+    let address = Address::parse(url).unwrap();
+    let mut watch = EvidenceCollector::start(scope, address, "look", Cancel::default()).unwrap();
+    watch.begin_step().unwrap().unwrap();
+    if is_measured {
+        watch.measure_begins();
+        eventually("the sessions are sampled", || {
+            let seen = watch.recent_activity();
+            seen.value(postgres::SESSIONS_SAMPLES).is_some()
+        });
+        watch.measure_ends();
+    }
+    watch.end_step()
+}
+
+/// Returns kind, name, limit and connections in use of each limit of a role or a database.
+fn limits(evidence: &ServerEvidence) -> Vec<(&str, &str, f64, Option<f64>)> {
+    let rows = evidence
+        .tables
+        .get("connection_limits")
+        .into_iter()
+        .flatten();
+    rows.map(|row| {
+        (
+            row.labels["kind"].as_str(),
+            row.labels["name"].as_str(),
+            row.figures["limit"],
+            row.figures.get("used_max").copied(),
+        )
+    })
+    .collect()
+}
+
+/// The role `app` may open 6 connections and the database takes 40; the server has room for 100. The
+/// role has three sessions, one of them in another database, where two of the superuser are in ours.
+#[test]
+fn limits_of_role_and_database_are_told_with_the_connections_that_count_towards_them() {
+    let (server, runtime) = (server(), Runtime::new().unwrap());
+    let clerks = [
+        connect(&runtime, &server, "clerk"),
+        connect(&runtime, &server, "clerk"),
+    ];
+    // With this privilege no process is hidden, so that an autovacuum worker is not taken for a client.
+    let limited = "CREATE ROLE app LOGIN PASSWORD 'Zq7limitqZ' CONNECTION LIMIT 6; GRANT pg_monitor TO app; \
+                   ALTER DATABASE plimsoll CONNECTION LIMIT 40";
+    runtime.block_on(clerks[0].batch_execute(limited)).unwrap();
+    let (_, host) = server.url().split_once('@').unwrap();
+    let url = format!("postgres://app:Zq7limitqZ@{host}");
+    let elsewhere = url.replace("/plimsoll", "/postgres");
+    let sessions = [&url, &url, &elsewhere].map(|url| {
+        let address = Address::parse(url).unwrap();
+        runtime.block_on(address.connect("shop")).unwrap()
+    });
+    let only_ours = || {
+        let row = runtime.block_on(clerks[0].query_one(CLIENTS, &[])).unwrap();
+        row.get::<_, i64>(0) == 5
+    };
+    eventually("the sessions that started the server are gone", only_ours);
+
+    let evidence = watched(&url, Scope::Everyone, true);
+    assert_eq!(
+        limits(&evidence),
+        [
+            ("role", "app", 6.0, Some(4.0)),
+            ("database", "plimsoll", 40.0, Some(5.0)),
+        ],
+        "with the connection that watches: {:?}",
+        evidence.unavailable
+    );
+    assert_eq!(evidence.value(postgres::CONNECTIONS_USED_MAX), Some(6.0));
+    let load = || Scope::Application("shop".to_owned());
+    assert_eq!(
+        limits(&watched(&url, load(), false)),
+        [
+            ("role", "app", 6.0, None),
+            ("database", "plimsoll", 40.0, None),
+        ],
+        "not counted is no number"
+    );
+    let superuser = watched(server.url(), load(), false);
+    assert!(limits(&superuser).is_empty(), "none holds for a superuser");
+    drop((sessions, clerks));
 }

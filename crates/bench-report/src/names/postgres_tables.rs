@@ -77,6 +77,17 @@ tables! {
         /// Largest number of sessions.
         SESSIONS_MAX = "sessions_max";
     }
+    /// Limits on the connections of a role or a database, where such a limit is set.
+    connection_limits = "connection_limits" {
+        /// Kind of thing that has the limit, `role` or `database`.
+        KIND = "kind";
+        /// Name of the role or the database.
+        NAME = "name";
+        /// Number of connections that the limit allows.
+        LIMIT = "limit";
+        /// Largest number of connections in use that count towards the limit.
+        USED_MAX = "used_max";
+    }
     /// Statements that ran for long.
     running = "running" {
         /// Text of the statement without values.

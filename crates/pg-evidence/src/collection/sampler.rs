@@ -156,10 +156,7 @@ impl EvidenceSampler {
         let (capacity, before) = bound
             .map_err(silent)?
             .map_err(|error| from_connect(&error))?;
-        self.evidence
-            .figure(postgres::CONNECTIONS_LIMIT, capacity.limit as f64);
-        self.evidence
-            .figure(postgres::CONNECTIONS_RESERVED, capacity.reserved as f64);
+        capacity.report(&self.scope, &mut self.evidence);
         self.before = Ok(before);
         Ok(capacity)
     }
@@ -344,7 +341,7 @@ impl EvidenceSampler {
         }
         measured.background.add(&groups, since_ns);
         let sight = measured.activity.add(&groups, seconds);
-        self.used.store(sight.used, Ordering::Relaxed);
+        self.used.store(sight.used.server, Ordering::Relaxed);
         if sight.lock_wait && measured.locks.is_due(Instant::now()) {
             measured.sample_locks(connection).await;
         }

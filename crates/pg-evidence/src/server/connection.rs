@@ -12,7 +12,7 @@ use crate::processes::ServerProcesses;
 use crate::server::client::Client;
 use crate::server::counters::Counters;
 use crate::sessions::scope::Scope;
-use crate::sessions::session::{self, SessionGroup};
+use crate::sessions::session::{self, OwnIdentity, SessionGroup};
 use crate::statements::StatementCounters;
 use pg_connect::Address;
 use pg_connect::ConnectError;
@@ -28,11 +28,17 @@ const LEAVING_LOOK: Duration = Duration::from_millis(10);
 const SETTLING: Duration = Duration::from_millis(600);
 const FIRST_WITHOUT_FILE: i32 = 150_000;
 
+/// Query of the server's version, and of the role and the database of the connection.
+const OWN: &str =
+    "SELECT /* plimsoll */ current_setting('server_version_num')::int4, usesysid::int8, datid::int8
+      FROM pg_stat_get_activity(pg_backend_pid())";
+
 /// Connection for evidence, with the server's version and, if they are visible, its processes.
 #[derive(Debug)]
 pub(crate) struct EvidenceConnection {
     pub(crate) client: Client,
     version: i32,
+    own: OwnIdentity,
     pub(crate) processes: Result<ServerProcesses, String>,
 }
 
@@ -46,18 +52,20 @@ pub(crate) struct CountersBefore {
 
 impl EvidenceConnection {
     /// Connects for the run `name`, with the application name `name` followed by `.watch`. Finds
-    /// the server's version and processes.
+    /// the server's version and processes, and the role and the database of the connection.
     pub(crate) async fn open(address: &Address, name: &str) -> Result<Self, ConnectError> {
         let client = Client::open(address, &format!("{name}.watch")).await?;
-        let version = client.query_one(
-            "SELECT /* plimsoll */ current_setting('server_version_num')::int4",
-            &[],
-        );
-        let version = version.await?.try_get(0)?;
+        let row = client.query_one(OWN, &[]).await?;
+        let version = row.try_get(0)?;
+        let own = OwnIdentity {
+            role: row.try_get(1)?,
+            database: row.try_get(2)?,
+        };
         let processes = ServerProcesses::of(&client).await;
         Ok(Self {
             client,
             version,
+            own,
             processes,
         })
     }
@@ -133,7 +141,7 @@ pub(crate) async fn sample(
     let drawn = Duration::from_millis(rand::rng().random_range(SAMPLED_EVERY_MS));
     sleep(drawn.max(pause)).await;
     match connection {
-        Some(connection) => session::sample(&connection.client, scope).await,
+        Some(connection) => session::sample(&connection.client, scope, connection.own).await,
         None => std::future::pending().await,
     }
 }

@@ -9,6 +9,7 @@ use bench_report::{EvidenceRow, ServerEvidence};
 
 use crate::fingerprint;
 use crate::sessions::backends::OtherBackends;
+use crate::sessions::connections_in_use::ConnectionsInUse;
 use crate::sessions::scope::Scope;
 use crate::sessions::session::{CLASSES, SessionGroup};
 use crate::sessions::session_seconds::SessionSeconds;
@@ -40,7 +41,7 @@ pub(crate) struct Activity {
     hidden: f64,
     /// Session-seconds of hidden activity because the server does not track what its sessions do.
     untracked: f64,
-    used_max: u64,
+    used_max: ConnectionsInUse,
     /// Largest age in seconds of a transaction of a client session in scope.
     oldest_s: f64,
     oldest_of_all_s: f64,
@@ -56,8 +57,8 @@ struct ConnectionUsage {
 /// Facts of one sample that are needed at once.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SampleFacts {
-    /// Number of client connections to the server, including the one that takes the sample.
-    pub(crate) used: u64,
+    /// Client connections in use, including the one that takes the sample.
+    pub(crate) used: ConnectionsInUse,
     /// True if any client session in scope waits for a lock.
     pub(crate) lock_wait: bool,
 }
@@ -76,7 +77,7 @@ impl Activity {
             connections: BTreeMap::new(),
             hidden: 0.0,
             untracked: 0.0,
-            used_max: 0,
+            used_max: ConnectionsInUse::default(),
             oldest_s: 0.0,
             oldest_of_all_s: 0.0,
             fingerprints: HashMap::new(),
@@ -91,9 +92,8 @@ impl Activity {
     /// Adds the sample `look`, weighted by `seconds`, the time since the previous one. Returns
     /// facts of this sample.
     pub(crate) fn add(&mut self, look: &[SessionGroup], seconds: f64) -> SampleFacts {
-        // The connection that takes the sample counts too.
         let mut facts = SampleFacts {
-            used: 1,
+            used: ConnectionsInUse::SAMPLER,
             lock_wait: false,
         };
         let mut now: BTreeMap<(String, String), u64> = BTreeMap::new();
@@ -101,7 +101,7 @@ impl Activity {
             let weight = group.count as f64 * seconds;
             let in_scope = self.scope.contains(&group.application);
             if group.is_of_clients() {
-                facts.used += group.count;
+                facts.used.add(group);
                 self.oldest_of_all_s = self.oldest_of_all_s.max(group.oldest_s);
             }
             if !(group.is_of_clients() && in_scope) {
@@ -119,7 +119,7 @@ impl Activity {
             usage.seconds += count as f64 * seconds;
             usage.most = usage.most.max(count);
         }
-        self.used_max = self.used_max.max(facts.used);
+        self.used_max = self.used_max.largest(facts.used);
         self.samples += 1;
         self.seconds += seconds;
         facts
@@ -168,7 +168,7 @@ impl Activity {
             missing(evidence, "no sample was taken in the measured part");
             return;
         }
-        evidence.figure(postgres::CONNECTIONS_USED_MAX, self.used_max as f64);
+        self.used_max.report(evidence);
         evidence.figure(postgres::SESSIONS_SAMPLES, self.samples as f64);
         evidence.figure(
             postgres::SESSIONS_SAMPLES_PER_S,
@@ -271,7 +271,7 @@ mod tests {
         let locked = ("active", Some(("Lock", "tuple")), 1, "");
         let facts = activity.add(&sessions(&[("active", None, 2, ""), idle, locked]), 0.9);
         assert!(facts.lock_wait);
-        assert_eq!(facts.used, 14);
+        assert_eq!(facts.used.server, 14);
         let mut evidence = ServerEvidence::default();
         activity.report(&mut evidence);
         let figures = &evidence.figures;

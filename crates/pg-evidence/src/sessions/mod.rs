@@ -7,6 +7,7 @@ pub(crate) mod backend_monitor_tests;
 pub(crate) mod backend_watch;
 pub(crate) mod backends;
 pub(crate) mod background_work;
+pub(crate) mod connections_in_use;
 pub(crate) mod events;
 pub(crate) mod running;
 pub(crate) mod scope;

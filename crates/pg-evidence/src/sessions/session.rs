@@ -13,13 +13,14 @@ use crate::sessions::scope::Scope;
 /// Query of the groups of sessions. It calls the function under `pg_stat_activity`, because
 /// planning the view's joins, which add the names of database and role, costs more than the sample.
 /// Processes that wait in their main loop (`Activity`) are left out. `$1` is the application whose
-/// statements are wanted, NULL for all.
+/// statements are wanted, NULL for all; `$2` and `$3` are role and database of this connection.
 const QUERY: &str = "SELECT /* plimsoll evidence */
            coalesce(backend_type, CASE WHEN datid IS NOT NULL THEN 'client backend' END),
            application_name, state, wait_event_type, wait_event,
            CASE WHEN backend_type = 'autovacuum worker'
                   OR state <> 'idle' AND ($1::text IS NULL OR application_name = $1) THEN query END,
-           count(*), max(extract(epoch FROM clock_timestamp() - xact_start))::float8
+           count(*), max(extract(epoch FROM clock_timestamp() - xact_start))::float8,
+           count(*) FILTER (WHERE usesysid = $2::oid), count(*) FILTER (WHERE datid = $3::oid)
       FROM pg_stat_get_activity(NULL)
      WHERE pid <> pg_backend_pid() AND wait_event_type IS DISTINCT FROM 'Activity'
      GROUP BY 1, 2, 3, 4, 5, 6";
@@ -57,14 +58,33 @@ pub(crate) struct SessionGroup {
     /// shows what it does, with its table.
     pub(crate) statement: Option<String>,
     pub(crate) count: u64,
+    /// Number of the sessions that have the role of the connection that takes the sample.
+    pub(crate) of_own_role: u64,
+    /// Number of the sessions in the database of that connection.
+    pub(crate) of_own_database: u64,
     /// Age of the group's oldest transaction, in seconds; 0 if none has a transaction.
     pub(crate) oldest_s: f64,
 }
 
+/// Role and database of a connection, by their object ids.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OwnIdentity {
+    pub(crate) role: i64,
+    pub(crate) database: i64,
+}
+
 /// Samples all processes of the server but this connection's; statements are read of those in
-/// `scope`. Fails with the error of the query.
-pub(crate) async fn sample(client: &Client, scope: &Scope) -> Result<Vec<SessionGroup>, Error> {
-    let rows = client.query(QUERY, &[&scope.application()]).await?;
+/// `scope`, and the sessions with role or database of this connection, `own`, are counted. Fails
+/// with the error of the query.
+pub(crate) async fn sample(
+    client: &Client,
+    scope: &Scope,
+    own: OwnIdentity,
+) -> Result<Vec<SessionGroup>, Error> {
+    let application = scope.application();
+    let rows = client
+        .query(QUERY, &[&application, &own.role, &own.database])
+        .await?;
     rows.iter().map(SessionGroup::from_row).collect()
 }
 
@@ -78,6 +98,8 @@ impl SessionGroup {
             statement: optional(row, 5)?,
             count: row.try_get::<_, i64>(6)?.unsigned_abs(),
             oldest_s: row.try_get::<_, Option<f64>>(7)?.unwrap_or(0.0),
+            of_own_role: row.try_get::<_, i64>(8)?.unsigned_abs(),
+            of_own_database: row.try_get::<_, i64>(9)?.unsigned_abs(),
         })
     }
 
