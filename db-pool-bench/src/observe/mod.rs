@@ -11,10 +11,11 @@ use anyhow::Context as _;
 use bench_cli::bench::{Bench, EvidenceSource as _};
 use bench_cli::{Exit, Scenario, ScenarioName, UsageError, run_scenario};
 use bench_report::clock::monotonic_ns;
+use bench_report::names::postgres_tables::connection_limits;
 use bench_report::names::{postgres, summaries};
 use bench_report::run_id::own_name;
 use bench_report::{
-    Generator, Load, Operation, Report, ServerEvidence, Step, StepEnd, Summary, Window,
+    EvidenceRow, Generator, Load, Operation, Report, ServerEvidence, Step, StepEnd, Summary, Window,
 };
 use load_engine::Phase;
 use serde_json::{Value, json};
@@ -235,7 +236,8 @@ fn summary(steps: &[Step]) -> Summary {
         };
         summary.headline = format!(
             "{rate}, {used:.0} of {limit:.0} connections at most, {free:.0} left for all but \
-             superusers",
+             superusers{}",
+            limits_told(server)
         );
     }
     if let Some(ratio) = figure(postgres::DATABASE_CACHE_HIT_RATIO) {
@@ -247,6 +249,24 @@ fn summary(steps: &[Step]) -> Summary {
         ));
     }
     summary
+}
+
+/// Returns the connections in use of each limit of a role or a database, as in `, 4 of 6 of role
+/// "app"`; empty if no such limit is set, or nothing was counted.
+fn limits_told(server: &ServerEvidence) -> String {
+    let told = |row: &EvidenceRow| {
+        let (used, limit) = (
+            row.value(connection_limits::USED_MAX)?,
+            row.value(connection_limits::LIMIT)?,
+        );
+        let (kind, name) = (
+            row.label(connection_limits::KIND)?,
+            row.label(connection_limits::NAME)?,
+        );
+        Some(format!(", {used:.0} of {limit:.0} of {kind} \"{name}\""))
+    };
+    let rows = server.rows(connection_limits::TABLE).unwrap_or_default();
+    rows.iter().filter_map(told).collect()
 }
 
 #[cfg(test)]
@@ -270,5 +290,32 @@ mod tests {
             headline.starts_with("throughput not known, 1 of 100"),
             "{headline}"
         );
+    }
+    /// The server has room, and the role of the observed program is at its limit.
+    #[test]
+    fn the_headline_tells_the_limit_of_the_role() {
+        let mut server = ServerEvidence::default();
+        for (name, value) in [
+            (postgres::CONNECTIONS_USED_MAX, 12.0),
+            (postgres::CONNECTIONS_LIMIT, 400.0),
+            (postgres::CONNECTIONS_RESERVED, 3.0),
+        ] {
+            server.figure(name, value);
+        }
+        let limit = EvidenceRow::new(
+            [
+                (connection_limits::KIND, "role".to_owned()),
+                (connection_limits::NAME, "app".to_owned()),
+            ],
+            [
+                (connection_limits::LIMIT, 10.0),
+                (connection_limits::USED_MAX, 10.0),
+            ],
+        );
+        server.table(connection_limits::TABLE, vec![limit]);
+        let step = step(server, (1, 5_000_000_001), StepEnd::Completed);
+        let headline = summary(&[step]).headline;
+        let told = "385 left for all but superusers, 10 of 10 of role \"app\"";
+        assert!(headline.contains(told), "{headline}");
     }
 }

@@ -1,20 +1,52 @@
 //! Connections of several instances of an application: the pool of one instance times the number of
-//! instances, compared with the server's limit. Also the classic formula for pool sizes.
+//! instances, compared with the narrowest of the limits of server, role and database. Also the classic
+//! formula for pool sizes.
 
+use bench_report::names::postgres_tables::connection_limits;
 use bench_report::names::{postgres, summaries};
-use bench_report::{Report, Summary};
+use bench_report::{EvidenceRow, Report, ServerEvidence, Summary};
 
-/// Returns the server's `max_connections` and the number of connections reserved for superusers, as
-/// the first step that has them recorded them; `None` if no step has.
-fn room(report: &Report) -> Option<(f64, f64)> {
+/// Connections that the server has for all instances together.
+struct FleetRoom {
+    free: f64,
+    /// Limit that leaves no more, as in `max_connections`.
+    limit: String,
+    /// Limit with its figures, as in `max_connections 100 less 3 reserved`.
+    words: String,
+}
+
+/// Returns the room under the narrowest limit, as the first step that has them recorded the limits;
+/// `None` if no step has.
+fn room(report: &Report) -> Option<FleetRoom> {
     let mut servers = report.steps.iter().filter_map(|step| step.server.as_ref());
-    let read = |server: &bench_report::ServerEvidence| {
-        Some((
-            server.value(postgres::CONNECTIONS_LIMIT)?,
-            server.value(postgres::CONNECTIONS_RESERVED)?,
-        ))
+    servers.find_map(narrowest)
+}
+
+fn narrowest(server: &ServerEvidence) -> Option<FleetRoom> {
+    let limit = server.value(postgres::CONNECTIONS_LIMIT)?;
+    let reserved = server.value(postgres::CONNECTIONS_RESERVED)?;
+    let of_server = FleetRoom {
+        free: limit - reserved,
+        limit: "max_connections".to_owned(),
+        words: format!("max_connections {limit} less {reserved} reserved"),
     };
-    servers.find_map(read)
+    let rows = server.rows(connection_limits::TABLE).unwrap_or_default();
+    let others = rows.iter().filter_map(of_role_or_database);
+    let all = std::iter::once(of_server).chain(others);
+    all.min_by(|a, b| a.free.total_cmp(&b.free))
+}
+
+fn of_role_or_database(row: &EvidenceRow) -> Option<FleetRoom> {
+    let (kind, name) = (
+        row.label(connection_limits::KIND)?,
+        row.label(connection_limits::NAME)?,
+    );
+    let limit = format!("the limit of {kind} \"{name}\"");
+    Some(FleetRoom {
+        free: row.value(connection_limits::LIMIT)?,
+        words: limit.clone(),
+        limit,
+    })
 }
 
 /// Adds the connections that all `instances` need together to the figures of `summary`, for each
@@ -28,8 +60,8 @@ pub(super) fn figures(report: &Report, instances: Option<u64>, summary: &mut Sum
         let all = value * instances as f64;
         summary.member(summaries::FLEET_CONNECTIONS, subject, all);
     }
-    if let Some((limit, reserved)) = room(report) {
-        summary.figure(summaries::FLEET_CONNECTIONS_AVAILABLE, limit - reserved);
+    if let Some(room) = room(report) {
+        summary.figure(summaries::FLEET_CONNECTIONS_AVAILABLE, room.free);
     }
 }
 
@@ -38,18 +70,17 @@ pub(super) fn figures(report: &Report, instances: Option<u64>, summary: &mut Sum
 pub(super) fn sentence(report: &Report, instances: u64, size: f64) -> String {
     let wanted = size * instances as f64;
     let fleet = format!("{instances} instances × {size} = {wanted} connections");
-    let Some((limit, reserved)) = room(report) else {
+    let Some(FleetRoom { free, limit, words }) = room(report) else {
         return format!("{fleet}; max_connections could not be read");
     };
-    let free = limit - reserved;
-    let room = format!("{free} (max_connections {limit} less {reserved} reserved)");
+    let room = format!("{free} ({words})");
     if wanted <= free {
         format!("{fleet} of {room}: fits")
     } else {
         let most = (free / size).floor();
         format!(
-            "{fleet}, more than {room}: at most {most} such instances fit; raise \
-             max_connections, share connections through a pooler, or take fewer each"
+            "{fleet}, more than {room}: at most {most} such instances fit; raise {limit}, share \
+             connections through a pooler, or take fewer each"
         )
     }
 }
@@ -79,8 +110,6 @@ pub(super) fn classic(report: &Report) -> String {
 
 #[cfg(test)]
 mod tests {
-    use bench_report::ServerEvidence;
-
     use super::*;
     use crate::sweep::tests::{report, step};
 
@@ -105,6 +134,31 @@ mod tests {
         assert!(bursts.contains("at most 12 such instances"), "{bursts}");
         let unknown = sentence(&report(Vec::new()), 2, 8.0);
         assert!(unknown.contains("could not be read"), "{unknown}");
+    }
+
+    /// The limit of the role is far below that of the server, and that of the database above it.
+    #[test]
+    fn a_fleet_is_held_against_the_narrowest_limit() {
+        let limit = |kind: &str, name: &str, limit: f64| {
+            EvidenceRow::new(
+                [
+                    (connection_limits::KIND, kind.to_owned()),
+                    (connection_limits::NAME, name.to_owned()),
+                ],
+                [(connection_limits::LIMIT, limit)],
+            )
+        };
+        let mut limited = on_a_server(100.0);
+        let server = limited.steps[0].server.as_mut().unwrap();
+        let limits = vec![limit("role", "app", 20.0), limit("database", "shop", 500.0)];
+        server.table(connection_limits::TABLE, limits);
+        let fits = sentence(&limited, 2, 8.0);
+        let told = "16 connections of 20 (the limit of role \"app\"): fits";
+        assert!(fits.contains(told), "{fits}");
+        let bursts = sentence(&limited, 3, 8.0);
+        for word in ["at most 2 such", "raise the limit of role \"app\""] {
+            assert!(bursts.contains(word), "{bursts}");
+        }
     }
 
     #[test]
