@@ -153,8 +153,13 @@ mod tests {
             ),
             (
                 "sqlstate.53300",
-                "too many connections for role \"app\"",
-                "CONNECTION LIMIT",
+                "too many connections for role \"reserved\"",
+                "the role has",
+            ),
+            (
+                "sqlstate.53300",
+                "too many connections for database \"shop\"",
+                "the database has",
             ),
             (
                 "sqlstate.53300",
@@ -163,8 +168,18 @@ mod tests {
             ),
             (
                 "sqlstate.53300",
+                "remaining connection slots are reserved for non-replication superuser connections",
+                "reserved",
+            ),
+            (
+                "sqlstate.53300",
                 "sorry, too many clients already",
                 "all connections of the server",
+            ),
+            (
+                "sqlstate.53300",
+                "zu viele Verbindungen für Rolle »app«",
+                "or the CONNECTION LIMIT",
             ),
             (
                 "sqlstate.53400",

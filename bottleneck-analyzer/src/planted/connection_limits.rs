@@ -5,6 +5,7 @@ use bench_report::EvidenceRow;
 
 use super::causes::ruled_out;
 use super::common::server::{Server, row};
+use super::errors::{fail, first};
 use super::{assess_reports, finding, is_unknown, named};
 
 const RULE: &str = "connections_near_limit";
@@ -157,4 +158,42 @@ fn a_limit_whose_connections_were_not_counted_is_unknown_and_not_fine() {
     assert_eq!(thing.as_deref(), Some("max_connections"));
     let nothing = assess_reports(&Server::default().run_without("connections.used_max"));
     assert!(is_unknown(&nothing, RULE) && !ruled_out(&nothing, RULE));
+}
+
+#[test]
+fn a_refusal_leads_to_advice_about_the_limit_that_the_server_names() {
+    let refused = |message: &str| {
+        let limits = vec![of_role(20.0, 20.0), of_database(31.0, 40.0)];
+        let server = server(60.0, limits);
+        first(&server.run_with(|_, step| fail(step, "sqlstate.53300", 0.4, message))).0
+    };
+    for (message, action, told, restart) in [
+        (
+            "too many connections for role \"app\"",
+            "ALTER ROLE",
+            "At most 20 of the 20 connections that the limit of role \"app\" allows",
+            false,
+        ),
+        (
+            "too many connections for database \"shop\"",
+            "ALTER DATABASE",
+            "At most 31 of the 40 connections that the limit of database \"shop\" allows",
+            false,
+        ),
+        (
+            "remaining connection slots are reserved for roles with the SUPERUSER attribute",
+            "without the reserved ones",
+            "40.0 %",
+            true,
+        ),
+    ] {
+        let found = refused(message);
+        let (actions, needs_restart) = advice(&found);
+        assert!(actions.contains(action), "{message}: {actions}");
+        assert_eq!(needs_restart, restart, "{message}: {actions}");
+        let text = format!("{} {}", found.title, found.detail);
+        assert!(text.contains(told), "{message}: {text}");
+    }
+    let other = refused("too many connections for role \"pooler\"");
+    assert!(!other.detail.contains("\"app\""), "{}", other.detail);
 }

@@ -288,7 +288,7 @@ fn describe(
     let (title, actions) = title_and_actions(bench, kind, &part, known);
     let (at_server, counted) = match kind {
         "closed" => postgres::ended_sessions::sessions(bench),
-        "sqlstate.53300" => postgres::connection_holders::told(bench, &failures.steps),
+        "sqlstate.53300" => postgres::connection_holders::told(bench, &failures.steps, message),
         "sqlstate.40001" | "sqlstate.57014" if message.contains("recovery") => {
             postgres::standby_conflicts::cancelled(bench)
         }

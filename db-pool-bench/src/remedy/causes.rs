@@ -197,15 +197,21 @@ pub(super) const CAUSES: &[Cause] = &[
     ),
     cause(
         &["53300"],
-        "for role",
+        "connections for role",
         &[],
         "again when that role's connections are free, or ALTER ROLE {user} CONNECTION LIMIT with a larger number",
     ),
     cause(
         &["53300"],
-        "for database",
+        "connections for database",
         &[],
         "again when that database's connections are free, or ALTER DATABASE {database} CONNECTION LIMIT with a larger number",
+    ),
+    cause(
+        &["53300"],
+        "slots are reserved",
+        &[],
+        "again when connections are free, or raise max_connections: what is left is reserved (superuser_reserved_connections, reserved_connections)",
     ),
     cause(
         &["53300"],

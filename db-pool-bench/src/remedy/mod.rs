@@ -88,7 +88,7 @@ mod tests {
 
     /// Failures and their remedies: kind, message, purpose, and a part that the remedy must
     /// contain.
-    const KNOWN: [(&str, &str, Purpose, &str); 20] = [
+    const KNOWN: [(&str, &str, Purpose, &str); 22] = [
         (
             "auth",
             "pg_hba.conf rejects connection for host",
@@ -124,6 +124,18 @@ mod tests {
             "too many connections for role \"app\"",
             Connecting,
             "ALTER ROLE app",
+        ),
+        (
+            "sqlstate.53300",
+            "too many connections for database \"shop\"",
+            Connecting,
+            "ALTER DATABASE shop",
+        ),
+        (
+            "sqlstate.53300",
+            "remaining connection slots are reserved for roles with the SUPERUSER attribute",
+            Connecting,
+            "what is left is reserved",
         ),
         (
             "sqlstate.53300",
