@@ -195,6 +195,36 @@ tables! {
         /// Number of rows that changed since then.
         MODIFIED_SINCE_ANALYZE = "modified_since_analyze";
     }
+    /// Holders that keep VACUUM from removing dead rows: of each kind the one that has held for longest.
+    xmin_holders = "xmin_holders" {
+        /// Kind of holder: session, prepared transaction, replication slot or standby.
+        KIND = "kind";
+        /// Name of the application, gid of the prepared transaction, or name of the slot.
+        NAME = "name";
+        /// State of the session; `active` or `inactive` for a slot.
+        STATE = "state";
+        /// Transactions whose dead rows it keeps, at the end of the step.
+        AGE_TRANSACTIONS = "age_transactions";
+        /// The same at the beginning of the step; absent if it began to hold, or let go of some, later.
+        BEGIN_AGE_TRANSACTIONS = "begin_age_transactions";
+    }
+    /// Replication slots with the write-ahead log that they keep.
+    replication_slots = "replication_slots" {
+        /// Name of the slot.
+        SLOT = "slot";
+        /// `active` if a consumer is connected at the end of the step, else `inactive`.
+        STATE = "state";
+        /// State of the log that it keeps, as in `extended`.
+        WAL_STATUS = "wal_status";
+        /// Log that it kept at the beginning of the step.
+        BEGIN_KEPT_BYTES = "begin_kept_bytes";
+        /// Log that it keeps at the end of the step.
+        KEPT_BYTES = "kept_bytes";
+        /// Log that it let go of in the step.
+        RELEASED_BYTES = "released_bytes";
+        /// Transactions whose dead rows in system catalogs it keeps.
+        CATALOG_AGE_TRANSACTIONS = "catalog_age_transactions";
+    }
     /// Functions with their time.
     functions = "functions" {
         /// Name of the function.

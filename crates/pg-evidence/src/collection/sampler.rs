@@ -384,6 +384,8 @@ impl EvidenceSampler {
             "tables",
             "functions",
             "slru",
+            "xmin_holders",
+            "replication_slots",
         ] {
             let entry = evidence.unavailable.entry(counters.to_owned());
             entry.or_insert_with(|| reason.clone());

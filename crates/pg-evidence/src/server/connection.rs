@@ -11,6 +11,7 @@ use crate::objects::Objects;
 use crate::processes::ServerProcesses;
 use crate::server::client::Client;
 use crate::server::counters::Counters;
+use crate::server::retention::{self, Retention};
 use crate::sessions::scope::Scope;
 use crate::sessions::session::{self, OwnIdentity, SessionGroup};
 use crate::statements::StatementCounters;
@@ -46,6 +47,7 @@ pub(crate) struct EvidenceConnection {
 #[derive(Debug)]
 pub(crate) struct CountersBefore {
     counters: Counters,
+    retention: Result<Retention, String>,
     statements: Result<StatementCounters, String>,
     objects: Objects,
 }
@@ -75,6 +77,7 @@ impl EvidenceConnection {
     pub(crate) async fn read_before(&self) -> CountersBefore {
         CountersBefore {
             counters: Counters::read(&self.client, self.version).await,
+            retention: Retention::read(&self.client).await,
             statements: StatementCounters::read(&self.client).await,
             objects: Objects::read(&self.client).await,
         }
@@ -100,6 +103,8 @@ impl EvidenceConnection {
             self.client.batch_execute("").await?;
         }
         counters.report_since(&before.counters, evidence);
+        let kept = Retention::read(&self.client).await;
+        retention::report(&before.retention, &kept, evidence);
         let statements = match (
             &before.statements,
             StatementCounters::read(&self.client).await,
