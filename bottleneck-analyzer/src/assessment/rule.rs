@@ -189,6 +189,8 @@ rules! {
     SequentialScans = "sequential_scans",
     /// Statements sleep.
     Sleeps = "sleeps",
+    /// A replication slot keeps more and more of the write-ahead log.
+    SlotWal = "slot_wal",
     /// Time until a target answers as fast as before a spike.
     SpikeRecovery = "spike_recovery",
     /// Calls stood still for a while.

@@ -1,16 +1,15 @@
 //! Rules `dead_rows` and `updates_touch_indexes`.
 //!
-//! `dead_rows` reports a table with 1,000 dead rows or more that are a fifth of its live rows. It reads
-//! `dead` and `live` of the table `tables`, and `transactions.oldest_age_s` (or `.oldest_s`) and `.prepared`:
-//! VACUUM cannot remove rows that an open transaction can see. `updates_touch_indexes` reports a table with 1,000 updates or
-//! more of which less than half stayed within a page (HOT); it reads `updated` and `hot_updated`. Neither rule
-//! measures a cost.
+//! `dead_rows` reports a table with 1,000 dead rows or more that are a fifth of its live rows, and who keeps VACUUM
+//! from removing them ([`RowKeepers`]). It reads `dead` and `live` of the table `tables`. `updates_touch_indexes`
+//! reports a table with 1,000 updates or more of which less than half stayed within a page (HOT); it reads
+//! `updated` and `hot_updated`. Neither rule measures a cost.
 
+use super::row_keepers::RowKeepers;
 use crate::assessment::{EvidenceItem, Rule};
 use crate::cost::{CheckResult, Note, RepeatFacts};
-use crate::figures::{duration_ns, plain, share};
+use crate::figures::{plain, share};
 use crate::postgres::CitedRow;
-use bench_report::names;
 use bench_report::names::postgres_tables;
 
 const LEAST_DEAD: f64 = 1_000.0;
@@ -59,11 +58,15 @@ fn dead(repeat: &RepeatFacts<'_, '_>, table: &CitedRow<'_>) -> Option<CheckResul
             plain(dead)
         )
     };
-    let keepers = Keepers::of(repeat);
+    let keepers = RowKeepers::of(repeat, table);
     let mut evidence = rows_of(table);
     evidence.extend(keepers.evidence);
-    let mut actions = keepers.actions;
-    actions.extend(vacuum(repeat, relation));
+    let vacuum = Vec::from(vacuum(repeat, relation));
+    let actions = if keepers.come_first {
+        [keepers.actions, vacuum].concat()
+    } else {
+        [vacuum, keepers.actions].concat()
+    };
     Some(CheckResult::Note(Note {
         rule: Rule::DeadRows,
         thing: relation.to_owned(),
@@ -87,53 +90,6 @@ fn rows_of(table: &CitedRow<'_>) -> Vec<EvidenceItem> {
         table.evidence("live rows", "live"),
     ];
     figures.into_iter().flatten().collect()
-}
-
-/// Transactions that keep VACUUM from removing dead rows, as far as they were recorded.
-#[derive(Default)]
-struct Keepers {
-    /// Sentences about them, each with a space before it; empty if none is known.
-    told: String,
-    /// Actions that end them.
-    actions: Vec<String>,
-    /// Ages of the oldest transactions and number of prepared ones.
-    evidence: Vec<EvidenceItem>,
-}
-
-impl Keepers {
-    /// Finds a transaction that began before the measured part, and prepared transactions.
-    fn of(repeat: &RepeatFacts<'_, '_>) -> Self {
-        let server = &repeat.server;
-        let names = [
-            names::postgres::TRANSACTIONS_OLDEST_AGE_S,
-            names::postgres::TRANSACTIONS_OLDEST_S,
-            names::postgres::TRANSACTIONS_PREPARED,
-        ];
-        let [oldest_of_all_s, oldest_of_load_s, prepared] = names.map(|name| server.figure(name));
-        let oldest_s = oldest_of_all_s.or(oldest_of_load_s);
-        let evidence = names.into_iter().filter_map(|name| server.evidence(name));
-        let mut keepers = Self {
-            evidence: evidence.collect(),
-            ..Self::default()
-        };
-        if let Some(oldest_s) = oldest_s.filter(|s| *s > server.step.window.measured_s()) {
-            keepers.told += &format!(
-                " A transaction has been open for {}: until it ends, VACUUM cannot remove them.",
-                duration_ns(oldest_s * 1e9)
-            );
-            let action = "end transactions that stay open for long";
-            keepers.actions.push(action.to_owned());
-        }
-        if let Some(prepared) = prepared.filter(|count| *count >= 1.0) {
-            keepers.told += &format!(
-                " Prepared transactions are open: {}. VACUUM cannot remove rows that they may see.",
-                plain(prepared)
-            );
-            let action = "end prepared transactions that are left over: COMMIT PREPARED or ROLLBACK PREPARED";
-            keepers.actions.push(action.to_owned());
-        }
-        keepers
-    }
 }
 
 /// Returns the actions that let VACUUM remove the dead rows of `relation` now, and sooner in future.

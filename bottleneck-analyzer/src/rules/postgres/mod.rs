@@ -20,8 +20,10 @@ mod planning;
 mod prepared_transactions;
 mod rolled_back;
 mod round_trips;
+mod row_keepers;
 mod scans;
 mod setting_values;
+mod slot_wal;
 pub(super) mod standby_conflicts;
 mod statement_cpu;
 mod statement_work;
@@ -35,7 +37,7 @@ use crate::conclusions::Conclusions;
 use crate::cost::{self, RepeatRule};
 use crate::run_facts::RunFacts;
 
-const ALL: [RepeatRule; 17] = [
+const ALL: [RepeatRule; 18] = [
     waits::check,
     temp_files::check,
     scans::check,
@@ -53,6 +55,7 @@ const ALL: [RepeatRule; 17] = [
     other_applications::check,
     rolled_back::check,
     prepared_transactions::check,
+    slot_wal::check,
 ];
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
