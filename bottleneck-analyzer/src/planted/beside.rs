@@ -61,6 +61,48 @@ fn a_report_in_the_same_server_that_takes_the_cpu_is_a_problem_by_its_name() {
     assert_eq!(found.kind, FindingKind::Information);
 }
 
+/// The parallel workers of the load use two cores and its sessions one, of four. Without the report, sessions would
+/// still wait for a CPU behind the workers.
+#[test]
+fn the_wait_for_a_cpu_behind_the_load_s_own_workers_is_not_the_report_s() {
+    let mut server = shared_with_a_report(0.72);
+    server.figures[0] = ("server.load_cpu_ns", 3.0 * SECOND as f64);
+    server.tables = vec![(
+        "processes",
+        vec![
+            row(
+                &[("backend_type", "client backend"), ("application", "ours")],
+                &[("cpu_ns", 1e9), ("count", 4.0)],
+            ),
+            row(
+                &[("backend_type", "parallel worker"), ("application", "ours")],
+                &[("cpu_ns", 2e9), ("count", 8.0)],
+            ),
+            row(
+                &[
+                    ("backend_type", "client backend"),
+                    ("application", "report.py"),
+                ],
+                &[("cpu_ns", 2e8), ("count", 1.0)],
+            ),
+        ],
+    )];
+    let assessment = assess_reports(&server.run());
+    let found = finding(&assessment, "other_applications").unwrap();
+    // A call is ready for 1.44 ms without a CPU. Alone, 6,000 pieces of 0.5 ms a second would keep 3 of 4 cores
+    // busy. Erlang's C is then 0.5094, and the wait 0.5094 × 0.5 ms ÷ (4 − 3) = 0.2547 ms. Without the workers,
+    // with 1 of 4 cores busy, it would be 0.0034 ms.
+    let own = 1.44e6 - 0.2547e6;
+    let saved = found.impact.unwrap().saved_ns.unwrap();
+    assert!((saved / own - 1.0).abs() < 0.01, "{saved} of {own}");
+    let value = |what: &str| {
+        let mut all = found.computed.iter();
+        all.find(|figure| figure.what == what).unwrap().value
+    };
+    assert!((value("share of the server's CPU") - 0.2 / 3.2).abs() < 1e-9);
+    assert!((value("cores of the application") - 0.2).abs() < 1e-9);
+}
+
 /// The server counts the statements of all applications. The statement of `report.py` took most of
 /// the time and must not be taken for one of the load.
 #[test]

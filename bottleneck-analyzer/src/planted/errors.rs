@@ -267,6 +267,61 @@ fn kinds_are_told_apart_and_a_few_failures_are_information() {
     assert_eq!(factor(&assessment, ComponentKind::Postgres), "users");
 }
 
+/// Returns the findings about failures past the objective in three repeats of `attempted` requests each. In the
+/// first repeat `first` of them fail with one kind and `second` with another.
+fn two_kinds(attempted: u64, first: u64, second: u64) -> Vec<Finding> {
+    let reports = Server::default().run_with(|repeat, step| {
+        let call = step.operations.get_mut("call").unwrap();
+        (call.attempted, call.succeeded) = (attempted, attempted);
+        let kinds = [("sqlstate.40001", first), ("sqlstate.40P01", second)];
+        let planted = kinds.into_iter().filter(|(_, count)| *count > 0);
+        for (kind, count) in planted.filter(|_| repeat == 0) {
+            call.succeeded -= count;
+            call.errors.insert(kind.into(), count);
+        }
+    });
+    let all = assess_reports(&reports).findings.into_iter();
+    all.filter(|f| f.rule().name() == "errors_past_objective")
+        .collect()
+}
+
+#[test]
+fn the_failures_of_one_kind_and_of_all_kinds_are_each_told_with_the_requests() {
+    let found = two_kinds(27, 13, 1);
+    let told: Vec<&str> = found.iter().map(|f| f.detail.as_str()).collect();
+    assert_eq!(told.len(), 2);
+    assert!(
+        told[0].starts_with("13 of 81 requests in 3 steps. "),
+        "{told:?}"
+    );
+    assert!(
+        told[1].starts_with("1 of 81 requests in 3 steps. "),
+        "{told:?}"
+    );
+    for (finding, text) in found.iter().zip(told) {
+        let together = "Failures of all kinds together: 14 of 81 requests.";
+        assert!(text.contains(together), "{text}");
+        let mut counts = finding.computed.iter();
+        let of_all = counts.find(|c| c.what == "failures of all kinds").unwrap();
+        assert!((of_all.value - 14.0).abs() < 1e-9, "{of_all:?}");
+    }
+    // The range is that of all failures: 2 of 51.
+    for finding in two_kinds(17, 1, 1) {
+        let text = finding.detail;
+        let range = "The true share of failures of all kinds may be 0.5 % to 13";
+        assert!(text.contains(range), "{text}");
+        assert!(text.contains("together: 2 of 51 requests."), "{text}");
+    }
+    let one_kind = two_kinds(17, 2, 0);
+    assert_eq!(one_kind.len(), 1);
+    let text = &one_kind[0].detail;
+    assert!(
+        text.contains("The true share of failures may be 0.5 % to 13"),
+        "{text}"
+    );
+    assert!(!text.contains("all kinds"), "{text}");
+}
+
 /// Failures of one repeat make a finding, even if another repeat stands for the operating point.
 #[test]
 fn failures_in_one_repeat_are_found() {

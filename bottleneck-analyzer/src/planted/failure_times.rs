@@ -29,6 +29,20 @@ fn failures_that_answer_fast_are_told_to_make_the_percentiles_look_better() {
     assert!(format!("{late} ").contains(words), "{late}");
 }
 
+/// The times of failures are recorded for all kinds together, so that the sentence must not be about one.
+#[test]
+fn the_times_of_failures_of_several_kinds_are_told_as_those_of_all() {
+    let reports = Server::default().run_with(|_, step| {
+        fail(step, "sqlstate.53300", 0.3, "too many clients");
+        fail(step, "sqlstate.57014", 0.1, "canceling statement");
+        let call = step.operations.get_mut("call").unwrap();
+        call.failed = super::common::hist(0.2e6, 500);
+    });
+    let told = first(&reports).0.detail;
+    let words = "Failures of all kinds came back after 200 µs on average, successes after 2.00 ms";
+    assert!(told.contains(words), "{told}");
+}
+
 /// Failures of every repeat, by tenths of its measured second.
 fn failing(rate: impl Fn(u64) -> f64) -> String {
     let server = Server::default();

@@ -61,6 +61,28 @@ fn an_index_that_is_there_is_named_and_not_advised_again() {
 }
 
 #[test]
+fn an_index_of_a_column_that_a_statement_only_sorts_by_does_not_serve_its_condition() {
+    let with_index = |text: &str| {
+        let there = vec![("indexes", vec![index("logs", "by_at", "at")])];
+        assess(&scan("logs", text, &[], there))
+    };
+    let sorted = with_index("SELECT note FROM logs WHERE who = $1 ORDER BY at");
+    let title = &first(&sorted, "sequential_scans").title;
+    assert!(title.contains("because no index fits"), "{title}");
+    let advised = actions(&sorted);
+    assert!(
+        advised.contains("ON logs (who); its indexes are by_at (at)"),
+        "{advised}"
+    );
+    let compared = with_index("SELECT note FROM logs WHERE at = $1 ORDER BY at");
+    let title = &first(&compared, "sequential_scans").title;
+    assert!(
+        title.contains("although index by_at (at) is there"),
+        "{title}"
+    );
+}
+
+#[test]
 fn an_index_that_is_missing_is_advised_beside_those_that_are_there() {
     let others = vec![(
         "indexes",

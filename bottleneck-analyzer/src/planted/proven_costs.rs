@@ -103,12 +103,12 @@ fn three_reads_tell_neither_that_a_cache_hits_nor_that_it_misses() {
     assert_eq!(found.confidence, Confidence::High);
 }
 
-/// Assesses three repeats of `attempted` requests each; `failed` of those of the first repeat fail.
+/// Assesses three repeats of `attempted` requests each; `failed` of those of the first repeat, if any, fail.
 fn failing(failed: u64, attempted: u64) -> Assessment {
     assess_reports(&Server::default().run_with(|repeat, step| {
         let call = step.operations.get_mut("call").unwrap();
         (call.attempted, call.succeeded) = (attempted, attempted);
-        if repeat == 0 {
+        if repeat == 0 && failed > 0 {
             call.succeeded -= failed;
             call.errors.insert("reset".into(), failed);
         }
@@ -136,6 +136,31 @@ fn a_few_failures_are_a_problem_whose_share_is_told_as_a_range() {
     let found = finding(&many, "errors_past_objective").unwrap();
     assert_eq!(found.confidence, Confidence::High);
     assert!(!found.detail.contains("may be"), "{}", found.detail);
+}
+
+/// With 0 failures of n requests, the true share is at most 1 − 0.025^(1 ÷ n): 6.0 % for 60 requests, 1.003 % for
+/// 366 and 0.995 % for 369. The bound is 1 %.
+#[test]
+fn a_few_requests_without_a_failure_tell_the_rule_as_little_as_the_gate() {
+    for (each, outcome) in [
+        (20, GateOutcome::Unknown),
+        (122, GateOutcome::Unknown),
+        (123, GateOutcome::Pass),
+    ] {
+        let assessment = failing(0, each);
+        let errors = gate(&assessment, "postgres.sweep.errors");
+        assert_eq!(errors.outcome, outcome, "{each}");
+        let is_open = outcome == GateOutcome::Unknown;
+        let rule = "errors_past_objective";
+        assert_eq!(is_unknown(&assessment, rule), is_open, "{each}");
+        assert_eq!(is_ruled_out(&assessment, rule), !is_open, "{each}");
+    }
+    let few = failing(0, 20);
+    let mut asked = few.unknown.iter();
+    let asked = asked.find(|u| u.rule == "errors_past_objective").unwrap();
+    for words in ["0 of 60 requests failed", "0.0 % to 6.0 %", "bound 1.0 %"] {
+        assert!(asked.question.contains(words), "{}", asked.question);
+    }
 }
 
 /// Plants scripts of other clients, which take 200 ms in 100 calls, and 190 ms in as many calls of HGETALL.

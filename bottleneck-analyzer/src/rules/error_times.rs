@@ -9,6 +9,7 @@ use bench_report::names::load_series;
 use crate::assessment::EvidenceItem;
 use crate::bench_facts::BenchFacts;
 use crate::figures::{duration_ns, rate};
+use crate::rules::failure_totals::FailureTotals;
 use crate::series_reading::{PointSpan, measured_intervals};
 
 /// Smallest number of intervals of a step that tell something.
@@ -19,9 +20,12 @@ const LEAST_FAILURES: f64 = 20.0;
 const MOST_OF_THEM: f64 = 0.9;
 const SHORT: f64 = 0.25;
 
-/// Returns a sentence about the first of `steps` whose failures came together in a short time, with its evidence;
-/// both empty if failures came all the time, or if that was not recorded.
-pub(super) fn told(bench: &BenchFacts<'_>, steps: &[usize]) -> (String, Vec<EvidenceItem>) {
+/// Returns a sentence about the first of the steps with `failures` whose failures came together in a short time,
+/// with its evidence; both empty if failures came all the time, or if that was not recorded.
+pub(super) fn told(
+    bench: &BenchFacts<'_>,
+    failures: &FailureTotals,
+) -> (String, Vec<EvidenceItem>) {
     let series = bench.source.report.series.iter().enumerate();
     let mut series = series.filter(|(_, series)| {
         series.name == load_series::ERRORS_PER_S.as_str() && series.labels.is_empty()
@@ -29,9 +33,8 @@ pub(super) fn told(bench: &BenchFacts<'_>, steps: &[usize]) -> (String, Vec<Evid
     let Some(series) = series.next() else {
         return Default::default();
     };
-    let mut found = steps
-        .iter()
-        .filter_map(|index| of_step(bench, series, *index));
+    let steps = failures.steps.iter();
+    let mut found = steps.filter_map(|index| of_step(bench, series, *index, failures.of_all()));
     found.next().unwrap_or_default()
 }
 
@@ -39,6 +42,7 @@ fn of_step(
     bench: &BenchFacts<'_>,
     (place, series): (usize, &Series),
     index: usize,
+    of_all: &str,
 ) -> Option<(String, Vec<EvidenceItem>)> {
     let step = bench.source.report.steps.get(index)?;
     let points = measured_intervals(series, step.window);
@@ -46,7 +50,7 @@ fn of_step(
     let began_ns = episode.first.1.start;
     let began_ns = began_ns.saturating_sub(step.window.measure_start_ns);
     let sentence = format!(
-        " In {} (repeat {}) the failures of all kinds came together: nearly all within {}, {} after the start of \
+        " In {} (repeat {}) the failures{of_all} came together: nearly all within {}, {} after the start of \
          measuring, up to {}.",
         step.name,
         step.repeat + 1,

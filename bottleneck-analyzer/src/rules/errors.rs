@@ -2,24 +2,20 @@
 //!
 //! `errors_past_objective` fires for each kind if more than `objectives.error_ratio` of the requests failed
 //! or stayed unanswered; below that bound `errors` names the kinds as information. Its confidence is high if
-//! the true share is certainly past the bound, by the same interval as the gate. `errors_elsewhere` fires
+//! the true share is certainly past the bound, by the same interval as the gate; it is ruled out if the share
+//! is certainly within the bound, and an open question in between. `errors_elsewhere` fires
 //! for other settings past the bound, except steps that a search for a rate tried. The rules read the error
 //! counts, the unanswered requests and the samples of failures in the steps, the series `errors_per_s`, and what
 //! the server counted. Meaning and actions come from `error-codes.toml`.
 
-use std::collections::BTreeMap;
-
-use bench_report::{FailureSample, Operation};
-
-use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
+use crate::assessment::{ComputedFigure, Confidence, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::catalogue::codes::{self, FailureEntry};
 use crate::conclusions::Conclusions;
 use crate::figures::{counted, percent, plain};
 use crate::finding_draft::FindingDraft;
-use crate::gates::interval;
-use crate::json_pointer::escape;
 use crate::requests;
+use crate::rules::failure_totals::{FailureTotals, KindTotal};
 use crate::rules::{error_times, failure_latency, postgres, redis};
 use crate::run_facts::RunFacts;
 use crate::source_report::NEVER_CAME_BACK;
@@ -30,8 +26,6 @@ const ELSEWHERE: Rule = Rule::ErrorsElsewhere;
 const PAST: Rule = Rule::ErrorsPastObjective;
 /// Name of the rule about failures within the objective.
 const SOME: Rule = Rule::Errors;
-/// Kind of failure that only follows from an earlier error of the same transaction.
-const FOLLOWS: &str = "sqlstate.25P02";
 /// Smallest share of the requests at which a kind of failure other than the most frequent one is a
 /// problem.
 const LEAST_RATIO: f64 = 0.01;
@@ -51,167 +45,13 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Failures of one kind, added up over several steps.
-#[derive(Default)]
-struct KindTotal {
-    count: u64,
-    evidence: Vec<EvidenceItem>,
-    /// First sample of this kind of failure, with its message as evidence; `None` if the reports
-    /// kept no sample.
-    sample: Option<(FailureSample, Option<EvidenceItem>)>,
-}
-
-/// Numbers of requests and of failures by kind, added up over several steps.
-struct FailureTotals {
-    /// Indices of the steps in the report.
-    steps: Vec<usize>,
-    attempted: u64,
-    succeeded: u64,
-    kinds: Vec<(String, KindTotal)>,
-    succeeded_evidence: Vec<EvidenceItem>,
-    /// Sentence about failures that came back sooner or later than answers, with its figures; empty if they did
-    /// not.
-    latency: (String, Vec<ComputedFigure>),
-}
-
-impl FailureTotals {
-    fn of_steps(bench: &BenchFacts<'_>, steps: &[usize]) -> Option<Self> {
-        let mut kinds: BTreeMap<String, KindTotal> = BTreeMap::new();
-        let (mut attempted, mut succeeded, mut evidence) = (0, 0, Vec::new());
-        for &index in steps {
-            for (name, operation) in requests::request_operations(&bench.source.report.steps[index])
-            {
-                attempted += operation.attempted;
-                succeeded += operation.succeeded;
-                evidence.extend(count_evidence(
-                    bench,
-                    index,
-                    name,
-                    ("succeeded", "succeeded"),
-                ));
-                count_kinds(bench, index, (name, operation), &mut kinds);
-            }
-            keep_samples(bench, index, &mut kinds);
-        }
-        let failures = Self {
-            steps: steps.to_vec(),
-            attempted,
-            succeeded,
-            kinds: merged(kinds),
-            succeeded_evidence: evidence,
-            latency: failure_latency::told(bench, steps),
-        };
-        (attempted > 0).then_some(failures)
-    }
-
-    fn failed(&self) -> u64 {
-        self.attempted.saturating_sub(self.succeeded)
-    }
-
-    fn ratio(&self) -> f64 {
-        self.failed() as f64 / self.attempted as f64
-    }
-
-    /// Returns a sentence about the share of failures that begins with a space, if it is past `limit` and the
-    /// true share may be within it; `None` if that is certainly past the limit.
-    fn doubt(&self, limit: f64) -> Option<String> {
-        // A bound that allows no failure at all asks what happened, not what may happen.
-        let interval = interval::of_share(self.failed(), self.attempted).filter(|_| limit > 0.0);
-        let (low, high) = interval.filter(|(low, _)| *low <= limit)?;
-        Some(format!(
-            " The true share of failures may be {} to {} (bound {}).",
-            percent(low),
-            percent(high),
-            percent(limit)
-        ))
-    }
-}
-
-/// Returns the count at `field` of an operation in step `index` as evidence, called `what`.
-fn count_evidence(
-    bench: &BenchFacts<'_>,
-    index: usize,
-    operation: &str,
-    (what, field): (&str, &str),
-) -> Option<EvidenceItem> {
-    let pointer = format!("/steps/{index}/operations/{}/{field}", escape(operation));
-    bench
-        .source
-        .evidence(format!("{operation}: {what}"), &pointer)
-}
-
-fn count_kinds(
-    bench: &BenchFacts<'_>,
-    index: usize,
-    (name, operation): (&str, &Operation),
-    kinds: &mut BTreeMap<String, KindTotal>,
-) {
-    for (kind, count) in &operation.errors {
-        let found = kinds.entry(kind.clone()).or_default();
-        found.count += count;
-        let field = format!("errors/{}", escape(kind));
-        found
-            .evidence
-            .extend(count_evidence(bench, index, name, (kind, &field)));
-    }
-    if operation.censored > 0 {
-        let found = kinds.entry(NEVER_CAME_BACK.to_owned()).or_default();
-        found.count += operation.censored;
-        found.evidence.extend(count_evidence(
-            bench,
-            index,
-            name,
-            (NEVER_CAME_BACK, "censored"),
-        ));
-    }
-}
-
-/// Stores the first sample that step `index` has of each kind of failure in `kinds`, for kinds
-/// without one.
-fn keep_samples(bench: &BenchFacts<'_>, index: usize, kinds: &mut BTreeMap<String, KindTotal>) {
-    let failures = &bench.source.report.steps[index].failures;
-    for (place, sample) in failures.iter().enumerate() {
-        if let Some(kind) = kinds
-            .get_mut(&sample.kind)
-            .filter(|kind| kind.sample.is_none())
-        {
-            let pointer = format!("/steps/{index}/failures/{place}/message");
-            let said = bench.source.evidence("message of a failure", &pointer);
-            kind.sample = Some((sample.clone(), said));
-        }
-    }
-}
-
-/// Sorts the kinds, the most frequent first. Failures that follow from an earlier error of the same
-/// transaction are added to the most frequent other kind, if there is one.
-fn merged(mut kinds: BTreeMap<String, KindTotal>) -> Vec<(String, KindTotal)> {
-    let follows = (kinds.len() > 1).then(|| kinds.remove(FOLLOWS)).flatten();
-    let mut kinds: Vec<(String, KindTotal)> = kinds.into_iter().collect();
-    kinds.sort_by(|a, b| b.1.count.cmp(&a.1.count).then_with(|| a.0.cmp(&b.0)));
-    if let (Some(follows), Some((_, first))) = (follows, kinds.first_mut()) {
-        first.count += follows.count;
-        first.evidence.extend(follows.evidence);
-    }
-    kinds
-}
-
 fn judge(bench: &BenchFacts<'_>, failures: &FailureTotals, out: &mut Conclusions) {
     let limit = bench.objectives().error_ratio;
     let ratio = failures.ratio();
     if ratio <= limit {
-        let statement = format!(
-            "errors: {} of the requests (bound {})",
-            percent(ratio),
-            percent(limit)
-        );
-        out.rule_out(
-            PAST,
-            bench.component,
-            statement,
-            failures.succeeded_evidence.clone(),
-        );
+        within(bench, failures, limit, out);
     }
-    let doubt = failures.doubt(limit).filter(|_| ratio > limit);
+    let doubt = doubt(failures, limit);
     for (place, (kind, found)) in failures.kinds.iter().take(MOST).enumerate() {
         let own = found.count as f64 / failures.attempted as f64;
         let breaks = ratio > limit && (place == 0 || own >= LEAST_RATIO);
@@ -238,6 +78,47 @@ fn judge(bench: &BenchFacts<'_>, failures: &FailureTotals, out: &mut Conclusions
             draft
         });
     }
+}
+
+/// Concludes that the share of failures, which is within `limit`, is fine, or asks about it where so few requests
+/// were made that the true share may be past `limit`.
+fn within(bench: &BenchFacts<'_>, failures: &FailureTotals, limit: f64, out: &mut Conclusions) {
+    let (low, high) = failures.interval(limit);
+    if high <= limit {
+        let statement = format!(
+            "errors: {} of the requests (bound {})",
+            percent(failures.ratio()),
+            percent(limit)
+        );
+        let evidence = failures.succeeded_evidence.clone();
+        out.rule_out(PAST, bench.component, statement, evidence);
+        return;
+    }
+    let question = format!(
+        "whether errors stay within the objective (bound {}): {} of {} failed, so that the true share may be {} \
+         to {}",
+        percent(limit),
+        plain(failures.failed() as f64),
+        counted(failures.attempted as f64, "request"),
+        percent(low),
+        percent(high)
+    );
+    out.cannot_judge(PAST, bench.component, question, "a longer step");
+}
+
+/// Returns a sentence about the share of failures that begins with a space, if it is past `limit` and the true
+/// share may be within it; `None` otherwise.
+fn doubt(failures: &FailureTotals, limit: f64) -> Option<String> {
+    let (low, high) = failures.interval(limit);
+    (failures.ratio() > limit && low <= limit).then(|| {
+        format!(
+            " The true share of failures{} may be {} to {} (bound {}).",
+            failures.of_all(),
+            percent(low),
+            percent(high),
+            percent(limit)
+        )
+    })
 }
 
 /// Adds a finding, as information, about the settings outside the operating point (the steps not in
@@ -287,28 +168,29 @@ fn describe(
     };
     let (title, actions) = title_and_actions(bench, kind, &part, known);
     let (at_server, counted) = match kind {
-        "closed" => postgres::ended_sessions::sessions(bench),
+        "closed" => postgres::ended_sessions::sessions(bench, &failures.steps),
         "sqlstate.53300" => postgres::connection_holders::told(bench, &failures.steps, message),
         "sqlstate.40001" | "sqlstate.57014" if message.contains("recovery") => {
-            postgres::standby_conflicts::cancelled(bench)
+            postgres::standby_conflicts::cancelled(bench, &failures.steps)
         }
         _ => redis::refused_commands::told(bench, &failures.steps, kind),
     };
-    let (when, seen) = error_times::told(bench, &failures.steps);
+    let (when, seen) = error_times::told(bench, failures);
+    let (latency, times) = failure_latency::told(bench, failures);
+    let text = detail(failures, kind, found)
+        + &in_all(failures, found)
+        + doubt
+        + &at_server
+        + &when
+        + &latency;
     draft
         .thing(thing(kind))
-        .says(
-            title,
-            detail(failures, kind, found) + doubt + &at_server + &when + &failures.latency.0,
-        )
+        .says(title, text)
         .evidence(counted)
         .evidence(seen)
         .impact(own, ImpactOf::Requests)
-        .computes([
-            ComputedFigure::new("failures of the kind", found.count as f64, "sum over the steps"),
-            ComputedFigure::new("requests", failures.attempted as f64, "sum over the steps"),
-        ])
-        .computes(failures.latency.1.iter().cloned())
+        .computes(counts(failures, found))
+        .computes(times)
         .evidence(found.evidence.iter().cloned())
         .evidence(found.sample.iter().filter_map(|(_, place)| place.clone()))
         .evidence(failures.succeeded_evidence.iter().cloned())
@@ -318,6 +200,17 @@ fn describe(
             "a request that fails is served late or never, and one that fails at once makes percentiles \
              look better than they are",
         )
+}
+
+/// Returns the numbers of requests that [`detail`] and [`in_all`] name.
+fn counts(failures: &FailureTotals, found: &KindTotal) -> [ComputedFigure; 3] {
+    const HOW: &str = "sum over the steps";
+    [
+        ("failures of the kind", found.count),
+        ("failures of all kinds", failures.failed()),
+        ("requests", failures.attempted),
+    ]
+    .map(|(what, count)| ComputedFigure::new(what, count as f64, HOW))
 }
 
 /// Returns title and actions for a kind of failure; `part` is its share of the requests in words,
@@ -375,6 +268,19 @@ fn detail(failures: &FailureTotals, kind: &str, found: &KindTotal) -> String {
         text += &format!(" Statement: {}.", one_line(statement));
     }
     text
+}
+
+/// Returns a sentence about the failures of all kinds that begins with a space; empty if there are none of other
+/// kinds than the one in `found`.
+fn in_all(failures: &FailureTotals, found: &KindTotal) -> String {
+    if failures.failed() <= found.count {
+        return String::new();
+    }
+    format!(
+        " Failures of all kinds together: {} of {} requests.",
+        plain(failures.failed() as f64),
+        plain(failures.attempted as f64)
+    )
 }
 
 /// Joins the lines of a message, removes full stops at its end, and cuts it at 300 characters.

@@ -16,6 +16,7 @@ mod error_times;
 mod errors;
 mod evictions;
 mod failure_latency;
+mod failure_totals;
 mod file_systems;
 mod generator_limit;
 mod gpu;

@@ -34,15 +34,17 @@ const COUNTERS: [(FigureName, &str); 3] = [
     ),
 ];
 
-/// Describes the sessions that did not end at their client's wish in the judged steps, and the time-outs that
-/// are set, with their evidence. Both are empty if there were no such sessions, or the server is no
-/// PostgreSQL server.
-pub(in crate::rules) fn sessions(bench: &BenchFacts<'_>) -> (String, Vec<EvidenceItem>) {
+/// Describes the sessions that did not end at their client's wish in `steps`, and the time-outs that are set, with
+/// their evidence. Both are empty if there were no such sessions, or the server is no PostgreSQL server.
+pub(in crate::rules) fn sessions(
+    bench: &BenchFacts<'_>,
+    steps: &[usize],
+) -> (String, Vec<EvidenceItem>) {
     if bench.component != ComponentKind::Postgres {
         return Default::default();
     }
-    let judged = bench.judged_steps();
-    let servers = judged.filter_map(|(index, _)| PostgresEvidence::of_step(bench.source, index));
+    let servers = steps.iter();
+    let servers = servers.filter_map(|index| PostgresEvidence::of_step(bench.source, *index));
     let servers: Vec<PostgresEvidence<'_>> = servers.collect();
     let mut told = Vec::new();
     let mut evidence = Vec::new();

@@ -3,7 +3,7 @@
 
 use bench_report::names::postgres_tables;
 
-use super::plain_statement::PlainStatement;
+use super::plain_statement::{self, PlainStatement};
 use crate::assessment::EvidenceItem;
 use crate::figures::plain;
 use crate::postgres::{CitedRow, PostgresEvidence};
@@ -26,11 +26,10 @@ impl<'a> FittingIndex<'a> {
         relation: &str,
         statement: &str,
     ) -> Option<Self> {
-        let text = statement.to_lowercase();
-        let (_, condition) = text.split_once("where")?;
+        let condition = plain_statement::condition(statement)?;
         let rows = server.rows(postgres_tables::indexes::TABLE).into_iter();
         let mut of_table = rows.filter(|row| row.label("relation") == relation);
-        let found = of_table.find(|row| compares(condition, &leading(row.label("columns"))));
+        let found = of_table.find(|row| compares(&condition, &leading(row.label("columns"))));
         found.map(|row| Self { row })
     }
 
@@ -74,8 +73,8 @@ pub(super) fn actions(
         ));
         return actions;
     }
-    let condition = PlainStatement::read(statement, Some(relation));
-    let create = match condition.and_then(|condition| condition.compared_columns()) {
+    let plain = PlainStatement::read(statement, Some(relation));
+    let create = match plain.and_then(|plain| plain.compared_columns()) {
         Some(columns) => format!(
             "CREATE INDEX CONCURRENTLY ON {relation} ({})",
             columns.join(", ")

@@ -3,7 +3,7 @@
 //! The number of rows that a statement returns tells it, unless the statement returns an aggregate or stops
 //! early. If such a statement compares a column with a value by `=`, few rows are likely.
 
-use super::plain_statement::PlainStatement;
+use super::plain_statement::{self, PlainStatement};
 use super::statements::LoadStatement;
 use crate::assessment::{Confidence, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
@@ -40,9 +40,10 @@ const NOT_COUNTED: &str = "statements were not counted";
 
 /// Returns true if the statement has a condition, and returns or changes few of the rows that a scan reads.
 pub(super) fn returns_few(statement: &LoadStatement<'_>, rows_read: f64) -> bool {
-    let text = statement.text().to_lowercase();
+    let text = statement.text();
     let returned = statement.per_call("rows").unwrap_or(f64::MAX) / rows_read;
-    text.contains("where") && returned <= MOST_KEPT && !text.starts_with("insert")
+    let is_insert = text.to_lowercase().starts_with("insert");
+    plain_statement::condition(text).is_some() && returned <= MOST_KEPT && !is_insert
 }
 
 /// Rows that a statement keeps of those that a scan reads, as far as they are known.

@@ -1,4 +1,5 @@
-//! Statements that are plain enough for their text to tell which columns of which table they compare.
+//! Conditions of statements, and statements that are plain enough for their text to tell which columns of which
+//! table they compare.
 
 /// Clauses that may stand after the condition of a statement.
 const CLAUSES_AFTER: [&str; 8] = [
@@ -30,17 +31,12 @@ impl PlainStatement {
     /// it names another table or more than one, contains a further SELECT, or has no condition or another kind
     /// of condition.
     pub(super) fn read(statement: &str, relation: Option<&str>) -> Option<Self> {
-        let words: Vec<&str> = statement.split_whitespace().collect();
-        let text = words.join(" ").to_lowercase().replace('"', "");
-        let (before, condition) = text.split_once(" where ")?;
-        let mut further = text.split(|c: char| !is_part_of_name(c)).skip(1);
+        let (before, condition) = divided(statement)?;
+        let mut further = words(&before).skip(1).chain(words(&condition));
         if condition.contains(" where ") || further.any(|word| word == "select") {
             return None;
         }
-        let (table, alias) = named_table(before)?;
-        let ends = CLAUSES_AFTER.iter();
-        let end = ends.filter_map(|clause| condition.find(clause)).min();
-        let condition = &condition[..end.unwrap_or(condition.len())];
+        let (table, alias) = named_table(&before)?;
         let statement = Self {
             table,
             alias,
@@ -101,6 +97,31 @@ impl PlainStatement {
             is_equal && begins_name(left) && right.contains(['$', '?'])
         })
     }
+}
+
+/// Returns the condition of a statement, in lower case and without quotes: what stands after its first WHERE, up
+/// to the clause after it. A further SELECT after the WHERE may have clauses of its own, so that all of the rest
+/// counts then. `None` if the statement has no WHERE.
+pub(super) fn condition(statement: &str) -> Option<String> {
+    divided(statement).map(|(_, condition)| condition)
+}
+
+/// Returns what stands before the first WHERE of a statement, and its [`condition`]; `None` if it has no WHERE.
+fn divided(statement: &str) -> Option<(String, String)> {
+    let spaced: Vec<&str> = statement.split_whitespace().collect();
+    let text = spaced.join(" ").to_lowercase().replace('"', "");
+    let text = text.replace(" where(", " where (");
+    let (before, rest) = text.split_once(" where ")?;
+    let selects = words(rest).any(|word| word == "select");
+    let ends = CLAUSES_AFTER.iter().filter(|_| !selects);
+    let end = ends.filter_map(|clause| rest.find(clause)).min();
+    let condition = &rest[..end.unwrap_or(rest.len())];
+    Some((before.to_owned(), condition.to_owned()))
+}
+
+/// Iterates over the words of a text: names, numbers and what is empty between other characters.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !is_part_of_name(c))
 }
 
 /// Returns the table that a statement names before its WHERE, and its alias; `None` if it names several, or if
@@ -212,6 +233,32 @@ mod tests {
             "SELECT * FROM other.logs WHERE who = $1",
         ] {
             assert_eq!(columns(statement, "public.logs"), None, "{statement}");
+        }
+    }
+
+    #[test]
+    fn a_condition_ends_before_the_next_clause_unless_a_further_select_may_own_that() {
+        for (statement, told) in [
+            (
+                "SELECT note FROM \"Logs\"\n WHERE  \"Who\" = $1\n ORDER BY at",
+                Some("who = $1"),
+            ),
+            (
+                "SELECT note FROM logs WHERE(who = $1) LIMIT 3",
+                Some("(who = $1)"),
+            ),
+            (
+                "SELECT * FROM a JOIN b ON a.x = b.x WHERE b.y = $1 FOR UPDATE",
+                Some("b.y = $1"),
+            ),
+            (
+                "SELECT * FROM a WHERE x IN (SELECT x FROM b ORDER BY y) AND z = $1",
+                Some("x in (select x from b order by y) and z = $1"),
+            ),
+            ("SELECT nowhere FROM logs", None),
+            ("SELECT somewhere, who FROM logs", None),
+        ] {
+            assert_eq!(condition(statement).as_deref(), told, "{statement}");
         }
     }
 

@@ -6,14 +6,17 @@ use crate::figures::plain;
 use crate::postgres::PostgresEvidence;
 use bench_report::names;
 
-/// Tells how many statements a standby cancelled because they conflicted with recovery in the judged steps,
-/// with the evidence. Both are empty if there were none, or the server is no PostgreSQL server.
-pub(in crate::rules) fn cancelled(bench: &BenchFacts<'_>) -> (String, Vec<EvidenceItem>) {
+/// Tells how many statements a standby cancelled because they conflicted with recovery in `steps`, with the
+/// evidence. Both are empty if there were none, or the server is no PostgreSQL server.
+pub(in crate::rules) fn cancelled(
+    bench: &BenchFacts<'_>,
+    steps: &[usize],
+) -> (String, Vec<EvidenceItem>) {
     if bench.component != ComponentKind::Postgres {
         return Default::default();
     }
-    let judged = bench.judged_steps();
-    let servers = judged.filter_map(|(index, _)| PostgresEvidence::of_step(bench.source, index));
+    let servers = steps.iter();
+    let servers = servers.filter_map(|index| PostgresEvidence::of_step(bench.source, *index));
     let counted = servers.filter_map(|server| {
         let name = names::postgres::DATABASE_CONFLICTS;
         let count = server.figure(name).filter(|count| *count > 0.0)?;
