@@ -6,6 +6,7 @@ use super::repeat_facts::RepeatFacts;
 use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::figures::{duration_ns, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
+use crate::own_time::CausePart;
 use crate::requests;
 use bench_report::names;
 
@@ -34,7 +35,7 @@ pub(super) fn causes_across_repeats<'p, 'a, 'f>(
     repeats: &'p [RepeatFacts<'a, 'f>],
     results: &[Vec<CheckResult>],
 ) -> Vec<CauseAcrossRepeats<'p, 'a, 'f>> {
-    let mut keys: Vec<(Rule, &str)> = Vec::new();
+    let mut keys: Vec<(Rule, &[CausePart])> = Vec::new();
     for result in results.iter().flatten() {
         if let CheckResult::Cost(cost) = result
             && !keys.contains(&(cost.rule, &cost.key))
@@ -42,13 +43,15 @@ pub(super) fn causes_across_repeats<'p, 'a, 'f>(
             keys.push((cost.rule, &cost.key));
         }
     }
-    let of = |repeat: &Vec<CheckResult>, key: (Rule, &str)| {
+    let of = |repeat: &Vec<CheckResult>, key: (Rule, &[CausePart])| {
         repeat.iter().find_map(|result| match result {
-            CheckResult::Cost(cost) if (cost.rule, cost.key.as_str()) == key => Some(cost.clone()),
+            CheckResult::Cost(cost) if (cost.rule, cost.key.as_slice()) == key => {
+                Some(cost.clone())
+            }
             _ => None,
         })
     };
-    let group = |key: (Rule, &str)| CauseAcrossRepeats {
+    let group = |key: (Rule, &[CausePart])| CauseAcrossRepeats {
         rule: key.0,
         repeats,
         costs: results.iter().map(|repeat| of(repeat, key)).collect(),
@@ -163,7 +166,7 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         draft = self.weigh(draft, cost, typical, persistent);
         draft = draft.breaks_objective(!persistent && self.breaks_the_objective(typical));
         if not_the_first {
-            draft = draft.one_of_several(&cost.key);
+            draft = draft.one_of_several(&cost.mark());
         }
         if !cost.actions.is_empty() {
             let actions: Vec<&str> = cost.actions.iter().map(String::as_str).collect();

@@ -1,15 +1,16 @@
 //! Results of checking one repeat.
 
 use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, Rule};
-use crate::own_time::OwnTime;
+use crate::own_time::{CausePart, OwnTime};
 
 /// Cause with the time that it takes of each call in one repeat of the operating point.
 #[derive(Debug, Clone)]
 pub(crate) struct CauseCost {
     /// Name of the rule that found the cause.
     pub(crate) rule: Rule,
-    /// Key that distinguishes the cause from other causes of the same rule. It is the same in every repeat.
-    pub(crate) key: String,
+    /// What distinguishes the cause from other causes of the same rule: what its time is spent in, in order. It
+    /// is the same in every repeat.
+    pub(crate) key: Vec<CausePart>,
     /// Name of the thing at fault, as in `Lock:advisory 42`.
     pub(crate) thing: String,
     /// Mean time that a call spends in the cause, in nanoseconds.
@@ -40,6 +41,12 @@ pub(crate) struct CauseCost {
 }
 
 impl CauseCost {
+    /// Returns the name that tells the cause apart from others of its rule in the ids of findings.
+    pub(crate) fn mark(&self) -> String {
+        let texts: Vec<&str> = self.key.iter().map(CausePart::text).collect();
+        texts.join("; ")
+    }
+
     /// Returns the time that the cause takes of a call of `bench` by itself.
     pub(super) fn own_time(&self, bench: String) -> OwnTime {
         OwnTime::new(bench, self.rule, self.key.clone(), self.own_ns)

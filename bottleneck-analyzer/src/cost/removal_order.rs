@@ -57,7 +57,7 @@ fn candidates(
             finding.kind == FindingKind::Problem && finding.parent.is_none() && finding.is_sure();
         let impact = finding.impact.filter(|i| i.of == ImpactOf::ResponseTime)?;
         let saved_ns = impact.saved_ns.filter(|_| is_ours && is_cause)?;
-        let told = || OwnTime::new(bench.to_owned(), finding.rule(), "", saved_ns);
+        let told = || OwnTime::new(bench.to_owned(), finding.rule(), Vec::new(), saved_ns);
         let removal = plan(call, &own.cloned().unwrap_or_else(told));
         let alone = call.total_ns() - call.without(&removal).total_ns();
         Some(Candidate {

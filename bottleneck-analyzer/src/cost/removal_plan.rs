@@ -5,7 +5,7 @@ use crate::assessment::{Rule, TimeModel, TimePart};
 use crate::own_time::OwnTime;
 
 /// Rules whose time is in certain parts of a call, with the beginnings of the names of these parts. The time
-/// of any other rule is in the part that its key names, or else anywhere in the service.
+/// of any other rule is in the parts that its own time names, or else anywhere in the service.
 const PLACES: [(&[Rule], &[&str]); 10] = [
     (&[Rule::PoolTooSmall], &["checkout"]),
     (
@@ -76,7 +76,7 @@ pub(super) fn plan(call: &MeanCall<'_>, own: &OwnTime) -> Removal {
 }
 
 fn is_about(own: &OwnTime, part: &TimePart) -> bool {
-    if own.is_part(&part.title, &part.name) {
+    if own.is_in(part) {
         return true;
     }
     let place = PLACES.iter().find(|(rules, _)| rules.contains(&own.rule));

@@ -73,7 +73,7 @@ impl<'a, 'f> RepeatFacts<'a, 'f> {
     /// for at least a tenth of their hold: without it, calls wait for the lock for a shorter time.
     pub(super) fn lengthens_hold(&self, own: &OwnTime) -> bool {
         let mut parts = self.model.parts.iter();
-        let is_a_part = parts.any(|part| own.is_part(&part.title, ""));
+        let is_a_part = parts.any(|part| own.is_in(part));
         let call = self.call();
         let then = call.without(&plan(&call, own));
         let holds = call.hold_ns().zip(then.hold_ns());

@@ -204,7 +204,7 @@ fn weigh(worst: &Disturbance<'_>, draft: FindingDraft) -> FindingDraft {
     let waits = model.is_some_and(|model| model.part("server_runnable").is_some());
     let own = OwnTime {
         freed_cpu_ratio: worst.ratio,
-        ..OwnTime::new(worst.bench.id(), RULE, "", 0.0)
+        ..OwnTime::new(worst.bench.id(), RULE, Vec::new(), 0.0)
     };
     match Saving::of(worst.bench, &own).filter(|_| waits) {
         Some(saving) => draft

@@ -13,7 +13,7 @@ use crate::conclusions::Conclusions;
 use crate::cost::Saving;
 use crate::figures::{duration_ns, plain, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
-use crate::own_time::OwnTime;
+use crate::own_time::{CausePart, OwnTime};
 use crate::postgres::PostgresEvidence;
 use crate::resource_owner::{names_in_group, programs_of_group};
 use crate::run_facts::RunFacts;
@@ -295,7 +295,8 @@ fn weigh(bench: &BenchFacts<'_>, worst: &GroupThrottling, draft: FindingDraft) -
     let own = held_up.map(|(part, served_ns)| {
         // Sessions wait for the quota only in the periods in which it ran out.
         let ns = part.ns.min(worst.ratio * served_ns);
-        OwnTime::new(bench.id(), RULE, part.title.clone(), ns)
+        let parts = vec![CausePart::Title(part.title.clone())];
+        OwnTime::new(bench.id(), RULE, parts, ns)
     });
     let saving = own.and_then(|own| Some((Saving::of(bench, &own)?, own)));
     match (saving, worst.lost_ratio) {

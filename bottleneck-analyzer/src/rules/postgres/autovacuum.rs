@@ -7,6 +7,7 @@
 use crate::assessment::{Confidence, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, share};
+use crate::own_time::CausePart;
 use crate::postgres::{BackgroundWork, CallsBeside};
 use bench_report::names;
 
@@ -58,7 +59,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, work: &BackgroundWork<'_>, calls: CallsBes
     evidence.extend(calls.evidence);
     CauseCost {
         rule: RULE,
-        key: "autovacuum".to_owned(),
+        key: vec![CausePart::thing("autovacuum")],
         thing: format!("autovacuum ({what})"),
         own_ns: calls.lost_ns * of_service,
         least: 0.10,

@@ -16,6 +16,7 @@ use super::statement_work::{self, CHANGED_PAGES};
 use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::{bytes, counted, duration_ns, plain, share};
+use crate::own_time::CausePart;
 use crate::postgres::{BackgroundWork, CallsBeside};
 use bench_report::names;
 
@@ -160,7 +161,7 @@ fn forced(
     }
     CheckResult::Cost(CauseCost {
         rule: RULE,
-        key: "requested".to_owned(),
+        key: vec![CausePart::thing("requested")],
         thing: thing.to_owned(),
         own_ns,
         least: LEAST,

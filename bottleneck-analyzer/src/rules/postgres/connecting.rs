@@ -8,6 +8,7 @@
 use crate::assessment::{Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain, share};
+use crate::own_time::CausePart;
 use bench_report::names;
 
 const STORM: Rule = Rule::ConnectionStorm;
@@ -73,7 +74,7 @@ fn storm_cost(
     let server = &repeat.server;
     CauseCost {
         rule: STORM,
-        key: "storm".to_owned(),
+        key: vec![CausePart::thing("storm")],
         thing: "new connections".to_owned(),
         own_ns,
         least: 0.10,
@@ -111,7 +112,7 @@ fn checkout_check(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
     let part = repeat.model.part("checkout_check")?;
     Some(CheckResult::Cost(CauseCost {
         rule: CHECK,
-        key: "check".to_owned(),
+        key: vec![CausePart::thing("check")],
         thing: "the driver's check at checkout".to_owned(),
         own_ns: part.ns,
         least: 0.10,

@@ -10,6 +10,7 @@ use super::statements::{self, short};
 use crate::assessment::{Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::plain;
+use crate::own_time::CausePart;
 use crate::postgres::CitedRow;
 use bench_report::names::postgres_tables;
 
@@ -69,7 +70,7 @@ fn cost(
     let statement = found.map_or(String::new(), |s| format!("; {}", short(s.text())));
     Some(CauseCost {
         rule: RULE,
-        key: format!("{child_name}.{columns}"),
+        key: vec![CausePart::thing(format!("{child_name}.{columns}"))],
         thing: format!("{child_name} ({columns})"),
         own_ns: reading_ns(repeat) * part,
         least: 0.10,

@@ -12,6 +12,7 @@ use super::statement_work::{WHOLE_PAGES, told};
 use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::share;
+use crate::own_time::CausePart;
 use crate::postgres::PAGE_BYTES;
 use bench_report::names::{self, FigureName};
 
@@ -99,7 +100,7 @@ fn found(repeat: &RepeatFacts<'_, '_>, ratio: f64, mut evidence: Vec<EvidenceIte
     }
     CheckResult::Cost(CauseCost {
         rule: RULE,
-        key: "pages".to_owned(),
+        key: vec![CausePart::thing("pages")],
         thing: "full-page images".to_owned(),
         own_ns,
         least: LEAST,

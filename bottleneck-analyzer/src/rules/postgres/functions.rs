@@ -8,6 +8,7 @@ use super::statements::short;
 use crate::assessment::{Confidence, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain};
+use crate::own_time::CausePart;
 use crate::postgres::CitedRow;
 use bench_report::names::postgres_tables;
 
@@ -79,7 +80,7 @@ fn cost(
     });
     CauseCost {
         rule: RULE,
-        key: name.to_owned(),
+        key: vec![CausePart::thing(name)],
         thing: format!("{}{through}", short(name)),
         own_ns: (function.count("self_ns") / calls - asleep).max(0.0),
         least: 0.10,

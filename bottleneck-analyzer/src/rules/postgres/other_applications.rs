@@ -9,6 +9,7 @@
 use crate::assessment::{ComputedFigure, Confidence, Rule};
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::{counted, duration_ns, share};
+use crate::own_time::CausePart;
 use crate::postgres::OtherApplication;
 use crate::queueing::erlang_wait_ns;
 use crate::step_cpu_use::StepCpuUse;
@@ -67,7 +68,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     evidence.extend(server.evidence(names::postgres::SERVER_LOAD_READY_NS));
     vec![CheckResult::Cost(CauseCost {
         rule: RULE,
-        key: other.name.clone(),
+        key: vec![CausePart::thing(&other.name)],
         thing: other.name,
         own_ns,
         least: LEAST_WAIT,

@@ -9,6 +9,7 @@ use super::statement_work::{COMPILING, PLANNING, told};
 use crate::assessment::{Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain, share};
+use crate::own_time::CausePart;
 use bench_report::names::{self, FigureName};
 
 /// Smallest mean time to plan a statement, in nanoseconds, at which planning is a problem.
@@ -50,7 +51,7 @@ fn planning(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
     evidence.extend(of_statement);
     CheckResult::Cost(CauseCost {
         rule: RULE,
-        key: "planning".to_owned(),
+        key: vec![CausePart::thing("planning")],
         thing: "planning".to_owned(),
         own_ns: plan_ns / calls,
         least: 0.10,
@@ -100,7 +101,7 @@ fn compiling(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
         });
     Some(CheckResult::Cost(CauseCost {
         rule: Rule::Jit,
-        key: "jit".to_owned(),
+        key: vec![CausePart::thing("jit")],
         thing: "JIT".to_owned(),
         own_ns: jit_ns / calls,
         least: 0.05,

@@ -9,6 +9,7 @@
 use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{counted, duration_ns};
+use crate::own_time::CausePart;
 use crate::time_model::postgres::added_round_trip_ns;
 use bench_report::{Histogram, names};
 
@@ -78,7 +79,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
 fn cost(own_ns: f64, trip: f64, trips: f64, evidence: Vec<EvidenceItem>) -> CauseCost {
     CauseCost {
         rule: RULE,
-        key: "trips".to_owned(),
+        key: vec![CausePart::thing("trips")],
         thing: "the network".to_owned(),
         own_ns,
         least: 0.30,

@@ -13,6 +13,7 @@ use super::statements::{self, LoadStatement, running_ns, short};
 use crate::assessment::{Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{plain, share};
+use crate::own_time::CausePart;
 use crate::postgres::CitedRow;
 use bench_report::names;
 use bench_report::names::postgres_tables;
@@ -183,7 +184,7 @@ fn cost(
     evidence.extend(repeat.server.evidence(names::postgres::SESSIONS_CPU_MEAN));
     CauseCost {
         rule: RULE,
-        key: scan.relation.clone(),
+        key: vec![CausePart::thing(&scan.relation)],
         thing: format!("{}{statement}", scan.relation),
         own_ns: reading_ns(repeat) * part * (1.0 - kept.share()),
         least: LEAST_SHARE,
@@ -277,7 +278,7 @@ fn cost_by_counters(
     };
     CauseCost {
         rule: RULE,
-        key: "database".to_owned(),
+        key: vec![CausePart::thing("database")],
         thing: short(found.text()),
         own_ns: reading_ns(repeat) * found.reading_share * (1.0 - kept.share()),
         least: LEAST_SHARE,

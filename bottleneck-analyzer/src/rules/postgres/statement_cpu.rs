@@ -10,6 +10,7 @@ use super::statements::{LoadStatement, of_load, running_ns, short};
 use crate::assessment::{Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{counted, duration_ns, plain, share};
+use crate::own_time::CausePart;
 use crate::postgres::PostgresEvidence;
 use bench_report::names;
 
@@ -84,7 +85,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, top: &LoadStatement<'_>, outlier: bool) ->
     };
     CauseCost {
         rule: RULE,
-        key: top.text().to_owned(),
+        key: vec![CausePart::thing(top.text())],
         thing: short(top.text()),
         own_ns: running * top.running_share,
         least: 0.30,

@@ -12,6 +12,7 @@ use super::statements::short;
 use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{bytes, counted, duration_ns, share};
+use crate::own_time::CausePart;
 use crate::postgres::{PAGE_BYTES, PostgresEvidence};
 use bench_report::names;
 
@@ -137,7 +138,7 @@ fn cost(
     let (what, raise) = what_to_raise(spilt, files);
     CauseCost {
         rule: RULE,
-        key: "spill".to_owned(),
+        key: vec![CausePart::thing("spill")],
         thing: format!("temporary files (IO:BufFileWrite){named}"),
         own_ns,
         least: LEAST_SHARE,

@@ -11,6 +11,7 @@ use super::scans::reading_ns;
 use crate::assessment::{Confidence, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{plain, share};
+use crate::own_time::CausePart;
 use crate::postgres::CitedRow;
 
 const RULE: Rule = Rule::Toast;
@@ -48,7 +49,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     let relation = row.label("relation");
     vec![CheckResult::Cost(CauseCost {
         rule: RULE,
-        key: relation.to_owned(),
+        key: vec![CausePart::thing(relation)],
         thing: format!("large values of {relation} (TOAST)"),
         own_ns: reading_ns(repeat) * of_all,
         least: 0.10,

@@ -122,7 +122,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<HeldCost> {
     }
     let cost = CauseCost {
         rule: group.rule(),
-        key: group.cause_key(main),
+        key: vec![group.cause_part(main)],
         thing: named,
         own_ns,
         least: least(repeat, group),

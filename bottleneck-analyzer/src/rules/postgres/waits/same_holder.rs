@@ -4,7 +4,6 @@
 use crate::assessment::ComputedFigure;
 use crate::cost::CauseCost;
 use crate::figures::duration_ns;
-use crate::own_time::SEVERAL_PARTS;
 
 /// Cost of a wait, with the application outside the load that holds the lock, if one does; its name is empty if it
 /// has none.
@@ -39,15 +38,14 @@ fn both(one: CauseCost, other: CauseCost) -> CauseCost {
         second.thing
     );
     // The key is the same in every repeat, whichever of both is longer there.
-    let mut keys = [first.key.as_str(), second.key.as_str()];
-    keys.sort_unstable();
-    first.key = keys.join(SEVERAL_PARTS);
+    first.key.extend(second.key.iter().cloned());
+    first.key.sort_unstable();
     first.thing = format!("{}; {}", first.thing, second.thing);
     first.own_ns += second.own_ns;
     first.least = first.least.min(second.least);
     first.avoidable |= second.avoidable;
     first.computed.push(ComputedFigure::new(
-        format!("time of {}, in nanoseconds", second.key),
+        format!("time of {}, in nanoseconds", second.mark()),
         second.own_ns,
         "time of its events in the time model of a call",
     ));
@@ -59,4 +57,48 @@ fn both(one: CauseCost, other: CauseCost) -> CauseCost {
         .collect();
     first.actions.extend(new);
     first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assessment::{Confidence, Rule};
+    use crate::own_time::CausePart;
+
+    /// Creates the cost of a wait of `own_ns` nanoseconds in the part `title`, for a lock that `report` holds.
+    fn held(title: &str, own_ns: f64) -> HeldCost {
+        let cost = CauseCost {
+            rule: Rule::LockWaits,
+            key: vec![CausePart::Title(title.to_owned())],
+            thing: title.to_owned(),
+            own_ns,
+            least: 0.1,
+            avoidable: true,
+            lower_bound: false,
+            highest_confidence: Confidence::High,
+            title: String::new(),
+            detail: String::new(),
+            evidence: Vec::new(),
+            computed: Vec::new(),
+            actions: Vec::new(),
+            rationale: String::new(),
+            restart: false,
+        };
+        (cost, Some("report".to_owned()))
+    }
+
+    #[test]
+    fn three_locks_of_a_holder_are_the_same_cause_whichever_is_waited_for_longest() {
+        for lengths in [[3.0, 2.0, 1.0], [1.0, 2.0, 3.0], [2.0, 1.0, 3.0]] {
+            let titles = ["rows", "tables", "snapshots"].into_iter();
+            let costs = titles.zip(lengths).map(|(title, ns)| held(title, ns));
+            let joined = join(costs.collect());
+            assert_eq!(joined.len(), 1);
+            let parts = ["rows", "snapshots", "tables"];
+            let parts = parts.map(|title| CausePart::Title(title.to_owned()));
+            assert_eq!(joined[0].key, parts);
+            assert_eq!(joined[0].mark(), "rows; snapshots; tables");
+            assert!((joined[0].own_ns - 6.0).abs() < 1e-9);
+        }
+    }
 }

@@ -6,6 +6,7 @@ use bench_report::names::postgres_tables;
 
 use crate::assessment::Rule;
 use crate::catalogue::events::{WaitEvent, WaitKind};
+use crate::own_time::CausePart;
 use crate::postgres::waits::Wait;
 use crate::postgres::{CitedRow, PostgresEvidence};
 
@@ -76,12 +77,14 @@ impl WaitGroup {
         self.event.map_or(WaitKind::Queue, |event| event.kind)
     }
 
-    /// Returns the key that distinguishes the group from other causes of its rule. It is the title
-    /// of the catalogue's entry, so a whole class and its single events have the same key; without
-    /// an entry it is the key of `main`.
-    pub(super) fn cause_key(&self, main: &Wait) -> String {
-        let event = self.event.map(|event| event.part.clone());
-        event.unwrap_or_else(|| main.key.clone())
+    /// Returns the part of the time model that distinguishes the group from other causes of its rule. It has
+    /// the title of the catalogue's entry, so a whole class and its single events have the same part;
+    /// without an entry it has the name of `main`.
+    pub(super) fn cause_part(&self, main: &Wait) -> CausePart {
+        match self.event {
+            Some(event) => CausePart::Title(event.part.clone()),
+            None => CausePart::Name(main.key.clone()),
+        }
     }
 
     /// Returns the name of the rule that reports the group; `other_waits` if the catalogue has no
