@@ -329,3 +329,6 @@ fn is_run_queue(name: &str) -> bool {
 fn is_lwlock(name: &str) -> bool {
     name == "lwlock" || name.starts_with("lwlock.")
 }
+
+#[cfg(test)]
+pub(super) mod tests;

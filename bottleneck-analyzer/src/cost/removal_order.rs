@@ -137,3 +137,134 @@ fn name_unordered(findings: &mut [Finding], places: &[usize]) {
         findings[*place].not_ordered_with = ids;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::mean_call::tests::{call, model, pooled, removal};
+    use super::*;
+    use crate::assessment::{ComponentKind, Confidence, Rule};
+
+    /// Creates a cause that takes these times of the parts of a call, in nanoseconds.
+    fn cause(parts_ns: &[f64], confidence: Confidence) -> Candidate {
+        Candidate {
+            place: 0,
+            removal: removal(parts_ns),
+            scale: 1.0,
+            weight: confidence.weight(),
+            is_urgent: false,
+        }
+    }
+
+    #[test]
+    fn the_next_cause_is_the_one_of_the_largest_saved_time_weighed_by_its_confidence() {
+        let model = model(&[("io.a", 20e6), ("io.b", 20e6)]);
+        let call = call(&model);
+        let certain = || cause(&[6e6, 0.0], Confidence::High);
+        let doubtful = |ns: f64| cause(&[0.0, ns], Confidence::Medium);
+        // 9 ms × 0.6 = 5.4 ms and 11 ms × 0.6 = 6.6 ms, beside 6 ms × 1.
+        assert_eq!(most(&[doubtful(9e6), certain()], &call), Some(1));
+        assert_eq!(most(&[doubtful(11e6), certain()], &call), Some(0));
+        // The finding tells half of what was computed for this repeat: 11 ms × 0.5 × 0.6 = 3.3 ms.
+        let scaled = Candidate {
+            scale: 0.5,
+            ..doubtful(11e6)
+        };
+        assert_eq!(most(&[scaled, certain()], &call), Some(1));
+        let urgent = Candidate {
+            is_urgent: true,
+            ..doubtful(1e6)
+        };
+        assert_eq!(most(&[certain(), urgent], &call), Some(1));
+        assert_eq!(most(&[certain(), certain()], &call), Some(0));
+        assert_eq!(most(&[], &call), None);
+    }
+
+    /// Returns the impact of a cause that saves 1 ms, after which calls hold a connection of a pool of 8 for
+    /// `then_ns` and not for 2 ms.
+    fn impact_after(then_ns: f64) -> Impact {
+        let (now, then) = (model(&[("io.a", 2e6)]), model(&[("io.a", then_ns)]));
+        let mut impact = Impact::share(0.5, ImpactOf::ResponseTime);
+        after_others(&mut impact, 1e6, &pooled(&now, 8.0), &pooled(&then, 8.0));
+        impact
+    }
+
+    #[test]
+    fn a_gain_after_the_causes_before_is_told_only_if_there_is_one() {
+        // 8 connections carry 4,000 calls of 2 ms a second, and 5,000 calls of 1.6 ms.
+        let more = impact_after(1.6e6);
+        let gain = more.capacity_gain_after_ratio.unwrap();
+        assert!((gain - 0.25).abs() < 1e-9, "{gain}");
+        for then_ns in [2e6, 2.5e6] {
+            let none = impact_after(then_ns);
+            assert_eq!(none.capacity_gain_after_ratio, None, "{then_ns}");
+            assert_eq!(none.saved_after_ns, Some(1e6));
+        }
+        // Without a recording of the machine it is not known.
+        let model = model(&[("io.a", 2e6)]);
+        let mut unknown = Impact::share(0.5, ImpactOf::ResponseTime);
+        after_others(&mut unknown, 1e6, &call(&model), &call(&model));
+        assert_eq!(unknown.capacity_gain_after_ratio, None);
+    }
+
+    /// Creates a problem whose saved time lies in `range`, in nanoseconds, over the repeats.
+    fn problem(subject: &str, range: Option<(f64, f64)>) -> Finding {
+        Finding {
+            id: FindingId::new(Rule::LockWaits, subject),
+            component: ComponentKind::Postgres,
+            kind: FindingKind::Problem,
+            thing: None,
+            title: String::new(),
+            detail: String::new(),
+            impact: Some(Impact {
+                saved_least_ns: range.map(|(least, _)| least),
+                saved_most_ns: range.map(|(_, most)| most),
+                ..Impact::share(0.5, ImpactOf::ResponseTime)
+            }),
+            breaks_objective: false,
+            confidence: Confidence::High,
+            score: 0.5,
+            evidence: Vec::new(),
+            computed: Vec::new(),
+            parent: None,
+            not_ordered_with: Vec::new(),
+            advice: None,
+        }
+    }
+
+    /// Returns the subjects of the problems that each one with such a range is not ordered with, if the problems
+    /// at `places` take time of the same calls.
+    fn unordered(ranges: &[Option<(f64, f64)>], places: &[usize]) -> Vec<String> {
+        let named = ranges.iter().enumerate();
+        let problems = named.map(|(place, range)| problem(&place.to_string(), *range));
+        let mut problems: Vec<Finding> = problems.collect();
+        name_unordered(&mut problems, places);
+        let others = problems.iter().map(|one| {
+            let ids = one.not_ordered_with.iter();
+            ids.map(|id| id.subject.as_str())
+                .collect::<Vec<_>>()
+                .join(" ")
+        });
+        others.collect()
+    }
+
+    #[test]
+    fn problems_whose_saved_times_overlap_are_not_ordered_and_none_overlaps_with_itself() {
+        let ranges = [
+            Some((1.0, 3.0)),
+            Some((2.0, 4.0)),
+            Some((5.0, 6.0)),
+            None,
+            // It only touches the one before.
+            Some((6.0, 7.0)),
+        ];
+        assert_eq!(
+            unordered(&ranges, &[0, 1, 2, 3, 4]),
+            ["1", "0", "4", "", "2"]
+        );
+        // What takes time of other calls is left out.
+        assert_eq!(unordered(&ranges, &[0, 2, 3]), ["", "", "", "", ""]);
+        // Times that are the same in each repeat are measured as equal.
+        let equal = [Some((2.0, 2.0)), Some((2.0, 2.0)), Some((1.0, 2.0))];
+        assert_eq!(unordered(&equal, &[0, 1, 2]), ["2", "2", "0 1"]);
+    }
+}

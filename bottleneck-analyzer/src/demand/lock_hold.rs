@@ -118,3 +118,157 @@ fn is_spent_in(what: &str, part: &TimePart) -> bool {
     }
     what.starts_with(&part.title)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+
+    use bench_report::{EvidenceRow, Operation, PoolUsage, Report, ServerEvidence, Tool};
+    use serde_json::Value;
+    use test_support::empty_step;
+
+    use super::*;
+    use crate::source_report::SourceReport;
+
+    /// Creates a report of one step with 1,000 calls a second. A holder was listed in `seen` of `all` samples of
+    /// locks.
+    fn source((seen, all): (f64, f64)) -> SourceReport {
+        let mut step = empty_step("4 users");
+        let call = Operation {
+            attempted: 1_000,
+            succeeded: 1_000,
+            throughput_per_s: 1_000.0,
+            ..Operation::default()
+        };
+        step.operations.insert("call".into(), call);
+        let figures = [("looks", seen), ("looks_total", all)];
+        let row = EvidenceRow {
+            labels: BTreeMap::new(),
+            figures: figures.map(|(name, value)| (name.to_owned(), value)).into(),
+        };
+        let mut server = ServerEvidence::default();
+        server.tables.insert("blockers".into(), vec![row]);
+        step.server = Some(server);
+        let tool = Tool {
+            name: "db-pool-bench".into(),
+            version: "0.1.0".into(),
+            commit: None,
+        };
+        let mut report = Report::begin(tool, "run".into(), "sweep");
+        report.steps.push(step);
+        SourceReport {
+            file: "report.json".to_owned(),
+            path: PathBuf::new(),
+            report,
+            raw: Value::Null,
+        }
+    }
+
+    /// Computes the hold where a call in service waits for a lock for `waits_ns` and runs for `runs_ns`.
+    fn hold(source: &SourceReport, waits_ns: f64, runs_ns: f64) -> Option<LockHold> {
+        let mut model = TimeModel::new("mean response time", waits_ns + runs_ns);
+        model.add_part("lock.tuple", "waiting for row locks", waits_ns, Vec::new());
+        model.add_part("server_cpu", "server on a CPU", runs_ns, Vec::new());
+        LockHold::of(&model, &PostgresEvidence::of_step(source, 0).unwrap())
+    }
+
+    #[track_caller]
+    fn near(value: f64, expected: f64) {
+        let apart = (value - expected).abs();
+        assert!(apart <= 1e-6 * expected, "{value}, expected {expected}");
+    }
+
+    /// 1,000 calls a second of 2 ms are two sessions in service, and 0.4 ms of waiting 0.4 of them. With two
+    /// customers who are away as long as they are served, 1 − 1 ÷ (1 + 2 + 2) = 0.8 of the time one is served, and
+    /// 2 − 0.8 × 2 = 0.4 wait.
+    #[test]
+    fn the_utilisation_of_a_lock_follows_from_the_sessions_that_wait_for_it() {
+        let unknown = source((0.0, 0.0));
+        let found = hold(&unknown, 0.4e6, 1.6e6).unwrap();
+        near(found.used_ratio, 0.8);
+        // 0.8 s of each second are divided among 1,000 calls.
+        near(found.ns, 0.8e6);
+        // With a pool, its connections in use are the sessions in service.
+        let mut pooled = source((0.0, 0.0));
+        pooled.report.steps[0].pool = Some(PoolUsage {
+            in_use_mean: 2.0,
+            ..PoolUsage::default()
+        });
+        near(hold(&pooled, 0.4e6, 3.2e6).unwrap().used_ratio, 0.8);
+    }
+
+    #[test]
+    fn a_hold_is_computed_from_a_tenth_of_the_service_time_on_and_never_without_calls() {
+        let mut source = source((0.0, 0.0));
+        assert!(hold(&source, 0.21e6, 1.79e6).is_some());
+        assert_eq!(hold(&source, 0.19e6, 1.81e6), None);
+        source.report.steps[0].operations.clear();
+        assert_eq!(hold(&source, 0.4e6, 1.6e6), None);
+    }
+
+    #[test]
+    fn samples_without_a_holder_lower_the_utilisation_if_they_are_enough_and_nearly_all_have_one() {
+        for (seen, all, part) in [
+            (90.0, 100.0, 0.9),
+            (89.0, 100.0, 1.0),
+            (110.0, 100.0, 1.0),
+            (19.0, 20.0, 0.95),
+            (18.0, 19.0, 1.0),
+        ] {
+            let found = hold(&source((seen, all)), 0.4e6, 1.6e6).unwrap();
+            near(found.used_ratio, 0.8 * part);
+            near(found.ns, 0.8e6 * part);
+        }
+    }
+
+    /// Creates a hold of 1 ms for half of the time: 0.6 ms of it running a statement and 0.4 ms committing.
+    fn held(outsider: Option<&str>) -> LockHold {
+        LockHold {
+            used_ratio: 0.5,
+            ns: 1e6,
+            doing: vec![
+                ("running a statement".to_owned(), 0.6e6),
+                ("committing".to_owned(), 0.4e6),
+            ],
+            outsider: outsider.map(str::to_owned),
+        }
+    }
+
+    /// Shortens `lock` by parts of a call, each with its name and its length before and now, in milliseconds.
+    fn shortened(mut lock: LockHold, parts: &[(&str, f64, f64)]) -> LockHold {
+        let named = parts.iter().map(|(name, ..)| TimePart {
+            name: (*name).to_owned(),
+            title: (*name).to_owned(),
+            ns: 0.0,
+            share_ratio: 0.0,
+            evidence: Vec::new(),
+        });
+        let named: Vec<TimePart> = named.collect();
+        let lengths = named.iter().zip(parts);
+        let lengths = lengths.map(|(part, (_, then, now))| (part, *then, *now));
+        lock.shorten(&lengths.collect::<Vec<_>>());
+        lock
+    }
+
+    #[test]
+    fn a_hold_is_shorter_by_the_share_that_the_parts_of_what_its_holders_do_lost() {
+        // Of 4 ms on a CPU or waiting for one a quarter is gone, 0.6 ms × 0.25, and the whole commit.
+        let parts = [
+            ("server_cpu", 2.0, 1.0),
+            ("server_runnable", 2.0, 2.0),
+            ("io.walsync", 3.0, 0.0),
+            ("io.datafileread", 5.0, 0.0),
+        ];
+        let lock = shortened(held(None), &parts);
+        near(lock.ns, 1e6 - 0.15e6 - 0.4e6);
+        near(lock.used_ratio, 0.5 * 0.45);
+        near(lock.doing[0].1, 0.45e6);
+        assert!(lock.doing[1].1.abs() < 1e-3, "{lock:?}");
+        // What became longer does not lengthen the hold, and a holder outside the load does what it did.
+        let longer = [("server_cpu", 1.0, 2.0)];
+        assert_eq!(shortened(held(None), &longer), held(None));
+        let outside = Some("report.py");
+        assert_eq!(shortened(held(outside), &parts), held(outside));
+    }
+}

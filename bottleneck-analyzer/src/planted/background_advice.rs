@@ -157,6 +157,27 @@ fn a_few_deadlocks_among_many_calls_are_information_and_a_problem_where_they_cos
     first(&deadlocks(1.5), "deadlocks");
 }
 
+/// 2,000 calls a second, of which a thousandth is two in a second and 120 in a minute.
+#[test]
+fn deadlocks_are_told_from_three_on_or_if_they_are_more_than_a_thousandth_of_the_calls() {
+    let deadlocks = |count: f64, span_s: f64| {
+        assess(&counting(&[
+            ("database.deadlocks", count),
+            ("deltas.span_s", span_s),
+        ]))
+    };
+    assert!(ruled_out(&deadlocks(2.0, 60.0), "deadlocks"));
+    let few = deadlocks(3.0, 60.0);
+    assert_eq!(found(&few, "deadlocks").kind, FindingKind::Information);
+    assert!(ruled_out(&deadlocks(2.0, 1.0), "deadlocks"));
+    let frequent = deadlocks(3.0, 1.0);
+    let told = found(&frequent, "deadlocks");
+    assert_eq!(told.kind, FindingKind::Problem);
+    // Three waits of a second among 2,000 calls.
+    let saved = told.impact.unwrap().saved_ns.unwrap();
+    assert!((saved / 1.5e6 - 1.0).abs() < 1e-6, "{saved}");
+}
+
 /// Load on a table with 40,000 dead rows.
 fn dead_rows(live: f64, figures: &[(&'static str, f64)]) -> Server {
     Server {

@@ -159,6 +159,24 @@ fn checkpoints_that_the_log_does_not_explain_are_not_laid_to_max_wal_size() {
     }
 }
 
+/// Of `max_wal_size`, 32 MiB, the part 1 ÷ (1 + `checkpoint_completion_target`) lies between two checkpoints: 16
+/// MiB for a target of 1, and 21.3 MiB for 0.5. Half of that is needed for each of three checkpoints.
+#[test]
+fn the_log_is_the_reason_for_a_checkpoint_from_half_of_what_lies_between_two_on() {
+    let is_reason = |target: &str, log_bytes: f64| {
+        let mut load = checkpoints();
+        load.server.figures[2].1 = log_bytes;
+        let assessment = assess_with(&load, "checkpoint_completion_target", target);
+        let found = finding(&assessment, "requested_checkpoints").unwrap();
+        found.title.contains("max_wal_size")
+    };
+    let eight_mib = 8.0 * 1_048_576.0;
+    assert!(is_reason("1", 3.0 * eight_mib));
+    assert!(!is_reason("1", 3.0 * (eight_mib - 1.0)));
+    assert!(is_reason("0.5", 32.1 * 1_048_576.0));
+    assert!(!is_reason("0.5", 31.9 * 1_048_576.0));
+}
+
 /// The checkpointer never rests, and how much of the log the compressed pages are is not known.
 #[test]
 fn checkpoints_without_a_pause_cost_an_unknown_time_where_whole_pages_are_compressed() {

@@ -113,6 +113,8 @@ fn a_file_system_that_hangs_is_named_and_one_that_was_slow_is_not() {
     let title = "The file system /var/lib/postgresql did not answer for 42.0 s";
     assert_eq!(found.title, title);
     assert!(ruled_out(&silent(3e9), "file_system_hung"));
+    assert!(finding(&silent(10e9), "file_system_hung").is_some());
+    assert!(ruled_out(&silent(9.99e9), "file_system_hung"));
     assert!(is_unknown(
         &without("filesystem.silent_ns"),
         "file_system_hung"

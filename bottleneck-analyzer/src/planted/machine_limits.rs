@@ -61,9 +61,14 @@ fn a_process_that_the_kernel_ended_is_named_with_the_group_whose_limit_it_was() 
     assert!(is_unknown(&unknown, "oom_kill"));
 }
 
-/// Returns the assessment of a run in whose recording `sysmon` found that the memory of PostgreSQL grew by
-/// `grown` bytes, while that of the machine grew by `anonymous`.
+/// Returns the assessment of a run in whose recording, of 100 s, `sysmon` found that the memory of PostgreSQL grew
+/// by `grown` bytes, while that of the machine grew by `anonymous`.
 fn grown(verdict: GrowthVerdict, grown: f64, anonymous: f64) -> Assessment {
+    growing(verdict, (grown, grown / 100.0), anonymous)
+}
+
+/// Returns the same for memory that grew by `grown` bytes in all and by `per_s` each second.
+fn growing(verdict: GrowthVerdict, (grown, per_s): (f64, f64), anonymous: f64) -> Assessment {
     let plant = Plant {
         recorded: vec![Recorded::rising(
             "memory.anonymous_bytes",
@@ -80,7 +85,7 @@ fn grown(verdict: GrowthVerdict, grown: f64, anonymous: f64) -> Assessment {
         series: memory.name.clone(),
         labels: memory.labels.clone(),
         verdict,
-        per_s: grown / 100.0,
+        per_s,
         grown,
         p_value: 1e-9,
     };
@@ -116,6 +121,29 @@ fn memory_that_keeps_growing_is_a_leak_only_if_it_is_the_process_s_own() {
         &without(&["process.rss_bytes"]),
         "memory_growth"
     ));
+}
+
+/// The means of the first and of the last third of an even growth differ by two thirds of it.
+#[test]
+fn half_of_the_growth_must_show_in_the_machine_s_anonymous_memory() {
+    for (anonymous, kind) in [
+        (1.01e8, FindingKind::Problem),
+        (0.99e8, FindingKind::Information),
+    ] {
+        let assessment = grown(GrowthVerdict::Leak, 2e8, anonymous);
+        says(&assessment, "memory_growth", kind, "grew by 191 MiB");
+    }
+}
+
+#[test]
+fn memory_grows_from_50_mb_and_5_percent_an_hour_on() {
+    let is_told = |grown: f64, per_s: f64| {
+        let assessment = growing(GrowthVerdict::Leak, (grown, per_s), 2e8);
+        !ruled_out(&assessment, "memory_growth")
+    };
+    assert!(is_told(5e7, 5e5) && !is_told(49_999_999.0, 5e5));
+    // 5 % of 1 GB are 13.9 kB a second for an hour.
+    assert!(is_told(2e8, 14_000.0) && !is_told(2e8, 13_800.0));
 }
 
 #[test]

@@ -42,6 +42,7 @@ mod proven_costs;
 mod rate_search;
 mod redis;
 mod redis_beside;
+mod redis_bounds;
 mod redis_clients;
 mod redis_server;
 mod repeat_differences;

@@ -45,6 +45,22 @@ fn a_pool_is_too_small_only_where_the_cpu_is_known_to_have_room() {
     assert_eq!(factor(&full, ComponentKind::Postgres), "machine_cpu.server");
 }
 
+/// Of ten connections, eight in use are the least with which calls may wait for the pool.
+#[test]
+fn a_pool_is_full_from_four_fifths_of_its_connections_in_use_on() {
+    let server = Server {
+        pool: 10,
+        ..crowd((0.3, 0.2, 0.08))
+    };
+    let is_too_small = |in_use: f64| {
+        let reports = server.run_with(|_, step| {
+            step.pool.as_mut().unwrap().in_use_mean = in_use;
+        });
+        named(&assess_reports(&reports)).contains(&"pool_too_small")
+    };
+    assert!(is_too_small(8.0) && !is_too_small(7.9));
+}
+
 /// A recording of the generator's machine tells nothing about a server on another machine.
 #[test]
 fn a_server_on_another_machine_is_not_known_to_have_room() {

@@ -91,6 +91,34 @@ fn a_pool_past_the_knee_is_information_with_both_tails() {
     }
 }
 
+/// The slowest calls take 2.8 ms at the knee. Past it, 1.5 times as long is the bound, and 3 % more throughput is
+/// noise.
+#[test]
+fn a_pool_is_too_large_from_the_bound_of_its_tail_on_unless_it_carries_more() {
+    let told = |p99_ns: u64, more: f64| {
+        let plant = Plant::default();
+        let mut report = plant.postgres();
+        for step in &mut report.steps {
+            let size = step.parameter("pool_size");
+            let is_largest = size == Some(32.0);
+            for operation in step.operations.values_mut() {
+                operation.throughput_per_s *= if is_largest { more } else { 1.0 };
+            }
+            let write = step.operations.get_mut("write").unwrap();
+            let percentiles = &mut write.call.as_mut().unwrap().percentiles_ns;
+            if is_largest {
+                percentiles.p99 = p99_ns;
+            } else if size == Some(8.0) {
+                percentiles.p99 = 2_800_000;
+            }
+        }
+        let assessment = assess_reports(&[report, plant.sysmon()]);
+        finding(&assessment, "pool_too_large").is_some()
+    };
+    assert!(told(4_200_000, 1.0) && !told(4_199_999, 1.0));
+    assert!(told(4_200_000, 1.02) && !told(4_200_000, 1.04));
+}
+
 #[test]
 fn a_pool_past_the_knee_is_shown_with_its_idle_sessions() {
     let plant = Plant {

@@ -266,6 +266,46 @@ fn bounds_that_no_rate_keeps_are_a_problem_at_the_lowest_one() {
     assert!(text(&assessment).contains("not met at the lowest rate tried"));
 }
 
+/// Returns the question about the limit that the search left open, and what would answer it.
+fn asked(assessment: &Assessment) -> (&str, &str) {
+    let mut all = assessment.unknown.iter();
+    let asked = all.find(|u| u.rule == "found_rate").unwrap();
+    (asked.question.as_str(), asked.to_find_out.as_str())
+}
+
+#[test]
+fn a_rate_that_held_below_what_the_generator_spoilt_is_told_and_the_limit_is_asked_for() {
+    let above = searched(&[(8, &[HELD])]);
+    let assessment = assess_reports(std::slice::from_ref(&above));
+    let found = finding(&assessment, "found_rate").unwrap();
+    let told = "pool of 8 keeps p99<20ms at a rate of at least 1,000 requests/s, and no limit of the \
+                target's was found";
+    assert_eq!(found.title, told);
+    assert_eq!(found.kind, FindingKind::Information);
+    assert_eq!(found.confidence, Confidence::High);
+    let (question, to_find_out) = asked(&assessment);
+    assert!(
+        question.ends_with("the generator spoilt what is above the rate that held"),
+        "{question}"
+    );
+    assert!(to_find_out.contains("--workers"), "{to_find_out}");
+    // A rate that held once may be a chance.
+    let mut once = above;
+    once.summary.found_rates[0].repeats = 1;
+    let assessment = assess_reports(&[once]);
+    let found = finding(&assessment, "found_rate").unwrap();
+    assert_eq!(found.confidence, Confidence::Medium);
+    // Where no rate could be judged, none is told.
+    let spoilt = (1_000.0, 40.0, RateVerdict::Doubtful);
+    let assessment = assess_reports(&[searched(&[(8, &[spoilt])])]);
+    assert!(finding(&assessment, "found_rate").is_none());
+    let (question, _) = asked(&assessment);
+    assert!(
+        question.ends_with("unknown, as no rate could be judged"),
+        "{question}"
+    );
+}
+
 #[test]
 fn a_promise_after_a_search_that_found_none_names_the_lowest_rate() {
     let mut report = searched(&[(8, &[HELD])]);

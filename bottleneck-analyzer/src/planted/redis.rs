@@ -3,6 +3,7 @@
 use crate::assessment::{ComponentKind, FindingKind, Readiness};
 
 use super::common::{Plant, save};
+use super::gates::judged_by;
 use super::{assess, assess_at, factor, finding, named};
 
 #[test]
@@ -67,6 +68,32 @@ fn what_a_pool_costs_beside_multiplexing_is_information() {
         .iter()
         .find(|f| f.rule() == "checkout_cost");
     assert_eq!(found.unwrap().kind, FindingKind::Information);
+}
+
+/// The pool carries 20,000 commands a second at its best.
+#[test]
+fn a_pool_costs_throughput_from_the_bound_on_by_which_one_connection_carries_more() {
+    let told = |shared_per_s: f64| {
+        let mut report = Plant::default().redis();
+        for step in &mut report.steps {
+            let per_s = match step.parameter("pool_size") {
+                Some(size) => 2_500.0 * size,
+                None => shared_per_s,
+            };
+            for (name, operation) in &mut step.operations {
+                let is_get = name == "get";
+                operation.throughput_per_s = if is_get { per_s - 2_000.0 } else { 1_000.0 };
+            }
+        }
+        let bound = "[pool]\ncheckout_cost_ratio = 0.25\n";
+        let assessment = judged_by(&[report], bound);
+        finding(&assessment, "checkout_cost").cloned()
+    };
+    assert!(told(24_999.0).is_none());
+    let found = told(25_000.0).unwrap();
+    // 5,000 of 25,000 commands a second are lost.
+    let lost = found.impact.unwrap().ratio;
+    assert!((lost - 0.2).abs() < 1e-9, "{lost}");
 }
 
 #[test]

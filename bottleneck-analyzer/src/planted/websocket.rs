@@ -4,7 +4,7 @@ use crate::assessment::{ComponentKind, GateOutcome, Readiness};
 use bench_report::{LimitOwner, Report, ServerEvidence, StepEnd};
 
 use super::common::parts::PlantFigure as _;
-use super::common::{Plant, held_for, hist};
+use super::common::{Plant, SECOND, held_for, hist};
 use super::{assess, assess_reports, factor, finding, gate, named, promise};
 
 #[test]
@@ -109,6 +109,37 @@ fn lost_connections_count_against_the_connections_that_may_be_promised() {
     // 40 of 4,000 connections were lost at the number that was held.
     assert!(forty < 0.99 && none >= 0.99, "{forty} {none}");
     assert_eq!(echoes, still);
+}
+
+/// 4,000 connections were held; 8,000 were tried next, and 16,000 after that.
+#[test]
+fn the_impact_of_a_limit_is_the_share_of_the_next_level_that_was_not_held() {
+    let impact = |limit: LimitOwner| {
+        let plant = Plant {
+            limit,
+            ..Plant::default()
+        };
+        let mut report = plant.websocket();
+        let mut larger = report.steps[4].clone();
+        let level = bench_report::Parameter::Integer(16_000);
+        larger.parameters.insert("connections".into(), level);
+        let window = &mut larger.window;
+        for instant in [
+            &mut window.start_ns,
+            &mut window.measure_start_ns,
+            &mut window.measure_end_ns,
+            &mut window.end_ns,
+        ] {
+            *instant += 3 * SECOND;
+        }
+        report.steps.push(larger);
+        let assessment = assess_reports(&[report]);
+        finding(&assessment, "websocket_limit").unwrap().impact
+    };
+    let lost = impact(LimitOwner::Network).unwrap();
+    assert!((lost.ratio - 0.5).abs() < 1e-9, "{lost:?}");
+    // That is no loss where the limit is the server's own.
+    assert_eq!(impact(LimitOwner::Target), None);
 }
 
 #[test]

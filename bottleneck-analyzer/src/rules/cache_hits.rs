@@ -70,3 +70,57 @@ pub(super) fn miss_share(step: &Step) -> Option<f64> {
     let misses = time("miss")?;
     Some(misses / (misses + time("get")?))
 }
+
+#[cfg(test)]
+mod tests {
+    use bench_report::histogram::recording;
+    use bench_report::{Histogram, Operation};
+    use test_support::empty_step;
+
+    use super::*;
+
+    /// Creates a step with operations, each with its name, its number of answers, and their time if it was taken,
+    /// in nanoseconds.
+    fn step(operations: &[(&str, u64, Option<u64>)]) -> Step {
+        let mut step = empty_step("cache");
+        for (name, succeeded, ns) in operations {
+            let mut times = recording();
+            times.saturating_record_n(ns.unwrap_or(1), *succeeded);
+            let operation = Operation {
+                attempted: *succeeded,
+                succeeded: *succeeded,
+                call: ns.and_then(|_| Histogram::from_recording(&times)),
+                ..Operation::default()
+            };
+            step.operations.insert((*name).to_owned(), operation);
+        }
+        step
+    }
+
+    #[test]
+    fn misses_take_their_time_by_their_number_of_that_of_all_reads() {
+        let hits = ("get", 6, Some(1_000_000));
+        // 2 × 4 ms of 6 × 1 ms + 2 × 4 ms; the writes do not count.
+        let reads = step(&[
+            hits,
+            ("miss", 2, Some(4_000_000)),
+            ("set", 9, Some(9_000_000)),
+        ]);
+        let share = miss_share(&reads).unwrap();
+        assert!((share - 8.0 / 14.0).abs() < 0.001, "{share}");
+        for unknown in [
+            step(&[hits]),
+            step(&[hits, ("miss", 2, None)]),
+            step(&[("get", 6, None), ("miss", 2, Some(4_000_000))]),
+        ] {
+            assert_eq!(miss_share(&unknown), None);
+        }
+    }
+
+    #[test]
+    fn reads_are_hits_and_misses_together() {
+        let both = step(&[("get", 6, None), ("miss", 2, None), ("set", 9, None)]);
+        assert_eq!(reads(&both), Some((8.0, 2.0)));
+        assert_eq!(reads(&step(&[("set", 9, None)])), None);
+    }
+}

@@ -194,3 +194,69 @@ fn code_of(warning: &Warning) -> &'static str {
         _ => "arrivals that waited for a place below the cap",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bench_report::histogram::recording;
+    use test_support::empty_step;
+
+    use super::*;
+
+    fn times(ns: u64) -> Option<Histogram> {
+        let mut times = recording();
+        times.saturating_record(ns);
+        Histogram::from_recording(&times)
+    }
+
+    /// Creates a step of 2 s. Three reads take 1 ms each and one write 3 ms, from the time at which they were due.
+    /// Each was sent 0.25 ms late, and the reads waited 0.5 ms for a place.
+    fn late() -> Step {
+        let mut step = empty_step("open");
+        step.window.measure_end_ns = 2_000_000_000;
+        step.generator.worst_stall_ns = 500_000_000;
+        step.generator.cpu_ratio = 0.9;
+        for (name, succeeded, response_ns, backlog) in [
+            ("read", 3, 1_000_000, times(500_000)),
+            ("write", 1, 3_000_000, None),
+        ] {
+            let operation = Operation {
+                attempted: succeeded,
+                succeeded,
+                response: times(response_ns),
+                pacing_lag: times(250_000),
+                backlog,
+                ..Operation::default()
+            };
+            step.operations.insert(name.into(), operation);
+        }
+        step
+    }
+
+    #[test]
+    fn each_fault_of_the_generator_distorts_a_share_of_its_own() {
+        let of_response = ImpactOf::ResponseTime;
+        for (fault, share, of) in [
+            (WarningCode::GeneratorSaturated, 0.9, ImpactOf::Capacity),
+            // Four times 0.25 ms of 3 × 1 + 3 ms.
+            (WarningCode::PacingLag, 1.0 / 6.0, of_response),
+            // 0.5 s of 2 s.
+            (WarningCode::GeneratorStalled, 0.25, of_response),
+            // Three times 0.5 ms of 6 ms.
+            (WarningCode::InFlightCapReached, 0.25, of_response),
+        ] {
+            let (lost, of_what) = cost(&late(), fault);
+            assert!((lost / share - 1.0).abs() < 0.01, "{fault:?}: {lost}");
+            assert_eq!(of_what, of, "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_response_time_the_generator_lost_none_of_it() {
+        let mut step = late();
+        for operation in step.operations.values_mut() {
+            operation.response = None;
+        }
+        let (lost, _) = cost(&step, WarningCode::PacingLag);
+        assert!(lost.abs() < f64::EPSILON, "{lost}");
+    }
+}

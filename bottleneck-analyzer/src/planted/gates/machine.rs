@@ -77,6 +77,30 @@ fn growth_of_memory_is_judged_with_its_error() {
     assert_eq!(unrecorded.outcome, Unknown);
 }
 
+/// Memory grows by 1 GB in the first 40 s, in which PostgreSQL is loaded. The load on Redis begins after 60 s.
+#[test]
+fn growth_is_judged_over_the_load_that_a_gate_is_about() {
+    let plant = Plant::default();
+    let mut recording = plant.sysmon();
+    let mut series = Series::new("memory.used_bytes");
+    for tenth in 1..=1_000u64 {
+        let ripple = if tenth % 2 == 0 { -2e7 } else { 2e7 };
+        let value = 2e9 + 1e9 * tenth.min(400) as f64 / 400.0 + ripple;
+        series.push(START + tenth * SECOND / 10, Some(value));
+    }
+    recording.series.push(series);
+    let run = [plant.postgres(), plant.redis(), recording];
+    for (about, wanted) in [
+        ("component = \"postgres\"", Fail),
+        ("component = \"redis\"", Pass),
+        ("component = \"machine\"", Fail),
+        ("", Fail),
+    ] {
+        let found = judged(&run, "memory growth < 500MB", about);
+        assert_eq!(found.outcome, wanted, "{about}: {found:?}");
+    }
+}
+
 #[test]
 fn a_process_that_was_not_there_all_the_time_is_not_judged() {
     let labels = [("pid", "77"), ("name", "server")];

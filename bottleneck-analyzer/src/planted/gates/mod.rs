@@ -15,7 +15,7 @@ use super::common::save;
 use super::every_pointer_resolves;
 
 /// Returns the assessment of `reports` by the shipped thresholds with those in `text`.
-fn judged_by(reports: &[Report], text: &str) -> Assessment {
+pub(super) fn judged_by(reports: &[Report], text: &str) -> Assessment {
     judged_under(reports, text, None)
 }
 

@@ -136,6 +136,34 @@ fn an_operation_with_a_gate_of_its_own_is_left_out_of_the_gate_on_all() {
 }
 
 #[test]
+fn a_requirement_with_an_id_judges_operations_that_have_gates_of_their_own_as_well() {
+    let mut run = [Plant::default().postgres()];
+    for step in &mut run[0].steps {
+        let write = step.operations.get_mut("write").unwrap();
+        write.call = hist(1e9, write.succeeded);
+    }
+    // Nine tenths of the writes take up to 1.52 s.
+    let text = r#"
+        [[gate]]
+        bound = "p90 < 5s"
+        operation = "write"
+        [[gate]]
+        id = "9.4"
+        bound = "p90 < 1s"
+        [[gate]]
+        bound = "p90 < 900ms"
+    "#;
+    let assessment = judged_by(&run, text);
+    for (name, wanted) in [
+        ("postgres.sweep.write.p90", Pass),
+        ("postgres.sweep.p90.9.4", Fail),
+        ("postgres.sweep.p90", Pass),
+    ] {
+        assert_eq!(gate(&assessment, name).outcome, wanted, "{name}");
+    }
+}
+
+#[test]
 fn a_requirement_with_an_id_is_shown_everywhere_and_never_dropped() {
     let run = [Plant::default().postgres()];
     let text = r#"

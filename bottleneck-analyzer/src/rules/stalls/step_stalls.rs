@@ -239,6 +239,34 @@ mod tests {
     }
 
     #[test]
+    fn an_interval_beside_a_stall_belongs_to_it_only_if_it_carries_less_than_four_fifths() {
+        let length = |edge: f64| {
+            let mut rates = [1_000.0; 30];
+            (rates[10], rates[11], rates[12], rates[13]) = (edge, 0.0, 0.0, edge);
+            found(&rates)[0].length_ns
+        };
+        assert_eq!(length(800.0), 200 * MS);
+        // Of each of both, 210 calls a second are missing: 21 ms.
+        assert_eq!(length(790.0), 242 * MS);
+    }
+
+    #[test]
+    fn half_of_the_usual_throughput_is_no_stall_and_neither_is_less_than_200_ms() {
+        let still = |rate: f64| {
+            let mut rates = [1_000.0; 30];
+            rates[10..15].fill(rate);
+            found(&rates).len()
+        };
+        assert_eq!((still(500.0), still(490.0)), (0, 1));
+        let short = |second: f64| {
+            let mut rates = [1_000.0; 30];
+            (rates[10], rates[11]) = (0.0, second);
+            found(&rates).len()
+        };
+        assert_eq!((short(0.0), short(10.0)), (1, 0));
+    }
+
+    #[test]
     fn a_slow_decline_and_a_chance_of_few_calls_are_no_stall() {
         let decline: Vec<f64> = (0..30).map(|i| 1_000.0 - 25.0 * f64::from(i)).collect();
         assert!(found(&decline).is_empty());
