@@ -39,7 +39,9 @@ install: build
 		echo "installed $$program under $(DESTDIR)$(PREFIX)"; \
 	done
 
-# Every program has tests of its own, so that one command builds them all before the first runs.
+# Every program has tests of its own, so that one command builds them all before the first runs. Most tests wait for
+# time to pass and not for a CPU: four at a time on any machine.
+test: export RUST_TEST_THREADS ?= 4
 test: servers
 	@scripts/install-servers pgbouncer || { \
 		echo "Without PgBouncer: the test of db-pool-bench through it is left out." >&2; \

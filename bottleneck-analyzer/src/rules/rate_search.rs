@@ -11,6 +11,7 @@ use bench_report::{FoundRate, RateSearchEnd, RateVerdict};
 use crate::assessment::{Confidence, EvidenceItem, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
+use crate::figures::counted;
 use crate::finding_draft::FindingDraft;
 use crate::json_pointer::escape;
 use crate::rate_search::{bounds, latency_objectives};
@@ -57,9 +58,9 @@ fn judge(bench: &BenchFacts<'_>, (place, search): (usize, &FoundRate), out: &mut
 /// report's `summary.found_rates`.
 fn found(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> FindingDraft {
     let detail = format!(
-        "Found in {} steps. Those at higher rates than this were tried to find the limit; what fails or \
+        "Found in {}. Those at higher rates than this were tried to find the limit; what fails or \
          queues in them shows where it is.",
-        search.steps.len()
+        counted(search.steps.len() as f64, "step")
     );
     let title = format!(
         "{} keeps {} {}",

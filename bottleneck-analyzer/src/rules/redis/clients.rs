@@ -283,7 +283,7 @@ fn no_slow_reader(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut 
 /// was published or no subscriber was seen.
 pub(super) fn subscribers(server: &RedisEvidence<'_>) -> Option<String> {
     let publishes = |row: &EvidenceRow| {
-        let command = row.label(names::redis::clients::COMMAND);
+        let command = row.label(names::redis::commands::COMMAND);
         command.is_some_and(|c| c == "publish" || c == "spublish")
     };
     server.rows("commands").find(|(_, row)| publishes(row))?;

@@ -111,7 +111,7 @@ const STARTERS: [&str; 4] = ["bgsave", "bgrewriteaof", "sync", "psync"];
 
 /// Returns true if the command of `row` is one that starts a child process, such as `bgsave`.
 pub(super) fn starts_child(row: &EvidenceRow) -> bool {
-    let command = row.label(names::redis::slow_calls::COMMAND);
+    let command = row.label(names::redis::commands::COMMAND);
     command.is_some_and(|command| STARTERS.contains(&command))
 }
 
