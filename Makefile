@@ -57,6 +57,7 @@ test: servers
 # Takes PostgreSQL 13 to 18 from npm and shows the evidence on each.
 test-postgres-matrix:
 	$(CARGO) test --locked -p db-pool-bench --test evidence --test planted_evidence --test behaviour --no-run
+	$(CARGO) test --locked -p pg-evidence --test retention --test watch --no-run
 	scripts/postgres-matrix
 
 lint: deny

@@ -128,83 +128,86 @@ mod tests {
         }
     }
 
+    /// Kind of failure, its message, and a word of what it means.
+    const MESSAGES: [(&str, &str, &str); 21] = [
+        (
+            "sqlstate.57014",
+            "canceling statement due to user request",
+            "cancelled",
+        ),
+        (
+            "sqlstate.57014",
+            "canceling statement due to statement timeout",
+            "statement_timeout",
+        ),
+        (
+            "sqlstate.40001",
+            "canceling statement due to conflict with recovery",
+            "standby",
+        ),
+        (
+            "sqlstate.57014",
+            "canceling statement due to conflict with recovery",
+            "standby",
+        ),
+        (
+            "sqlstate.53300",
+            "too many connections for role \"reserved\"",
+            "the role has",
+        ),
+        (
+            "sqlstate.53300",
+            "too many connections for database \"shop\"",
+            "the database has",
+        ),
+        (
+            "sqlstate.53300",
+            "remaining connection slots are reserved for roles with the SUPERUSER attribute",
+            "reserved",
+        ),
+        (
+            "sqlstate.53300",
+            "remaining connection slots are reserved for non-replication superuser connections",
+            "reserved",
+        ),
+        (
+            "sqlstate.53300",
+            "sorry, too many clients already",
+            "all connections of the server",
+        ),
+        (
+            "sqlstate.53300",
+            "zu viele Verbindungen für Rolle »app«",
+            "or the CONNECTION LIMIT",
+        ),
+        (
+            "sqlstate.53400",
+            "temporary file size exceeds \"temp_file_limit\" (1024kB)",
+            "temporary files",
+        ),
+        (
+            "sqlstate.40001",
+            "could not serialize access",
+            "serialization",
+        ),
+        ("sqlstate.53200", "out of shared memory", "locks"),
+        ("sqlstate.53200", "out of memory", "memory"),
+        ("sqlstate.22012", "division by zero", "value"),
+        (
+            "sqlstate.25006",
+            "cannot execute UPDATE in a read-only transaction",
+            "standby",
+        ),
+        ("sqlstate.99999", "", "refused"),
+        ("response.OOM", "", "maxmemory"),
+        ("response.SOMETHING", "", "command"),
+        ("timeout.checkout", "", "pool"),
+        ("closed.1006", "", "broke"),
+    ];
+
     #[test]
     fn the_message_tells_failures_of_one_code_apart() {
-        for (kind, message, word) in [
-            (
-                "sqlstate.57014",
-                "canceling statement due to user request",
-                "cancelled",
-            ),
-            (
-                "sqlstate.57014",
-                "canceling statement due to statement timeout",
-                "statement_timeout",
-            ),
-            (
-                "sqlstate.40001",
-                "canceling statement due to conflict with recovery",
-                "standby",
-            ),
-            (
-                "sqlstate.57014",
-                "canceling statement due to conflict with recovery",
-                "standby",
-            ),
-            (
-                "sqlstate.53300",
-                "too many connections for role \"reserved\"",
-                "the role has",
-            ),
-            (
-                "sqlstate.53300",
-                "too many connections for database \"shop\"",
-                "the database has",
-            ),
-            (
-                "sqlstate.53300",
-                "remaining connection slots are reserved for roles with the SUPERUSER attribute",
-                "reserved",
-            ),
-            (
-                "sqlstate.53300",
-                "remaining connection slots are reserved for non-replication superuser connections",
-                "reserved",
-            ),
-            (
-                "sqlstate.53300",
-                "sorry, too many clients already",
-                "all connections of the server",
-            ),
-            (
-                "sqlstate.53300",
-                "zu viele Verbindungen für Rolle »app«",
-                "or the CONNECTION LIMIT",
-            ),
-            (
-                "sqlstate.53400",
-                "temporary file size exceeds \"temp_file_limit\" (1024kB)",
-                "temporary files",
-            ),
-            (
-                "sqlstate.40001",
-                "could not serialize access",
-                "serialization",
-            ),
-            ("sqlstate.53200", "out of shared memory", "locks"),
-            ("sqlstate.53200", "out of memory", "memory"),
-            ("sqlstate.22012", "division by zero", "value"),
-            (
-                "sqlstate.25006",
-                "cannot execute UPDATE in a read-only transaction",
-                "standby",
-            ),
-            ("sqlstate.99999", "", "refused"),
-            ("response.OOM", "", "maxmemory"),
-            ("response.SOMETHING", "", "command"),
-            ("timeout.checkout", "", "pool"),
-            ("closed.1006", "", "broke"),
-        ] {
+        for (kind, message, word) in MESSAGES {
             let means = &find(kind, message).unwrap().means;
             assert!(means.contains(word), "{kind} {message}: {means}");
         }

@@ -291,6 +291,7 @@ mod tests {
             "{headline}"
         );
     }
+
     /// The server has room, and the role of the observed program is at its limit.
     #[test]
     fn the_headline_tells_the_limit_of_the_role() {

@@ -30,8 +30,8 @@ pub(crate) const MOST_MEMBERS: usize = 128;
 ///
 /// A few numbers are stored of every live process. A history is stored only of the pinned process,
 /// of processes in the trees of targets, and of those that ranked among the first by CPU time,
-/// memory or disk transfers in some sample. The number of histories is limited: processes that fall far behind are
-/// dropped.
+/// memory or disk transfers in some sample. The number of histories is limited: processes that fall
+/// far behind are dropped.
 #[derive(Debug)]
 pub(crate) struct Follower<H = ()> {
     options: FollowOptions,
@@ -265,8 +265,8 @@ impl<H: ProcessRecorder> Follower<H> {
         kept.map(|(used, _)| used.id).collect()
     }
 
-    /// Selects the first `most` of `all` by CPU time, as many by memory and by disk transfers each, and the pinned process.
-    /// The result is true at the index of each selected process.
+    /// Selects the first `most` of `all` by CPU time, as many by memory and by disk transfers each, and
+    /// the pinned process. The result is true at the index of each selected process.
     fn select(&self, most: usize, all: &[ProcessUse]) -> Vec<bool> {
         let mut selected = select_top(all, most);
         for (selected, used) in selected.iter_mut().zip(all) {

@@ -1,9 +1,10 @@
 //! Rule `stalls`: times in which the target answered hardly any call of any user, or was slow for all of them.
 //!
 //! Fires if the throughput of a repeat is below half of that of its neighbours for 200 ms or more, and no stall
-//! of the generator itself explains that; the target stood still if less than a tenth came back. Reads the series `throughput_per_s`, `generator.worst_stall_ns` and,
-//! for what was present only then, the recording of the machine and the server's counts. It is a problem if
-//! stalls take a tenth of the step or exceed the latency objective, and a symptom if a finding explains it.
+//! of the generator itself explains that; the target stood still if no more than a tenth came back. Reads the
+//! series `throughput_per_s`, `generator.worst_stall_ns` and, for what was present only then, the recording of the
+//! machine and the server's counts. It is a problem if stalls take a tenth of the step or exceed the latency
+//! objective, and a symptom if a finding explains it.
 //!
 //! The time that a call loses on average is, in a closed loop, the stalled share of the time × the response
 //! time. In an open loop it is Σ length² ÷ (2 × measured time), because an arrival during a stall waits for
@@ -116,13 +117,13 @@ fn finding(
     let steady: Vec<usize> = steady.map(|step| step.index).collect();
     let mut present = outside_programs::in_stall(bench, facts, worst);
     present.extend(present_then::of_stall(bench, facts, worst, &steady));
+    let by_outsiders = outsiders(bench, out, &present);
     let why = match (&known, &asked) {
         (Some(_), _) => String::new(),
         (None, Some(asked)) => asked.detail.clone(),
-        (None, None) => reason(bench, facts, worst, &present),
+        (None, None) => reason(bench, facts, worst, (&present, by_outsiders.is_some())),
     };
-    let is_by_outsiders = present.iter().any(|one| one.is_outsider);
-    let parent = known.or_else(|| outsiders(out).filter(|_| is_by_outsiders));
+    let parent = known.or(by_outsiders);
     let kind = match (&parent, part >= PROBLEM_RATIO || breaks) {
         (Some(_), _) => FindingKind::Symptom,
         (None, true) => FindingKind::Problem,
@@ -249,13 +250,13 @@ fn where_seen(worst: &StepStalls<'_>, steps: &[StepStalls<'_>]) -> String {
     }
 }
 
-/// Says what explains the stalls of `worst`: what was present only then, whether the server worked, and what
-/// their length and period are known for.
+/// Says what explains the stalls of `worst`: what was `present` only then, whether the server worked, and what
+/// their length and period are known for. `is_explained` is true if a finding explains what was present.
 fn reason(
     bench: &BenchFacts<'_>,
     facts: &RunFacts<'_>,
     worst: &StepStalls<'_>,
-    present: &[PresentThen],
+    (present, is_explained): (&[PresentThen], bool),
 ) -> String {
     let longest = worst.longest().map_or(0, |stall| stall.length_ns);
     let is_standstill = worst.is_standstill();
@@ -271,6 +272,7 @@ fn reason(
     let named = present.iter().take(MOST_NAMED);
     let named: Vec<&str> = named.map(|one| one.sentence.as_str()).collect();
     let mut told = vec![match (named.is_empty(), is_recorded) {
+        (false, _) if is_explained => format!("Present only then: {}.", named.join("; ")),
         (false, _) => format!(
             "Present only then: {}. That it is the cause is not shown.",
             named.join("; ")
@@ -325,9 +327,19 @@ fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<FindingId> {
     found.map(|f| f.id.clone())
 }
 
-/// Returns the id of the problem that programs outside the run use the CPU; `None` if it was not found.
-fn outsiders(out: &Conclusions) -> Option<FindingId> {
-    let mut found = out.findings.iter().filter(|f| f.is_sure());
-    let found = found.find(|f| f.kind == FindingKind::Problem && f.rule() == Rule::CpuOthers);
+/// Returns the id of the problem that programs outside the run use the CPU; `None` if it was not found for this
+/// bench, or names none of the programs that are `present` in the stall.
+fn outsiders(
+    bench: &BenchFacts<'_>,
+    out: &Conclusions,
+    present: &[PresentThen],
+) -> Option<FindingId> {
+    let mut programs = present.iter().filter_map(|one| one.program.as_deref());
+    let of_bench = |f: &&Finding| f.evidence.iter().any(|e| e.file == bench.source.file);
+    let problems = out.findings.iter().filter(|f| f.is_sure());
+    let mut problems = problems.filter(|f| f.kind == FindingKind::Problem);
+    let found = problems
+        .find(|f| f.rule() == Rule::CpuOthers && of_bench(f))
+        .filter(|f| programs.any(|name| f.title.contains(name)));
     found.map(|f| f.id.clone())
 }

@@ -84,7 +84,7 @@ fn present_program(
                 "recorded ones",
             ),
         ],
-        is_outsider: true,
+        program: Some(name.clone()),
     }
 }
 

@@ -102,8 +102,8 @@ pub(super) struct PresentThen {
     pub(super) evidence: Option<EvidenceItem>,
     /// Figures of the sentence that no single place of a report has.
     pub(super) computed: Vec<ComputedFigure>,
-    /// True if it is the CPU use of a program outside the run.
-    pub(super) is_outsider: bool,
+    /// Program outside the run whose CPU use it is; `None` for other figures.
+    pub(super) program: Option<String>,
 }
 
 /// Returns what was present in the longest stall of `worst` and not in the rest of the step: work of the

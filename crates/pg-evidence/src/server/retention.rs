@@ -83,7 +83,7 @@ pub(crate) struct Retention {
 struct RowHolder {
     kind: String,
     name: String,
-    /// State of the session or slot; empty for a standby.
+    /// State of the session, of the slot, or of the process that serves the standby.
     state: String,
     /// Process and beginning of its transaction, which tell sessions of one name apart; empty for
     /// other kinds.
