@@ -12,6 +12,7 @@ use crate::{analysis, cli, run_reports::RunReports, thresholds::Thresholds};
 use serde_json::{Value, json};
 
 use super::figures_walk::every_figure_has_a_source;
+use super::recorded;
 
 fn kept() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/bench-report/tests/golden")
@@ -23,6 +24,8 @@ fn assess(file: &Path) -> Assessment {
     let thresholds = Thresholds::load(None).unwrap();
     let assessment = analysis::assess(&run, &thresholds, cli::tool());
     every_figure_has_a_source(&assessment, &run, &thresholds);
+    let name = file.file_stem().unwrap().to_string_lossy();
+    recorded::compare("reports_kept", &name, &assessment);
     assessment
 }
 

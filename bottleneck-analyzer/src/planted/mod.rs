@@ -40,6 +40,7 @@ mod pool_limits;
 mod postgres;
 mod proven_costs;
 mod rate_search;
+mod recorded;
 mod redis;
 mod redis_beside;
 mod redis_bounds;
@@ -76,13 +77,14 @@ use bench_report::{Report, store};
 use common::{Plant, save};
 
 /// Returns the run in `directory`, and its assessment by the shipped thresholds. Panics if a figure in a
-/// sentence of a finding has no source.
+/// sentence of a finding has no source, or if the conclusions are not the recorded ones.
 fn judge(directory: &Path) -> (RunReports, Assessment) {
     let run = RunReports::load(&[directory.to_owned()]).unwrap();
     crate::figures::printed::forget();
     let thresholds = Thresholds::load(None).unwrap();
     let assessment = analysis::assess(&run, &thresholds, cli::tool());
     figures_walk::every_figure_has_a_source(&assessment, &run, &thresholds);
+    recorded::is_as_recorded(&assessment);
     (run, assessment)
 }
 

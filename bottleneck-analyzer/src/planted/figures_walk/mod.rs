@@ -45,6 +45,12 @@ pub(super) fn every_figure_has_a_source(
     );
 }
 
+/// Returns the figures in `sentence` as they are written, with their units.
+pub(super) fn figures_of(sentence: &str) -> Vec<String> {
+    let found = sentence::figures(sentence).into_iter();
+    found.map(|figure| figure.text).collect()
+}
+
 fn figures_without_source(
     assessment: &Assessment,
     run: &RunReports,

@@ -12,7 +12,7 @@ use crate::thresholds::Thresholds;
 use crate::{analysis, cli};
 
 use super::common::save;
-use super::every_pointer_resolves;
+use super::{every_pointer_resolves, recorded::is_as_recorded};
 
 /// Returns the assessment of `reports` by the shipped thresholds with those in `text`.
 pub(super) fn judged_by(reports: &[Report], text: &str) -> Assessment {
@@ -36,6 +36,7 @@ fn judged_under(reports: &[Report], text: &str, profile: Option<&str>) -> Assess
     let run = RunReports::load(&[home.path().to_owned()]).unwrap();
     let assessment = analysis::assess(&run, &thresholds, cli::tool());
     every_pointer_resolves(&assessment, home.path());
+    is_as_recorded(&assessment);
     assessment
 }
 
