@@ -94,3 +94,32 @@ fn is_demand(part: &TimePart) -> bool {
     });
     !waits && !TimeModel::is_queue(&part.name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The time of a cause that its own parts are too short for is never taken from a wait for what others hold, and
+    /// never from a queue before the service.
+    #[test]
+    fn neither_a_wait_for_a_lock_nor_a_queue_before_the_service_is_work_of_the_call() {
+        let is_work = |name: &str| {
+            is_demand(&TimePart {
+                name: name.to_owned(),
+                title: String::new(),
+                ns: 1.0,
+                share_ratio: 0.5,
+                evidence: Vec::new(),
+            })
+        };
+        for name in ["server_cpu", "io.datafileread", "rest", "locksmith"] {
+            assert!(is_work(name), "{name}");
+        }
+        for name in ["lock", "lock.tuple", "lwlock", "lwlock.walinsert"] {
+            assert!(!is_work(name), "{name}");
+        }
+        for name in ["pacing_lag", "backlog", "checkout"] {
+            assert!(!is_work(name), "{name}");
+        }
+    }
+}

@@ -1,11 +1,12 @@
 //! Tests of the rules about Redis on both sides of their bounds, and of what they add up.
 
 use crate::assessment::{Assessment, Confidence, Finding, FindingKind};
-use bench_report::{Series, ServerEvidence};
+use bench_report::{Load, Pacing, Series, ServerEvidence};
 
 use super::common::parts::{PlantFigure, row};
 use super::common::{Plant, SECOND, command};
-use super::redis_server::{rows, server};
+use super::proven_costs::repeated;
+use super::redis_server::{rows, run, server};
 use super::{assess_reports, finding};
 
 fn ruled_out<'a>(assessment: &'a Assessment, rule: &str) -> Option<&'a str> {
@@ -257,4 +258,137 @@ fn cores_of_server_and_load_are_shared_if_both_have_fewer_than_they_would_have_a
     assert_eq!(confined(1.0, 2.0), "1 of 4 cores, shared with the load");
     assert_eq!(confined(3.0, 4.0), "3 of 4 cores, shared with the load");
     assert_eq!(confined(4.0, 4.0), "no CPU");
+}
+
+/// Planted: Redis answered nobody for 400 ms, with no fork and no slow command, and the slow log takes calls from
+/// `slower_than` microseconds on.
+#[test]
+fn a_slow_log_that_is_off_explains_no_stall_and_is_not_said_to_be_empty() {
+    let detail = |slower_than: &str| {
+        let assessment = server(|s| {
+            s.plant("answer_most_ns", 0.4e9);
+            s.plant("answer_mean_ns", 40e6);
+            let mut settings = rows(s, "settings").iter_mut();
+            let slow_log = settings.find(|row| row.labels["setting"] == "slowlog-log-slower-than");
+            let labels = &mut slow_log.unwrap().labels;
+            labels.insert("value".into(), slower_than.into());
+        });
+        finding(&assessment, "redis_stall").unwrap().detail.clone()
+    };
+    let on = detail("10000");
+    let words = "No command in the slow log, and no fork, explains it.";
+    assert!(on.contains(words), "{on}");
+    let off = detail("-1");
+    let words = "No fork explains it; the slow log was not read.";
+    assert!(off.contains(words), "{off}");
+}
+
+/// Returns true if calls beside a child process are compared with the others, where one is at work in the last
+/// `tenths` of ten intervals of each step.
+fn is_compared(tenths: u64) -> bool {
+    let mut report = Plant::default().redis();
+    let mut series = ["latency.p50_ns", "latency.p99_ns"].map(Series::new);
+    for step in &mut report.steps {
+        let from = step.window.measure_start_ns;
+        let server = step.server.as_mut().unwrap();
+        server.plant("forks", 1.0);
+        server.plant("latest_fork_us", 300.0);
+        server.plant("saving_ratio", tenths as f64 / 10.0);
+        let begin = from + (10 - tenths) * SECOND / 10;
+        let times = [("from_ns", begin as f64), ("to_ns", (from + SECOND) as f64)];
+        rows(server, "saving").push(row([("what", "snapshot")], times));
+        for tenth in 0..=10 {
+            let slower = if tenth > 10 - tenths { 2.0 } else { 1.0 };
+            for (series, ns) in series.iter_mut().zip([400_000.0, 900_000.0]) {
+                series.push(from + tenth * SECOND / 10, Some(ns * slower));
+            }
+        }
+    }
+    report.series.extend(series);
+    let assessment = assess_reports(&[report]);
+    let found = finding(&assessment, "redis_saving").unwrap();
+    let words = "While a child process was at work the median was";
+    found.detail.contains(words)
+}
+
+#[test]
+fn calls_are_compared_from_three_intervals_with_a_child_process_and_three_without_on() {
+    assert!(!is_compared(2) && is_compared(3));
+    assert!(is_compared(7) && !is_compared(8));
+}
+
+/// Planted: 21,000 calls in a second, of which 17,766 read a value of `value_bytes`. With 64 bytes for each call,
+/// the load's answers take 3.12 MB at 100 bytes a value, and 19.1 MB at 1,000.
+#[test]
+fn bytes_to_others_are_told_from_a_mebibyte_a_second_and_a_tenth_of_all_on() {
+    let told = |value_bytes: u64, sent: f64| {
+        let mut report = Plant::default().redis();
+        let size = value_bytes.into();
+        report.config.insert("value_bytes".into(), size);
+        for step in &mut report.steps {
+            let server = step.server.as_mut().unwrap();
+            server.plant("net_output_bytes", sent);
+        }
+        let assessment = assess_reports(&[report]);
+        let is_told = finding(&assessment, "redis_bytes").is_some();
+        assert_ne!(is_told, ruled_out(&assessment, "redis_bytes").is_some());
+        is_told
+    };
+    // 1.18 MB are more than a mebibyte, and a quarter of all.
+    assert!(told(100, 4_300_000.0));
+    // 0.68 MB are 18 % of all.
+    assert!(!told(100, 3_800_000.0));
+    // 1.59 MB are 8 % of all.
+    assert!(!told(1_000, 20_700_000.0));
+}
+
+/// Planted: of the reads of an open load 20 took 2 ms each, by the slow log, and the main thread is busy 55 % of the
+/// second. The squares are 20 × 4 ms², which cost 80 µs ÷ (2 × 0.45) a call. One such call alone would cost 4.4 µs.
+#[test]
+fn all_calls_in_the_slow_log_cost_time_and_not_the_longest_alone() {
+    let assessment = run(|step| {
+        step.load = Load::Open {
+            rate_per_s: 21_000.0,
+            pacing: Pacing::Constant,
+            in_flight_cap: 1_000,
+            delayed_at_cap: 0,
+        };
+        let s = step.server.as_mut().unwrap();
+        s.plant("net_output_bytes", 500e6);
+        let mut all = rows(s, "commands").iter_mut();
+        let get = all.find(|row| row.labels["command"] == "get").unwrap();
+        let (calls, usec) = (get.figures["calls"], get.figures["usec"]);
+        *get = command("get", "load", (calls + 20.0, usec + 40_000.0), 2_000.0);
+        let figures = [("calls", 20.0), ("usec", 40_000.0), ("longest_us", 2_000.0)];
+        rows(s, "slow_calls").push(row([("command", "get")], figures));
+    });
+    let found = finding(&assessment, "redis_outliers").unwrap();
+    let saved_ns = found.impact.unwrap().saved_ns.unwrap();
+    let expected_ns = 80_000.0 / 0.9;
+    assert!((saved_ns / expected_ns - 1.0).abs() < 1e-6, "{saved_ns}");
+}
+
+/// Planted: KEYS of another client takes 40, 60 and 80 ms in three repeats, of which one carries 2 % more than the
+/// others and is the operating point.
+#[test]
+fn of_a_cause_in_all_repeats_the_one_at_the_operating_point_is_shown() {
+    for operating in 0..3 {
+        let assessment = repeated(3, |repeat, step| {
+            let us = 40_000.0 + 20_000.0 * repeat as f64;
+            let keys = command("keys", "others", (5.0, 5.0 * us), us);
+            rows(step.server.as_mut().unwrap(), "commands").push(keys);
+            for operation in step.operations.values_mut() {
+                operation.throughput_per_s *= if repeat == operating { 1.02 } else { 1.0 };
+            }
+        });
+        let found = finding(&assessment, "redis_command").unwrap();
+        let detail = &found.detail;
+        assert!(detail.contains("In 3 of 3 repeats."), "{detail}");
+        // The third step of each repeat has the highest throughput.
+        let place = format!("/steps/{}/", 3 * operating + 2);
+        let evidence = found.evidence.iter().map(|e| e.pointer.as_str());
+        let mut of_server = evidence.filter(|pointer| pointer.contains("/server/"));
+        let shown = of_server.next().expect("evidence of the server");
+        assert!(shown.starts_with(&place), "{shown}, expected {place}");
+    }
 }

@@ -117,6 +117,8 @@ fn clients_whose_request_was_too_long_are_told_where_they_are_counted() {
         all.any(|r| r.rule == "redis_query_limit")
     };
     assert!(ruled_out(&cut(0.0)));
+    let one = finding(&cut(1.0), "redis_query_limit").map(|f| f.title.clone());
+    assert!(one.is_some_and(|title| title.contains("1 client ")));
     // Versions before 7.4 do not count them.
     let old = server(|_| ());
     assert!(!ruled_out(&old) && finding(&old, "redis_query_limit").is_none());

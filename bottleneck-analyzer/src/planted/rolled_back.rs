@@ -26,6 +26,19 @@ fn transactions_that_are_rolled_back_without_a_failed_request_are_told() {
     assert!(is_unknown(&assess(&Server::default()), "rolled_back"));
 }
 
+/// Of 3,000 committed transactions as many stand beside those that were rolled back: a twentieth of all is told.
+#[test]
+fn a_twentieth_of_the_transactions_must_be_rolled_back() {
+    for (ratio, is_told) in [(0.053, true), (0.052, false)] {
+        let assessment = assess(&rolled_back(ratio));
+        assert_eq!(
+            finding(&assessment, "rolled_back").is_some(),
+            is_told,
+            "{ratio}"
+        );
+    }
+}
+
 #[test]
 fn transactions_of_requests_that_failed_are_not_told_twice() {
     // Each of the 400 failures of the measured second stands for 600 in the 1.5 s of the counters.

@@ -72,6 +72,27 @@ impl MeasuredRun {
     }
 }
 
+/// Returns the share of the CPU time that the hypervisor gave to others in a step of the load that the program
+/// `tool` made, from 0 to 1: that of the worst step. `None` if it was not recorded.
+pub(crate) fn stolen_ratio(kept: &Path, tool: &str) -> Option<f64> {
+    let report = |tool| bench_report::store::load(&report_path(kept, tool)?).ok();
+    let (bench, machine) = (report(tool)?, report("sysmon")?);
+    let mut all = machine.series.iter();
+    let stolen = all.find(|s| s.name == "cpu.steal_ratio" && s.labels.is_empty())?;
+    let in_step = |step: &Step| {
+        let window = step.window.measure_start_ns..=step.window.measure_end_ns;
+        let points = stolen.at_ns.iter().zip(&stolen.mean);
+        let points = points.filter(|(at_ns, _)| window.contains(at_ns));
+        let ratios: Vec<f64> = points.filter_map(|(_, ratio)| *ratio).collect();
+        (!ratios.is_empty()).then(|| ratios.iter().sum::<f64>() / ratios.len() as f64)
+    };
+    bench
+        .steps
+        .iter()
+        .filter_map(in_step)
+        .max_by(f64::total_cmp)
+}
+
 /// Returns the path of the report of the program `tool`, as in `db-pool-bench.sweep.json`.
 fn report_path(kept: &Path, tool: &str) -> Option<PathBuf> {
     let paths = std::fs::read_dir(kept)

@@ -11,7 +11,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::healthy::{self, HealthyRun};
 use crate::judge::{Judgement, complaints};
-use crate::measured_run::MeasuredRun;
+use crate::measured_run::{MeasuredRun, stolen_ratio};
 use crate::planting::{DeclaredFigure, Severity};
 use crate::planting_file::{self, PlantingFile};
 use crate::quiet_machine::{CpuTicks, QUIET_RATIO, STOLEN_RATIO, busy_ratio, wait};
@@ -145,7 +145,11 @@ impl ProvingGround {
             catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(words(&*panic)));
         let result = failed_or(result);
         let took_s = started.elapsed().as_secs_f64();
-        let stolen_ratio = ticks.stolen_ratio(CpuTicks::read());
+        let stolen = ticks.stolen_ratio(CpuTicks::read());
+        let kept = ["with", "without"].map(|which| self.kept(task, which));
+        let tool = task.tool();
+        let recorded = kept.iter().filter_map(|kept| stolen_ratio(kept, &tool));
+        let stolen_ratio = recorded.fold(stolen, f64::max);
         let (after_ratio, _) = wait(SETTLES_WITHIN, busy_ratio);
         Trial {
             id: task.id(),
@@ -323,6 +327,14 @@ impl Task {
         match self {
             Self::Planted(file, severity) => file.with(severity).unwrap().group,
             Self::Healthy(_) => "healthy".to_owned(),
+        }
+    }
+
+    /// Returns the program that makes the load.
+    fn tool(&self) -> String {
+        match self {
+            Self::Planted(file, severity) => file.with(severity).unwrap().load.tool,
+            Self::Healthy(run) => run.tool.clone(),
         }
     }
 

@@ -163,8 +163,10 @@ fn of_finding(finding: &Finding, lines: &mut Vec<String>) {
     let figures = figures(&[&finding.title, &finding.detail]);
     let advice = finding.advice.as_ref().map_or(String::new(), |advice| {
         let restart = if advice.needs_restart { " restart" } else { "" };
-        let said: Vec<&str> = advice.actions.iter().map(String::as_str).collect();
-        format!("; {} actions{restart}{}", said.len(), self::figures(&said))
+        let said = advice.actions.iter().chain([&advice.expected_gain]);
+        let said: Vec<&str> = said.map(String::as_str).collect();
+        let count = advice.actions.len();
+        format!("; {count} actions{restart}{}", self::figures(&said))
     });
     lines.push(format!(
         " {figures}{computed}{}{advice}",

@@ -279,4 +279,15 @@ mod tests {
         (few[10], few[11]) = (0.0, 0.0);
         assert_eq!(found(&few).len(), 1);
     }
+
+    /// Of 16 calls all are missing, which is four times their standard deviation of 4; of 15.8 it is a little less.
+    #[test]
+    fn calls_are_missing_from_four_standard_deviations_on() {
+        let still = |rate: f64| {
+            let mut rates = [rate; 30];
+            rates[10..12].fill(0.0);
+            found(&rates).len()
+        };
+        assert_eq!((still(80.0), still(79.0)), (1, 0));
+    }
 }
