@@ -278,7 +278,7 @@ fn a_server_that_freezes_shows_in_each_operation_and_in_the_table() {
             "--repeats",
             "1",
             "--stop-on",
-            "errors>90%",
+            "p99>1h",
         ];
         let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", &url));
         running.wait_for("phase: measure");

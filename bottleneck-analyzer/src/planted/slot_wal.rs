@@ -173,9 +173,9 @@ fn a_slot_grows_from_a_segment_a_minute_on_and_by_more_than_it_lets_go_of() {
         (-20.0, 0.0, 60.0, false),
     ] {
         let assessment = Slot {
+            span_s,
             grown_mib,
             released_mib,
-            span_s,
             ..FORGOTTEN
         }
         .assess();

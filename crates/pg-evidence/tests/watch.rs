@@ -90,6 +90,8 @@ fn watched(url: &str, scope: Scope, is_measured: bool) -> ServerEvidence {
     if is_measured {
         watch.measure_begins();
         eventually("the sessions are sampled", || {
+            // Each call asks for the time since the last one, which must hold a few samples.
+            std::thread::sleep(Duration::from_millis(400));
             let seen = watch.recent_activity();
             seen.value(postgres::SESSIONS_SAMPLES).is_some()
         });

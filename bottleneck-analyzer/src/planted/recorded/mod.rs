@@ -70,7 +70,8 @@ pub(super) fn compare(module: &str, name: &str, assessment: &Assessment) {
         let lines = one
             .lines()
             .filter(|line| !other.lines().any(|known| known == *line));
-        lines.map(|line| format!("{sign} {line}\n")).collect()
+        let lines: Vec<String> = lines.map(|line| format!("{sign} {line}\n")).collect();
+        lines.concat()
     };
     assert!(
         known == concluded,
@@ -107,11 +108,10 @@ fn load(file: &Path) -> BTreeMap<String, String> {
 
 fn save(file: &Path, recorded: &BTreeMap<String, String>) {
     let runs = recorded.iter();
-    let text: String = runs
-        .map(|(name, conclusions)| format!("{RUN}{name}\n{conclusions}\n"))
-        .collect();
+    let text = runs.map(|(name, conclusions)| format!("{RUN}{name}\n{conclusions}\n"));
+    let text: Vec<String> = text.collect();
     fs::create_dir_all(directory()).unwrap();
-    fs::write(file, text).unwrap();
+    fs::write(file, text.concat()).unwrap();
 }
 
 #[test]

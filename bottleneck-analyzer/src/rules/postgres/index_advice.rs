@@ -73,8 +73,8 @@ pub(super) fn actions(
         ));
         return actions;
     }
-    let plain = PlainStatement::read(statement, Some(relation));
-    let create = match plain.and_then(|plain| plain.compared_columns()) {
+    let parsed = PlainStatement::read(statement, Some(relation));
+    let create = match parsed.and_then(|parsed| parsed.compared_columns()) {
         Some(columns) => format!(
             "CREATE INDEX CONCURRENTLY ON {relation} ({})",
             columns.join(", ")
