@@ -2,7 +2,7 @@
 
 use crate::assessment::{Rule, TimePart};
 
-/// What the time of a cause is spent in. The time of a cause that was joined from several is spent in several.
+/// Part of a call in which the time of a cause is spent. A cause that was joined from several has several parts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum CausePart {
     /// Part of the time model by its title, which all events of one entry of the catalogue share.
@@ -43,7 +43,7 @@ pub(crate) struct OwnTime {
     pub(crate) bench: String,
     /// Rule that found the cause.
     pub(crate) rule: Rule,
-    /// What the time is spent in; empty if only the rule tells it.
+    /// Parts in which the time is spent; empty if only the rule tells it.
     pub(crate) parts: Vec<CausePart>,
     /// Mean time that a call spends in the cause, in nanoseconds.
     pub(crate) ns: f64,

@@ -8,8 +8,8 @@ use crate::own_time::{CausePart, OwnTime};
 pub(crate) struct CauseCost {
     /// Name of the rule that found the cause.
     pub(crate) rule: Rule,
-    /// What distinguishes the cause from other causes of the same rule: what its time is spent in, in order. It
-    /// is the same in every repeat.
+    /// Parts in which the time is spent, in order. They distinguish the cause from other causes of the same rule,
+    /// and are the same in every repeat.
     pub(crate) key: Vec<CausePart>,
     /// Name of the thing at fault, as in `Lock:advisory 42`.
     pub(crate) thing: String,

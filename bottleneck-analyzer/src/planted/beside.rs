@@ -1,11 +1,22 @@
 //! Tests with other users of the same server and of the generator's machine: the findings name them.
 
 use crate::assessment::{ComponentKind, FindingKind};
-use bench_report::{Step, StepEnd};
+use bench_report::{EvidenceRow, Step, StepEnd};
 
 use super::common::SECOND;
 use super::common::server::{Server, row};
 use super::{assess_reports, factor, finding, is_unknown, named};
+
+/// Returns the table of the server's processes: their type, application, CPU time in nanoseconds, and number.
+fn processes(all: &[(&str, &str, f64, f64)]) -> (&'static str, Vec<EvidenceRow>) {
+    let rows = all.iter().map(|(kind, application, cpu_ns, count)| {
+        row(
+            &[("backend_type", kind), ("application", application)],
+            &[("cpu_ns", *cpu_ns), ("count", *count)],
+        )
+    });
+    ("processes", rows.collect())
+}
 
 /// Creates a server whose own CPU time goes to a quarter to the load and to three quarters to
 /// `report.py`, on a machine that is 99 % busy. Sessions of the load are ready to run without a CPU
@@ -18,22 +29,10 @@ fn shared_with_a_report(ready: f64) -> Server {
             ("server.load_cpu_ns", on_cpu * 4.0 * SECOND as f64),
             ("server.load_ready_ns", ready * 4.0 * SECOND as f64),
         ],
-        tables: vec![(
-            "processes",
-            vec![
-                row(
-                    &[("backend_type", "client backend"), ("application", "ours")],
-                    &[("cpu_ns", 1e9), ("count", 4.0)],
-                ),
-                row(
-                    &[
-                        ("backend_type", "client backend"),
-                        ("application", "report.py"),
-                    ],
-                    &[("cpu_ns", 3e9), ("count", 3.0)],
-                ),
-            ],
-        )],
+        tables: vec![processes(&[
+            ("client backend", "ours", 1e9, 4.0),
+            ("client backend", "report.py", 3e9, 3.0),
+        ])],
         ..Server::default()
     }
 }
@@ -67,26 +66,11 @@ fn a_report_in_the_same_server_that_takes_the_cpu_is_a_problem_by_its_name() {
 fn the_wait_for_a_cpu_behind_the_load_s_own_workers_is_not_the_report_s() {
     let mut server = shared_with_a_report(0.72);
     server.figures[0] = ("server.load_cpu_ns", 3.0 * SECOND as f64);
-    server.tables = vec![(
-        "processes",
-        vec![
-            row(
-                &[("backend_type", "client backend"), ("application", "ours")],
-                &[("cpu_ns", 1e9), ("count", 4.0)],
-            ),
-            row(
-                &[("backend_type", "parallel worker"), ("application", "ours")],
-                &[("cpu_ns", 2e9), ("count", 8.0)],
-            ),
-            row(
-                &[
-                    ("backend_type", "client backend"),
-                    ("application", "report.py"),
-                ],
-                &[("cpu_ns", 2e8), ("count", 1.0)],
-            ),
-        ],
-    )];
+    server.tables = vec![processes(&[
+        ("client backend", "ours", 1e9, 4.0),
+        ("parallel worker", "ours", 2e9, 8.0),
+        ("client backend", "report.py", 2e8, 1.0),
+    ])];
     let assessment = assess_reports(&server.run());
     let found = finding(&assessment, "other_applications").unwrap();
     // A call is ready for 1.44 ms without a CPU. Alone, 6,000 pieces of 0.5 ms a second would keep 3 of 4 cores
