@@ -5,11 +5,13 @@
 //! named; one that the user named is an error. A skipped file that may be a report of the run makes
 //! the run incomplete, because what it holds might have changed the verdict.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use bench_report::manifest::{self, Part};
 use bench_report::plausibility::{Fault, FaultExtent};
 use bench_report::store::{self, StoreError};
+use rayon::prelude::*;
 
 use crate::assessment::{ComponentKind, SkippedInput};
 use crate::run_error::RunError;
@@ -118,16 +120,16 @@ impl ReportFiles {
                 "{beyond} more files were not read: {MOST_FILES} is the most that is read of one run"
             ));
         }
+        let mut waiting: VecDeque<PathBuf> = candidates.into_iter().chain(elsewhere).collect();
         let mut left_out = 0_usize;
-        for file in candidates.into_iter().chain(elsewhere) {
-            let length = file.metadata().map_or(0, |found| found.len());
-            if budget.files == 0 || length > budget.bytes {
-                left_out += 1;
-                continue;
-            }
-            budget.files -= 1;
-            if self.read_one(&file) {
-                budget.bytes -= length;
+        while !waiting.is_empty() {
+            let batch = next_batch(&mut waiting, *budget, &mut left_out);
+            let loaded: Vec<_> = batch.par_iter().map(|(file, _)| load(file)).collect();
+            budget.files -= batch.len();
+            for ((file, length), loaded) in batch.iter().zip(loaded) {
+                if self.take_or_skip(file, loaded) {
+                    budget.bytes -= length;
+                }
             }
         }
         if left_out > 0 {
@@ -140,9 +142,9 @@ impl ReportFiles {
         Ok(())
     }
 
-    /// Reads one file, or notes why it was skipped. Returns true if it is a report.
-    fn read_one(&mut self, file: &Path) -> bool {
-        match load(file) {
+    /// Takes what was read from a file, or notes why it was skipped. Returns true if it is a report.
+    fn take_or_skip(&mut self, file: &Path, loaded: Result<Loaded, RunError>) -> bool {
+        match loaded {
             Ok(loaded) => self.take(loaded),
             Err(error) => {
                 let is_report = self.may_be_report(file, &error);
@@ -179,7 +181,7 @@ impl ReportFiles {
     }
 
     /// Adds a report, and notes its figures that were left out.
-    fn take(&mut self, (source, faults): (SourceReport, Vec<Fault>)) {
+    fn take(&mut self, (source, faults): Loaded) {
         for fault in faults {
             self.skipped.push(SkippedInput {
                 file: source.file.clone(),
@@ -224,13 +226,41 @@ impl ReportFiles {
     }
 }
 
+/// Report that was read, with its figures and series that were left out.
+type Loaded = (SourceReport, Vec<Fault>);
+
+/// Takes the next files from `waiting` that fit into `budget`, also if all of them are reports, with
+/// their lengths in bytes. Adds those to `left_out` that do not fit even as the first.
+fn next_batch(
+    waiting: &mut VecDeque<PathBuf>,
+    budget: ReadBudget,
+    left_out: &mut usize,
+) -> Vec<(PathBuf, u64)> {
+    let mut batch = Vec::new();
+    let mut bytes_left = budget.bytes;
+    while let Some(file) = waiting.pop_front() {
+        let length = file.metadata().map_or(0, |found| found.len());
+        if batch.len() < budget.files && length <= bytes_left {
+            bytes_left -= length;
+            batch.push((file, length));
+        } else if batch.is_empty() {
+            *left_out += 1;
+        } else {
+            // Whether it fits is known once those before it are read.
+            waiting.push_front(file);
+            break;
+        }
+    }
+    batch
+}
+
 /// Reads the report at `path`, of a program that this version knows. Figures and series that cannot
 /// be are left out and returned beside it.
 ///
 /// # Errors
 /// Fails if the file cannot be read as a report, if another program wrote it, or if figures that
 /// others depend on cannot be.
-fn load(path: &Path) -> Result<(SourceReport, Vec<Fault>), RunError> {
+fn load(path: &Path) -> Result<Loaded, RunError> {
     let mut document = store::load_document(path)?;
     let faults = document.faults();
     let unusable = faults

@@ -1,9 +1,11 @@
 //! Comparison of every number of a report with the values that it can have.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::fault::{Fault, FaultExtent, MOST_FAULTS, escaped};
-use super::figure_range::range_of;
+use super::figure_range::{FigureRange, range_of};
 
 /// Parts of a report whose numbers are settings or of any unit.
 const FREE: [&str; 6] = [
@@ -18,72 +20,95 @@ const FREE: [&str; 6] = [
 /// Parts of a report that hold figures by name, which nothing else depends on.
 const NAMED: &str = "figures";
 
-/// Place in a report, from the outermost key to the innermost.
+/// Key of a value in the object or list that contains it.
+#[derive(Clone, Copy)]
+enum Key<'a> {
+    Name(&'a str),
+    Index(usize),
+}
+
+/// Place in a report, from the innermost key to the outermost.
 struct Place<'a> {
-    key: &'a str,
+    key: Key<'a>,
     above: Option<&'a Self>,
 }
 
 impl Place<'_> {
     fn pointer(&self) -> String {
         let above = self.above.map_or(String::new(), Place::pointer);
-        format!("{above}/{}", escaped(self.key))
+        match self.key {
+            Key::Name(name) => format!("{above}/{}", escaped(name)),
+            Key::Index(index) => format!("{above}/{index}"),
+        }
     }
+}
+
+/// Comparison of the numbers of one report. Reports have few names and many numbers, so the range
+/// of each name is looked up once.
+#[derive(Default)]
+struct Comparison<'a> {
+    ranges: HashMap<&'a str, FigureRange>,
+    found: Vec<Fault>,
 }
 
 /// Returns the numbers of a report's JSON that cannot be.
 pub(super) fn faults(json: &Value) -> Vec<Fault> {
-    let mut found = Vec::new();
+    let mut comparison = Comparison::default();
     if let Value::Object(members) = json {
         for (key, value) in members {
-            let place = Place { key, above: None };
-            walk(value, key, &place, FaultExtent::Report, &mut found);
+            let place = Place {
+                key: Key::Name(key),
+                above: None,
+            };
+            comparison.walk(value, key, &place, FaultExtent::Report);
         }
     }
-    found
+    comparison.found
 }
 
-/// Adds the faults below `place` to `found`. `name` is the name whose end gives the unit.
-fn walk(value: &Value, name: &str, place: &Place<'_>, extent: FaultExtent, found: &mut Vec<Fault>) {
-    if found.len() > MOST_FAULTS || FREE.contains(&name) {
-        return;
-    }
-    let below = if name == NAMED {
-        FaultExtent::Figure
-    } else {
-        extent
-    };
-    match value {
-        Value::Number(number) => {
-            let value = number.as_f64().unwrap_or(f64::NAN);
-            found.extend(range_of(name).refuses(value).map(|reason| Fault {
-                pointer: place.pointer(),
-                reason,
-                extent,
-            }));
+impl<'a> Comparison<'a> {
+    /// Adds the faults below `place`. `name` is the name whose end gives the unit.
+    fn walk(&mut self, value: &'a Value, name: &'a str, place: &Place<'_>, extent: FaultExtent) {
+        if self.found.len() > MOST_FAULTS || FREE.contains(&name) {
+            return;
         }
-        Value::Object(members) => {
-            for (key, value) in members {
-                let inner = Place {
-                    key,
-                    above: Some(place),
-                };
-                // The keys of percentiles have no unit of their own.
-                let named = if name == "percentiles_ns" { name } else { key };
-                walk(value, named, &inner, below, found);
+        let below = if name == NAMED {
+            FaultExtent::Figure
+        } else {
+            extent
+        };
+        match value {
+            Value::Number(number) => {
+                let value = number.as_f64().unwrap_or(f64::NAN);
+                let range = self.ranges.entry(name).or_insert_with(|| range_of(name));
+                self.found.extend(range.refuses(value).map(|reason| Fault {
+                    pointer: place.pointer(),
+                    reason,
+                    extent,
+                }));
             }
-        }
-        Value::Array(elements) => {
-            for (index, value) in elements.iter().enumerate() {
-                let key = index.to_string();
-                let inner = Place {
-                    key: &key,
-                    above: Some(place),
-                };
-                walk(value, name, &inner, below, found);
+            Value::Object(members) => {
+                for (key, value) in members {
+                    let inner = Place {
+                        key: Key::Name(key),
+                        above: Some(place),
+                    };
+                    // The keys of percentiles have no unit of their own.
+                    let named = if name == "percentiles_ns" { name } else { key };
+                    self.walk(value, named, &inner, below);
+                }
             }
+            Value::Array(elements) => {
+                for (index, value) in elements.iter().enumerate() {
+                    let inner = Place {
+                        key: Key::Index(index),
+                        above: Some(place),
+                    };
+                    self.walk(value, name, &inner, below);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::String(_) => {}
         }
-        Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
 

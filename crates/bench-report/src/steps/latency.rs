@@ -4,7 +4,7 @@
 use super::survival::{DurationCount, Quantile, quantile};
 use crate::histogram::{Percentiles, Recording, recording};
 use crate::histogram_payload::HistogramError;
-use crate::{CensoredPercentiles, Operation};
+use crate::{CensoredPercentiles, Histogram, Operation};
 
 /// Durations of finished requests and ages of unfinished ones, over one or several operations.
 #[derive(Debug)]
@@ -61,17 +61,15 @@ impl Latency {
     pub fn from_operations<'a>(
         operations: impl IntoIterator<Item = &'a Operation>,
     ) -> Result<Self, HistogramError> {
-        let mut whole = Self::default();
+        let (mut finished, mut unfinished) = (None, None);
         for operation in operations {
-            // Both have the same bounds, so that adding cannot fail.
-            if let Some(finished) = operation.latency() {
-                let _ = whole.finished.add(finished.decode()?);
-            }
-            if let Some(unfinished) = &operation.unfinished {
-                let _ = whole.unfinished.add(unfinished.decode()?);
-            }
+            add(&mut finished, operation.latency())?;
+            add(&mut unfinished, operation.unfinished.as_ref())?;
         }
-        Ok(whole)
+        Ok(Self {
+            finished: finished.unwrap_or_else(recording),
+            unfinished: unfinished.unwrap_or_else(recording),
+        })
     }
 
     /// Returns the histogram of the durations of finished requests, in nanoseconds.
@@ -100,6 +98,24 @@ impl Latency {
         }
         Some(at_least(&self.unfinished, ns))
     }
+}
+
+/// Adds the durations of `histogram` to `sum`.
+///
+/// # Errors
+/// Fails if the histogram is damaged.
+fn add(sum: &mut Option<Recording>, histogram: Option<&Histogram>) -> Result<(), HistogramError> {
+    let Some(recorded) = histogram.map(Histogram::decode).transpose()? else {
+        return Ok(());
+    };
+    match sum {
+        // Both have the same bounds, so that adding cannot fail.
+        Some(sum) => {
+            let _ = sum.add(recorded);
+        }
+        None => *sum = Some(recorded),
+    }
+    Ok(())
 }
 
 fn estimate(finished: &Recording, unfinished: &Recording, q: f64) -> Option<QuantileEstimate> {
