@@ -3,7 +3,7 @@
 //! The intervals of percentiles and shares hold for requests that do not influence each other. Real requests
 //! do (a lock delays all behind it), so that the true uncertainty is at least this large.
 
-use bench_report::{Histogram, Operation, Step};
+use bench_report::{Histogram, Latency, Operation, Step};
 use statistics::proportion_at_most;
 
 /// Number of standard deviations on each side of the mean that hold 95 % of a normal distribution.
@@ -19,11 +19,8 @@ pub(crate) type ValueInterval = (f64, f64);
 /// order statistics of its samples. `None` if the samples cannot be read.
 pub(super) fn of_quantile(operation: &Operation, q: f64, samples: u64) -> Option<ValueInterval> {
     let apart = DEVIATIONS * (q * (1.0 - q) / samples.max(1) as f64).sqrt();
-    let at = |q: f64| {
-        operation
-            .latency_at(q.clamp(0.0, 1.0))
-            .map(|found| found.ns as f64)
-    };
+    let latency = Latency::from_operations([operation]).ok()?;
+    let at = |q: f64| Some(latency.quantile(q.clamp(0.0, 1.0))?.ns as f64);
     Some((at(q - apart)?, at(q + apart)?))
 }
 
@@ -41,6 +38,20 @@ pub(crate) fn of_share(seen: u64, all: u64) -> Option<ValueInterval> {
     let high = proportion_at_most(seen, all, ONE_SIDE)?;
     let low = 1.0 - proportion_at_most(rest, all, ONE_SIDE)?;
     Some((low.max(0.0), high))
+}
+
+/// Returns true if the bound `limit` of a share allows no exception at all: it asks what happened, not what may
+/// happen, so that the measured share counts as exact.
+pub(super) fn is_absolute(limit: f64) -> bool {
+    limit <= 0.0 || limit >= 1.0
+}
+
+/// Returns the values between which the true share lies when it is compared with the bound `limit`: the
+/// `interval`, widened to hold the measured `ratio`; only `ratio` without an interval or with an absolute bound.
+pub(crate) fn around(ratio: f64, interval: Option<ValueInterval>, limit: f64) -> ValueInterval {
+    let interval = interval.filter(|_| !is_absolute(limit));
+    let (low, high) = interval.unwrap_or((ratio, ratio));
+    (low.min(ratio), high.max(ratio))
 }
 
 /// Returns the interval of the hit ratio of a step of a cache: of the share of its reads that found their key.
@@ -75,6 +86,26 @@ mod tests {
             high - low
         };
         assert!(width(10_000) < width(100) / 5.0);
+    }
+
+    #[test]
+    fn a_bound_that_allows_no_exception_is_compared_with_what_happened() {
+        let close = |found: ValueInterval, expected: ValueInterval| {
+            let apart = (found.0 - expected.0).abs() + (found.1 - expected.1).abs();
+            assert!(apart < 1e-12, "{found:?} {expected:?}");
+        };
+        close(around(0.3, Some((0.2, 0.4)), 0.5), (0.2, 0.4));
+        close(around(0.3, None, 0.5), (0.3, 0.3));
+        for limit in [0.0, 1.0] {
+            assert!(is_absolute(limit));
+            close(around(0.3, Some((0.2, 0.4)), limit), (0.3, 0.3));
+        }
+        for limit in [0.001, 0.999] {
+            assert!(!is_absolute(limit));
+        }
+        // An interval that was computed from rounded counts may not hold the ratio.
+        close(around(0.3, Some((0.31, 0.4)), 0.5), (0.3, 0.4));
+        close(around(0.3, Some((0.2, 0.29)), 0.5), (0.2, 0.3));
     }
 
     #[test]

@@ -206,9 +206,8 @@ impl<'a> JudgedBench<'_, 'a> {
         });
         let evidence = evidence.collect();
         let figure = GateMeasurement::new(bench.source, ratio, evidence);
-        // A bound that allows no failure at all asks what happened, not what may happen.
-        let is_exact = bound.value <= 0.0 || bound.value >= 1.0;
-        let interval = interval::of_share(seen, attempted).filter(|_| !is_exact);
+        let interval = interval::of_share(seen, attempted);
+        let interval = interval.filter(|_| !interval::is_absolute(bound.value));
         Ok(figure.within(interval).note(past_in(&counted, bound)))
     }
 
@@ -266,7 +265,7 @@ impl<'a> JudgedBench<'_, 'a> {
         let ratio = step.value(steps::HIT_RATIO);
         let ratio = ratio.ok_or("the hit ratio was not measured")?;
         let pointer = format!("/steps/{index}/figures/hit_ratio");
-        let is_exact = self.gate.requirement.bound.value >= 1.0;
+        let is_exact = interval::is_absolute(self.gate.requirement.bound.value);
         let interval = interval::of_hits(step).filter(|_| !is_exact);
         Ok(self
             .measured(ratio, &[("hit ratio".to_owned(), pointer)])
@@ -283,7 +282,7 @@ impl<'a> JudgedBench<'_, 'a> {
             ("connections succeeded".to_owned(), at("succeeded")),
         ];
         let ratio = connect.succeeded as f64 / connect.attempted as f64;
-        let is_exact = self.gate.requirement.bound.value >= 1.0;
+        let is_exact = interval::is_absolute(self.gate.requirement.bound.value);
         let interval = interval::of_share(connect.succeeded, connect.attempted);
         Ok(self
             .measured(ratio, &fields)

@@ -25,13 +25,11 @@ impl HitRatio {
         let (_, step) = bench.operating_step()?;
         let ratio = step.value(steps::HIT_RATIO)?;
         let least = bench.objectives().cache_hit_ratio;
-        // A bound that allows no miss at all asks what happened, not what may happen.
-        let interval = interval::of_hits(step).filter(|_| least < 1.0);
-        let (low, high) = interval.unwrap_or((ratio, ratio));
+        let (low, high) = interval::around(ratio, interval::of_hits(step), least);
         Some(Self {
             ratio,
-            low: low.min(ratio),
-            high: high.max(ratio),
+            low,
+            high,
             least,
         })
     }

@@ -88,12 +88,8 @@ impl FailureTotals {
     /// Returns the values between which the true share of failures lies, as the gate with the bound `limit` has
     /// them.
     pub(super) fn interval(&self, limit: f64) -> ValueInterval {
-        let ratio = self.ratio();
-        // A bound that allows no failure at all asks what happened, not what may happen.
-        let is_exact = limit <= 0.0 || limit >= 1.0;
-        let interval = interval::of_share(self.failed(), self.attempted).filter(|_| !is_exact);
-        let (low, high) = interval.unwrap_or((ratio, ratio));
-        (low.min(ratio), high.max(ratio))
+        let interval = interval::of_share(self.failed(), self.attempted);
+        interval::around(self.ratio(), interval, limit)
     }
 }
 
