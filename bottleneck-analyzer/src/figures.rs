@@ -10,7 +10,7 @@ pub(crate) mod printed;
 const TIMES: [(&str, f64); 4] = [("_ns", 1.0), ("_us", 1e3), ("_ms", 1e6), ("_s", 1e9)];
 
 /// Formats `value` in the unit that the end of `name` gives: `ns`, `us`, `ms`, `s`, `bytes`,
-/// `bytes_per_s`, `per_s`, `ratio` or `cores`; without a unit for other names.
+/// `bytes_per_s`, `per_s`, `ratio`, `hertz` or `cores`; without a unit for other names.
 pub(crate) fn show(name: &str, value: f64) -> String {
     let ends = |suffix: &str| name.ends_with(suffix);
     let time = TIMES.iter().find(|(end, _)| ends(end));
@@ -22,6 +22,8 @@ pub(crate) fn show(name: &str, value: f64) -> String {
         duration_ns(value * ns)
     } else if ends("_cores") {
         format!("{} cores", plain(value))
+    } else if ends("hertz") {
+        frequency(value)
     } else if ends("bytes") {
         bytes(value)
     } else if ends("per_s") {
@@ -46,6 +48,11 @@ pub(crate) fn rate(per_s: f64) -> String {
 /// Formats bytes: `6.80 MiB`. A negative value counts as 0.
 pub(crate) fn bytes(bytes: f64) -> String {
     noted(bytes, table::bytes(bytes.max(0.0) as u64))
+}
+
+/// Formats a frequency in hertz as gigahertz: `2.40 GHz`.
+fn frequency(hertz: f64) -> String {
+    noted(hertz, format!("{:.2} GHz", hertz / 1e9))
 }
 
 /// Formats a ratio as per cent: `97.5 %`; with three decimals below 0.1 %.
@@ -119,6 +126,7 @@ mod tests {
             ("cpu_main_thread_s", 0.69, "690 ms"),
             ("latest_fork_us", 250.0, "250 µs"),
             ("process.cpu_cores", 1.5, "1.50 cores"),
+            ("cpu.clock_hertz", 2_395_000_000.0, "2.40 GHz"),
             ("deadlocks", 3.0, "3"),
             ("sessions.cpu_mean", 1.234, "1.23"),
         ] {

@@ -129,7 +129,7 @@ mod tests {
     }
 
     /// Kind of failure, its message, and a word of what it means.
-    const MESSAGES: [(&str, &str, &str); 21] = [
+    const MESSAGES: [(&str, &str, &str); 22] = [
         (
             "sqlstate.57014",
             "canceling statement due to user request",
@@ -169,6 +169,11 @@ mod tests {
             "sqlstate.53300",
             "remaining connection slots are reserved for non-replication superuser connections",
             "reserved",
+        ),
+        (
+            "sqlstate.53300",
+            "number of requested standby connections exceeds max_wal_senders (currently 10)",
+            "replication connections",
         ),
         (
             "sqlstate.53300",

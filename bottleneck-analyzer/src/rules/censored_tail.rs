@@ -1,6 +1,7 @@
 //! Rule `censored_tail`: requests that had no answer when the drain of the step ended.
 //!
-//! Fires if `censored` of an operation at the operating point is above 0. It is a symptom of
+//! Fires if `censored` of a request at the operating point is above 0; a WebSocket connection that was not opened
+//! is no request. It is a symptom of
 //! `errors_past_objective`. If the share of unanswered requests is c, percentiles above 1 − c are lower
 //! bounds. The impact is unanswered ÷ all requests.
 
@@ -11,6 +12,7 @@ use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{percent, plain};
 use crate::json_pointer::escape;
+use crate::requests;
 use crate::run_facts::RunFacts;
 
 const RULE: Rule = Rule::CensoredTail;
@@ -25,8 +27,9 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let Some((_, step)) = bench.operating_step() else {
         return;
     };
-    let censored: u64 = step.operations.values().map(|o| o.censored).sum();
-    let attempted: u64 = step.operations.values().map(|o| o.attempted).sum();
+    let operations = || requests::request_operations(step);
+    let censored: u64 = operations().map(|(_, o)| o.censored).sum();
+    let attempted: u64 = operations().map(|(_, o)| o.attempted).sum();
     let evidence = unfinished(bench, step);
     if censored == 0 {
         let statement = "every request of the operating point came back before the step ended";
@@ -58,10 +61,11 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     out.add_finding(draft);
 }
 
-/// Returns the numbers of unanswered and of all requests of each operation in the chosen step as evidence.
+/// Returns the numbers of unanswered and of all requests in the chosen step as evidence, for each operation
+/// that is a request.
 fn unfinished(bench: &BenchFacts<'_>, step: &Step) -> Vec<EvidenceItem> {
-    let names = step.operations.keys();
-    let counts = names.flat_map(|name| {
+    let operations = requests::request_operations(step);
+    let counts = operations.flat_map(|(name, _)| {
         let operation = format!("operations/{}", escape(name));
         let of = |label: String, field: &str| {
             bench.step_evidence(&label, &format!("{operation}/{field}"))

@@ -6,7 +6,7 @@
 //! the CPU of server, generator and other participants over the same window.
 
 use crate::assessment::{
-    ComponentKind, ComputedFigure, Confidence, EvidenceItem, FindingKind, ImpactOf, Rule,
+    ComponentKind, ComputedFigure, Confidence, EvidenceItem, Finding, FindingKind, ImpactOf, Rule,
 };
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
@@ -220,12 +220,11 @@ impl Disturbance<'_> {
     fn computed(&self) -> Vec<ComputedFigure> {
         let how = "CPU that was busy, less that of the server and of the generator";
         let whole = ComputedFigure::new("share of the outside programs", self.ratio, how);
-        let named = self.outsiders.iter().take(NAMED).flat_map(|program| {
-            let ratio = self.share_of(program);
+        let named = self.told().flat_map(|(program, ratio)| {
             let how = "CPU time of its processes ÷ measured time";
             let name = &program.name;
             [
-                ComputedFigure::new(format!("cores of {name}"), ratio * self.cpu.cores, how),
+                ComputedFigure::new(cores_label(name), ratio * self.cpu.cores, how),
                 ComputedFigure::new(
                     format!("share of {name}"),
                     ratio,
@@ -234,6 +233,13 @@ impl Disturbance<'_> {
             ]
         });
         [whole].into_iter().chain(named).collect()
+    }
+
+    /// Iterates over the busiest programs that the finding names, with their shares of the machine's CPU.
+    fn told(&self) -> impl Iterator<Item = (&OutsideProgram, f64)> {
+        let busiest = self.outsiders.iter().take(NAMED);
+        let shares = busiest.map(|program| (program, self.share_of(program)));
+        shares.filter(|(_, ratio)| *ratio >= TOLD)
     }
 
     /// Returns the share of the machine's CPU that `program` used, from 0 to 1.
@@ -245,10 +251,8 @@ impl Disturbance<'_> {
     /// Names the three busiest programs with their shares of the machine, as a continuation of the
     /// title.
     fn names(&self) -> String {
-        let told = self.outsiders.iter().take(NAMED);
-        let told: Vec<String> = told
-            .map(|program| (program, self.share_of(program)))
-            .filter(|(_, ratio)| *ratio >= TOLD)
+        let told: Vec<String> = self
+            .told()
             .map(|(program, ratio)| {
                 let used = counted(ratio * self.cpu.cores, "core");
                 format!("{} {} ({used})", program.name, share(ratio))
@@ -279,6 +283,16 @@ impl Disturbance<'_> {
     fn is_mostly_named(&self) -> bool {
         self.named >= 0.5 * self.ratio
     }
+}
+
+/// Returns true if a finding of this rule names `program`.
+pub(super) fn names_program(finding: &Finding, program: &str) -> bool {
+    let label = cores_label(program);
+    finding.rule() == RULE && finding.computed.iter().any(|figure| figure.what == label)
+}
+
+fn cores_label(program: &str) -> String {
+    format!("cores of {program}")
 }
 
 /// Returns the reason why the CPU was short at the operating point, as a sentence; `None` if it was

@@ -52,7 +52,6 @@ impl StepCompanion<'_> {
         };
         let show = |value: f64| match self.unit {
             "cores" => format!("{} cores", figures::plain(value)),
-            "hertz" => format!("{} MHz", figures::plain(value / 1e6)),
             unit => figures::show(unit, value),
         };
         format!(

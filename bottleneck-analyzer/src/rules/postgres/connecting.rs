@@ -5,9 +5,9 @@
 //! `checkout_connect`. `checkout_check` reports, as information, the round trip that the driver makes before
 //! it hands out a connection: the time part `checkout_check`.
 
-use crate::assessment::{Confidence, EvidenceItem, Rule};
+use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
-use crate::figures::{duration_ns, plain, share};
+use crate::figures::{counted, duration_ns, plain, share};
 use crate::own_time::CausePart;
 use bench_report::names;
 
@@ -34,10 +34,18 @@ fn connection_storm(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
         .figure(names::postgres::DATABASE_SESSIONS)
         .zip(server.calls_of_counters());
     let new = sessions.map(|(sessions, calls)| (sessions - first).max(0.0) / calls);
-    let evidence: Vec<_> = server
-        .evidence(names::postgres::DATABASE_SESSIONS)
-        .into_iter()
-        .collect();
+    let of_pool = |(label, field): (&str, &str)| {
+        let pointer = format!("/steps/{}/pool/checkout/{field}", server.index);
+        server.source.evidence(label, &pointer)
+    };
+    let of_pool = [
+        ("connections opened by the pool", "opened"),
+        ("checkouts", "count"),
+    ]
+    .map(of_pool);
+    let sessions_started = server.evidence(names::postgres::DATABASE_SESSIONS);
+    let evidence = of_pool.into_iter().chain([sessions_started]);
+    let evidence: Vec<_> = evidence.flatten().collect();
     let own_ns = repeat.model.sum_of("checkout_connect");
     let Some(ratio) = opened.or(new) else {
         let question = "whether connections are opened all the time: new sessions were not counted";
@@ -72,6 +80,18 @@ fn storm_cost(
     evidence: Vec<EvidenceItem>,
 ) -> CauseCost {
     let server = &repeat.server;
+    let pool = server.step.pool.as_ref();
+    let by_pool = pool.and_then(|pool| pool.checkout).map(|checkout| {
+        format!(
+            "The pool opened {} in {} checkouts.",
+            counted(checkout.opened as f64, "connection"),
+            plain(checkout.count as f64)
+        )
+    });
+    let started = server.figure(names::postgres::DATABASE_SESSIONS);
+    let started =
+        started.map(|sessions| format!("The server started {}.", counted(sessions, "session")));
+    let sentences: Vec<String> = by_pool.into_iter().chain(started).collect();
     CauseCost {
         rule: STORM,
         key: vec![CausePart::thing("storm")],
@@ -81,19 +101,17 @@ fn storm_cost(
         avoidable: true,
         lower_bound: false,
         highest_confidence: Confidence::High,
-        computed: Vec::new(),
+        computed: vec![ComputedFigure::new(
+            "share of the calls that open a connection",
+            ratio,
+            "connections opened ÷ checkouts; where the pool does not count them, new sessions beyond the first \
+             ones of the pool ÷ calls",
+        )],
         title: format!(
             "Connections are opened all the time ({} of the calls open one)",
             share(ratio)
         ),
-        detail: format!(
-            "The server started {} sessions.",
-            plain(
-                server
-                    .figure(names::postgres::DATABASE_SESSIONS)
-                    .unwrap_or(0.0)
-            )
-        ),
+        detail: sentences.join(" "),
         evidence,
         actions: vec![
             "keep connections: a longer lifetime and idle time-out, with jitter".to_owned(),

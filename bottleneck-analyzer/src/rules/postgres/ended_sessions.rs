@@ -57,7 +57,8 @@ pub(in crate::rules) fn sessions(
         if count > 0.0 {
             ended_by_server |= name != names::postgres::DATABASE_SESSIONS_ABANDONED;
             told.push(format!("{} {how}", plain(count)));
-            evidence.extend(servers.iter().find_map(|server| server.evidence(name)));
+            let counters = servers.iter().filter_map(|server| server.evidence(name));
+            evidence.extend(counters.filter(|counter| counter.value.as_f64() != Some(0.0)));
         }
     }
     if told.is_empty() {

@@ -5,7 +5,7 @@
 
 use super::plain_statement::{self, PlainStatement};
 use super::statements::LoadStatement;
-use crate::assessment::{Confidence, Rule};
+use crate::assessment::{ComputedFigure, Confidence, Rule};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::share;
 
@@ -95,6 +95,17 @@ impl KeptRows {
                 format!("How many rows match is not known, because {reason}.")
             }
         }
+    }
+
+    /// Returns the share of the rows that are kept as a figure, with the way in which it was computed; `None` if
+    /// it is not known.
+    pub(super) fn computed(self) -> Option<ComputedFigure> {
+        let Self::Share(kept) = self else {
+            return None;
+        };
+        let how = "rows that the statement returned or changed in each call ÷ rows of a scan";
+        let what = "share of the rows of a scan that the statement keeps";
+        Some(ComputedFigure::new(what, kept, how))
     }
 
     /// Returns the result of a scan that has this cost. It is an open question only if the cost is large enough

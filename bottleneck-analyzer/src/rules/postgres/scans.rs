@@ -181,6 +181,8 @@ fn cost(
     let mut evidence = scan.evidence.clone();
     evidence.extend(index.iter().flat_map(FittingIndex::evidence));
     evidence.extend(found.iter().flat_map(|s| s.time_evidence(server)));
+    let told = found.filter(|_| kept.computed().is_some());
+    evidence.extend(told.iter().flat_map(|s| s.rows_evidence()));
     evidence.extend(repeat.server.evidence(names::postgres::SESSIONS_CPU_MEAN));
     CauseCost {
         rule: RULE,
@@ -191,7 +193,7 @@ fn cost(
         avoidable: true,
         lower_bound: false,
         highest_confidence: Confidence::High,
-        computed: Vec::new(),
+        computed: kept.computed().into_iter().collect(),
         title: format!(
             "{} ({} rows for each of {} scans{statement})",
             scan.what(index.as_ref()),
@@ -264,6 +266,9 @@ fn cost_by_counters(
 ) -> CauseCost {
     let mut evidence = scan.evidence.clone();
     evidence.extend(found.time_evidence(&repeat.server));
+    if kept.computed().is_some() {
+        evidence.extend(found.rows_evidence());
+    }
     let delete = found.text().to_lowercase().starts_with("delete");
     let (what, action) = if delete {
         (
@@ -285,7 +290,7 @@ fn cost_by_counters(
         avoidable: true,
         lower_bound: false,
         highest_confidence: Confidence::High,
-        computed: Vec::new(),
+        computed: kept.computed().into_iter().collect(),
         title: format!(
             "{what} ({} rows read for each transaction; {})",
             plain(scan.rows.round()),

@@ -48,6 +48,13 @@ impl LoadStatement<'_> {
         own.into_iter().chain(all).collect()
     }
 
+    /// Returns the numbers of the statement's rows and calls as evidence.
+    pub(super) fn rows_evidence(&self) -> Vec<EvidenceItem> {
+        let rows = self.row.evidence("rows of the statement", "rows");
+        let calls = self.row.evidence("calls of the statement", "calls");
+        rows.into_iter().chain(calls).collect()
+    }
+
     /// Returns the mean number of sessions that run the statement, with its evidence; `None` unless some were
     /// sampled running it and some waiting in it.
     pub(super) fn sessions_running(&self) -> Option<(f64, Vec<EvidenceItem>)> {

@@ -8,7 +8,7 @@
 
 use bench_report::names;
 
-use crate::assessment::{Confidence, FindingKind, Rule};
+use crate::assessment::{ComputedFigure, Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{counted, duration_ns, plain};
@@ -33,27 +33,25 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
 
 fn refused(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = Rule::RedisMaxclients;
-    let (Some(refused), Some(limit)) = (
+    let (Some(refused), Some(limit), Some(clients)) = (
         server.figure(names::redis::REJECTED_CONNECTIONS),
         server.figure(names::redis::MAXCLIENTS),
+        server.figure(names::redis::CONNECTED_CLIENTS_MAX),
     ) else {
         return out.cannot_judge(
             rule,
             bench.component,
-            "whether Redis turned clients away: its limit was not read",
+            "whether Redis turned clients away: its limit and its clients were not read",
             "a user that may run INFO",
         );
     };
-    let used = server
-        .figure(names::redis::CONNECTED_CLIENTS_MAX)
-        .unwrap_or(0.0);
-    let used = used
-        + server
-            .figure(names::redis::CLUSTER_CONNECTIONS)
-            .unwrap_or(0.0);
+    // Only the nodes of a cluster have connections between them.
+    let between_nodes = server.figure(names::redis::CLUSTER_CONNECTIONS);
+    let used = clients + between_nodes.unwrap_or(0.0);
     let evidence = [
         names::redis::REJECTED_CONNECTIONS,
         names::redis::CONNECTED_CLIENTS_MAX,
+        names::redis::CLUSTER_CONNECTIONS,
         names::redis::MAXCLIENTS,
     ];
     let evidence = evidence.map(|name| server.evidence(name));
@@ -62,7 +60,10 @@ fn refused(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclus
     if refused < 1.0 && used < NEARLY_ALL * limit {
         return out.rule_out(rule, bench.component, statement, evidence);
     }
-    out.add_finding(turned_away(bench, (refused, limit), &statement).evidence(evidence));
+    let how = "most clients connected at once + connections between the nodes of the cluster";
+    let all = ComputedFigure::new("connections that count against the limit", used, how);
+    let draft = turned_away(bench, (refused, limit), &statement);
+    out.add_finding(draft.computes([all]).evidence(evidence));
 }
 
 /// Builds the finding about a number of connections near or past the limit. `refused` is the number

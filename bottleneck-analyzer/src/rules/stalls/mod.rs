@@ -24,6 +24,7 @@ use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{counted, duration_ns, share};
 use crate::finding_draft::FindingDraft;
+use crate::rules::cpu_others;
 use crate::run_facts::RunFacts;
 use present_then::PresentThen;
 use step_stalls::StepStalls;
@@ -334,12 +335,13 @@ fn outsiders(
     out: &Conclusions,
     present: &[PresentThen],
 ) -> Option<FindingId> {
-    let mut programs = present.iter().filter_map(|one| one.program.as_deref());
+    let is_named = |f: &&Finding| {
+        let mut programs = present.iter().filter_map(|one| one.program.as_deref());
+        programs.any(|program| cpu_others::names_program(f, program))
+    };
     let of_bench = |f: &&Finding| f.evidence.iter().any(|e| e.file == bench.source.file);
     let problems = out.findings.iter().filter(|f| f.is_sure());
-    let mut problems = problems.filter(|f| f.kind == FindingKind::Problem);
-    let found = problems
-        .find(|f| f.rule() == Rule::CpuOthers && of_bench(f))
-        .filter(|f| programs.any(|name| f.title.contains(name)));
+    let problems = problems.filter(|f| f.kind == FindingKind::Problem);
+    let found = problems.filter(of_bench).find(is_named);
     found.map(|f| f.id.clone())
 }
