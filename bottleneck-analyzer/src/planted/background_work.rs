@@ -271,3 +271,30 @@ fn autovacuum_that_calls_do_not_feel_is_ruled_out_and_one_that_never_rests_is_un
     }
     assert!(is_unknown(&assess_reports(&reports), "autovacuum"));
 }
+
+/// Planted: 8 users and a pool of 4, so that a call waits for its connection for half of its time. Beside autovacuum
+/// 1,024 calls are answered each second, and 3,012 at other times.
+#[test]
+fn autovacuum_costs_the_part_of_a_call_that_holds_a_connection() {
+    let mut queued = vacuums(1_000.0, &[1, 2, 5, 6, 7]);
+    queued.server.users = 8.0;
+    queued.server.pool = 4;
+    let assessment = queued.assess();
+    let found = finding(&assessment, "autovacuum").unwrap();
+    let mut all = found.computed.iter();
+    let own = all.find(|figure| figure.what.starts_with("time that the cause itself takes"));
+    let own_ns = own.unwrap().value;
+    let expected_ns = 0.5 * (8e9 / 2_018.0 - 8e9 / 3_012.0);
+    assert!((own_ns / expected_ns - 1.0).abs() < 0.01, "{own_ns}");
+}
+
+/// Planted: autovacuum in one and in three tenths of each second, in which too few intervals can be compared.
+#[test]
+fn what_autovacuum_costs_is_open_only_if_it_worked_for_a_fifth_of_the_time() {
+    let short = vacuums(1_000.0, &[4]).assess();
+    assert!(ruled_out(&short, "autovacuum"));
+    assert!(!is_unknown(&short, "autovacuum"));
+    let long = vacuums(1_000.0, &[3, 4, 5]).assess();
+    assert!(is_unknown(&long, "autovacuum"));
+    assert!(!ruled_out(&long, "autovacuum"));
+}

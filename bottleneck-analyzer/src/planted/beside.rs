@@ -87,6 +87,20 @@ fn the_wait_for_a_cpu_behind_the_load_s_own_workers_is_not_the_report_s() {
     assert!((value("cores of the application") - 0.2).abs() < 1e-9);
 }
 
+/// The machine was not recorded, so that the CPU in use is that of the server, 3.2 s, and of the generator, 0.6 s. The
+/// report has three quarters of the server's.
+#[test]
+fn without_a_recording_the_report_has_its_share_of_the_cpu_of_server_and_generator() {
+    let reports = shared_with_a_report(0.70).run();
+    let assessment = assess_reports(&reports[..1]);
+    let found = finding(&assessment, "other_applications").unwrap();
+    let mut all = found.computed.iter();
+    let own = all.find(|figure| figure.what.starts_with("time that the cause itself takes"));
+    let own_ns = own.unwrap().value;
+    let expected_ns = 1.4e6 * 0.75 * 3.2 / 3.8;
+    assert!((own_ns / expected_ns - 1.0).abs() < 0.03, "{own_ns}");
+}
+
 /// The server counts the statements of all applications. The statement of `report.py` took most of
 /// the time and must not be taken for one of the load.
 #[test]

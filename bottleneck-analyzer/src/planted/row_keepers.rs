@@ -152,6 +152,20 @@ fn each_kind_of_holder_is_named_and_ended_before_vacuum() {
     }
 }
 
+/// Planted: a standby that gives no name when it connects.
+#[test]
+fn a_standby_without_a_name_is_told_as_such() {
+    let load = DeadRows {
+        holders: vec![holder("standby", "", "", 52_000.0, Some(4.0))],
+        ..DeadRows::default()
+    };
+    let (detail, actions) = load.told();
+    let clause = "while a standby without a name asks to keep them (hot_standby_feedback).";
+    assert!(detail.contains(clause), "{detail}");
+    let action = "end the long query on a standby without a name, or switch";
+    assert!(actions.starts_with(action), "{actions}");
+}
+
 #[test]
 fn each_of_two_holders_is_named() {
     let slot = holder(

@@ -169,6 +169,7 @@ mod tests {
                 "SELECT EXISTS (SELECT $2 FROM a WHERE b = $1)",
                 "whether there is one",
             ),
+            ("SELECT json_agg(c) FROM a WHERE b > $1", "an aggregate"),
             (
                 "SELECT b FROM a WHERE c > $1 ORDER BY c LIMIT $2",
                 "a limited number",
@@ -179,10 +180,32 @@ mod tests {
         }
         for statement in [
             "SELECT discount(b), minimum FROM a WHERE c = $1",
+            "SELECT row_count(b), no2sum(b) FROM a WHERE c = $1",
             "UPDATE a SET b = (SELECT max(b) FROM c) WHERE d = $1",
             "DELETE FROM a WHERE b IS DISTINCT FROM $1",
         ] {
             assert_eq!(summary(statement), None, "{statement}");
         }
+    }
+
+    #[test]
+    fn rows_that_are_kept_are_told_as_a_share_or_with_the_reason_why_it_is_not_known() {
+        let known = KeptRows::Share(0.25);
+        assert!((known.share() - 0.25).abs() < 1e-9);
+        let words = "A scan keeps 25 % of the rows that it reads.";
+        assert_eq!(known.sentence(), words);
+        let reason = "the statement returns an aggregate";
+        for unknown in [KeptRows::LikelyFew(reason), KeptRows::Unknown(reason)] {
+            assert!(unknown.share().abs() < 1e-9);
+            let words =
+                "How many rows match is not known, because the statement returns an aggregate.";
+            assert_eq!(unknown.sentence(), words);
+        }
+    }
+
+    #[test]
+    fn rows_of_statements_that_were_not_counted_are_not_known() {
+        let kept = KeptRows::of(None, 1e5, Some("logs"));
+        assert!(matches!(kept, KeptRows::Unknown(NOT_COUNTED)));
     }
 }
