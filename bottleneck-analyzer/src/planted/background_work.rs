@@ -256,6 +256,14 @@ fn autovacuum_that_slows_calls_down_is_named_with_its_table() {
 }
 
 #[test]
+fn a_setting_that_only_the_advice_names_is_evidence() {
+    let assessment = vacuums(1_000.0, &[1, 2, 5, 6, 7]).assess();
+    let evidence = first(&assessment, "autovacuum").evidence.iter();
+    let named = evidence.filter(|e| e.pointer.ends_with("/autovacuum_vacuum_cost_delay"));
+    assert_eq!(named.count(), 1);
+}
+
+#[test]
 fn autovacuum_that_calls_do_not_feel_is_ruled_out_and_one_that_never_rests_is_unknown() {
     assert!(ruled_out(
         &vacuums(2_990.0, &[1, 2, 5, 6, 7]).assess(),

@@ -249,27 +249,24 @@ fn connections_come_anew_from_a_tenth_of_the_calls_on_or_a_hundredth_if_they_cos
 /// Planted: a client with 9 MB of unread answers, and requests of the load whose connection broke, of two kinds. The
 /// server cut off `dropped` clients.
 fn unread(dropped: f64, broken: [u64; 2]) -> (Finding, f64) {
-    let plant = |step: &mut Step| {
-        let server = step.server.as_mut().unwrap();
-        server.plant("evicted_clients", dropped);
-        let labels = [("kind", "slow reader"), ("name", "ops")];
-        let figures = [("clients", 1.0), ("output_bytes", 9e6)];
-        rows(server, "clients").push(row(labels, figures));
-        let set = step.operations.get_mut("set").unwrap();
-        for (kind, count) in ["closed", "reset"].into_iter().zip(broken) {
-            if count > 0 {
-                set.succeeded -= count;
-                set.errors.insert(kind.into(), count);
-            }
-        }
-    };
     let mut report = Plant::default().redis();
     report
         .steps
         .retain(|step| step.parameter("pool_size") == Some(8.0));
-    plant(&mut report.steps[0]);
-    let calls = report.steps[0].operations.values().map(|o| o.attempted);
-    let calls: u64 = calls.sum();
+    let step = &mut report.steps[0];
+    let server = step.server.as_mut().unwrap();
+    server.plant("evicted_clients", dropped);
+    let labels = [("kind", "slow reader"), ("name", "ops")];
+    let figures = [("clients", 1.0), ("output_bytes", 9e6)];
+    rows(server, "clients").push(row(labels, figures));
+    let set = step.operations.get_mut("set").unwrap();
+    for (kind, count) in ["closed", "reset"].into_iter().zip(broken) {
+        if count > 0 {
+            set.succeeded -= count;
+            set.errors.insert(kind.into(), count);
+        }
+    }
+    let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
     let assessment = assess_reports(&[report]);
     (found(&assessment, "redis_output").clone(), calls as f64)
 }

@@ -83,6 +83,24 @@ fn an_affinity_is_the_reason_for_no_cpu_only_on_a_machine_with_room() {
     assert!(told.contains(words), "{told}");
 }
 
+/// Planted: a stranger on a full machine.
+#[test]
+fn who_fills_the_machine_is_the_cause_of_a_main_thread_without_a_cpu() {
+    let plant = Plant {
+        outsider: Some(("stress-ng".into(), 2.0)),
+        cpu: (0.99, 0.3, 0.18),
+        ..Plant::default()
+    };
+    let mut report = plant.redis();
+    for step in &mut report.steps {
+        evidence(step).plant("main_thread_ready_s", 0.34);
+    }
+    let assessment = assess_reports(&[report, plant.sysmon()]);
+    let cause = found(&assessment, "cpu_others");
+    let waiting = found(&assessment, "redis_no_cpu");
+    assert_eq!(waiting.parent.as_ref(), Some(&cause.id));
+}
+
 /// Planted: a search for expired keys of `ms` milliseconds that reached its time limit, 25 ms, `capped` times.
 fn expiring(ms: f64, capped: f64, plant: impl Fn(&mut ServerEvidence)) -> Assessment {
     server(|s| {

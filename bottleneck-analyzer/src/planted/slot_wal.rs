@@ -121,6 +121,15 @@ fn a_forgotten_slot_is_told_with_its_growth_in_an_hour_and_what_limits_it() {
     }
 }
 
+/// The rule reads the bound itself, and its advice names it.
+#[test]
+fn the_bound_on_what_a_slot_keeps_is_evidence_once() {
+    let assessment = FORGOTTEN.assess();
+    let evidence = found(&assessment).evidence.iter();
+    let bounds = evidence.filter(|e| e.pointer.ends_with("/max_slot_wal_keep_size"));
+    assert_eq!(bounds.count(), 1);
+}
+
 #[test]
 fn a_slot_that_is_limited_is_told_to_be_lost_there() {
     let of = |bound: Option<&'static str>| {
