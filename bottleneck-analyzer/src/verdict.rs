@@ -91,3 +91,24 @@ fn failure(gate: &Gate) -> String {
     });
     format!("{} failed: {}{measured}", gate.subject(), gate.sentence())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_headline_counts_what_failed_what_is_unknown_and_what_is_missing() {
+        let say = |gates, counts, missing: &[&str]| {
+            let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+            headline(gates, counts, &missing)
+        };
+        assert_eq!(say(3, (3, 0, 0), &[]), "3 of 3 gates passed");
+        assert_eq!(say(3, (2, 1, 0), &[]), "2 of 3 gates passed, 1 failed");
+        let unknown = "2 of 4 gates passed, 2 could not be judged";
+        assert_eq!(say(4, (2, 0, 2), &[]), unknown);
+        let one = "1 of 4 gates passed, 2 failed, 1 could not be judged; missing: a part";
+        assert_eq!(say(4, (1, 2, 1), &["a part"]), one);
+        let three = "1 of 1 gates passed; missing: a part, and 2 more";
+        assert_eq!(say(1, (1, 0, 0), &["a part", "b", "c"]), three);
+    }
+}

@@ -143,6 +143,7 @@ mod tests {
     use super::super::mean_call::tests::{call, model, pooled, removal};
     use super::*;
     use crate::assessment::{ComponentKind, Confidence, Rule};
+    use crate::own_time::CausePart;
 
     /// Creates a cause that takes these times of the parts of a call, in nanoseconds.
     fn cause(parts_ns: &[f64], confidence: Confidence) -> Candidate {
@@ -266,5 +267,120 @@ mod tests {
         // Times that are the same in each repeat are measured as equal.
         let equal = [Some((2.0, 2.0)), Some((2.0, 2.0)), Some((1.0, 2.0))];
         assert_eq!(unordered(&equal, &[0, 1, 2]), ["2", "2", "0 1"]);
+    }
+
+    #[track_caller]
+    fn near(value: f64, expected: f64) {
+        assert!((value - expected).abs() < 1e-9, "{value}, not {expected}");
+    }
+
+    /// Takes two causes out of a call of 40 ms: one of 12 ms with the score 0.1, and one of 10 ms, which tells an
+    /// impact of `ratio`. Returns the second.
+    fn second_of_two(is_urgent: bool, ratio: f64, confidence: Confidence) -> Finding {
+        let model = model(&[("io.a", 20e6), ("io.b", 20e6)]);
+        let mut findings = vec![problem("first", None), problem("second", None)];
+        findings[0].score = 0.1;
+        findings[1].impact = Some(Impact::share(ratio, ImpactOf::ResponseTime));
+        let first = Candidate {
+            is_urgent,
+            ..cause(&[12e6, 0.0], Confidence::High)
+        };
+        let second = Candidate {
+            place: 1,
+            ..cause(&[0.0, 10e6], confidence)
+        };
+        take_out(&mut findings, vec![second, first], call(&model));
+        // Nothing was removed before the first one.
+        assert_eq!(findings[0].impact.unwrap().saved_after_ns, None);
+        near(findings[0].score, 0.1);
+        findings.remove(1)
+    }
+
+    #[test]
+    fn a_score_is_of_what_is_saved_after_the_others_and_falls_unless_they_are_urgent() {
+        let (high, medium) = (Confidence::High, Confidence::Medium);
+        // 10 of 40 ms, of which a cause that is likely counts for 0.6.
+        let after_an_urgent_one = second_of_two(true, 0.5, high);
+        near(after_an_urgent_one.score, 0.25);
+        let saved_ns = after_an_urgent_one.impact.unwrap().saved_after_ns;
+        near(saved_ns.unwrap(), 10e6);
+        near(second_of_two(true, 0.5, medium).score, 0.15);
+        // The finding itself tells less.
+        near(second_of_two(true, 0.05, high).score, 0.05);
+        // Among causes of one urgency no score is higher than one before.
+        near(second_of_two(false, 0.5, high).score, 0.1);
+        near(second_of_two(false, 0.05, high).score, 0.05);
+    }
+
+    /// Returns a problem of `postgres.sweep` that would save 5 ms of a call.
+    fn costly() -> Finding {
+        let mut finding = problem("postgres.sweep", None);
+        finding.impact.as_mut().unwrap().saved_ns = Some(5e6);
+        finding
+    }
+
+    /// Returns the candidate that `finding` is among the causes of `postgres.sweep`, whose calls spend 20 ms in each
+    /// of two waits; `None` if it is none. The cause takes 10 ms of the first wait in the calls of `bench`, if that
+    /// is known.
+    fn candidate(finding: Finding, bench: Option<&str>) -> Option<Candidate> {
+        let model = model(&[("io.a", 20e6), ("io.b", 20e6)]);
+        let own_times = bench.map(|bench| {
+            let parts = vec![CausePart::Name("io.a".to_owned())];
+            let own = OwnTime::new(bench.to_owned(), Rule::LockWaits, parts, 10e6);
+            (finding.id.clone(), own)
+        });
+        let own_times: BTreeMap<FindingId, OwnTime> = own_times.into_iter().collect();
+        candidates(&[finding], &own_times, "postgres.sweep", &call(&model)).pop()
+    }
+
+    #[test]
+    fn a_cause_is_scaled_to_what_its_finding_tells() {
+        let own = candidate(costly(), Some("postgres.sweep")).unwrap();
+        assert_eq!(own.removal, removal(&[10e6, 0.0]));
+        near(own.scale, 0.5);
+        near(own.weight, 1.0);
+        assert!(!own.is_urgent);
+        // Without a time of its own it is what the finding tells, taken from the whole service.
+        let told = candidate(costly(), None).unwrap();
+        assert_eq!(told.removal, removal(&[2.5e6, 2.5e6]));
+        near(told.scale, 1.0);
+        // Nothing can be taken from a call that only waits for what others hold.
+        let waits = model(&[("lock.tuple", 10e6)]);
+        let none = candidates(
+            &[costly()],
+            &BTreeMap::new(),
+            "postgres.sweep",
+            &call(&waits),
+        );
+        near(none[0].scale, 0.0);
+    }
+
+    #[test]
+    fn only_sure_problems_of_the_bench_that_save_response_time_and_have_no_cause_are_removed() {
+        let own = Some("postgres.sweep");
+        assert!(candidate(costly(), own).is_some());
+        assert!(candidate(costly(), Some("redis.cache")).is_none());
+        let elsewhere = Finding {
+            id: FindingId::new(Rule::LockWaits, "redis.cache"),
+            ..costly()
+        };
+        assert!(candidate(elsewhere, None).is_none());
+        for kind in [FindingKind::Symptom, FindingKind::Information] {
+            assert!(candidate(Finding { kind, ..costly() }, own).is_none());
+        }
+        let echo = Finding {
+            parent: Some(FindingId::new(Rule::CommitWaits, "postgres.sweep")),
+            ..costly()
+        };
+        assert!(candidate(echo, own).is_none());
+        let doubtful = Finding {
+            confidence: Confidence::Low,
+            ..costly()
+        };
+        assert!(candidate(doubtful, own).is_none());
+        let mut of_sessions = costly();
+        of_sessions.impact.as_mut().unwrap().of = ImpactOf::SessionTime;
+        assert!(candidate(of_sessions, own).is_none());
+        assert!(candidate(problem("postgres.sweep", None), own).is_none());
     }
 }

@@ -97,7 +97,47 @@ fn is_demand(part: &TimePart) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::mean_call::tests::{call, model, removal};
     use super::*;
+    use crate::own_time::CausePart;
+
+    /// Plans the removal of a cause that takes `ns` nanoseconds of two waits, from a call that spends 6 and 2 ms in
+    /// them, 3 and 9 ms in other work, and 12 ms in waits for what others hold and before the service.
+    fn planned(rule: Rule, ns: f64) -> Removal {
+        let model = model(&[
+            ("io.a", 6e6),
+            ("io.b", 2e6),
+            ("server_cpu", 3e6),
+            ("rest", 9e6),
+            ("lock.tuple", 5e6),
+            ("checkout", 7e6),
+        ]);
+        let parts = ["io.a", "io.b"].map(|name| CausePart::Name(name.to_owned()));
+        let own = OwnTime::new("postgres.sweep".to_owned(), rule, parts.to_vec(), ns);
+        plan(&call(&model), &own)
+    }
+
+    #[test]
+    fn the_time_of_a_cause_is_taken_from_its_parts_by_their_lengths_and_then_from_other_work() {
+        for (ns, parts_ns) in [
+            (4e6, [3e6, 1e6, 0.0, 0.0, 0.0, 0.0]),
+            (12e6, [6e6, 2e6, 1e6, 3e6, 0.0, 0.0]),
+            (100e6, [6e6, 2e6, 3e6, 9e6, 0.0, 0.0]),
+        ] {
+            assert_eq!(planned(Rule::LockWaits, ns), removal(&parts_ns));
+        }
+        // The only rule whose cause is the queue itself.
+        let pool = planned(Rule::PoolTooSmall, 4e6);
+        assert!(pool.lifts_pool);
+        assert_eq!(pool.parts_ns.len(), 6);
+    }
+
+    #[test]
+    fn a_rule_with_a_place_of_its_own_takes_time_from_the_parts_of_that_name() {
+        let model = model(&[("io.buffilewrite", 6e6), ("io.walsync", 2e6), ("rest", 9e6)]);
+        let files = OwnTime::new("postgres.sweep".to_owned(), Rule::TempFiles, vec![], 4e6);
+        assert_eq!(plan(&call(&model), &files), removal(&[4e6, 0.0, 0.0]));
+    }
 
     /// The time of a cause that its own parts are too short for is never taken from a wait for what others hold, and
     /// never from a queue before the service.
