@@ -66,3 +66,46 @@ pub(crate) fn held_up_ns(model: &TimeModel) -> f64 {
     ];
     prefixes.iter().map(|prefix| model.sum_of(prefix)).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn near(value: f64, expected: f64) {
+        assert!((value - expected).abs() < 1e-3, "{value}, not {expected}");
+    }
+
+    /// Each part of the call is twice as long as the one before, so that a sum tells which parts are in it.
+    #[test]
+    fn each_sum_has_the_parts_of_a_call_that_it_is_about() {
+        let names = [
+            "server_cpu",
+            "server_runnable",
+            "rest",
+            "io.walsync",
+            "lock.tuple",
+            "lwlock.walinsert",
+            "checkout",
+            "timeout.pgsleep",
+            "ipc.executegather",
+            "extension.queue",
+            "io.buffileread",
+        ];
+        let lengths: Vec<f64> = (0..names.len()).map(|i| f64::from(1_u32 << i)).collect();
+        let mut model = TimeModel::new("mean response time", lengths.iter().sum());
+        for (name, ns) in names.iter().zip(&lengths) {
+            model.add_part(name, name, *ns, Vec::new());
+        }
+        near(cpu_ns(&model), 1.0 + 2.0 + 4.0);
+        near(led_ns(&model), 256.0);
+        let held = 2_047.0 - 64.0 - 16.0 - 32.0;
+        near(held_ns(&model, false), held);
+        near(held_ns(&model, true), held - 2.0);
+        let held_up = 16.0 + 32.0 + 128.0 + 256.0 + 512.0 + 1_024.0;
+        near(held_up_ns(&model), held_up);
+        let nothing = TimeModel::new("mean response time", 1e6);
+        near(led_ns(&nothing), 0.0);
+        near(held_ns(&nothing, true), 1e6);
+    }
+}

@@ -271,4 +271,47 @@ mod tests {
         let outside = Some("report.py");
         assert_eq!(shortened(held(outside), &parts), held(outside));
     }
+
+    #[test]
+    fn a_wait_of_exactly_a_tenth_of_the_service_time_is_enough_for_a_hold() {
+        assert!(hold(&source((0.0, 0.0)), 0.2e6, 1.8e6).is_some());
+    }
+
+    #[test]
+    fn what_a_holder_does_is_found_in_the_parts_of_a_call_of_that_kind() {
+        let names = [
+            "client.idle_in_transaction",
+            "io.walsync",
+            "timeout.pgsleep",
+            "server_cpu",
+            "server_runnable",
+            "io.datafileread",
+        ];
+        let spent_in = |what: &str| -> Vec<&str> {
+            let is_spent = |name: &&str| {
+                let part = TimePart {
+                    name: (*name).to_owned(),
+                    title: format!("waiting for {name}"),
+                    ns: 1.0,
+                    share_ratio: 0.5,
+                    evidence: Vec::new(),
+                };
+                is_spent_in(what, &part)
+            };
+            names.into_iter().filter(is_spent).collect()
+        };
+        for (what, parts) in [
+            ("idle in transaction: it waits for its client", &names[..1]),
+            (
+                "committing (waiting until the log is on disk)",
+                &names[1..2],
+            ),
+            ("sleeping (pg_sleep)", &names[2..3]),
+            ("running a statement", &names[3..5]),
+            ("waiting for io.datafileread", &names[5..]),
+            ("vacuuming", &names[..0]),
+        ] {
+            assert_eq!(spent_in(what), parts, "{what}");
+        }
+    }
 }
