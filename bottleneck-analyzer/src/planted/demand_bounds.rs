@@ -193,6 +193,19 @@ fn a_generator_is_the_limit_if_it_is_full_or_warned_or_had_no_more_cpu_unless_th
     near(of_generator(0.95, None, 0.95, 0.0), 0.95);
 }
 
+#[test]
+fn the_busiest_thread_of_a_generator_is_full_from_nine_tenths_on() {
+    let busiest = |ratio: f64| {
+        let reports = Server::default().run_with(|_, step| {
+            step.generator.busiest_thread_ratio = Some(ratio);
+        });
+        bound(reports, "generator_thread", |_| ()).map(|bound| bound.used_ratio)
+    };
+    near(busiest(0.95).unwrap(), 0.95);
+    near(busiest(0.9).unwrap(), 0.9);
+    assert_eq!(busiest(0.89), None);
+}
+
 /// Returns the bound of locks for calls of 2 ms with these parts, where the share `busy` of the CPU is used, if
 /// it was recorded.
 fn of_lock(parts: &[(&str, f64)], busy: Option<f64>) -> Option<ResourceBound> {

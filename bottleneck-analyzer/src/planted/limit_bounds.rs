@@ -17,6 +17,7 @@ use crate::run_reports::RunReports;
 use crate::series_reading::SeriesReading;
 use crate::source_report::SourceReport;
 use crate::step_cpu_use::StepCpuUse;
+use crate::sweep::{Sweep, SweepSetting};
 use crate::thresholds::Thresholds;
 
 use super::common::parts::PlantFigure as _;
@@ -290,6 +291,52 @@ fn a_limit_rests_on_enough_samples_from_twenty_on() {
     let few = sampled(5.0);
     assert_eq!(few.confidence, Confidence::Low);
     assert!(few.reason.contains("only 19 times"), "{}", few.reason);
+}
+
+/// Returns the limiting factor of a load of so many users at the largest of two pools. The smaller one carries 2,000
+/// calls a second and the larger one `larger`; 5 % are noise.
+fn at_the_largest(users: u64, larger: f64) -> LimitingFactor {
+    let reports = Server::default().run_with(|_, step| {
+        step.load = Load::Closed {
+            users,
+            think_time_ns: 0,
+        };
+    });
+    let setting = |value: f64, steps: Vec<usize>, throughput_per_s: f64| SweepSetting {
+        value,
+        steps,
+        throughput_per_s,
+        p99_ns: None,
+    };
+    let pools = vec![
+        setting(4.0, Vec::new(), 2_000.0),
+        setting(8.0, vec![0, 1, 2], larger),
+    ];
+    limit(reports, |bench| {
+        choose_first(bench);
+        bench.sweeps = vec![Sweep {
+            subject: String::new(),
+            parameter: "pool_size".to_owned(),
+            settings: pools,
+        }];
+    })
+}
+
+#[test]
+fn a_limit_was_not_reached_only_if_the_bench_s_own_load_still_carried_more() {
+    let rising = at_the_largest(4, 2_200.0);
+    let words = "throughput still rose by 10 % from 4 to 8, the largest setting";
+    assert!(rising.reason.contains(words), "{}", rising.reason);
+    assert!(rising.confidence <= Confidence::Medium);
+    let told = "a sweep to higher settings: more carried more";
+    assert_eq!(rising.to_find_out.as_deref(), Some(told));
+    let flat = at_the_largest(4, 2_040.0);
+    assert_eq!(flat.factor, "users");
+    assert!(!flat.reason.contains("still rose"), "{}", flat.reason);
+    assert_eq!(flat.to_find_out, None);
+    // Others made the load.
+    let watched = at_the_largest(0, 2_200.0).reason;
+    assert!(!watched.contains("still rose"), "{watched}");
 }
 
 /// Returns the limiting factor of a machine of whose memory the share `memory` is used. Server and generator
