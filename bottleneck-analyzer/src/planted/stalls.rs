@@ -11,7 +11,7 @@ const MS: u64 = 1_000_000;
 
 /// Returns three repeats of 20 s with points every 100 ms, and a recording of the machine. In the repeats for
 /// which `stalled` gives spans, in milliseconds after the start of measuring, nothing comes back in them.
-fn run(stalled: impl Fn(usize) -> Vec<(u64, u64)>) -> Vec<Report> {
+pub(super) fn run(stalled: impl Fn(usize) -> Vec<(u64, u64)>) -> Vec<Report> {
     let mut reports = Server::default().run();
     reports[0] = held_for(reports[0].clone(), 20);
     let mut throughput = Series::new("throughput_per_s");

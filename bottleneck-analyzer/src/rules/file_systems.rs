@@ -313,3 +313,77 @@ fn last(
         .evidence("space left: last sample", &pointer)?;
     Some(((*series.mean.get(point)?)?, evidence))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    /// Creates the space left of a file system, in bytes, in one point each second, the first one 1,000 s after the start
+    /// of the machine.
+    fn left(points: impl IntoIterator<Item = f64>) -> Series {
+        let mut series = Series::new("filesystem.available_bytes");
+        for (at_s, bytes) in (1_000..).zip(points) {
+            series.push(at_s * SECOND, Some(bytes));
+        }
+        series
+    }
+
+    /// Creates the same for space that falls from 100 bytes by one each second.
+    fn falling(seconds: u32) -> Series {
+        left((0..=seconds).map(|second| 100.0 - f64::from(second)))
+    }
+
+    #[test]
+    fn space_that_falls_all_the_time_fills_at_the_rate_of_the_second_half() {
+        // It falls by one byte each second for 20 s, and by two after that, to 40.
+        let faster = (0..=40_i32).map(|second| 100.0 - f64::from(second + (second - 20).max(0)));
+        let filling = Filling::of(&left(faster)).unwrap();
+        assert!((filling.bytes_per_s - 2.0).abs() < 1e-9, "{filling:?}");
+        assert!((filling.full_in_s - 20.0).abs() < 1e-9, "{filling:?}");
+        assert_eq!(filling.middle, 20);
+    }
+
+    #[test]
+    fn half_a_minute_shows_whether_a_file_system_fills_and_less_does_not() {
+        assert!(Filling::of(&falling(30)).is_some());
+        assert!(Filling::of(&falling(29)).is_none());
+    }
+
+    /// Planted: space that falls but for the first, the second, the third or the last quarter of 40 s, in which it stays
+    /// or rises a little.
+    #[test]
+    fn space_that_does_not_fall_in_one_quarter_does_not_fill_the_file_system() {
+        for quarter in 0..4_i32 {
+            for change in [0.0, 1.0] {
+                let mut bytes = 100.0;
+                let points = (0..=40).map(|second| {
+                    let is_within = second > 10 * quarter && second <= 10 * quarter + 10;
+                    if second > 0 {
+                        bytes += if is_within { change } else { -1.5 };
+                    }
+                    bytes
+                });
+                let series = left(points);
+                assert!(Filling::of(&series).is_none(), "{quarter}, {change}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_system_that_is_full_when_the_next_run_ends_fills_within_it() {
+        let mount = |filling: Option<Filling>| UsedMount {
+            mount: "/srv",
+            reading: SeriesReading::over(0, &falling(40), &(1_000 * SECOND..1_040 * SECOND))
+                .unwrap(),
+            left: None,
+            filling,
+            series_left: None,
+        };
+        // 60 bytes are left at one byte each second.
+        let filling = mount(Filling::of(&falling(40)));
+        assert!(filling.fills_within(60.0) && !filling.fills_within(59.9));
+        assert!(!mount(None).fills_within(1e9));
+    }
+}

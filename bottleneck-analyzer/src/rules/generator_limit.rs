@@ -259,4 +259,32 @@ mod tests {
         let (lost, _) = cost(&step, WarningCode::PacingLag);
         assert!(lost.abs() < f64::EPSILON, "{lost}");
     }
+
+    #[test]
+    fn each_warning_has_words_of_its_own_for_its_value() {
+        for (code, words) in [
+            (
+                WarningCode::GeneratorSaturated,
+                "use of the generator's threads",
+            ),
+            (WarningCode::PacingLag, "lag of arrivals ÷ response time"),
+            (
+                WarningCode::GeneratorStalled,
+                "longest delay of the generator's heartbeat",
+            ),
+            (
+                WarningCode::InFlightCapReached,
+                "arrivals that waited for a place below the cap",
+            ),
+        ] {
+            assert_eq!(code_of(&Warning::new(code, "it was late")), words);
+        }
+    }
+
+    #[test]
+    fn a_sentence_begins_with_a_capital_letter() {
+        assert_eq!(capitalised("the 4 threads"), "The 4 threads");
+        assert_eq!(capitalised("ünder"), "Ünder");
+        assert_eq!(capitalised(""), "");
+    }
 }

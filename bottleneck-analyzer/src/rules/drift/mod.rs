@@ -226,3 +226,15 @@ fn actions<'a>(
     }
     actions
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_covers_far_more_than_the_change_is_told_in_times() {
+        let words = [0.5, 1.0, 1.5, 1.6, 2.5].map(plain_share);
+        let expected = ["50 %", "100 %", "150 %", "1.60 times", "2.50 times"];
+        assert_eq!(words, expected);
+    }
+}
