@@ -176,3 +176,22 @@ fn cores_that_are_not_used_up_are_no_limit() {
         told.statement
     );
 }
+
+/// Planted: server and load use 0.96 of the one core that they may use, and programs outside the run leave four, two or
+/// one of the machine's cores. By Erlang's C formula, a call of 1.92 ms of CPU waits 0.01 ms for one of four, and 0.57 ms
+/// for one of two.
+#[test]
+fn idle_cores_give_less_where_programs_outside_the_run_leave_fewer_of_them() {
+    let saved_ns = |busy: f64| {
+        let server = Server {
+            cpu: (busy, 0.22, 0.02),
+            ..pinned(1.0, 1.0, 0.85)
+        };
+        let assessment = assess_reports(&server.run());
+        let impact = finding(&assessment, "cpu_saturated").unwrap().impact;
+        impact.and_then(|impact| impact.saved_ns)
+    };
+    let (four, two) = (saved_ns(0.26).unwrap(), saved_ns(0.69).unwrap());
+    assert!(((four - two) / 1e6 - 0.564).abs() < 0.03, "{four} {two}");
+    assert_eq!(saved_ns(0.94), None);
+}

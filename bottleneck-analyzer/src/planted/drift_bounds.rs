@@ -6,7 +6,7 @@ use super::common::server::Server;
 use super::common::{SECOND, held_for};
 use super::machine_bounds::exactly;
 use super::{assess_reports, finding, is_unknown};
-use crate::assessment::{Assessment, Finding, FindingKind, ImpactOf};
+use crate::assessment::{Assessment, Confidence, Finding, FindingKind, ImpactOf};
 
 /// Returns a repeat for each share in `slower`, each of `seconds` and in 40 points, in whose course calls get slower by
 /// that share of their time and throughput falls accordingly; and a recording of the machine.
@@ -30,19 +30,25 @@ fn run(seconds: u64, slower: &[f64]) -> Vec<Report> {
     reports
 }
 
-/// Adds a series to the recording of the machine that goes from one value to another in the course of each step.
-fn record(reports: &mut [Report], mut series: Series, from: f64, to: f64) {
+/// Adds a series to the recording of the machine. Each sample has the value that `of` returns for its place in its step,
+/// from 0 at the start of measuring to 1 at its end; 0 stands for samples outside of the steps, too.
+fn sample(reports: &mut [Report], mut series: Series, of: impl Fn(f64) -> f64) {
     let steps = reports[0].steps.iter();
     let windows: Vec<Window> = steps.map(|step| step.window).collect();
     for at_ns in reports[1].series[0].at_ns.clone() {
         let mut windows = windows.iter();
         let inside = windows.find(|w| (w.measure_start_ns..=w.measure_end_ns).contains(&at_ns));
-        let part = inside.map_or(0.0, |w| {
+        let place = inside.map_or(0.0, |w| {
             (at_ns - w.measure_start_ns) as f64 / 1e9 / w.measured_s()
         });
-        series.push(at_ns, Some(from + (to - from) * part));
+        series.push(at_ns, Some(of(place)));
     }
     reports[1].series.push(series);
+}
+
+/// Adds a series to the recording of the machine that goes from one value to another in the course of each step.
+fn record(reports: &mut [Report], series: Series, from: f64, to: f64) {
+    sample(reports, series, |place| from + (to - from) * place);
 }
 
 fn told(assessment: &Assessment) -> &Finding {
@@ -198,4 +204,47 @@ fn what_moves_by_little_or_by_less_than_a_tenth_is_not_told() {
     };
     assert!(!is_told(1e6, 1.15e6) && !is_told(10e6, 10.8e6));
     assert!(is_told(10e6, 11.5e6));
+}
+
+/// Returns the assessment of repeats in whose course calls of 2 ms get slower by the shares `slower`, while the server's
+/// processes use 0.5 ms for each call and `more`, in milliseconds at each place of a step, on top of it.
+fn beside_server(slower: &[f64], more: impl Fn(f64) -> f64) -> Assessment {
+    let mut reports = run(20, slower);
+    let is_server = |series: &Series| {
+        let name = series.labels.get("name");
+        series.name == "process.cpu_cores" && name.is_some_and(|name| name == "postgres")
+    };
+    reports[1].series.retain(|series| !is_server(series));
+    let series = Series::new("process.cpu_cores")
+        .label("name", "postgres")
+        .label("pid", "1000");
+    sample(&mut reports, series, |place| {
+        let calls_per_ms = 2.0 / (1.0 + slower[0] * place);
+        calls_per_ms * (0.5 + more(place))
+    });
+    assess_reports(&reports)
+}
+
+/// Planted: the CPU time of each call rises by as much as its time or by less than half of it, and by more, but later.
+#[test]
+fn what_covers_half_of_the_change_and_moves_no_later_is_its_cause() {
+    let confidence = |slower: &[f64], more: fn(f64) -> f64| {
+        let assessment = beside_server(slower, more);
+        let found = told(&assessment);
+        let is_cause = found.detail.contains("it changed no later, and its time");
+        assert_ne!(is_cause, found.detail.contains("is the cause is not shown"));
+        is_cause.then_some(found.confidence)
+    };
+    let all = [0.3; 3];
+    assert_eq!(
+        confidence(&all, |place| 0.6 * place),
+        Some(Confidence::High)
+    );
+    assert_eq!(confidence(&all, |place| 0.25 * place), None);
+    assert_eq!(confidence(&all, |place| 0.9 * place.powi(3)), None);
+    // One repeat, or one of three, may be chance.
+    let alone = confidence(&[0.3], |place| 0.6 * place);
+    assert_eq!(alone, Some(Confidence::Medium));
+    let rare = confidence(&[0.3, 0.0, 0.0], |place| 0.6 * place);
+    assert_eq!(rare, Some(Confidence::Medium));
 }

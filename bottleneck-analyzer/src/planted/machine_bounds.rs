@@ -131,6 +131,15 @@ fn the_more_is_read_back_from_swap_the_surer_the_machine_swaps() {
     }
 }
 
+/// Planted: something waits for a disk in a tenth of the time, or in less, and no transfers were recorded.
+#[test]
+fn who_keeps_the_disks_busy_is_asked_from_a_tenth_of_the_time_on() {
+    let waiting = |share| recorded(vec![flat("pressure.io.some_ratio", share)]);
+    let short = waiting(0.1);
+    assert!(is_unknown(&short, "disk_others") && !ruled_out(&short, "disk_others"));
+    assert!(ruled_out(&waiting(0.099), "disk_others"));
+}
+
 /// Returns the assessment of a machine with the memory used in two samples, the whole memory, and the memory that the
 /// cache of ZFS holds and keeps at least.
 fn with_zfs(used: [f64; 2], total: f64, (arc, least): (f64, f64)) -> Assessment {

@@ -167,6 +167,50 @@ fn a_quota_that_stopped_hardly_anything_is_ruled_out_with_its_figures() {
     assert!(ruled_out(&timed, "throttled"));
 }
 
+/// Planted: a control group that its quota stopped for moments, and one that was stopped for most of the time.
+#[test]
+fn a_group_is_told_with_the_time_for_which_it_was_stopped_itself() {
+    let of = |name, group, value| Recorded::flat(name, &[("cgroup", group)], value);
+    let (periods, cores) = (
+        "cgroup.cpu.throttled_periods_ratio",
+        "cgroup.cpu.throttled_cores",
+    );
+    let recorded = vec![
+        of(periods, "quiet.slice", 0.02),
+        of(cores, "quiet.slice", 0.001),
+        of(periods, "tenant.slice", 0.6),
+        of(cores, "tenant.slice", 0.8),
+    ];
+    let assessment = beside(Plant::default().cpu, recorded);
+    let found = told(&assessment, "throttled");
+    assert_eq!(found.kind, FindingKind::Information);
+    let thing = found.thing.as_deref();
+    assert_eq!(thing, Some("the control group tenant.slice"));
+    let words = "60 % of its periods; stopped for 80 % of the time";
+    assert!(found.title.contains(words), "{}", found.title);
+}
+
+/// Planted: a control group that uses 98 % of its memory limit, with a program below it.
+#[test]
+fn a_group_that_is_near_its_memory_limit_is_told_with_its_programs() {
+    let process = [
+        ("cgroup", "app.slice/one"),
+        ("name", "worker"),
+        ("pid", "7000"),
+    ];
+    let recorded = vec![
+        Recorded::flat("cgroup.memory.used_ratio", &[("cgroup", "app.slice")], 0.98),
+        Recorded::flat("process.cpu_cores", &process, 0.1),
+    ];
+    let assessment = beside(Plant::default().cpu, recorded);
+    let found = told(&assessment, "group_memory_limit");
+    assert!(
+        found.detail.ends_with(" Its programs: worker."),
+        "{}",
+        found.detail
+    );
+}
+
 /// Returns a load of three steps that ends 5.5 s after the start, and a recording in whose sample `point` (a quarter of
 /// a second) the kernel ended a process. `report-job` was seen last at the end of sample `seen`.
 fn killed(point: usize, seen: u64) -> Vec<Report> {

@@ -172,6 +172,42 @@ fn a_program_is_present_if_it_used_half_a_core_and_twice_as_much_as_else() {
     assert!(told.contains(words), "{told}");
 }
 
+/// Planted: on a machine that is 95 % busy, a program uses three of four cores in eight of the 20 s of each repeat, while
+/// no call comes back, and 0.3 of a core else; and one that uses 1.4 cores all the time.
+#[test]
+fn a_stall_is_a_symptom_of_the_program_that_used_the_cpu_up_only_then() {
+    let beside = |then: f64, usual: f64| {
+        let mut reports = run(|_| vec![(5_000, 13_000)]);
+        let mut series = reports[1].series.iter_mut();
+        let busy = series.find(|s| s.name == "cpu.busy_ratio").unwrap();
+        for value in busy.mean.iter_mut().chain(&mut busy.max) {
+            *value = value.map(|_| 0.95);
+        }
+        let series = Series::new("process.cpu_cores")
+            .label("name", "report-job")
+            .label("pid", "7000");
+        // A repeat begins every 22 s.
+        let place = |at_s: f64| at_s.rem_euclid(22.0);
+        let is_then = |at_s: f64| place(at_s) > 5.0 && place(at_s) <= 13.0;
+        sample(&mut reports, series, |at_s| {
+            if is_then(at_s) { then } else { usual }
+        });
+        assess_reports(&reports)
+    };
+    let only_then = beside(3.0, 0.3);
+    let others = finding(&only_then, "cpu_others").unwrap();
+    assert_eq!(others.kind, FindingKind::Problem);
+    let symptom = told(&only_then);
+    assert_eq!(symptom.kind, FindingKind::Symptom);
+    assert_eq!(symptom.parent.as_ref(), Some(&others.id));
+    let words = "cores used by report-job, which takes no part in the run";
+    assert!(symptom.detail.contains(words), "{}", symptom.detail);
+    let all_along = beside(1.4, 1.4);
+    let others = finding(&all_along, "cpu_others").unwrap();
+    assert_eq!(others.kind, FindingKind::Problem);
+    assert_eq!(told(&all_along).parent, None);
+}
+
 /// Planted: a stall as long as the objective allows a call to take, and one that is longer. Both take less than a tenth
 /// of the step.
 #[test]

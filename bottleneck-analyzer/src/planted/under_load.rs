@@ -175,6 +175,24 @@ fn a_share_of_lost_packets_is_of_all_that_came_and_needs_some_that_were_lost() {
     assert!(all.title.contains("75.0 %"), "{}", all.title);
 }
 
+/// Planted: one packet each second and half of another lost in each step, and 300 of 100,000 lost between the steps.
+#[test]
+fn a_large_share_of_hardly_any_packets_does_not_hide_the_loss_of_many() {
+    let (drops, packets) = (
+        "network.softnet_drops_per_s",
+        "network.softnet_packets_per_s",
+    );
+    let recorded = vec![flat(drops, 300.0), flat(packets, 99_700.0)];
+    let lost = beside(&Server::default(), recorded, |report| {
+        for seconds in [0.6..1.55, 2.6..3.55, 4.6..5.55] {
+            set(report, drops, &seconds, Some(0.5));
+            set(report, packets, &seconds, Some(1.0));
+        }
+    });
+    let lost = of_kind(&lost, "packet_drops", FindingKind::Problem);
+    assert!(lost.title.contains("drop 0.3 %"), "{}", lost.title);
+}
+
 #[test]
 fn a_program_that_used_the_disks_at_another_time_did_not_make_the_load_wait() {
     let copied = |during: &Range<f64>| {
