@@ -233,18 +233,17 @@ fn what_covers_half_of_the_change_and_moves_no_later_is_its_cause() {
         let found = told(&assessment);
         let is_cause = found.detail.contains("it changed no later, and its time");
         assert_ne!(is_cause, found.detail.contains("is the cause is not shown"));
-        is_cause.then_some(found.confidence)
+        (is_cause, found.confidence)
     };
     let all = [0.3; 3];
-    assert_eq!(
-        confidence(&all, |place| 0.6 * place),
-        Some(Confidence::High)
-    );
-    assert_eq!(confidence(&all, |place| 0.25 * place), None);
-    assert_eq!(confidence(&all, |place| 0.9 * place.powi(3)), None);
+    let sure = (true, Confidence::High);
+    assert_eq!(confidence(&all, |place| 0.6 * place), sure);
+    let only_beside = (false, Confidence::Medium);
+    assert_eq!(confidence(&all, |place| 0.25 * place), only_beside);
+    assert_eq!(confidence(&all, |place| 0.9 * place.powi(3)), only_beside);
     // One repeat, or one of three, may be chance.
-    let alone = confidence(&[0.3], |place| 0.6 * place);
-    assert_eq!(alone, Some(Confidence::Medium));
-    let rare = confidence(&[0.3, 0.0, 0.0], |place| 0.6 * place);
-    assert_eq!(rare, Some(Confidence::Medium));
+    let doubtful = (true, Confidence::Medium);
+    assert_eq!(confidence(&[0.3], |place| 0.6 * place), doubtful);
+    let one_of_three = [0.3, 0.0, 0.0];
+    assert_eq!(confidence(&one_of_three, |place| 0.6 * place), doubtful);
 }

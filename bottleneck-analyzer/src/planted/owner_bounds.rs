@@ -58,6 +58,27 @@ fn each_program_outside_the_run_is_told_with_its_own_cores_and_share() {
     assert!(found.detail.contains(group), "{}", found.detail);
 }
 
+/// Planted: a program uses 0.6 of four cores, the bound of 15 % of the machine, or a little less, beside a load on a server
+/// elsewhere.
+#[test]
+fn outside_programs_are_told_from_15_percent_of_the_machine_on() {
+    let is_told = |cores: f64| {
+        let plant = Plant {
+            cpu: (0.9, 0.0, 0.25),
+            recorded: vec![program("make", cores)],
+            ..Plant::default()
+        };
+        let mut bench = plant.websocket();
+        let url = "ws://app.example/";
+        bench.config.insert("url".into(), url.into());
+        let assessment = exactly(&[bench, plant.sysmon()]);
+        let found = finding(&assessment, "cpu_others").is_some();
+        assert_eq!(ruled_out(&assessment, "cpu_others"), !found);
+        found
+    };
+    assert!(is_told(0.6) && !is_told(0.59));
+}
+
 /// Planted: outside programs use 60 % of the machine, of which those with a name use 20 %, and then none.
 #[test]
 fn programs_without_a_name_are_the_rest_and_one_that_used_nothing_has_no_group() {
