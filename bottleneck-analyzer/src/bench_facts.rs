@@ -25,6 +25,8 @@ pub(crate) struct BenchFacts<'a> {
     pub(crate) source: &'a SourceReport,
     /// Run that the report belongs to, with its other reports.
     run: &'a RunReports,
+    /// Report's file name if another report is of the same component and scenario, else `None`.
+    pub(crate) distinguishing_file: Option<&'a str>,
     /// Sweeps of the report: its settings, grouped by the parameter that was varied.
     pub(crate) sweeps: Vec<Sweep>,
     /// Step chosen to stand for the operating point; `None` if no step qualifies.
@@ -71,6 +73,7 @@ impl<'a> BenchFacts<'a> {
             component: source.component()?,
             source,
             run,
+            distinguishing_file: distinguishing_file(source, run),
             sweeps: Sweep::from_report(&source.report),
             time_model: step.and_then(|i| time_model::of_step(source, i)),
             cpu: step.and_then(|i| StepCpuUse::of_step(source, i, aligned)),
@@ -153,6 +156,7 @@ impl<'a> BenchFacts<'a> {
         Some(Self {
             component: self.component,
             source,
+            distinguishing_file: self.distinguishing_file,
             run: self.run,
             sweeps: self.sweeps.clone(),
             time_model: time_model::of_step(source, index),
@@ -174,19 +178,10 @@ impl<'a> BenchFacts<'a> {
     /// file name without `.json` follows if another report is of the same component and scenario.
     pub(crate) fn id(&self) -> String {
         let id = format!("{}.{}", self.component.name(), self.source.report.scenario);
-        match self.distinguishing_file() {
+        match self.distinguishing_file {
             Some(file) => format!("{id}.{}", file.trim_end_matches(".json")),
             None => id,
         }
-    }
-
-    /// Returns the report's file name if another report is of the same component and scenario, else
-    /// `None`.
-    pub(crate) fn distinguishing_file(&self) -> Option<&'a str> {
-        let kind = |source: &'a SourceReport| (source.component(), &source.report.scenario);
-        let same = self.run.benches();
-        let same = same.filter(|other| kind(other) == kind(self.source));
-        (same.count() > 1).then_some(&*self.source.file)
     }
 
     /// Returns the relative difference, from 0 to 1, below which two figures differ by noise alone.
@@ -332,4 +327,14 @@ impl<'a> BenchFacts<'a> {
             w.step.is_none() || w.step == at || below.as_ref().is_some_and(named)
         })
     }
+}
+
+/// Returns the file name of the report `source` if another report of `run` is of the same component and scenario;
+/// `None` if there is no other one.
+fn distinguishing_file<'a>(source: &'a SourceReport, run: &RunReports) -> Option<&'a str> {
+    let scenario = &source.report.scenario;
+    let like = run.benches().filter(|other| {
+        other.report.scenario == *scenario && other.component() == source.component()
+    });
+    (like.count() > 1).then_some(&*source.file)
 }

@@ -26,7 +26,7 @@ pub(crate) fn bands(facts: &RunFacts<'_>) -> Vec<Band> {
             let read = |gate: &PlannedGate<'_>| of_steps::readings(bench, gate, least);
             let mut band = band(&banded, bench.component, read);
             band.scenario = Some(bench.source.report.scenario.clone());
-            band.file = bench.distinguishing_file().map(str::to_owned);
+            band.file = bench.distinguishing_file.map(str::to_owned);
             all.push(band);
         }
     }

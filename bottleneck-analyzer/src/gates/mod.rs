@@ -34,7 +34,7 @@ pub(crate) fn judge(facts: &RunFacts<'_>) -> Vec<Gate> {
             let least = facts.thresholds.measurement.least_samples;
             let readings = of_steps::readings(bench, &gate, least);
             gates.push(Gate {
-                file: bench.distinguishing_file().map(str::to_owned),
+                file: bench.distinguishing_file.map(str::to_owned),
                 ..build(&bench.id(), bench.component, &gate, readings)
             });
         }

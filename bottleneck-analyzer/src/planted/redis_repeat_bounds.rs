@@ -92,6 +92,8 @@ fn who_fills_the_machine_is_the_cause_of_a_main_thread_without_a_cpu() {
         ..Plant::default()
     };
     let mut report = plant.redis();
+    let server = serde_json::json!({"name": "redis-server"});
+    report.config.insert("server_process".to_owned(), server);
     for step in &mut report.steps {
         evidence(step).plant("main_thread_ready_s", 0.34);
     }

@@ -53,7 +53,7 @@ impl PromiseDraft<'_> {
         Promise {
             component: bench.component,
             scenario: bench.source.report.scenario.clone(),
-            file: bench.distinguishing_file().map(str::to_owned),
+            file: bench.distinguishing_file.map(str::to_owned),
             indicator: self.indicator.to_owned(),
             value,
             unit: self.unit.to_owned(),

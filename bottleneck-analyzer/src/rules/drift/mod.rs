@@ -10,7 +10,7 @@ mod companions;
 mod response_drift;
 mod step_companion;
 
-use crate::assessment::{Confidence, FindingKind, ImpactOf, Rule};
+use crate::assessment::{ComputedFigure, Confidence, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
@@ -114,6 +114,11 @@ fn finding(
         .confidence(confidence(persistent && confirmed, explaining.is_some()))
         .evidence(evidence)
         .computes(shown.computed())
+        .computes([ComputedFigure::new(
+            "length of a part of the step, in nanoseconds",
+            shown.windows.window_s() * 1e9,
+            "measured time of the step ÷ number of its parts",
+        )])
         .computes(
             companions
                 .iter()

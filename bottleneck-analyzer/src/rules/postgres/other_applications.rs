@@ -104,6 +104,11 @@ fn computed(other: &OtherApplication, measured_ns: f64) -> Vec<ComputedFigure> {
             other.cpu_ns / measured_ns,
             "CPU time of the application ÷ measured time",
         ),
+        ComputedFigure::new(
+            "server processes of the application",
+            other.sessions,
+            "processes with its name that worked during the step",
+        ),
     ]
 }
 
