@@ -79,6 +79,7 @@ mod under_load;
 mod unknowns;
 mod verdict;
 mod verdict_bounds;
+mod wait_bounds;
 mod websocket;
 mod worked_example;
 
