@@ -80,6 +80,7 @@ mod unknowns;
 mod verdict;
 mod verdict_bounds;
 mod wait_bounds;
+mod wait_words;
 mod websocket;
 mod worked_example;
 
