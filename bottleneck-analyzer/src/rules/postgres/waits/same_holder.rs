@@ -101,4 +101,45 @@ mod tests {
             assert!((joined[0].own_ns - 6.0).abs() < 1e-9);
         }
     }
+
+    #[test]
+    fn locks_of_others_of_nobody_outside_the_load_and_of_another_rule_are_causes_of_their_own() {
+        let by = |title: &str, holder: Option<&str>, rule: Rule| {
+            let (cost, _) = held(title, 1.0);
+            (CauseCost { rule, ..cost }, holder.map(str::to_owned))
+        };
+        let costs = vec![
+            by("rows", Some("report"), Rule::LockWaits),
+            by("tables", Some("vacuum"), Rule::LockWaits),
+            by("snapshots", None, Rule::LockWaits),
+            by("keys", None, Rule::LockWaits),
+            by("pins", Some("report"), Rule::OtherWaits),
+        ];
+        let marks: Vec<String> = join(costs).iter().map(CauseCost::mark).collect();
+        assert_eq!(marks, ["rows", "tables", "snapshots", "keys", "pins"]);
+    }
+
+    /// Two locks of a holder, whose costs differ in what they advise and in whether they can be avoided.
+    #[test]
+    fn a_joined_cause_has_each_action_once_and_the_smaller_bound() {
+        let with = |title: &str, own_ns: f64, actions: [&str; 2]| {
+            let (cost, holder) = held(title, own_ns);
+            let actions = actions.map(str::to_owned).to_vec();
+            (CauseCost { actions, ..cost }, holder)
+        };
+        let mut first = with("rows", 2e6, ["end it", "lock less"]);
+        first.0.avoidable = false;
+        let mut second = with("tables", 1e6, ["end it", "wait less"]);
+        second.0.least = 0.05;
+        let joined = join(vec![first, second]);
+        assert_eq!(joined[0].actions, ["end it", "lock less", "wait less"]);
+        assert!(joined[0].avoidable);
+        assert!((joined[0].least - 0.05).abs() < 1e-9);
+        let words = "of the 3.00 ms, 2.00 ms is rows and 1.00 ms is tables.";
+        let detail = &joined[0].detail;
+        assert!(detail.contains(words), "{detail}");
+        let computed = &joined[0].computed;
+        assert_eq!(computed.len(), 1);
+        assert!((computed[0].value - 1e6).abs() < 1e-3, "{computed:?}");
+    }
 }
