@@ -49,7 +49,8 @@ fn under_checkpoints(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let rules = [Rule::CommitWaits, Rule::IoWaits, Rule::FullPageImages];
     for finding in &mut out.findings {
         let waits = rules.contains(&finding.rule()) && finding.is_about(&id);
-        if waits && cause >= REASON_RATIO * size(finding) {
+        // An impact that is not known explains nothing.
+        if waits && cause > 0.0 && cause >= REASON_RATIO * size(finding) {
             finding.parent = Some(parent.clone());
             if finding.kind == FindingKind::Problem {
                 finding.kind = FindingKind::Symptom;
@@ -71,8 +72,11 @@ fn under_a_statement(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         .map(|f| (f.id.clone(), f.title.clone()))
         .collect();
     for finding in out.findings.iter_mut().filter(|f| takes(f)) {
-        let statement = finding.thing.clone().unwrap_or_default();
-        let named = reasons.iter().find(|(_, title)| title.contains(&statement));
+        let statement = finding.thing.as_deref();
+        let named = statement.and_then(|statement| {
+            let mut reasons = reasons.iter();
+            reasons.find(|(_, title)| title.contains(statement))
+        });
         finding.parent = named.map(|(id, _)| id.clone());
     }
 }
@@ -103,7 +107,8 @@ fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         let ns = own_ns(out, place);
         if ns < CLEARLY_MORE * own {
             list_under(&mut out.findings[place], &parent);
-        } else if finding.kind == FindingKind::Problem && larger.is_none_or(|(_, most)| ns > most) {
+        } else if finding.kind == FindingKind::Problem && ns > larger.map_or(0.0, |(_, most)| most)
+        {
             larger = Some((place, ns));
         }
     }

@@ -80,14 +80,16 @@ fn cost(
         computed: Vec::new(),
         title: format!(
             "The foreign key {child_name} ({columns}) has no index: PostgreSQL reads the whole table for \
-             each parent row that is deleted{statement}"
+             each parent row that is {}{statement}",
+            changed_words(parent)
         ),
         detail: format!(
-            "{} rows of {child_name} are read at each of {} scans; {} rows of {} were deleted.",
+            "{} rows of {child_name} are read at each of {} scans; of {} {} rows were deleted and {} updated.",
             plain(rows.round()),
             plain(scans),
+            key.label("parent"),
             plain(parent.count("deleted")),
-            key.label("parent")
+            plain(parent.count("updated"))
         ),
         evidence: evidence(child, parent),
         actions: vec![format!(
@@ -97,6 +99,15 @@ fn cost(
             .to_owned(),
         restart: false,
     })
+}
+
+/// Says what happened to the rows of the parent table: `deleted`, `updated`, or both.
+fn changed_words(parent: &CitedRow<'_>) -> &'static str {
+    match (parent.count("deleted") > 0.0, parent.count("updated") > 0.0) {
+        (false, _) => "updated",
+        (true, false) => "deleted",
+        (true, true) => "deleted or updated",
+    }
 }
 
 /// Returns true if enough rows of the parent table were changed, and the child table was read whole
@@ -109,12 +120,13 @@ fn scanned_for_parents(scans: f64, parent: &CitedRow<'_>) -> bool {
 }
 
 /// Returns, as evidence, the number of whole reads of the child table, the rows read by them, and
-/// the number of deletes from the parent table.
+/// the numbers of deletes and updates of the parent table.
 fn evidence(child: &CitedRow<'_>, parent: &CitedRow<'_>) -> Vec<EvidenceItem> {
     let figures = [
         child.evidence("whole scans of the child", "seq_scan"),
         child.evidence("rows read by them", "seq_tup_read"),
         parent.evidence("parents deleted", "deleted"),
+        parent.evidence("parents updated", "updated"),
     ];
     figures.into_iter().flatten().collect()
 }
