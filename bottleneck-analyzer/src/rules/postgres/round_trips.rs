@@ -219,3 +219,31 @@ pub(super) fn in_transactions_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
         None => open.min(gaps(repeat) * trip_ns(repeat)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::cost;
+
+    /// Planted: round trips on both sides of 2 ms in a call with one, and of 1 ms in calls with two or three.
+    #[test]
+    fn a_round_trip_is_a_problem_from_two_milliseconds_on_or_from_one_if_a_call_has_three() {
+        let is_problem = |trip: f64, trips: f64| cost(trips * trip, trip, trips, vec![]).avoidable;
+        assert!(is_problem(2e6, 1.0));
+        assert!(!is_problem(1_999_999.0, 1.0));
+        assert!(is_problem(1e6, 3.0));
+        assert!(!is_problem(999_999.0, 3.0));
+        assert!(!is_problem(1e6, 2.9));
+    }
+
+    /// Planted: calls of which a few or most make a second round trip.
+    #[test]
+    fn fewer_round_trips_are_advised_only_where_a_call_has_more_than_one() {
+        let advised = |trips: f64| cost(2e6, 2e6, trips, vec![]).actions.join("; ");
+        let one = advised(1.4);
+        assert!(one.contains("send several calls at once"), "{one}");
+        assert!(!one.contains("make fewer round trips"), "{one}");
+        let two = advised(1.6);
+        assert!(two.contains("make fewer round trips"), "{two}");
+        assert!(!two.contains("send several calls at once"), "{two}");
+    }
+}
