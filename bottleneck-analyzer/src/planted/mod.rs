@@ -46,6 +46,7 @@ mod pool_limits;
 mod postgres;
 mod postgres_bounds;
 mod postgres_count_bounds;
+mod postgres_work_bounds;
 mod proven_costs;
 mod rate_search;
 mod recorded;
