@@ -84,12 +84,11 @@ fn cost(
             changed_words(parent)
         ),
         detail: format!(
-            "{} rows of {child_name} are read at each of {} scans; of {} {} rows were deleted and {} updated.",
+            "{} rows of {child_name} are read at each of {} scans; in {} {}.",
             plain(rows.round()),
             plain(scans),
             key.label("parent"),
-            plain(parent.count("deleted")),
-            plain(parent.count("updated"))
+            changes(parent)
         ),
         evidence: evidence(child, parent),
         actions: vec![format!(
@@ -107,6 +106,20 @@ fn changed_words(parent: &CitedRow<'_>) -> &'static str {
         (false, _) => "updated",
         (true, false) => "deleted",
         (true, true) => "deleted or updated",
+    }
+}
+
+/// Counts the changes of the parent table, as the end of a sentence: `20 rows were deleted and 5 updated`.
+fn changes(parent: &CitedRow<'_>) -> String {
+    let (deleted, updated) = (parent.count("deleted"), parent.count("updated"));
+    match (deleted > 0.0, updated > 0.0) {
+        (false, _) => format!("{} rows were updated", plain(updated)),
+        (true, false) => format!("{} rows were deleted", plain(deleted)),
+        (true, true) => format!(
+            "{} rows were deleted and {} updated",
+            plain(deleted),
+            plain(updated)
+        ),
     }
 }
 
