@@ -186,6 +186,20 @@ fn promise<'a>(
     all.find(|o| o.component == component && o.indicator == indicator)
 }
 
+/// Returns true if `rule` has a finding. Panics if it has none and is not ruled out either.
+#[track_caller]
+fn is_told(assessment: &Assessment, rule: &str) -> bool {
+    let is_told = finding(assessment, rule).is_some();
+    assert_ne!(is_told, causes::ruled_out(assessment, rule), "{rule}");
+    is_told
+}
+
+/// Returns the finding of `rule`. Panics if it has none.
+#[track_caller]
+fn told<'a>(assessment: &'a Assessment, rule: &str) -> &'a Finding {
+    finding(assessment, rule).unwrap_or_else(|| panic!("{rule}: {:?}", assessment.findings))
+}
+
 fn is_unknown(assessment: &Assessment, rule: &str) -> bool {
     assessment.unknown.iter().any(|u| u.rule == rule)
 }

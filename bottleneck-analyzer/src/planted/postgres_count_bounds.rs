@@ -1,28 +1,19 @@
 //! Tests of what PostgreSQL counts, on both sides of the bounds of the rules: dead rows, updates, transactions,
 //! sessions, and rows that a statement returns.
 
-use crate::assessment::Assessment;
 use bench_report::{CheckoutParts, Report};
 
 use super::causes::{assess, ruled_out, statements, tables};
 use super::common::hist;
 use super::common::server::{Server, row};
 use super::errors::{fail, first};
-use super::{assess_reports, finding, is_unknown};
+use super::{assess_reports, finding, is_told, is_unknown};
 
 fn counting(figures: &[(&'static str, f64)]) -> Server {
     Server {
         figures: figures.to_vec(),
         ..Server::default()
     }
-}
-
-/// Returns true if `rule` has a finding. Panics if it has none and is not ruled out either.
-#[track_caller]
-fn is_told(assessment: &Assessment, rule: &str) -> bool {
-    let is_told = finding(assessment, rule).is_some();
-    assert_ne!(is_told, ruled_out(assessment, rule), "{rule}");
-    is_told
 }
 
 /// Planted: a table with 1,000 dead rows, which are a fifth of its live ones, or less.

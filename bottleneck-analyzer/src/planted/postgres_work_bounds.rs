@@ -5,9 +5,9 @@ use serde_json::json;
 
 use crate::assessment::{Assessment, Finding, FindingKind};
 
-use super::causes::{assess, ruled_out, tables};
+use super::causes::{assess, tables};
 use super::common::server::{Server, row};
-use super::{assess_reports, finding};
+use super::{assess_reports, is_told, told};
 
 const MIB: f64 = 1_048_576.0;
 /// Calls of the load in the two seconds for which the counters of [`counting`] ran.
@@ -21,19 +21,6 @@ fn counting(figures: &[(&'static str, f64)]) -> Server {
         figures: [&span, figures].concat(),
         ..Server::default()
     }
-}
-
-#[track_caller]
-fn told<'a>(assessment: &'a Assessment, rule: &str) -> &'a Finding {
-    finding(assessment, rule).unwrap_or_else(|| panic!("{rule}: {:?}", assessment.findings))
-}
-
-/// Returns true if `rule` has a finding. Panics if it has none and is not ruled out either.
-#[track_caller]
-fn is_told(assessment: &Assessment, rule: &str) -> bool {
-    let is_told = finding(assessment, rule).is_some();
-    assert_ne!(is_told, ruled_out(assessment, rule), "{rule}");
-    is_told
 }
 
 /// Returns the statement with which `rule` is ruled out.

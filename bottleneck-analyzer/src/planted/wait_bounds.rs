@@ -3,28 +3,15 @@
 
 use bench_report::{EvidenceRow, Operation, Summary};
 
-use crate::assessment::{Assessment, Finding, FindingKind, ImpactOf};
+use crate::assessment::{Finding, FindingKind, ImpactOf};
 
-use super::causes::{assess, ruled_out, statements, tables};
+use super::causes::{assess, statements, tables};
 use super::common::Plant;
 use super::common::parts::PlantFigure as _;
 use super::common::server::{Server, row};
-use super::{assess_reports, finding, is_unknown};
+use super::{assess_reports, finding, is_told, is_unknown, told};
 
 const SELECT: &str = "SELECT note FROM logs WHERE who = $1";
-
-#[track_caller]
-fn told<'a>(assessment: &'a Assessment, rule: &str) -> &'a Finding {
-    finding(assessment, rule).unwrap_or_else(|| panic!("{rule}: {:?}", assessment.findings))
-}
-
-/// Returns true if `rule` has a finding. Panics if it has none and is not ruled out either.
-#[track_caller]
-fn is_told(assessment: &Assessment, rule: &str) -> bool {
-    let is_told = finding(assessment, rule).is_some();
-    assert_ne!(is_told, ruled_out(assessment, rule), "{rule}");
-    is_told
-}
 
 /// Panics unless the cause of the finding itself takes about `expected` nanoseconds of a call.
 #[track_caller]
