@@ -21,8 +21,9 @@ const QUERY: &str = "WITH /* plimsoll evidence */ locks AS MATERIALIZED (SELECT 
            CASE WHEN r.database IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
                 THEN r.relation::regclass::text END,
            a.application_name, a.query,
-           blocked.by, b.application_name, b.backend_type, b.state, b.wait_event_type, b.wait_event,
-           b.query,
+           blocked.by, b.application_name, b.backend_type,
+           coalesce(b.state, CASE WHEN b.backend_type = 'client backend' THEN 'starting' END),
+           b.wait_event_type, b.wait_event, b.query,
            extract(epoch FROM clock_timestamp() - b.xact_start)::float8
       FROM waits w
            JOIN pg_stat_activity a ON a.pid = w.pid

@@ -100,6 +100,46 @@ fn watched(url: &str, scope: Scope, is_measured: bool) -> ServerEvidence {
     watch.end_step()
 }
 
+/// Adds a session of the load to what the server tells of its sessions, as it is for the moment
+/// between its login and its first request: without a state, but with its type. It must count as
+/// starting, and hide nothing of the load's other session.
+#[test]
+fn a_session_that_is_still_starting_hides_nothing_of_the_others() {
+    let (server, runtime) = (server(), Runtime::new().unwrap());
+    let shop = connect(&runtime, &server, "shop");
+    let planted = "CREATE SCHEMA planted;
+        CREATE TABLE planted.starting AS
+            SELECT * FROM pg_catalog.pg_stat_get_activity(NULL) WITH NO DATA;
+        INSERT INTO planted.starting (pid, backend_type, application_name)
+            VALUES (1, 'client backend', 'shop');
+        CREATE FUNCTION planted.pg_stat_get_activity(integer) RETURNS SETOF planted.starting
+            LANGUAGE sql STABLE AS $$
+            SELECT * FROM pg_catalog.pg_stat_get_activity($1)
+            UNION ALL SELECT * FROM planted.starting WHERE $1 IS NULL $$;
+        ALTER ROLE CURRENT_USER SET search_path = planted, pg_catalog";
+    runtime.block_on(shop.batch_execute(planted)).unwrap();
+
+    let address = Address::parse(server.url()).unwrap();
+    let load = Scope::Application("shop".to_owned());
+    let mut watch = EvidenceCollector::start(load, address, "shop", Cancel::default()).unwrap();
+    let mut evidence = ServerEvidence::default();
+    eventually("a step has samples", || {
+        watch.begin_step().unwrap().unwrap();
+        watch.measure_begins();
+        std::thread::sleep(Duration::from_millis(400));
+        watch.measure_ends();
+        evidence = watch.end_step();
+        evidence.value(postgres::SESSIONS_SAMPLES).is_some()
+    });
+    assert_eq!(evidence.unavailable.get("sessions"), None);
+    assert_eq!(evidence.unavailable.get("backends"), None);
+    // The starting session does not wait.
+    for class in [postgres::SESSIONS_IDLE_MEAN, postgres::SESSIONS_CPU_MEAN] {
+        let mean = evidence.value(class).unwrap();
+        assert!((mean - 1.0).abs() < 1e-6, "{class}: {mean}");
+    }
+}
+
 /// Returns kind, name, limit and connections in use of each limit of a role or a database.
 fn limits(evidence: &ServerEvidence) -> Vec<(&str, &str, f64, Option<f64>)> {
     let rows = evidence

@@ -14,9 +14,15 @@ use crate::sessions::scope::Scope;
 /// planning the view's joins, which add the names of database and role, costs more than the sample.
 /// Processes that wait in their main loop (`Activity`) are left out. `$1` is the application whose
 /// statements are wanted, NULL for all; `$2` and `$3` are role and database of this connection.
+///
+/// A backend's type is NULL only where this role may not see it. The state of a client session is
+/// NULL there too, and up to version 17 also until its first request can be taken; such a session is
+/// `starting` in the words of version 18.
 const QUERY: &str = "SELECT /* plimsoll evidence */
            coalesce(backend_type, CASE WHEN datid IS NOT NULL THEN 'client backend' END),
-           application_name, state, wait_event_type, wait_event,
+           application_name,
+           coalesce(state, CASE WHEN backend_type = 'client backend' THEN 'starting' END),
+           wait_event_type, wait_event,
            CASE WHEN backend_type = 'autovacuum worker'
                   OR state <> 'idle' AND ($1::text IS NULL OR application_name = $1) THEN query END,
            count(*), max(extract(epoch FROM clock_timestamp() - xact_start))::float8,
