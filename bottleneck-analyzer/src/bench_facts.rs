@@ -333,8 +333,8 @@ impl<'a> BenchFacts<'a> {
 /// `None` if there is no other one.
 fn distinguishing_file<'a>(source: &'a SourceReport, run: &RunReports) -> Option<&'a str> {
     let scenario = &source.report.scenario;
-    let like = run.benches().filter(|other| {
+    let mut like = run.benches().filter(|other| {
         other.report.scenario == *scenario && other.component() == source.component()
     });
-    (like.count() > 1).then_some(&*source.file)
+    like.nth(1).is_some().then_some(&*source.file)
 }

@@ -208,6 +208,9 @@ impl Analyze {
             }
         }
         let kept = self.gate.is_none_or(|how| how.is_kept_by(&assessment));
+        // The process ends now. To free thousands of reports value by value takes longer than to write
+        // the page.
+        std::mem::forget((run, assessment));
         Ok(if kept { Exit::Done } else { Exit::GateFailed })
     }
 
@@ -249,7 +252,11 @@ fn are_one_file(one: &Path, other: &Path) -> bool {
 /// # Errors
 /// Fails with a usage error if it is one of them.
 fn refuse_to_overwrite(run: &RunReports, path: &Path) -> anyhow::Result<()> {
-    let same = |source: &SourceReport| are_one_file(path, &source.path);
+    // A file that does not exist is none of them.
+    let Ok(path) = path.canonicalize() else {
+        return Ok(());
+    };
+    let same = |source: &SourceReport| source.path.canonicalize().is_ok_and(|read| read == path);
     if run.sources.iter().any(same) {
         let sentence = format!("{} is one of the reports to analyze", path.display());
         return Err(UsageError(sentence)).remedy("another file for the result");

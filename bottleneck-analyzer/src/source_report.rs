@@ -75,19 +75,18 @@ impl SourceReport {
     /// Returns the place and the name of the figure, column or series that contains `pointer`; `None` for
     /// other fields of a report.
     fn named_figure(&self, pointer: &str) -> Option<(Place, String)> {
-        let parts: Vec<String> = pointer.split('/').map(unescape).collect();
-        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let parts: Vec<&str> = pointer.split('/').collect();
         let (place, name) = match parts.as_slice() {
             ["", "steps", _, "figures", name] => (Place::Step, *name),
             ["", "steps", _, "server", "figures", name] => (Place::Server, *name),
             ["", "steps", _, "server", "tables", table, _, _, column] => {
-                (Place::Table(names::table(table)?), *column)
+                (Place::Table(names::table(&unescape(table))?), *column)
             }
             ["", "summary", "figures", name] => (Place::Summary, *name),
             ["", "series", index, ..] => return Some((Place::Series, self.series_name(index))),
             _ => return None,
         };
-        Some((place, name.to_owned()))
+        Some((place, unescape(name)))
     }
 
     /// Returns the numbers of requests in step `index` as evidence, for each operation: successful

@@ -50,18 +50,10 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let own = step.generator.cpu_per_operation_ns.unwrap_or(0.0);
     let unexplained = (rest - own).max(0.0);
     let ratio = unexplained / model.whole_ns.max(f64::MIN_POSITIVE);
-    let is_explained = out
-        .findings
-        .iter()
-        .any(|f| EXPLAIN.contains(&f.rule()) && (f.is_about(&bench.id()) || f.is_about("machine")));
-    let is_asked = out
-        .unknown
-        .iter()
-        .any(|u| u.rule == Rule::RoundTrips && u.component == bench.component);
-    if ratio > MOST && (is_explained || is_asked) {
-        return;
-    }
     if ratio > MOST {
+        if is_explained(bench, out) {
+            return;
+        }
         out.cannot_judge(
             RULE,
             bench.component,
@@ -85,4 +77,13 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let parts = model.parts.iter().flat_map(|part| part.evidence.iter());
     let evidence: Vec<EvidenceItem> = parts.take(3).cloned().collect();
     out.rule_out(RULE, bench.component, statement, evidence);
+}
+
+/// Returns true if a conclusion so far explains where the time goes, or asks for it.
+fn is_explained(bench: &BenchFacts<'_>, out: &Conclusions) -> bool {
+    let id = bench.id();
+    let mut findings = out.findings.iter();
+    let mut unknown = out.unknown.iter();
+    findings.any(|f| EXPLAIN.contains(&f.rule()) && (f.is_about(&id) || f.is_about("machine")))
+        || unknown.any(|u| u.rule == Rule::RoundTrips && u.component == bench.component)
 }

@@ -5,7 +5,7 @@ use std::io::Read as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use flate2::read::ZlibDecoder;
+use flate2::bufread::ZlibDecoder;
 
 /// Longest duration in a histogram, in nanoseconds: one hour. Recorders store longer ones as one
 /// hour.
@@ -47,6 +47,8 @@ const DIGITS: u8 = 3;
 const BUCKETS: u64 = 33_792;
 /// Longest payload in bytes: each bucket has at most nine.
 const LONGEST: u64 = HEADER as u64 + 9 * BUCKETS;
+/// Length in bytes that the payload of few histograms exceeds.
+const USUAL: usize = 8_192;
 
 /// Plain payload whose header and buckets are those of this schema.
 #[derive(Debug)]
@@ -88,7 +90,7 @@ impl HistogramPayload {
             Some((head, rest)) if number(head, 0) == Some(DEFLATED) => rest,
             _ => return Err(HistogramError::Damaged("it is no deflated HdrHistogram V2")),
         };
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(USUAL);
         let inflated = ZlibDecoder::new(deflated)
             .take(LONGEST + 1)
             .read_to_end(&mut bytes);
@@ -138,8 +140,14 @@ fn count_and_digits(bytes: &[u8]) -> Result<(u64, u8), HistogramError> {
 fn sum(mut buckets: &[u8]) -> Result<u64, HistogramError> {
     const DAMAGED: HistogramError = HistogramError::Damaged("its buckets do not fit its bounds");
     let (mut total, mut place) = (0_u64, 0_u64);
-    while !buckets.is_empty() {
-        let zigzag = varint(&mut buckets).ok_or(DAMAGED)?;
+    while let Some((first, rest)) = buckets.split_first() {
+        // Most numbers have one byte.
+        let zigzag = if first & 0x80 == 0 {
+            buckets = rest;
+            u64::from(*first)
+        } else {
+            varint(&mut buckets).ok_or(DAMAGED)?
+        };
         let half = zigzag >> 1;
         if zigzag & 1 == 0 {
             total = total.checked_add(half).ok_or(DAMAGED)?;

@@ -1,5 +1,8 @@
 //! List of all names.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::entry::{NameEntry, Place};
 use super::name::TableName;
 use super::{load_series, machine, postgres, postgres_tables, redis, steps, summaries, websocket};
@@ -35,17 +38,24 @@ pub fn table(name: &str) -> Option<TableName> {
     })
 }
 
+/// Entries of single names, by place and name; the last one of a name that is there more than once. An
+/// analysis asks for a name some hundred times per report.
+static SINGLE: LazyLock<HashMap<(Place, &str), &NameEntry>> = LazyLock::new(|| {
+    let single = all().filter(|entry| entry.suffix.is_none());
+    single
+        .map(|entry| ((entry.place, entry.prefix), entry))
+        .collect()
+});
+
 /// Finds the entry of `name` in `place`; `None` if no program writes such a name. A single name counts before
 /// a family, and of two families the one that fixes more of the name.
 pub fn find(place: Place, name: &str) -> Option<&'static NameEntry> {
-    all()
-        .filter(|entry| entry.is_of(place, name))
-        .max_by_key(|entry| {
-            (
-                entry.suffix.is_none(),
-                entry.prefix.len() + entry.suffix.map_or(0, str::len),
-            )
-        })
+    let single = SINGLE.get(&(place, name)).copied();
+    single.or_else(|| {
+        all()
+            .filter(|entry| entry.suffix.is_some() && entry.is_of(place, name))
+            .max_by_key(|entry| entry.prefix.len() + entry.suffix.map_or(0, str::len))
+    })
 }
 
 #[cfg(test)]

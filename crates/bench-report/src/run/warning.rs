@@ -158,6 +158,13 @@ impl Warning {
     /// the report that contains it.
     pub fn spoils(&self, pointer: &str) -> bool {
         self.spoils.iter().any(|pattern| {
+            // Most patterns differ from the pointer before their first `*`, which is found faster than
+            // their parts.
+            let pairs = pattern.bytes().zip(pointer.bytes());
+            let mut fixed = pairs.take_while(|(wanted, _)| *wanted != b'*');
+            if fixed.any(|(wanted, found)| wanted != found) {
+                return false;
+            }
             let mut wanted = pattern.split('/');
             let mut found = pointer.split('/');
             wanted.all(|part| found.next().is_some_and(|f| part == "*" || part == f))
@@ -178,5 +185,10 @@ mod tests {
         assert!(!w.spoils("/steps/3/operations/get/service/percentiles_ns/p99"));
         assert!(!w.spoils("/steps/30/operations/get/response"));
         assert!(!w.spoils("/steps/3/operations"));
+        assert!(!w.spoils("/steps/3/generators"));
+        let named = Warning::new(WarningCode::PacingLag, "late")
+            .about_step(3, &["operations/get*/response"]);
+        assert!(named.spoils("/steps/3/operations/get*/response/count"));
+        assert!(!named.spoils("/steps/3/operations/get all/response/count"));
     }
 }

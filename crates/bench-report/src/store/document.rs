@@ -3,6 +3,7 @@
 //! Series are most of a long report. They are read into their types only: as JSON values they would
 //! take several times their memory.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -46,7 +47,7 @@ impl ReportDocument {
                 FaultExtent::Figure => {
                     let (above, key) = fault.pointer.rsplit_once('/').unwrap_or_default();
                     if let Some(Value::Object(members)) = self.json.pointer_mut(above) {
-                        members.remove(&unescaped(key));
+                        members.remove(unescaped(key).as_ref());
                     }
                 }
             }
@@ -58,8 +59,27 @@ impl ReportDocument {
     }
 }
 
-fn unescaped(key: &str) -> String {
-    key.replace("~1", "/").replace("~0", "~")
+/// Returns the key that the token `key` of a JSON pointer stands for. Few tokens have an escape.
+fn unescaped(key: &str) -> Cow<'_, str> {
+    if key.contains('~') {
+        Cow::Owned(key.replace("~1", "/").replace("~0", "~"))
+    } else {
+        Cow::Borrowed(key)
+    }
+}
+
+/// Returns the value at a JSON pointer, as [`Value::pointer`] does, but without an allocation for each
+/// token.
+fn pointed<'a>(json: &'a Value, pointer: &str) -> Option<&'a Value> {
+    let mut tokens = pointer.split('/');
+    if tokens.next() != Some("") {
+        return None;
+    }
+    tokens.try_fold(json, |value, token| match value {
+        Value::Object(members) => members.get(unescaped(token).as_ref()),
+        Value::Array(elements) => elements.get(index(token)?),
+        _ => None,
+    })
 }
 
 /// Returns the single value at the JSON pointer `pointer` of a report: a number, a text or a flag.
@@ -69,7 +89,7 @@ pub fn value_at(report: &Report, json: &Value, pointer: &str) -> Option<Value> {
     if let Some(place) = pointer.strip_prefix("/series/") {
         return series_value(&report.series, place);
     }
-    let value = json.pointer(pointer)?;
+    let value = pointed(json, pointer)?;
     let is_single = !value.is_object() && !value.is_array() && !value.is_null();
     is_single.then(|| value.clone())
 }
@@ -91,7 +111,7 @@ fn series_value(series: &[Series], place: &str) -> Option<Value> {
         "at_ns" => Some((*series.at_ns.get(index(key?)?)?).into()),
         "labels" => {
             let label = unescaped(key?);
-            Some(series.labels.get(&label)?.as_str().into())
+            Some(series.labels.get(label.as_ref())?.as_str().into())
         }
         _ if key.is_some() => None,
         "name" => Some(series.name.as_str().into()),
