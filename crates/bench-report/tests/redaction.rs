@@ -360,19 +360,18 @@ fn long_text_takes_time_in_proportion() {
     ] {
         let took = |length: usize| {
             let given = piece.repeat(length / piece.len());
-            let time = || {
-                let began = Instant::now();
-                assert!(text(&given).len() <= given.len().max(MASK.len()) * MASK.len());
-                began.elapsed()
-            };
-            (0..3).map(|_| time()).min().unwrap()
+            let began = Instant::now();
+            assert!(text(&given).len() <= given.len().max(MASK.len()) * MASK.len());
+            began.elapsed()
         };
-        let (short, long) = (took(SHORT), took(SHORT * FOLD as usize));
+        let short = (0..3).map(|_| took(SHORT)).min().unwrap();
         // Far from the proportion FOLD, and as far from its square.
         let bound = short * FOLD * 5 + Duration::from_millis(20);
+        // Other programs on this machine can make the text take longer, but not less.
+        let mut long = (0..3).map(|_| took(SHORT * FOLD as usize));
         assert!(
-            long < bound,
-            "{piece:?}: {short:?}, {FOLD} times as long: {long:?}"
+            long.any(|long| long < bound),
+            "{piece:?}: {short:?}, {FOLD} times as long: over {bound:?}"
         );
     }
 }

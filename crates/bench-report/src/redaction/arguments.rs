@@ -271,7 +271,9 @@ impl CommandReader {
         if self.words.len() < MOST_WORDS {
             self.words.push(word.to_ascii_lowercase());
         }
-        let calls = self.calls(word, first);
+        // A secret may end like the path of a program: `set_password root X/bq`.
+        let is_secret_due = self.sets_password || self.stores_a_secret();
+        let calls = !is_secret_due && self.calls(word, first);
         if !self.commands() {
             return;
         }

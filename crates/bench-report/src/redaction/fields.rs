@@ -37,6 +37,32 @@ static CALLS: LazyLock<Regex> = LazyLock::new(|| {
 static BEARER: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"(?i)\b(bearer|basic|token|negotiate)[ \t]+([^\s"',;]{6,})"#));
 
+/// Names with blanks of fields in connection strings of ODBC and ADO.NET, in lower case.
+const SPACED: &[&str] = &[
+    "application intent",
+    "application name",
+    "command timeout",
+    "connect timeout",
+    "connection timeout",
+    "current language",
+    "data source",
+    "failover partner",
+    "initial catalog",
+    "integrated security",
+    "max pool size",
+    "min pool size",
+    "multiple active result sets",
+    "network library",
+    "packet size",
+    "persist security info",
+    "server name",
+    "ssl mode",
+    "trust server certificate",
+    "trusted connection",
+    "user id",
+    "workstation id",
+];
+
 /// Adds to `out` the ranges of the values of fields that announce a secret. `argument` is true if
 /// the text is one argument of a command line: a field at its start then has the rest of the
 /// argument as its value.
@@ -272,10 +298,11 @@ fn plain(rest: &str, to_the_end: bool) -> usize {
     rest.len()
 }
 
-/// Returns true if the text begins with a name and `=`. The name may contain blanks, as those of
-/// ODBC fields do.
+/// Returns true if the text begins with a name and `=`, after blanks or not. A name has no blanks
+/// unless it is one of [`SPACED`]: in `password=a,b dbname=x` the `b` belongs to the password.
 fn starts_field(text: &str) -> bool {
     const LONGEST: usize = 40;
+    let text = text.trim_start_matches(' ');
     let bytes = text.as_bytes();
     let name = bytes.iter().take(LONGEST).position(|byte| {
         !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'.' | b' ' | b'-')
@@ -283,5 +310,7 @@ fn starts_field(text: &str) -> bool {
     let Some(length) = name.filter(|length| *length > 0) else {
         return false;
     };
-    bytes[length] == b'=' && bytes[..length].iter().any(u8::is_ascii_alphabetic)
+    let name = &text[..length];
+    let is_name = !name.contains(' ') || SPACED.contains(&&*name.to_ascii_lowercase());
+    bytes[length] == b'=' && is_name && name.contains(|c: char| c.is_ascii_alphabetic())
 }
