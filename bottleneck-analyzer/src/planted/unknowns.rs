@@ -2,11 +2,13 @@
 //! that would tell.
 
 use crate::assessment::{Assessment, ComponentKind, Confidence, LimitingFactor};
-use bench_report::Report;
+use bench_report::{Report, store};
 
 use super::common::Plant;
+use super::common::parts::PlantFigure as _;
 use super::common::server::Server;
-use super::{assess_reports, factor, is_unknown, named};
+use super::redis_server::server as redis;
+use super::{assess_reports, factor, finding, is_unknown, named};
 
 fn limit(assessment: &Assessment) -> &LimitingFactor {
     &assessment.components[0].limiting_factor
@@ -118,4 +120,75 @@ fn a_server_elsewhere_whose_machine_was_not_recorded_is_not_said_to_have_room() 
     assert!(measure.contains("server's machine"), "{measure}");
     let near = assess_reports(&at("postgres://app@localhost/shop"));
     assert_eq!(factor(&near, ComponentKind::Postgres), "users");
+}
+
+/// What Redis did not count is told as unknown: 0 would be a figure that nobody measured.
+#[test]
+fn a_counter_of_redis_that_was_not_read_is_not_told_as_0() {
+    let delayed = |counted: bool| {
+        redis(move |s| {
+            s.plant("aof_enabled", 1.0);
+            s.plant("aof_delayed_fsync", 0.0);
+            if !counted {
+                s.figures.remove("aof_delayed_fsync");
+            }
+        })
+    };
+    assert!(!is_unknown(&delayed(true), "redis_append_only"));
+    assert!(is_unknown(&delayed(false), "redis_append_only"));
+
+    let saved = redis(|s| {
+        s.plant("forks", 1.0);
+        s.plant("saving_ratio", 0.6);
+        s.figures.remove("latest_fork_us");
+        s.figures.remove("rss_bytes");
+    });
+    let detail = &finding(&saved, "redis_saving").unwrap().detail;
+    assert!(
+        detail.starts_with("How long a fork took was not read, and a child process"),
+        "{detail}"
+    );
+
+    let expired = redis(|s| {
+        s.plant("expire_cycle_cpu_ms", 220.0);
+        s.figures.remove("expired_keys");
+        s.figures.remove("expire_cap_reached");
+    });
+    let detail = &finding(&expired, "redis_expiry").unwrap().detail;
+    let unknown = ["An unknown number of keys", "an unknown number of times"];
+    assert!(unknown.iter().all(|part| detail.contains(part)), "{detail}");
+}
+
+/// The kept reports of a leak and of nested checkouts, without the parameters of their steps.
+#[test]
+fn connections_that_are_kept_are_told_without_the_size_of_the_pool() {
+    let of = |scenario: &str, sized: bool| {
+        let file = format!(
+            "{}/../crates/bench-report/tests/golden/db-pool-bench.{scenario}-1.json",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let mut report = store::load(file.as_ref()).unwrap();
+        for step in &mut report.steps {
+            if !sized {
+                step.parameters.remove("pool_size");
+                step.parameters.remove("holders");
+            }
+        }
+        assess_reports(&[report])
+    };
+    let leaked = |sized| {
+        let assessment = of("lifecycle", sized);
+        let found = finding(&assessment, "leaked_connections").unwrap();
+        (found.title.clone(), found.impact)
+    };
+    let (sized, unknown) = (leaked(true), leaked(false));
+    assert!(sized.0.contains(" of ") && sized.1.is_some(), "{sized:?}");
+    assert!(
+        unknown.0.ends_with("never came back") && !unknown.0.contains(" of "),
+        "{unknown:?}"
+    );
+    assert!(unknown.1.is_none(), "{unknown:?}");
+    let nested = of("exhaust", false);
+    let detail = &finding(&nested, "nested_checkout").unwrap().detail;
+    assert!(detail.contains(" all connections were held"), "{detail}");
 }

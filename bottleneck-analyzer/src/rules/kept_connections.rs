@@ -56,36 +56,45 @@ fn nested(bench: &BenchFacts<'_>, out: &mut Conclusions) {
             ("ended by the time-out alone", "deadlock.timed_out"),
         ],
     );
-    let size = step.parameter("pool_size").unwrap_or(0.0);
-    let holders = step.parameter("holders").unwrap_or(0.0);
-    let lost = requests::error_ratio(step).unwrap_or(0.0);
-    let draft = bench
+    let size = step.parameter("pool_size");
+    let all = size.map_or_else(
+        || "connections".to_owned(),
+        |size| counted(size, "connection"),
+    );
+    let larger = step.parameter("holders").map_or_else(
+        || "or make the pool larger than there are such requests at a time".to_owned(),
+        |holders| {
+            format!(
+                "or make the pool {} or larger for {} such requests at a time",
+                plain(holders + 1.0),
+                plain(holders)
+            )
+        },
+    );
+    let mut draft = bench
         .finding(NESTED, FindingKind::Problem)
         .says(
             "Requests that take a second connection block each other",
             format!(
-                "{} all {} connections were held by requests that each waited for a second \
-                 one of the same pool: only the checkout time-out ended it.",
-                counted(times, "time"),
-                plain(size)
+                "{} all {all} were held by requests that each waited for a second one of the same \
+                 pool: only the checkout time-out ended it.",
+                counted(times, "time")
             ),
         )
-        .impact(lost, ImpactOf::Requests)
         .confidence(Confidence::High)
         .evidence(evidence)
         .advice(
             &[
                 "take one connection for each request, and hand it down",
-                &format!(
-                    "or make the pool {} or larger for {} such requests at a time",
-                    plain(holders + 1.0),
-                    plain(holders)
-                ),
+                &larger,
             ],
             "no request waits for itself",
             "with one connection more than such requests, one of them can always go on",
         )
         .needs_restart();
+    if let Some(lost) = requests::error_ratio(step) {
+        draft = draft.impact(lost, ImpactOf::Requests);
+    }
     out.add_finding(draft);
 }
 
@@ -115,23 +124,24 @@ fn leaked(bench: &BenchFacts<'_>, out: &mut Conclusions) {
             ("sessions left on the server", "leaks.sessions"),
         ],
     );
-    let size = step.parameter("pool_size").unwrap_or(0.0);
+    let size = step.parameter("pool_size").filter(|size| *size > 0.0);
     if in_use < 1.0 {
         let statement = "every connection came back once nobody was at work";
         out.rule_out(LEAKED, bench.component, statement, evidence);
         return;
     }
-    let draft = bench.finding(LEAKED, FindingKind::Problem)
+    let mut draft = bench.finding(LEAKED, FindingKind::Problem)
         .says(
-            format!(
-                "{} of {} connections never came back",
-                plain(in_use),
-                plain(size)
+            size.map_or_else(
+                || format!("{} never came back", counted(in_use, "connection")),
+                |size| {
+                    let size = counted(size, "connection");
+                    format!("{} of {size} never came back", plain(in_use))
+                },
             ),
             "They were still taken out although nobody was at work any more: the pool shrinks by \
              each of them until everyone waits.",
         )
-        .impact(in_use / size, ImpactOf::Capacity)
         .confidence(Confidence::High)
         .evidence(evidence)
         .advice(
@@ -142,5 +152,8 @@ fn leaked(bench: &BenchFacts<'_>, out: &mut Conclusions) {
             "the whole pool",
             "a pool does not take back what the application still holds",
         );
+    if let Some(size) = size {
+        draft = draft.impact(in_use / size, ImpactOf::Capacity);
+    }
     out.add_finding(draft);
 }

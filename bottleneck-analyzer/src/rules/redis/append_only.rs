@@ -41,19 +41,23 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
             );
         }
     }
-    let delayed = server
-        .figure(names::redis::AOF_DELAYED_FSYNC)
-        .unwrap_or(0.0);
-    match server.setting("appendfsync") {
-        Some("always") => always(bench, server, out),
-        _ if delayed >= 1.0 => pushed_back(bench, server, delayed, out),
-        Some(policy) => out.rule_out(
+    let delayed = server.figure(names::redis::AOF_DELAYED_FSYNC);
+    match (server.setting("appendfsync"), delayed) {
+        (Some("always"), _) => always(bench, server, out),
+        (_, Some(delayed)) if delayed >= 1.0 => pushed_back(bench, server, delayed, out),
+        (Some(_), None) => out.cannot_judge(
+            RULE,
+            bench.component,
+            "whether writes waited for the append-only file: the delayed ones were not counted",
+            "the field aof_delayed_fsync of INFO",
+        ),
+        (Some(policy), Some(_)) => out.rule_out(
             RULE,
             bench.component,
             format!("the append-only file (appendfsync {policy}) held no write up"),
             server.evidence(names::redis::AOF_DELAYED_FSYNC),
         ),
-        None => out.cannot_judge(
+        (None, _) => out.cannot_judge(
             RULE,
             bench.component,
             "whether each write waits for the disk: the setting appendfsync could not be read",

@@ -9,7 +9,7 @@ use super::materiality::MATTERS;
 use crate::assessment::{ComputedFigure, Confidence, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
-use crate::figures::{counted, duration_ns, plain, share};
+use crate::figures::{counted, duration_ns, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 use bench_report::names;
@@ -56,11 +56,14 @@ fn finding(
     ratio: f64,
 ) -> FindingDraft {
     // Searches that reached their limit count as long pieces; the rest of the time is in many short pieces.
-    let capped = server
-        .figure(names::redis::EXPIRE_CAP_REACHED)
-        .unwrap_or(0.0);
+    let capped = server.figure(names::redis::EXPIRE_CAP_REACHED);
+    let reached = capped.map_or_else(
+        || "an unknown number of times".to_owned(),
+        |capped| counted(capped, "time"),
+    );
+    let expired = expired(server);
     let slice_us = slice_us(server);
-    let long_us = (capped * slice_us).min(spent_ms * 1e3);
+    let long_us = capped.map_or(0.0, |capped| (capped * slice_us).min(spent_ms * 1e3));
     let wait_ns = server.wait_behind(long_us, long_us * slice_us);
     let impact = server.share_of_response(wait_ns);
     let matters = impact.max(ratio) >= MATTERS;
@@ -89,10 +92,8 @@ fn finding(
                 share(ratio)
             ),
             format!(
-                "{} keys expired in {}; the search for them reached its time limit {}.{waited}",
-                plain(server.figure(names::redis::EXPIRED_KEYS).unwrap_or(0.0)),
+                "{expired} expired in {}; the search for them reached its time limit {reached}.{waited}",
                 duration_ns(server.seconds * 1e9),
-                counted(capped, "time"),
             ),
         )
         .computes([ComputedFigure::new(
@@ -139,4 +140,12 @@ fn slice_us(server: &RedisEvidence<'_>) -> f64 {
     let effort = number("active-expire-effort", DEFAULT_EFFORT);
     let ratio = SLICE_RATIO + EFFORT_RATIO * (effort - 1.0);
     ratio * 1e6 / number("hz", DEFAULT_HZ)
+}
+
+/// Returns the number of keys that expired in the step, in words at the beginning of a sentence.
+fn expired(server: &RedisEvidence<'_>) -> String {
+    server.figure(names::redis::EXPIRED_KEYS).map_or_else(
+        || "An unknown number of keys".to_owned(),
+        |expired| counted(expired, "key"),
+    )
 }
