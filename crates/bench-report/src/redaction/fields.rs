@@ -17,6 +17,18 @@ static SQL: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// Pattern of such passwords in the query of a URL, where `+` or `%20` stands for a blank, and `%27` or
+/// `%22` for a quote.
+static SQL_IN_URL: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)(?:password|passwd|passphrase|(?:\+|%20)(?:by|as))(?:\+|%20)+(?:'|%2[27])((?:[^'\s&%]|%2[^27]|%[^2]|(?:'|%2[27]){2})*)",
+    )
+});
+
+/// Pattern of a line of `.netrc`: `machine … login … password …`.
+static NETRC: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?:^|\s)login\s+\S+\s+(?:account\s+\S+\s+)?password\s+(\S+)"));
+
 /// Pattern of logons: `CONNECT scott/tiger@db` of Oracle's tools, `.logon server/user,password` of
 /// Teradata's.
 static LOGON: LazyLock<Regex> = LazyLock::new(|| {
@@ -90,6 +102,12 @@ pub(super) fn mark(text: &str, argument: bool, out: &mut Spans) {
                 out.add(value.range());
             }
         }
+    }
+    let alone = SQL_IN_URL
+        .captures_iter(text)
+        .chain(NETRC.captures_iter(text));
+    for value in alone.filter_map(|captures| captures.get(1)) {
+        out.add(value.range());
     }
     for captures in BEARER.captures_iter(text) {
         if let (Some(scheme), Some(value)) = (captures.get(1), captures.get(2))
