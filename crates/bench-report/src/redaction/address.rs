@@ -236,9 +236,8 @@ fn parameters(text: &str, range: Range<usize>, out: &mut Spans) {
     let Some(question) = query else {
         return;
     };
-    let mut at = range.start + question + 1;
-    for pair in text[at..range.end].split(['&', '?', '#']) {
-        let shown = pair.trim_end_matches(['"', '\'', ')', '>', ',']);
+    for Range { start: at, end } in pairs(text, range.start + question + 1..range.end) {
+        let shown = text[at..end].trim_end_matches(['"', '\'', ')', '>', ',']);
         let (key, value) = match shown.split_once('=') {
             Some((key, _)) => (key, at + key.len() + 1..at + shown.len()),
             None => ("", at..at + shown.len()),
@@ -246,8 +245,24 @@ fn parameters(text: &str, range: Range<usize>, out: &mut Spans) {
         if !is_open(key, &text[value.clone()]) {
             out.add(value);
         }
-        at += pair.len() + 1;
     }
+}
+
+/// Returns the byte ranges of the parameters in `query`. A `?` within a value does not end it, unless
+/// another name and `=` follow.
+fn pairs(text: &str, query: Range<usize>) -> Vec<Range<usize>> {
+    let mut pairs: Vec<Range<usize>> = Vec::new();
+    let mut at = query.start;
+    for pair in text[query].split(['&', '?', '#']) {
+        let end = at + pair.len();
+        let goes_on = text[..at].ends_with('?') && !pair.contains('=');
+        match pairs.last_mut().filter(|_| goes_on) {
+            Some(last) => last.end = end,
+            None => pairs.push(at..end),
+        }
+        at = end + 1;
+    }
+    pairs
 }
 
 /// Adds to `out` the ranges of segments of a path within `range` that are secrets: those after a
