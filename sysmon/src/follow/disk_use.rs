@@ -52,9 +52,14 @@ impl DiskUse {
             let Some(io) = lookup.detail(sample.id, fields).io else {
                 continue;
             };
-            let counter = io.value.disk_read_bytes + io.value.disk_written_bytes;
+            let bytes = io.value;
+            let counter = bytes
+                .disk_read_bytes
+                .saturating_add(bytes.disk_written_bytes);
             let moved = match self.processes.get(&sample.id) {
-                Some(last) => last.moved + counter.saturating_sub(last.counter),
+                Some(last) => last
+                    .moved
+                    .saturating_add(counter.saturating_sub(last.counter)),
                 None if self.starts.is_new(sample.id) => counter,
                 None => 0,
             };

@@ -90,10 +90,10 @@ impl ProcessTree {
             parent: sample.parent,
         };
         sum.now.insert(sample.id, used);
-        sum.rss_bytes += sample.rss_bytes;
+        sum.rss_bytes = sum.rss_bytes.saturating_add(sample.rss_bytes);
         let more = |total: &mut Option<u64>, part: Option<u64>| {
             if let Some(part) = part {
-                *total = Some(total.unwrap_or(0) + part);
+                *total = Some(total.unwrap_or(0).saturating_add(part));
             }
         };
         sum.unread.descriptors |= detail.unread.descriptors;
@@ -230,7 +230,9 @@ fn counted_of_ended(
     for (id, used) in last.iter().filter(|(id, _)| !now.contains_key(id)) {
         let mut ancestors = std::iter::successors(parent(id), parent).take(last.len());
         if let Some(heir) = ancestors.find(|id| now.contains_key(id)) {
-            *counted.entry(heir).or_default() += used.own_ns + used.children_ns;
+            let used_ns = used.own_ns.saturating_add(used.children_ns);
+            let counted: &mut u64 = counted.entry(heir).or_default();
+            *counted = counted.saturating_add(used_ns);
         }
     }
     counted

@@ -248,6 +248,25 @@ fn whatever_a_file_says_no_figure_is_nonsense() {
     tried.unwrap();
 }
 
+/// Each counter of a process's transfers, in turn, stands at the end of its range, so that any sum with
+/// another one exceeds it.
+#[test]
+fn transfers_at_the_end_of_their_range_are_added_without_an_overflow() {
+    let tree = Tree::with(VERSION_TWO);
+    let mut files = tree.files.iter();
+    let io = files.position(|(path, _)| *path == "proc/7/io").unwrap();
+    for counter in 0..7 {
+        for at_first in [true, false] {
+            let most = Harm::HasNumber(counter, u64::MAX.to_string());
+            let derived = derive(&tree, &[(io, at_first, most)]);
+            for figure in derived.figures {
+                let (value, error) = (figure.reading.value, figure.reading.error);
+                assert_eq!(nonsense(figure.name, value, error), None, "{figure:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_tree_without_harm_has_every_kind_of_figure() {
     for version in [VERSION_ONE, VERSION_TWO] {
