@@ -122,7 +122,8 @@ fn a_server_elsewhere_whose_machine_was_not_recorded_is_not_said_to_have_room() 
     assert_eq!(factor(&near, ComponentKind::Postgres), "users");
 }
 
-/// What Redis did not count is told as unknown: 0 would be a figure that nobody measured.
+/// Leaves out counters of Redis one by one: each is unknown then, because 0 would be a figure that nobody
+/// measured.
 #[test]
 fn a_counter_of_redis_that_was_not_read_is_not_told_as_0() {
     let delayed = |counted: bool| {
