@@ -11,7 +11,8 @@ use redis::RedisResult;
 
 use crate::address::RedisAddress;
 use crate::failure;
-use crate::run_keys;
+use crate::key_removal;
+use crate::run_keys::RunKeys;
 
 /// Time without an answer of the server after which the removal is abandoned.
 const NO_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -21,23 +22,23 @@ const SIGNAL_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Background task that may still be writing keys of the run.
 pub(crate) type KeyWriter = BlockingTask<RedisResult<bool>>;
 
-/// Removes every key whose name begins with `prefix`. Waits until `writer` has ended first, because
-/// keys that it writes later would remain. Failures are reported through `bench`, with the command
-/// that removes the keys.
+/// Removes the keys `keys` of the run. Waits until `writer` has ended first, because keys that it
+/// writes later would remain. Failures are reported through `bench`, with the command that removes
+/// the keys.
 pub(crate) fn clear(
     bench: &mut Bench,
     remote: &RedisAddress,
-    prefix: &str,
+    keys: &RunKeys,
     writer: Option<&KeyWriter>,
 ) {
     let mut deadline = CleanupDeadline::new(Instant::now());
     let removed = writer
         .map_or(Ok(()), |writer| await_writer(bench, writer, &mut deadline))
-        .and_then(|()| remove(bench, remote, prefix, &mut deadline));
+        .and_then(|()| remove(bench, remote, keys, &mut deadline));
     let Err(why) = removed else {
         return;
     };
-    let cli = remote.cli();
+    let (cli, prefix) = (remote.cli(), &keys.prefix);
     let login = if remote.has_password() {
         "export REDISCLI_AUTH=…; "
     } else {
@@ -45,7 +46,7 @@ pub(crate) fn clear(
     };
     bench.left_behind(
         &format!("keys {prefix}* on {} ({why})", remote.masked_url()),
-        &format!("{login}{cli} --scan --pattern '{prefix}*' | xargs -r -n 500 {cli} unlink"),
+        &format!("{login}{cli} --scan --pattern '{prefix}*' | sed 's/^/unlink /' | {cli}"),
     );
 }
 
@@ -72,15 +73,15 @@ fn await_writer(
 fn remove(
     bench: &Bench,
     remote: &RedisAddress,
-    prefix: &str,
+    keys: &RunKeys,
     deadline: &mut CleanupDeadline,
 ) -> Result<(), String> {
-    let (remote, prefix) = (remote.clone(), prefix.to_owned());
+    let (remote, keys) = (remote.clone(), keys.clone());
     let answers = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&answers);
     let removing = BlockingTask::start(move |stop| {
         let mut connection = remote.connect()?;
-        run_keys::clear(&mut connection, &prefix, || {
+        key_removal::clear(&mut connection, &keys, || {
             counter.fetch_add(1, Ordering::Relaxed);
             !stop.is_cancelled()
         })

@@ -25,6 +25,7 @@ mod failure;
 mod group;
 mod guard;
 mod info;
+mod key_removal;
 mod key_skew;
 mod load_text;
 mod rate_searches;

@@ -1,5 +1,4 @@
-//! Keys of a run on the Redis server: their names, their state before each step, and their removal
-//! at the end.
+//! Keys of a run on the Redis server: their names, and their state before each step.
 //!
 //! All their names begin with `plimsoll:<run>:`. Other keys are never changed.
 
@@ -9,9 +8,9 @@ use std::time::Duration;
 use load_engine::{Cancel, WallTime};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use redis::{Cmd, Connection, Pipeline, RedisError, RedisResult};
+use redis::{Cmd, Connection, Pipeline, RedisResult};
 
-/// Largest number of commands or keys in one batch.
+/// Largest number of commands in one batch.
 const BATCH: u64 = 500;
 /// Largest size of the values in one batch, in bytes, unless a single value is larger.
 const BATCH_BYTES: u64 = 1 << 20;
@@ -139,53 +138,6 @@ impl RunKeys {
                 .arg(left.ceil().max(1.0) as u64 + ahead.as_millis() as u64);
         }
         set
-    }
-}
-
-/// Removes all keys whose names begin with `prefix`. Repeats the scan until it finds none, so that
-/// keys written by commands still on their way to the server are removed as well. Calls `answered`
-/// after each scan; if it returns false, stops at once and returns false with keys remaining.
-///
-/// # Errors
-/// Fails with the error of the connection or the server.
-pub(crate) fn clear(
-    connection: &mut Connection,
-    prefix: &str,
-    mut answered: impl FnMut() -> bool,
-) -> RedisResult<bool> {
-    let (mut cursor, mut found) = (0_u64, false);
-    loop {
-        let (next, names): (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
-            .arg(cursor)
-            .arg("MATCH")
-            .arg(format!("{prefix}*"))
-            .arg("COUNT")
-            .arg(BATCH)
-            .query(connection)?;
-        if !names.is_empty() {
-            found = true;
-            unlink(connection, &names)?;
-        }
-        if !answered() {
-            return Ok(false);
-        }
-        if next == 0 && !std::mem::take(&mut found) {
-            return Ok(true);
-        }
-        cursor = next;
-    }
-}
-
-/// Removes the keys `names` with `UNLINK`, which frees their memory in the background; with `DEL`
-/// on servers before version 4.0.
-///
-/// # Errors
-/// Fails with the error of the connection or the server.
-fn unlink(connection: &mut Connection, names: &[Vec<u8>]) -> RedisResult<()> {
-    let unknown = |error: &RedisError| error.to_string().contains("unknown command");
-    match redis::cmd("UNLINK").arg(names).exec(connection) {
-        Err(error) if unknown(&error) => redis::cmd("DEL").arg(names).exec(connection),
-        result => result,
     }
 }
 

@@ -227,7 +227,8 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         }
         if target.begun && !target.server.is_throwaway() {
             let remote = target.server.remote();
-            cleanup::clear(bench, &remote, &target.prefix, target.writer.as_ref());
+            let keys = self.workload.keyspace(&target.prefix, self.seed);
+            cleanup::clear(bench, &remote, &keys, target.writer.as_ref());
         }
     }
 

@@ -14,7 +14,8 @@ use crate::address::RedisAddress;
 use crate::cli::{CacheFlags, RedisBenchCli, RedisBenchCommand};
 use crate::clients::{ClientKind, Multiplexed, Pooled};
 use crate::info::Info;
-use crate::run_keys::{self, RunKeys};
+use crate::key_removal;
+use crate::run_keys::RunKeys;
 use crate::workload::RedisWorkload as _;
 
 const CLIENTS: [ClientKind; 2] = [ClientKind::Pooled, ClientKind::Multiplexed];
@@ -225,14 +226,16 @@ fn what_lies_under_another_name_is_never_removed() {
             .query(&mut connection)
             .unwrap();
     }
+    let flags = cache_flags(&[]);
+    let of_run = Cache(&flags).keyspace("plimsoll:run:", 7);
     let mut answers = 0;
-    let broken_off = run_keys::clear(&mut connection, "plimsoll:run:", || {
+    let broken_off = key_removal::clear(&mut connection, &of_run, || {
         answers += 1;
         answers < 2
     });
     assert!(!broken_off.unwrap(), "told to stop, nothing claimed");
     assert!(keys(&redis).len() > 3, "some are left");
-    let cleared = run_keys::clear(&mut connection, "plimsoll:run:", || true);
+    let cleared = key_removal::clear(&mut connection, &of_run, || true);
     assert!(cleared.unwrap());
     assert_eq!(keys(&redis), ["mine", "plimsoll:run", "plimsoll:runs:1"]);
 }

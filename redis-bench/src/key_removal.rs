@@ -1,0 +1,173 @@
+//! Removal of a run's keys, which also works on a node of a cluster and for a user who may use only
+//! some of the commands for it.
+//!
+//! Every command names a single key: a cluster refuses a command with keys of several slots.
+
+use redis::{Cmd, Connection, Pipeline, RedisError, RedisResult};
+
+use crate::run_keys::RunKeys;
+
+/// Number of keys in one pipeline, and number of keys that one scan step looks at.
+const BATCH: u64 = 500;
+
+/// Way to remove one key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RemovalCommand {
+    /// `UNLINK`, which frees the memory in the background; since version 4.0.
+    Unlink,
+    /// `DEL`.
+    Del,
+    /// `PEXPIRE` with a life of 1 ms.
+    Expire,
+    /// `SET` of an empty value that lives 1 ms, for users who may only write.
+    Overwrite,
+}
+
+impl RemovalCommand {
+    /// Returns the way to try if the server refuses this one; `None` after the last one.
+    fn fallback(self) -> Option<Self> {
+        match self {
+            Self::Unlink => Some(Self::Del),
+            Self::Del => Some(Self::Expire),
+            Self::Expire => Some(Self::Overwrite),
+            Self::Overwrite => None,
+        }
+    }
+
+    fn for_key(self, name: &[u8]) -> Cmd {
+        let mut command = redis::cmd(match self {
+            Self::Unlink => "UNLINK",
+            Self::Del => "DEL",
+            Self::Expire => "PEXPIRE",
+            Self::Overwrite => "SET",
+        });
+        command.arg(name);
+        match self {
+            Self::Unlink | Self::Del => {}
+            Self::Expire => {
+                command.arg(1);
+            }
+            Self::Overwrite => {
+                command.arg("").arg("PX").arg(1);
+            }
+        }
+        command
+    }
+}
+
+/// Removes all keys whose names begin with the prefix of `keys`. Without permission to scan,
+/// removes the keys by their names. Repeats until it finds none, so that keys written by commands
+/// still on their way to the server are removed as well. Calls `answered` after each answer of the
+/// server; if it returns false, stops at once and returns false with keys remaining.
+///
+/// # Errors
+/// Fails with the error of the connection or the server, such as that for the last command by which
+/// a key could be removed.
+pub(crate) fn clear(
+    connection: &mut Connection,
+    keys: &RunKeys,
+    mut answered: impl FnMut() -> bool,
+) -> RedisResult<bool> {
+    let mut command = RemovalCommand::Unlink;
+    let (mut cursor, mut found) = (0_u64, false);
+    loop {
+        let (next, names) = match scan(connection, &keys.prefix, cursor) {
+            Err(error) if is_refused(&error) => {
+                return clear_by_name(connection, keys, &mut command, &mut answered);
+            }
+            result => result?,
+        };
+        if !names.is_empty() {
+            found = true;
+            remove(connection, &names, &mut command)?;
+        }
+        if !answered() {
+            return Ok(false);
+        }
+        if next == 0 && !std::mem::take(&mut found) {
+            return Ok(true);
+        }
+        cursor = next;
+    }
+}
+
+fn scan(
+    connection: &mut Connection,
+    prefix: &str,
+    cursor: u64,
+) -> RedisResult<(u64, Vec<Vec<u8>>)> {
+    redis::cmd("SCAN")
+        .arg(cursor)
+        .arg("MATCH")
+        .arg(format!("{prefix}*"))
+        .arg("COUNT")
+        .arg(BATCH)
+        .query(connection)
+}
+
+/// Removes the keys by the names that the load uses, as [`clear`] does.
+fn clear_by_name(
+    connection: &mut Connection,
+    keys: &RunKeys,
+    command: &mut RemovalCommand,
+    answered: &mut impl FnMut() -> bool,
+) -> RedisResult<bool> {
+    loop {
+        let (mut next, mut removed) = (0, 0);
+        while next < keys.keys {
+            let end = (next + BATCH).min(keys.keys);
+            let names: Vec<Vec<u8>> = (next..end).map(|index| name(keys, index)).collect();
+            removed += remove(connection, &names, command)?;
+            if !answered() {
+                return Ok(false);
+            }
+            next = end;
+        }
+        if removed == 0 {
+            return Ok(true);
+        }
+    }
+}
+
+fn name(keys: &RunKeys, index: u64) -> Vec<u8> {
+    let mut name = Vec::new();
+    keys.name_into(index, &mut name);
+    name
+}
+
+/// Removes the keys `names` by `command`, or by the first one after it that the server accepts,
+/// which then replaces it. Returns the number of keys that existed; 0 if the command does not tell.
+fn remove(
+    connection: &mut Connection,
+    names: &[Vec<u8>],
+    command: &mut RemovalCommand,
+) -> RedisResult<u64> {
+    loop {
+        let mut pipeline = Pipeline::with_capacity(names.len());
+        for name in names {
+            let removal = pipeline.add_command(command.for_key(name));
+            if *command == RemovalCommand::Overwrite {
+                removal.ignore();
+            }
+        }
+        let existed: RedisResult<Vec<u64>> = pipeline.query(connection);
+        match (existed, command.fallback()) {
+            (Err(error), Some(next)) if is_refused(&error) => *command = next,
+            (result, _) => return Ok(result?.into_iter().sum()),
+        }
+    }
+}
+
+/// Returns true if the server refused a command because the user may not use it, or because it does
+/// not know it.
+fn is_refused(error: &RedisError) -> bool {
+    let answers = error.clone().into_server_errors();
+    let first = answers.as_ref().and_then(|answers| answers.first());
+    first.is_some_and(|(_, answer)| {
+        let unknown = |text: &str| text.contains("unknown command");
+        answer.code() == "NOPERM" || answer.details().is_some_and(unknown)
+    })
+}
+
+#[cfg(test)]
+mod tests;
