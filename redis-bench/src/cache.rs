@@ -58,6 +58,7 @@ impl RedisWorkload for Cache<'_> {
             value_bytes: self.0.value_size,
             preload_ratio: self.0.preload,
             expiry: Some(self.expiry()),
+            safety_ttl: None,
             seed,
         }
     }

@@ -33,6 +33,7 @@ mod remedy;
 mod run_keys;
 mod run_plan;
 mod run_target;
+mod safety_ttl;
 mod scenario;
 mod segment_table;
 mod server;
@@ -42,10 +43,8 @@ mod worker;
 mod workload;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use bench_cli::Exit;
-use bench_cli::load::Defaults;
 use load_engine::RuntimeKind;
 
 use crate::cache::Cache;
@@ -65,26 +64,23 @@ fn run_command(command: &RedisBenchCommand) -> anyhow::Result<Exit> {
     match command {
         RedisBenchCommand::Cache(flags) => {
             workload::check_value_size(flags.value_size)?;
-            let defaults = defaults(RuntimeKind::Shared);
+            let defaults = workload::defaults(RuntimeKind::Shared);
             RedisRun::new("cache", &Cache(flags), &flags.common, defaults)?.run()
         }
         RedisBenchCommand::Pool(flags) => {
             workload::check_value_size(flags.value_size)?;
             // Uses the cheapest kind of generator, because this scenario measures the client itself.
-            let defaults = defaults(RuntimeKind::PerCore);
-            RedisRun::new("pool", &Throughput(flags), &flags.common, defaults)?.run()
+            let defaults = workload::defaults(RuntimeKind::PerCore);
+            RedisRun::new(
+                "pool",
+                &Throughput::new(flags, defaults),
+                &flags.common,
+                defaults,
+            )?
+            .run()
         }
         RedisBenchCommand::Worker => {
             bench_cli::workers::serve(env!("CARGO_PKG_VERSION"), |cli| Ok(RedisWorker(cli)))
         }
-    }
-}
-
-fn defaults(runtime: RuntimeKind) -> Defaults {
-    Defaults {
-        warmup: Duration::from_secs(1),
-        measure: Duration::from_secs(5),
-        repeats: 3,
-        runtime,
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct RunKeys {
     pub(crate) preload_ratio: f64,
     /// Distribution of a key's time to live; `None` if keys have no expiry.
     pub(crate) expiry: Option<Expiry>,
+    /// Time to live of keys without an `expiry`, in case the run is killed; `None` if they may stay.
+    pub(crate) safety_ttl: Option<Duration>,
     /// Seed of the random draw of the preloaded keys and of their ages.
     pub(crate) seed: u64,
 }
@@ -132,10 +134,15 @@ impl RunKeys {
         }
         let mut set = redis::cmd("SET");
         set.arg(name).arg(value);
-        if let Some(expiry) = &self.expiry {
-            let left = expiry.draw_ms(random) as f64 * random.random::<f64>();
-            set.arg("PX")
-                .arg(left.ceil().max(1.0) as u64 + ahead.as_millis() as u64);
+        let life_ms = match &self.expiry {
+            Some(expiry) => {
+                let left = expiry.draw_ms(random) as f64 * random.random::<f64>();
+                Some(left.ceil().max(1.0) as u64)
+            }
+            None => self.safety_ttl.map(|ttl| ttl.as_millis() as u64),
+        };
+        if let Some(life_ms) = life_ms {
+            set.arg("PX").arg(life_ms + ahead.as_millis() as u64);
         }
         set
     }
@@ -152,6 +159,7 @@ mod tests {
             value_bytes: 3,
             preload_ratio: 1.0,
             expiry: None,
+            safety_ttl: None,
             seed: 1,
         }
     }

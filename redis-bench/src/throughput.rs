@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bench_cli::load::Defaults;
 use load_engine::{OperationId, OperationTable, StepPlan, Timestamps, UserId};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, RedisError, Value};
@@ -12,6 +14,7 @@ use serde_json::json;
 use crate::cli::{PoolFlags, PoolWorkload};
 use crate::clients::{RequestResult, Task, Work};
 use crate::run_keys::RunKeys;
+use crate::safety_ttl;
 use crate::workload::RedisWorkload;
 
 /// Number of keys. If there are more users, several use the same key. It limits the number of
@@ -30,7 +33,20 @@ impl PoolWorkload {
 
 /// Scenario `pool` of `redis-bench`, with its flags.
 #[derive(Debug)]
-pub(crate) struct Throughput<'a>(pub(crate) &'a PoolFlags);
+pub(crate) struct Throughput<'a> {
+    flags: &'a PoolFlags,
+    /// Time to live of the keys; `None` on a throwaway server, where the commands are then the same
+    /// as those of other load generators.
+    safety_ttl: Option<Duration>,
+}
+
+impl<'a> Throughput<'a> {
+    /// Creates the scenario with these flags. `defaults` apply where they give no value.
+    pub(crate) fn new(flags: &'a PoolFlags, defaults: Defaults) -> Self {
+        let safety_ttl = safety_ttl::of_run(&flags.common, defaults);
+        Self { flags, safety_ttl }
+    }
+}
 
 impl RedisWorkload for Throughput<'_> {
     type Work = ThroughputWork;
@@ -39,31 +55,32 @@ impl RedisWorkload for Throughput<'_> {
         RunKeys {
             prefix: prefix.to_owned(),
             keys: KEYS,
-            value_bytes: self.0.value_size,
+            value_bytes: self.flags.value_size,
             preload_ratio: 1.0,
             expiry: None,
+            safety_ttl: self.safety_ttl,
             seed,
         }
     }
 
     fn work(&self, keyspace: RunKeys) -> ThroughputWork {
-        ThroughputWork::new(&keyspace, self.0.workload)
+        ThroughputWork::new(&keyspace, self.flags.workload)
     }
 
     fn commands(&self) -> &'static [&'static str] {
-        self.0.workload.operations()
+        self.flags.workload.operations()
     }
 
     fn config(&self) -> BTreeMap<String, serde_json::Value> {
         BTreeMap::from([
-            ("workload".to_owned(), json!(self.0.workload.name())),
-            ("value_bytes".to_owned(), json!(self.0.value_size)),
+            ("workload".to_owned(), json!(self.flags.workload.name())),
+            ("value_bytes".to_owned(), json!(self.flags.value_size)),
         ])
     }
 
     fn describe(&self, plan: StepPlan) -> StepPlan {
-        plan.parameter("workload", self.0.workload.name())
-            .parameter("value_bytes", self.0.value_size)
+        plan.parameter("workload", self.flags.workload.name())
+            .parameter("value_bytes", self.flags.value_size)
     }
 }
 
@@ -89,6 +106,9 @@ impl ThroughputWork {
             command.arg(name);
             if workload == PoolWorkload::Set {
                 command.arg(&value);
+                if let Some(ttl) = keyspace.safety_ttl {
+                    command.arg("EX").arg(ttl.as_secs());
+                }
             }
             command
         };

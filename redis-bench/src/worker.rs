@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use load_engine::{WorkerScenario, WorkerStep};
+use load_engine::{RuntimeKind, WorkerScenario, WorkerStep};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::cache::Cache;
 use crate::cli::{CommonFlags, RedisBenchCli, RedisBenchCommand};
 use crate::clients::{ClientKind, Multiplexed, Pooled};
 use crate::throughput::Throughput;
-use crate::workload::RedisWorkload;
+use crate::workload::{self, RedisWorkload};
 
 /// Server, client and keys of one step, as the parent process describes them to its workers through
 /// a pipe.
@@ -40,7 +40,11 @@ impl WorkerScenario for RedisWorker {
             serde_json::from_value(target).map_err(|error| error.to_string())?;
         match &self.0.command {
             RedisBenchCommand::Cache(flags) => run(&Cache(flags), &flags.common, &target, step),
-            RedisBenchCommand::Pool(flags) => run(&Throughput(flags), &flags.common, &target, step),
+            RedisBenchCommand::Pool(flags) => {
+                let defaults = workload::defaults(RuntimeKind::PerCore);
+                let pool = Throughput::new(flags, defaults);
+                run(&pool, &flags.common, &target, step)
+            }
             RedisBenchCommand::Worker => Err("a worker leads no workers".to_owned()),
         }
     }

@@ -1,10 +1,12 @@
 //! Workload of a scenario: the keys, the users' requests on them, and figures from their results.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bench_cli::UsageError;
+use bench_cli::load::Defaults;
 use bench_report::Step;
-use load_engine::StepPlan;
+use load_engine::{RuntimeKind, StepPlan};
 
 use crate::clients::Work;
 use crate::run_keys::RunKeys;
@@ -50,4 +52,15 @@ pub(crate) fn check_value_size(bytes: u64) -> Result<(), UsageError> {
         ));
     }
     Ok(())
+}
+
+/// Returns the lengths and repeats of a run without flags for them, on a generator of kind
+/// `runtime`.
+pub(crate) fn defaults(runtime: RuntimeKind) -> Defaults {
+    Defaults {
+        warmup: Duration::from_secs(1),
+        measure: Duration::from_secs(5),
+        repeats: 3,
+        runtime,
+    }
 }

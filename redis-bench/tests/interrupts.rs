@@ -220,3 +220,29 @@ fn a_server_that_never_answers_keeps_nobody_from_leaving() {
     ended.assert_interrupted("the server never answers");
     assert_eq!(report(&place, "cache").status, Status::Interrupted);
 }
+
+#[test]
+fn keys_of_a_run_that_is_killed_have_a_bounded_life() {
+    /// Two ways to connect, three repeats of a step of 20.5 s each, and an hour.
+    const BOUND_MS: i64 = 2 * 3 * 20_500 + 3_600_000;
+    for workload in ["set", "get"] {
+        let redis = common::redis();
+        let place = TestDirectory::new();
+        let mut args = args("measure");
+        drop(args.splice(..3, ["pool", "--workload", workload]));
+        let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", redis.url()));
+        running.wait_for("phase: measure");
+        dwell("measure");
+        running.signal(Signal::SIGKILL);
+        running.end();
+        let left = common::keys(&redis);
+        assert!(!left.is_empty(), "a killed run removes nothing");
+        let mut connection = common::connect(&redis);
+        for key in left {
+            let mut life = redis::cmd("PTTL");
+            let life_ms: i64 = life.arg(&key).query(&mut connection).unwrap();
+            let bounded = (1..=BOUND_MS).contains(&life_ms);
+            assert!(bounded, "{workload}, {key}: {life_ms} ms");
+        }
+    }
+}

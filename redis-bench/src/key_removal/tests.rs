@@ -19,6 +19,7 @@ fn run_keys() -> RunKeys {
         value_bytes: 3,
         preload_ratio: 1.0,
         expiry: None,
+        safety_ttl: None,
         seed: 1,
     }
 }
