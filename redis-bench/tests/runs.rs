@@ -311,3 +311,19 @@ fn a_server_that_freezes_shows_in_each_operation_and_in_the_table() {
         }
     }
 }
+
+#[test]
+fn a_quiet_run_without_scan_and_unlink_leaves_no_key() {
+    let redis = common::redis();
+    let mut user = redis::cmd("ACL");
+    user.arg(&["SETUSER", "app", "on", "nopass", "~*", "&*", "+@all"]);
+    user.arg(&["-scan", "-unlink"]);
+    user.exec(&mut common::connect(&redis)).unwrap();
+    let url = redis.url().replace("redis://", "redis://app:any@");
+    let place = TestDirectory::new();
+    let args = with(CACHE, &["--client", "multiplexed", "-q"]);
+    let output = bench(&place, &args).env("REDIS_URL", url).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(common::keys(&redis), [""; 0]);
+    assert_eq!(left_behind(&report(&place, "cache")), None);
+}
