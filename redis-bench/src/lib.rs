@@ -28,6 +28,9 @@ mod info;
 mod key_removal;
 mod key_skew;
 mod load_text;
+// Only tests use the limiters until there is a scenario for them.
+#[cfg(test)]
+mod rate_limit;
 mod rate_searches;
 mod remedy;
 mod run_keys;

@@ -1,0 +1,3 @@
+//! Rate limiters: the models that say what each algorithm must decide.
+
+mod model;
