@@ -15,8 +15,12 @@ use std::time::Duration;
 
 use bench_cli::UsageError;
 
+pub(crate) use fixed_window::FixedWindow;
+pub(crate) use gcra::Gcra;
 #[cfg(test)]
 pub(crate) use random_times::RandomTimes;
+pub(crate) use sliding_counter::SlidingCounter;
+pub(crate) use sliding_log::SlidingLog;
 pub(crate) use token_bucket::TokenBucket;
 
 /// Shortest window. Redis lets keys expire in whole milliseconds.
@@ -61,6 +65,21 @@ impl RateLimit {
             window_us: window.as_micros() as u64,
             burst,
         })
+    }
+
+    /// Returns the number of requests that are allowed in a window.
+    pub(crate) fn allowed(&self) -> u64 {
+        self.allowed
+    }
+
+    /// Returns the length of the window, in microseconds.
+    pub(crate) fn window_us(&self) -> u64 {
+        self.window_us
+    }
+
+    /// Returns the number of requests that token bucket and GCRA admit at once.
+    pub(crate) fn burst(&self) -> u64 {
+        self.burst
     }
 
     /// Returns the largest number of requests in any `span_us` consecutive microseconds for a

@@ -34,6 +34,11 @@ impl RandomTimes {
         }
     }
 
+    /// Sets the clock back by up to half a window.
+    pub(crate) fn set_back(&mut self) {
+        self.now_us -= self.random.random_range(0..=self.limit.window_us / 2);
+    }
+
     /// Returns the end of a pause: 2 µs around the next edge of a window, 1 µs around one window
     /// later, or up to three windows later.
     fn after_a_pause(&mut self) -> u64 {

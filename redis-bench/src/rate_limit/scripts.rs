@@ -1,0 +1,134 @@
+//! Scripts of the rate limiters: loading them, calling them and reading their answers.
+
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, Connection, ErrorKind, RedisError, RedisResult, Script, ServerErrorKind, Value};
+
+use super::algorithm::{Algorithm, LimiterKeys};
+use super::model::RateLimit;
+
+/// Part that all scripts begin with.
+const SHARED: &str = include_str!("scripts/shared.lua");
+
+/// Script of an algorithm, for one limit. Each call is one atomic decision.
+#[derive(Debug, Clone)]
+pub(crate) struct LimiterScript {
+    script: Script,
+    limit: RateLimit,
+    numbers_decisions: bool,
+}
+
+impl LimiterScript {
+    /// Creates the script of `algorithm` for `limit`. If `numbers_decisions` is true, each call
+    /// also increments the limiter's number of decisions, which tells their order: times may be
+    /// equal.
+    pub(crate) fn new(algorithm: Algorithm, limit: RateLimit, numbers_decisions: bool) -> Self {
+        Self {
+            script: Script::new(&[SHARED, algorithm.script()].concat()),
+            limit,
+            numbers_decisions,
+        }
+    }
+
+    /// Loads the script into the server's cache, so that the first decisions cost no more than the
+    /// later ones.
+    ///
+    /// # Errors
+    /// Fails with the error of the connection or the server.
+    pub(crate) fn load(&self, connection: &mut Connection) -> RedisResult<()> {
+        self.script.load(connection).map(drop)
+    }
+
+    /// Writes the call for the limiter with `keys` into `command`, replacing its content. The
+    /// decision is made for the server's time, or for `now_us` if it is given.
+    pub(crate) fn write_call(&self, command: &mut Cmd, keys: &LimiterKeys, now_us: Option<u64>) {
+        command.clear();
+        command.arg("EVALSHA").arg(self.script.get_hash());
+        if self.numbers_decisions {
+            command.arg(2).arg(&keys.limiter).arg(&keys.sequence);
+        } else {
+            command.arg(1).arg(&keys.limiter);
+        }
+        command
+            .arg(self.limit.allowed())
+            .arg(self.limit.window_us())
+            .arg(self.limit.burst());
+        if let Some(now_us) = now_us {
+            command.arg(now_us);
+        }
+    }
+
+    /// Sends the call in `command`, and returns the decision. If the server does not have the
+    /// script, because it restarted, failed over or flushed its scripts, loads it and sends the
+    /// call again.
+    ///
+    /// # Errors
+    /// Fails with the error of the connection or the server, or if the answer is not that of a
+    /// limiter's script.
+    pub(crate) async fn decide(
+        &self,
+        connection: &mut MultiplexedConnection,
+        command: &Cmd,
+    ) -> RedisResult<LimiterAnswer> {
+        let answer = match send(connection, command).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                self.script.load_async(connection).await?;
+                send(connection, command).await?
+            }
+            answer => answer?,
+        };
+        LimiterAnswer::read(&answer)
+    }
+}
+
+async fn send(connection: &mut MultiplexedConnection, command: &Cmd) -> RedisResult<Value> {
+    connection
+        .send_packed_command(command)
+        .await?
+        .extract_error()
+}
+
+/// Answer of a limiter's script: a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LimiterAnswer {
+    /// True if the request was admitted.
+    pub(crate) admitted: bool,
+    /// Time of the decision, in microseconds since 1970: the server's, or the one that was given.
+    pub(crate) server_us: u64,
+    /// Number of this decision among those of its limiter, counted from 1; `None` if they are not
+    /// numbered.
+    pub(crate) sequence: Option<u64>,
+    /// Time after which a refused request would be admitted if no other came meanwhile, rounded up
+    /// to milliseconds; 0 if it was admitted.
+    pub(crate) retry_after_ms: u64,
+}
+
+impl LimiterAnswer {
+    /// Reads the answer of a script.
+    ///
+    /// # Errors
+    /// Fails if `value` is not four numbers.
+    pub(crate) fn read(value: &Value) -> RedisResult<Self> {
+        let fields = match value {
+            Value::Array(fields) => fields.as_slice(),
+            _ => &[],
+        };
+        let [
+            Value::Int(admitted),
+            Value::Int(server_us),
+            Value::Int(sequence),
+            Value::Int(retry_after_ms),
+        ] = fields
+        else {
+            return Err(RedisError::from((
+                ErrorKind::UnexpectedReturnType,
+                "the answer is not the one of a limiter's script",
+            )));
+        };
+        Ok(Self {
+            admitted: *admitted == 1,
+            server_us: *server_us as u64,
+            sequence: (*sequence > 0).then_some(*sequence as u64),
+            retry_after_ms: *retry_after_ms as u64,
+        })
+    }
+}
