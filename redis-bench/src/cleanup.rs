@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use bench_cli::bench::Bench;
 use bench_cli::blocking::{BlockingTask, TaskState};
-use redis::RedisResult;
 
 use crate::address::RedisAddress;
-use crate::failure;
+use crate::failure::{self, BatchFailure};
 use crate::key_removal;
 use crate::run_keys::RunKeys;
 
@@ -20,7 +19,7 @@ const NO_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 const SIGNAL_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// Background task that may still be writing keys of the run.
-pub(crate) type KeyWriter = BlockingTask<RedisResult<bool>>;
+pub(crate) type KeyWriter = BlockingTask<Result<bool, BatchFailure>>;
 
 /// Removes the keys `keys` of the run. Waits until `writer` has ended first, because keys that it
 /// writes later would remain. Failures are reported through `bench`, with the command that removes

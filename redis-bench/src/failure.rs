@@ -1,7 +1,9 @@
 //! Conversion of errors of the Redis driver and the pool to failures. Each failure has a short,
-//! stable kind, by which reports count failures.
+//! stable kind, by which reports count failures. The driver's error for a batch lists every failed
+//! command; it becomes the first failure and a count.
 
 use std::error::Error as _;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -61,41 +63,103 @@ fn kind_of_io(kind: io::ErrorKind) -> &'static str {
     }
 }
 
-/// Error answer of the server: its code, such as `WRONGTYPE`, and the text after it, which may be
-/// empty.
+/// Error answer of the server: its code, such as `WRONGTYPE`, and its text, which begins with the
+/// code and has no quoted arguments.
 struct ErrorReply {
     code: String,
-    detail: String,
+    message: String,
+}
+
+impl ErrorReply {
+    fn new(code: &str, detail: Option<&str>) -> Self {
+        let code = code.trim();
+        let message = match detail.map(without_arguments) {
+            Some(detail) if !detail.is_empty() => format!("{code} {detail}"),
+            _ => code.to_owned(),
+        };
+        Self {
+            code: code.to_owned(),
+            message,
+        }
+    }
 }
 
 /// Returns the server's error answer; `None` if `error` has another origin. If several commands
 /// were sent together, it is the answer to the first one that failed.
 fn error_reply(error: &RedisError) -> Option<ErrorReply> {
-    let told = |code: &str, detail: Option<&str>| ErrorReply {
-        code: code.trim().to_owned(),
-        detail: detail.unwrap_or_default().to_owned(),
-    };
-    let code = error.code()?;
-    if error.detail().is_some() {
-        return Some(told(code, error.detail()));
+    let code = error.code();
+    if let (Some(code), Some(detail)) = (code, error.detail()) {
+        return Some(ErrorReply::new(code, Some(detail)));
     }
-    let all = error.clone().into_server_errors();
-    let first = all.as_ref().and_then(|all| all.first());
-    Some(first.map_or_else(|| told(code, None), |(_, e)| told(e.code(), e.details())))
+    // The error of a batch has no code if the driver does not know that of its first answer, as of
+    // OOM and BUSY.
+    let answers = error.clone().into_server_errors();
+    if let Some((_, first)) = answers.as_ref().and_then(|answers| answers.first()) {
+        return Some(ErrorReply::new(first.code(), first.details()));
+    }
+    // An answer during the login, which the driver tells in its own words.
+    Some(ErrorReply {
+        code: code?.trim().to_owned(),
+        message: error.to_string(),
+    })
 }
 
 /// Converts the error of a command or a connection to a failure. An error answer keeps the text of
 /// the server, without quoted arguments. If several commands were sent together, the first one that
 /// failed counts.
 pub(crate) fn from_redis(error: &RedisError) -> Failure {
-    match error_reply(error) {
+    if error.is_timeout() {
         // Replaces the operating system's message, which is `resource temporarily unavailable`.
-        _ if error.is_timeout() => Failure::new(kind(error), "no answer in time"),
-        Some(ErrorReply { code, detail }) if !detail.is_empty() => Failure::new(
-            kind(error),
-            &format!("{code} {}", without_arguments(&detail)),
-        ),
-        _ => Failure::new(kind(error), &error.to_string()),
+        return Failure::new(kind(error), "no answer in time");
+    }
+    let reply = error_reply(error);
+    let message = reply.map_or_else(|| error.to_string(), |reply| reply.message);
+    Failure::new(kind(error), &message)
+}
+
+/// Failure of a batch of commands that were sent together. It is shown as its first error, followed
+/// by the number of refused commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BatchFailure {
+    /// Failure of the connection, or of the first command that the server refused.
+    pub(crate) first: Failure,
+    /// Number of commands that the server refused; 0 if the connection failed.
+    refused: usize,
+    /// Number of commands in the batch.
+    commands: usize,
+}
+
+impl BatchFailure {
+    /// Converts the error of a batch of `commands` commands.
+    pub(crate) fn new(error: &RedisError, commands: usize) -> Self {
+        let answers = error.clone().into_server_errors();
+        Self {
+            first: from_redis(error),
+            refused: answers.map_or(0, |answers| answers.len()),
+            commands,
+        }
+    }
+}
+
+impl From<RedisError> for BatchFailure {
+    /// Converts the error of a connection over which no batch was sent.
+    fn from(error: RedisError) -> Self {
+        Self {
+            first: from_redis(&error),
+            refused: 0,
+            commands: 0,
+        }
+    }
+}
+
+impl fmt::Display for BatchFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.first, f)?;
+        if self.refused == 0 {
+            return Ok(());
+        }
+        let (refused, commands) = (self.refused, self.commands);
+        write!(f, " ({refused} of {commands} commands of a batch failed)")
     }
 }
 
@@ -127,6 +191,74 @@ pub(crate) fn breaks_connection(error: &RedisError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Returns the error of a batch of 500 commands, each of which the server answers with `line`.
+    fn batch(line: &str) -> RedisError {
+        let answer = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
+        let redis::Value::ServerError(answer) = answer else {
+            panic!("{line} is no error answer");
+        };
+        let mut pipeline = redis::Pipeline::new();
+        for _ in 0..500 {
+            pipeline.cmd("SET").arg("k").arg("v").ignore();
+        }
+        pipeline.exec(&mut Refusing(answer)).unwrap_err()
+    }
+
+    /// Connection to a server that answers every command with the same error.
+    struct Refusing(redis::ServerError);
+
+    impl redis::ConnectionLike for Refusing {
+        fn req_packed_command(&mut self, _: &[u8]) -> redis::RedisResult<redis::Value> {
+            Ok(redis::Value::ServerError(self.0.clone()))
+        }
+
+        fn req_packed_commands(
+            &mut self,
+            _: &[u8],
+            _: usize,
+            count: usize,
+        ) -> redis::RedisResult<Vec<redis::Value>> {
+            Ok(vec![redis::Value::ServerError(self.0.clone()); count])
+        }
+
+        fn get_db(&self) -> i64 {
+            0
+        }
+
+        fn check_connection(&mut self) -> bool {
+            true
+        }
+
+        fn is_open(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_batch_is_told_by_its_first_error_and_a_count() {
+        for line in [
+            "MOVED 3999 127.0.0.1:6381",
+            "READONLY You can't write against a read only replica.",
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "BUSY Redis is busy running a script.",
+            "MISCONF Redis is configured to save RDB snapshots",
+            "LOADING",
+            "ODDCODE",
+        ] {
+            let failure = BatchFailure::new(&batch(line), 500);
+            let code = line.split(' ').next().unwrap();
+            assert_eq!(failure.first.kind, format!("response.{code}"));
+            assert_eq!(
+                failure.to_string(),
+                format!("{line} (500 of 500 commands of a batch failed)")
+            );
+        }
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let failure = BatchFailure::new(&RedisError::from(refused), 500);
+        assert_eq!(failure.first.kind, "refused");
+        assert!(!failure.to_string().contains("500"), "{failure}");
+    }
 
     #[test]
     fn errors_are_counted_by_what_they_are() {

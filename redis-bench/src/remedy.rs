@@ -1,27 +1,24 @@
 //! Remedies for the errors of a Redis server, chosen by the error's code, or by its text if it has
 //! no code of its own.
 
-use crate::address::RedisAddress;
-use crate::failure;
-use redis::RedisError;
+use load_engine::Failure;
 
-/// Remedy for a missing or refused login.
-pub(crate) const LOGIN: &str = "put user and password into REDIS_URL: redis://USER:PASSWORD@HOST:PORT/ (@, /, ? and # encoded)";
+use crate::address::RedisAddress;
+
+/// Remedy for a missing or refused login. Shows no form of a URL, which the program would mask like
+/// a password.
+pub(crate) const LOGIN: &str = "user and password of the server in REDIS_URL, with @, /, ? and # of them written as %40, %2F, %3F and %23";
 
 /// Error codes and texts of Redis 6 to 8 and Valkey, each with its remedy. An empty code or text
 /// fits every error; the first entry that fits is used. `{cli}` in a remedy is replaced by a
-/// `redis-cli` command. Source: `createSharedObjects` in src/server.c.
-const CAUSES: [(&str, &str, &str); 15] = [
+/// `redis-cli` command. Source: `createSharedObjects` in src/server.c, `getNodeByQuery` and
+/// `clusterRedirectClient` in src/cluster.c.
+const CAUSES: &[(&str, &str, &str)] = &[
     ("NOAUTH", "", LOGIN),
     ("WRONGPASS", "", LOGIN),
     // Servers before version 6 use the general code if they receive a login that they do not expect.
     ("ERR", "AUTH", LOGIN),
     ("ERR", "password", LOGIN),
-    (
-        "NOPERM",
-        "",
-        "a user who may SET, GET and DEL under plimsoll:* (ACL SETUSER NAME ~plimsoll:* +@all), or another one in --url",
-    ),
     (
         "READONLY",
         "",
@@ -32,7 +29,13 @@ const CAUSES: [(&str, &str, &str); 15] = [
         "",
         "a server that is no part of a cluster: redis-bench speaks to one node and follows no redirection",
     ),
+    (
+        "CROSSSLOT",
+        "",
+        "a server that is no part of a cluster: a node takes no command with keys of several slots",
+    ),
     ("ASK", "", "again when the cluster has moved its slots"),
+    ("TRYAGAIN", "", "again when the cluster has moved its slots"),
     (
         "CLUSTERDOWN",
         "",
@@ -44,6 +47,11 @@ const CAUSES: [(&str, &str, &str); 15] = [
         "again when the server has read its data: {cli} INFO persistence tells how far it is",
     ),
     (
+        "BUSY",
+        "",
+        "again when the script that the server executes has ended; {cli} SCRIPT KILL ends one that has written nothing",
+    ),
+    (
         "MASTERDOWN",
         "",
         "the URL of the primary, or again when this replica reaches it: {cli} INFO replication",
@@ -51,7 +59,7 @@ const CAUSES: [(&str, &str, &str); 15] = [
     (
         "MISCONF",
         "",
-        "the server cannot save its data and so takes no writes: its log says why",
+        "again when the server can save its data: its log says why it cannot, and so takes no writes",
     ),
     (
         "OOM",
@@ -70,10 +78,9 @@ const CAUSES: [(&str, &str, &str); 15] = [
     ),
 ];
 
-/// Returns the remedy for an error of the server at `remote`, as shown to the user; `None` if its
+/// Returns the remedy for a failure on the server at `remote`, as shown to the user; `None` if its
 /// cause is not known.
-pub(crate) fn for_error(error: &RedisError, remote: &RedisAddress) -> Option<String> {
-    let failure = failure::from_redis(error);
+pub(crate) fn for_failure(failure: &Failure, remote: &RedisAddress) -> Option<String> {
     if failure.kind == "auth" {
         return Some(LOGIN.to_owned());
     }
@@ -82,16 +89,46 @@ pub(crate) fn for_error(error: &RedisError, remote: &RedisAddress) -> Option<Str
     Some(remedy.replace("{cli}", &remote.cli()))
 }
 
-fn find(code: &str, message: &str) -> Option<&'static str> {
+fn find(code: &str, message: &str) -> Option<String> {
+    if code == "NOPERM" {
+        return Some(missing_right(message));
+    }
     let fits = |(wanted, says, _): &&(&str, &str, &'static str)| {
         (wanted.is_empty() || *wanted == code) && message.contains(says)
     };
-    CAUSES.iter().find(fits).map(|(_, _, remedy)| *remedy)
+    let cause = CAUSES.iter().find(fits);
+    cause.map(|(_, _, remedy)| (*remedy).to_owned())
+}
+
+/// Returns the remedy for a command or a key that the user may not use. The server's `message` names
+/// the command; about a key it only says that the user may not access it.
+fn missing_right(message: &str) -> String {
+    match denied_command(message) {
+        Some(command) => format!(
+            "a user who may {} (ACL SETUSER NAME ~plimsoll:* +{command}), or another one in --url",
+            command.to_uppercase().replace('|', " ")
+        ),
+        None => "a user who may use the keys plimsoll:* (ACL SETUSER NAME ~plimsoll:*), or another one in --url".to_owned(),
+    }
+}
+
+/// Returns the command in an answer such as `NOPERM User app has no permissions to run the 'set'
+/// command`; `None` if the answer names none. Source: `getAclErrorMessage` in src/acl.c.
+fn denied_command(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("run the '")?;
+    let (command, _) = rest.split_once('\'')?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '|' | '-' | '_' | '.');
+    (!command.is_empty() && command.chars().all(is_plain)).then_some(command)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bench_report::redaction;
+
+    const NO_SET: &str = "NOPERM User app has no permissions to run the 'set' command";
+    const NO_LIST: &str = "NOPERM User o'neil has no permissions to run the 'client|list' command";
+    const NO_KEY: &str = "NOPERM No permissions to access a key";
 
     #[test]
     fn a_remedy_fits_the_code_of_the_answer() {
@@ -102,17 +139,51 @@ mod tests {
                 "user and password",
             ),
             (
+                "WRONGPASS",
+                "WRONGPASS invalid username-password pair or user is disabled.",
+                "user and password",
+            ),
+            (
                 "READONLY",
                 "READONLY You can't write",
                 "the URL of the primary",
             ),
             ("MOVED", "MOVED 3999 127.0.0.1:6381", "no part of a cluster"),
+            ("ASK", "ASK 3999 127.0.0.1:6381", "moved its slots"),
+            ("TRYAGAIN", "TRYAGAIN Multiple keys", "moved its slots"),
+            (
+                "CROSSSLOT",
+                "CROSSSLOT Keys in request",
+                "keys of several slots",
+            ),
+            ("CLUSTERDOWN", "CLUSTERDOWN Hash slot", "CLUSTER INFO"),
             ("LOADING", "LOADING Redis is loading", "has read its data"),
+            ("BUSY", "BUSY Redis is busy", "SCRIPT KILL"),
+            ("MASTERDOWN", "MASTERDOWN Link", "INFO replication"),
+            ("MISCONF", "MISCONF Redis is configured", "its log says why"),
+            ("OOM", "OOM command not allowed", "fewer --keys"),
+            ("NOPERM", NO_SET, "may SET (ACL SETUSER NAME"),
+            ("NOPERM", NO_SET, "~plimsoll:* +set)"),
+            ("NOPERM", NO_LIST, "may CLIENT LIST"),
+            ("NOPERM", NO_KEY, "the keys plimsoll:*"),
             ("ERR", "ERR DB index is out of range", "redis://HOST:PORT/0"),
             ("maxclients", "ERR max number of clients", "maxclients"),
         ] {
             assert!(find(code, message).unwrap().contains(remedy), "{message}");
         }
         assert_eq!(find("ERR", "ERR syntax error"), None);
+        assert_eq!(find("NEWCODE", "NEWCODE of a later version"), None);
+    }
+
+    /// Remedies are shown through the redaction of all messages, which must find nothing to mask.
+    #[test]
+    fn no_remedy_looks_like_a_secret() {
+        let cli = "redis-cli -h cache -p 7000 --user app -n 3";
+        let fixed = CAUSES.iter().map(|(_, _, remedy)| (*remedy).to_owned());
+        let denied = [NO_SET, NO_LIST, NO_KEY].map(missing_right);
+        for remedy in fixed.chain(denied).chain([LOGIN.to_owned()]) {
+            let shown = format!("Try: {}", remedy.replace("{cli}", cli));
+            assert_eq!(redaction::text(&shown), shown);
+        }
     }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use load_engine::{Cancel, WallTime};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use redis::{Cmd, Connection, Pipeline, RedisResult};
+use redis::{Cmd, Connection, Pipeline};
+
+use crate::failure::BatchFailure;
 
 /// Largest number of commands in one batch.
 const BATCH: u64 = 500;
@@ -94,13 +96,14 @@ impl RunKeys {
     /// writing early, with only a part of the keys in that state.
     ///
     /// # Errors
-    /// Fails with the error of the connection or the server.
+    /// Fails with the error of the connection, or with the server's first error and the number of
+    /// commands that it refused.
     pub(crate) fn fill(
         &self,
         connection: &mut Connection,
         cancel: &Cancel,
         starts_at: Option<WallTime>,
-    ) -> RedisResult<bool> {
+    ) -> Result<bool, BatchFailure> {
         let mut random = SmallRng::seed_from_u64(self.seed);
         let value = self.value();
         let mut name = Vec::new();
@@ -119,7 +122,9 @@ impl RunKeys {
                     .add_command(self.initial(&name, &value, &mut random, ahead))
                     .ignore();
             }
-            pipeline.exec(connection)?;
+            pipeline
+                .exec(connection)
+                .map_err(|error| BatchFailure::new(&error, pipeline.len()))?;
             next = end;
         }
         Ok(true)

@@ -10,7 +10,6 @@ use bench_cli::blocking::{BlockingTask, TaskResult, WaitLimits};
 use load_engine::{Cancel, WallTime};
 
 use crate::cleanup::KeyWriter;
-use crate::failure;
 use crate::remedy;
 use crate::run_keys::RunKeys;
 use crate::server::RedisServer;
@@ -57,8 +56,8 @@ impl RunTarget {
         let why = match writer.wait(&bench.cancel, WaitLimits::new(timeout)) {
             TaskResult::Done(Ok(filled)) => return Ok(filled),
             TaskResult::Done(Err(error)) => {
-                remedy = remedy::for_error(&error, &server.remote());
-                failure::from_redis(&error).to_string()
+                remedy = remedy::for_failure(&error.first, &server.remote());
+                error.to_string()
             }
             TaskResult::Cancelled => {
                 self.writer = Some(writer);

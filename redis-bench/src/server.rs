@@ -78,14 +78,14 @@ impl RedisServer {
     /// a signal does.
     ///
     /// # Errors
-    /// Fails with a sentence and a remedy if the server does not answer within 12 s, or answers
-    /// with an error.
+    /// Fails with a sentence and a remedy if the server does not answer within 12 s, answers with an
+    /// error, or is a Sentinel.
     pub(crate) fn probe(&self, cancel: &Cancel) -> anyhow::Result<Option<Info>> {
         let remote = self.remote();
         let asked = BlockingTask::start(move |_| Info::read(&mut remote.connect()?))
             .context("cannot ask the server who it is")?;
         match asked.wait(cancel, WaitLimits::new(PROBE_TIMEOUT)) {
-            TaskResult::Done(Ok(info)) => Ok(Some(info)),
+            TaskResult::Done(Ok(info)) => self.refuse_sentinel(info).map(Some),
             TaskResult::Done(Err(error)) => connect_error(&self.remote, &error),
             TaskResult::Cancelled => Ok(None),
             TaskResult::TimedOut | TaskResult::Lost => {
@@ -94,13 +94,31 @@ impl RedisServer {
             }
         }
     }
+
+    /// Returns `info`, the server's answer to `INFO`, unless the server is a Sentinel.
+    ///
+    /// # Errors
+    /// Fails with a remedy if the server is a Sentinel, which knows none of the load's commands.
+    fn refuse_sentinel(&self, info: Info) -> anyhow::Result<Info> {
+        if info.text("redis_mode") != Some("sentinel") {
+            return Ok(info);
+        }
+        let shown = self.remote.masked_url();
+        Err(anyhow::anyhow!(
+            "{shown} is a Sentinel, which holds no keys and cannot be loaded"
+        ))
+        .remedy(format!(
+            "the URL of the primary: {} SENTINEL MASTERS tells its address",
+            self.remote.cli()
+        ))
+    }
 }
 
 /// Always returns an error: a sentence about `error`, which occurred while connecting to the server
 /// at `address`, with a remedy.
 fn connect_error<T>(address: &RedisAddress, error: &RedisError) -> anyhow::Result<T> {
     let failure = failure::from_redis(error);
-    let known = remedy::for_error(error, address);
+    let known = remedy::for_failure(&failure, address);
     let (why, remedy) = match failure.kind.as_ref() {
         "refused" => (
             "connection refused".to_owned(),
