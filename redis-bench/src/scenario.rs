@@ -244,7 +244,11 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             return found_rates(report);
         }
         let share = self.host.map_or_else(String::new, |host| host.told());
-        summary::text(report) + &share
+        let remote = self.flags.url.as_deref().map(RedisAddress::parse);
+        let remedies = remote
+            .and_then(Result::ok)
+            .map_or_else(String::new, |remote| summary::remedies(report, &remote));
+        summary::text(report) + &remedies + &share
     }
 }
 

@@ -1,15 +1,18 @@
 //! Summary of a `redis-bench` run: its figures, its recommendation, its tables and its text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bench_cli::table::{self, Table};
 use bench_report::names::{steps, summaries};
 use bench_report::{Latency, Report, Step, StepEnd, Summary};
+use load_engine::Failure;
 use statistics::{mean, mean_interval};
 
+use crate::address::RedisAddress;
 use crate::advice::recommend;
 use crate::group::{ClientGroup, groups};
 use crate::load_text::{by_segment, load_sentence};
+use crate::remedy;
 
 /// Computes headline, figures and recommendation from the steps of a run. Figures are means over
 /// completed steps.
@@ -223,6 +226,20 @@ fn troubles(report: &Report) -> Vec<String> {
         lines.push(format!("Errors: {}.", told.join(", ")));
     }
     lines
+}
+
+/// Returns a paragraph for each known remedy of the failures in a report, which occurred on the
+/// server at `remote`. Empty if there are none.
+pub(crate) fn remedies(report: &Report, remote: &RedisAddress) -> String {
+    let samples = report.steps.iter().flat_map(|step| &step.failures);
+    let remedies: BTreeSet<String> = samples
+        .filter_map(|sample| {
+            let failure = Failure::new(sample.kind.clone(), &sample.message);
+            remedy::for_failure(&failure, remote)
+        })
+        .collect();
+    let told = remedies.iter().map(|remedy| format!("Try: {remedy}"));
+    told.map(|line| wrapped(&line)).collect()
 }
 
 /// Breaks the text at spaces into lines of up to 80 columns. A longer word stays whole; line breaks
