@@ -5,8 +5,8 @@ use load_engine::Failure;
 
 use crate::address::RedisAddress;
 
-/// Remedy for a missing or refused login. Shows no form of a URL, which the program would mask like
-/// a password.
+/// Remedy for a missing or refused login. It shows no URL with a password, so that nothing in it can
+/// be masked.
 pub(crate) const LOGIN: &str = "user and password of the server in REDIS_URL, with @, /, ? and # of them written as %40, %2F, %3F and %23";
 
 /// Error codes and texts of Redis 6 to 8 and Valkey, each with its remedy. An empty code or text
