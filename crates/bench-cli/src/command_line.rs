@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, Parser};
+#[cfg(feature = "load")]
+use load_engine::{LoadCurve, ThinkTime, WallTime, WorkerShare};
 
 use crate::exit::{self, WRONG_USAGE};
 use crate::flags::Counts;
@@ -107,9 +109,18 @@ fn careful_arg(arg: Arg) -> Arg {
         TypeId::of::<u64>(),
         TypeId::of::<usize>(),
     ];
+    #[cfg(feature = "load")]
+    let of_load = [
+        TypeId::of::<LoadCurve>(),
+        TypeId::of::<ThinkTime>(),
+        TypeId::of::<WallTime>(),
+        TypeId::of::<WorkerShare>(),
+    ];
+    #[cfg(not(feature = "load"))]
+    let of_load: [TypeId; 0] = [];
     let takes_number = !arg.is_positional()
         && arg.get_action().takes_values()
-        && numeric.iter().any(|known| kind == *known);
+        && numeric.iter().chain(&of_load).any(|known| kind == *known);
     let arg = arg.hide_env_values(true);
     if takes_number {
         arg.allow_hyphen_values(true)

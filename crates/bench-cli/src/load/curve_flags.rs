@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bench_report::Pacing;
 use clap::Args;
-use load_engine::{LoadCurve, LoadPlan, StepPlan};
+use load_engine::{LoadCurve, LoadPlan, StepPlan, ThinkTime};
 use serde_json::{Value, json};
 
 use crate::exit::UsageError;
@@ -50,9 +51,9 @@ pub struct CurveLoadFlags {
     #[arg(long, value_parser = flags::rate, value_name = "PER_S")]
     pub spawn_rate: Option<f64>,
 
-    /// Distribution of the gaps between arrivals
-    #[arg(long, value_enum, default_value_t)]
-    pub pacing: PacingFlag,
+    /// Distribution of the gaps between arrivals [default: constant]
+    #[arg(long, value_enum)]
+    pub pacing: Option<PacingFlag>,
 
     /// Flags that apply to each step.
     #[command(flatten)]
@@ -60,19 +61,16 @@ pub struct CurveLoadFlags {
 }
 
 impl CurveLoadFlags {
-    /// Refuses `--spawn-rate` together with `--rate`, and a curve that does not fit the length of
-    /// the measured part.
+    /// Refuses flags that have no effect on the kind of load, such as `--spawn-rate` together with
+    /// `--rate`, and a curve that does not fit the length of the measured part. A worker process
+    /// does not call this, because it gets the flags without `--rate` and `--users`.
     ///
     /// # Errors
     ///
     /// Fails with a message that says what to change.
     pub fn check(&self, defaults: Defaults) -> Result<(), UsageError> {
-        let refuse = |why: &str| Err(UsageError(why.to_owned()));
-        if self.spawn_rate.is_some() && self.rate.is_some() {
-            return refuse(
-                "--spawn-rate starts users, and with a rate there are none: arrivals wait for \
-                 nobody; leave one of the two out",
-            );
+        if let Some(why) = self.without_effect() {
+            return Err(UsageError(why.to_owned()));
         }
         match self.curve() {
             Some(curve) => curve
@@ -81,6 +79,43 @@ impl CurveLoadFlags {
                 .map_err(|error| UsageError(error.to_string())),
             None => Ok(()),
         }
+    }
+
+    /// Returns a sentence about the first flag that has no effect on the kind of load that the
+    /// other flags define; `None` if each has one. With `--find-rate`, clap has refused the flags
+    /// of a closed loop already.
+    fn without_effect(&self) -> Option<&'static str> {
+        let has_rate = self.rate.is_some();
+        if has_rate && self.spawn_rate.is_some() {
+            return Some(
+                "--spawn-rate starts users, and with a rate there are none: arrivals wait for \
+                 nobody; leave one of the two out",
+            );
+        }
+        if has_rate && self.step.think_time != ThinkTime::NONE {
+            return Some(
+                "--think-time makes users pause, and with a rate there are none: arrivals wait \
+                 for nobody; leave one of the two out",
+            );
+        }
+        if has_rate || self.search.is_given() {
+            return None;
+        }
+        if self.pacing.is_some() {
+            return Some(
+                "--pacing sets the gaps between arrivals, and users who wait for their answers \
+                 make none; add --rate PER_S, or leave --pacing out",
+            );
+        }
+        self.step.spin.then_some(
+            "--spin waits for the instants of arrivals, and users who wait for their answers have \
+             none; add --rate PER_S, or leave --spin out",
+        )
+    }
+
+    /// Returns the distribution of the gaps between arrivals: `--pacing`, or equal gaps.
+    fn pacing(&self) -> Pacing {
+        self.pacing.unwrap_or_default().into()
     }
 
     /// Returns the curve of the rate or of the users; `None` if the load is constant.
@@ -156,7 +191,7 @@ impl CurveLoadFlags {
     pub(crate) fn open(&self, rate_per_s: f64, in_flight_cap: u64) -> LoadPlan {
         LoadPlan::Open {
             rate_per_s,
-            pacing: self.pacing.into(),
+            pacing: self.pacing(),
             in_flight_cap,
         }
     }
@@ -176,9 +211,9 @@ impl CurveLoadFlags {
         add(name, self.curve().map(|curve| json!(curve.to_string())));
         add("spawn_rate_per_s", self.spawn_rate.map(|rate| json!(rate)));
         if self.rate.is_some() {
-            tell_open_loop(&mut config, self.pacing.into());
+            tell_open_loop(&mut config, self.pacing());
         } else if self.search.is_given() {
-            self.search.add_to(&mut config, self.pacing.into());
+            self.search.add_to(&mut config, self.pacing());
         }
         config
     }
@@ -231,6 +266,10 @@ mod tests {
     fn contradictions_are_refused_with_a_remedy() {
         for (args, part) in [
             ("t --rate 5 --spawn-rate 2", "leave one of the two out"),
+            ("t --rate 5 --think-time 1s", "--think-time makes users"),
+            ("t --pacing poisson", "leave --pacing out"),
+            ("t --users 5 --pacing constant", "leave --pacing out"),
+            ("t --users sine:10,10/5s --spin", "leave --spin out"),
             (
                 "t --rate ramp:1..2/50s --duration 5s",
                 "longer than the 5s of --duration",
@@ -243,7 +282,13 @@ mod tests {
             let UsageError(said) = flags(args).check(DEFAULTS).unwrap_err();
             assert!(said.contains(part), "{args}: {said}");
         }
-        for args in ["t", "t --rate sine:10,10/5s", "t --users 5 --spawn-rate 1"] {
+        for args in [
+            "t",
+            "t --rate sine:10,10/5s",
+            "t --users 5 --spawn-rate 1 --think-time 1s",
+            "t --rate 5 --pacing poisson --spin",
+            "t --find-rate p99<5ms --pacing poisson --spin",
+        ] {
             assert!(flags(args).check(DEFAULTS).is_ok(), "{args}");
         }
         let both = CurveFlagsCli::try_parse_from("t --rate 5 --users 5".split(' '));
