@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bench_cli::UsageError;
 use bench_cli::flags::{self, OutputFlags};
 use bench_cli::host_worker::HostWorkerFlags;
 use bench_cli::load::{CURVES_HELP, CurveLoadFlags};
@@ -87,13 +88,13 @@ pub(crate) struct CommonFlags {
     )]
     pub(crate) client: Vec<ClientKind>,
 
-    /// Number of connections in the pool (for pooled)
-    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "8")]
-    pub(crate) pool_size: u64,
+    /// Number of connections in the pool (for pooled) [default: 8]
+    #[arg(long, value_parser = flags::count, value_name = "N")]
+    pub(crate) pool_size: Option<u64>,
 
-    /// Number of connections that all users share (for multiplexed)
-    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
-    pub(crate) connections: u64,
+    /// Number of connections that all users share (for multiplexed) [default: 1]
+    #[arg(long, value_parser = flags::count, value_name = "N")]
+    pub(crate) connections: Option<u64>,
 
     /// Flags of the load: users or rate, and durations.
     #[command(flatten)]
@@ -112,6 +113,45 @@ pub(crate) struct CommonFlags {
     pub(crate) output: OutputFlags,
 }
 
+impl CommonFlags {
+    /// Returns the number of connections of a client in one step, over all workers and hosts.
+    pub(crate) fn connections(&self, client: ClientKind) -> u64 {
+        let default = match client {
+            ClientKind::Pooled => 8,
+            ClientKind::Multiplexed => 1,
+        };
+        self.given_connections(client).unwrap_or(default)
+    }
+
+    /// Refuses a number of connections for a client that the run does not use.
+    ///
+    /// # Errors
+    /// Fails with a sentence that names the flag, its client and what to write.
+    pub(crate) fn check_clients(&self) -> Result<(), UsageError> {
+        let is_idle = |client: &&ClientKind| {
+            self.given_connections(**client).is_some() && !self.client.contains(client)
+        };
+        let Some(idle) = ClientKind::value_variants().iter().find(is_idle) else {
+            return Ok(());
+        };
+        let used: Vec<&str> = self.client.iter().map(|client| client.name()).collect();
+        let (flag, name, used) = (idle.flag(), idle.name(), used.join(","));
+        Err(UsageError(format!(
+            "{flag} is for the {name} client, which --client {used} leaves out; leave {flag} out \
+             too, or write --client {used},{name}"
+        )))
+    }
+
+    /// Returns the value of the flag for the number of a client's connections; `None` if it is not
+    /// given.
+    fn given_connections(&self, client: ClientKind) -> Option<u64> {
+        match client {
+            ClientKind::Pooled => self.pool_size,
+            ClientKind::Multiplexed => self.connections,
+        }
+    }
+}
+
 /// Flags of `redis-bench cache`.
 #[derive(Debug, Args)]
 pub(crate) struct CacheFlags {
@@ -124,7 +164,13 @@ pub(crate) struct CacheFlags {
     pub(crate) preload: f64,
 
     /// Skew of the reads: Zipf's exponent, above 0, or uniform
-    #[arg(long, value_parser = Skew::parse, value_name = "EXPONENT", default_value = "1")]
+    #[arg(
+        long,
+        value_parser = Skew::parse,
+        allow_negative_numbers = true,
+        value_name = "EXPONENT",
+        default_value = "1"
+    )]
     pub(crate) zipf: Skew,
 
     /// Mean time to live of each key
@@ -208,6 +254,26 @@ mod tests {
     #[test]
     fn the_flags_make_sense_to_clap() {
         RedisBenchCli::command().debug_assert();
+    }
+
+    fn pool_flags(args: &str) -> CommonFlags {
+        let args = ["redis-bench", "pool"].into_iter().chain(args.split(' '));
+        match RedisBenchCli::try_parse_from(args).unwrap().command {
+            RedisBenchCommand::Pool(flags) => flags.common,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_number_of_connections_is_that_of_its_client() {
+        let flags = pool_flags("--pool-size 4");
+        assert_eq!(flags.connections(ClientKind::Pooled), 4);
+        assert_eq!(flags.connections(ClientKind::Multiplexed), 1);
+        assert_eq!(pool_flags("-q").connections(ClientKind::Pooled), 8);
+        flags.check_clients().unwrap();
+        let idle = pool_flags("--client multiplexed --pool-size 4").check_clients();
+        let UsageError(said) = idle.unwrap_err();
+        assert!(said.contains("leave --pool-size out"), "{said}");
     }
 
     #[test]

@@ -29,12 +29,16 @@ impl Skew {
         if text == "uniform" {
             return Ok(Self::Uniform);
         }
-        let exponent = text.parse::<f64>().ok();
-        match exponent.filter(|s| s.is_finite() && *s > 0.0 && *s <= 100.0) {
-            Some(exponent) => Ok(Self::Zipf { exponent }),
-            None => Err(format!(
-                "{text:?} is no skew; write an exponent above 0 and up to 100 such as 0.99, or uniform"
+        let form = "write an exponent above 0 and up to 100 such as 0.99, or uniform";
+        match text.parse::<f64>() {
+            Ok(exponent) if exponent > 0.0 && exponent <= 100.0 => Ok(Self::Zipf { exponent }),
+            Ok(exponent) if exponent <= 0.0 => Err(format!(
+                "an exponent cannot be zero or negative, as {text} is; {form}"
             )),
+            Ok(exponent) if exponent > 100.0 => {
+                Err(format!("the exponent {text} is above 100; {form}"))
+            }
+            _ => Err(format!("{text:?} is no exponent; {form}")),
         }
     }
 
@@ -143,7 +147,12 @@ mod tests {
             assert_eq!(Skew::parse(text).unwrap().to_string(), text);
         }
         for text in ["", "0", "-1", "NaN", "inf", "steep", "1e9"] {
-            assert!(Skew::parse(text).is_err(), "{text}");
+            let said = Skew::parse(text).unwrap_err();
+            assert!(said.contains("write an exponent above 0"), "{text}: {said}");
+        }
+        for (text, part) in [("-1", "negative, as -1 is"), ("1e9", "1e9 is above 100")] {
+            let said = Skew::parse(text).unwrap_err();
+            assert!(said.contains(part), "{said}");
         }
     }
 }

@@ -86,10 +86,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
 
     /// Returns the number of connections of a client in one step, over all workers and hosts.
     pub(crate) fn connections(&self, client: ClientKind) -> u64 {
-        match client {
-            ClientKind::Pooled => self.flags.pool_size,
-            ClientKind::Multiplexed => self.flags.connections,
-        }
+        self.flags.connections(client)
     }
 
     /// Checks that there are at least as many connections as workers, because each worker needs one
@@ -111,10 +108,10 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             1 => "1 connection".to_owned(),
             count => format!("{count} connections"),
         };
-        let flag = client.parameter().replace('_', "-");
+        let flag = client.flag();
         Err(UsageError(format!(
             "{workers} workers cannot share {count} of the {name} client: each needs one of its \
-             own; use --{flag} {workers} or more, or --client"
+             own; use {flag} {workers} or more, or --client"
         ))
         .into())
     }

@@ -95,6 +95,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         if let Some(url) = &self.flags.url {
             RedisAddress::parse(url)?;
         }
+        self.flags.check_clients()?;
         self.flags.load.check(self.defaults)?;
         self.check_workers()?;
         self.check_users()?;
@@ -111,8 +112,10 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             config.insert("workers".to_owned(), json!(workers));
         }
         config.insert("clients".to_owned(), json!(names));
-        config.insert("pool_size".to_owned(), json!(flags.pool_size));
-        config.insert("connections".to_owned(), json!(flags.connections));
+        for client in &self.clients {
+            let count = json!(self.connections(*client));
+            config.insert(client.parameter().to_owned(), count);
+        }
         config.insert(
             "url".to_owned(),
             json!(url.as_deref().unwrap_or("throwaway")),

@@ -255,16 +255,12 @@ fn a_server_that_freezes_shows_in_each_operation_and_in_the_table() {
     let address = address.split('/').next().unwrap();
     let proxy = Proxy::start(address.parse().unwrap(), Faults::default()).unwrap();
     let url = redis.url().replace(address, &proxy.address().to_string());
-    for client in ["pooled", "multiplexed"] {
+    for client in ["pooled --pool-size 64", "multiplexed"] {
         let place = TestDirectory::new();
-        let args = [
+        let mut args = vec![
             "cache",
             "--run-dir",
             "run",
-            "--client",
-            client,
-            "--pool-size",
-            "64",
             "--keys",
             "100",
             "--writes",
@@ -279,7 +275,9 @@ fn a_server_that_freezes_shows_in_each_operation_and_in_the_table() {
             "1",
             "--stop-on",
             "p99>1h",
+            "--client",
         ];
+        args.extend(client.split(' '));
         let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", &url));
         running.wait_for("phase: measure");
         std::thread::sleep(Duration::from_secs(1));

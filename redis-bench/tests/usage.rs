@@ -117,6 +117,14 @@ fn wrong_usage_is_told_with_code_2() {
         (&["cache", "--duration=-5s"], "such as 500ms"),
         (&["cache", "--duration", "-5s"], "--"),
         (&["cache", "--zipf", "0"], "above 0"),
+        (&["cache", "--zipf", "-1"], "negative, as -1 is"),
+        (&["cache", "--zipf", "steep"], "up to 100 such as 0.99"),
+        (&["cache", "--writes", "-0.1"], "from 0 to 1"),
+        (&["pool", "--rate", "-5"], "above zero, not -5"),
+        (&["pool", "--users", "-5"], "1 or more, not -5"),
+        (&["pool", "--think-time", "-1s"], "write 2s"),
+        (&["pool", "--worker", "-1/2"], "0/N to N-1/N"),
+        (&["pool", "--start-at", "-5"], "date +%s"),
         (&["cache", "--ttl", "0s"], "such as 500ms"),
         (&["cache", "--preload", "150%"], "from 0 to 1"),
         (&["cache", "--value-size", "1GiB"], "512 MiB"),
@@ -171,6 +179,41 @@ fn wrong_usage_is_told_with_code_2() {
     ] {
         let stderr = told(&place, None, args, 2);
         assert!(stderr.contains(wanted), "{args:?}: {stderr}");
+    }
+}
+
+#[test]
+fn a_flag_that_would_have_no_effect_is_wrong_usage() {
+    let place = TestDirectory::new();
+    for (args, wanted) in [
+        (
+            "cache --client multiplexed --pool-size 8",
+            "--pool-size is for the pooled client",
+        ),
+        (
+            "cache --client multiplexed --pool-size 8",
+            "write --client multiplexed,pooled",
+        ),
+        (
+            "pool --client pooled --connections 2 --workers 2",
+            "--connections is for the multiplexed client",
+        ),
+        (
+            "pool --client pooled --connections 2 --find-rate p99<5ms",
+            "write --client pooled,multiplexed",
+        ),
+        (
+            "pool --rate 100 --think-time 5ms",
+            "--think-time makes users pause",
+        ),
+        ("cache --pacing poisson", "add --rate PER_S"),
+        ("cache --users 4 --pacing constant", "add --rate PER_S"),
+        ("pool --users ramp:1..5/1m --spin", "add --rate PER_S"),
+    ] {
+        let args: Vec<&str> = args.split(' ').chain(["--run-dir", "run"]).collect();
+        let stderr = told(&place, None, &args, 2);
+        assert!(stderr.contains(wanted), "{args:?}: {stderr}");
+        assert!(!place.path().join("run").exists(), "nothing was begun");
     }
 }
 

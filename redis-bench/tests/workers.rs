@@ -52,11 +52,16 @@ fn gets(redis: &Redis) -> u64 {
 
 #[test]
 fn workers_send_the_planned_number_of_requests_exactly_as_one_process_does() {
-    for (workers, client) in [(1, "pooled"), (3, "pooled"), (3, "multiplexed")] {
+    for (workers, client) in [
+        (1, "pooled"),
+        (3, "pooled"),
+        (3, "multiplexed --connections 4"),
+    ] {
         let redis = common::redis();
         let place = TestDirectory::new();
         let count = workers.to_string();
-        let mut args = with(READS, &["--client", client, "--connections", "4"]);
+        let mut args = with(READS, &["--client"]);
+        args.extend(client.split(' '));
         if workers > 1 {
             args.extend(["--workers", &count]);
         }

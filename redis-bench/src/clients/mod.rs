@@ -53,6 +53,14 @@ impl ClientKind {
             Self::Multiplexed => "connections",
         }
     }
+
+    /// Returns the flag that sets the number of connections.
+    pub(crate) fn flag(self) -> &'static str {
+        match self {
+            Self::Pooled => "--pool-size",
+            Self::Multiplexed => "--connections",
+        }
+    }
 }
 
 /// Requests to the server, independent of the way to connect.
