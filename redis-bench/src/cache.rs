@@ -17,7 +17,7 @@ use redis::{Cmd, ErrorKind, RedisError, Value};
 use serde_json::json;
 
 use crate::cli::CacheFlags;
-use crate::clients::{RequestResult, Task, Work};
+use crate::clients::{RequestError, RequestResult, Task, Work};
 use crate::key_skew::KeySampler;
 use crate::run_keys::{Expiry, RunKeys};
 use crate::workload::RedisWorkload;
@@ -163,7 +163,9 @@ pub(crate) struct CacheTask {
 }
 
 impl CacheTask {
-    async fn read(&mut self, connection: &mut MultiplexedConnection) -> Result<bool, RedisError> {
+    /// Reads the key that was drawn. Returns false if it is not there, which is a miss of the cache
+    /// and no failure.
+    async fn read(&mut self, connection: &mut MultiplexedConnection) -> Result<bool, RequestError> {
         self.get.clear();
         self.get.arg("GET").arg(&self.name);
         match connection
@@ -173,14 +175,14 @@ impl CacheTask {
         {
             Value::Nil => Ok(false),
             Value::BulkString(value) if value.len() == self.work.value.len() => Ok(true),
-            _ => Err(RedisError::from((
+            _ => Err(RequestError::Redis(RedisError::from((
                 ErrorKind::UnexpectedReturnType,
                 "a key of ours holds what we never wrote",
-            ))),
+            )))),
         }
     }
 
-    async fn write(&mut self, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    async fn write(&mut self, connection: &mut MultiplexedConnection) -> Result<(), RequestError> {
         let life_ms = self.work.expiry.draw_ms(&mut self.random);
         self.set.clear();
         self.set
@@ -193,7 +195,8 @@ impl CacheTask {
         if self.work.value.len() > LONGEST_KEPT {
             self.set = Cmd::new();
         }
-        answer?.extract_error().map(drop)
+        answer?.extract_error()?;
+        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use redis::{Cmd, ErrorKind, RedisError, Value};
 use serde_json::json;
 
 use crate::cli::{PoolFlags, PoolWorkload};
-use crate::clients::{RequestResult, Task, Work};
+use crate::clients::{RequestError, RequestResult, Task, Work};
 use crate::run_keys::RunKeys;
 use crate::safety_ttl;
 use crate::workload::RedisWorkload;
@@ -147,12 +147,22 @@ pub(crate) struct ThroughputTask {
 }
 
 impl ThroughputTask {
-    fn expects(&self, answer: &Value) -> bool {
-        match (self.workload, answer) {
+    /// Checks that the server's answer is the one that the command must have.
+    fn check(&self, answer: &Value) -> Result<(), RequestError> {
+        let is_expected = match (self.workload, answer) {
             (PoolWorkload::Set, Value::Okay) => true,
             (PoolWorkload::Get, Value::BulkString(value)) => value.len() == self.value_bytes,
+            // All keys exist when the load begins.
+            (PoolWorkload::Get, Value::Nil) => return Err(RequestError::MissingKey),
             _ => false,
+        };
+        if is_expected {
+            return Ok(());
         }
+        Err(RequestError::Redis(RedisError::from((
+            ErrorKind::UnexpectedReturnType,
+            "the server answered something else than this command has",
+        ))))
     }
 }
 
@@ -170,16 +180,10 @@ impl Task for ThroughputTask {
             .send_packed_command(&self.commands[self.mine])
             .await
             .and_then(Value::extract_error);
-        let result = answer.and_then(|answer| {
-            if self.expects(&answer) {
-                Ok(())
-            } else {
-                Err(RedisError::from((
-                    ErrorKind::UnexpectedReturnType,
-                    "the server answered something else than this command has",
-                )))
-            }
-        });
+        let result = match answer {
+            Ok(answer) => self.check(&answer),
+            Err(error) => Err(RequestError::Redis(error)),
+        };
         RequestResult {
             operation: OperationId::FIRST,
             command: match self.workload {

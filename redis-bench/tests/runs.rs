@@ -310,6 +310,33 @@ fn a_server_that_freezes_shows_in_each_operation_and_in_the_table() {
     }
 }
 
+/// In `pool` every key exists when the load begins, so a read without a value is a failure of its
+/// own kind, which breaks no connection. In `cache` it is a miss.
+#[test]
+fn keys_that_another_client_flushes_are_missing_and_no_wrong_values() {
+    for client in ["pooled", "multiplexed"] {
+        let redis = common::redis();
+        let place = TestDirectory::new();
+        let args = "pool --workload get --users 4 --repeats 1 --warmup 100ms --duration 3s \
+                    --stop-on p99>1h --run-dir run --client";
+        let mut args: Vec<&str> = args.split_whitespace().collect();
+        args.push(client);
+        let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", redis.url()));
+        running.wait_for("phase: measure");
+        let () = redis::cmd("FLUSHALL")
+            .query(&mut common::connect(&redis))
+            .unwrap();
+        let Ended { code, said, .. } = running.end();
+        assert_eq!(code, Some(0), "{client}: {said}");
+        let step = report(&place, "pool").steps.remove(0);
+        let kinds: Vec<&String> = step.operations["get"].errors.keys().collect();
+        assert_eq!(kinds, ["missing_key"], "{client}");
+        let sample = &step.failures[0];
+        assert_eq!(sample.kind, "missing_key", "{sample:?}");
+        assert_eq!(sample.statement.as_deref(), Some("GET"), "{sample:?}");
+    }
+}
+
 #[test]
 fn a_quiet_run_without_scan_and_unlink_leaves_no_key() {
     let redis = common::redis();

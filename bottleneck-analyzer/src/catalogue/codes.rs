@@ -129,7 +129,7 @@ mod tests {
     }
 
     /// Kind of failure, its message, and a word of what it means.
-    const MESSAGES: [(&str, &str, &str); 22] = [
+    const MESSAGES: [(&str, &str, &str); 24] = [
         (
             "sqlstate.57014",
             "canceling statement due to user request",
@@ -208,6 +208,8 @@ mod tests {
         ("response.SOMETHING", "", "command"),
         ("timeout.checkout", "", "pool"),
         ("closed.1006", "", "broke"),
+        ("missing_key", "", "removed"),
+        ("wrong_value", "", "answer"),
     ];
 
     #[test]

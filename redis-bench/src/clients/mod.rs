@@ -3,6 +3,7 @@
 
 mod multiplexed;
 mod pooled;
+mod request_error;
 mod timeout_stream;
 
 use std::time::Duration;
@@ -10,14 +11,13 @@ use std::time::Duration;
 use bench_cli::UsageError;
 use clap::ValueEnum;
 use load_engine::{OperationId, OperationTable, Outcome, Timestamps, UserId};
+use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, RedisError};
 use serde::{Deserialize, Serialize};
-
-use crate::failure;
 
 pub(crate) use multiplexed::Multiplexed;
 pub(crate) use pooled::Pooled;
+pub(crate) use request_error::RequestError;
 
 /// Longest wait for an answer. The driver's default of 500 ms would turn a stall into errors, and
 /// cut off the longest latencies.
@@ -98,8 +98,8 @@ pub(crate) struct RequestResult {
     pub(crate) operation: OperationId,
     /// Name of the last command that was sent, as in `GET`.
     pub(crate) command: &'static str,
-    /// Error of the driver or the server, if the request failed.
-    pub(crate) result: Result<(), RedisError>,
+    /// Reason for which the request failed, if it did.
+    pub(crate) result: Result<(), RequestError>,
 }
 
 /// Returns the settings of a pool's connections: explicit time-outs for connecting and for answers.
@@ -130,8 +130,8 @@ async fn outcome(done: RequestResult, timestamps: &mut Timestamps) -> Outcome {
     match done.result {
         Ok(()) => Outcome::success(done.operation),
         Err(error) => {
-            let broken = failure::breaks_connection(&error);
-            let failure = failure::from_redis(&error).with_statement(done.command);
+            let broken = error.breaks_connection();
+            let failure = error.failure().with_statement(done.command);
             failed(done.operation, failure, broken, timestamps).await
         }
     }

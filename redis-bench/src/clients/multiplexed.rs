@@ -226,7 +226,7 @@ impl<T: Task> Session for MultiplexedSession<T> {
         }
         let done = self.task.perform(&mut self.connection, timestamps).await;
         if let Err(error) = &done.result {
-            self.broken = failure::breaks_connection(error);
+            self.broken = error.breaks_connection();
         }
         outcome(done, timestamps).await
     }
