@@ -49,7 +49,7 @@ fn nothing_succeeds(kind: &str, message: &str, stopped: bool) -> Vec<Report> {
         if stopped {
             step.end = StepEnd::Stopped {
                 rule: "errors>10%".into(),
-                reason: "120 of 120 hits failed (100.0 %)".into(),
+                reason: "120 of 120 requests failed (100.0 %)".into(),
             };
         }
     })
@@ -99,7 +99,7 @@ fn a_rule_that_ended_every_step_is_named_with_its_reason() {
         stopped.title
     );
     assert!(
-        stopped.detail.contains("120 of 120 hits failed"),
+        stopped.detail.contains("120 of 120 requests failed"),
         "{}",
         stopped.detail
     );

@@ -85,7 +85,7 @@ fn add_step(report: &mut Report, size: u64, (rate, ms, verdict): Tried) {
         });
         step.end = StepEnd::Stopped {
             rule: "errors>10%".into(),
-            reason: "300 of 1000 hits failed".into(),
+            reason: "300 of 1000 requests failed".into(),
         };
     }
     step.operations.insert("get".into(), get);
