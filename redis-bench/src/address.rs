@@ -8,6 +8,7 @@ use redis::io::tcp::TcpSettings;
 use redis::{Client, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError};
 
 use crate::clients::CONNECT_TIMEOUT;
+use crate::url_options;
 
 /// Time-out of a blocking command that is not measured, such as `INFO`, filling or clearing keys.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,11 +24,16 @@ impl RedisAddress {
     /// Parses the URL of a Redis server, without contacting it.
     ///
     /// # Errors
-    /// Fails if `url` is no such URL, or if it requires TLS. The message contains no secret.
+    /// Fails if `url` is no such URL, if it requires TLS, or if a part of it would have no effect.
+    /// The message contains no secret.
     pub(crate) fn parse(url: &str) -> Result<Self, UsageError> {
         let form = "write redis://USER:PASSWORD@HOST:PORT/DATABASE, of which only the host is \
                     needed, and @, /, ? and # of user or password as %40, %2F, %3F and %23";
-        if url.starts_with("rediss://") || url.starts_with("valkeys://") {
+        let scheme = url.split("://").next().unwrap_or_default();
+        if ["rediss", "valkeys"]
+            .iter()
+            .any(|tls| scheme.eq_ignore_ascii_case(tls))
+        {
             let text = "TLS (rediss://) is not built in; use redis:// to a server that takes plain connections";
             return Err(UsageError(text.to_owned()));
         }
@@ -38,12 +44,15 @@ impl RedisAddress {
             );
             return Err(UsageError(text));
         }
-        let info = url.into_connection_info().map_err(|_| {
+        let unreadable = || {
             // The URL is not shown: a URL that cannot be parsed cannot be redacted with certainty.
             UsageError(format!(
                 "the URL of the Redis server cannot be read; {form}"
             ))
-        })?;
+        };
+        let parsed = redis::parse_redis_url(url).ok_or_else(unreadable)?;
+        url_options::check(&parsed)?;
+        let info = parsed.into_connection_info().map_err(|_| unreadable())?;
         let settings = TcpSettings::default().set_nodelay(true);
         Ok(Self {
             info: info.set_tcp_settings(settings),

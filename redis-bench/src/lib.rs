@@ -3,7 +3,6 @@
 //! A scenario defines the requests of users (`cache`, `throughput`). A client defines how they are
 //! sent (`clients`). `scenario` runs the steps of all clients in a shuffled order, adds the
 //! server's evidence to each step, and removes the run's keys.
-//! each step, and removes the run's keys.
 #![cfg_attr(
     test,
     allow(
@@ -42,6 +41,7 @@ mod segment_table;
 mod server;
 mod summary;
 mod throughput;
+mod url_options;
 mod worker;
 mod workload;
 

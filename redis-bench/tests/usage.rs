@@ -235,6 +235,28 @@ fn a_wrong_url_is_wrong_usage_and_its_password_is_not_shown() {
 }
 
 #[test]
+fn an_option_of_a_url_that_would_have_no_effect_is_wrong_usage() {
+    let place = TestDirectory::new();
+    for (url, wanted) in [
+        ("redis://:hunter2@127.0.0.1:1/?db=3", "redis://HOST:PORT/3"),
+        (
+            "redis://127.0.0.1:1/?password=hunter2",
+            "USER:PASSWORD@HOST",
+        ),
+        ("redis://127.0.0.1:1/?protocol=resp4", "?protocol=3"),
+        ("redis://127.0.0.1:1/?timeout=5s", "no option timeout"),
+        ("redis://127.0.0.1:1/3#insecure", "leave it out"),
+        ("unix:///nowhere?password=hunter2", "write pass=…"),
+        ("unix:///nowhere?pass=hunter2&db=first", "?db=3"),
+        ("REDISS://:hunter2@127.0.0.1/", "TLS"),
+    ] {
+        let stderr = told(&place, Some(url), &run_args(), 2);
+        assert!(stderr.contains(wanted), "{url}: {stderr}");
+        assert!(!place.path().join("run").exists(), "nothing was begun");
+    }
+}
+
+#[test]
 fn a_password_that_was_not_encoded_is_told_how_to_write_it() {
     let place = TestDirectory::new();
     for sign in ["/", "?", "#"] {
