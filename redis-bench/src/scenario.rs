@@ -328,17 +328,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let step = &mut bench.report.steps[index];
         step.server = evidence.and_then(|sampler| sampler.collect(bound));
         self.workload.conclude(step);
-        // Other parts that the server does not provide are listed in the evidence; they make none of its
-        // figures doubtful.
-        let why = step
-            .server
-            .as_ref()
-            .and_then(|server| server.unavailable.get("info"));
-        let doubt = why.map(|why| {
-            let told = format!("info of the server could not be read: {why}");
-            Warning::new(WarningCode::EvidenceMissing, told).about_step(index, &["server"])
-        });
-        if let Some(doubt) = doubt {
+        if let Some(doubt) = evidence_doubt(step, index) {
             bench.warn(doubt);
         }
         bench.save();
@@ -379,6 +369,22 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         self.host
             .is_none_or(|host| host.await_preparation(bench, plan))
     }
+}
+
+/// Returns a warning if nothing was read of the server during `step`, the step at `index`, or if
+/// somebody reset its counters meanwhile. Other parts that the server does not provide are listed
+/// in the evidence; they make none of its figures doubtful.
+fn evidence_doubt(step: &Step, index: usize) -> Option<Warning> {
+    let unavailable = &step.server.as_ref()?.unavailable;
+    let (told, field) = if let Some(why) = unavailable.get("info") {
+        let told = format!("info of the server could not be read: {why}");
+        (told, "server")
+    } else {
+        let why = unavailable.get("stats")?;
+        let told = format!("the server's counters are left out: INFO stats {why}");
+        (told, "server/unavailable/stats")
+    };
+    Some(Warning::new(WarningCode::EvidenceMissing, told).about_step(index, &[field]))
 }
 
 fn stopped(step: &Step) -> bool {

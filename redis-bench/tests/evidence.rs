@@ -12,7 +12,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bench_report::{EvidenceRow, ServerEvidence, Step, Warning, WarningCode};
+use bench_report::{EvidenceRow, Report, ServerEvidence, Step, Warning, WarningCode};
 use common::bench;
 use test_support::{RunningProgram, TestDirectory};
 use testbed::{Redis, RedisOptions};
@@ -20,9 +20,9 @@ use testbed::{Redis, RedisOptions};
 const CACHE: &str =
     "cache --client pooled --keys 500 --rate 300 --repeats 1 --warmup 100ms --run-dir run";
 
-/// Runs a step of `cache` with `args` on the server at `url` and returns it. Calls `meanwhile` 200
-/// ms after the measured part has begun.
-fn step(url: &str, args: &str, meanwhile: impl FnOnce()) -> Step {
+/// Runs a step of `cache` with `args` on the server at `url` and returns the report. Calls
+/// `meanwhile` 200 ms after the measured part has begun.
+fn run(url: &str, args: &str, meanwhile: impl FnOnce()) -> Report {
     let place = TestDirectory::new();
     let args: Vec<&str> = CACHE.split(' ').chain(args.split(' ')).collect();
     let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", url));
@@ -32,10 +32,18 @@ fn step(url: &str, args: &str, meanwhile: impl FnOnce()) -> Step {
     meanwhile();
     let ended = running.end();
     assert_eq!(ended.code, Some(0), "{}", ended.said);
-    let mut report = common::report(&place, "cache");
-    let doubted = |w: &Warning| w.code == WarningCode::EvidenceMissing;
+    common::report(&place, "cache")
+}
+
+fn is_evidence_missing(warning: &Warning) -> bool {
+    warning.code == WarningCode::EvidenceMissing
+}
+
+/// Runs a step as [`run`] does and returns it. Panics if the report warns of missing evidence.
+fn step(url: &str, args: &str, meanwhile: impl FnOnce()) -> Step {
+    let mut report = run(url, args, meanwhile);
     assert!(
-        !report.warnings.iter().any(doubted),
+        !report.warnings.iter().any(is_evidence_missing),
         "what was read is sound"
     );
     report.steps.remove(0)
@@ -217,4 +225,113 @@ fn a_command_that_the_server_refuses_is_told_in_its_own_words_with_its_name() {
     let set = row(step.server.as_ref().unwrap(), "commands", "command", "set").clone();
     assert!(set.figures["rejected_calls"] > 0.0, "{set:?}");
     assert!(step.server.unwrap().figures["errors.OOM"] > 0.0);
+}
+
+/// Waits until the program has read the server before the step. That reading sends two `INFO`, and
+/// no other connection of the program sends one then.
+fn wait_for_reading(redis: &Redis) {
+    let mut connection = common::connect(redis);
+    let mut first = None;
+    for own in 0..500 {
+        let text: String = redis::cmd("INFO")
+            .arg("commandstats")
+            .query(&mut connection)
+            .unwrap();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("cmdstat_info:calls="));
+        let calls: u64 = line.unwrap().split(',').next().unwrap().parse().unwrap();
+        let others = calls - own;
+        if others >= *first.get_or_insert(others) + 2 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("the program did not read the server");
+}
+
+/// Planted: the counters are reset while they are small, so that those of the load grow past their
+/// earlier values, and while they are large, so that they stay below.
+#[test]
+fn counters_that_somebody_reset_in_a_step_are_left_out_with_the_reason() {
+    for misses_before in [0, 100_000] {
+        let redis = common::redis();
+        let missing = "for i = 1, tonumber(ARGV[1]) do redis.call('get', 'nothing') end";
+        let () = redis::cmd("EVAL")
+            .arg(missing)
+            .arg(0)
+            .arg(misses_before)
+            .query(&mut common::connect(&redis))
+            .unwrap();
+        let report = run(redis.url(), "--duration 1500ms", || {
+            wait_for_reading(&redis);
+            let () = redis::cmd("CONFIG")
+                .arg("RESETSTAT")
+                .query(&mut common::connect(&redis))
+                .unwrap();
+        });
+        let step = &report.steps[0];
+        let server = step.server.as_ref().unwrap();
+        for part in ["stats", "commandstats", "errorstats"] {
+            let reason = &server.unavailable[part];
+            assert!(reason.starts_with("was reset meanwhile ("), "{reason}");
+        }
+        let names_counter = server.unavailable["stats"].contains("keyspace_");
+        assert!(names_counter || misses_before == 0);
+        assert!(server.unavailable.contains_key("latency_histogram"));
+        for left_out in [
+            "keyspace_hits",
+            "connections_received",
+            "commands.get.calls",
+        ] {
+            assert!(!server.figures.contains_key(left_out), "{left_out}");
+        }
+        assert!(!server.tables.contains_key("commands"));
+        assert!(
+            server.figures["used_memory_bytes"] > 0.0,
+            "a gauge counts nothing"
+        );
+        assert!(step.figures.contains_key("hit_ratio"));
+        assert!(!step.figures.contains_key("server_hit_ratio"));
+        let told = report
+            .warnings
+            .iter()
+            .find(|w| is_evidence_missing(w))
+            .unwrap();
+        assert!(
+            told.message.contains("was reset meanwhile ("),
+            "{}",
+            told.message
+        );
+    }
+}
+
+#[test]
+fn a_slow_log_that_somebody_emptied_in_a_step_is_not_said_to_have_no_slow_calls() {
+    let redis = common::redis();
+    let () = redis::cmd("CONFIG")
+        .arg(&["SET", "slowlog-log-slower-than", "0"])
+        .query(&mut common::connect(&redis))
+        .unwrap();
+    let step = step(redis.url(), "--duration 1500ms", || {
+        wait_for_reading(&redis);
+        let mut connection = common::connect(&redis);
+        // With this threshold the log stays empty.
+        let () = redis::cmd("CONFIG")
+            .arg(&["SET", "slowlog-log-slower-than", "-1"])
+            .query(&mut connection)
+            .unwrap();
+        let () = redis::cmd("SLOWLOG")
+            .arg("RESET")
+            .query(&mut connection)
+            .unwrap();
+    });
+    let server = step.server.unwrap();
+    let reason = &server.unavailable["slowlog"];
+    assert!(reason.starts_with("was reset meanwhile ("), "{reason}");
+    assert!(!server.figures.contains_key("slowlog_entries"));
+    assert!(
+        server.figures["keyspace_hits"] > 0.0,
+        "only the log was reset"
+    );
 }

@@ -19,7 +19,7 @@ const INFO: &str = "info";
 /// Adds figures and a table about the commands between the readings `before` and `after` to
 /// `evidence`. `histograms` are those of the two readings, if the server has them. `load` contains
 /// the commands that the load consists of. `polls` is the number of `INFO` calls that this program
-/// made.
+/// made. The caller must have checked that no counter was reset in between.
 pub(super) fn add(
     evidence: &mut ServerEvidence,
     (before, after): (&Info, &Info),
@@ -50,21 +50,9 @@ pub(super) fn add(
     }
 }
 
-/// Returns the growth of a command's counts from `was` to `now`. If any of them became smaller, all
-/// were reset in between, and `now` is returned.
+/// Returns the growth of a command's counts from `was` to `now`. The caller must have checked that
+/// none of them was reset in between.
 fn since(was: CommandUse, now: CommandUse) -> CommandUse {
-    let counts = |used: CommandUse| {
-        [
-            Some(used.calls),
-            Some(used.usec),
-            used.rejected,
-            used.failed,
-        ]
-    };
-    let mut pairs = counts(was).into_iter().zip(counts(now));
-    if pairs.any(|(was, now)| was.zip(now).is_some_and(|(was, now)| now < was)) {
-        return now;
-    }
     let grown = |was: Option<f64>, now: Option<f64>| Some(now? - was.unwrap_or(0.0));
     CommandUse {
         calls: now.calls - was.calls,
@@ -190,21 +178,6 @@ mod tests {
             !rows[0].figures.contains_key("failed_calls"),
             "missing is not zero"
         );
-    }
-
-    #[test]
-    fn counts_that_were_reset_are_told_from_the_reset_on_although_the_calls_rose() {
-        let told = |after: &str| {
-            let before = "cmdstat_get:calls=10,usec=9000,rejected_calls=5,failed_calls=0\n";
-            let rows = rows(before, after, 0);
-            (rows[0].figures["calls"], rows[0].figures["usec"])
-        };
-        let less_time = "cmdstat_get:calls=30,usec=60,rejected_calls=5,failed_calls=0\n";
-        assert_eq!(told(less_time), (30.0, 60.0));
-        let fewer_refused = "cmdstat_get:calls=30,usec=9500,rejected_calls=1,failed_calls=0\n";
-        assert_eq!(told(fewer_refused), (30.0, 9_500.0));
-        let grown = "cmdstat_get:calls=30,usec=9500,rejected_calls=5,failed_calls=0\n";
-        assert_eq!(told(grown), (20.0, 500.0));
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Growth of the counters of `INFO` over a step, and values of gauges at its end. A field that the
-//! server does not have gives no figure.
+//! server does not have gives no figure. What `CONFIG RESETSTAT` clears is apart from the rest,
+//! because after a reset none of it is known.
 
 use bench_report::ServerEvidence;
 use bench_report::names::{self, FigureName};
 
 use crate::info::Info;
 
-/// Counters: a field of `INFO`, and the name of the figure with its growth over a step.
-const COUNTERS: [(&str, FigureName); 28] = [
+/// Counters that `CONFIG RESETSTAT` clears: a field of `INFO`, and the name of the figure with its
+/// growth over a step.
+pub(super) const CLEARED: [(&str, FigureName); 26] = [
     ("keyspace_hits", names::redis::KEYSPACE_HITS),
     ("keyspace_misses", names::redis::KEYSPACE_MISSES),
     ("expired_keys", names::redis::EXPIRED_KEYS),
@@ -33,7 +35,6 @@ const COUNTERS: [(&str, FigureName); 28] = [
         "expired_time_cap_reached_count",
         names::redis::EXPIRE_CAP_REACHED,
     ),
-    ("number_of_cached_scripts", names::redis::SCRIPTS_CACHED),
     ("sync_full", names::redis::SYNC_FULL),
     ("sync_partial_err", names::redis::SYNC_PARTIAL_ERR),
     ("total_active_defrag_time", names::redis::ACTIVE_DEFRAG_MS),
@@ -60,6 +61,11 @@ const COUNTERS: [(&str, FigureName); 28] = [
         "client_query_buffer_limit_disconnections",
         names::redis::QUERY_LIMIT_DISCONNECTIONS,
     ),
+];
+
+/// Other fields of `INFO` whose growth over a step is a figure; `CONFIG RESETSTAT` leaves them.
+const KEPT: [(&str, FigureName); 2] = [
+    ("number_of_cached_scripts", names::redis::SCRIPTS_CACHED),
     // Field of Valkey: with I/O threads the main thread looks busy while it only polls.
     (
         "used_active_time_main_thread",
@@ -85,20 +91,15 @@ const GAUGES: [(&str, FigureName); 11] = [
     ("connected_slaves", names::redis::REPLICAS),
 ];
 
-/// Returns the growth of the counters from `before` to `after`, the gauges of `after`, and the
-/// growth of the errors by their code. A counter that became smaller was reset and is left out.
+/// Returns the growth from `before` to `after` of what `CONFIG RESETSTAT` leaves, and the gauges of
+/// `after`.
 pub(super) fn difference(before: &Info, after: &Info) -> ServerEvidence {
     let mut evidence = ServerEvidence::default();
-    let grown = |name: &str| Some(after.number(name)? - before.number(name)?);
-    for (field, figure) in COUNTERS {
-        // A counter that became smaller was reset in between, and its growth is not known.
-        if let Some(growth) = grown(field).filter(|growth| *growth >= 0.0) {
-            evidence.figure(figure, growth);
-        }
-    }
+    add_growth(&mut evidence, &KEPT, (before, after));
     // Field since version 6.2; the CPU time of the whole process includes background threads.
-    let user = grown("used_cpu_user_main_thread");
-    if let (Some(user), Some(system)) = (user, grown("used_cpu_sys_main_thread")) {
+    let user = growth("used_cpu_user_main_thread", before, after);
+    let system = growth("used_cpu_sys_main_thread", before, after);
+    if let (Some(user), Some(system)) = (user, system) {
         evidence.figure(names::redis::CPU_MAIN_THREAD_S, user + system);
     }
     for (field, figure) in GAUGES {
@@ -106,6 +107,15 @@ pub(super) fn difference(before: &Info, after: &Info) -> ServerEvidence {
             evidence.figure(figure, value);
         }
     }
+    evidence
+}
+
+/// Adds to `evidence` what `CONFIG RESETSTAT` clears and what is meaningless after it: the growth
+/// of the counters from `before` to `after`, the growth of the errors by their code, the share of
+/// expired keys, which the server averages over time, and the length of a fork. The caller must
+/// have checked that nothing was reset in between.
+pub(super) fn add_cleared(evidence: &mut ServerEvidence, (before, after): (&Info, &Info)) {
+    add_growth(evidence, &CLEARED, (before, after));
     if let Some(percent) = after.number("expired_stale_perc") {
         evidence.figure(names::redis::EXPIRED_STALE_RATIO, percent / 100.0);
     }
@@ -125,12 +135,36 @@ pub(super) fn difference(before: &Info, after: &Info) -> ServerEvidence {
             evidence.member(names::redis::ERRORS, code, grown);
         }
     }
-    evidence
+}
+
+fn add_growth(
+    evidence: &mut ServerEvidence,
+    fields: &[(&str, FigureName)],
+    (before, after): (&Info, &Info),
+) {
+    for (field, figure) in fields {
+        if let Some(growth) = growth(field, before, after) {
+            evidence.figure(*figure, growth);
+        }
+    }
+}
+
+/// Returns the growth of the field `name` from `before` to `after`. `None` if one of them does not
+/// have it, or if it became smaller: then it was cleared in between, and its growth is not known.
+fn growth(name: &str, before: &Info, after: &Info) -> Option<f64> {
+    let grown = after.number(name)? - before.number(name)?;
+    (grown >= 0.0).then_some(grown)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn all(before: &Info, after: &Info) -> ServerEvidence {
+        let mut evidence = difference(before, after);
+        add_cleared(&mut evidence, (before, after));
+        evidence
+    }
 
     #[test]
     fn counters_are_reported_by_their_growth_and_gauges_as_they_stand() {
@@ -142,7 +176,7 @@ mod tests {
             "keyspace_hits:25\nused_memory:7\nused_cpu_user_main_thread:1.5\n\
              used_cpu_sys_main_thread:0.75\nerrorstat_OOM:count=7\nerrorstat_READONLY:count=2\n",
         );
-        let figures = difference(&before, &after).figures;
+        let figures = all(&before, &after).figures;
         assert!((figures["keyspace_hits"] - 15.0).abs() < 1e-9);
         assert!((figures["used_memory_bytes"] - 7.0).abs() < 1e-9);
         assert!((figures["cpu_main_thread_s"] - 0.75).abs() < 1e-9);
@@ -154,19 +188,23 @@ mod tests {
     #[test]
     fn the_length_of_a_fork_is_told_only_of_a_step_that_had_one() {
         let at = |forks: u64| Info::parse(&format!("total_forks:{forks}\nlatest_fork_usec:900\n"));
-        let of = |before, after| difference(&at(before), &at(after)).figures;
+        let of = |before, after| all(&at(before), &at(after)).figures;
         assert!(!of(3, 3).contains_key("latest_fork_us"));
         assert!((of(3, 4)["latest_fork_us"] - 900.0).abs() < 1e-9);
     }
 
     #[test]
-    fn a_counter_that_somebody_reset_meanwhile_is_not_known() {
-        let at = |count: u64| Info::parse(&format!("evicted_keys:{count}\n"));
-        assert!(
-            !difference(&at(9), &at(2))
-                .figures
-                .contains_key("evicted_keys")
-        );
+    fn scripts_that_were_flushed_and_cpu_time_that_fell_have_no_growth() {
+        let at = |scripts: u64, cpu_s: f64| {
+            Info::parse(&format!(
+                "number_of_cached_scripts:{scripts}\nused_cpu_user_main_thread:{cpu_s}\n\
+                 used_cpu_sys_main_thread:1.0\n"
+            ))
+        };
+        let figures = difference(&at(9, 5.0), &at(2, 4.0)).figures;
+        assert!(!figures.contains_key("scripts_cached"));
+        assert!(!figures.contains_key("cpu_main_thread_s"));
+        assert_eq!(figures["cached_scripts"], 2.0);
     }
 
     /// Excerpts of `INFO` of several versions: each version must give its own figures and no
@@ -198,7 +236,7 @@ mod tests {
             (valkey, "main_thread_active_s", "acl_denied"),
         ] {
             let info = Info::parse(&info);
-            let figures = difference(&info, &info).figures;
+            let figures = all(&info, &info).figures;
             assert!(
                 figures.contains_key(told) && !figures.contains_key(untold),
                 "{told}"

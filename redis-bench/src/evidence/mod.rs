@@ -4,6 +4,7 @@
 
 mod client_list;
 mod commands;
+mod counter_resets;
 mod counters;
 mod histogram;
 mod polls;

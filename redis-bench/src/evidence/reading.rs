@@ -10,6 +10,7 @@ use bench_report::names::{self, TableName};
 use redis::{Connection, RedisResult};
 
 use super::client_list::{self, ClientEntry};
+use super::counter_resets::CounterResets;
 use super::histogram::{self, Histograms};
 use super::process::{self, ServerProcess};
 use super::slow_log::{self, SlowCall};
@@ -77,8 +78,12 @@ impl ServerReading {
         let at = Instant::now();
         let histograms = or_reason(histogram::read(connection));
         let slow = match &began.slow {
-            Ok(SlowLog::Newest(last)) => or_reason(slow_log::since(connection, *last))
-                .map(|calls| SlowLog::Since(*last, calls)),
+            Ok(SlowLog::Newest(_)) if slow_log::was_reset(&began.info, &info) => {
+                Err("was reset meanwhile (SLOWLOG RESET)".to_owned())
+            }
+            Ok(SlowLog::Newest(last)) => {
+                slow_log::since(connection, *last).map(|calls| SlowLog::Since(*last, calls))
+            }
             Ok(SlowLog::Since(..)) => Err("it was read before".to_owned()),
             Err(reason) => Err(reason.clone()),
         };
@@ -96,14 +101,16 @@ impl ServerReading {
 
 /// Returns the evidence of a step from the readings before and after it. `load` contains the names
 /// of the load's commands, and `polls` is the number of `INFO` calls that this program made during
-/// the step.
+/// the step. If a counter was reset in between, all counters are left out, and listed as
+/// unavailable.
 pub(super) fn between(
     before: &ServerReading,
     after: &ServerReading,
     load: &[&str],
     polls: u64,
 ) -> ServerEvidence {
-    let mut evidence = counters::difference(&before.info, &after.info);
+    let infos = (&before.info, &after.info);
+    let mut evidence = counters::difference(infos.0, infos.1);
     let interval = after.at.saturating_duration_since(before.at);
     evidence.figure(names::redis::INTERVAL_S, interval.as_secs_f64());
     let histograms = both(
@@ -111,13 +118,12 @@ pub(super) fn between(
         "latency_histogram",
         (&before.histograms, &after.histograms),
     );
-    commands::add(
-        &mut evidence,
-        (&before.info, &after.info),
-        histograms,
-        load,
-        polls,
-    );
+    if let Some(resets) = CounterResets::between(infos, histograms) {
+        resets.add_to(&mut evidence);
+    } else {
+        counters::add_cleared(&mut evidence, infos);
+        commands::add(&mut evidence, infos, histograms, load, polls);
+    }
     if let Some((before, after)) = both(&mut evidence, "clients", (&before.clients, &after.clients))
     {
         table(

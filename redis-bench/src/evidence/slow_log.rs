@@ -9,6 +9,9 @@ use bench_report::EvidenceRow;
 use bench_report::names::redis::slow_calls;
 use redis::{Connection, FromRedisValue as _, RedisResult, Value};
 
+use crate::failure;
+use crate::info::Info;
+
 /// Largest number of entries that are read, which is the number that the server keeps by default.
 const ENTRIES: usize = 128;
 /// Commands that have subcommands: the second word is part of the command's name.
@@ -39,11 +42,40 @@ pub(super) fn newest(connection: &mut Connection) -> RedisResult<Option<u64>> {
 /// `None`. At most 128 entries are read.
 ///
 /// # Errors
-/// Fails with the error of the server.
-pub(super) fn since(connection: &mut Connection, last: Option<u64>) -> RedisResult<Vec<SlowCall>> {
-    let mut calls = get(connection, ENTRIES)?;
-    calls.retain(|call| last.is_none_or(|last| call.id > last));
+/// Fails with a sentence: the error of the server, or that somebody emptied the log meanwhile.
+pub(super) fn since(
+    connection: &mut Connection,
+    last: Option<u64>,
+) -> Result<Vec<SlowCall>, String> {
+    let calls = get(connection, ENTRIES);
+    newer(
+        last,
+        calls.map_err(|error| failure::from_redis(&error).to_string())?,
+    )
+}
+
+/// Returns those of the entries `calls`, newest first, that have a number above `last`.
+///
+/// # Errors
+/// Fails with a sentence if the log has neither the entry `last` nor a newer one: it was emptied,
+/// and it is not known how many entries were added before.
+fn newer(last: Option<u64>, mut calls: Vec<SlowCall>) -> Result<Vec<SlowCall>, String> {
+    let Some(last) = last else { return Ok(calls) };
+    if calls.first().is_none_or(|newest| newest.id < last) {
+        return Err(format!("was reset meanwhile (entry {last} is gone)"));
+    }
+    calls.retain(|call| call.id > last);
     Ok(calls)
+}
+
+/// Returns true if somebody called `SLOWLOG RESET` between the readings `before` and `after` of
+/// `INFO`. Before version 7.0 servers do not count it by itself, and the result is false.
+pub(super) fn was_reset(before: &Info, after: &Info) -> bool {
+    let resets = |info: &Info| {
+        let used = info.commands().get("slowlog|reset").copied();
+        used.unwrap_or_default().calls
+    };
+    resets(after) > resets(before)
 }
 
 fn get(connection: &mut Connection, count: usize) -> RedisResult<Vec<SlowCall>> {
@@ -156,5 +188,25 @@ mod tests {
         assert_eq!(entered(Some(100), &calls), 200);
         assert_eq!(entered(None, &calls), 2);
         assert_eq!(entered(Some(300), &[]), 0);
+    }
+
+    #[test]
+    fn a_log_that_was_emptied_meanwhile_is_not_a_log_without_slow_calls() {
+        let calls = |ids: &[i64]| -> Vec<SlowCall> {
+            ids.iter()
+                .map(|id| told(*id, 20_000, &["KEYS", "*"]))
+                .collect()
+        };
+        let gone: Result<Vec<SlowCall>, String> =
+            Err("was reset meanwhile (entry 9 is gone)".to_owned());
+        assert_eq!(newer(Some(9), calls(&[])), gone);
+        assert_eq!(newer(Some(9), calls(&[2, 1])), gone);
+        assert_eq!(newer(Some(9), calls(&[9, 8])), Ok(Vec::new()));
+        assert_eq!(newer(Some(9), calls(&[10, 9])), Ok(calls(&[10])));
+        assert_eq!(newer(None, calls(&[])), Ok(Vec::new()));
+        let at =
+            |resets: u64| Info::parse(&format!("cmdstat_slowlog|reset:calls={resets},usec=3\n"));
+        assert!(was_reset(&at(1), &at(2)) && was_reset(&Info::default(), &at(1)));
+        assert!(!was_reset(&at(1), &at(1)) && !was_reset(&at(1), &Info::default()));
     }
 }
