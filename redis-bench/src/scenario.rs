@@ -17,7 +17,7 @@ use crate::address::RedisAddress;
 use crate::cleanup;
 use crate::cli::CommonFlags;
 use crate::clients::{self, ClientKind, Multiplexed, Pooled};
-use crate::evidence::ServerSampler;
+use crate::evidence::{self, ServerSampler};
 use crate::guard::{self, Demand};
 use crate::run_keys::{self, RunKeys};
 use crate::run_target::RunTarget;
@@ -328,12 +328,27 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let step = &mut bench.report.steps[index];
         step.server = evidence.and_then(|sampler| sampler.collect(bound));
         self.workload.conclude(step);
-        if let Some(doubt) = evidence_doubt(step, index) {
+        let step = &bench.report.steps[index];
+        let doubts = [
+            evidence_doubt(step, index),
+            self.surplus_doubt(step, index, client),
+        ];
+        for doubt in doubts.into_iter().flatten() {
             bench.warn(doubt);
         }
         bench.save();
         bench.check_workers()?;
         Ok(Some(index))
+    }
+
+    /// Returns a warning if the server counted more in `step`, the step at `index`, than this run
+    /// did. `None` if this host makes only a share of the load, because the server counts all of it.
+    fn surplus_doubt(&self, step: &Step, index: usize, client: ClientKind) -> Option<Warning> {
+        if self.host.is_some() {
+            return None;
+        }
+        let connections = self.connections(client);
+        evidence::surplus_doubt(step, index, self.workload.commands(), connections)
     }
 
     /// Runs the load of a step in this process, without worker processes. Returns the step's index

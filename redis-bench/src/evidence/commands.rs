@@ -9,9 +9,9 @@ use super::histogram::{Histograms, spread};
 use crate::info::{CommandUse, Info};
 
 /// Commands that deadpool sends before it hands out a connection that was used before.
-const POOL: [&str; 2] = ["ping", "unwatch"];
+pub(super) const POOL: [&str; 2] = ["ping", "unwatch"];
 /// Commands that clients send when they connect.
-const CONNECTING: [&str; 5] = ["hello", "auth", "select", "client|setinfo", "client"];
+pub(super) const CONNECTING: [&str; 5] = ["hello", "auth", "select", "client|setinfo", "client"];
 /// Only command that this program itself sends between the two readings. All other commands that
 /// are not part of the load come from other clients.
 const INFO: &str = "info";

@@ -7,6 +7,7 @@ mod commands;
 mod counter_resets;
 mod counters;
 mod histogram;
+mod own_account;
 mod polls;
 mod process;
 mod reading;
@@ -21,6 +22,7 @@ use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
 use redis::{Connection, RedisError, RedisResult};
 
+pub(crate) use self::own_account::surplus_doubt;
 use self::polls::StepPolls;
 use self::reading::{ServerReading, between};
 use crate::address::RedisAddress;

@@ -34,6 +34,9 @@ pub enum WarningCode {
     DisturbedMachine,
     /// Evidence about the server could not be read.
     EvidenceMissing,
+    /// The server counted more in the step than this run did: others used it meanwhile, or a
+    /// client of the load did more than it was asked for.
+    ServerDiffers,
     /// Data that the run created could not be removed; the message has the command that removes
     /// them.
     LeftBehind,
@@ -68,7 +71,7 @@ impl WarningCode {
             Self::GeneratorStalled => 2,
             Self::Censored => 3,
             Self::GeneratorThreadSaturated => 4,
-            Self::DisturbedMachine => 5,
+            Self::DisturbedMachine | Self::ServerDiffers => 5,
             Self::PacingLag => 6,
             Self::InFlightCapReached => 7,
             Self::NotSteady => 8,
