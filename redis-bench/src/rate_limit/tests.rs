@@ -181,7 +181,7 @@ fn scripts_decide_as_their_models_at_the_servers_times() {
 #[test]
 fn a_script_that_the_server_lost_is_loaded_again() {
     let redis = start();
-    let limit = RateLimit::new(2, Duration::from_secs(3_600), 2).unwrap();
+    let limit = RateLimit::new(2, Duration::from_hours(1), 2).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
