@@ -1,8 +1,8 @@
 //! Loads Redis as applications use it, and measures the cost of the way to connect.
 //!
-//! A scenario defines the requests of users (`cache`, `throughput`). A client defines how they are
-//! sent (`clients`). `scenario` runs the steps of all clients in a shuffled order, adds the
-//! server's evidence to each step, and removes the run's keys.
+//! A scenario defines the requests of users (`cache`, `pool`). A client defines how they are sent
+//! (`clients`). `run` runs the steps of all clients in a shuffled order, adds the server's evidence
+//! to each step, and removes the run's keys (`keys`). `results` compares the clients.
 #![cfg_attr(
     test,
     allow(
@@ -13,37 +13,18 @@
     )
 )]
 
-mod address;
-mod advice;
 mod cache;
-mod cleanup;
 mod cli;
 mod clients;
 mod evidence;
-mod failure;
-mod group;
-mod guard;
-mod info;
-mod key_removal;
-mod key_skew;
-mod load_text;
+mod keys;
+mod pool;
 // Only tests use the limiters until there is a scenario for them.
 #[cfg(test)]
 mod rate_limit;
-mod rate_searches;
-mod remedy;
-mod run_keys;
-mod run_plan;
-mod run_target;
-mod safety_ttl;
-mod scenario;
-mod segment_table;
+mod results;
+mod run;
 mod server;
-mod summary;
-mod throughput;
-mod url_options;
-mod worker;
-mod workload;
 
 use std::process::ExitCode;
 
@@ -52,9 +33,8 @@ use load_engine::RuntimeKind;
 
 use crate::cache::Cache;
 use crate::cli::{RedisBenchCli, RedisBenchCommand};
-use crate::scenario::RedisRun;
-use crate::throughput::Throughput;
-use crate::worker::RedisWorker;
+use crate::pool::Throughput;
+use crate::run::{RedisRun, RedisWorker, workload};
 
 /// Parses the command line of the process and runs the command that it names. Prints results and
 /// errors, and returns the exit code for `main`. Wrong usage ends the process.

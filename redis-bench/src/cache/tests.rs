@@ -10,13 +10,13 @@ use redis::Connection;
 use testbed::{Redis, RedisOptions};
 
 use super::Cache;
-use crate::address::RedisAddress;
 use crate::cli::{CacheFlags, RedisBenchCli, RedisBenchCommand};
 use crate::clients::{ClientKind, Multiplexed, Pooled};
-use crate::info::Info;
-use crate::key_removal;
-use crate::run_keys::RunKeys;
-use crate::workload::RedisWorkload as _;
+use crate::keys::key_removal;
+use crate::keys::run_keys::RunKeys;
+use crate::run::workload::RedisWorkload as _;
+use crate::server::address::RedisAddress;
+use crate::server::info::Info;
 
 const CLIENTS: [ClientKind; 2] = [ClientKind::Pooled, ClientKind::Multiplexed];
 

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use super::timeout_stream::TimeoutStream;
 use super::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Task, Work, failed, outcome};
-use crate::failure;
+use crate::server::failure;
 
 /// Time after a failed attempt to connect in which no further attempt is made; users that need the
 /// connection get the same error.

@@ -16,7 +16,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{ConnectionInfo, RedisError};
 
 use super::{RESPONSE_TIMEOUT, Task, Work, connection_config, failed, outcome};
-use crate::failure;
+use crate::server::failure;
 
 /// Connection manager of deadpool-redis that also reports to the checkout's timing when a check of
 /// a connection begins and when connecting begins.

@@ -4,7 +4,7 @@
 use load_engine::Failure;
 use redis::RedisError;
 
-use crate::failure;
+use crate::server::failure;
 
 /// Reason for which a request failed.
 #[derive(Debug)]

@@ -43,7 +43,7 @@ pub(super) fn read(
         ));
     }
     let listed: RedisResult<String> = redis::cmd("CLIENT").arg("LIST").query(connection);
-    let listed = listed.map_err(|error| crate::failure::from_redis(&error).to_string())?;
+    let listed = listed.map_err(|error| crate::server::failure::from_redis(&error).to_string())?;
     Ok(parse(&listed))
 }
 

@@ -6,7 +6,7 @@ use bench_report::names::redis::commands;
 use bench_report::{EvidenceRow, ServerEvidence};
 
 use super::histogram::{Histograms, spread};
-use crate::info::{CommandUse, Info};
+use crate::server::info::{CommandUse, Info};
 
 /// Commands that deadpool sends before it hands out a connection that was used before.
 pub(super) const POOL: [&str; 2] = ["ping", "unwatch"];

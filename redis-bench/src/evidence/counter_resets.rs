@@ -8,7 +8,7 @@ use bench_report::ServerEvidence;
 
 use super::counters;
 use super::histogram::Histograms;
-use crate::info::{CommandUse, Info};
+use crate::server::info::{CommandUse, Info};
 
 /// Parts of the statistics that a reset clears, by the names under which evidence lists them as
 /// unavailable: three sections of `INFO`, and `LATENCY HISTOGRAM`.

@@ -5,7 +5,7 @@
 use bench_report::ServerEvidence;
 use bench_report::names::{self, FigureName};
 
-use crate::info::Info;
+use crate::server::info::Info;
 
 /// Counters that `CONFIG RESETSTAT` clears: a field of `INFO`, and the name of the figure with its
 /// growth over a step.

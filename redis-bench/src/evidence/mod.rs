@@ -25,8 +25,8 @@ use redis::{Connection, RedisError, RedisResult};
 pub(crate) use self::own_account::surplus_doubt;
 use self::polls::StepPolls;
 use self::reading::{ServerReading, between};
-use crate::address::RedisAddress;
-use crate::failure;
+use crate::server::address::RedisAddress;
+use crate::server::failure;
 
 /// Interval between two polls of the server within a step.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);

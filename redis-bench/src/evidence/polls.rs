@@ -10,7 +10,7 @@ use bench_report::names::{self, FigureName};
 use bench_report::{EvidenceRow, ServerEvidence};
 use redis::{Connection, RedisResult};
 
-use crate::info::Info;
+use crate::server::info::Info;
 
 /// Gauges of `INFO` that are polled, each with the name of the figure that contains its highest
 /// value.

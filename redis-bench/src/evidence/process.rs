@@ -3,7 +3,7 @@
 use host_metrics::Masking;
 use host_metrics::source::process::{AllowedCores, ProcessDirectory};
 
-use crate::info::Info;
+use crate::server::info::Info;
 
 /// Figures of the kernel about the process of the Redis server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,8 +15,8 @@ use super::histogram::{self, Histograms};
 use super::process::{self, ServerProcess};
 use super::slow_log::{self, SlowCall};
 use super::{commands, counters, settings};
-use crate::failure;
-use crate::info::Info;
+use crate::server::failure;
+use crate::server::info::Info;
 
 /// Value that was read, or the reason why it could not be read, as a sentence.
 type ReadResult<T> = Result<T, String>;

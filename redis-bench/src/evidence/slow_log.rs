@@ -9,8 +9,8 @@ use bench_report::EvidenceRow;
 use bench_report::names::redis::slow_calls;
 use redis::{Connection, FromRedisValue as _, RedisResult, Value};
 
-use crate::failure;
-use crate::info::Info;
+use crate::server::failure;
+use crate::server::info::Info;
 
 /// Largest number of entries that are read, which is the number that the server keeps by default.
 const ENTRIES: usize = 128;

@@ -12,8 +12,8 @@ use testbed::{Redis, RedisOptions};
 use super::algorithm::{Algorithm, LimiterKeys};
 use super::model::{LimiterModel, RandomTimes, RateLimit};
 use super::scripts::{LimiterAnswer, LimiterScript};
-use crate::address::RedisAddress;
 use crate::clients::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT};
+use crate::server::address::RedisAddress;
 
 /// Number of random times in a test.
 const TIMES: usize = 10_000;

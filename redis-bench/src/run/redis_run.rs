@@ -13,18 +13,18 @@ use bench_report::{Report, Step, StepEnd, Summary, Warning, WarningCode, redacti
 use load_engine::{LoadCurve, Phase, StepPlan, StopRule};
 use serde_json::json;
 
-use crate::address::RedisAddress;
-use crate::cleanup;
 use crate::cli::CommonFlags;
 use crate::clients::{self, ClientKind, Multiplexed, Pooled};
 use crate::evidence::{self, ServerSampler};
-use crate::guard::{self, Demand};
-use crate::run_keys::{self, RunKeys};
-use crate::run_target::RunTarget;
-use crate::server::RedisServer;
-use crate::summary;
-use crate::worker::StepTarget;
-use crate::workload::RedisWorkload;
+use crate::keys::run_keys::{self, RunKeys};
+use crate::results::summary;
+use crate::run::cleanup;
+use crate::run::run_target::RunTarget;
+use crate::run::worker::StepTarget;
+use crate::run::workload::RedisWorkload;
+use crate::server::address::RedisAddress;
+use crate::server::guard::{self, Demand};
+use crate::server::redis_server::RedisServer;
 
 /// Number of users of a closed loop if neither `--users` nor `--rate` is given.
 pub(crate) const DEFAULT_USERS: u64 = 50;

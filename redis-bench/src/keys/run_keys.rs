@@ -10,7 +10,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use redis::{Cmd, Connection, Pipeline};
 
-use crate::failure::BatchFailure;
+use crate::server::failure::BatchFailure;
 
 /// Largest number of commands in one batch.
 const BATCH: u64 = 500;

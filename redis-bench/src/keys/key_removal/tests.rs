@@ -6,8 +6,8 @@ use redis::Connection;
 use testbed::{Redis, RedisOptions};
 
 use super::clear;
-use crate::address::RedisAddress;
-use crate::run_keys::RunKeys;
+use crate::keys::run_keys::RunKeys;
+use crate::server::address::RedisAddress;
 
 /// More than two batches.
 const KEYS: u64 = 1_234;

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use bench_cli::bench::Bench;
 use bench_cli::blocking::{BlockingTask, TaskState};
 
-use crate::address::RedisAddress;
-use crate::failure::{self, BatchFailure};
-use crate::key_removal;
-use crate::run_keys::RunKeys;
+use crate::keys::key_removal;
+use crate::keys::run_keys::RunKeys;
+use crate::server::address::RedisAddress;
+use crate::server::failure::{self, BatchFailure};
 
 /// Time without an answer of the server after which the removal is abandoned.
 const NO_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);

@@ -8,11 +8,11 @@ use bench_report::{Latency, Report, Step, StepEnd, Summary};
 use load_engine::Failure;
 use statistics::{mean, mean_interval};
 
-use crate::address::RedisAddress;
-use crate::advice::recommend;
-use crate::group::{ClientGroup, groups};
-use crate::load_text::{by_segment, load_sentence};
-use crate::remedy;
+use crate::results::advice::recommend;
+use crate::results::group::{ClientGroup, groups};
+use crate::results::load_text::{by_segment, load_sentence};
+use crate::server::address::RedisAddress;
+use crate::server::remedy;
 
 /// Computes headline, figures and recommendation from the steps of a run. Figures are means over
 /// completed steps.

@@ -4,7 +4,7 @@
 use bench_cli::Remedy as _;
 use bench_cli::table;
 
-use crate::info::Info;
+use crate::server::info::Info;
 
 /// Number of connections to the server that a run needs in addition to those of its clients: for
 /// evidence, filling, and a user's redis-cli.

@@ -4,9 +4,9 @@ use bench_cli::{RateStep, UsageError};
 use load_engine::{LoadPlan, RuntimeKind, StepPlan, WallTime, shuffled_steps};
 
 use crate::clients::ClientKind;
-use crate::group;
-use crate::scenario::{DEFAULT_USERS, RedisRun};
-use crate::workload::RedisWorkload;
+use crate::results::group;
+use crate::run::redis_run::{DEFAULT_USERS, RedisRun};
+use crate::run::workload::RedisWorkload;
 
 /// Smallest limit on requests in flight in an open loop. It is far above the size of any pool, so
 /// that requests wait for a connection and not for this limit.

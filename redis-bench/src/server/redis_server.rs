@@ -9,10 +9,10 @@ use load_engine::Cancel;
 use redis::RedisError;
 use testbed::{Redis, RedisOptions, token};
 
-use crate::address::RedisAddress;
-use crate::failure;
-use crate::info::Info;
-use crate::remedy;
+use crate::server::address::RedisAddress;
+use crate::server::failure;
+use crate::server::info::Info;
+use crate::server::remedy;
 
 /// Time-out for the first connection and its answer to `INFO`.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(12);

@@ -18,9 +18,9 @@ use serde_json::json;
 
 use crate::cli::CacheFlags;
 use crate::clients::{RequestError, RequestResult, Task, Work};
-use crate::key_skew::KeySampler;
-use crate::run_keys::{Expiry, RunKeys};
-use crate::workload::RedisWorkload;
+use crate::keys::key_skew::KeySampler;
+use crate::keys::run_keys::{Expiry, RunKeys};
+use crate::run::workload::RedisWorkload;
 
 const OPERATIONS: &[&str] = &["get", "miss", "set"];
 /// Operation of a read that found its key.

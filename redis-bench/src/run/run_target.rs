@@ -9,10 +9,10 @@ use bench_cli::blocking::{BlockingTask, TaskResult, WaitLimits};
 
 use load_engine::{Cancel, WallTime};
 
-use crate::cleanup::KeyWriter;
-use crate::remedy;
-use crate::run_keys::RunKeys;
-use crate::server::RedisServer;
+use crate::keys::run_keys::RunKeys;
+use crate::run::cleanup::KeyWriter;
+use crate::server::redis_server::RedisServer;
+use crate::server::remedy;
 
 /// Time limit for writing the run's keys before a step.
 const FILL_TIMEOUT: Duration = Duration::from_mins(10);

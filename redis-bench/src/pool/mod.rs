@@ -13,9 +13,9 @@ use serde_json::json;
 
 use crate::cli::{PoolFlags, PoolWorkload};
 use crate::clients::{RequestError, RequestResult, Task, Work};
-use crate::run_keys::RunKeys;
-use crate::safety_ttl;
-use crate::workload::RedisWorkload;
+use crate::keys::run_keys::RunKeys;
+use crate::keys::safety_ttl;
+use crate::run::workload::RedisWorkload;
 
 /// Number of keys. If there are more users, several use the same key. It limits the number of
 /// prepared commands.

@@ -8,7 +8,7 @@ use redis::io::tcp::TcpSettings;
 use redis::{Client, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError};
 
 use crate::clients::CONNECT_TIMEOUT;
-use crate::url_options;
+use crate::server::url_options;
 
 /// Time-out of a blocking command that is not measured, such as `INFO`, filling or clearing keys.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);

@@ -7,12 +7,12 @@ use load_engine::{RuntimeKind, WorkerScenario, WorkerStep};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::address::RedisAddress;
 use crate::cache::Cache;
 use crate::cli::{CommonFlags, RedisBenchCli, RedisBenchCommand};
 use crate::clients::{ClientKind, Multiplexed, Pooled};
-use crate::throughput::Throughput;
-use crate::workload::{self, RedisWorkload};
+use crate::pool::Throughput;
+use crate::run::workload::{self, RedisWorkload};
+use crate::server::address::RedisAddress;
 
 /// Server, client and keys of one step, as the parent process describes them to its workers through
 /// a pipe.

@@ -3,7 +3,7 @@
 
 use load_engine::Failure;
 
-use crate::address::RedisAddress;
+use crate::server::address::RedisAddress;
 
 /// Remedy for a missing or refused login. It shows no URL with a password, so that nothing in it can
 /// be masked.

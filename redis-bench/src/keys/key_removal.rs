@@ -5,7 +5,7 @@
 
 use redis::{Cmd, Connection, Pipeline, RedisError, RedisResult};
 
-use crate::run_keys::RunKeys;
+use crate::keys::run_keys::RunKeys;
 
 /// Number of keys in one pipeline, and number of keys that one scan step looks at.
 const BATCH: u64 = 500;

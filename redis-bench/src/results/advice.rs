@@ -4,7 +4,7 @@ use bench_cli::table;
 use bench_report::{Histogram, Load, Recommendation, Step};
 use statistics::{mean, minimum_detectable_difference, ratio_interval};
 
-use crate::group::ClientGroup;
+use crate::results::group::ClientGroup;
 
 /// Share of the generator's processor time, from 0 to 1, above which the generator may have limited
 /// the load.
@@ -183,8 +183,8 @@ fn checkout(pooled: &ClientGroup<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::group::groups;
-    use crate::summary::tests::report;
+    use crate::results::group::groups;
+    use crate::results::summary::tests::report;
 
     fn advice(pooled: &[f64], shared: &[f64]) -> Recommendation {
         recommend(&groups(&report(pooled, shared))).unwrap()

@@ -5,10 +5,10 @@ use bench_cli::bench::Bench;
 use load_engine::shuffled_steps;
 
 use crate::evidence::ServerSampler;
-use crate::group;
-use crate::run_target::RunTarget;
-use crate::scenario::RedisRun;
-use crate::workload::RedisWorkload;
+use crate::results::group;
+use crate::run::redis_run::RedisRun;
+use crate::run::run_target::RunTarget;
+use crate::run::workload::RedisWorkload;
 
 impl<W: RedisWorkload> RedisRun<'_, W> {
     /// Searches for the highest rate of arrivals that each way to connect holds, in a shuffled

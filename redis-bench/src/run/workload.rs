@@ -9,7 +9,7 @@ use bench_report::Step;
 use load_engine::{RuntimeKind, StepPlan};
 
 use crate::clients::Work;
-use crate::run_keys::RunKeys;
+use crate::keys::run_keys::RunKeys;
 
 /// Workload of a scenario: the keys, the users' requests on them, and figures from their results.
 pub(crate) trait RedisWorkload {

@@ -1,11 +1,11 @@
 //! Text about the load of a run: a description of the load, and a table of results by segment if
 //! the load changed within a step.
 
-use crate::segment_table::segment_table;
+use crate::results::segment_table::segment_table;
 use bench_cli::table;
 use bench_report::{CurveUnit, Load, Report, Step, StepCurve};
 
-use crate::group::ClientGroup;
+use crate::results::group::ClientGroup;
 
 /// Returns a heading and a table of the results of a way to connect, by segment of the load's
 /// curve; empty if the load did not change. Ends with a line break.

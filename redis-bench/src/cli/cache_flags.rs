@@ -1,0 +1,72 @@
+//! Flags of the scenario `cache`.
+
+use std::time::Duration;
+
+use bench_cli::flags;
+use clap::Args;
+
+use crate::cli::CommonFlags;
+use crate::cli::share::share;
+use crate::keys::key_skew::Skew;
+
+pub(super) const CACHE_HELP: &str = "\
+Every step begins with the same keys, of all ages, as in a cache that has been in use for a while. \
+A read that does not find its key writes it; both together are one request, named miss, whose time \
+therefore includes two round trips.
+
+By default 50 users send requests for 5 s after 1 s of warm-up, 3 times with each client; --users \
+or --rate, --duration, --warmup and --repeats change that.
+
+Without --url and REDIS_URL a throwaway server is started. On any other server all keys begin \
+with plimsoll:<run>: and are removed at the end; a step in which more than 10 % of the requests \
+fail ends the run, unless --stop-on says otherwise.
+
+Examples:
+  redis-bench cache
+  redis-bench cache --keys 1M --zipf 0.8 --ttl 30s --value-size 2KiB
+  redis-bench cache --client pooled --pool-size 8 --rate 1000 --duration 10s
+  redis-bench cache --client pooled --rate spike:500,5k/10s --repeats 1
+  redis-bench cache --client pooled --find-rate 'p99<5ms'
+  redis-bench cache --users ramp:10..500/1m --think-time exp:20ms";
+
+/// Flags of `redis-bench cache`.
+#[derive(Debug, Args)]
+pub(crate) struct CacheFlags {
+    /// Number of different keys that requests use
+    #[arg(long, value_parser = flags::count, value_name = "N", default_value = "100k")]
+    pub(crate) keys: u64,
+
+    /// Share of the keys that exist when a step begins; they are drawn at random
+    #[arg(long, value_parser = share, value_name = "RATIO", default_value = "1")]
+    pub(crate) preload: f64,
+
+    /// Skew of the reads: Zipf's exponent, above 0, or uniform
+    #[arg(
+        long,
+        value_parser = Skew::parse,
+        allow_negative_numbers = true,
+        value_name = "EXPONENT",
+        default_value = "1"
+    )]
+    pub(crate) zipf: Skew,
+
+    /// Mean time to live of each key
+    #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "10s")]
+    pub(crate) ttl: Duration,
+
+    /// Largest difference between a key's time to live and --ttl, as a share of --ttl
+    #[arg(long, value_parser = share, value_name = "RATIO", default_value = "0.1")]
+    pub(crate) ttl_jitter: f64,
+
+    /// Length of each value, in bytes unless it has a unit
+    #[arg(long, value_parser = flags::size, value_name = "SIZE", default_value = "256")]
+    pub(crate) value_size: u64,
+
+    /// Share of the requests that write a key instead of reading one
+    #[arg(long, value_parser = share, value_name = "RATIO", default_value = "0")]
+    pub(crate) writes: f64,
+
+    /// Flags of every scenario.
+    #[command(flatten)]
+    pub(crate) common: CommonFlags,
+}

@@ -1,0 +1,58 @@
+//! Commands and flags of `redis-bench`.
+
+mod cache_flags;
+mod common_flags;
+mod pool_flags;
+mod share;
+
+use bench_cli::load::CURVES_HELP;
+use clap::{Parser, Subcommand};
+
+use cache_flags::CACHE_HELP;
+pub(crate) use cache_flags::CacheFlags;
+pub(crate) use common_flags::CommonFlags;
+use pool_flags::POOL_HELP;
+pub(crate) use pool_flags::{PoolFlags, PoolWorkload};
+
+/// Loads Redis as applications use it.
+#[derive(Debug, Parser)]
+#[command(name = "redis-bench", version, after_help = EXAMPLES)]
+pub(crate) struct RedisBenchCli {
+    /// Subcommand to run.
+    #[command(subcommand)]
+    pub(crate) command: RedisBenchCommand,
+}
+
+const EXAMPLES: &str = "Examples:
+  redis-bench cache
+  redis-bench cache --pool-size 16 --keys 1M --zipf 0.9
+  redis-bench cache --client pooled --rate 5000 --stop-on 'p99>20ms'
+  REDIS_URL=redis://app@cache:6379/ redis-bench pool --workload get";
+
+/// Subcommands of `redis-bench`: its scenarios, and the hidden worker.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RedisBenchCommand {
+    /// Use Redis as a cache: skewed reads, misses written back, expiry
+    #[command(after_help = format!("{CACHE_HELP}\n\n{CURVES_HELP}"))]
+    Cache(Box<CacheFlags>),
+    /// Compare ways to connect by plain SET or GET throughput
+    #[command(after_help = format!("{POOL_HELP}\n\n{CURVES_HELP}"))]
+    Pool(Box<PoolFlags>),
+    /// Create a share of the load as a worker process; the parent process sends its orders on stdin
+    #[command(hide = true)]
+    Worker,
+}
+
+/// Length of the longest value that Redis stores, in bytes.
+pub(crate) const LONGEST_VALUE: u64 = 512 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_flags_make_sense_to_clap() {
+        RedisBenchCli::command().debug_assert();
+    }
+}

@@ -1,0 +1,51 @@
+//! Flags of the scenario `pool`.
+
+use bench_cli::flags;
+use clap::{Args, ValueEnum};
+
+use crate::cli::CommonFlags;
+
+pub(super) const POOL_HELP: &str = "\
+By default 50 users send requests for 5 s after 1 s of warm-up, 3 times with each client; --users \
+or --rate, --duration, --warmup and --repeats change that.
+
+Examples:
+  redis-bench pool --workload get --value-size 1KiB
+  redis-bench pool --client multiplexed --connections 2 --users 200
+  redis-bench pool --client multiplexed --connections 2 --find-rate 'p99<1ms' --workers 2";
+
+/// Flags of `redis-bench pool`.
+#[derive(Debug, Args)]
+pub(crate) struct PoolFlags {
+    /// Redis command that each request sends
+    #[arg(long, value_enum, default_value = "set")]
+    pub(crate) workload: PoolWorkload,
+
+    /// Length of each value, in bytes unless it has a unit
+    #[arg(long, value_parser = flags::size, value_name = "SIZE", default_value = "3")]
+    pub(crate) value_size: u64,
+
+    /// Flags of every scenario.
+    #[command(flatten)]
+    pub(crate) common: CommonFlags,
+}
+
+/// Command that the scenario `pool` sends in every request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PoolWorkload {
+    /// `SET key value`.
+    Set,
+    /// `GET key` of a key that exists.
+    Get,
+}
+
+impl PoolWorkload {
+    /// Returns the name of the command as the only element. It is also the name of the operation in
+    /// reports, and of the command in the server's statistics.
+    pub(crate) fn operations(self) -> &'static [&'static str] {
+        match self {
+            Self::Set => &["set"],
+            Self::Get => &["get"],
+        }
+    }
+}

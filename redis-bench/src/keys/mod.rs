@@ -1,0 +1,6 @@
+//! Keys of a run: their names, their popularity, their lives, and their removal.
+
+pub(crate) mod key_removal;
+pub(crate) mod key_skew;
+pub(crate) mod run_keys;
+pub(crate) mod safety_ttl;

@@ -1,0 +1,7 @@
+//! Results of a run: groups of steps, the recommendation, the summary and its text.
+
+mod advice;
+pub(crate) mod group;
+mod load_text;
+mod segment_table;
+pub(crate) mod summary;

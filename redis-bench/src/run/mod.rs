@@ -1,0 +1,12 @@
+//! Run of a scenario: its plan, its steps, the searches for rates, worker processes and clean-up.
+
+mod cleanup;
+mod rate_searches;
+mod redis_run;
+mod run_plan;
+mod run_target;
+mod worker;
+pub(crate) mod workload;
+
+pub(crate) use redis_run::RedisRun;
+pub(crate) use worker::RedisWorker;

@@ -1,0 +1,9 @@
+//! Redis server under load: its address, its identity and limits, its errors and their remedies.
+
+pub(crate) mod address;
+pub(crate) mod failure;
+pub(crate) mod guard;
+pub(crate) mod info;
+pub(crate) mod redis_server;
+pub(crate) mod remedy;
+mod url_options;
