@@ -12,12 +12,11 @@ use bench_report::{Operation, Step};
 use load_engine::{OperationId, OperationTable, Timestamps, UserId};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, RedisError, Value};
 use serde_json::json;
 
 use crate::cli::CacheFlags;
-use crate::clients::{RequestError, RequestResult, Task, Work};
+use crate::clients::{RedisConnection, RequestError, RequestResult, Task, Work};
 use crate::keys::key_skew::KeySampler;
 use crate::keys::run_keys::{Expiry, RunKeys};
 use crate::run::workload::RedisWorkload;
@@ -63,7 +62,7 @@ impl RedisWorkload for Cache<'_> {
         }
     }
 
-    fn work(&self, keyspace: RunKeys) -> CacheWork {
+    fn work(&self, keyspace: RunKeys, _variant: usize) -> CacheWork {
         CacheWork {
             sampler: self.0.zipf.sampler(keyspace.keys),
             expiry: self.expiry(),
@@ -165,14 +164,10 @@ pub(crate) struct CacheTask {
 impl CacheTask {
     /// Reads the key that was drawn. Returns false if it is not there, which is a miss of the cache
     /// and no failure.
-    async fn read(&mut self, connection: &mut MultiplexedConnection) -> Result<bool, RequestError> {
+    async fn read<C: RedisConnection>(&mut self, connection: &mut C) -> Result<bool, RequestError> {
         self.get.clear();
         self.get.arg("GET").arg(&self.name);
-        match connection
-            .send_packed_command(&self.get)
-            .await?
-            .extract_error()?
-        {
+        match connection.command(&self.get).await? {
             Value::Nil => Ok(false),
             Value::BulkString(value) if value.len() == self.work.value.len() => Ok(true),
             _ => Err(RequestError::Redis(RedisError::from((
@@ -182,7 +177,7 @@ impl CacheTask {
         }
     }
 
-    async fn write(&mut self, connection: &mut MultiplexedConnection) -> Result<(), RequestError> {
+    async fn write<C: RedisConnection>(&mut self, connection: &mut C) -> Result<(), RequestError> {
         let life_ms = self.work.expiry.draw_ms(&mut self.random);
         self.set.clear();
         self.set
@@ -191,11 +186,11 @@ impl CacheTask {
             .arg(&*self.work.value)
             .arg("PX")
             .arg(life_ms);
-        let answer = connection.send_packed_command(&self.set).await;
+        let answer = connection.command(&self.set).await;
         if self.work.value.len() > LONGEST_KEPT {
             self.set = Cmd::new();
         }
-        answer?.extract_error()?;
+        answer?;
         Ok(())
     }
 }
@@ -210,9 +205,9 @@ impl Task for CacheTask {
         self.operation
     }
 
-    async fn perform(
+    async fn perform<C: RedisConnection>(
         &mut self,
-        connection: &mut MultiplexedConnection,
+        connection: &mut C,
         timestamps: &mut Timestamps,
     ) -> RequestResult {
         if self.operation == SET {

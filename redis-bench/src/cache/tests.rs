@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bench_report::{Step, StepEnd};
 use clap::Parser as _;
-use load_engine::{Cancel, LoadPlan, StepPlan, run_requests};
+use load_engine::{Cancel, LoadPlan, StepPlan, TargetFactory, run_requests};
 use redis::Connection;
 use testbed::{Redis, RedisOptions};
 
 use super::Cache;
 use crate::cli::{CacheFlags, RedisBenchCli, RedisBenchCommand};
-use crate::clients::{ClientKind, Multiplexed, Pooled};
+use crate::clients::{ClientKind, ClientSetup, FactoryUse};
 use crate::keys::key_removal;
 use crate::keys::run_keys::RunKeys;
 use crate::run::workload::RedisWorkload as _;
@@ -68,26 +68,28 @@ fn step(redis: &Redis, client: ClientKind, measure: Duration, args: &[&str]) -> 
         think_time: load_engine::ThinkTime::NONE,
     };
     let plan = StepPlan::new("cache", load, measure);
-    let work = cache.work(keyspace);
-    let cancel = Cancel::new();
-    let result = match client {
-        ClientKind::Pooled => run_requests(
-            &plan,
-            &Arc::new(Pooled::new(server, 4, work)),
-            &cancel,
-            &mut (),
-        ),
-        ClientKind::Multiplexed => run_requests(
-            &plan,
-            &Arc::new(Multiplexed::new(server, 1, work)),
-            &cancel,
-            &mut (),
-        ),
+    let client = ClientSetup {
+        kind: client,
+        connections: 4,
+        server,
     };
-    let step = result.unwrap().step;
+    let step = client.use_factory(cache.work(keyspace, 0), PlannedStep(&plan));
     assert_eq!(step.end, StepEnd::Completed);
     assert!(step.failures.is_empty(), "{:?}", step.failures);
     step
+}
+
+/// Plan of a step that is run at once.
+struct PlannedStep<'a>(&'a StepPlan);
+
+impl FactoryUse for PlannedStep<'_> {
+    type Output = Step;
+
+    fn with<F: TargetFactory>(self, factory: &Arc<F>) -> Step {
+        run_requests(self.0, factory, &Cancel::new(), &mut ())
+            .unwrap()
+            .step
+    }
 }
 
 fn succeeded(step: &Step, operation: &str) -> u64 {

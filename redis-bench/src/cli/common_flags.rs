@@ -5,7 +5,7 @@ use bench_cli::flags::{self, OutputFlags};
 use bench_cli::host_worker::HostWorkerFlags;
 use bench_cli::load::CurveLoadFlags;
 use bench_cli::workers::WorkerFlags;
-use clap::{Args, ValueEnum as _};
+use clap::Args;
 
 use crate::clients::ClientKind;
 
@@ -17,21 +17,16 @@ pub(crate) struct CommonFlags {
     #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: Option<String>,
 
-    /// Ways to connect: a pool, or connections that all users share
-    #[arg(
-        long,
-        value_enum,
-        value_delimiter = ',',
-        value_name = "CLIENT",
-        default_value = "pooled,multiplexed"
-    )]
+    /// Ways to connect: a pool, connections that all users share, one for each user or request
+    /// [default: pooled,multiplexed]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "CLIENT")]
     pub(crate) client: Vec<ClientKind>,
 
     /// Number of connections in the pool (for pooled) [default: 8]
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) pool_size: Option<u64>,
 
-    /// Number of connections that all users share (for multiplexed) [default: 1]
+    /// Number of connections that all users share (for multiplexed and managed) [default: 1]
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) connections: Option<u64>,
 
@@ -53,41 +48,38 @@ pub(crate) struct CommonFlags {
 }
 
 impl CommonFlags {
-    /// Returns the number of connections of a client in one step, over all workers and hosts.
-    pub(crate) fn connections(&self, client: ClientKind) -> u64 {
-        let default = match client {
-            ClientKind::Pooled => 8,
-            ClientKind::Multiplexed => 1,
-        };
-        self.given_connections(client).unwrap_or(default)
+    /// Returns the number of connections of a client in one step, over all workers and hosts;
+    /// `None` if each of its users or requests has a connection.
+    pub(crate) fn connections(&self, client: ClientKind) -> Option<u64> {
+        match client {
+            ClientKind::Pooled => Some(self.pool_size.unwrap_or(8)),
+            ClientKind::Multiplexed | ClientKind::Managed => Some(self.connections.unwrap_or(1)),
+            ClientKind::Plain | ClientKind::PerRequest => None,
+        }
     }
 
-    /// Refuses a number of connections for a client that the run does not use.
+    /// Refuses a number of connections if none of the run's `clients` uses it.
     ///
     /// # Errors
     /// Fails with a sentence that names the flag, its client and what to write.
-    pub(crate) fn check_clients(&self) -> Result<(), UsageError> {
-        let is_idle = |client: &&ClientKind| {
-            self.given_connections(**client).is_some() && !self.client.contains(client)
-        };
-        let Some(idle) = ClientKind::value_variants().iter().find(is_idle) else {
+    pub(crate) fn check_clients(&self, clients: &[ClientKind]) -> Result<(), UsageError> {
+        let flags = [
+            (self.pool_size, "--pool-size", ClientKind::Pooled),
+            (self.connections, "--connections", ClientKind::Multiplexed),
+        ];
+        let is_used = |flag: &str| clients.iter().any(|client| client.flag() == flag);
+        let idle = flags
+            .iter()
+            .find(|(given, flag, _)| given.is_some() && !is_used(flag));
+        let Some((_, flag, client)) = idle else {
             return Ok(());
         };
-        let used: Vec<&str> = self.client.iter().map(|client| client.name()).collect();
-        let (flag, name, used) = (idle.flag(), idle.name(), used.join(","));
+        let used: Vec<&str> = clients.iter().map(|client| client.name()).collect();
+        let (name, used) = (client.name(), used.join(","));
         Err(UsageError(format!(
             "{flag} is for the {name} client, which --client {used} leaves out; leave {flag} out \
              too, or write --client {used},{name}"
         )))
-    }
-
-    /// Returns the value of the flag for the number of a client's connections; `None` if it is not
-    /// given.
-    fn given_connections(&self, client: ClientKind) -> Option<u64> {
-        match client {
-            ClientKind::Pooled => self.pool_size,
-            ClientKind::Multiplexed => self.connections,
-        }
     }
 }
 
@@ -109,11 +101,11 @@ mod tests {
     #[test]
     fn a_number_of_connections_is_that_of_its_client() {
         let flags = pool_flags("--pool-size 4");
-        assert_eq!(flags.connections(ClientKind::Pooled), 4);
-        assert_eq!(flags.connections(ClientKind::Multiplexed), 1);
-        assert_eq!(pool_flags("-q").connections(ClientKind::Pooled), 8);
-        flags.check_clients().unwrap();
-        let idle = pool_flags("--client multiplexed --pool-size 4").check_clients();
+        assert_eq!(flags.connections(ClientKind::Pooled), Some(4));
+        assert_eq!(flags.connections(ClientKind::Multiplexed), Some(1));
+        assert_eq!(pool_flags("-q").connections(ClientKind::Pooled), Some(8));
+        flags.check_clients(&[ClientKind::Pooled]).unwrap();
+        let idle = flags.check_clients(&[ClientKind::Multiplexed]);
         let UsageError(said) = idle.unwrap_err();
         assert!(said.contains("leave --pool-size out"), "{said}");
     }

@@ -9,8 +9,11 @@ pub(super) const POOL_HELP: &str = "\
 By default 50 users send requests for 5 s after 1 s of warm-up, 3 times with each client; --users \
 or --rate, --duration, --warmup and --repeats change that.
 
+With --pipeline a request is that many commands, sent at once; its latency is that of all answers.
+
 Examples:
   redis-bench pool --workload get --value-size 1KiB
+  redis-bench pool --client pooled,multiplexed,managed,plain -P 16
   redis-bench pool --client multiplexed --connections 2 --users 200
   redis-bench pool --client multiplexed --connections 2 --find-rate 'p99<1ms' --workers 2";
 
@@ -24,6 +27,10 @@ pub(crate) struct PoolFlags {
     /// Length of each value, in bytes unless it has a unit
     #[arg(long, value_parser = flags::size, value_name = "SIZE", default_value = "3")]
     pub(crate) value_size: u64,
+
+    /// Number of commands that each request sends at once, in a pipeline
+    #[arg(short = 'P', long, value_parser = flags::count, value_name = "N", default_value = "1")]
+    pub(crate) pipeline: u64,
 
     /// Flags of every scenario.
     #[command(flatten)]

@@ -1,22 +1,25 @@
 //! Ways to connect to Redis. Each is a [`TargetFactory`](load_engine::TargetFactory) over the same
 //! [`Work`]. A scenario decides which requests are made, a client decides how they are sent.
 
+mod client_setup;
+mod managed;
 mod multiplexed;
+mod per_request;
+mod plain;
 mod pooled;
+mod redis_connection;
 mod request_error;
 mod timeout_stream;
 
 use std::time::Duration;
 
-use bench_cli::UsageError;
 use clap::ValueEnum;
 use load_engine::{OperationId, OperationTable, Outcome, Timestamps, UserId};
 use redis::AsyncConnectionConfig;
-use redis::aio::MultiplexedConnection;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use multiplexed::Multiplexed;
-pub(crate) use pooled::Pooled;
+pub(crate) use client_setup::{ClientSetup, FactoryUse};
+pub(crate) use redis_connection::RedisConnection;
 pub(crate) use request_error::RequestError;
 
 /// Longest wait for an answer. The driver's default of 500 ms would turn a stall into errors, and
@@ -35,7 +38,16 @@ pub(crate) enum ClientKind {
     Pooled,
     /// Shared connections: the commands of all users are interleaved on a few connections.
     Multiplexed,
+    /// Shared connections of the driver's `ConnectionManager`, which reconnects by itself.
+    Managed,
+    /// One connection for each user.
+    Plain,
+    /// A connection for each request, closed after it.
+    PerRequest,
 }
+
+/// Ways to connect of most scenarios without `--client`.
+pub(crate) const DEFAULT: [ClientKind; 2] = [ClientKind::Pooled, ClientKind::Multiplexed];
 
 impl ClientKind {
     /// Returns the name of the way to connect, as on the command line and in reports.
@@ -43,6 +55,9 @@ impl ClientKind {
         match self {
             Self::Pooled => "pooled",
             Self::Multiplexed => "multiplexed",
+            Self::Managed => "managed",
+            Self::Plain => "plain",
+            Self::PerRequest => "per-request",
         }
     }
 
@@ -50,15 +65,17 @@ impl ClientKind {
     pub(crate) fn parameter(self) -> &'static str {
         match self {
             Self::Pooled => "pool_size",
-            Self::Multiplexed => "connections",
+            Self::Multiplexed | Self::Managed | Self::Plain | Self::PerRequest => "connections",
         }
     }
 
-    /// Returns the flag that sets the number of connections.
+    /// Returns the flag that sets the number of connections; that of the users for a client whose
+    /// users each have their own.
     pub(crate) fn flag(self) -> &'static str {
         match self {
             Self::Pooled => "--pool-size",
-            Self::Multiplexed => "--connections",
+            Self::Multiplexed | Self::Managed => "--connections",
+            Self::Plain | Self::PerRequest => "--users",
         }
     }
 }
@@ -84,9 +101,9 @@ pub(crate) trait Task: Send + 'static {
     /// Executes the request that was drawn, on a connection whose answers reach this user only. If
     /// the request turns into another operation, it reports that to `timestamps` before it
     /// continues.
-    fn perform(
+    fn perform<C: RedisConnection>(
         &mut self,
-        connection: &mut MultiplexedConnection,
+        connection: &mut C,
         timestamps: &mut Timestamps,
     ) -> impl Future<Output = RequestResult> + Send;
 }
@@ -137,18 +154,12 @@ async fn outcome(done: RequestResult, timestamps: &mut Timestamps) -> Outcome {
     }
 }
 
-/// Returns the ways to connect in `kinds`, in the order of [`ClientKind`] and without duplicates.
-///
-/// # Errors
-/// Fails if `kinds` is empty.
-pub(crate) fn selected(kinds: &[ClientKind]) -> Result<Vec<ClientKind>, UsageError> {
-    let mut kinds = kinds.to_vec();
+/// Returns the ways to connect in `kinds`, in the order of [`ClientKind`] and without duplicates;
+/// those in `default` if `kinds` is empty.
+pub(crate) fn selected(kinds: &[ClientKind], default: &[ClientKind]) -> Vec<ClientKind> {
+    let chosen = if kinds.is_empty() { default } else { kinds };
+    let mut kinds = chosen.to_vec();
     kinds.sort_unstable();
     kinds.dedup();
-    if kinds.is_empty() {
-        return Err(UsageError(
-            "name at least one client: --client pooled,multiplexed".to_owned(),
-        ));
-    }
-    Ok(kinds)
+    kinds
 }

@@ -33,7 +33,7 @@ pub(crate) struct Multiplexed<W> {
 impl<W: Work> Multiplexed<W> {
     /// Creates a factory for `connections` connections to `server`, which are divided among all
     /// workers. Each worker opens at least one.
-    pub(crate) fn new(server: ConnectionInfo, connections: u64, work: W) -> Self {
+    pub(super) fn new(server: ConnectionInfo, connections: u64, work: W) -> Self {
         Self {
             server,
             connections,
@@ -68,7 +68,7 @@ impl<W: Work> TargetFactory for Multiplexed<W> {
 /// Connection that several users share. When it breaks, the first of them opens a replacement for
 /// all.
 #[derive(Debug)]
-struct SharedConnection {
+pub(super) struct SharedConnection {
     server: ConnectionInfo,
     current: Mutex<CurrentConnection>,
 }
@@ -84,7 +84,11 @@ struct CurrentConnection {
 }
 
 impl SharedConnection {
-    async fn connect(server: ConnectionInfo) -> Result<Self, RedisError> {
+    /// Opens a connection to `server`.
+    ///
+    /// # Errors
+    /// Fails with the error of the attempt to connect.
+    pub(super) async fn connect(server: ConnectionInfo) -> Result<Self, RedisError> {
         let connection = open_connection(&server).await?;
         let current = Mutex::new(CurrentConnection {
             connection,
@@ -127,7 +131,13 @@ impl SharedConnection {
     }
 }
 
-async fn open_connection(server: &ConnectionInfo) -> Result<MultiplexedConnection, RedisError> {
+/// Opens a connection to `server` with the time-outs of all clients.
+///
+/// # Errors
+/// Fails with the error of the attempt to connect; after 5 s with a time-out.
+pub(super) async fn open_connection(
+    server: &ConnectionInfo,
+) -> Result<MultiplexedConnection, RedisError> {
     let opened = async {
         match server.addr() {
             ConnectionAddr::Tcp(host, port) => {
@@ -181,17 +191,7 @@ impl<W: Work> Target for MultiplexedTarget<W> {
         // Users are assigned to workers in turn, so the numbers of one worker's users differ by `workers`.
         let index = (user.0 / self.workers) as usize % self.connections.len();
         let shared = Arc::clone(&self.connections[index]);
-        let (connection, generation) = {
-            let current = shared.current.lock().await;
-            (current.connection.clone(), current.generation)
-        };
-        Ok(MultiplexedSession {
-            shared,
-            connection,
-            generation,
-            broken: false,
-            task: self.work.task(user),
-        })
+        Ok(MultiplexedSession::new(shared, self.work.task(user)).await)
     }
 }
 
@@ -206,6 +206,21 @@ pub(crate) struct MultiplexedSession<T> {
 }
 
 impl<T: Task> MultiplexedSession<T> {
+    /// Creates a user of the connection `shared` with the requests of `task`.
+    pub(super) async fn new(shared: Arc<SharedConnection>, task: T) -> Self {
+        let (connection, generation) = {
+            let current = shared.current.lock().await;
+            (current.connection.clone(), current.generation)
+        };
+        Self {
+            shared,
+            connection,
+            generation,
+            broken: false,
+            task,
+        }
+    }
+
     async fn reconnect(&mut self) -> Result<(), RedisError> {
         let (connection, generation) = self.shared.replacement(self.generation).await?;
         self.connection = connection;

@@ -55,7 +55,7 @@ pub(crate) struct Pooled<W> {
 impl<W: Work> Pooled<W> {
     /// Creates a factory for pools with `size` connections to `server` in total over all workers.
     /// Each worker's pool has at least one.
-    pub(crate) fn new(server: ConnectionInfo, size: u64, work: W) -> Self {
+    pub(super) fn new(server: ConnectionInfo, size: u64, work: W) -> Self {
         Self {
             server,
             size,
@@ -159,7 +159,7 @@ impl<T: Task> Session for PooledSession<T> {
             }
         };
         timestamps.acquired();
-        let done = self.task.perform(&mut connection, timestamps).await;
+        let done = self.task.perform(&mut *connection, timestamps).await;
         timestamps.done();
         // Returns the connection before anything else, as a request handler would: other users wait for it.
         drop(connection);

@@ -22,7 +22,7 @@ use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
 use redis::{Connection, RedisError, RedisResult};
 
-pub(crate) use self::own_account::surplus_doubt;
+pub(crate) use self::own_account::{LoadShape, surplus_doubt};
 use self::polls::StepPolls;
 use self::reading::{ServerReading, between};
 use crate::server::address::RedisAddress;

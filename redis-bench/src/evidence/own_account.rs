@@ -37,6 +37,19 @@ const MONITORING: [&str; 16] = [
     "slowlog|len",
 ];
 
+/// What a request of the load sends, and over which connections.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LoadShape<'a> {
+    /// Commands of the load, in lower case.
+    pub(crate) commands: &'a [&'a str],
+    /// Number of times that a request sends each of its commands.
+    pub(crate) times: u64,
+    /// Number of connections, or the largest number at once.
+    pub(crate) connections: u64,
+    /// True if each request opens a connection.
+    pub(crate) connects: bool,
+}
+
 /// What this run did itself in a step, as upper bounds.
 #[derive(Debug, Default, PartialEq)]
 struct OwnAccount {
@@ -67,20 +80,14 @@ struct Difference {
 }
 
 /// Compares the server's counts in `step`, the step at `index`, with those of this run, and returns
-/// a warning if the server counted more. `load` contains the commands of the load, and
-/// `connections` is the number of its connections. `None` for a step that did not end as planned,
-/// because the server was then read for longer than the load lasted.
-pub(crate) fn surplus_doubt(
-    step: &Step,
-    index: usize,
-    load: &[&str],
-    connections: u64,
-) -> Option<Warning> {
+/// a warning if the server counted more. `None` for a step that did not end as planned, because the
+/// server was then read for longer than the load lasted.
+pub(crate) fn surplus_doubt(step: &Step, index: usize, load: &LoadShape<'_>) -> Option<Warning> {
     if step.end != StepEnd::Completed {
         return None;
     }
     let server = step.server.as_ref()?;
-    let differences = differences(server, &OwnAccount::of(step, load, connections));
+    let differences = differences(server, &OwnAccount::of(step, load));
     let told: Vec<String> = differences.iter().map(Difference::told).collect();
     if told.is_empty() {
         return None;
@@ -96,7 +103,7 @@ pub(crate) fn surplus_doubt(
 }
 
 impl OwnAccount {
-    fn of(step: &Step, load: &[&str], connections: u64) -> Self {
+    fn of(step: &Step, load: &LoadShape<'_>) -> Self {
         let measured_s = step.window.measured_s();
         let users = match step.load {
             Load::Closed { users, .. } => users,
@@ -106,7 +113,7 @@ impl OwnAccount {
         let check: &[&str] = if pool.is_some() { &POOL } else { &[] };
         let mut own = Self {
             measured_s,
-            at_once: connections.max(users) as f64,
+            at_once: load.connections.max(users).saturating_mul(load.times) as f64,
             ..Self::default()
         };
         for (name, operation) in &step.operations {
@@ -114,14 +121,14 @@ impl OwnAccount {
             // Successes count by the instant at which they ended, as on the server. Each failure may have
             // broken the connection.
             let finished = operation.throughput_per_s * measured_s + failures;
-            own.opened += failures;
+            own.opened += if load.connects { finished } else { failures };
             // An operation that is not named like a command, such as a miss, sends each of them once.
-            let is_command = load.contains(&name.as_str());
-            let sent = load
-                .iter()
-                .filter(|command| !is_command || **command == name.as_str());
-            for command in sent.chain(check) {
-                *own.calls.entry((*command).to_owned()).or_default() += finished;
+            let commands = load.commands.iter();
+            let is_command = load.commands.contains(&name.as_str());
+            let sent = commands.filter(|command| !is_command || **command == name.as_str());
+            let sent = sent.map(|command| (command, finished * load.times as f64));
+            for (command, calls) in sent.chain(check.iter().map(|command| (command, finished))) {
+                *own.calls.entry((*command).to_owned()).or_default() += calls;
             }
             for (kind, count) in &operation.errors {
                 let code = kind.strip_prefix("response.").unwrap_or(kind);

@@ -7,22 +7,20 @@ use bench_cli::load::Defaults;
 use testbed::token;
 
 use crate::cli::CommonFlags;
-use crate::clients;
 
 /// Time for which the keys outlive the planned length of the run, for filling and pauses.
 const RESERVE: Duration = Duration::from_hours(1);
 
-/// Returns the longest life of a run's keys: the planned length of all steps and an hour. `None` on
-/// a throwaway server, which takes its keys with it.
-pub(crate) fn of_run(flags: &CommonFlags, defaults: Defaults) -> Option<Duration> {
+/// Returns the longest life of the keys of a run that measures this number of settings: the planned
+/// length of all steps and an hour. `None` on a throwaway server, which takes its keys with it.
+pub(crate) fn of_run(flags: &CommonFlags, defaults: Defaults, settings: usize) -> Option<Duration> {
     let url = flags.url.as_deref()?;
     if token::is_ours(&std::env::var(token::ENV).unwrap_or_default(), url) {
         return None;
     }
     let load = &flags.load;
     let step = load.step.warmup(defaults) + load.measure(defaults);
-    let settings = clients::selected(&flags.client).map_or(1, |clients| clients.len() as u64);
-    let steps = load.step.repeats(defaults).saturating_mul(settings);
+    let steps = load.step.repeats(defaults).saturating_mul(settings as u64);
     let planned = step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX));
     Some(planned.saturating_add(RESERVE))
 }

@@ -6,15 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bench_cli::load::Defaults;
+use bench_cli::table;
+use bench_report::names::steps;
+use bench_report::{Report, Step};
 use load_engine::{OperationId, OperationTable, StepPlan, Timestamps, UserId};
-use redis::aio::MultiplexedConnection;
-use redis::{Cmd, ErrorKind, RedisError, Value};
+use redis::{Cmd, ErrorKind, Pipeline, RedisError, Value};
 use serde_json::json;
+use statistics::mean;
 
 use crate::cli::{PoolFlags, PoolWorkload};
-use crate::clients::{RequestError, RequestResult, Task, Work};
+use crate::clients::{self, RedisConnection, RequestError, RequestResult, Task, Work};
 use crate::keys::run_keys::RunKeys;
 use crate::keys::safety_ttl;
+use crate::results::group::groups;
 use crate::run::workload::RedisWorkload;
 
 /// Number of keys. If there are more users, several use the same key. It limits the number of
@@ -27,6 +31,14 @@ impl PoolWorkload {
         match self {
             Self::Set => "set",
             Self::Get => "get",
+        }
+    }
+
+    /// Returns the name of the command as it is sent.
+    fn command(self) -> &'static str {
+        match self {
+            Self::Set => "SET",
+            Self::Get => "GET",
         }
     }
 }
@@ -43,7 +55,8 @@ pub(crate) struct Throughput<'a> {
 impl<'a> Throughput<'a> {
     /// Creates the scenario with these flags. `defaults` apply where they give no value.
     pub(crate) fn new(flags: &'a PoolFlags, defaults: Defaults) -> Self {
-        let safety_ttl = safety_ttl::of_run(&flags.common, defaults);
+        let clients = clients::selected(&flags.common.client, &clients::DEFAULT);
+        let safety_ttl = safety_ttl::of_run(&flags.common, defaults, clients.len());
         Self { flags, safety_ttl }
     }
 }
@@ -63,8 +76,8 @@ impl RedisWorkload for Throughput<'_> {
         }
     }
 
-    fn work(&self, keyspace: RunKeys) -> ThroughputWork {
-        ThroughputWork::new(&keyspace, self.flags.workload)
+    fn work(&self, keyspace: RunKeys, _variant: usize) -> ThroughputWork {
+        ThroughputWork::new(&keyspace, self.flags.workload, self.flags.pipeline)
     }
 
     fn commands(&self) -> &'static [&'static str] {
@@ -75,34 +88,67 @@ impl RedisWorkload for Throughput<'_> {
         BTreeMap::from([
             ("workload".to_owned(), json!(self.flags.workload.name())),
             ("value_bytes".to_owned(), json!(self.flags.value_size)),
+            ("pipeline".to_owned(), json!(self.flags.pipeline)),
         ])
+    }
+
+    fn commands_per_request(&self) -> u64 {
+        self.flags.pipeline
     }
 
     fn describe(&self, plan: StepPlan) -> StepPlan {
         plan.parameter("workload", self.flags.workload.name())
             .parameter("value_bytes", self.flags.value_size)
+            .parameter("pipeline", self.flags.pipeline)
+    }
+
+    fn conclude(&self, step: &mut Step) {
+        let commands = step.throughput_per_s() * self.flags.pipeline as f64;
+        step.figure(steps::COMMANDS_PER_S, commands);
+    }
+
+    fn text(&self, report: &Report) -> String {
+        let size = self.flags.pipeline;
+        if size == 1 {
+            return String::new();
+        }
+        let groups = groups(report, &self.variants());
+        let told = groups.iter().filter_map(|group| {
+            let commands = mean(&group.figures(steps::COMMANDS_PER_S))?;
+            Some(format!("{} {}", group.name(), table::rate(commands)))
+        });
+        let told = told.collect::<Vec<_>>().join(", ");
+        table::paragraph(
+            &format!("Each request is a pipeline of {size} commands. Commands: {told}."),
+            0,
+        )
     }
 }
 
-/// Commands for all keys, prepared once and shared by all users.
+/// Requests for all keys, prepared once and shared by all users.
 #[derive(Debug)]
 pub(crate) struct ThroughputWork {
     workload: PoolWorkload,
-    commands: Arc<[Cmd]>,
+    requests: Arc<[PreparedRequest]>,
     value_bytes: usize,
 }
 
+/// Request of one user: a command, or several in a pipeline.
+#[derive(Debug)]
+enum PreparedRequest {
+    Command(Cmd),
+    Pipeline(Pipeline),
+}
+
 impl ThroughputWork {
-    /// Prepares a command of `workload` for each key of `keyspace`.
-    pub(crate) fn new(keyspace: &RunKeys, workload: PoolWorkload) -> Self {
+    /// Prepares requests with `pipeline` commands of `workload`, one for each key of `keyspace`. The
+    /// commands of a pipeline use that key and those after it.
+    pub(crate) fn new(keyspace: &RunKeys, workload: PoolWorkload, pipeline: u64) -> Self {
         let value = keyspace.value();
         let command = |index| {
             let mut name = Vec::new();
-            keyspace.name_into(index, &mut name);
-            let mut command = match workload {
-                PoolWorkload::Set => redis::cmd("SET"),
-                PoolWorkload::Get => redis::cmd("GET"),
-            };
+            keyspace.name_into(index % keyspace.keys, &mut name);
+            let mut command = redis::cmd(workload.command());
             command.arg(name);
             if workload == PoolWorkload::Set {
                 command.arg(&value);
@@ -112,9 +158,19 @@ impl ThroughputWork {
             }
             command
         };
+        let request = |index| {
+            if pipeline == 1 {
+                return PreparedRequest::Command(command(index));
+            }
+            let mut together = Pipeline::with_capacity(pipeline as usize);
+            for next in index..index + pipeline {
+                together.add_command(command(next));
+            }
+            PreparedRequest::Pipeline(together)
+        };
         Self {
             workload,
-            commands: (0..keyspace.keys).map(command).collect(),
+            requests: (0..keyspace.keys).map(request).collect(),
             value_bytes: value.len(),
         }
     }
@@ -129,18 +185,18 @@ impl Work for ThroughputWork {
 
     fn task(&self, user: UserId) -> ThroughputTask {
         ThroughputTask {
-            commands: Arc::clone(&self.commands),
-            mine: user.0 as usize % self.commands.len().max(1),
+            requests: Arc::clone(&self.requests),
+            mine: user.0 as usize % self.requests.len().max(1),
             workload: self.workload,
             value_bytes: self.value_bytes,
         }
     }
 }
 
-/// Requests of one user, which repeat a single command on one key.
+/// Requests of one user, which repeat a single one.
 #[derive(Debug)]
 pub(crate) struct ThroughputTask {
-    commands: Arc<[Cmd]>,
+    requests: Arc<[PreparedRequest]>,
     mine: usize,
     workload: PoolWorkload,
     value_bytes: usize,
@@ -164,6 +220,19 @@ impl ThroughputTask {
             "the server answered something else than this command has",
         ))))
     }
+
+    async fn send<C: RedisConnection>(&self, connection: &mut C) -> Result<(), RequestError> {
+        match &self.requests[self.mine] {
+            PreparedRequest::Command(command) => self.check(&connection.command(command).await?),
+            PreparedRequest::Pipeline(pipeline) => {
+                let answers = connection.pipeline(pipeline).await?;
+                for answer in answers {
+                    self.check(&answer.extract_error()?)?;
+                }
+                Ok(())
+            }
+        }
+    }
 }
 
 impl Task for ThroughputTask {
@@ -171,26 +240,15 @@ impl Task for ThroughputTask {
         OperationId::FIRST
     }
 
-    async fn perform(
+    async fn perform<C: RedisConnection>(
         &mut self,
-        connection: &mut MultiplexedConnection,
+        connection: &mut C,
         _timestamps: &mut Timestamps,
     ) -> RequestResult {
-        let answer = connection
-            .send_packed_command(&self.commands[self.mine])
-            .await
-            .and_then(Value::extract_error);
-        let result = match answer {
-            Ok(answer) => self.check(&answer),
-            Err(error) => Err(RequestError::Redis(error)),
-        };
         RequestResult {
             operation: OperationId::FIRST,
-            command: match self.workload {
-                PoolWorkload::Set => "SET",
-                PoolWorkload::Get => "GET",
-            },
-            result,
+            command: self.workload.command(),
+            result: self.send(connection).await,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Scripts of the rate limiters: loading them, calling them and reading their answers.
 
-use redis::aio::MultiplexedConnection;
+use std::sync::Arc;
+
 use redis::{Cmd, Connection, ErrorKind, RedisError, RedisResult, Script, ServerErrorKind, Value};
 
 use super::algorithm::{Algorithm, LimiterKeys};
 use super::model::RateLimit;
+use crate::clients::RedisConnection;
 
 /// Part that all scripts begin with.
 const SHARED: &str = include_str!("scripts/shared.lua");
@@ -13,6 +15,7 @@ const SHARED: &str = include_str!("scripts/shared.lua");
 #[derive(Debug, Clone)]
 pub(crate) struct LimiterScript {
     script: Script,
+    code: Arc<str>,
     limit: RateLimit,
     numbers_decisions: bool,
 }
@@ -22,8 +25,10 @@ impl LimiterScript {
     /// also increments the limiter's number of decisions, which tells their order: times may be
     /// equal.
     pub(crate) fn new(algorithm: Algorithm, limit: RateLimit, numbers_decisions: bool) -> Self {
+        let code = [SHARED, algorithm.script()].concat();
         Self {
-            script: Script::new(&[SHARED, algorithm.script()].concat()),
+            script: Script::new(&code),
+            code: code.into(),
             limit,
             numbers_decisions,
         }
@@ -64,27 +69,22 @@ impl LimiterScript {
     /// # Errors
     /// Fails with the error of the connection or the server, or if the answer is not that of a
     /// limiter's script.
-    pub(crate) async fn decide(
+    pub(crate) async fn decide<C: RedisConnection>(
         &self,
-        connection: &mut MultiplexedConnection,
+        connection: &mut C,
         command: &Cmd,
     ) -> RedisResult<LimiterAnswer> {
-        let answer = match send(connection, command).await {
+        let answer = match connection.command(command).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.script.load_async(connection).await?;
-                send(connection, command).await?
+                let mut load = redis::cmd("SCRIPT");
+                load.arg("LOAD").arg(&*self.code);
+                connection.command(&load).await?;
+                connection.command(command).await?
             }
             answer => answer?,
         };
         LimiterAnswer::read(&answer)
     }
-}
-
-async fn send(connection: &mut MultiplexedConnection, command: &Cmd) -> RedisResult<Value> {
-    connection
-        .send_packed_command(command)
-        .await?
-        .extract_error()
 }
 
 /// Answer of a limiter's script: a decision.

@@ -1,16 +1,17 @@
-//! Recommendation of one of two ways to connect that were measured with the same requests.
+//! Recommendation of one of several ways to connect that were measured with the same requests.
 
 use bench_cli::table;
 use bench_report::{Histogram, Load, Recommendation, Step};
 use statistics::{mean, minimum_detectable_difference, ratio_interval};
 
+use crate::clients::ClientKind;
 use crate::results::group::ClientGroup;
 
 /// Share of the generator's processor time, from 0 to 1, above which the generator may have limited
 /// the load.
 const GENERATOR_BOUND: f64 = 0.9;
 
-/// Figure of a step by which two ways to connect are compared.
+/// Figure of a step by which ways to connect are compared.
 struct Measure {
     name: &'static str,
     more_is_better: bool,
@@ -18,8 +19,15 @@ struct Measure {
     of: fn(&Step) -> Option<f64>,
 }
 
+impl Measure {
+    /// Returns the figure of each completed step of `group` that has it.
+    fn sample(&self, group: &ClientGroup<'_>) -> Vec<f64> {
+        group.completed().filter_map(self.of).collect()
+    }
+}
+
 /// Returns the figure to compare for the load of `step`. In a closed loop it is the throughput. In
-/// an open loop both ways to connect have the same throughput, so it is the mean response time.
+/// an open loop all ways to connect have the same throughput, so it is the mean response time.
 fn measure(step: &Step) -> Measure {
     match step.load {
         Load::Closed { .. } | Load::Unknown => Measure {
@@ -48,39 +56,33 @@ fn mean_response_ns(step: &Step) -> Option<f64> {
     (count > 0).then(|| sum / count as f64)
 }
 
-/// Recommends the better of two ways to connect, the pooled one first in `groups`. The
+/// Recommends the best of several ways to connect, which is compared with the second best. The
 /// recommendation has no value if the ratio of their repeats differs from 1 by no more than chance
-/// explains, or if an open loop has unanswered requests. `None` unless both completed a step.
-/// Repeats with the same number are compared in pairs: they ran one after another, so a machine
-/// that gets slower over time favours neither.
+/// explains, or if an open loop has unanswered requests. `None` unless at least two completed a
+/// step. Repeats with the same number are compared in pairs: they ran one after another, so a
+/// machine that gets slower over time favours neither.
 pub(crate) fn recommend(groups: &[ClientGroup<'_>]) -> Option<Recommendation> {
-    let [pooled, shared] = groups else {
-        return None;
-    };
-    let first = pooled.completed().next()?;
+    let first = groups.iter().find_map(|group| group.completed().next())?;
     let measure = measure(first);
-    let sample = |group: &ClientGroup<'_>| -> Vec<f64> {
-        let steps = group.completed();
-        steps.filter_map(|step| (measure.of)(step)).collect()
-    };
-    let (a, b) = (sample(pooled), sample(shared));
+    let (best, second) = best_two(groups, &measure)?;
+    let (a, b) = (measure.sample(best), measure.sample(second));
     let both = format!(
-        "{} {} in the {}, {} on the {}",
+        "{} {} {}, {} {}",
         measure.name,
         (measure.show)(mean(&a)?),
-        pooled.name(),
+        within(best),
         (measure.show)(mean(&b)?),
-        shared.name(),
+        within(second),
     );
-    let unanswered = pooled.unanswered() + shared.unanswered();
+    let unanswered: u64 = groups.iter().map(ClientGroup::unanswered).sum();
     if unanswered > 0 && matches!(first.load, Load::Open { .. }) {
         let why = format!(
             "{unanswered} requests were never answered, and how long they would have taken nobody \
-             knows: means do not tell the two apart"
+             knows: means do not tell the ways apart"
         );
-        return Some(undecided(shared, &both, &why, None));
+        return Some(undecided(best, &both, &why, None));
     }
-    let pairs = pairs(pooled, shared, measure.of);
+    let pairs = pairs(best, second, measure.of);
     let detectable = minimum_detectable_difference(&a, pairs.len(), 0.05, 0.8);
     let ratio = ratio_interval(&pairs, 0.95).filter(|ratio| !ratio.interval.contains(1.0));
     let Some(ratio) = ratio else {
@@ -88,12 +90,7 @@ pub(crate) fn recommend(groups: &[ClientGroup<'_>]) -> Option<Recommendation> {
             0 | 1 => "one repeat cannot tell them apart; use --repeats 3 or more",
             _ => "the repeats scatter too much to tell them apart",
         };
-        return Some(undecided(shared, &both, why, detectable));
-    };
-    let winner = if (ratio.mean > 1.0) == measure.more_is_better {
-        pooled
-    } else {
-        shared
+        return Some(undecided(best, &both, why, detectable));
     };
     let (low, high) = if ratio.mean > 1.0 {
         (ratio.interval.low, ratio.interval.high)
@@ -101,21 +98,49 @@ pub(crate) fn recommend(groups: &[ClientGroup<'_>]) -> Option<Recommendation> {
         (1.0 / ratio.interval.high, 1.0 / ratio.interval.low)
     };
     Some(Recommendation {
-        subject: winner.client.name().to_owned(),
-        parameter: winner.client.parameter().to_owned(),
-        value: Some(winner.count as f64),
+        subject: best.client.name().to_owned(),
+        parameter: best.client.parameter().to_owned(),
+        value: Some(best.count as f64),
         low: None,
         high: None,
-        throughput_per_s: mean(&winner.throughputs()),
+        throughput_per_s: mean(&best.throughputs()),
         detectable_difference_ratio: detectable,
         reason: format!(
             "{both}: {low:.2} to {high:.2} times ({} repeats, 95 %){}{}",
             pairs.len(),
-            checkout(pooled),
+            checkout(groups),
             saturated(groups),
         ),
-        steps: winner.steps.iter().map(|(index, _)| *index).collect(),
+        steps: best.steps.iter().map(|(index, _)| *index).collect(),
     })
+}
+
+/// Returns the two groups with the best means of `measure`, the best first. `None` if fewer have
+/// completed a step.
+fn best_two<'g, 'a>(
+    groups: &'g [ClientGroup<'a>],
+    measure: &Measure,
+) -> Option<(&'g ClientGroup<'a>, &'g ClientGroup<'a>)> {
+    let measured = groups.iter();
+    let measured = measured.filter_map(|group| Some((mean(&measure.sample(group))?, group)));
+    let mut measured: Vec<(f64, &ClientGroup<'_>)> = measured.collect();
+    measured.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    if measure.more_is_better {
+        measured.reverse();
+    }
+    match measured.as_slice() {
+        [(_, best), (_, second), ..] => Some((best, second)),
+        _ => None,
+    }
+}
+
+/// Returns the way to connect of a group as the place of a figure, as in `in the pool of 8`.
+fn within(group: &ClientGroup<'_>) -> String {
+    match group.client {
+        ClientKind::Pooled => format!("in the {}", group.name()),
+        ClientKind::Multiplexed | ClientKind::Managed => format!("on the {}", group.name()),
+        ClientKind::Plain | ClientKind::PerRequest => format!("with {}", group.name()),
+    }
 }
 
 /// Returns pairs of figures, of `a` and of `b`, for those repeats that both groups completed and
@@ -132,14 +157,14 @@ fn pairs(
 }
 
 fn undecided(
-    shared: &ClientGroup<'_>,
+    best: &ClientGroup<'_>,
     both: &str,
     why: &str,
     detectable: Option<f64>,
 ) -> Recommendation {
     Recommendation {
-        subject: shared.client.name().to_owned(),
-        parameter: shared.client.parameter().to_owned(),
+        subject: best.client.name().to_owned(),
+        parameter: best.client.parameter().to_owned(),
         value: None,
         low: None,
         high: None,
@@ -163,7 +188,11 @@ fn saturated(groups: &[ClientGroup<'_>]) -> &'static str {
 
 /// Returns a sentence about the part of a mean call in the pool that is the checkout; an empty text
 /// if no checkouts were measured.
-fn checkout(pooled: &ClientGroup<'_>) -> String {
+fn checkout(groups: &[ClientGroup<'_>]) -> String {
+    let pooled = groups.iter().find(|g| g.client == ClientKind::Pooled);
+    let Some(pooled) = pooled else {
+        return String::new();
+    };
     let checkout = pooled.merged(|operation| operation.checkout.as_ref());
     let call = pooled.merged(|operation| operation.call.as_ref());
     if checkout.is_empty() || call.is_empty() {
@@ -185,9 +214,10 @@ mod tests {
     use super::*;
     use crate::results::group::groups;
     use crate::results::summary::tests::report;
+    use crate::run::workload::Variants;
 
     fn advice(pooled: &[f64], shared: &[f64]) -> Recommendation {
-        recommend(&groups(&report(pooled, shared))).unwrap()
+        recommend(&groups(&report(pooled, shared), &Variants::default())).unwrap()
     }
 
     #[test]
@@ -236,7 +266,7 @@ mod tests {
                 get.censored = 200;
             }
         }
-        let found = recommend(&groups(&report)).unwrap();
+        let found = recommend(&groups(&report, &Variants::default())).unwrap();
         assert_eq!(found.value, None);
         assert!(
             found.reason.contains("600 requests were never answered"),
@@ -247,6 +277,6 @@ mod tests {
 
     #[test]
     fn one_way_alone_is_compared_with_nothing() {
-        assert!(recommend(&groups(&report(&[1.0, 2.0], &[]))).is_none());
+        assert!(recommend(&groups(&report(&[1.0, 2.0], &[]), &Variants::default())).is_none());
     }
 }

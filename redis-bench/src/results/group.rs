@@ -1,13 +1,18 @@
-//! Groups of steps: all repeats with one way to connect to Redis.
+//! Groups of steps: all repeats of one variant with one way to connect to Redis.
 
 use bench_report::histogram::{Recording, recording};
 use bench_report::names::FigureName;
 use bench_report::{CheckoutParts, Histogram, Latency, Operation, Report, Step, StepEnd};
+use clap::ValueEnum as _;
 
 use crate::clients::ClientKind;
+use crate::run::workload::Variants;
 
-/// Group of steps: all repeats with one way to connect and one number of connections.
+/// Group of steps: all repeats of one variant with one way to connect and one number of
+/// connections.
 pub(crate) struct ClientGroup<'a> {
+    /// Name of the workload's variant, if it has several.
+    pub(crate) variant: Option<String>,
     /// Way to connect that the steps of the group use.
     pub(crate) client: ClientKind,
     /// Number of connections, as set for the first step of the group.
@@ -23,40 +28,58 @@ pub(crate) fn setting(client: ClientKind, count: u64) -> String {
         (ClientKind::Pooled, _) => format!("pool of {count}"),
         (ClientKind::Multiplexed, 1) => "1 shared connection".to_owned(),
         (ClientKind::Multiplexed, _) => format!("{count} shared connections"),
+        (ClientKind::Managed, 1) => "1 managed connection".to_owned(),
+        (ClientKind::Managed, _) => format!("{count} managed connections"),
+        (ClientKind::Plain, _) => "a connection per user".to_owned(),
+        (ClientKind::PerRequest, _) => "a connection per request".to_owned(),
     }
 }
 
-/// Groups the steps of `report` by way to connect, the pool first. A way that was not measured has
-/// no group.
-pub(crate) fn groups(report: &Report) -> Vec<ClientGroup<'_>> {
-    let of = |client: ClientKind| {
-        let named = |step: &&Step| {
-            step.parameters
-                .get("client")
-                .map(ToString::to_string)
-                .as_deref()
-                == Some(client.name())
+/// Groups the steps of `report` by variant of the workload and way to connect, the pool first. A
+/// setting that was not measured has no group.
+pub(crate) fn groups<'a>(report: &'a Report, variants: &Variants) -> Vec<ClientGroup<'a>> {
+    let of = |variant: Option<&String>, client: ClientKind| {
+        let is = |step: &Step, parameter: &str, name: &str| step.is_with(&[(parameter, name)]);
+        let named = |(_, step): &(usize, &Step)| {
+            is(step, "client", client.name())
+                && variant.is_none_or(|variant| is(step, variants.parameter, variant))
         };
-        let steps = report.steps.iter().enumerate();
-        let steps: Vec<(usize, &Step)> = steps.filter(|(_, step)| named(step)).collect();
+        let steps: Vec<(usize, &Step)> = report.steps.iter().enumerate().filter(named).collect();
         let (_, first) = steps.first()?;
         let count = first.parameter(client.parameter())? as u64;
         Some(ClientGroup {
+            variant: variant.cloned(),
             client,
             count,
             steps,
         })
     };
-    [ClientKind::Pooled, ClientKind::Multiplexed]
-        .into_iter()
-        .filter_map(of)
-        .collect()
+    let mut groups = Vec::new();
+    for variant in 0..variants.count() {
+        let variant = variants.names.get(variant);
+        let clients = ClientKind::value_variants().iter();
+        groups.extend(clients.filter_map(|client| of(variant, *client)));
+    }
+    groups
 }
 
 impl ClientGroup<'_> {
     /// Returns the name of the group as shown to the user, for example `pool of 8`.
     pub(crate) fn name(&self) -> String {
-        setting(self.client, self.count)
+        let client = setting(self.client, self.count);
+        match &self.variant {
+            Some(variant) => format!("{variant}, {client}"),
+            None => client,
+        }
+    }
+
+    /// Returns the name of the group among the figures of a run: that of the way to connect, with
+    /// the variant in front if there are several.
+    pub(crate) fn key(&self) -> String {
+        match &self.variant {
+            Some(variant) => format!("{variant}.{}", self.client.name()),
+            None => self.client.name().to_owned(),
+        }
     }
 
     /// Iterates over the steps that lasted as long as planned and have operations; shorter ones

@@ -11,13 +11,14 @@ use statistics::{mean, mean_interval};
 use crate::results::advice::recommend;
 use crate::results::group::{ClientGroup, groups};
 use crate::results::load_text::{by_segment, load_sentence};
+use crate::run::workload::Variants;
 use crate::server::address::RedisAddress;
 use crate::server::remedy;
 
 /// Computes headline, figures and recommendation from the steps of a run. Figures are means over
 /// completed steps.
-pub(crate) fn conclude(report: &Report) -> Summary {
-    let groups = groups(report);
+pub(crate) fn conclude(report: &Report, variants: &Variants) -> Summary {
+    let groups = groups(report, variants);
     let mut summary = Summary {
         headline: headline(&groups),
         ..Summary::default()
@@ -25,11 +26,7 @@ pub(crate) fn conclude(report: &Report) -> Summary {
     let mut best: Option<f64> = None;
     for group in &groups {
         if let Some(throughput) = mean(&group.throughputs()) {
-            summary.member(
-                summaries::THROUGHPUT_BY_GROUP,
-                group.client.name(),
-                throughput,
-            );
+            summary.member(summaries::THROUGHPUT_BY_GROUP, group.key(), throughput);
             best = Some(best.map_or(throughput, |best: f64| best.max(throughput)));
         }
     }
@@ -45,7 +42,10 @@ pub(crate) fn conclude(report: &Report) -> Summary {
             summary.figure(of_run, ratio);
         }
     }
-    summary.recommendations.extend(recommend(&groups));
+    // Ways to connect are compared; the variants of a workload do not do the same.
+    if variants.count() == 1 {
+        summary.recommendations.extend(recommend(&groups));
+    }
     summary
 }
 
@@ -70,8 +70,8 @@ fn headline(groups: &[ClientGroup<'_>]) -> String {
 }
 
 /// Returns the result of a run as text for the user; paragraphs are broken at 80 columns.
-pub(crate) fn text(report: &Report) -> String {
-    let groups = groups(report);
+pub(crate) fn text(report: &Report, variants: &Variants) -> String {
+    let groups = groups(report, variants);
     let head = format!("redis-bench {}: {}", report.scenario, load_sentence(report));
     let mut text = wrapped(&head) + "\n";
     text.push_str(&throughput_table(&groups).to_string());
@@ -322,7 +322,7 @@ pub(crate) mod tests {
     #[test]
     fn a_run_is_summed_up_by_client() {
         let mut report = report(&[100.0, 120.0], &[200.0, 240.0]);
-        report.summary = conclude(&report);
+        report.summary = conclude(&report, &Variants::default());
         let figures = &report.summary.figures;
         assert!((figures["throughput_per_s.pooled"] - 110.0).abs() < 1e-9);
         assert!((figures["best_throughput_per_s"] - 220.0).abs() < 1e-9);
@@ -342,8 +342,8 @@ pub(crate) mod tests {
         };
         let get = report.steps[1].operations.get_mut("get").unwrap();
         get.errors = BTreeMap::from([("refused".to_owned(), 7)]);
-        report.summary = conclude(&report);
-        let text = text(&report);
+        report.summary = conclude(&report, &Variants::default());
+        let text = text(&report, &Variants::default());
         assert!(
             text.lines().all(|line| line.chars().count() <= 80),
             "{text}"
@@ -371,8 +371,8 @@ pub(crate) mod tests {
         unfinished.saturating_record_n(9_800_000_000, 2_667);
         get.unfinished = Histogram::from_recording(&unfinished);
         (get.censored, get.attempted) = (2_667, 2_668);
-        report.summary = conclude(&report);
-        let text = text(&report);
+        report.summary = conclude(&report, &Variants::default());
+        let text = text(&report, &Variants::default());
         for wanted in ["3.01 s", "2667", "≥\u{a0}9.80 s", "unanswered"] {
             assert!(text.contains(wanted), "{wanted}: {text}");
         }
@@ -387,9 +387,9 @@ pub(crate) mod tests {
     fn a_run_without_a_step_still_has_a_summary() {
         let report = report(&[], &[]);
         assert_eq!(
-            conclude(&report).headline,
+            conclude(&report, &Variants::default()).headline,
             "nothing was measured to its end"
         );
-        assert!(text(&report).contains("nothing was measured"));
+        assert!(text(&report, &Variants::default()).contains("nothing was measured"));
     }
 }

@@ -5,6 +5,7 @@ mod rate_searches;
 mod redis_run;
 mod run_plan;
 mod run_target;
+mod setting;
 mod worker;
 pub(crate) mod workload;
 

@@ -5,7 +5,6 @@ use bench_cli::bench::Bench;
 use load_engine::shuffled_steps;
 
 use crate::evidence::ServerSampler;
-use crate::results::group;
 use crate::run::redis_run::RedisRun;
 use crate::run::run_target::RunTarget;
 use crate::run::workload::RedisWorkload;
@@ -23,15 +22,15 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         mut evidence: Option<&mut ServerSampler>,
     ) -> anyhow::Result<()> {
         let load = &self.flags.load;
-        let order = shuffled_steps(self.clients.len(), 1, self.seed);
+        let order = shuffled_steps(self.settings.len(), 1, self.seed);
         for (done, next) in order.iter().enumerate() {
-            let client = self.clients[next.setting];
-            let setting = group::setting(client, self.connections(client));
+            let setting = self.settings[next.setting];
+            let name = self.setting_name(setting);
             let held = (&load.step, self.defaults);
-            let finder = RateFinder::begin(bench, &setting, &load.search.find_rate, held);
+            let finder = RateFinder::begin(bench, &name, &load.search.find_rate, held);
             finder.search(bench, order.len() - done - 1, |bench, step| {
-                let plan = self.plan_at(client, step);
-                self.run_step(bench, target, (client, plan), evidence.as_deref_mut())
+                let plan = self.plan_at(setting, step);
+                self.run_step(bench, target, (setting, plan), evidence.as_deref_mut())
             })?;
         }
         Ok(())

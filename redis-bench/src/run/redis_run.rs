@@ -10,16 +10,17 @@ use bench_cli::host_worker::{self, HostWorker};
 use bench_cli::load::{Defaults, seed_or_drawn};
 use bench_cli::{Exit, Scenario, ScenarioName, found_rates, run_scenario, workers};
 use bench_report::{Report, Step, StepEnd, Summary, Warning, WarningCode, redaction};
-use load_engine::{LoadCurve, Phase, StepPlan, StopRule};
+use load_engine::{LoadCurve, Phase, StepPlan, StopRule, TargetFactory};
 use serde_json::json;
 
 use crate::cli::CommonFlags;
-use crate::clients::{self, ClientKind, Multiplexed, Pooled};
-use crate::evidence::{self, ServerSampler};
+use crate::clients::{self, ClientKind, ClientSetup, FactoryUse};
+use crate::evidence::{self, LoadShape, ServerSampler};
 use crate::keys::run_keys::{self, RunKeys};
 use crate::results::summary;
 use crate::run::cleanup;
 use crate::run::run_target::RunTarget;
+use crate::run::setting::Setting;
 use crate::run::worker::StepTarget;
 use crate::run::workload::RedisWorkload;
 use crate::server::address::RedisAddress;
@@ -38,7 +39,8 @@ pub(crate) struct RedisRun<'a, W> {
     scenario: &'static str,
     pub(crate) workload: &'a W,
     pub(crate) flags: &'a CommonFlags,
-    pub(crate) clients: Vec<ClientKind>,
+    /// Ways to connect and variants of the workload to measure.
+    pub(crate) settings: Vec<Setting>,
     /// Share of the load that this host creates; `None` if it creates all of it.
     pub(crate) host: Option<HostWorker>,
     pub(crate) seed: u64,
@@ -59,11 +61,20 @@ impl<'a, W: RedisWorkload> RedisRun<'a, W> {
     ) -> anyhow::Result<Self> {
         let host = flags.host.checked(flags.workers, flags.url.as_deref())?;
         let given = flags.load.step.seed;
+        let clients = clients::selected(&flags.client, workload.default_clients());
+        let variants = 0..workload.variants().count();
+        let settings = variants.flat_map(|variant| {
+            let clients = clients.iter();
+            clients.map(move |client| Setting {
+                client: *client,
+                variant,
+            })
+        });
         Ok(Self {
             scenario,
             workload,
             flags,
-            clients: clients::selected(&flags.client)?,
+            settings: settings.collect(),
             seed: host.map_or_else(|| seed_or_drawn(given), |host| host.seed(given)),
             host,
             defaults,
@@ -95,7 +106,8 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         if let Some(url) = &self.flags.url {
             RedisAddress::parse(url)?;
         }
-        self.flags.check_clients()?;
+        self.flags
+            .check_clients(&self.clients().collect::<Vec<_>>())?;
         self.flags.load.check(self.defaults)?;
         self.check_workers()?;
         self.check_users()?;
@@ -106,15 +118,16 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         let flags = self.flags;
         let mut config = flags.load.config(self.seed, self.defaults);
         config.extend(self.workload.config());
-        let names: Vec<&str> = self.clients.iter().map(|client| client.name()).collect();
+        let names: Vec<&str> = self.clients().map(ClientKind::name).collect();
         let url = flags.url.as_deref().map(redaction::url);
         if let Some(workers) = flags.workers.workers {
             config.insert("workers".to_owned(), json!(workers));
         }
         config.insert("clients".to_owned(), json!(names));
-        for client in &self.clients {
-            let count = json!(self.connections(*client));
-            config.insert(client.parameter().to_owned(), count);
+        for client in self.clients() {
+            if let Some(count) = flags.connections(client) {
+                config.insert(client.parameter().to_owned(), json!(count));
+            }
         }
         config.insert(
             "url".to_owned(),
@@ -202,11 +215,11 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         let one = load.measure(self.defaults) + load.step.warmup(self.defaults);
         bench.announce(one * planned.len() as u32, planned.len());
         (target.begun, target.over) = (true, over);
-        for (client, plan) in planned {
+        for (setting, plan) in planned {
             if !self.await_preparation(bench, &plan) {
                 return Ok(());
             }
-            let ran = self.run_step(bench, target, (client, plan), evidence.as_mut())?;
+            let ran = self.run_step(bench, target, (setting, plan), evidence.as_mut())?;
             let Some(index) = ran else {
                 return Ok(());
             };
@@ -239,7 +252,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         if self.flags.load.search.is_given() {
             return report.summary.clone();
         }
-        summary::conclude(report)
+        summary::conclude(report, &self.workload.variants())
     }
 
     fn text(&self, report: &Report) -> String {
@@ -251,13 +264,16 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         let remedies = remote
             .and_then(Result::ok)
             .map_or_else(String::new, |remote| summary::remedies(report, &remote));
-        summary::text(report) + &remedies + &share
+        summary::text(report, &self.workload.variants())
+            + &self.workload.text(report)
+            + &remedies
+            + &share
     }
 }
 
 impl<W: RedisWorkload> RedisRun<'_, W> {
     fn demand(&self, bench: &Bench, prefix: &str) -> Demand {
-        let connections = self.clients.iter().map(|client| self.connections(*client));
+        let connections = self.clients().map(|client| self.connections(client));
         let connections = connections.max().unwrap_or(0);
         let bytes = self.workload.keyspace(prefix, 0).estimated_bytes();
         // Connections and keys of other workers are already part of the server's own figures.
@@ -292,7 +308,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         &self,
         bench: &mut Bench,
         target: &mut RunTarget,
-        (client, mut plan): (ClientKind, StepPlan),
+        (setting, mut plan): (Setting, StepPlan),
         mut evidence: Option<&mut ServerSampler>,
     ) -> anyhow::Result<Option<usize>> {
         bench.phase(Phase::Prepare);
@@ -311,14 +327,15 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let index = if bench.has_workers() {
             let target = StepTarget {
                 throwaway_url: server.throwaway_url().map(str::to_owned),
-                client,
-                connections: self.connections(client),
+                client: setting.client,
+                variant: setting.variant,
+                connections: self.connections(setting.client),
                 prefix: keys.prefix,
                 seed: keys.seed,
             };
             bench.step_on_workers(&plan, &target, source)?
         } else {
-            self.step_here(bench, &plan, (server, client), keys, source)?
+            self.step_here(bench, &plan, (server, setting), keys, source)?
         };
         let bound = if bench.interrupted() {
             EVIDENCE_TIMEOUT_INTERRUPTED
@@ -331,7 +348,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let step = &bench.report.steps[index];
         let doubts = [
             evidence_doubt(step, index),
-            self.surplus_doubt(step, index, client),
+            self.surplus_doubt(step, index, setting.client),
         ];
         for doubt in doubts.into_iter().flatten() {
             bench.warn(doubt);
@@ -347,8 +364,13 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         if self.host.is_some() {
             return None;
         }
-        let connections = self.connections(client);
-        evidence::surplus_doubt(step, index, self.workload.commands(), connections)
+        let load = LoadShape {
+            commands: self.workload.commands(),
+            times: self.workload.commands_per_request(),
+            connections: self.connections(client),
+            connects: client == ClientKind::PerRequest,
+        };
+        evidence::surplus_doubt(step, index, &load)
     }
 
     /// Runs the load of a step in this process, without worker processes. Returns the step's index
@@ -360,22 +382,27 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         &self,
         bench: &mut Bench,
         plan: &StepPlan,
-        (server, client): (&RedisServer, ClientKind),
+        (server, setting): (&RedisServer, Setting),
         keys: RunKeys,
         evidence: &mut dyn EvidenceSource,
     ) -> anyhow::Result<usize> {
-        let (info, count) = (server.remote().info().clone(), self.connections(client));
-        let work = self.workload.work(keys);
-        match client {
-            ClientKind::Pooled => {
-                let factory = Arc::new(Pooled::new(info, count, work));
-                bench.step(plan, &factory, evidence)
-            }
-            ClientKind::Multiplexed => {
-                let factory = Arc::new(Multiplexed::new(info, count, work));
-                bench.step(plan, &factory, evidence)
-            }
-        }
+        let client = ClientSetup {
+            kind: setting.client,
+            connections: self.connections(setting.client),
+            server: server.remote().info().clone(),
+        };
+        let step = StepHere {
+            bench,
+            plan,
+            evidence,
+        };
+        client.use_factory(self.workload.work(keys, setting.variant), step)
+    }
+
+    /// Returns the ways to connect of the run, each once.
+    pub(crate) fn clients(&self) -> impl Iterator<Item = ClientKind> {
+        let first = self.settings.iter().filter(|setting| setting.variant == 0);
+        first.map(|setting| setting.client)
     }
 
     /// Waits until every host has finished the step before `plan`; returns at once on a single
@@ -383,6 +410,21 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
     fn await_preparation(&self, bench: &mut Bench, plan: &StepPlan) -> bool {
         self.host
             .is_none_or(|host| host.await_preparation(bench, plan))
+    }
+}
+
+/// Step whose load this process makes.
+struct StepHere<'a> {
+    bench: &'a mut Bench,
+    plan: &'a StepPlan,
+    evidence: &'a mut dyn EvidenceSource,
+}
+
+impl FactoryUse for StepHere<'_> {
+    type Output = anyhow::Result<usize>;
+
+    fn with<F: TargetFactory>(self, factory: &Arc<F>) -> Self::Output {
+        self.bench.step(self.plan, factory, self.evidence)
     }
 }
 

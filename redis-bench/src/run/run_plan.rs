@@ -1,19 +1,20 @@
 //! Steps of a run: their settings, their order, and their division among several hosts.
 
 use bench_cli::{RateStep, UsageError};
-use load_engine::{LoadPlan, RuntimeKind, StepPlan, WallTime, shuffled_steps};
+use load_engine::{LoadPlan, RuntimeKind, SessionOpening, StepPlan, WallTime, shuffled_steps};
 
 use crate::clients::ClientKind;
 use crate::results::group;
 use crate::run::redis_run::{DEFAULT_USERS, RedisRun};
+use crate::run::setting::Setting;
 use crate::run::workload::RedisWorkload;
 
 /// Smallest limit on requests in flight in an open loop. It is far above the size of any pool, so
 /// that requests wait for a connection and not for this limit.
 const MIN_IN_FLIGHT_CAP: u64 = 1_024;
 
-/// Steps in the order in which they run, each with its way to connect.
-type PlannedSteps = Vec<(ClientKind, StepPlan)>;
+/// Steps in the order in which they run, each with its setting.
+type PlannedSteps = Vec<(Setting, StepPlan)>;
 
 impl<W: RedisWorkload> RedisRun<'_, W> {
     /// Plans all steps, in the shuffled order in which they run. If several hosts create the load,
@@ -23,13 +24,13 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
     /// Fails if the flags of the load contradict each other.
     pub(crate) fn planned(&self) -> Result<(PlannedSteps, Option<WallTime>), UsageError> {
         let repeats = self.flags.load.step.repeats(self.defaults);
-        let order = shuffled_steps(self.clients.len(), repeats, self.seed);
-        let clients: Vec<ClientKind> = order.iter().map(|n| self.clients[n.setting]).collect();
-        let plans = order.iter().zip(&clients);
-        let plans = plans.map(|(next, client)| self.plan(*client, next.repeat));
+        let order = shuffled_steps(self.settings.len(), repeats, self.seed);
+        let settings: Vec<Setting> = order.iter().map(|n| self.settings[n.setting]).collect();
+        let plans = order.iter().zip(&settings);
+        let plans = plans.map(|(next, setting)| self.plan(*setting, next.repeat));
         let mut plans = plans.collect::<Result<Vec<_>, _>>()?;
         let over = self.host.map(|host| host.fix(&mut plans));
-        Ok((clients.into_iter().zip(plans).collect(), over))
+        Ok((settings.into_iter().zip(plans).collect(), over))
     }
 
     /// Plans one step with the whole load, including the shares of all hosts. `repeat` is counted
@@ -37,14 +38,14 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
     ///
     /// # Errors
     /// Fails if the flags of the load contradict each other.
-    pub(crate) fn plan(&self, client: ClientKind, repeat: u64) -> Result<StepPlan, UsageError> {
-        let name = group::setting(client, self.connections(client));
+    pub(crate) fn plan(&self, setting: Setting, repeat: u64) -> Result<StepPlan, UsageError> {
+        let name = self.setting_name(setting);
         let seed = self.seed.wrapping_add(repeat);
         let flags = &self.flags.load;
-        let users_and_cap = (DEFAULT_USERS, self.in_flight_cap(client));
+        let users_and_cap = (DEFAULT_USERS, self.in_flight_cap(setting.client));
         let mut plan = flags.plan(&name, users_and_cap, seed, self.defaults)?;
         plan.repeat = repeat;
-        let plan = self.described(plan, client);
+        let plan = self.described(plan, setting);
         Ok(match flags.curve() {
             Some(curve) => plan.parameter("curve", curve.to_string().as_str()),
             None => plan,
@@ -52,22 +53,38 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
     }
 
     /// Plans the step with the rate that a search for the highest rate requests as the next one.
-    pub(crate) fn plan_at(&self, client: ClientKind, step: RateStep) -> StepPlan {
-        let setting = group::setting(client, self.connections(client));
-        let cap = self.in_flight_cap(client);
+    pub(crate) fn plan_at(&self, setting: Setting, step: RateStep) -> StepPlan {
+        let name = self.setting_name(setting);
+        let cap = self.in_flight_cap(setting.client);
         let load = &self.flags.load;
-        let plan = load.plan_at(step, &setting, cap, self.seed, self.defaults);
-        self.described(plan, client)
+        let plan = load.plan_at(step, &name, cap, self.seed, self.defaults);
+        self.described(plan, setting)
+    }
+
+    /// Returns the name of a setting in reports: the way to connect, with the name of the
+    /// workload's variant in front if there are several.
+    pub(crate) fn setting_name(&self, setting: Setting) -> String {
+        let client = group::setting(setting.client, self.connections(setting.client));
+        match self.workload.variants().names.get(setting.variant) {
+            Some(variant) => format!("{variant}, {client}"),
+            None => client,
+        }
     }
 
     fn in_flight_cap(&self, client: ClientKind) -> u64 {
-        MIN_IN_FLIGHT_CAP.max(self.connections(client).saturating_mul(8))
+        let connections = self.flags.connections(client).unwrap_or(0);
+        MIN_IN_FLIGHT_CAP.max(connections.saturating_mul(8))
     }
 
     /// Adds the parameters of the client and of the workload to a plan. Limits the threads of a
     /// generator with a runtime for each core to the number of connections on this host.
-    fn described(&self, mut plan: StepPlan, client: ClientKind) -> StepPlan {
+    fn described(&self, mut plan: StepPlan, setting: Setting) -> StepPlan {
+        let client = setting.client;
         let count = self.connections(client);
+        if client == ClientKind::Plain && matches!(plan.load, LoadPlan::Open { .. }) {
+            // Opens only as many connections as requests are in flight at once.
+            plan.opening = SessionOpening::WhenDue;
+        }
         if plan.runtime == RuntimeKind::PerCore {
             // Each thread needs a connection of its own, so there are no more threads than connections on
             // this host.
@@ -81,12 +98,27 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             LoadPlan::Open { rate_per_s, .. } => plan.parameter("rate_per_s", rate_per_s),
             LoadPlan::Closed { users, .. } => plan.parameter("users", users),
         };
+        let variants = self.workload.variants();
+        let plan = match variants.names.get(setting.variant) {
+            Some(name) => plan.parameter(variants.parameter, name.as_str()),
+            None => plan,
+        };
         self.workload.describe(plan)
     }
 
-    /// Returns the number of connections of a client in one step, over all workers and hosts.
+    /// Returns the number of connections of a client in one step, over all workers and hosts. A
+    /// client whose users each have their own has at most as many as users, or as requests in
+    /// flight.
     pub(crate) fn connections(&self, client: ClientKind) -> u64 {
-        self.flags.connections(client)
+        self.flags.connections(client).unwrap_or_else(|| {
+            let load = &self.flags.load;
+            if load.search.is_given() {
+                return MIN_IN_FLIGHT_CAP;
+            }
+            let plan = load.plan("", (DEFAULT_USERS, MIN_IN_FLIGHT_CAP), 0, self.defaults);
+            // Contradicting flags are reported where the steps are planned.
+            plan.map_or(MIN_IN_FLIGHT_CAP, |plan| plan.load.sessions())
+        })
     }
 
     /// Checks that there are at least as many connections as workers, because each worker needs one
@@ -99,12 +131,12 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let Some(workers) = self.flags.workers.workers.or(hosts) else {
             return Ok(());
         };
-        let few = |client: &&ClientKind| self.connections(**client) < workers;
-        let Some(client) = self.clients.iter().find(few) else {
+        let few = |client: &ClientKind| self.connections(*client) < workers;
+        let Some(client) = self.clients().find(few) else {
             return Ok(());
         };
         let name = client.name();
-        let count = match self.connections(*client) {
+        let count = match self.connections(client) {
             1 => "1 connection".to_owned(),
             count => format!("{count} connections"),
         };
@@ -122,14 +154,14 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
     /// # Errors
     /// Fails with a usage error if there are fewer.
     pub(crate) fn check_users(&self) -> anyhow::Result<()> {
-        let (Some(workers), Some(client)) = (self.flags.workers.workers, self.clients.first())
+        let (Some(workers), Some(setting)) = (self.flags.workers.workers, self.settings.first())
         else {
             return Ok(());
         };
         if self.flags.load.search.is_given() {
             return Ok(());
         }
-        match self.plan(*client, 0)?.load {
+        match self.plan(*setting, 0)?.load {
             LoadPlan::Closed { users, .. } if users < workers => Err(UsageError(format!(
                 "{workers} workers cannot share {users} users: each needs one of its own; use \
                  --users {workers} or more"
@@ -145,11 +177,11 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
     /// # Errors
     /// Fails with a usage error otherwise.
     pub(crate) fn check_share(&self) -> anyhow::Result<()> {
-        let (Some(host), Some(client)) = (self.host, self.clients.first()) else {
+        let (Some(host), Some(setting)) = (self.host, self.settings.first()) else {
             return Ok(());
         };
         host.check_search(&self.flags.load.search)?;
-        let sessions = self.plan(*client, 0)?.load.sessions();
+        let sessions = self.plan(*setting, 0)?.load.sessions();
         Ok(host.check_share("users", sessions, "--users")?)
     }
 }

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use load_engine::{RuntimeKind, WorkerScenario, WorkerStep};
+use load_engine::{RuntimeKind, TargetFactory, WorkerScenario, WorkerStep};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cache::Cache;
 use crate::cli::{CommonFlags, RedisBenchCli, RedisBenchCommand};
-use crate::clients::{ClientKind, Multiplexed, Pooled};
+use crate::clients::{ClientKind, ClientSetup, FactoryUse};
 use crate::pool::Throughput;
 use crate::run::workload::{self, RedisWorkload};
 use crate::server::address::RedisAddress;
@@ -23,6 +23,8 @@ pub(crate) struct StepTarget {
     pub(crate) throwaway_url: Option<String>,
     /// Way to connect that the step uses.
     pub(crate) client: ClientKind,
+    /// Index of the workload's variant.
+    pub(crate) variant: usize,
     /// Number of connections of the step in total over all workers.
     pub(crate) connections: u64,
     /// Prefix of the names of the run's keys.
@@ -59,12 +61,22 @@ fn run<W: RedisWorkload>(
     let url = target.throwaway_url.as_ref().or(flags.url.as_ref());
     let url = url.ok_or("the parent named no server")?;
     let address = RedisAddress::parse(url).map_err(|error| error.to_string())?;
-    let (info, count) = (address.info().clone(), target.connections);
-    let work = workload.work(workload.keyspace(&target.prefix, target.seed));
-    match target.client {
-        ClientKind::Pooled => step.run_requests(&Arc::new(Pooled::new(info, count, work))),
-        ClientKind::Multiplexed => {
-            step.run_requests(&Arc::new(Multiplexed::new(info, count, work)))
-        }
+    let client = ClientSetup {
+        kind: target.client,
+        connections: target.connections,
+        server: address.info().clone(),
+    };
+    let keyspace = workload.keyspace(&target.prefix, target.seed);
+    client.use_factory(workload.work(keyspace, target.variant), ShareOfStep(step))
+}
+
+/// Step of which this process runs a share.
+struct ShareOfStep<'a>(WorkerStep<'a>);
+
+impl FactoryUse for ShareOfStep<'_> {
+    type Output = Result<(), String>;
+
+    fn with<F: TargetFactory>(self, factory: &Arc<F>) -> Self::Output {
+        self.0.run_requests(factory)
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bench_cli::UsageError;
 use bench_cli::load::Defaults;
-use bench_report::Step;
+use bench_report::{Report, Step};
 use load_engine::{RuntimeKind, StepPlan};
 
-use crate::clients::Work;
+use crate::clients::{self, ClientKind, Work};
 use crate::keys::run_keys::RunKeys;
 
 /// Workload of a scenario: the keys, the users' requests on them, and figures from their results.
@@ -20,12 +20,22 @@ pub(crate) trait RedisWorkload {
     /// random draws.
     fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys;
 
-    /// Creates the users' requests on the keys `keyspace`.
-    fn work(&self, keyspace: RunKeys) -> Self::Work;
+    /// Returns the variants that one run compares; a single one without a name by default.
+    fn variants(&self) -> Variants {
+        Variants::default()
+    }
+
+    /// Creates the users' requests on the keys `keyspace`, in the variant with this index.
+    fn work(&self, keyspace: RunKeys, variant: usize) -> Self::Work;
 
     /// Returns the names of the commands that the requests consist of, in lower case as in the
     /// server's statistics.
     fn commands(&self) -> &'static [&'static str];
+
+    /// Returns the number of times that a request sends each of its commands, as in a pipeline.
+    fn commands_per_request(&self) -> u64 {
+        1
+    }
 
     /// Returns the scenario's own flags as entries of the report's `config`.
     fn config(&self) -> BTreeMap<String, serde_json::Value>;
@@ -35,9 +45,38 @@ pub(crate) trait RedisWorkload {
         plan
     }
 
+    /// Returns the ways to connect of a run without `--client`.
+    fn default_clients(&self) -> &'static [ClientKind] {
+        &clients::DEFAULT
+    }
+
     /// Adds the scenario's own figures to a finished step; none by default.
     fn conclude(&self, step: &mut Step) {
         let _ = step;
+    }
+
+    /// Returns what the scenario says about its steps below the tables of a finished run, broken at
+    /// 80 columns; nothing by default.
+    fn text(&self, report: &Report) -> String {
+        let _ = report;
+        String::new()
+    }
+}
+
+/// Variants of a workload that one run compares, such as algorithms or forms of storage. Each is a
+/// setting of its own, with the name as a step parameter.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Variants {
+    /// Name of the step parameter.
+    pub(crate) parameter: &'static str,
+    /// Name of each variant; empty if there is only one, without a name.
+    pub(crate) names: Vec<String>,
+}
+
+impl Variants {
+    /// Returns the number of variants; at least 1.
+    pub(crate) fn count(&self) -> usize {
+        self.names.len().max(1)
     }
 }
 

@@ -5,6 +5,8 @@ use super::macros::{families, figures};
 figures! { Step:
     /// Answers ÷ planned arrivals.
     CARRIED_RATIO = "carried_ratio";
+    /// Commands of successful requests per second, of which a pipeline has several.
+    COMMANDS_PER_S = "commands_per_s";
     /// Largest 99th percentile of an interval of the measured part.
     WORST_INTERVAL_P99_NS = "worst_interval_p99_ns";
     /// Arrivals that a lost worker process did not make.

@@ -55,7 +55,16 @@ fn quiet_step() -> Step {
 fn doubt(plant: impl FnOnce(&mut Step)) -> Option<Warning> {
     let mut step = quiet_step();
     plant(&mut step);
-    surplus_doubt(&step, 0, &LOAD, 8)
+    surplus_doubt(
+        &step,
+        0,
+        &LoadShape {
+            commands: &LOAD,
+            times: 1,
+            connections: 8,
+            connects: false,
+        },
+    )
 }
 
 fn server(step: &mut Step) -> &mut ServerEvidence {

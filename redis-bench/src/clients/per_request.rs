@@ -1,0 +1,93 @@
+//! Client that opens a connection for each request and closes it afterwards, as scripts and
+//! programs without any pool do. Opening it is the checkout of the request.
+
+use std::sync::Arc;
+
+use load_engine::{
+    Failure, OperationTable, Outcome, Session, Target, TargetFactory, Timestamps, UserId,
+    WorkerShare, checkout,
+};
+use redis::ConnectionInfo;
+
+use super::multiplexed::open_connection;
+use super::{Task, Work, failed, outcome};
+use crate::server::failure;
+
+/// Factory of targets in which each request has a connection of its own.
+#[derive(Debug)]
+pub(crate) struct PerRequest<W> {
+    server: ConnectionInfo,
+    work: Arc<W>,
+}
+
+impl<W: Work> PerRequest<W> {
+    /// Creates a factory for connections to `server`.
+    pub(super) fn new(server: ConnectionInfo, work: W) -> Self {
+        Self {
+            server,
+            work: Arc::new(work),
+        }
+    }
+}
+
+impl<W: Work> TargetFactory for PerRequest<W> {
+    type Target = PerRequestTarget<W>;
+
+    fn operations(&self) -> OperationTable {
+        self.work.operations()
+    }
+
+    async fn build(&self, _worker: WorkerShare) -> Result<Self::Target, Failure> {
+        Ok(PerRequestTarget {
+            server: self.server.clone(),
+            work: Arc::clone(&self.work),
+        })
+    }
+}
+
+/// Server to which the requests of one worker connect.
+#[derive(Debug)]
+pub(crate) struct PerRequestTarget<W> {
+    server: ConnectionInfo,
+    work: Arc<W>,
+}
+
+impl<W: Work> Target for PerRequestTarget<W> {
+    type Session = PerRequestSession<W::Task>;
+
+    async fn open(&self, user: UserId) -> Result<Self::Session, Failure> {
+        Ok(PerRequestSession {
+            server: self.server.clone(),
+            task: self.work.task(user),
+        })
+    }
+}
+
+/// One user without a connection between requests.
+#[derive(Debug)]
+pub(crate) struct PerRequestSession<T> {
+    server: ConnectionInfo,
+    task: T,
+}
+
+impl<T: Task> Session for PerRequestSession<T> {
+    async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
+        let operation = self.task.draw();
+        timestamps.operation(operation);
+        let opened = async {
+            checkout::connecting();
+            open_connection(&self.server).await
+        };
+        let mut connection = match checkout::observe(timestamps, opened).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                return failed(operation, failure::from_redis(&error), true, timestamps).await;
+            }
+        };
+        timestamps.acquired();
+        let done = self.task.perform(&mut connection, timestamps).await;
+        timestamps.done();
+        drop(connection);
+        outcome(done, timestamps).await
+    }
+}

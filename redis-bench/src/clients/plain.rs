@@ -1,0 +1,60 @@
+//! Client with one connection for each user, as in a program that keeps one for each thread. Nobody
+//! waits for a connection, and no round trip is spent on checking one.
+
+use std::sync::Arc;
+
+use load_engine::{Failure, OperationTable, Target, TargetFactory, UserId, WorkerShare};
+use redis::ConnectionInfo;
+
+use super::Work;
+use super::multiplexed::{MultiplexedSession, SharedConnection};
+use crate::server::failure;
+
+/// Factory of targets in which each user has a connection of its own.
+#[derive(Debug)]
+pub(crate) struct Plain<W> {
+    server: ConnectionInfo,
+    work: Arc<W>,
+}
+
+impl<W: Work> Plain<W> {
+    /// Creates a factory for connections to `server`.
+    pub(super) fn new(server: ConnectionInfo, work: W) -> Self {
+        Self {
+            server,
+            work: Arc::new(work),
+        }
+    }
+}
+
+impl<W: Work> TargetFactory for Plain<W> {
+    type Target = PlainTarget<W>;
+
+    fn operations(&self) -> OperationTable {
+        self.work.operations()
+    }
+
+    async fn build(&self, _worker: WorkerShare) -> Result<Self::Target, Failure> {
+        Ok(PlainTarget {
+            server: self.server.clone(),
+            work: Arc::clone(&self.work),
+        })
+    }
+}
+
+/// Server to which the users of one worker connect.
+#[derive(Debug)]
+pub(crate) struct PlainTarget<W> {
+    server: ConnectionInfo,
+    work: Arc<W>,
+}
+
+impl<W: Work> Target for PlainTarget<W> {
+    type Session = MultiplexedSession<W::Task>;
+
+    async fn open(&self, user: UserId) -> Result<Self::Session, Failure> {
+        let own = SharedConnection::connect(self.server.clone()).await;
+        let own = Arc::new(own.map_err(|error| failure::from_redis(&error))?);
+        Ok(MultiplexedSession::new(own, self.work.task(user)).await)
+    }
+}

@@ -1,0 +1,44 @@
+//! Connection on which a user sends commands, whatever client opened it.
+
+use redis::aio::{ConnectionManager, MultiplexedConnection};
+use redis::{Cmd, Pipeline, RedisResult, Value};
+
+/// Connection to Redis whose answers reach one user only. The driver's own trait for this puts
+/// every command into a boxed future; this one does not, so that a request allocates nothing.
+pub(crate) trait RedisConnection: Send {
+    /// Sends `command` and returns its answer.
+    ///
+    /// # Errors
+    /// Fails with the error of the connection, or with the server's error answer.
+    fn command(&mut self, command: &Cmd) -> impl Future<Output = RedisResult<Value>> + Send;
+
+    /// Sends all commands of `pipeline` at once and returns their answers in order. Each may be an
+    /// error answer.
+    ///
+    /// # Errors
+    /// Fails with the error of the connection.
+    fn pipeline(
+        &mut self,
+        pipeline: &Pipeline,
+    ) -> impl Future<Output = RedisResult<Vec<Value>>> + Send;
+}
+
+impl RedisConnection for MultiplexedConnection {
+    async fn command(&mut self, command: &Cmd) -> RedisResult<Value> {
+        self.send_packed_command(command).await?.extract_error()
+    }
+
+    async fn pipeline(&mut self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+        self.send_packed_commands(pipeline, 0, pipeline.len()).await
+    }
+}
+
+impl RedisConnection for ConnectionManager {
+    async fn command(&mut self, command: &Cmd) -> RedisResult<Value> {
+        self.send_packed_command(command).await?.extract_error()
+    }
+
+    async fn pipeline(&mut self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+        self.send_packed_commands(pipeline, 0, pipeline.len()).await
+    }
+}

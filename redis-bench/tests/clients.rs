@@ -1,0 +1,137 @@
+//! Tests of the ways to connect: what each sends, how many connections it opens, and how it comes
+//! back after the server closed its connections.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use bench_report::{Report, Step, WarningCode};
+use common::{bench, report};
+use redis::Connection;
+use test_support::{Ended, RunningProgram, TestDirectory};
+use testbed::Redis;
+
+const CLIENTS: [&str; 5] = ["pooled", "multiplexed", "managed", "plain", "per-request"];
+
+fn reset_statistics(redis: &Redis) -> Connection {
+    let mut connection = common::connect(redis);
+    let () = redis::cmd("CONFIG")
+        .arg("RESETSTAT")
+        .query(&mut connection)
+        .unwrap();
+    connection
+}
+
+/// Returns the figure `name` of the section `section` of INFO, as in `calls` of `cmdstat_get`.
+fn statistic(connection: &mut Connection, section: &str, line: &str, name: &str) -> u64 {
+    let info: String = redis::cmd("INFO").arg(section).query(connection).unwrap();
+    let found = info.lines().find_map(|text| text.strip_prefix(line));
+    let Some(found) = found else { return 0 };
+    let mut fields = found.trim_start_matches(':').split(',');
+    let value = fields.find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+    value
+        .unwrap_or(found.trim_start_matches(':'))
+        .parse()
+        .unwrap()
+}
+
+fn run(redis: &Redis, args: &str) -> (String, Report) {
+    let place = TestDirectory::new();
+    let args: Vec<&str> = args.split_whitespace().collect();
+    let output = bench(&place, &args)
+        .env("REDIS_URL", redis.url())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    (said, report(&place, "pool"))
+}
+
+fn finished(step: &Step) -> u64 {
+    let operations = step.operations.values();
+    operations.map(|operation| operation.succeeded).sum()
+}
+
+/// Without a warm-up and with all requests answered, the server has seen each command once, and as
+/// many connections as the way to connect needs.
+#[test]
+fn each_way_to_connect_sends_what_it_says_over_as_many_connections_as_it_says() {
+    for client in CLIENTS {
+        for pipeline in [1_u64, 5] {
+            let redis = common::redis();
+            let mut server = reset_statistics(&redis);
+            let size = match client {
+                "pooled" => "--pool-size 3",
+                "multiplexed" | "managed" => "--connections 2",
+                _ => "",
+            };
+            let args = format!(
+                "pool --workload get --client {client} {size} --users 6 --duration 400ms \
+                 --warmup 0s --repeats 1 --pipeline {pipeline} --run-dir run"
+            );
+            let (said, report) = run(&redis, &args);
+            let step = &report.steps[0];
+            let requests = finished(step);
+            assert!(requests > 10, "{client}: {said}");
+            let calls = statistic(&mut server, "commandstats", "cmdstat_get", "calls");
+            assert_eq!(calls, requests * pipeline, "{client}: {said}");
+            let commands = step.figures["commands_per_s"] / step.throughput_per_s();
+            assert!((commands - pipeline as f64).abs() < 1e-9, "{client}");
+            let opened = statistic(&mut server, "stats", "total_connections_received", "");
+            let opened = opened as f64;
+            let (least, most) = match client {
+                "pooled" => (3.0, 3.0),
+                "multiplexed" | "managed" => (2.0, 2.0),
+                "plain" => (6.0, 6.0),
+                _ => (requests as f64, requests as f64),
+            };
+            // The run itself opens a few for its keys and its reading of the server.
+            assert!(
+                opened >= least && opened <= most + 10.0,
+                "{client}: {opened}"
+            );
+            let mut warnings = report.warnings.iter();
+            let differs = warnings.find(|warning| warning.code == WarningCode::ServerDiffers);
+            assert!(differs.is_none(), "{client}: {differs:?}");
+        }
+    }
+}
+
+/// The server closes every connection of the load once. Each way to connect loses the requests that
+/// were on the way, and goes on over new connections.
+#[test]
+fn each_way_to_connect_comes_back_after_the_server_closed_its_connections() {
+    for client in CLIENTS {
+        let redis = common::redis();
+        let place = TestDirectory::new();
+        let args = "pool --workload get --users 4 --repeats 1 --warmup 100ms --duration 3s \
+                    --stop-on p99>1h --run-dir run --client";
+        let mut args: Vec<&str> = args.split_whitespace().collect();
+        args.push(client);
+        let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", redis.url()));
+        running.wait_for("2s left");
+        let killed: u64 = redis::cmd("CLIENT")
+            .arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"])
+            .query(&mut common::connect(&redis))
+            .unwrap();
+        assert!(killed > 0, "{client}");
+        let Ended { code, said, .. } = running.end();
+        assert_eq!(code, Some(0), "{client}: {said}");
+        let report = report(&place, "pool");
+        let get = &report.steps[0].operations["get"];
+        assert!(get.failures() <= 100, "{client}: {get:?}");
+        let mut series = report.series.iter();
+        let throughput = series.find(|series| series.name == "throughput_per_s");
+        let throughput = throughput.unwrap();
+        let of_interval = throughput.at_ns.iter().zip(&throughput.mean);
+        let mut measured =
+            of_interval.filter(|(at, _)| **at <= report.steps[0].window.measure_end_ns);
+        let (_, last) = measured.next_back().unwrap();
+        assert!(
+            last.is_some_and(|rate| rate > 0.0),
+            "{client}: {throughput:?}"
+        );
+        assert_eq!(get.censored, 0, "{client}: {get:?}");
+        assert!(common::keys(&redis).is_empty(), "{client}");
+    }
+}
