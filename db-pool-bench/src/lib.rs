@@ -35,7 +35,6 @@ mod observe;
 mod one_pool;
 mod protocol;
 mod queue;
-mod recommendation;
 mod remedy;
 mod results;
 mod run_server;

@@ -8,8 +8,9 @@ use bench_report::{CheckoutParts, Latency, Recommendation, Report, Step, StepEnd
 
 use pg_evidence::dominant_event;
 
-use crate::recommendation::interval;
-use crate::results::{SettingResults, errors_by_kind};
+use crate::results::SettingResults;
+use bench_cli::settings::errors_by_kind;
+use bench_cli::settings::interval;
 
 /// Returns the name of the reported latency: `response` if requests had an instant at which they
 /// were due (open loop), else `call`.

@@ -47,6 +47,8 @@ mod rates;
 #[cfg(feature = "load")]
 mod scenario;
 mod screen;
+#[cfg(feature = "load")]
+pub mod settings;
 pub mod signals;
 pub mod table;
 pub mod terminal_text;

@@ -9,8 +9,8 @@ use super::findings::{FEWEST_BEFORE, Fairness};
 use super::plan::{AFTER, BEFORE, HELD};
 use super::plan::{ExhaustPlan, ExhaustSetting};
 use super::steps::{deadlock_of, deadlock_sentence, of_part};
-use crate::results::whole;
 use crate::text::{append_early_end, quantile_text, time_sentence};
+use bench_cli::settings::whole;
 
 const LEGEND: &str = "call, wait (for a connection), p99 and longest: of those who got one; call and \
                       wait: medians; gave up after: median of those who got none";

@@ -6,8 +6,8 @@ use bench_report::{Operation, Report, Step};
 
 use super::findings::{cost_sentence, gap_sentence, idle_sentence, leak_sentence, part, turnover};
 use super::plan::{LifecyclePlan, NO_POOL, SPIKE, SPIKE_AGAIN, STORM};
-use crate::results::whole;
 use crate::text::{append_early_end, append_errors, quantile_text, time_sentence};
+use bench_cli::settings::whole;
 
 const LEGEND: &str = "\nresponse: median, then 99th percentile; wait: for a connection, 99th percentile; \
                       open (at the end), opened, closed: sessions that the server saw";

@@ -15,7 +15,7 @@ use super::SettingGroup;
 use crate::conditions::Conditions;
 use crate::drivers::Driver;
 use crate::queue::little_concurrency;
-use crate::recommendation::interval;
+use bench_cli::settings::interval;
 
 /// Prediction by Little's law for one driver under one set of conditions.
 #[derive(Debug, Clone, PartialEq)]

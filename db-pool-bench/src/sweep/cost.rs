@@ -11,7 +11,8 @@ use statistics::ratio_interval;
 
 use super::SettingGroup;
 use crate::drivers::Driver;
-use crate::results::{SettingResults, merge_recordings};
+use crate::results::SettingResults;
+use bench_cli::settings::merge_recordings;
 
 const BASELINES: [Driver; 2] = [Driver::Wire, Driver::Direct];
 const CONFIDENCE: f64 = 0.95;
@@ -45,12 +46,12 @@ pub(super) fn comparable<'g, 'r>(groups: &'g [SettingGroup<'r>]) -> Vec<&'g Sett
 /// `summary`.
 pub(super) fn compare(results: &[&SettingResults], summary: &mut Summary) {
     for baseline in BASELINES {
-        let of = |driver| move |r: &&&SettingResults| r.driver == driver && r.is_admissible(&[]);
+        let of = |driver| move |r: &&&SettingResults| r.client == driver && r.is_admissible(&[]);
         for base in results.iter().filter(of(baseline)) {
             let beside = results.iter().filter(|r| {
                 let alike = loaded_connections(r).is_some()
                     && loaded_connections(r) == loaded_connections(base);
-                r.driver > baseline && r.is_admissible(&[]) && alike
+                r.client > baseline && r.is_admissible(&[]) && alike
             });
             for subject in beside {
                 let ratios = FIGURES.map(|figure| ratio(subject, base, figure));
@@ -100,8 +101,8 @@ fn ratio(
         _ => None,
     };
     Some(Comparison {
-        subject: subject.driver.name().to_owned(),
-        baseline: base.driver.name().to_owned(),
+        subject: subject.client.name().to_owned(),
+        baseline: base.client.name().to_owned(),
         parameter: PARAMETER.to_owned(),
         value: loaded_connections(subject)? as f64,
         figure: name.to_owned(),
@@ -140,7 +141,7 @@ fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
 fn round_trips(results: &[&SettingResults]) -> BTreeMap<Driver, f64> {
     let read = |r: &&SettingResults| {
         Some((
-            r.driver,
+            r.client,
             r.mean_figure(steps::EXTRA_ROUND_TRIPS_PER_REQUEST)?,
         ))
     };
@@ -188,7 +189,7 @@ fn table(results: &[&SettingResults], summary: &Summary) -> Table {
             compared.clone().find(same).map_or(absent(), shown)
         };
         let mine = results.iter().find(|r| {
-            r.driver.name() == first.subject && loaded_connections(r) == Some(first.value as u64)
+            r.client.name() == first.subject && loaded_connections(r) == Some(first.value as u64)
         });
         let cpu = mine.and_then(|r| r.mean(|step| CPU.1(step).unwrap_or(f64::NAN)));
         table.row(&[

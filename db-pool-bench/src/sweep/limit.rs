@@ -5,7 +5,8 @@ use bench_report::names::{FigureName, postgres};
 use bench_report::{Environment, Limit, LimitOwner, Operation, Step};
 use pg_evidence::dominant_event;
 
-use crate::results::{SettingResults, carries_its_rate};
+use crate::results::SettingResults;
+use bench_cli::settings::carries_its_rate;
 
 /// Used share of all cores or of the load generator's threads from which on the processors are the
 /// limit.
@@ -213,7 +214,7 @@ mod tests {
         );
         let limit = find(&results, false, &Environment::capture()).unwrap();
         assert_eq!(limit.owner, LimitOwner::Bound);
-        let found = crate::recommendation::recommend("deadpool", "pool_size", &[&results], &[]);
+        let found = bench_cli::settings::recommend("deadpool", "pool_size", &[&results], &[]);
         assert_eq!(found.unwrap().value, None);
     }
 
@@ -234,7 +235,7 @@ mod tests {
             &failing,
             |_| true,
         );
-        let found = crate::recommendation::recommend("deadpool", "pool_size", &[&results], &[]);
+        let found = bench_cli::settings::recommend("deadpool", "pool_size", &[&results], &[]);
         let reason = found.unwrap().reason;
         assert!(
             reason.starts_with("none of the 1 settings measured"),

@@ -4,7 +4,7 @@ use bench_report::names::summaries;
 use bench_report::{Report, Summary};
 
 use super::{PoolSweepPlan, SettingGroup, carry_over, cost, fleet, limit, scalability};
-use crate::recommendation::{headline, recommend};
+use bench_cli::settings::{headline, recommend};
 
 /// Returns the conclusions of a sweep: a recommendation for each driver under each set of
 /// conditions, the scalability, the cost of drivers, the predictions for other conditions, and the

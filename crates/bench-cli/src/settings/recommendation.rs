@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use bench_cli::Objective;
-use bench_cli::table;
 use bench_report::{Recommendation, Summary};
 use statistics::knee::{self, Edge, Knee, KneeOptions, KneeSetting};
 use statistics::minimum_detectable_difference;
 
-use crate::results::SettingResults;
+use super::results::SettingResults;
+use crate::Objective;
+use crate::table;
 
 /// Significance level α at which the smallest detectable difference is calculated.
 const ALPHA: f64 = 0.05;
@@ -25,13 +25,14 @@ const LOSS_ACCEPTED: f64 = 0.1;
 /// whose throughput is close to the best and that keeps `objectives`; its value is `None` if no
 /// setting qualifies. Returns `None` if no step was completed. `results` are in ascending order of
 /// value.
-pub(crate) fn recommend(
+pub fn recommend<C>(
     subject: &str,
     parameter: &str,
-    results: &[&SettingResults],
+    results: &[&SettingResults<'_, C>],
     objectives: &[Objective],
 ) -> Option<Recommendation> {
-    let measured: Vec<&&SettingResults> = results.iter().filter(|r| !r.held.is_empty()).collect();
+    let measured: Vec<&&SettingResults<'_, C>> =
+        results.iter().filter(|r| !r.held.is_empty()).collect();
     if measured.is_empty() {
         return None;
     }
@@ -85,7 +86,11 @@ pub(crate) fn recommend(
 /// Fills in the recommendation for a fixed rate of arrivals. Throughput is then the same at every
 /// setting that keeps up, so the smallest setting that carries the rate and keeps the objectives is
 /// recommended; none if there is no such setting, or if there are no objectives.
-fn at_a_rate(measured: &[&&SettingResults], objectives: &[Objective], into: &mut Recommendation) {
+fn at_a_rate<C>(
+    measured: &[&&SettingResults<'_, C>],
+    objectives: &[Objective],
+    into: &mut Recommendation,
+) {
     if objectives.is_empty() {
         "at a fixed rate throughput tells no setting from another: give an --objective, or sweep without --rate"
             .clone_into(&mut into.reason);
@@ -182,8 +187,11 @@ fn knee_edge(settings: &[KneeSetting], chosen: usize) -> Option<Edge> {
 
 /// Returns the numbers of those repeats that every admissible setting completed, because only they
 /// can be compared in pairs. If no setting is admissible, returns the numbers of all repeats.
-fn complete_rounds(measured: &[&&SettingResults], objectives: &[Objective]) -> BTreeSet<u64> {
-    let rounds = |r: &&&SettingResults| {
+fn complete_rounds<C>(
+    measured: &[&&SettingResults<'_, C>],
+    objectives: &[Objective],
+) -> BTreeSet<u64> {
+    let rounds = |r: &&&SettingResults<'_, C>| {
         r.held
             .iter()
             .map(|(repeat, ..)| *repeat)
@@ -196,7 +204,7 @@ fn complete_rounds(measured: &[&&SettingResults], objectives: &[Objective]) -> B
         .unwrap_or_else(|| measured.iter().flat_map(rounds).collect())
 }
 
-fn throughputs(results: &SettingResults, rounds: &BTreeSet<u64>) -> Vec<f64> {
+fn throughputs<C>(results: &SettingResults<'_, C>, rounds: &BTreeSet<u64>) -> Vec<f64> {
     let complete = results
         .held
         .iter()
@@ -208,7 +216,7 @@ fn throughputs(results: &SettingResults, rounds: &BTreeSet<u64>) -> Vec<f64> {
 
 /// Returns the headline of a summary: one clause for each recommendation that has a value, or that
 /// there is none.
-pub(crate) fn headline(summary: &Summary) -> String {
+pub fn headline(summary: &Summary) -> String {
     let sentences: Vec<String> = summary
         .recommendations
         .iter()
@@ -236,7 +244,7 @@ pub(crate) fn headline(summary: &Summary) -> String {
 
 /// Returns the interval of a recommendation in words: `4 to 8`, `4 alone`, `8 or more`, `2 or
 /// fewer` or `not bracketed`.
-pub(crate) fn interval(recommendation: &Recommendation) -> String {
+pub fn interval(recommendation: &Recommendation) -> String {
     match (recommendation.low, recommendation.high) {
         (Some(low), Some(high)) if low < high => format!("{low} to {high}"),
         (Some(low), Some(_)) => format!("{low} alone"),
