@@ -63,6 +63,27 @@ fn in_a_pool_that_is_large_enough_the_checkout_is_the_drivers_check() {
     );
 }
 
+/// The pool sends UNWATCH and PING in one round trip before each request; a shared connection is
+/// never checked. The server counts both, over the same time as the load's own commands.
+#[test]
+fn the_server_counts_one_extra_round_trip_per_request_of_a_pool_and_none_without() {
+    for (client, wanted) in [("pooled", 1.0), ("multiplexed", 0.0), ("plain", 0.0)] {
+        let (redis, place) = (common::redis(), TestDirectory::new());
+        let args = format!(
+            "cache --client {client} --keys 200 --ttl 100ms --users 8 --repeats 1 --warmup 100ms \
+             --duration 1s --run-dir run"
+        );
+        let args: Vec<&str> = args.split_whitespace().collect();
+        let output = bench(&place, &args).env("REDIS_URL", redis.url()).output();
+        let output = output.unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let step = common::report(&place, "cache").steps.remove(0);
+        let extra = step.figures["extra_round_trips_per_request"];
+        assert!((extra - wanted).abs() <= 0.02, "{client}: {extra}: {said}");
+        assert_eq!(said.contains("1.00 extra"), client == "pooled", "{said}");
+    }
+}
+
 #[test]
 fn in_a_pool_that_is_too_small_the_checkout_is_a_wait() {
     let step = step("--pool-size 1 --users 16 --duration 400ms", |_| ());

@@ -4,11 +4,13 @@
 
 mod common;
 
+use std::time::Duration;
+
 use bench_report::{Report, Step, WarningCode};
 use common::{bench, report};
 use redis::Connection;
 use test_support::{Ended, RunningProgram, TestDirectory};
-use testbed::Redis;
+use testbed::{Faults, Proxy, Redis};
 
 const CLIENTS: [&str; 5] = ["pooled", "multiplexed", "managed", "plain", "per-request"];
 
@@ -134,4 +136,35 @@ fn each_way_to_connect_comes_back_after_the_server_closed_its_connections() {
         assert_eq!(get.censored, 0, "{client}: {get:?}");
         assert!(common::keys(&redis).is_empty(), "{client}");
     }
+}
+
+/// Behind 2 ms in each direction, the pool's check and the command take 8 ms together. At 500
+/// requests per second 4 requests are then under way (Little's law), and fewer connections cannot
+/// carry the rate.
+#[test]
+fn the_smallest_pool_that_carries_the_rate_within_the_objective_is_recommended() {
+    let redis = common::redis();
+    let faults = Faults {
+        delay: Duration::from_millis(2),
+        ..Faults::default()
+    };
+    let address = redis.url().trim_start_matches("redis://");
+    let address = address.trim_end_matches('/').parse().unwrap();
+    let proxy = Proxy::start(address, faults).unwrap();
+    let place = TestDirectory::new();
+    let args = "pool --client pooled --pool-size 2,3,4,6,12 --rate 500 --objective p99<60ms \
+                --stop-on p99>1h --repeats 1 --warmup 200ms --duration 1500ms --run-dir run";
+    let args: Vec<&str> = args.split_whitespace().collect();
+    let output = bench(&place, &args)
+        .env("REDIS_URL", format!("redis://{}", proxy.address()))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let report = report(&place, "pool");
+    let found = &report.summary.recommendations[0];
+    assert_eq!(found.parameter, "pool_size");
+    assert!(
+        found.value.is_some_and(|size| size >= 4.0),
+        "{found:?}\n{said}"
+    );
 }

@@ -1,10 +1,10 @@
 //! Flags of all scenarios of `redis-bench`: server, clients, load, workers and output.
 
-use bench_cli::UsageError;
-use bench_cli::flags::{self, OutputFlags};
+use bench_cli::flags::{self, Counts, OutputFlags};
 use bench_cli::host_worker::HostWorkerFlags;
 use bench_cli::load::CurveLoadFlags;
 use bench_cli::workers::WorkerFlags;
+use bench_cli::{Objective, UsageError};
 use clap::Args;
 
 use crate::clients::ClientKind;
@@ -22,13 +22,19 @@ pub(crate) struct CommonFlags {
     #[arg(long, value_enum, value_delimiter = ',', value_name = "CLIENT")]
     pub(crate) client: Vec<ClientKind>,
 
-    /// Number of connections in the pool (for pooled) [default: 8]
-    #[arg(long, value_parser = flags::count, value_name = "N")]
-    pub(crate) pool_size: Option<u64>,
+    /// Numbers of connections in the pool, each measured (for pooled) [default: 8]
+    #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F")]
+    pub(crate) pool_size: Option<Counts>,
 
-    /// Number of connections that all users share (for multiplexed and managed) [default: 1]
-    #[arg(long, value_parser = flags::count, value_name = "N")]
-    pub(crate) connections: Option<u64>,
+    /// Numbers of connections that all users share, each measured (for multiplexed and managed)
+    /// [default: 1]
+    #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F")]
+    pub(crate) connections: Option<Counts>,
+
+    /// Bound that a number of connections must keep to be recommended, as in p99<20ms (repeat it
+    /// for several)
+    #[arg(long, value_name = "OBJECTIVE", value_parser = str::parse::<Objective>)]
+    pub(crate) objective: Vec<Objective>,
 
     /// Flags of the load: users or rate, and durations.
     #[command(flatten)]
@@ -48,14 +54,24 @@ pub(crate) struct CommonFlags {
 }
 
 impl CommonFlags {
-    /// Returns the number of connections of a client in one step, over all workers and hosts;
-    /// `None` if each of its users or requests has a connection.
-    pub(crate) fn connections(&self, client: ClientKind) -> Option<u64> {
-        match client {
-            ClientKind::Pooled => Some(self.pool_size.unwrap_or(8)),
-            ClientKind::Multiplexed | ClientKind::Managed => Some(self.connections.unwrap_or(1)),
-            ClientKind::Plain | ClientKind::PerRequest => None,
-        }
+    /// Returns the numbers of connections of a client that the run measures, over all workers and
+    /// hosts; `None` if each of its users or requests has a connection.
+    pub(crate) fn connections(&self, client: ClientKind) -> Option<Vec<u64>> {
+        let (given, default) = match client {
+            ClientKind::Pooled => (&self.pool_size, 8),
+            ClientKind::Multiplexed | ClientKind::Managed => (&self.connections, 1),
+            ClientKind::Plain | ClientKind::PerRequest => return None,
+        };
+        Some(
+            given
+                .as_ref()
+                .map_or_else(|| vec![default], |counts| counts.0.clone()),
+        )
+    }
+
+    /// Returns the number of settings of `client`: one for each number of connections.
+    pub(crate) fn settings(&self, client: ClientKind) -> usize {
+        self.connections(client).map_or(1, |counts| counts.len())
     }
 
     /// Refuses a number of connections if none of the run's `clients` uses it.
@@ -64,8 +80,8 @@ impl CommonFlags {
     /// Fails with a sentence that names the flag, its client and what to write.
     pub(crate) fn check_clients(&self, clients: &[ClientKind]) -> Result<(), UsageError> {
         let flags = [
-            (self.pool_size, "--pool-size", ClientKind::Pooled),
-            (self.connections, "--connections", ClientKind::Multiplexed),
+            (&self.pool_size, "--pool-size", ClientKind::Pooled),
+            (&self.connections, "--connections", ClientKind::Multiplexed),
         ];
         let is_used = |flag: &str| clients.iter().any(|client| client.flag() == flag);
         let idle = flags
@@ -101,9 +117,12 @@ mod tests {
     #[test]
     fn a_number_of_connections_is_that_of_its_client() {
         let flags = pool_flags("--pool-size 4");
-        assert_eq!(flags.connections(ClientKind::Pooled), Some(4));
-        assert_eq!(flags.connections(ClientKind::Multiplexed), Some(1));
-        assert_eq!(pool_flags("-q").connections(ClientKind::Pooled), Some(8));
+        assert_eq!(flags.connections(ClientKind::Pooled), Some(vec![4]));
+        assert_eq!(flags.connections(ClientKind::Multiplexed), Some(vec![1]));
+        assert_eq!(
+            pool_flags("-q").connections(ClientKind::Pooled),
+            Some(vec![8])
+        );
         flags.check_clients(&[ClientKind::Pooled]).unwrap();
         let idle = flags.check_clients(&[ClientKind::Multiplexed]);
         let UsageError(said) = idle.unwrap_err();

@@ -11,6 +11,7 @@ mod own_account;
 mod polls;
 mod process;
 mod reading;
+mod round_trips;
 mod settings;
 mod slow_log;
 
@@ -25,6 +26,7 @@ use redis::{Connection, RedisError, RedisResult};
 pub(crate) use self::own_account::{LoadShape, surplus_doubt};
 use self::polls::StepPolls;
 use self::reading::{ServerReading, between};
+pub(crate) use self::round_trips::checks_per_request;
 use crate::server::address::RedisAddress;
 use crate::server::failure;
 

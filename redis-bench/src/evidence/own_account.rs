@@ -52,14 +52,16 @@ pub(crate) struct LoadShape<'a> {
 
 /// What this run did itself in a step, as upper bounds.
 #[derive(Debug, Default, PartialEq)]
-struct OwnAccount {
+pub(super) struct OwnAccount {
     /// Length of the measured part, in seconds.
     measured_s: f64,
+    /// Requests that finished in the measured part.
+    pub(super) requests: f64,
     /// Largest number of requests at once.
     at_once: f64,
     /// Calls by command, in lower case as in the server's statistics: the commands of the load, and
     /// for a pool those of its check.
-    calls: BTreeMap<String, f64>,
+    pub(super) calls: BTreeMap<String, f64>,
     /// Connections that the load opened.
     opened: f64,
     /// Error answers by code.
@@ -103,7 +105,8 @@ pub(crate) fn surplus_doubt(step: &Step, index: usize, load: &LoadShape<'_>) -> 
 }
 
 impl OwnAccount {
-    fn of(step: &Step, load: &LoadShape<'_>) -> Self {
+    /// Computes the account of `step`, whose load has the shape `load`.
+    pub(super) fn of(step: &Step, load: &LoadShape<'_>) -> Self {
         let measured_s = step.window.measured_s();
         let users = match step.load {
             Load::Closed { users, .. } => users,
@@ -121,6 +124,7 @@ impl OwnAccount {
             // Successes count by the instant at which they ended, as on the server. Each failure may have
             // broken the connection.
             let finished = operation.throughput_per_s * measured_s + failures;
+            own.requests += finished;
             own.opened += if load.connects { finished } else { failures };
             // An operation that is not named like a command, such as a miss, sends each of them once.
             let commands = load.commands.iter();

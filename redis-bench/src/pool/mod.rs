@@ -56,7 +56,11 @@ impl<'a> Throughput<'a> {
     /// Creates the scenario with these flags. `defaults` apply where they give no value.
     pub(crate) fn new(flags: &'a PoolFlags, defaults: Defaults) -> Self {
         let clients = clients::selected(&flags.common.client, &clients::DEFAULT);
-        let safety_ttl = safety_ttl::of_run(&flags.common, defaults, clients.len());
+        let settings = clients
+            .iter()
+            .map(|client| flags.common.settings(*client))
+            .sum();
+        let safety_ttl = safety_ttl::of_run(&flags.common, defaults, settings);
         Self { flags, safety_ttl }
     }
 }

@@ -2,7 +2,7 @@
 
 use bench_cli::table;
 use bench_report::{Histogram, Load, Recommendation, Step};
-use statistics::{mean, minimum_detectable_difference, ratio_interval};
+use statistics::{Estimate, mean, minimum_detectable_difference, ratio_interval};
 
 use crate::clients::ClientKind;
 use crate::results::group::ClientGroup;
@@ -61,10 +61,22 @@ fn mean_response_ns(step: &Step) -> Option<f64> {
 /// explains, or if an open loop has unanswered requests. `None` unless at least two completed a
 /// step. Repeats with the same number are compared in pairs: they ran one after another, so a
 /// machine that gets slower over time favours neither.
-pub(crate) fn recommend(groups: &[ClientGroup<'_>]) -> Option<Recommendation> {
+///
+/// Of a way that was measured with several numbers of connections, the one in `sizes` takes part;
+/// without one, the one with the best mean.
+pub(crate) fn recommend(
+    groups: &[ClientGroup<'_>],
+    sizes: &[Recommendation],
+) -> Option<Recommendation> {
     let first = groups.iter().find_map(|group| group.completed().next())?;
     let measure = measure(first);
-    let (best, second) = best_two(groups, &measure)?;
+    let ways = groups.chunk_by(|a, b| a.client == b.client);
+    let ways: Vec<&ClientGroup<'_>> = ways
+        .filter_map(|sizes_of_way| of_way(sizes_of_way, sizes, &measure))
+        .collect();
+    let [best, second, ..] = ways_by_mean(&ways, &measure)[..] else {
+        return None;
+    };
     let (a, b) = (measure.sample(best), measure.sample(second));
     let both = format!(
         "{} {} {}, {} {}",
@@ -74,7 +86,7 @@ pub(crate) fn recommend(groups: &[ClientGroup<'_>]) -> Option<Recommendation> {
         (measure.show)(mean(&b)?),
         within(second),
     );
-    let unanswered: u64 = groups.iter().map(ClientGroup::unanswered).sum();
+    let unanswered: u64 = ways.iter().map(|group| group.unanswered()).sum();
     if unanswered > 0 && matches!(first.load, Load::Open { .. }) {
         let why = format!(
             "{unanswered} requests were never answered, and how long they would have taken nobody \
@@ -84,7 +96,11 @@ pub(crate) fn recommend(groups: &[ClientGroup<'_>]) -> Option<Recommendation> {
     }
     let pairs = pairs(best, second, measure.of);
     let detectable = minimum_detectable_difference(&a, pairs.len(), 0.05, 0.8);
-    let ratio = ratio_interval(&pairs, 0.95).filter(|ratio| !ratio.interval.contains(1.0));
+    // Pairs may contradict the means from which the best was chosen; neither is then proven.
+    let is_told = |ratio: &Estimate| {
+        !ratio.interval.contains(1.0) && (ratio.mean > 1.0) == measure.more_is_better
+    };
+    let ratio = ratio_interval(&pairs, 0.95).filter(is_told);
     let Some(ratio) = ratio else {
         let why = match pairs.len() {
             0 | 1 => "one repeat cannot tell them apart; use --repeats 3 or more",
@@ -108,30 +124,45 @@ pub(crate) fn recommend(groups: &[ClientGroup<'_>]) -> Option<Recommendation> {
         reason: format!(
             "{both}: {low:.2} to {high:.2} times ({} repeats, 95 %){}{}",
             pairs.len(),
-            checkout(groups),
-            saturated(groups),
+            checkout(&ways),
+            saturated(&ways),
         ),
         steps: best.steps.iter().map(|(index, _)| *index).collect(),
     })
 }
 
-/// Returns the two groups with the best means of `measure`, the best first. `None` if fewer have
-/// completed a step.
-fn best_two<'g, 'a>(
+/// Returns the group of one way to connect that is compared with other ways: that with the number
+/// of connections in `recommended`, else that with the best mean of `measure`.
+fn of_way<'g, 'a>(
     groups: &'g [ClientGroup<'a>],
+    recommended: &[Recommendation],
     measure: &Measure,
-) -> Option<(&'g ClientGroup<'a>, &'g ClientGroup<'a>)> {
+) -> Option<&'g ClientGroup<'a>> {
+    let client = groups.first()?.client;
+    let of_client = recommended.iter().find(|r| r.subject == client.name());
+    let value = of_client.and_then(|found| found.value);
+    let chosen = groups
+        .iter()
+        .find(|group| Some(group.count as f64) == value);
+    chosen.or_else(|| {
+        let all: Vec<&ClientGroup<'_>> = groups.iter().collect();
+        ways_by_mean(&all, measure).first().copied()
+    })
+}
+
+/// Returns the groups that completed a step with the figure `measure`, the best mean first.
+fn ways_by_mean<'g, 'a>(
+    groups: &[&'g ClientGroup<'a>],
+    measure: &Measure,
+) -> Vec<&'g ClientGroup<'a>> {
     let measured = groups.iter();
-    let measured = measured.filter_map(|group| Some((mean(&measure.sample(group))?, group)));
+    let measured = measured.filter_map(|group| Some((mean(&measure.sample(group))?, *group)));
     let mut measured: Vec<(f64, &ClientGroup<'_>)> = measured.collect();
     measured.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     if measure.more_is_better {
         measured.reverse();
     }
-    match measured.as_slice() {
-        [(_, best), (_, second), ..] => Some((best, second)),
-        _ => None,
-    }
+    measured.into_iter().map(|(_, group)| group).collect()
 }
 
 /// Returns the way to connect of a group as the place of a figure, as in `in the pool of 8`.
@@ -177,7 +208,7 @@ fn undecided(
 
 /// Returns a sentence if the generator may have limited the throughput in any completed step; else
 /// an empty text.
-fn saturated(groups: &[ClientGroup<'_>]) -> &'static str {
+fn saturated(groups: &[&ClientGroup<'_>]) -> &'static str {
     let busy = |step: &Step| step.generator.cpu_ratio > GENERATOR_BOUND;
     if groups.iter().any(|group| group.completed().any(busy)) {
         ". The generator had no processor to spare: the faster way may be faster still"
@@ -188,7 +219,7 @@ fn saturated(groups: &[ClientGroup<'_>]) -> &'static str {
 
 /// Returns a sentence about the part of a mean call in the pool that is the checkout; an empty text
 /// if no checkouts were measured.
-fn checkout(groups: &[ClientGroup<'_>]) -> String {
+fn checkout(groups: &[&ClientGroup<'_>]) -> String {
     let pooled = groups.iter().find(|g| g.client == ClientKind::Pooled);
     let Some(pooled) = pooled else {
         return String::new();
@@ -217,7 +248,7 @@ mod tests {
     use crate::run::workload::Variants;
 
     fn advice(pooled: &[f64], shared: &[f64]) -> Recommendation {
-        recommend(&groups(&report(pooled, shared), &Variants::default())).unwrap()
+        recommend(&groups(&report(pooled, shared), &Variants::default()), &[]).unwrap()
     }
 
     #[test]
@@ -266,7 +297,7 @@ mod tests {
                 get.censored = 200;
             }
         }
-        let found = recommend(&groups(&report, &Variants::default())).unwrap();
+        let found = recommend(&groups(&report, &Variants::default()), &[]).unwrap();
         assert_eq!(found.value, None);
         assert!(
             found.reason.contains("600 requests were never answered"),
@@ -277,6 +308,12 @@ mod tests {
 
     #[test]
     fn one_way_alone_is_compared_with_nothing() {
-        assert!(recommend(&groups(&report(&[1.0, 2.0], &[]), &Variants::default())).is_none());
+        assert!(
+            recommend(
+                &groups(&report(&[1.0, 2.0], &[]), &Variants::default()),
+                &[]
+            )
+            .is_none()
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Groups of steps: all repeats of one variant with one way to connect to Redis.
 
+use std::collections::BTreeMap;
+
 use bench_report::histogram::{Recording, recording};
 use bench_report::names::FigureName;
 use bench_report::{CheckoutParts, Histogram, Latency, Operation, Report, Step, StepEnd};
@@ -35,30 +37,32 @@ pub(crate) fn setting(client: ClientKind, count: u64) -> String {
     }
 }
 
-/// Groups the steps of `report` by variant of the workload and way to connect, the pool first. A
-/// setting that was not measured has no group.
+/// Groups the steps of `report` by variant of the workload, way to connect and number of
+/// connections, the smallest pool first. A setting that was not measured has no group.
 pub(crate) fn groups<'a>(report: &'a Report, variants: &Variants) -> Vec<ClientGroup<'a>> {
-    let of = |variant: Option<&String>, client: ClientKind| {
-        let is = |step: &Step, parameter: &str, name: &str| step.is_with(&[(parameter, name)]);
-        let named = |(_, step): &(usize, &Step)| {
-            is(step, "client", client.name())
-                && variant.is_none_or(|variant| is(step, variants.parameter, variant))
-        };
-        let steps: Vec<(usize, &Step)> = report.steps.iter().enumerate().filter(named).collect();
-        let (_, first) = steps.first()?;
-        let count = first.parameter(client.parameter())? as u64;
-        Some(ClientGroup {
-            variant: variant.cloned(),
-            client,
-            count,
-            steps,
-        })
-    };
     let mut groups = Vec::new();
     for variant in 0..variants.count() {
-        let variant = variants.names.get(variant);
-        let clients = ClientKind::value_variants().iter();
-        groups.extend(clients.filter_map(|client| of(variant, *client)));
+        let name = variants.names.get(variant);
+        for client in ClientKind::value_variants() {
+            let is = |step: &Step, parameter: &str, name: &str| step.is_with(&[(parameter, name)]);
+            let of = |(_, step): &(usize, &Step)| {
+                is(step, "client", client.name())
+                    && name.is_none_or(|name| is(step, variants.parameter, name))
+            };
+            let count = |step: &Step| Some(step.parameter(client.parameter())? as u64);
+            let mut by_count: BTreeMap<u64, Vec<(usize, &Step)>> = BTreeMap::new();
+            for (index, step) in report.steps.iter().enumerate().filter(of) {
+                if let Some(count) = count(step) {
+                    by_count.entry(count).or_default().push((index, step));
+                }
+            }
+            groups.extend(by_count.into_iter().map(|(count, steps)| ClientGroup {
+                variant: name.cloned(),
+                client: *client,
+                count,
+                steps,
+            }));
+        }
     }
     groups
 }

@@ -4,4 +4,5 @@ mod advice;
 pub(crate) mod group;
 mod load_text;
 mod segment_table;
+mod sizes;
 pub(crate) mod summary;

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bench_cli::Objective;
+use bench_cli::settings::interval;
 use bench_cli::table::{self, Table};
 use bench_report::names::{steps, summaries};
 use bench_report::{Latency, Report, Step, StepEnd, Summary};
@@ -11,13 +13,14 @@ use statistics::{mean, mean_interval};
 use crate::results::advice::recommend;
 use crate::results::group::{ClientGroup, groups};
 use crate::results::load_text::{by_segment, load_sentence};
+use crate::results::sizes::recommended_sizes;
 use crate::run::workload::Variants;
 use crate::server::address::RedisAddress;
 use crate::server::remedy;
 
 /// Computes headline, figures and recommendation from the steps of a run. Figures are means over
 /// completed steps.
-pub(crate) fn conclude(report: &Report, variants: &Variants) -> Summary {
+pub(crate) fn conclude(report: &Report, variants: &Variants, objectives: &[Objective]) -> Summary {
     let groups = groups(report, variants);
     let mut summary = Summary {
         headline: headline(&groups),
@@ -44,7 +47,9 @@ pub(crate) fn conclude(report: &Report, variants: &Variants) -> Summary {
     }
     // Ways to connect are compared; the variants of a workload do not do the same.
     if variants.count() == 1 {
-        summary.recommendations.extend(recommend(&groups));
+        summary.recommendations = recommended_sizes(report, &groups, objectives);
+        let ways = recommend(&groups, &summary.recommendations);
+        summary.recommendations.extend(ways);
     }
     summary
 }
@@ -83,19 +88,31 @@ pub(crate) fn text(report: &Report, variants: &Variants) -> String {
     for group in &groups {
         if let Some(parts) = group.checkout() {
             let told = table::checkout(&parts);
-            text.push_str(&wrapped(&format!("{}: checkout {told}.", group.name())));
+            let checks = mean(&group.figures(steps::EXTRA_ROUND_TRIPS_PER_REQUEST));
+            let checks = checks.map_or_else(String::new, |checks| {
+                format!("; {checks:.2} extra round trips a request, by the server's count")
+            });
+            text.push_str(&wrapped(&format!(
+                "{}: checkout {told}{checks}.",
+                group.name()
+            )));
         }
     }
     for recommendation in &report.summary.recommendations {
-        let value = recommendation.value.map(|n| {
-            let client = groups
-                .iter()
-                .find(|g| g.client.name() == recommendation.subject);
-            client.map_or_else(|| n.to_string(), ClientGroup::name)
-        });
-        let advice = value.map_or("No recommendation".to_owned(), |value| {
-            format!("Recommended: {value}")
-        });
+        let advice = recommendation.value.map_or_else(
+            || format!("No recommendation for {}", recommendation.subject),
+            |value| {
+                let is_of = |group: &&ClientGroup<'_>| {
+                    group.client.name() == recommendation.subject && group.count == value as u64
+                };
+                let group = groups.iter().find(is_of);
+                let name = group.map_or_else(|| value.to_string(), ClientGroup::name);
+                match (recommendation.low, recommendation.high) {
+                    (None, None) => format!("Recommended: {name}"),
+                    _ => format!("Recommended: {name} ({})", interval(recommendation)),
+                }
+            },
+        );
         text.push('\n');
         text.push_str(&wrapped(&format!(
             "{advice}. {}.",
@@ -294,7 +311,14 @@ pub(crate) mod tests {
         report
     }
 
-    fn step(client: &str, parameter: &str, count: u64, repeat: u64, throughput_per_s: f64) -> Step {
+    /// Creates a repeat of `client` with `count` connections and this throughput.
+    pub(crate) fn step(
+        client: &str,
+        parameter: &str,
+        count: u64,
+        repeat: u64,
+        throughput_per_s: f64,
+    ) -> Step {
         let mut call = recording();
         call.saturating_record(1_000_000);
         let call = Histogram::from_recording(&call);
@@ -322,7 +346,7 @@ pub(crate) mod tests {
     #[test]
     fn a_run_is_summed_up_by_client() {
         let mut report = report(&[100.0, 120.0], &[200.0, 240.0]);
-        report.summary = conclude(&report, &Variants::default());
+        report.summary = conclude(&report, &Variants::default(), &[]);
         let figures = &report.summary.figures;
         assert!((figures["throughput_per_s.pooled"] - 110.0).abs() < 1e-9);
         assert!((figures["best_throughput_per_s"] - 220.0).abs() < 1e-9);
@@ -342,7 +366,7 @@ pub(crate) mod tests {
         };
         let get = report.steps[1].operations.get_mut("get").unwrap();
         get.errors = BTreeMap::from([("refused".to_owned(), 7)]);
-        report.summary = conclude(&report, &Variants::default());
+        report.summary = conclude(&report, &Variants::default(), &[]);
         let text = text(&report, &Variants::default());
         assert!(
             text.lines().all(|line| line.chars().count() <= 80),
@@ -371,7 +395,7 @@ pub(crate) mod tests {
         unfinished.saturating_record_n(9_800_000_000, 2_667);
         get.unfinished = Histogram::from_recording(&unfinished);
         (get.censored, get.attempted) = (2_667, 2_668);
-        report.summary = conclude(&report, &Variants::default());
+        report.summary = conclude(&report, &Variants::default(), &[]);
         let text = text(&report, &Variants::default());
         for wanted in ["3.01 s", "2667", "≥\u{a0}9.80 s", "unanswered"] {
             assert!(text.contains(wanted), "{wanted}: {text}");
@@ -387,7 +411,7 @@ pub(crate) mod tests {
     fn a_run_without_a_step_still_has_a_summary() {
         let report = report(&[], &[]);
         assert_eq!(
-            conclude(&report, &Variants::default()).headline,
+            conclude(&report, &Variants::default(), &[]).headline,
             "nothing was measured to its end"
         );
         assert!(text(&report, &Variants::default()).contains("nothing was measured"));

@@ -9,6 +9,7 @@ use bench_cli::bench::{Bench, EvidenceSource, ShownFigures};
 use bench_cli::host_worker::{self, HostWorker};
 use bench_cli::load::{Defaults, seed_or_drawn};
 use bench_cli::{Exit, Scenario, ScenarioName, found_rates, run_scenario, workers};
+use bench_report::names::steps;
 use bench_report::{Report, Step, StepEnd, Summary, Warning, WarningCode, redaction};
 use load_engine::{LoadCurve, Phase, StepPlan, StopRule, TargetFactory};
 use serde_json::json;
@@ -62,19 +63,24 @@ impl<'a, W: RedisWorkload> RedisRun<'a, W> {
         let host = flags.host.checked(flags.workers, flags.url.as_deref())?;
         let given = flags.load.step.seed;
         let clients = clients::selected(&flags.client, workload.default_clients());
-        let variants = 0..workload.variants().count();
-        let settings = variants.flat_map(|variant| {
-            let clients = clients.iter();
-            clients.map(move |client| Setting {
-                client: *client,
-                variant,
-            })
-        });
+        let mut settings = Vec::new();
+        for variant in 0..workload.variants().count() {
+            for client in clients.iter().copied() {
+                let counts = flags.connections(client);
+                let counts =
+                    counts.map_or_else(|| vec![None], |c| c.into_iter().map(Some).collect());
+                settings.extend(counts.into_iter().map(|connections| Setting {
+                    client,
+                    connections,
+                    variant,
+                }));
+            }
+        }
         Ok(Self {
             scenario,
             workload,
             flags,
-            settings: settings.collect(),
+            settings,
             seed: host.map_or_else(|| seed_or_drawn(given), |host| host.seed(given)),
             host,
             defaults,
@@ -125,9 +131,13 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         }
         config.insert("clients".to_owned(), json!(names));
         for client in self.clients() {
-            if let Some(count) = flags.connections(client) {
-                config.insert(client.parameter().to_owned(), json!(count));
-            }
+            let counts = flags.connections(client).unwrap_or_default();
+            let counts = match counts.as_slice() {
+                [] => continue,
+                [one] => json!(one),
+                several => json!(several),
+            };
+            config.insert(client.parameter().to_owned(), counts);
         }
         config.insert(
             "url".to_owned(),
@@ -252,7 +262,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         if self.flags.load.search.is_given() {
             return report.summary.clone();
         }
-        summary::conclude(report, &self.workload.variants())
+        summary::conclude(report, &self.workload.variants(), &self.flags.objective)
     }
 
     fn text(&self, report: &Report) -> String {
@@ -273,7 +283,10 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
 
 impl<W: RedisWorkload> RedisRun<'_, W> {
     fn demand(&self, bench: &Bench, prefix: &str) -> Demand {
-        let connections = self.clients().map(|client| self.connections(client));
+        let connections = self
+            .settings
+            .iter()
+            .map(|setting| self.connections(*setting));
         let connections = connections.max().unwrap_or(0);
         let bytes = self.workload.keyspace(prefix, 0).estimated_bytes();
         // Connections and keys of other workers are already part of the server's own figures.
@@ -329,7 +342,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
                 throwaway_url: server.throwaway_url().map(str::to_owned),
                 client: setting.client,
                 variant: setting.variant,
-                connections: self.connections(setting.client),
+                connections: self.connections(setting),
                 prefix: keys.prefix,
                 seed: keys.seed,
             };
@@ -345,10 +358,15 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let step = &mut bench.report.steps[index];
         step.server = evidence.and_then(|sampler| sampler.collect(bound));
         self.workload.conclude(step);
+        let shape = self.load_shape(setting);
+        let checks = shape.and_then(|shape| evidence::checks_per_request(step, &shape));
+        if let (Some(checks), false) = (checks, setting.client == ClientKind::PerRequest) {
+            step.figure(steps::EXTRA_ROUND_TRIPS_PER_REQUEST, checks);
+        }
         let step = &bench.report.steps[index];
         let doubts = [
             evidence_doubt(step, index),
-            self.surplus_doubt(step, index, setting.client),
+            shape.and_then(|shape| evidence::surplus_doubt(step, index, &shape)),
         ];
         for doubt in doubts.into_iter().flatten() {
             bench.warn(doubt);
@@ -358,19 +376,15 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         Ok(Some(index))
     }
 
-    /// Returns a warning if the server counted more in `step`, the step at `index`, than this run
-    /// did. `None` if this host makes only a share of the load, because the server counts all of it.
-    fn surplus_doubt(&self, step: &Step, index: usize, client: ClientKind) -> Option<Warning> {
-        if self.host.is_some() {
-            return None;
-        }
-        let load = LoadShape {
+    /// Returns what a request of a step with `setting` sends. `None` if this host makes only a share
+    /// of the load, because the server counts all of it.
+    fn load_shape(&self, setting: Setting) -> Option<LoadShape<'_>> {
+        self.host.is_none().then(|| LoadShape {
             commands: self.workload.commands(),
             times: self.workload.commands_per_request(),
-            connections: self.connections(client),
-            connects: client == ClientKind::PerRequest,
-        };
-        evidence::surplus_doubt(step, index, &load)
+            connections: self.connections(setting),
+            connects: setting.client == ClientKind::PerRequest,
+        })
     }
 
     /// Runs the load of a step in this process, without worker processes. Returns the step's index
@@ -388,7 +402,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
     ) -> anyhow::Result<usize> {
         let client = ClientSetup {
             kind: setting.client,
-            connections: self.connections(setting.client),
+            connections: self.connections(setting),
             server: server.remote().info().clone(),
         };
         let step = StepHere {
@@ -401,8 +415,10 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
 
     /// Returns the ways to connect of the run, each once.
     pub(crate) fn clients(&self) -> impl Iterator<Item = ClientKind> {
-        let first = self.settings.iter().filter(|setting| setting.variant == 0);
-        first.map(|setting| setting.client)
+        let mut clients: Vec<ClientKind> = self.settings.iter().map(|s| s.client).collect();
+        clients.sort_unstable();
+        clients.dedup();
+        clients.into_iter()
     }
 
     /// Waits until every host has finished the step before `plan`; returns at once on a single

@@ -42,7 +42,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let name = self.setting_name(setting);
         let seed = self.seed.wrapping_add(repeat);
         let flags = &self.flags.load;
-        let users_and_cap = (DEFAULT_USERS, self.in_flight_cap(setting.client));
+        let users_and_cap = (DEFAULT_USERS, in_flight_cap(setting));
         let mut plan = flags.plan(&name, users_and_cap, seed, self.defaults)?;
         plan.repeat = repeat;
         let plan = self.described(plan, setting);
@@ -55,7 +55,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
     /// Plans the step with the rate that a search for the highest rate requests as the next one.
     pub(crate) fn plan_at(&self, setting: Setting, step: RateStep) -> StepPlan {
         let name = self.setting_name(setting);
-        let cap = self.in_flight_cap(setting.client);
+        let cap = in_flight_cap(setting);
         let load = &self.flags.load;
         let plan = load.plan_at(step, &name, cap, self.seed, self.defaults);
         self.described(plan, setting)
@@ -64,23 +64,18 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
     /// Returns the name of a setting in reports: the way to connect, with the name of the
     /// workload's variant in front if there are several.
     pub(crate) fn setting_name(&self, setting: Setting) -> String {
-        let client = group::setting(setting.client, self.connections(setting.client));
+        let client = group::setting(setting.client, self.connections(setting));
         match self.workload.variants().names.get(setting.variant) {
             Some(variant) => format!("{variant}, {client}"),
             None => client,
         }
     }
 
-    fn in_flight_cap(&self, client: ClientKind) -> u64 {
-        let connections = self.flags.connections(client).unwrap_or(0);
-        MIN_IN_FLIGHT_CAP.max(connections.saturating_mul(8))
-    }
-
     /// Adds the parameters of the client and of the workload to a plan. Limits the threads of a
     /// generator with a runtime for each core to the number of connections on this host.
     fn described(&self, mut plan: StepPlan, setting: Setting) -> StepPlan {
         let client = setting.client;
-        let count = self.connections(client);
+        let count = self.connections(setting);
         if client == ClientKind::Plain && matches!(plan.load, LoadPlan::Open { .. }) {
             // Opens only as many connections as requests are in flight at once.
             plan.opening = SessionOpening::WhenDue;
@@ -106,11 +101,10 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         self.workload.describe(plan)
     }
 
-    /// Returns the number of connections of a client in one step, over all workers and hosts. A
-    /// client whose users each have their own has at most as many as users, or as requests in
-    /// flight.
-    pub(crate) fn connections(&self, client: ClientKind) -> u64 {
-        self.flags.connections(client).unwrap_or_else(|| {
+    /// Returns the number of connections of a step, over all workers and hosts. A client whose users
+    /// each have their own has at most as many as users, or as requests in flight.
+    pub(crate) fn connections(&self, setting: Setting) -> u64 {
+        setting.connections.unwrap_or_else(|| {
             let load = &self.flags.load;
             if load.search.is_given() {
                 return MIN_IN_FLIGHT_CAP;
@@ -131,12 +125,14 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let Some(workers) = self.flags.workers.workers.or(hosts) else {
             return Ok(());
         };
-        let few = |client: &ClientKind| self.connections(*client) < workers;
-        let Some(client) = self.clients().find(few) else {
+        let mut settings = self.settings.iter();
+        let few = |setting: &&Setting| self.connections(**setting) < workers;
+        let Some(setting) = settings.find(few) else {
             return Ok(());
         };
+        let client = setting.client;
         let name = client.name();
-        let count = match self.connections(client) {
+        let count = match self.connections(*setting) {
             1 => "1 connection".to_owned(),
             count => format!("{count} connections"),
         };
@@ -184,4 +180,9 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let sessions = self.plan(*setting, 0)?.load.sessions();
         Ok(host.check_share("users", sessions, "--users")?)
     }
+}
+
+fn in_flight_cap(setting: Setting) -> u64 {
+    let connections = setting.connections.unwrap_or(0);
+    MIN_IN_FLIGHT_CAP.max(connections.saturating_mul(8))
 }

@@ -7,6 +7,8 @@ use crate::clients::ClientKind;
 pub(crate) struct Setting {
     /// Way to connect.
     pub(crate) client: ClientKind,
+    /// Number of connections; `None` if each user or request has one.
+    pub(crate) connections: Option<u64>,
     /// Index of the workload's variant.
     pub(crate) variant: usize,
 }
