@@ -32,13 +32,16 @@ use bench_cli::Exit;
 use load_engine::RuntimeKind;
 
 use crate::cache::Cache;
-use crate::cli::{RedisBenchCli, RedisBenchCommand};
+use crate::cli::{RedisBenchCli, RedisBenchCommand, habits};
 use crate::pool::Throughput;
 use crate::run::{RedisRun, RedisWorker, workload};
 
 /// Parses the command line of the process and runs the command that it names. Prints results and
 /// errors, and returns the exit code for `main`. Wrong usage ends the process.
 pub fn run() -> ExitCode {
+    if let Err(refused) = habits::check(std::env::args_os().skip(1)) {
+        return bench_cli::run("redis-bench", || Err(refused.into()));
+    }
     let cli: RedisBenchCli = bench_cli::parse();
     bench_cli::run("redis-bench", || run_command(&cli.command))
 }

@@ -12,9 +12,15 @@ use crate::clients::ClientKind;
 /// Flags of all scenarios of `redis-bench`: server, clients, load, workers and output.
 #[derive(Debug, Args)]
 pub(crate) struct CommonFlags {
-    /// Your Redis, as in redis://USER:PASSWORD@HOST:PORT/DATABASE
-    /// [default: a throwaway server]
-    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
+    /// URL of the user's Redis; without it, a throwaway server is started.
+    #[arg(
+        long,
+        env = "REDIS_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help = "Your Redis, as in redis://USER:PASSWORD@HOST:PORT/DATABASE, or the password in \
+                REDISCLI_AUTH [default: a throwaway server]"
+    )]
     pub(crate) url: Option<String>,
 
     /// Ways to connect: a pool, connections that all users share, one for each user or request

@@ -2,6 +2,7 @@
 
 mod cache_flags;
 mod common_flags;
+pub(crate) mod habits;
 mod pool_flags;
 mod share;
 

@@ -10,7 +10,7 @@ use bench_cli::blocking::{BlockingTask, TaskState};
 
 use crate::keys::key_removal;
 use crate::keys::run_keys::RunKeys;
-use crate::server::address::RedisAddress;
+use crate::server::address::{PasswordSource, RedisAddress};
 use crate::server::failure::{self, BatchFailure};
 
 /// Time without an answer of the server after which the removal is abandoned.
@@ -38,10 +38,10 @@ pub(crate) fn clear(
         return;
     };
     let (cli, prefix) = (remote.cli(), &keys.prefix);
-    let login = if remote.has_password() {
-        "export REDISCLI_AUTH=…; "
-    } else {
-        ""
+    // A password of the environment is there for redis-cli too.
+    let login = match remote.password() {
+        PasswordSource::Url => "export REDISCLI_AUTH=…; ",
+        PasswordSource::Environment | PasswordSource::Nowhere => "",
     };
     bench.left_behind(
         &format!("keys {prefix}* on {} ({why})", remote.masked_url()),

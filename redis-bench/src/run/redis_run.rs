@@ -110,7 +110,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
 
     fn check(&self) -> anyhow::Result<()> {
         if let Some(url) = &self.flags.url {
-            RedisAddress::parse(url)?;
+            RedisAddress::of_user(url)?;
         }
         self.flags
             .check_clients(&self.clients().collect::<Vec<_>>())?;
@@ -270,7 +270,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             return found_rates(report);
         }
         let share = self.host.map_or_else(String::new, |host| host.told());
-        let remote = self.flags.url.as_deref().map(RedisAddress::parse);
+        let remote = self.flags.url.as_deref().map(RedisAddress::of_user);
         let remedies = remote
             .and_then(Result::ok)
             .map_or_else(String::new, |remote| summary::remedies(report, &remote));

@@ -58,9 +58,12 @@ fn run<W: RedisWorkload>(
     target: &StepTarget,
     step: WorkerStep<'_>,
 ) -> Result<(), String> {
-    let url = target.throwaway_url.as_ref().or(flags.url.as_ref());
-    let url = url.ok_or("the parent named no server")?;
-    let address = RedisAddress::parse(url).map_err(|error| error.to_string())?;
+    let address = match (&target.throwaway_url, &flags.url) {
+        (Some(url), _) => RedisAddress::parse(url),
+        (None, Some(url)) => RedisAddress::of_user(url),
+        (None, None) => return Err("the parent named no server".to_owned()),
+    };
+    let address = address.map_err(|error| error.to_string())?;
     let client = ClientSetup {
         kind: target.client,
         connections: target.connections,

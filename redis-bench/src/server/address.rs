@@ -7,8 +7,10 @@ use bench_report::redaction;
 use redis::io::tcp::TcpSettings;
 use redis::{Client, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError};
 
+use testbed::token;
+
 use crate::clients::CONNECT_TIMEOUT;
-use crate::server::url_options;
+use crate::server::{environment, url_options};
 
 /// Time-out of a blocking command that is not measured, such as `INFO`, filling or clearing keys.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,9 +20,46 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct RedisAddress {
     info: ConnectionInfo,
     masked_url: String,
+    password: PasswordSource,
+}
+
+/// Origin of the password with which connections log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PasswordSource {
+    /// Connections log in without a password.
+    Nowhere,
+    /// The URL contains the password.
+    Url,
+    /// The environment variable `REDISCLI_AUTH` contains the password.
+    Environment,
 }
 
 impl RedisAddress {
+    /// Parses the URL of a server of the user, as [`Self::parse`] does. If the URL has no password,
+    /// takes the one in `REDISCLI_AUTH`. The throwaway server of a parent process takes none.
+    ///
+    /// # Errors
+    /// Fails as [`Self::parse`] does, or if the password in the environment cannot be sent.
+    pub(crate) fn of_user(url: &str) -> Result<Self, UsageError> {
+        let address = Self::parse(url)?;
+        let mark = std::env::var(token::ENV).unwrap_or_default();
+        if address.password == PasswordSource::Url || token::is_ours(&mark, url) {
+            return Ok(address);
+        }
+        let password = environment::password()?;
+        Ok(password.map_or(address.clone(), |password| address.logged_in(&password)))
+    }
+
+    /// Returns the address with the password that the environment has.
+    fn logged_in(self, password: &str) -> Self {
+        let settings = self.info.redis_settings().clone().set_password(password);
+        Self {
+            info: self.info.set_redis_settings(settings),
+            password: PasswordSource::Environment,
+            ..self
+        }
+    }
+
     /// Parses the URL of a Redis server, without contacting it.
     ///
     /// # Errors
@@ -54,7 +93,12 @@ impl RedisAddress {
         url_options::check(&parsed)?;
         let info = parsed.into_connection_info().map_err(|_| unreadable())?;
         let settings = TcpSettings::default().set_nodelay(true);
+        let password = match info.redis_settings().password() {
+            Some(_) => PasswordSource::Url,
+            None => PasswordSource::Nowhere,
+        };
         Ok(Self {
+            password,
             info: info.set_tcp_settings(settings),
             masked_url: redaction::url(url),
         })
@@ -105,8 +149,29 @@ impl RedisAddress {
         }
     }
 
-    /// Returns true if the URL of the server contains a password.
-    pub(crate) fn has_password(&self) -> bool {
-        self.info.redis_settings().password().is_some()
+    /// Returns where the password is from with which connections log in.
+    pub(crate) fn password(&self) -> PasswordSource {
+        self.password
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_of_the_environment_logs_in_the_user_of_the_url() {
+        let address = RedisAddress::parse("redis://app@cache:7000/3").unwrap();
+        assert_eq!(address.password(), PasswordSource::Nowhere);
+        let address = address.logged_in("hunter2");
+        let settings = address.info().redis_settings();
+        assert_eq!(
+            (settings.username(), settings.password(), settings.db()),
+            (Some("app"), Some("hunter2"), 3)
+        );
+        assert!(address.info().tcp_settings().nodelay());
+        assert_eq!(address.password(), PasswordSource::Environment);
+        assert_eq!(address.cli(), "redis-cli -h cache -p 7000 --user app -n 3");
+        assert_eq!(address.masked_url(), "redis://app@cache:7000/3");
     }
 }

@@ -9,7 +9,7 @@ use load_engine::Cancel;
 use redis::RedisError;
 use testbed::{Redis, RedisOptions, token};
 
-use crate::server::address::RedisAddress;
+use crate::server::address::{PasswordSource, RedisAddress};
 use crate::server::failure;
 use crate::server::info::Info;
 use crate::server::remedy;
@@ -36,7 +36,7 @@ impl RedisServer {
         if let Some(url) = url {
             let mark = std::env::var(token::ENV).unwrap_or_default();
             return Ok(Self {
-                remote: RedisAddress::parse(url)?,
+                remote: RedisAddress::of_user(url)?,
                 ours: token::is_ours(&mark, url),
                 throwaway: None,
             });
@@ -132,10 +132,12 @@ fn connect_error<T>(address: &RedisAddress, error: &RedisError) -> anyhow::Resul
             ),
         ),
         _ if known.as_deref() == Some(remedy::LOGIN) => {
-            let why = if address.has_password() {
-                "the server did not take user and password"
-            } else {
-                "the server wants a password"
+            let why = match address.password() {
+                PasswordSource::Url => "the server did not take user and password",
+                PasswordSource::Environment => {
+                    "the server did not take the password in REDISCLI_AUTH"
+                }
+                PasswordSource::Nowhere => "the server wants a password",
             };
             (why.to_owned(), remedy::LOGIN.to_owned())
         }

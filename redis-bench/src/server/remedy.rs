@@ -7,7 +7,7 @@ use crate::server::address::RedisAddress;
 
 /// Remedy for a missing or refused login. It shows no URL with a password, so that nothing in it can
 /// be masked.
-pub(crate) const LOGIN: &str = "user and password of the server in REDIS_URL, with @, /, ? and # of them written as %40, %2F, %3F and %23";
+pub(crate) const LOGIN: &str = "user and password of the server in REDIS_URL, with @, /, ? and # of them written as %40, %2F, %3F and %23, or the password as it is in REDISCLI_AUTH";
 
 /// Error codes and texts of Redis 6 to 8 and Valkey, each with its remedy. An empty code or text
 /// fits every error; the first entry that fits is used. `{cli}` in a remedy is replaced by a
