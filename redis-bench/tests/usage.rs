@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::io::{Read as _, Write as _};
+
 use bench_report::Status;
 use common::{PASSWORD, bench, report};
 use test_support::TestDirectory;
@@ -306,9 +308,8 @@ fn a_wrong_or_missing_password_is_told_apart_from_a_missing_server() {
     assert!(!PASSWORD.is_empty());
 }
 
-/// The load writes all keys in one batch, and a replica refuses each of the writes.
 #[test]
-fn what_a_replica_refuses_is_said_once_in_its_own_words() {
+fn a_replica_is_told_with_its_primary_before_anything_is_written() {
     let setting = ("replicaof".to_owned(), "127.0.0.1 1".to_owned());
     let redis = Redis::start(&RedisOptions {
         settings: vec![setting],
@@ -319,6 +320,69 @@ fn what_a_replica_refuses_is_said_once_in_its_own_words() {
     let stderr = told(&place, Some(redis.url()), &run_args(), 1);
     assert_eq!(stderr.matches("read only replica").count(), 1, "{stderr}");
     assert!(stderr.contains("READONLY"), "{stderr}");
+    assert!(
+        stderr.contains("its primary: redis://127.0.0.1:1/"),
+        "{stderr}"
+    );
+}
+
+/// A server that speaks TLS answers the greeting of a TLS client with an alert or a handshake, and
+/// closes any other connection.
+#[test]
+fn a_port_that_speaks_tls_is_told_from_a_broken_one() {
+    for (answer, wanted) in [
+        (&[21, 3, 3, 0, 2, 2, 40][..], Some("rediss://")),
+        (&[22, 3, 3, 0, 122, 2, 0], Some("rediss://")),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", None),
+        (&[], None),
+    ] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("redis://:hunter2@{}/", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for mut client in listener.incoming().flatten() {
+                let mut greeting = [0; 3];
+                if client.read_exact(&mut greeting).is_ok() && greeting == [22, 3, 1] {
+                    let _ = client.write_all(answer);
+                }
+            }
+        });
+        let place = TestDirectory::new();
+        let stderr = told(&place, Some(&url), &run_args(), 1);
+        match wanted {
+            Some(part) => assert!(
+                stderr.contains("speaks TLS") && stderr.contains(part),
+                "{stderr}"
+            ),
+            None => assert!(
+                stderr.contains("cannot connect") && !stderr.contains("TLS"),
+                "{stderr}"
+            ),
+        }
+        assert_eq!(report(&place, "cache").status, Status::Failed);
+    }
+}
+
+#[test]
+fn a_node_with_a_part_of_a_clusters_slots_is_told_before_anything_is_written() {
+    let bus = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let bus_port = bus.local_addr().unwrap().port().to_string();
+    drop(bus);
+    let settings = [("cluster-enabled", "yes"), ("cluster-port", &bus_port)];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let redis = Redis::start(&RedisOptions {
+        settings: settings.into(),
+        ..RedisOptions::default()
+    })
+    .unwrap();
+    let mut slots = redis::cmd("CLUSTER");
+    slots.arg("ADDSLOTSRANGE").arg(0).arg(5_460);
+    slots.exec(&mut common::connect(&redis)).unwrap();
+    let stderr = told(&TestDirectory::new(), Some(redis.url()), &run_args(), 1);
+    assert!(
+        stderr.contains("5461 of its 16384 slots") && stderr.contains("Try: a server that"),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("MOVED"), "{stderr}");
 }
 
 #[test]

@@ -3,9 +3,10 @@
 //!
 //! Every command names a single key: a cluster refuses a command with keys of several slots.
 
-use redis::{Cmd, Connection, Pipeline, RedisError, RedisResult};
+use redis::{Cmd, Connection, Pipeline, RedisResult};
 
 use crate::keys::run_keys::RunKeys;
+use crate::server::failure::is_refused;
 
 /// Number of keys in one pipeline, and number of keys that one scan step looks at.
 const BATCH: u64 = 500;
@@ -156,17 +157,6 @@ fn remove(
             (result, _) => return Ok(result?.into_iter().sum()),
         }
     }
-}
-
-/// Returns true if the server refused a command because the user may not use it, or because it does
-/// not know it.
-fn is_refused(error: &RedisError) -> bool {
-    let answers = error.clone().into_server_errors();
-    let first = answers.as_ref().and_then(|answers| answers.first());
-    first.is_some_and(|(_, answer)| {
-        let unknown = |text: &str| text.contains("unknown command");
-        answer.code() == "NOPERM" || answer.details().is_some_and(unknown)
-    })
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use bench_cli::host_worker::{self, HostWorker};
 use bench_cli::load::{Defaults, seed_or_drawn};
 use bench_cli::{Exit, Scenario, ScenarioName, found_rates, run_scenario, workers};
 use bench_report::names::steps;
-use bench_report::{Report, Step, StepEnd, Summary, Warning, WarningCode, redaction};
+use bench_report::{Report, Step, StepEnd, Summary, redaction};
 use load_engine::{LoadCurve, Phase, StepPlan, StopRule, TargetFactory};
 use serde_json::json;
 
@@ -19,11 +19,11 @@ use crate::clients::{self, ClientKind, ClientSetup, FactoryUse};
 use crate::evidence::{self, LoadShape, ServerSampler};
 use crate::keys::run_keys::{self, RunKeys};
 use crate::results::summary;
-use crate::run::cleanup;
 use crate::run::run_target::RunTarget;
 use crate::run::setting::Setting;
 use crate::run::worker::StepTarget;
 use crate::run::workload::RedisWorkload;
+use crate::run::{cleanup, doubts};
 use crate::server::address::RedisAddress;
 use crate::server::guard::{self, Demand};
 use crate::server::redis_server::RedisServer;
@@ -175,6 +175,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             over: None,
             begun: false,
             writer: None,
+            identity: None,
         }))
     }
 
@@ -185,14 +186,19 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
     ) -> anyhow::Result<Option<Self::Prepared>> {
         let server = &target.server;
         bench.phase(Phase::Connect);
-        let Some(info) = server.probe(&bench.cancel)? else {
+        let Some(identity) = server.probe(&bench.cancel)? else {
             return Ok(None);
         };
-        if let Some(version) = info.version() {
+        if let Some(version) = &identity.version {
             let versions = &mut bench.report.environment.versions;
-            versions.insert("redis".to_owned(), version);
+            versions.insert("redis".to_owned(), version.clone());
         }
-        guard::check(&info, self.demand(bench, &target.prefix))?;
+        let demand = self.demand(bench, &target.prefix);
+        let unchecked = guard::limits(identity.info.as_ref(), demand)?;
+        if let Some(doubt) = doubts::unchecked_limits(&identity, &unchecked) {
+            bench.warn(doubt);
+        }
+        target.identity = Some(identity);
         let rules = self.stop_rules(server);
         let told: Vec<String> = rules.iter().map(ToString::to_string).collect();
         bench
@@ -364,9 +370,10 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             step.figure(steps::EXTRA_ROUND_TRIPS_PER_REQUEST, checks);
         }
         let step = &bench.report.steps[index];
+        let denied = doubts::denied_check(target.identity.as_ref(), setting.client, index);
         let doubts = [
-            evidence_doubt(step, index),
-            shape.and_then(|shape| evidence::surplus_doubt(step, index, &shape)),
+            doubts::missing_evidence(step, index),
+            denied.or_else(|| shape.and_then(|shape| evidence::surplus_doubt(step, index, &shape))),
         ];
         for doubt in doubts.into_iter().flatten() {
             bench.warn(doubt);
@@ -442,22 +449,6 @@ impl FactoryUse for StepHere<'_> {
     fn with<F: TargetFactory>(self, factory: &Arc<F>) -> Self::Output {
         self.bench.step(self.plan, factory, self.evidence)
     }
-}
-
-/// Returns a warning if nothing was read of the server during `step`, the step at `index`, or if
-/// somebody reset its counters meanwhile. Other parts that the server does not provide are listed
-/// in the evidence; they make none of its figures doubtful.
-fn evidence_doubt(step: &Step, index: usize) -> Option<Warning> {
-    let unavailable = &step.server.as_ref()?.unavailable;
-    let (told, field) = if let Some(why) = unavailable.get("info") {
-        let told = format!("info of the server could not be read: {why}");
-        (told, "server")
-    } else {
-        let why = unavailable.get("stats")?;
-        let told = format!("the server's counters are left out: INFO stats {why}");
-        (told, "server/unavailable/stats")
-    };
-    Some(Warning::new(WarningCode::EvidenceMissing, told).about_step(index, &[field]))
 }
 
 fn stopped(step: &Step) -> bool {

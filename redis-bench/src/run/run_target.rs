@@ -11,11 +11,13 @@ use load_engine::{Cancel, WallTime};
 
 use crate::keys::run_keys::RunKeys;
 use crate::run::cleanup::KeyWriter;
+use crate::server::identity::ServerIdentity;
 use crate::server::redis_server::RedisServer;
 use crate::server::remedy;
 
 /// Time limit for writing the run's keys before a step.
 const FILL_TIMEOUT: Duration = Duration::from_mins(10);
+
 /// Redis server of a run, and the state of the keys that the run writes to it.
 #[derive(Debug)]
 pub(crate) struct RunTarget {
@@ -28,6 +30,8 @@ pub(crate) struct RunTarget {
     pub(crate) begun: bool,
     /// Task that was still writing keys when it was abandoned; `None` if there is none.
     pub(crate) writer: Option<KeyWriter>,
+    /// What the server said of itself; `None` before it was asked.
+    pub(crate) identity: Option<ServerIdentity>,
 }
 
 impl RunTarget {

@@ -182,6 +182,24 @@ pub(crate) fn from_pool(error: &PoolError) -> Failure {
     }
 }
 
+/// Returns true if the server answered, with an error or in an unexpected form, so that the
+/// connection can still be used.
+pub(crate) fn is_answer(error: &RedisError) -> bool {
+    error.kind() == redis::ErrorKind::UnexpectedReturnType
+        || error.clone().into_server_errors().is_some()
+}
+
+/// Returns true if the server refused a command because the user may not use it, or because it does
+/// not know it.
+pub(crate) fn is_refused(error: &RedisError) -> bool {
+    let answers = error.clone().into_server_errors();
+    let first = answers.as_ref().and_then(|answers| answers.first());
+    first.is_some_and(|(_, answer)| {
+        let unknown = |text: &str| text.contains("unknown command");
+        answer.code() == "NOPERM" || answer.details().is_some_and(unknown)
+    })
+}
+
 /// Returns true if the connection cannot be used after `error`. Error answers of the server do not
 /// break it.
 pub(crate) fn breaks_connection(error: &RedisError) -> bool {

@@ -4,6 +4,9 @@
 use bench_cli::Remedy as _;
 use bench_cli::table;
 
+use crate::server::address::RedisAddress;
+use crate::server::cluster_nodes::SLOTS;
+use crate::server::identity::{ServerIdentity, ServerMode, ServerRole};
 use crate::server::info::Info;
 
 /// Number of connections to the server that a run needs in addition to those of its clients: for
@@ -25,15 +28,60 @@ pub(crate) struct Demand {
     pub(crate) descriptors: Option<u64>,
 }
 
-/// Checks `demand` against the limits of the server, which are in `info`, and of this process. A
-/// limit that is not known is not checked.
+/// Checks that the server at `address` can be loaded: that it holds keys, takes writes, and takes
+/// the keys of every slot. What the server does not tell is not held against it.
+///
+/// # Errors
+/// Fails with a sentence about a Sentinel, a replica, or a node that holds a part of a cluster's
+/// slots, and a remedy.
+pub(crate) fn kind(identity: &ServerIdentity, address: &RedisAddress) -> anyhow::Result<()> {
+    let (shown, cli) = (address.masked_url(), address.cli());
+    if identity.mode == ServerMode::Sentinel {
+        return Err(anyhow::anyhow!(
+            "{shown} is a Sentinel, which holds no keys and cannot be loaded"
+        ))
+        .remedy(format!(
+            "the URL of the primary: {cli} SENTINEL MASTERS tells its address"
+        ));
+    }
+    if let Some(slots) = identity.slots.filter(|slots| *slots < SLOTS) {
+        return Err(anyhow::anyhow!(
+            "{shown} is a node of a cluster with {slots} of its {SLOTS} slots, and redis-bench speaks to \
+             one node, which refuses the keys of all other slots"
+        ))
+        .remedy("a server that is no part of a cluster, or a node that holds all slots");
+    }
+    let ServerRole::Replica {
+        primary,
+        takes_writes: false,
+    } = &identity.role
+    else {
+        return Ok(());
+    };
+    Err(anyhow::anyhow!(
+        "{shown} is a read only replica, which refuses every write (READONLY)"
+    ))
+    .remedy(match primary {
+        Some((host, port)) => format!("the URL of its primary: redis://{host}:{port}/"),
+        None => format!("the URL of its primary: {cli} INFO replication names it"),
+    })
+}
+
+/// Checks `demand` against the limits of the server, as far as it tells them, and of this process.
+/// Returns the names of the server's limits that are not known, and so were not checked.
 ///
 /// # Errors
 /// Fails with a sentence about the first limit that would be exceeded, and a remedy.
-pub(crate) fn check(info: &Info, demand: Demand) -> anyhow::Result<()> {
+pub(crate) fn limits(info: Option<&Info>, demand: Demand) -> anyhow::Result<Vec<&'static str>> {
     descriptors(demand)?;
-    connections(info, demand.connections)?;
-    memory(info, demand.bytes)
+    let unknown = Info::default();
+    let info = info.unwrap_or(&unknown);
+    let checked = [
+        ("maxclients", connections(info, demand.connections)?),
+        ("memory", memory(info, demand.bytes)?),
+    ];
+    let unchecked = checked.into_iter().filter(|(_, is_checked)| !is_checked);
+    Ok(unchecked.map(|(limit, _)| limit).collect())
 }
 
 fn descriptors(demand: Demand) -> anyhow::Result<()> {
@@ -48,14 +96,15 @@ fn descriptors(demand: Demand) -> anyhow::Result<()> {
     }
 }
 
-fn connections(info: &Info, connections: u64) -> anyhow::Result<()> {
+/// Checks the number of connections. Returns false if the limit is not known.
+fn connections(info: &Info, connections: u64) -> anyhow::Result<bool> {
     let (Some(limit), Some(used)) = (info.number("maxclients"), info.number("connected_clients"))
     else {
-        return Ok(());
+        return Ok(false);
     };
     let wanted = connections.saturating_add(SPARE_CONNECTIONS) as f64;
     if used + wanted <= limit {
-        return Ok(());
+        return Ok(true);
     }
     Err(anyhow::anyhow!(
         "the server takes {limit} clients and has {used}: {connections} connections would leave none for others"
@@ -63,19 +112,23 @@ fn connections(info: &Info, connections: u64) -> anyhow::Result<()> {
     .remedy("a smaller --pool-size, or a larger maxclients on the server")
 }
 
-fn memory(info: &Info, bytes: u64) -> anyhow::Result<()> {
+/// Checks the memory of the keys. Returns false if the limit is not known.
+fn memory(info: &Info, bytes: u64) -> anyhow::Result<bool> {
+    if bytes == 0 {
+        return Ok(true);
+    }
     let Some(used) = info.number("used_memory") else {
-        return Ok(());
+        return Ok(false);
     };
     let limit = info.number("maxmemory").filter(|limit| *limit > 0.0);
     let (limit, name) = match (limit, info.number("total_system_memory")) {
         (Some(limit), _) => (limit, "its maxmemory"),
         (None, Some(machine)) => (machine, "its machine"),
-        (None, None) => return Ok(()),
+        (None, None) => return Ok(false),
     };
     let free = (limit - used).max(0.0);
     if bytes as f64 <= free * FILLED_RATIO {
-        return Ok(());
+        return Ok(true);
     }
     Err(anyhow::anyhow!(
         "the keys would take about {}, but of the {} that {name} allows the server only has {} free: it would evict, or refuse, what is not ours",
@@ -104,13 +157,17 @@ mod tests {
     #[test]
     fn what_fits_may_begin_and_what_does_not_is_told_why() {
         let info = Info::parse(SERVER);
-        check(&info, demand(50, 7_000_000)).unwrap();
+        assert!(
+            limits(Some(&info), demand(50, 7_000_000))
+                .unwrap()
+                .is_empty()
+        );
         for (demand, wanted) in [
             (demand(95, 1), "maxclients"),
             (demand(50, 9_000_000), "--keys"),
             (demand(2_000, 1), "ulimit"),
         ] {
-            let error = check(&info, demand).unwrap_err();
+            let error = limits(Some(&info), demand).unwrap_err();
             assert!(format!("{error:#}").contains(wanted), "{error:#}");
         }
     }
@@ -118,12 +175,66 @@ mod tests {
     #[test]
     fn without_a_limit_of_its_own_the_machines_memory_counts() {
         let info = Info::parse("used_memory:10\nmaxmemory:0\ntotal_system_memory:1000\n");
-        check(&info, demand(1, 700)).unwrap();
-        assert!(check(&info, demand(1, 900)).is_err());
+        limits(Some(&info), demand(1, 700)).unwrap();
+        assert!(limits(Some(&info), demand(1, 900)).is_err());
     }
 
     #[test]
-    fn what_the_server_does_not_tell_is_not_held_against_it() {
-        check(&Info::default(), demand(900, u64::MAX)).unwrap();
+    fn what_the_server_does_not_tell_is_named_and_not_held_against_it() {
+        let silent = Info::default();
+        for info in [None, Some(&silent)] {
+            let unchecked = limits(info, demand(900, u64::MAX)).unwrap();
+            assert_eq!(unchecked, ["maxclients", "memory"]);
+        }
+        assert!(
+            limits(None, demand(2_000, 1)).is_err(),
+            "the limit of this process"
+        );
+    }
+
+    fn refused(identity: &ServerIdentity) -> Option<String> {
+        let address = RedisAddress::parse("redis://app:hunter2@cache:7000/").unwrap();
+        let error = kind(identity, &address).err()?;
+        Some(format!("{error:#}"))
+    }
+
+    #[test]
+    fn a_server_that_cannot_be_loaded_is_refused_with_where_to_go() {
+        let of_role = |primary, takes_writes| ServerIdentity {
+            role: ServerRole::Replica {
+                primary,
+                takes_writes,
+            },
+            ..ServerIdentity::default()
+        };
+        let of_slots = |slots| ServerIdentity {
+            mode: ServerMode::Cluster,
+            slots,
+            ..ServerIdentity::default()
+        };
+        let sentinel = ServerIdentity {
+            mode: ServerMode::Sentinel,
+            ..ServerIdentity::default()
+        };
+        let primary = Some(("10.0.0.7".to_owned(), 6380));
+        for (identity, wanted) in [
+            (sentinel, "SENTINEL MASTERS"),
+            (of_role(primary, false), "redis://10.0.0.7:6380/"),
+            (of_role(None, false), "INFO replication"),
+            (of_slots(Some(5_461)), "5461 of its 16384 slots"),
+            (of_slots(Some(0)), "no part of a cluster"),
+        ] {
+            let said = refused(&identity).unwrap();
+            assert!(said.contains(wanted), "{said}");
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+        for identity in [
+            ServerIdentity::default(),
+            of_role(None, true),
+            of_slots(Some(SLOTS)),
+            of_slots(None),
+        ] {
+            assert_eq!(refused(&identity), None, "{identity:?}");
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! Redis server under load: its address, its identity and limits, its errors and their remedies.
 
 pub(crate) mod address;
+pub(crate) mod cluster_nodes;
 pub(crate) mod environment;
 pub(crate) mod failure;
 pub(crate) mod guard;
+pub(crate) mod identity;
 pub(crate) mod info;
 pub(crate) mod redis_server;
 pub(crate) mod remedy;
+mod tls_port;
 mod url_options;

@@ -6,15 +6,14 @@ use anyhow::Context as _;
 use bench_cli::Remedy as _;
 use bench_cli::blocking::{BlockingTask, TaskResult, WaitLimits};
 use load_engine::Cancel;
-use redis::RedisError;
+use redis::{ConnectionAddr, RedisError};
 use testbed::{Redis, RedisOptions, token};
 
 use crate::server::address::{PasswordSource, RedisAddress};
-use crate::server::failure;
-use crate::server::info::Info;
-use crate::server::remedy;
+use crate::server::identity::ServerIdentity;
+use crate::server::{failure, guard, remedy, tls_port};
 
-/// Time-out for the first connection and its answer to `INFO`.
+/// Time-out for the first connection and the answers about the server's identity.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Redis server of a run. A throwaway server that this run started is stopped when this value is
@@ -74,19 +73,27 @@ impl RedisServer {
         self.throwaway.is_some()
     }
 
-    /// Connects to the server and reads its `INFO`. Returns `None` if `cancel` is triggered, which
+    /// Connects to the server and asks it what it is. Returns `None` if `cancel` is triggered, which
     /// a signal does.
     ///
     /// # Errors
     /// Fails with a sentence and a remedy if the server does not answer within 12 s, answers with an
-    /// error, or is a Sentinel.
-    pub(crate) fn probe(&self, cancel: &Cancel) -> anyhow::Result<Option<Info>> {
+    /// error, or cannot be loaded, as a Sentinel.
+    pub(crate) fn probe(&self, cancel: &Cancel) -> anyhow::Result<Option<ServerIdentity>> {
         let remote = self.remote();
-        let asked = BlockingTask::start(move |_| Info::read(&mut remote.connect()?))
+        let asked = BlockingTask::start(move |_| ask(&remote))
             .context("cannot ask the server who it is")?;
         match asked.wait(cancel, WaitLimits::new(PROBE_TIMEOUT)) {
-            TaskResult::Done(Ok(info)) => self.refuse_sentinel(info).map(Some),
-            TaskResult::Done(Err(error)) => connect_error(&self.remote, &error),
+            TaskResult::Done(Ok(identity)) => {
+                guard::kind(&identity, &self.remote)?;
+                Ok(Some(identity))
+            }
+            TaskResult::Done(Err(NoIdentity::TlsPort)) => {
+                let shown = self.remote.masked_url();
+                Err(anyhow::anyhow!("the port of {shown} speaks TLS"))
+                    .remedy("rediss:// in place of redis:// in the URL, or the server's plain port")
+            }
+            TaskResult::Done(Err(NoIdentity::Redis(error))) => connect_error(&self.remote, &error),
             TaskResult::Cancelled => Ok(None),
             TaskResult::TimedOut | TaskResult::Lost => {
                 let timeout = std::io::Error::from(std::io::ErrorKind::TimedOut);
@@ -94,24 +101,34 @@ impl RedisServer {
             }
         }
     }
+}
 
-    /// Returns `info`, the server's answer to `INFO`, unless the server is a Sentinel.
-    ///
-    /// # Errors
-    /// Fails with a remedy if the server is a Sentinel, which knows none of the load's commands.
-    fn refuse_sentinel(&self, info: Info) -> anyhow::Result<Info> {
-        if info.text("redis_mode") != Some("sentinel") {
-            return Ok(info);
+/// Reason for which a server did not tell what it is.
+enum NoIdentity {
+    Redis(RedisError),
+    /// The URL names a plain connection, and the port speaks TLS.
+    TlsPort,
+}
+
+/// Asks the server at `remote` what it is. If a plain connection breaks or is not understood, tries
+/// whether the port speaks TLS.
+fn ask(remote: &RedisAddress) -> Result<ServerIdentity, NoIdentity> {
+    let answer = remote
+        .connect()
+        .and_then(|mut connection| ServerIdentity::read(&mut connection));
+    answer.map_err(|error| {
+        let kind = failure::kind(&error);
+        let is_odd = matches!(
+            &*kind,
+            "reset" | "closed" | "timeout" | "io.other" | "client"
+        );
+        match remote.info().addr() {
+            ConnectionAddr::Tcp(host, port) if is_odd && tls_port::is_at(host, *port) => {
+                NoIdentity::TlsPort
+            }
+            _ => NoIdentity::Redis(error),
         }
-        let shown = self.remote.masked_url();
-        Err(anyhow::anyhow!(
-            "{shown} is a Sentinel, which holds no keys and cannot be loaded"
-        ))
-        .remedy(format!(
-            "the URL of the primary: {} SENTINEL MASTERS tells its address",
-            self.remote.cli()
-        ))
-    }
+    })
 }
 
 /// Always returns an error: a sentence about `error`, which occurred while connecting to the server

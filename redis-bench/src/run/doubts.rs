@@ -1,0 +1,102 @@
+//! Warnings about what is not known of the server, and about what its user may not do.
+
+use bench_report::{Step, Warning, WarningCode};
+
+use crate::clients::ClientKind;
+use crate::server::identity::ServerIdentity;
+
+/// Returns a warning if limits of the server, `unchecked`, are not known, so that nothing kept the
+/// run from exceeding them. `None` if all were checked.
+pub(super) fn unchecked_limits(identity: &ServerIdentity, unchecked: &[&str]) -> Option<Warning> {
+    if unchecked.is_empty() {
+        return None;
+    }
+    let why = match identity.denied.get("INFO") {
+        Some(refusal) => format!("INFO is refused: {refusal}"),
+        None => "INFO does not tell them".to_owned(),
+    };
+    let message = format!(
+        "the limits of the server were not checked before the run: {} ({why})",
+        unchecked.join(" and ")
+    );
+    Some(Warning::new(WarningCode::EvidenceMissing, message))
+}
+
+/// Returns a warning about the step at `index` if it used a pool, and the server refuses a command
+/// by which the pool checks a connection: each checkout then opens a new connection.
+pub(super) fn denied_check(
+    identity: Option<&ServerIdentity>,
+    client: ClientKind,
+    index: usize,
+) -> Option<Warning> {
+    if client != ClientKind::Pooled {
+        return None;
+    }
+    let (command, refusal) = identity?.denied_pool_check()?;
+    let may = if refusal.starts_with("NOPERM") {
+        let rule = command.to_lowercase();
+        format!("the user may not run {command} (ACL SETUSER … +{rule} permits it)")
+    } else {
+        format!("the server does not take {command}")
+    };
+    let message = format!(
+        "{may}, so the pool's check of a connection fails and each checkout opens a new one: {refusal}"
+    );
+    Some(Warning::new(WarningCode::ServerDiffers, message).about_step(index, &["operations"]))
+}
+
+/// Returns a warning if nothing was read of the server during `step`, the step at `index`, or if
+/// somebody reset its counters meanwhile. Other parts that the server does not provide are listed
+/// in the evidence; they make none of its figures doubtful.
+pub(super) fn missing_evidence(step: &Step, index: usize) -> Option<Warning> {
+    let unavailable = &step.server.as_ref()?.unavailable;
+    let (told, field) = if let Some(why) = unavailable.get("info") {
+        let told = format!("info of the server could not be read: {why}");
+        (told, "server")
+    } else {
+        let why = unavailable.get("stats")?;
+        let told = format!("the server's counters are left out: INFO stats {why}");
+        (told, "server/unavailable/stats")
+    };
+    Some(Warning::new(WarningCode::EvidenceMissing, told).about_step(index, &[field]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn denied(command: &'static str, refusal: &str) -> ServerIdentity {
+        ServerIdentity {
+            denied: [(command, refusal.to_owned())].into(),
+            ..ServerIdentity::default()
+        }
+    }
+
+    #[test]
+    fn a_refused_check_is_a_doubt_of_the_pool_only() {
+        let identity = denied("UNWATCH", "NOPERM User app has no permissions");
+        let doubt = denied_check(Some(&identity), ClientKind::Pooled, 3).unwrap();
+        assert!(doubt.message.contains("+unwatch"), "{}", doubt.message);
+        assert!(doubt.spoils("/steps/3/operations/get/call"));
+        let shared = denied_check(Some(&identity), ClientKind::Multiplexed, 3);
+        assert_eq!(shared, None);
+        let other = denied("INFO", "NOPERM User app has no permissions");
+        assert_eq!(denied_check(Some(&other), ClientKind::Pooled, 0), None);
+        let proxy = denied("PING", "ERR unknown command 'PING'");
+        let doubt = denied_check(Some(&proxy), ClientKind::Pooled, 0).unwrap();
+        assert!(!doubt.message.contains("ACL"), "{}", doubt.message);
+    }
+
+    #[test]
+    fn limits_that_are_not_known_are_named_with_the_reason() {
+        let identity = denied("INFO", "NOPERM User app has no permissions");
+        assert_eq!(unchecked_limits(&identity, &[]), None);
+        let told = unchecked_limits(&identity, &["maxclients", "memory"]).unwrap();
+        assert!(
+            told.message
+                .contains("maxclients and memory (INFO is refused: NOPERM"),
+            "{}",
+            told.message
+        );
+    }
+}

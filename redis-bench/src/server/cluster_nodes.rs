@@ -1,0 +1,89 @@
+//! Nodes of a Redis Cluster, as one of them describes the cluster.
+
+use redis::{Connection, RedisResult};
+
+/// Number of slots over which a cluster divides its keys. Source: `CLUSTER_SLOTS` in src/cluster.h.
+pub(crate) const SLOTS: u32 = 16_384;
+/// Number of fields of a node's line before its slots. Source: documentation of `CLUSTER NODES`.
+const FIELDS_BEFORE_SLOTS: usize = 8;
+
+/// One node of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClusterNode {
+    /// Host of the node; empty if the node that was asked does not know its own.
+    pub(crate) host: String,
+    /// Port for clients.
+    pub(crate) port: u16,
+    /// True for the node that was asked.
+    pub(crate) is_asked: bool,
+    /// Number of slots whose keys the node holds; 0 for a replica.
+    pub(crate) slots: u32,
+}
+
+/// Asks a node of a cluster for all nodes.
+///
+/// # Errors
+/// Fails with the error of the connection or the server, as of a server that is part of no cluster.
+pub(crate) fn read(connection: &mut Connection) -> RedisResult<Vec<ClusterNode>> {
+    let text: String = redis::cmd("CLUSTER").arg("NODES").query(connection)?;
+    Ok(parse(&text))
+}
+
+/// Parses an answer to `CLUSTER NODES`. Lines that cannot be parsed are left out.
+fn parse(text: &str) -> Vec<ClusterNode> {
+    text.lines().filter_map(node).collect()
+}
+
+fn node(line: &str) -> Option<ClusterNode> {
+    let mut fields = line.split_whitespace();
+    let address = fields.nth(1)?;
+    let flags = fields.next()?;
+    // The address is followed by the port of the cluster's bus and by the node's host name.
+    let (host, port) = address.split('@').next()?.rsplit_once(':')?;
+    Some(ClusterNode {
+        host: host.to_owned(),
+        port: port.parse().ok()?,
+        is_asked: flags.split(',').any(|flag| flag == "myself"),
+        slots: fields
+            .skip(FIELDS_BEFORE_SLOTS - 3)
+            .filter_map(slots_in)
+            .sum(),
+    })
+}
+
+/// Returns the number of slots in a range such as `0-5460` or `7`; `None` for a slot that is being
+/// moved, as in `[93-<-NODE]`, which a range contains if the node still has it.
+fn slots_in(range: &str) -> Option<u32> {
+    let (first, last) = range.split_once('-').unwrap_or((range, range));
+    let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
+    Some(last.checked_sub(first)? + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_read_with_their_address_and_number_of_slots() {
+        let nodes = parse(
+            "07c3 127.0.0.1:30004@31004,hostname4 slave e7d1 0 1426238317239 4 connected\n\
+             67ed 127.0.0.1:30002@31002 master - 0 1426238316232 2 connected 5461-10922 [93-<-e7d1]\n\
+             e7d1 ::1:30001@31001 myself,master - 0 0 1 connected 0-5459 5460\n\
+             292f :30003 master,fail - 0 1426238318243 3 disconnected\n\
+             odd line\n",
+        );
+        let told: Vec<_> = nodes
+            .iter()
+            .map(|node| (&*node.host, node.port, node.is_asked, node.slots))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("127.0.0.1", 30_004, false, 0),
+                ("127.0.0.1", 30_002, false, 5_462),
+                ("::1", 30_001, true, 5_461),
+                ("", 30_003, false, 0),
+            ]
+        );
+    }
+}
