@@ -1,6 +1,8 @@
 //! Keys of a run: their names, their popularity, their lives, and their removal.
 
+pub(crate) mod key_count;
 pub(crate) mod key_removal;
 pub(crate) mod key_skew;
 pub(crate) mod run_keys;
+pub(crate) mod run_removal;
 pub(crate) mod safety_ttl;

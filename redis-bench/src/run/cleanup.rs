@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use bench_cli::bench::Bench;
 use bench_cli::blocking::{BlockingTask, TaskState};
 
-use crate::keys::key_removal;
 use crate::keys::run_keys::RunKeys;
+use crate::keys::run_removal::{self, KeysLeft};
 use crate::server::address::{PasswordSource, RedisAddress};
-use crate::server::failure::{self, BatchFailure};
+use crate::server::failure::BatchFailure;
 
 /// Time without an answer of the server after which the removal is abandoned.
 const NO_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -21,32 +21,44 @@ const SIGNAL_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Background task that may still be writing keys of the run.
 pub(crate) type KeyWriter = BlockingTask<Result<bool, BatchFailure>>;
 
-/// Removes the keys `keys` of the run. Waits until `writer` has ended first, because keys that it
-/// writes later would remain. Failures are reported through `bench`, with the command that removes
-/// the keys.
+/// Removes the keys `keys` of the run from the server at `remote`, and from all nodes of its cluster
+/// if `is_cluster` is true. Waits until `writer` has ended first, because keys that it writes later
+/// would remain. Failures are reported through `bench`, with the command that removes the keys.
 pub(crate) fn clear(
     bench: &mut Bench,
-    remote: &RedisAddress,
+    (remote, is_cluster): (&RedisAddress, bool),
     keys: &RunKeys,
     writer: Option<&KeyWriter>,
 ) {
     let mut deadline = CleanupDeadline::new(Instant::now());
     let removed = writer
         .map_or(Ok(()), |writer| await_writer(bench, writer, &mut deadline))
-        .and_then(|()| remove(bench, remote, keys, &mut deadline));
-    let Err(why) = removed else {
-        return;
-    };
-    let (cli, prefix) = (remote.cli(), &keys.prefix);
+        .and_then(|()| remove(bench, (remote, is_cluster), keys, &mut deadline));
+    let left = removed.unwrap_or_else(|why| {
+        vec![KeysLeft {
+            node: remote.clone(),
+            why,
+        }]
+    });
+    let prefix = &keys.prefix;
+    for KeysLeft { node, why } in left {
+        bench.left_behind(
+            &format!("keys {prefix}* on {} ({why})", node.masked_url()),
+            &removing_command(&node, prefix),
+        );
+    }
+}
+
+/// Returns a shell command that removes the keys whose names begin with `prefix` from the server at
+/// `remote`.
+fn removing_command(remote: &RedisAddress, prefix: &str) -> String {
     // A password of the environment is there for redis-cli too.
     let login = match remote.password() {
         PasswordSource::Url => "export REDISCLI_AUTH=…; ",
         PasswordSource::Environment | PasswordSource::Nowhere => "",
     };
-    bench.left_behind(
-        &format!("keys {prefix}* on {} ({why})", remote.masked_url()),
-        &format!("{login}{cli} --scan --pattern '{prefix}*' | sed 's/^/unlink /' | {cli}"),
-    );
+    let cli = remote.cli();
+    format!("{login}{cli} --scan --pattern '{prefix}*' | sed 's/^/unlink /' | {cli}")
 }
 
 /// Waits until `writer` has ended, with or without a result.
@@ -69,18 +81,21 @@ fn await_writer(
     }
 }
 
+/// Removes the keys on a thread of its own. Returns the servers on which keys may be left.
+///
+/// # Errors
+/// Fails with the reason if the removal was abandoned.
 fn remove(
     bench: &Bench,
-    remote: &RedisAddress,
+    (remote, is_cluster): (&RedisAddress, bool),
     keys: &RunKeys,
     deadline: &mut CleanupDeadline,
-) -> Result<(), String> {
+) -> Result<Vec<KeysLeft>, String> {
     let (remote, keys) = (remote.clone(), keys.clone());
     let answers = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&answers);
     let removing = BlockingTask::start(move |stop| {
-        let mut connection = remote.connect()?;
-        key_removal::clear(&mut connection, &keys, || {
+        run_removal::clear(&remote, &keys, is_cluster, &mut || {
             counter.fetch_add(1, Ordering::Relaxed);
             !stop.is_cancelled()
         })
@@ -88,8 +103,7 @@ fn remove(
     let removing = removing.map_err(|error| error.to_string())?;
     loop {
         match removing.poll() {
-            TaskState::Done(Ok(_)) => return Ok(()),
-            TaskState::Done(Err(error)) => return Err(failure::from_redis(&error).to_string()),
+            TaskState::Done(left) => return Ok(left),
             TaskState::Lost => return Err("it broke off".to_owned()),
             TaskState::Running => {
                 let answers = answers.load(Ordering::Relaxed);

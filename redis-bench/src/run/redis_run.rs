@@ -260,7 +260,8 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         if target.begun && !target.server.is_throwaway() {
             let remote = target.server.remote();
             let keys = self.workload.keyspace(&target.prefix, self.seed);
-            cleanup::clear(bench, &remote, &keys, target.writer.as_ref());
+            let server = (&remote, target.is_cluster());
+            cleanup::clear(bench, server, &keys, target.writer.as_ref());
         }
     }
 

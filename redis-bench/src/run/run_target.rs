@@ -11,7 +11,7 @@ use load_engine::{Cancel, WallTime};
 
 use crate::keys::run_keys::RunKeys;
 use crate::run::cleanup::KeyWriter;
-use crate::server::identity::ServerIdentity;
+use crate::server::identity::{ServerIdentity, ServerMode};
 use crate::server::redis_server::RedisServer;
 use crate::server::remedy;
 
@@ -35,6 +35,12 @@ pub(crate) struct RunTarget {
 }
 
 impl RunTarget {
+    /// Returns true if the server said that it is a node of a cluster.
+    pub(crate) fn is_cluster(&self) -> bool {
+        let identity = self.identity.as_ref();
+        identity.is_some_and(|identity| identity.mode == ServerMode::Cluster)
+    }
+
     /// Brings the keys into the state in which a step begins. Returns false if a signal is
     /// received. If `starts_at`, the start of the step, is given, stops waiting at that instant and
     /// returns true: the step is then late.

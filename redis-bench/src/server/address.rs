@@ -104,6 +104,16 @@ impl RedisAddress {
         })
     }
 
+    /// Returns the address of another node of the same cluster, with the same credentials.
+    pub(crate) fn at_node(&self, host: &str, port: u16) -> Self {
+        let node = ConnectionAddr::Tcp(host.to_owned(), port);
+        Self {
+            info: self.info.clone().set_addr(node),
+            masked_url: format!("{host}:{port}"),
+            password: self.password,
+        }
+    }
+
     /// Returns the connection settings for the Redis driver, with the credentials.
     pub(crate) fn info(&self) -> &ConnectionInfo {
         &self.info
