@@ -3,58 +3,14 @@
 //!
 //! Every command names a single key: a cluster refuses a command with keys of several slots.
 
-use redis::{Cmd, Connection, Pipeline, RedisResult};
+use redis::{Connection, RedisResult};
 
+use crate::keys::removal_command::{RemovalCommand, remove};
 use crate::keys::run_keys::RunKeys;
 use crate::server::failure::is_refused;
 
 /// Number of keys in one pipeline, and number of keys that one scan step looks at.
 const BATCH: u64 = 500;
-
-/// Way to remove one key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RemovalCommand {
-    /// `UNLINK`, which frees the memory in the background; since version 4.0.
-    Unlink,
-    /// `DEL`.
-    Del,
-    /// `PEXPIRE` with a life of 1 ms.
-    Expire,
-    /// `SET` of an empty value that lives 1 ms, for users who may only write.
-    Overwrite,
-}
-
-impl RemovalCommand {
-    /// Returns the way to try if the server refuses this one; `None` after the last one.
-    fn fallback(self) -> Option<Self> {
-        match self {
-            Self::Unlink => Some(Self::Del),
-            Self::Del => Some(Self::Expire),
-            Self::Expire => Some(Self::Overwrite),
-            Self::Overwrite => None,
-        }
-    }
-
-    fn for_key(self, name: &[u8]) -> Cmd {
-        let mut command = redis::cmd(match self {
-            Self::Unlink => "UNLINK",
-            Self::Del => "DEL",
-            Self::Expire => "PEXPIRE",
-            Self::Overwrite => "SET",
-        });
-        command.arg(name);
-        match self {
-            Self::Unlink | Self::Del => {}
-            Self::Expire => {
-                command.arg(1);
-            }
-            Self::Overwrite => {
-                command.arg("").arg("PX").arg(1);
-            }
-        }
-        command
-    }
-}
 
 /// Removes all keys whose names begin with the prefix of `keys`. Without permission to scan,
 /// removes the keys by their names. Repeats until it finds none, so that keys written by commands
@@ -134,29 +90,6 @@ fn name(keys: &RunKeys, index: u64) -> Vec<u8> {
     let mut name = Vec::new();
     keys.name_into(index, &mut name);
     name
-}
-
-/// Removes the keys `names` by `command`, or by the first one after it that the server accepts,
-/// which then replaces it. Returns the number of keys that existed; 0 if the command does not tell.
-fn remove(
-    connection: &mut Connection,
-    names: &[Vec<u8>],
-    command: &mut RemovalCommand,
-) -> RedisResult<u64> {
-    loop {
-        let mut pipeline = Pipeline::with_capacity(names.len());
-        for name in names {
-            let removal = pipeline.add_command(command.for_key(name));
-            if *command == RemovalCommand::Overwrite {
-                removal.ignore();
-            }
-        }
-        let existed: RedisResult<Vec<u64>> = pipeline.query(connection);
-        match (existed, command.fallback()) {
-            (Err(error), Some(next)) if is_refused(&error) => *command = next,
-            (result, _) => return Ok(result?.into_iter().sum()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub(crate) mod key_count;
 pub(crate) mod key_removal;
 pub(crate) mod key_skew;
+pub(crate) mod removal_command;
 pub(crate) mod run_keys;
 pub(crate) mod run_removal;
 pub(crate) mod safety_ttl;

@@ -10,6 +10,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use redis::{Cmd, Connection, Pipeline};
 
+use crate::keys::removal_command::RemovalCommand;
 use crate::server::failure::BatchFailure;
 
 /// Largest number of commands in one batch.
@@ -107,6 +108,11 @@ impl RunKeys {
         let mut random = SmallRng::seed_from_u64(self.seed);
         let value = self.value();
         let mut name = Vec::new();
+        let mut removal = RemovalCommand::Unlink;
+        if self.preload_ratio < 1.0 {
+            self.name_into(0, &mut name);
+            removal = RemovalCommand::permitted(connection, name.clone())?;
+        }
         let batch = (BATCH_BYTES / self.value_bytes.max(1)).clamp(1, BATCH);
         let mut next = 0;
         while next < self.keys {
@@ -119,7 +125,10 @@ impl RunKeys {
             for index in next..end {
                 self.name_into(index, &mut name);
                 pipeline
-                    .add_command(self.initial(&name, &value, &mut random, ahead))
+                    .add_command(
+                        self.initial(&name, &value, &mut random, ahead)
+                            .unwrap_or_else(|| removal.for_key(&name)),
+                    )
                     .ignore();
             }
             pipeline
@@ -130,12 +139,17 @@ impl RunKeys {
         Ok(true)
     }
 
-    fn initial(&self, name: &[u8], value: &[u8], random: &mut SmallRng, ahead: Duration) -> Cmd {
+    /// Returns the command that writes the key `name`; `None` if it is drawn to be absent.
+    fn initial(
+        &self,
+        name: &[u8],
+        value: &[u8],
+        random: &mut SmallRng,
+        ahead: Duration,
+    ) -> Option<Cmd> {
         let preloaded = random.random::<f64>() < self.preload_ratio;
         if !preloaded {
-            let mut absent = redis::cmd("UNLINK");
-            absent.arg(name);
-            return absent;
+            return None;
         }
         let mut set = redis::cmd("SET");
         set.arg(name).arg(value);
@@ -149,7 +163,7 @@ impl RunKeys {
         if let Some(life_ms) = life_ms {
             set.arg("PX").arg(life_ms + ahead.as_millis() as u64);
         }
-        set
+        Some(set)
     }
 }
 

@@ -195,9 +195,9 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         }
         let demand = self.demand(bench, &target.prefix);
         let unchecked = guard::limits(identity.info.as_ref(), demand)?;
-        if let Some(doubt) = doubts::unchecked_limits(&identity, &unchecked) {
-            bench.warn(doubt);
-        }
+        // Kept out of the merged warnings, which would show only one about missing evidence.
+        let doubt = doubts::unchecked_limits(&identity, &unchecked);
+        bench.report.warnings.extend(doubt);
         target.identity = Some(identity);
         let rules = self.stop_rules(server);
         let told: Vec<String> = rules.iter().map(ToString::to_string).collect();

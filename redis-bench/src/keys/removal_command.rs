@@ -1,0 +1,84 @@
+//! Commands that remove a key, for a user who may use only some of them.
+
+use redis::{Cmd, Connection, Pipeline, RedisResult};
+
+use crate::server::failure::is_refused;
+
+/// Way to remove one key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RemovalCommand {
+    /// `UNLINK`, which frees the memory in the background; since version 4.0.
+    Unlink,
+    /// `DEL`.
+    Del,
+    /// `PEXPIRE` with a life of 1 ms.
+    Expire,
+    /// `SET` of an empty value that lives 1 ms, for users who may only write.
+    Overwrite,
+}
+
+impl RemovalCommand {
+    /// Returns the way to try if the server refuses this one; `None` after the last one.
+    fn fallback(self) -> Option<Self> {
+        match self {
+            Self::Unlink => Some(Self::Del),
+            Self::Del => Some(Self::Expire),
+            Self::Expire => Some(Self::Overwrite),
+            Self::Overwrite => None,
+        }
+    }
+
+    /// Returns the command that removes the key `name`.
+    pub(crate) fn for_key(self, name: &[u8]) -> Cmd {
+        let mut command = redis::cmd(match self {
+            Self::Unlink => "UNLINK",
+            Self::Del => "DEL",
+            Self::Expire => "PEXPIRE",
+            Self::Overwrite => "SET",
+        });
+        command.arg(name);
+        match self {
+            Self::Unlink | Self::Del => {}
+            Self::Expire => {
+                command.arg(1);
+            }
+            Self::Overwrite => {
+                command.arg("").arg("PX").arg(1);
+            }
+        }
+        command
+    }
+
+    /// Returns the first way that the server does not refuse, which it tries on the key `name`.
+    ///
+    /// # Errors
+    /// Fails with the error of the connection, or with the server's for the last way.
+    pub(crate) fn permitted(connection: &mut Connection, name: Vec<u8>) -> RedisResult<Self> {
+        let mut command = Self::Unlink;
+        remove(connection, &[name], &mut command)?;
+        Ok(command)
+    }
+}
+
+/// Removes the keys `names` by `command`, or by the first one after it that the server accepts,
+/// which then replaces it. Returns the number of keys that existed; 0 if the command does not tell.
+pub(crate) fn remove(
+    connection: &mut Connection,
+    names: &[Vec<u8>],
+    command: &mut RemovalCommand,
+) -> RedisResult<u64> {
+    loop {
+        let mut pipeline = Pipeline::with_capacity(names.len());
+        for name in names {
+            let removal = pipeline.add_command(command.for_key(name));
+            if *command == RemovalCommand::Overwrite {
+                removal.ignore();
+            }
+        }
+        let existed: RedisResult<Vec<u64>> = pipeline.query(connection);
+        match (existed, command.fallback()) {
+            (Err(error), Some(next)) if is_refused(&error) => *command = next,
+            (result, _) => return Ok(result?.into_iter().sum()),
+        }
+    }
+}
