@@ -30,6 +30,8 @@ pub(crate) use self::round_trips::checks_per_request;
 use crate::server::address::RedisAddress;
 use crate::server::failure;
 
+/// Reason for which nothing is known of a server that was restarted within a step.
+pub(crate) const RESTARTED: &str = "the server was restarted meanwhile";
 /// Interval between two polls of the server within a step.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -164,20 +166,27 @@ fn follow(
     }
 }
 
-/// Calls `read` with the connection, or with a new one from `connect` if there is none. A
-/// connection on which `read` fails is dropped.
+/// Calls `read` with the connection, or with a new one from `connect` if there is none. If the server
+/// closed the connection since it was last used, as in a restart, calls `read` again with a new one.
+/// A connection on which `read` fails is dropped.
 ///
 /// # Errors
 /// Fails with the error of `connect` or of `read`.
 fn with<T>(
     connection: &mut Option<Connection>,
     connect: &dyn Fn() -> RedisResult<Connection>,
-    read: impl FnOnce(&mut Connection) -> RedisResult<T>,
+    read: impl Fn(&mut Connection) -> RedisResult<T>,
 ) -> RedisResult<T> {
-    let mut open = match connection.take() {
-        Some(open) => open,
-        None => connect()?,
-    };
+    if let Some(mut open) = connection.take() {
+        match read(&mut open) {
+            Err(error) if failure::is_closed(&error) => {}
+            result => {
+                *connection = result.is_ok().then_some(open);
+                return result;
+            }
+        }
+    }
+    let mut open = connect()?;
     let read = read(&mut open)?;
     *connection = Some(open);
     Ok(read)
@@ -204,7 +213,7 @@ impl StepSampling {
             Err(error) => return unavailable(&error),
         };
         if before.info.text("run_id") != after.info.text("run_id") {
-            return ServerEvidence::unavailable("info", "the server was restarted meanwhile");
+            return ServerEvidence::unavailable("info", RESTARTED);
         }
         // Adds the `INFO` call at the beginning of the step; the call at its end does not count itself.
         let asked = self.polls.asked() + 1;

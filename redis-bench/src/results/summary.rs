@@ -16,7 +16,7 @@ use crate::results::load_text::{by_segment, load_sentence};
 use crate::results::sizes::recommended_sizes;
 use crate::run::workload::Variants;
 use crate::server::address::RedisAddress;
-use crate::server::remedy;
+use crate::server::{failure, remedy};
 
 /// Computes headline, figures and recommendation from the steps of a run. Figures are means over
 /// completed steps.
@@ -249,11 +249,17 @@ fn troubles(report: &Report) -> Vec<String> {
 /// server at `remote`. Empty if there are none.
 pub(crate) fn remedies(report: &Report, remote: &RedisAddress) -> String {
     let samples = report.steps.iter().flat_map(|step| &step.failures);
-    let remedies: BTreeSet<String> = samples
-        .filter_map(|sample| {
-            let failure = Failure::new(sample.kind.clone(), &sample.message);
-            remedy::for_failure(&failure, remote)
-        })
+    let failures = samples.map(|sample| Failure::new(sample.kind.clone(), &sample.message));
+    // A server that takes no more clients often resets their connections before they can read why. The
+    // reader of the evidence knows it then.
+    let unread = report.steps.iter().filter_map(|step| {
+        let why = step.server.as_ref()?.unavailable.get("info")?;
+        why.contains(failure::TURNED_AWAY)
+            .then(|| Failure::new("response.maxclients", why))
+    });
+    let remedies: BTreeSet<String> = failures
+        .chain(unread)
+        .filter_map(|failure| remedy::for_failure(&failure, remote))
         .collect();
     let told = remedies.iter().map(|remedy| format!("Try: {remedy}"));
     told.map(|line| wrapped(&line)).collect()

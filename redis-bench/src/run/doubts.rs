@@ -3,6 +3,8 @@
 use bench_report::{Step, Warning, WarningCode};
 
 use crate::clients::ClientKind;
+use crate::evidence::RESTARTED;
+use crate::server::failure::AWAY_KINDS;
 use crate::server::identity::ServerIdentity;
 
 /// Returns a warning if limits of the server, `unchecked`, are not known, so that nothing kept the
@@ -45,6 +47,42 @@ pub(super) fn denied_check(
     Some(Warning::new(WarningCode::ServerDiffers, message).about_step(index, &["operations"]))
 }
 
+/// Returns a warning if the server was restarted during `step`, the step at `index`, or did not answer
+/// at its end while requests failed or waited for it.
+pub(super) fn outage(
+    identity: Option<&ServerIdentity>,
+    step: &Step,
+    index: usize,
+) -> Option<Warning> {
+    if identity?.denied.contains_key("INFO") {
+        return None;
+    }
+    let why = step.server.as_ref()?.unavailable.get("info")?;
+    let is_restart = why == RESTARTED;
+    let operations = step.operations.values();
+    let errors = operations.flat_map(|operation| &operation.errors);
+    let is_away = |kind: &str| AWAY_KINDS.contains(&kind);
+    let failed: u64 = errors
+        .filter(|(kind, _)| is_away(kind))
+        .map(|(_, count)| count)
+        .sum();
+    let waiting = step.censored();
+    if !is_restart && failed + waiting == 0 {
+        return None;
+    }
+    let what = if is_restart {
+        "was restarted during the step".to_owned()
+    } else {
+        format!("was away when the step ended ({why})")
+    };
+    let message = format!(
+        "the server {what}: {failed} requests failed at a connection that it ended or did not take, \
+         {waiting} were never answered, and their times say nothing of the load"
+    );
+    let fields = ["operations", "server", "figures"];
+    Some(Warning::new(WarningCode::TargetAway, message).about_step(index, &fields))
+}
+
 /// Returns a warning if nothing was read of the server during `step`, the step at `index`, or if
 /// somebody reset its counters meanwhile. Other parts that the server does not provide are listed
 /// in the evidence; they make none of its figures doubtful.
@@ -63,6 +101,9 @@ pub(super) fn missing_evidence(step: &Step, index: usize) -> Option<Warning> {
 
 #[cfg(test)]
 mod tests {
+    use bench_report::{Operation, ServerEvidence};
+    use test_support::empty_step;
+
     use super::*;
 
     fn denied(command: &'static str, refusal: &str) -> ServerIdentity {
@@ -85,6 +126,42 @@ mod tests {
         let proxy = denied("PING", "ERR unknown command 'PING'");
         let doubt = denied_check(Some(&proxy), ClientKind::Pooled, 0).unwrap();
         assert!(!doubt.message.contains("ACL"), "{}", doubt.message);
+    }
+
+    /// A step in which `failed` requests failed with `kind`, and INFO could not be read because of
+    /// `why`.
+    fn step(why: &str, kind: &str, failed: u64) -> Step {
+        let operation = Operation {
+            errors: [(kind.to_owned(), failed)].into(),
+            ..Operation::default()
+        };
+        Step {
+            operations: [("get".to_owned(), operation)].into(),
+            server: Some(ServerEvidence::unavailable("info", why)),
+            ..empty_step("pool of 8")
+        }
+    }
+
+    #[test]
+    fn a_server_that_went_away_in_the_step_is_told_and_one_that_refuses_is_not() {
+        let known = ServerIdentity::default();
+        let told = |step: &Step| {
+            let warning = outage(Some(&known), step, 2)?;
+            assert_eq!(warning.code, WarningCode::TargetAway);
+            assert!(warning.spoils("/steps/2/operations/get/call"));
+            Some(warning.message)
+        };
+        let restart = told(&step(RESTARTED, "missing_key", 7)).unwrap();
+        assert!(
+            restart.contains("was restarted during the step"),
+            "{restart}"
+        );
+        let gone = told(&step("connection refused", "refused", 7)).unwrap();
+        assert!(gone.contains("(connection refused): 7 requests"), "{gone}");
+        assert_eq!(told(&step("no answer", "response.OOM", 7)), None);
+        let refusing = denied("INFO", "NOPERM");
+        let step = step("NOPERM", "refused", 7);
+        assert_eq!(outage(Some(&refusing), &step, 2), None);
     }
 
     #[test]

@@ -371,9 +371,11 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             step.figure(steps::EXTRA_ROUND_TRIPS_PER_REQUEST, checks);
         }
         let step = &bench.report.steps[index];
-        let denied = doubts::denied_check(target.identity.as_ref(), setting.client, index);
+        let identity = target.identity.as_ref();
+        let away = doubts::outage(identity, step, index);
+        let denied = doubts::denied_check(identity, setting.client, index);
         let doubts = [
-            doubts::missing_evidence(step, index),
+            away.or_else(|| doubts::missing_evidence(step, index)),
             denied.or_else(|| shape.and_then(|shape| evidence::surplus_doubt(step, index, &shape))),
         ];
         for doubt in doubts.into_iter().flatten() {

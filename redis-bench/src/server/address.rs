@@ -10,7 +10,7 @@ use redis::{Client, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionIn
 use testbed::token;
 
 use crate::clients::CONNECT_TIMEOUT;
-use crate::server::{environment, url_options};
+use crate::server::{environment, failure, port_answer, url_options};
 
 /// Time-out of a blocking command that is not measured, such as `INFO`, filling or clearing keys.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
@@ -131,10 +131,20 @@ impl RedisAddress {
     /// Fails with the error of the driver or the server.
     pub(crate) fn connect(&self) -> Result<Connection, RedisError> {
         let client = Client::open(self.info.clone())?;
-        let connection = client.get_connection_with_timeout(CONNECT_TIMEOUT)?;
+        let connection = client.get_connection_with_timeout(CONNECT_TIMEOUT);
+        let connection = connection.map_err(|error| self.reason_of(error))?;
         connection.set_read_timeout(Some(COMMAND_TIMEOUT))?;
         connection.set_write_timeout(Some(COMMAND_TIMEOUT))?;
         Ok(connection)
+    }
+
+    /// Returns the reason that the server gives for closing a new connection, or `error`, that of
+    /// the connection, if there is none.
+    fn reason_of(&self, error: RedisError) -> RedisError {
+        if !failure::is_closed(&error) {
+            return error;
+        }
+        port_answer::refusal(self.info.addr()).unwrap_or(error)
     }
 
     /// Returns the beginning of a `redis-cli` command that connects to this server, without the

@@ -11,6 +11,9 @@ use deadpool_redis::{PoolError, TimeoutType};
 use load_engine::Failure;
 use redis::RedisError;
 
+/// Part of the answer to a connection that is one more than the server takes.
+pub(crate) const TURNED_AWAY: &str = "max number of clients";
+
 /// Returns the kind of an error: `timeout`, `refused`, `reset`, `closed`, `auth`, `response.<CODE>`
 /// (an error answer of the server), `response.maxclients` (the server has its largest number of
 /// clients), `wrong_value`, `io.other`, `client`.
@@ -39,7 +42,7 @@ pub(crate) fn kind(error: &RedisError) -> String {
 /// The answer has no code of its own, so its text is compared.
 fn is_turned_away(error: &RedisError) -> bool {
     let said = error.detail().unwrap_or_default();
-    said.contains("max number of clients")
+    said.contains(TURNED_AWAY)
 }
 
 /// Returns the kind of the I/O error inside `error`, which the driver wraps in an `Arc`; `None` if
@@ -112,9 +115,14 @@ pub(crate) fn from_redis(error: &RedisError) -> Failure {
         // Replaces the operating system's message, which is `resource temporarily unavailable`.
         return Failure::new(kind(error), "no answer in time");
     }
-    let reply = error_reply(error);
-    let message = reply.map_or_else(|| error.to_string(), |reply| reply.message);
-    Failure::new(kind(error), &message)
+    let kind = kind(error);
+    let message = match (&*kind, error_reply(error)) {
+        (_, Some(reply)) => reply.message,
+        // The operating system says `broken pipe`, and the driver that it read an end.
+        ("closed", None) => "the connection was closed".to_owned(),
+        _ => error.to_string(),
+    };
+    Failure::new(kind, &message)
 }
 
 /// Failure of a batch of commands that were sent together. It is shown as its first error, followed
@@ -180,6 +188,15 @@ pub(crate) fn from_pool(error: &PoolError) -> Failure {
         }
         other => Failure::new("pool", &other.to_string()),
     }
+}
+
+/// Kinds of failures that occur where no server answers: it does not run, it was ended, or its
+/// machine cannot be reached.
+pub(crate) const AWAY_KINDS: [&str; 4] = ["refused", "reset", "closed", "timeout"];
+
+/// Returns true if the other end closed the connection.
+pub(crate) fn is_closed(error: &RedisError) -> bool {
+    matches!(&*kind(error), "reset" | "closed")
 }
 
 /// Returns true if the server answered, with an error or in an unexpected form, so that the

@@ -7,7 +7,7 @@ pub(crate) mod failure;
 pub(crate) mod guard;
 pub(crate) mod identity;
 pub(crate) mod info;
+mod port_answer;
 pub(crate) mod redis_server;
 pub(crate) mod remedy;
-mod tls_port;
 mod url_options;

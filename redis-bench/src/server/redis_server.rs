@@ -6,12 +6,12 @@ use anyhow::Context as _;
 use bench_cli::Remedy as _;
 use bench_cli::blocking::{BlockingTask, TaskResult, WaitLimits};
 use load_engine::Cancel;
-use redis::{ConnectionAddr, RedisError};
+use redis::RedisError;
 use testbed::{Redis, RedisOptions, token};
 
 use crate::server::address::{PasswordSource, RedisAddress};
 use crate::server::identity::ServerIdentity;
-use crate::server::{failure, guard, remedy, tls_port};
+use crate::server::{failure, guard, port_answer, remedy};
 
 /// Time-out for the first connection and the answers about the server's identity.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(12);
@@ -122,11 +122,10 @@ fn ask(remote: &RedisAddress) -> Result<ServerIdentity, NoIdentity> {
             &*kind,
             "reset" | "closed" | "timeout" | "io.other" | "client"
         );
-        match remote.info().addr() {
-            ConnectionAddr::Tcp(host, port) if is_odd && tls_port::is_at(host, *port) => {
-                NoIdentity::TlsPort
-            }
-            _ => NoIdentity::Redis(error),
+        if is_odd && port_answer::speaks_tls(remote.info().addr()) {
+            NoIdentity::TlsPort
+        } else {
+            NoIdentity::Redis(error)
         }
     })
 }

@@ -9,10 +9,15 @@ use crate::server::address::RedisAddress;
 /// be masked.
 pub(crate) const LOGIN: &str = "user and password of the server in REDIS_URL, with @, /, ? and # of them written as %40, %2F, %3F and %23, or the password as it is in REDISCLI_AUTH";
 
+/// Kinds of failures of a connection that the server ended, or did not take.
+const CLOSED_KINDS: [&str; 3] = ["refused", "reset", "closed"];
+/// Remedy for them.
+const CLOSED: &str = "{cli} INFO server: whether the server runs, and since when; its log says why it ended connections";
+
 /// Error codes and texts of Redis 6 to 8 and Valkey, each with its remedy. An empty code or text
 /// fits every error; the first entry that fits is used. `{cli}` in a remedy is replaced by a
 /// `redis-cli` command. Source: `createSharedObjects` in src/server.c, `getNodeByQuery` and
-/// `clusterRedirectClient` in src/cluster.c.
+/// `clusterRedirectClient` in src/cluster.c, `acceptCommonHandler` in src/networking.c.
 const CAUSES: &[(&str, &str, &str)] = &[
     ("NOAUTH", "", LOGIN),
     ("WRONGPASS", "", LOGIN),
@@ -67,6 +72,11 @@ const CAUSES: &[(&str, &str, &str)] = &[
         "fewer --keys, a smaller --value-size, or a larger maxmemory at the server",
     ),
     (
+        "DENIED",
+        "",
+        "a server with a password, or this one from its own machine: in protected mode it takes nobody else",
+    ),
+    (
         "",
         "DB index is out of range",
         "a database that the server has: redis://HOST:PORT/0",
@@ -83,6 +93,9 @@ const CAUSES: &[(&str, &str, &str)] = &[
 pub(crate) fn for_failure(failure: &Failure, remote: &RedisAddress) -> Option<String> {
     if failure.kind == "auth" {
         return Some(LOGIN.to_owned());
+    }
+    if CLOSED_KINDS.contains(&&*failure.kind) {
+        return Some(CLOSED.replace("{cli}", &remote.cli()));
     }
     let code = failure.kind.strip_prefix("response.").unwrap_or_default();
     let remedy = find(code, &failure.to_string())?;
@@ -167,6 +180,7 @@ mod tests {
             ("NOPERM", NO_LIST, "may CLIENT LIST"),
             ("NOPERM", NO_KEY, "the keys plimsoll:*"),
             ("ERR", "ERR DB index is out of range", "redis://HOST:PORT/0"),
+            ("DENIED", "DENIED Redis is running", "protected mode"),
             ("maxclients", "ERR max number of clients", "maxclients"),
         ] {
             assert!(find(code, message).unwrap().contains(remedy), "{message}");
@@ -175,13 +189,24 @@ mod tests {
         assert_eq!(find("NEWCODE", "NEWCODE of a later version"), None);
     }
 
+    #[test]
+    fn a_server_that_ended_connections_is_to_be_asked_since_when_it_runs() {
+        let remote = RedisAddress::parse("redis://cache:7000/").unwrap();
+        for kind in ["refused", "reset", "closed"] {
+            let remedy = for_failure(&Failure::new(kind, "gone"), &remote).unwrap();
+            assert!(remedy.starts_with("redis-cli -h cache -p 7000 INFO server"));
+        }
+        assert_eq!(for_failure(&Failure::new("timeout", "late"), &remote), None);
+    }
+
     /// Remedies are shown through the redaction of all messages, which must find nothing to mask.
     #[test]
     fn no_remedy_looks_like_a_secret() {
         let cli = "redis-cli -h cache -p 7000 --user app -n 3";
         let fixed = CAUSES.iter().map(|(_, _, remedy)| (*remedy).to_owned());
         let denied = [NO_SET, NO_LIST, NO_KEY].map(missing_right);
-        for remedy in fixed.chain(denied).chain([LOGIN.to_owned()]) {
+        let others = [LOGIN, CLOSED].map(str::to_owned);
+        for remedy in fixed.chain(denied).chain(others) {
             let shown = format!("Try: {}", remedy.replace("{cli}", cli));
             assert_eq!(redaction::text(&shown), shown);
         }
