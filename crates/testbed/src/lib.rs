@@ -13,6 +13,7 @@ mod credentials;
 mod error;
 mod find;
 mod guardian;
+mod link_rate;
 mod postgres;
 mod process;
 mod proxy;

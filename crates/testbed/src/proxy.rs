@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -14,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::TestbedError;
+use crate::link_rate::LinkRate;
 
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Largest number of bytes in flight in one direction of a connection, 64 MiB: enough for a
@@ -34,6 +36,9 @@ pub struct Faults {
     /// Number of bytes, in both directions of one connection together, after which that connection
     /// is reset; `None` for no limit.
     pub cut_after_bytes: Option<u64>,
+    /// Throughput of the network in bytes per second, in each direction, which all connections
+    /// share; `None` for no limit. Bytes that have to wait are read meanwhile.
+    pub bytes_per_s: Option<NonZeroU64>,
 }
 
 /// TCP proxy on a free port of 127.0.0.1, which runs on a thread of its own. Dropping the value
@@ -110,7 +115,7 @@ impl Proxy {
     }
 
     /// Replaces the faults of all connections, existing and new. Bytes already in flight keep the
-    /// delay with which they were read.
+    /// delay with which they were read, and up to 5 ms of them per connection the throughput.
     pub fn set(&self, faults: Faults) {
         self.faults.send_replace(faults);
     }
@@ -132,11 +137,22 @@ async fn serve(
     round_trips: Arc<AtomicU64>,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
+    let links = Arc::new(Links {
+        to_server: LinkRate::new(),
+        to_client: LinkRate::new(),
+    });
     loop {
         let (client, _) = listener.accept().await?;
         let turns = Turns::new(Arc::clone(&round_trips));
-        tokio::spawn(carry(client, target, faults.clone(), turns));
+        let links = Arc::clone(&links);
+        tokio::spawn(carry(client, target, faults.clone(), turns, links));
     }
+}
+
+/// Both directions of the network, which all connections share.
+struct Links {
+    to_server: LinkRate,
+    to_client: LinkRate,
 }
 
 /// Side of one connection that may begin a round trip: `clients` is true if the next data of the
@@ -172,6 +188,7 @@ async fn carry(
     target: SocketAddr,
     mut faults: watch::Receiver<Faults>,
     turns: Turns,
+    links: Arc<Links>,
 ) {
     let refuse = faults.borrow().refuse;
     if refuse || flowing(&mut faults).await.is_err() {
@@ -184,11 +201,18 @@ async fn carry(
     let forwarded = AtomicU64::new(0);
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
+    let there = Exit {
+        link: &links.to_server,
+        forwarded: &forwarded,
+        faults: faults.clone(),
+    };
+    let back = Exit {
+        link: &links.to_client,
+        ..there.clone()
+    };
     let outcome = tokio::try_join!(
-        forward(from_client, to_server, faults.clone(), &forwarded, || turns
-            .client_spoke()),
-        forward(from_server, to_client, faults, &forwarded, || turns
-            .server_spoke()),
+        forward(from_client, to_server, there, || turns.client_spoke()),
+        forward(from_server, to_client, back, || turns.server_spoke()),
     );
     if outcome.is_err() {
         reset(&client);
@@ -210,20 +234,27 @@ struct Chunk {
     _room: OwnedSemaphorePermit,
 }
 
+/// Conditions under which one direction of a connection delivers its bytes.
+#[derive(Clone)]
+struct Exit<'a> {
+    link: &'a LinkRate,
+    /// Number of delivered bytes, in both directions of the connection.
+    forwarded: &'a AtomicU64,
+    faults: watch::Receiver<Faults>,
+}
+
 /// Forwards one direction of a connection until its sender closes it; calls `spoken` whenever data
-/// is read. `forwarded` counts the delivered bytes of both directions. Fails if the connection
-/// breaks or reaches the limit of bytes.
+/// is read. Fails if the connection breaks or reaches the limit of bytes.
 async fn forward(
     from: ReadHalf<'_>,
     to: WriteHalf<'_>,
-    faults: watch::Receiver<Faults>,
-    forwarded: &AtomicU64,
+    exit: Exit<'_>,
     spoken: impl Fn(),
 ) -> io::Result<()> {
     let (way, arrivals) = mpsc::unbounded_channel();
     tokio::try_join!(
-        collect(from, way, faults.clone(), spoken),
-        deliver(arrivals, to, faults, forwarded)
+        collect(from, way, exit.faults.clone(), spoken),
+        exit.deliver(arrivals, to)
     )?;
     Ok(())
 }
@@ -254,26 +285,41 @@ async fn collect(
     }
 }
 
-async fn deliver(
-    mut arrivals: mpsc::UnboundedReceiver<Chunk>,
-    mut to: WriteHalf<'_>,
-    mut faults: watch::Receiver<Faults>,
-    forwarded: &AtomicU64,
-) -> io::Result<()> {
-    while let Some(chunk) = arrivals.recv().await {
-        if chunk.due > Instant::now() {
-            sleep_until(chunk.due).await;
+impl Exit<'_> {
+    async fn deliver(
+        mut self,
+        mut arrivals: mpsc::UnboundedReceiver<Chunk>,
+        mut to: WriteHalf<'_>,
+    ) -> io::Result<()> {
+        while let Some(chunk) = arrivals.recv().await {
+            if chunk.due > Instant::now() {
+                sleep_until(chunk.due).await;
+            }
+            let mut rest = chunk.bytes.as_slice();
+            while !rest.is_empty() {
+                let rate = self.faults.borrow().bytes_per_s;
+                let (piece, later) = rest.split_at(rest.len().min(LinkRate::turn_bytes(rate)));
+                self.link.pass(piece.len(), rate).await;
+                flowing(&mut self.faults).await?;
+                self.write(piece, &mut to).await?;
+                rest = later;
+            }
         }
-        flowing(&mut faults).await?;
-        let limit = faults.borrow().cut_after_bytes.unwrap_or(u64::MAX);
-        let before = forwarded.fetch_add(chunk.bytes.len() as u64, Ordering::Relaxed);
-        let allowed = limit.saturating_sub(before).min(chunk.bytes.len() as u64);
-        to.write_all(&chunk.bytes[..allowed as usize]).await?;
-        if before.saturating_add(chunk.bytes.len() as u64) >= limit {
+        to.shutdown().await
+    }
+
+    /// Writes `piece` as far as the connection's limit of bytes allows. Fails if that is reached.
+    async fn write(&self, piece: &[u8], to: &mut WriteHalf<'_>) -> io::Result<()> {
+        let limit = self.faults.borrow().cut_after_bytes.unwrap_or(u64::MAX);
+        let length = piece.len() as u64;
+        let before = self.forwarded.fetch_add(length, Ordering::Relaxed);
+        let allowed = limit.saturating_sub(before).min(length);
+        to.write_all(&piece[..allowed as usize]).await?;
+        if before.saturating_add(length) >= limit {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
+        Ok(())
     }
-    to.shutdown().await
 }
 
 /// Waits until faults no longer stall the connection. Fails if the proxy has ended.

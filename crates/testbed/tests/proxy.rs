@@ -5,6 +5,7 @@ mod common;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroU64;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -105,6 +106,28 @@ fn bytes_keep_flowing_while_others_are_delayed() {
         "{:?}",
         started.elapsed()
     );
+}
+
+/// Verifies that connections share the throughput: four of them with 50 kB each need as long as one
+/// with 200 kB, a second at 200 kB/s, less the few milliseconds that a link may have rested. A delay
+/// beside it is paid as well.
+#[test]
+fn a_limited_throughput_is_shared_by_all_connections() {
+    let delay = Duration::from_millis(20);
+    let proxy = proxy(Faults {
+        bytes_per_s: NonZeroU64::new(200_000),
+        delay,
+        ..Faults::default()
+    });
+    let streams: Vec<_> = (0..4).map(|_| connect(proxy.address())).collect();
+    let started = Instant::now();
+    thread::scope(|scope| {
+        for stream in &streams {
+            scope.spawn(|| echo(stream, &vec![7; 50_000]).unwrap());
+        }
+    });
+    let least = Duration::from_millis(990) + delay;
+    assert!(started.elapsed() >= least, "{:?}", started.elapsed());
 }
 
 #[test]

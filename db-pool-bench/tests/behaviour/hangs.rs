@@ -15,6 +15,7 @@ const FROZEN: Faults = Faults {
     refuse: false,
     stall: true,
     cut_after_bytes: None,
+    bytes_per_s: None,
 };
 
 /// Runs `scenario` on a server that answers for one second after the output line `begins`, and then
