@@ -4,6 +4,7 @@
 //! For tests only: any failure here panics and so fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod certificates;
 mod empty_step;
 mod running_program;
 mod test_directory;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use bench_report::{Report, WarningCode};
 use nix::time::{ClockId, clock_gettime};
 
+pub use certificates::Certificates;
 pub use empty_step::empty_step;
 pub use running_program::{Ended, RunningProgram};
 pub use test_directory::TestDirectory;

@@ -12,14 +12,14 @@
 
 #[path = "../common/bouncer.rs"]
 mod bouncer;
-#[path = "../common/certificates.rs"]
-mod certificates;
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../common/reaching.rs"]
 mod reaching;
 #[path = "../common/scripting.rs"]
 mod scripting;
+#[path = "../common/tls_server.rs"]
+mod tls_server;
 
 mod bad_input;
 mod checkout;

@@ -7,9 +7,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
 
 use crate::bouncer::{Bouncer, PgBouncer};
-use crate::certificates::Certificates;
 use crate::common::{Talk, postgres, report, sweep};
-use test_support::TestDirectory;
+use test_support::{Certificates, TestDirectory};
 use testbed::Postgres;
 
 const REASON: &str = "from version 1.21 on";
@@ -109,9 +108,9 @@ fn in_session_mode_every_driver_works_with_scripts_and_over_tls() {
         ("bouncer.crt", &certificates.server.0),
         ("bouncer.key", &certificates.server.1),
     ]
-    .map(|(name, text)| {
+    .map(|(name, from)| {
         let file = place.join(name);
-        fs::write(&file, text).unwrap();
+        fs::write(&file, fs::read(from).unwrap()).unwrap();
         chown(&file, Some(owner.uid()), Some(owner.gid())).unwrap();
         file.display().to_string()
     });

@@ -1,11 +1,11 @@
 //! Tests of every scenario on servers in realistic states: with TLS verified in full, SCRAM and a
 //! role without `pg_monitor`; with no connection free; restarted during the run.
 
-use crate::certificates::{Certificates, tls_server};
 use crate::common::{PASSWORD, Talk, bench, complete, postgres};
+use crate::tls_server::tls_server;
 use bench_report::{Report, Status, WarningCode};
 use pg_evidence::failure::is_server_gone;
-use test_support::{Ended, RunningProgram, TestDirectory, eventually};
+use test_support::{Certificates, Ended, RunningProgram, TestDirectory, eventually};
 use testbed::Postgres;
 
 /// Scenarios, each with flags that make its run short.

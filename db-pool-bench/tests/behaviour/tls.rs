@@ -4,10 +4,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::certificates::{Certificates, tls_server};
 use crate::common::{Talk, postgres, report, sweep};
 use crate::reaching::{tls, tried};
-use test_support::TestDirectory;
+use crate::tls_server::tls_server;
+use test_support::{Certificates, TestDirectory};
 
 const ALL: &str = "wire,direct,deadpool,sqlx";
 

@@ -3,13 +3,13 @@
 #[allow(clippy::print_stdout)]
 #[path = "../../../tests/common/bouncer.rs"]
 mod bouncer;
-#[path = "../../../tests/common/certificates.rs"]
-mod certificates;
 
 mod allocations;
 mod full_server;
 mod pgbouncer;
 mod round_trips;
 mod tls;
+#[path = "../../../tests/common/tls_server.rs"]
+mod tls_server;
 mod variants;
 mod wire;

@@ -3,9 +3,9 @@
 
 use load_engine::Failure;
 use pg_connect::Address;
-use test_support::TestDirectory;
+use test_support::{Certificates, TestDirectory};
 
-use super::certificates::{Certificates, tls_server};
+use super::tls_server::tls_server;
 use super::variants::{Variants, ask_nothing, setup};
 use crate::common::postgres;
 

@@ -1,0 +1,54 @@
+//! Certificates that a test creates for its own servers and clients.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+
+/// Files of a certificate authority, and of certificates that it issued, each with its private key.
+/// They are PEM files that only their owner can read.
+#[derive(Debug)]
+pub struct Certificates {
+    /// File with the certificate of the authority.
+    pub authority: PathBuf,
+    /// Files with the certificate and the key of a server called `localhost`.
+    pub server: (PathBuf, PathBuf),
+    /// Files with the certificate and the key of a client called `app`.
+    pub client: (PathBuf, PathBuf),
+}
+
+impl Certificates {
+    /// Creates an authority and the certificates in `directory`.
+    pub fn made_in(directory: &Path) -> Self {
+        let write = |name: &str, text: String| {
+            let file = directory.join(name);
+            fs::write(&file, text).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            file
+        };
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "an authority");
+        let authority = write("ca.pem", params.self_signed(&key).unwrap().pem());
+        let issuer = Issuer::new(params, key);
+        let issue = |name: &str| {
+            let key = KeyPair::generate().unwrap();
+            let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+            params.distinguished_name.push(DnType::CommonName, name);
+            let certificate = params.signed_by(&key, &issuer).unwrap();
+            (
+                write(&format!("{name}.crt"), certificate.pem()),
+                write(&format!("{name}.key"), key.serialize_pem()),
+            )
+        };
+        Self {
+            authority,
+            server: issue("localhost"),
+            client: issue("app"),
+        }
+    }
+}
