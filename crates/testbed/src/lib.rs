@@ -29,5 +29,5 @@ pub use error::TestbedError;
 pub use find::{find_postgres, find_redis};
 pub use postgres::{Postgres, PostgresOptions};
 pub use proxy::{Faults, Proxy};
-pub use redis::{Redis, RedisOptions};
+pub use redis::{Redis, RedisCluster, RedisOptions, RedisSentinel, RedisUser, TlsFiles};
 pub use websocket::WebSocketServer;

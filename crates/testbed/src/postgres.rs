@@ -84,7 +84,7 @@ impl Postgres {
         let bin_dir = find_postgres()?;
         let password = options.password.clone().unwrap_or_else(random_password);
         one_line(SERVER_KIND.name, &password)?;
-        let server = on_free_port(|port| start(&bin_dir, options, &password, port))?;
+        let server = on_free_port(|_| true, |port| start(&bin_dir, options, &password, port))?;
         let (password, port) = (escaped(&password), server.port());
         let url = format!("postgres://plimsoll:{password}@127.0.0.1:{port}/plimsoll");
         Ok(Self {

@@ -201,12 +201,12 @@ async fn carry(
     let forwarded = AtomicU64::new(0);
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
-    let there = Exit {
+    let there = Delivery {
         link: &links.to_server,
         forwarded: &forwarded,
         faults: faults.clone(),
     };
-    let back = Exit {
+    let back = Delivery {
         link: &links.to_client,
         ..there.clone()
     };
@@ -236,7 +236,7 @@ struct Chunk {
 
 /// Conditions under which one direction of a connection delivers its bytes.
 #[derive(Clone)]
-struct Exit<'a> {
+struct Delivery<'a> {
     link: &'a LinkRate,
     /// Number of delivered bytes, in both directions of the connection.
     forwarded: &'a AtomicU64,
@@ -248,13 +248,13 @@ struct Exit<'a> {
 async fn forward(
     from: ReadHalf<'_>,
     to: WriteHalf<'_>,
-    exit: Exit<'_>,
+    delivery: Delivery<'_>,
     spoken: impl Fn(),
 ) -> io::Result<()> {
     let (way, arrivals) = mpsc::unbounded_channel();
     tokio::try_join!(
-        collect(from, way, exit.faults.clone(), spoken),
-        exit.deliver(arrivals, to)
+        collect(from, way, delivery.faults.clone(), spoken),
+        delivery.deliver(arrivals, to)
     )?;
     Ok(())
 }
@@ -285,7 +285,7 @@ async fn collect(
     }
 }
 
-impl Exit<'_> {
+impl Delivery<'_> {
     async fn deliver(
         mut self,
         mut arrivals: mpsc::UnboundedReceiver<Chunk>,

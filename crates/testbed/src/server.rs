@@ -16,6 +16,7 @@ use child_process::spawn;
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const END_TIMEOUT: Duration = Duration::from_secs(1);
 const PORT_ATTEMPTS: usize = 5;
+const PORTS_TRIED: usize = 100;
 const PORT_TAKEN: &str = "Address already in use";
 
 /// Kind of server: its name for errors, and the signals that end it.
@@ -116,6 +117,24 @@ impl RunningServer {
         Ok(())
     }
 
+    /// Calls `condition` until it returns true. Fails after 20 s with `what`, the event that did not
+    /// happen, as an infinitive, and the end of the server's log.
+    pub(crate) fn await_state(
+        &self,
+        what: &'static str,
+        condition: impl FnMut() -> bool,
+    ) -> Result<(), TestbedError> {
+        if wait_until(START_TIMEOUT, condition) {
+            return Ok(());
+        }
+        Err(TestbedError::Timeout {
+            server: self.kind.name,
+            what,
+            waited: START_TIMEOUT,
+            log: self.directory.log_tail(),
+        })
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
@@ -202,14 +221,16 @@ impl Drop for RunningServer {
     }
 }
 
-/// Calls `start` with a free port of 127.0.0.1; if another program took the port meanwhile, again
-/// with another one, up to five times in all. Other errors of `start` are returned at once.
+/// Calls `start` with a free port of 127.0.0.1 for which `suits` returns true; if another program
+/// took the port meanwhile, again with another one, up to five times in all. Other errors of `start`
+/// are returned at once.
 pub(crate) fn on_free_port<T>(
+    suits: impl Fn(u16) -> bool,
     start: impl Fn(u16) -> Result<T, TestbedError>,
 ) -> Result<T, TestbedError> {
     let mut attempt = 1;
     loop {
-        match start(free_port()?) {
+        match start(free_port(&suits)?) {
             Err(TestbedError::Start { log, .. })
                 if log.contains(PORT_TAKEN) && attempt < PORT_ATTEMPTS =>
             {
@@ -220,11 +241,19 @@ pub(crate) fn on_free_port<T>(
     }
 }
 
-fn free_port() -> Result<u16, TestbedError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(TestbedError::io("find a free port on", "127.0.0.1"))
+/// Returns a free port for which `suits` returns true. Fails if none of a hundred does.
+fn free_port(suits: impl Fn(u16) -> bool) -> Result<u16, TestbedError> {
+    let failed = TestbedError::io("find a free port on", "127.0.0.1");
+    for _ in 0..PORTS_TRIED {
+        let bound =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+        match bound {
+            Ok(address) if suits(address.port()) => return Ok(address.port()),
+            Ok(_) => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Err(failed(std::io::ErrorKind::AddrNotAvailable.into()))
 }
 
 /// Defines the public methods that every throwaway server has, which call those of its field

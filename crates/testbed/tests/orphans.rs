@@ -40,7 +40,10 @@ fn is_empty(place: &Path) -> bool {
     fs::read_dir(place).unwrap().next().is_none()
 }
 
-fn servers_go_with_their_parent(argument: &str) {
+/// Starts the example program with this argument, kills it when its `servers` servers run, and
+/// asserts that they end and leave nothing. Returns the number of pieces of shared memory that they
+/// had.
+fn servers_go_with_their_parent(argument: &str, servers: usize) -> usize {
     let place = tempfile::tempdir().unwrap();
     let mut parent = start(argument, place.path());
     let (mut processes, mut directories) = (Vec::<u32>::new(), Vec::<PathBuf>::new());
@@ -58,7 +61,7 @@ fn servers_go_with_their_parent(argument: &str) {
         processes.len() > 4 && processes.iter().all(|&pid| lives(pid)),
         "{processes:?}"
     );
-    assert_eq!(directories.len(), 2);
+    assert_eq!(directories.len(), servers);
     assert!(
         directories
             .iter()
@@ -68,7 +71,6 @@ fn servers_go_with_their_parent(argument: &str) {
         .iter()
         .flat_map(|&pid| shared_memory(pid))
         .collect();
-    assert!(memory.len() > 1, "{memory:?}");
 
     parent.kill().unwrap();
     parent.wait().unwrap();
@@ -80,26 +82,30 @@ fn servers_go_with_their_parent(argument: &str) {
     eventually("the return of the memory", || {
         !memory.iter().any(|memory| is_kept(memory))
     });
+    memory.len()
 }
 
 #[test]
 fn a_killed_parent_takes_its_servers_along() {
-    servers_go_with_their_parent("running");
+    assert!(servers_go_with_their_parent("running", 2) > 1);
 }
 
 #[test]
 fn a_killed_parent_takes_its_paused_servers_along() {
-    servers_go_with_their_parent("paused");
+    assert!(servers_go_with_their_parent("paused", 2) > 1);
 }
 
-/// Verifies that nothing is left of a program that is killed at instants from its first moment to
-/// well after the start: while the directory is created, the database is prepared, the server
-/// starts.
 #[test]
-fn a_parent_killed_while_its_servers_start_leaves_nothing_either() {
-    for instant_ms in [5, 20, 50, 100, 200, 400, 800, 1200] {
+fn a_killed_parent_takes_its_cluster_and_its_sentinel_along() {
+    servers_go_with_their_parent("groups", 6);
+}
+
+/// Kills the example program with this argument after each of these times, and asserts that nothing
+/// is left.
+fn nothing_is_left_of_a_start(argument: &str, instants_ms: &[u64]) {
+    for &instant_ms in instants_ms {
         let place = tempfile::tempdir().unwrap();
-        let mut parent = start("running", place.path());
+        let mut parent = start(argument, place.path());
         std::thread::sleep(Duration::from_millis(instant_ms));
         parent.kill().unwrap();
         parent.wait().unwrap();
@@ -108,6 +114,20 @@ fn a_parent_killed_while_its_servers_start_leaves_nothing_either() {
         });
         eventually("the removal of the directories", || is_empty(place.path()));
     }
+}
+
+/// The instants are from the first moment to well after the start: while the directory is created,
+/// the database is prepared, the server starts.
+#[test]
+fn a_parent_killed_while_its_servers_start_leaves_nothing_either() {
+    nothing_is_left_of_a_start("running", &[5, 20, 50, 100, 200, 400, 800, 1200]);
+}
+
+/// The instants are while the nodes start, while they become a cluster, and while the Sentinel looks
+/// for the replica.
+#[test]
+fn a_parent_killed_while_its_cluster_forms_leaves_nothing_either() {
+    nothing_is_left_of_a_start("groups", &[50, 200, 500, 1500, 3000, 4000]);
 }
 
 #[test]

@@ -7,25 +7,15 @@ mod common;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 
-use testbed::{Redis, RedisOptions, TestbedError};
+use testbed::{Redis, RedisOptions, RedisUser, TestbedError};
 
-use common::{assert_nothing_is_left, assert_pause_holds_the_answer_back, connect, session};
+use common::redis::{ask, on_port, value};
+use common::{assert_nothing_is_left, assert_pause_holds_the_answer_back, lives, session};
 
 fn redis() -> Redis {
     Redis::start(&RedisOptions::default()).unwrap()
-}
-
-/// Sends an inline command and returns the first line of the answer, without its line break.
-fn ask(stream: &mut TcpStream, command: &str) -> String {
-    write!(stream, "{command}\r\n").unwrap();
-    let mut answer = String::new();
-    BufReader::new(stream).read_line(&mut answer).unwrap();
-    answer.trim_end().to_owned()
-}
-
-fn on_port(redis: &Redis) -> TcpStream {
-    connect(([127, 0, 0, 1], redis.port()))
 }
 
 #[test]
@@ -49,7 +39,7 @@ fn settings_reach_the_server_and_win_over_ours() {
     ];
     let redis = Redis::start(&RedisOptions {
         settings,
-        password: None,
+        ..RedisOptions::default()
     })
     .unwrap();
     let mut stream = on_port(&redis);
@@ -72,7 +62,7 @@ fn a_setting_that_it_refuses_is_named_with_the_log() {
     let settings = vec![("no-such-setting".into(), "1".into())];
     let error = Redis::start(&RedisOptions {
         settings,
-        password: None,
+        ..RedisOptions::default()
     })
     .unwrap_err();
     assert!(matches!(error, TestbedError::Start { .. }), "{error}");
@@ -143,6 +133,71 @@ fn dropping_it_leaves_neither_process_nor_directory_even_when_paused() {
         drop(redis);
         assert_nothing_is_left(&processes, &directory);
     }
+}
+
+#[test]
+fn its_socket_takes_connections_too() {
+    let redis = redis();
+    let url = redis.socket_url();
+    let path = url.strip_prefix("redis+unix://").unwrap();
+    let mut stream = UnixStream::connect(path).unwrap();
+    assert_eq!(ask(&mut stream, "PING"), "+PONG");
+}
+
+#[test]
+fn a_user_may_do_what_the_rules_say() {
+    let user = RedisUser {
+        name: "app".into(),
+        password: "hush".into(),
+        rules: "~app:* +get".into(),
+    };
+    let redis = Redis::start(&RedisOptions {
+        users: vec![user.clone()],
+        ..RedisOptions::default()
+    })
+    .unwrap();
+    let url = format!("redis://app:hush@127.0.0.1:{}/", redis.port());
+    assert_eq!(redis.user_url(&user), url);
+    let mut stream = on_port(&redis);
+    assert_eq!(ask(&mut stream, "AUTH app hush"), "+OK");
+    assert_eq!(ask(&mut stream, "GET app:1"), "$-1");
+    for refused in ["GET other:1", "SET app:1 x"] {
+        let answer = ask(&mut stream, refused);
+        assert!(answer.starts_with("-NOPERM"), "{refused}: {answer}");
+    }
+}
+
+#[test]
+fn a_restart_keeps_port_and_data_also_of_a_paused_server() {
+    let mut redis = redis();
+    for paused in [false, true] {
+        let (port, pid) = (redis.port(), redis.pid());
+        let key = format!("kept:{paused}");
+        assert_eq!(ask(&mut on_port(&redis), &format!("SET {key} x")), "+OK");
+        if paused {
+            redis.pause();
+        }
+        redis.restart().unwrap();
+        assert_eq!(redis.port(), port);
+        assert!(!lives(pid) && redis.pid() != pid);
+        assert_eq!(value(&mut on_port(&redis), &key).as_deref(), Some("x"));
+    }
+    let (processes, directory) = (redis.processes(), redis.directory().to_owned());
+    redis.stop().unwrap();
+    assert_nothing_is_left(&processes, &directory);
+}
+
+#[test]
+fn a_killed_server_comes_back_with_what_it_had_saved() {
+    let mut redis = redis();
+    ask(&mut on_port(&redis), "SET saved x");
+    assert_eq!(ask(&mut on_port(&redis), "SAVE"), "+OK");
+    ask(&mut on_port(&redis), "SET lost x");
+    redis.kill();
+    redis.restart().unwrap();
+    let mut stream = on_port(&redis);
+    assert_eq!(value(&mut stream, "saved").as_deref(), Some("x"));
+    assert_eq!(value(&mut stream, "lost"), None);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Helpers that the tests of throwaway servers share: examining processes, and waiting for events.
 #![allow(dead_code)] // Each test file uses its part.
 
+pub(crate) mod redis;
+
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
