@@ -22,6 +22,9 @@ mod pool;
 // Only tests use the limiters until there is a scenario for them.
 #[cfg(test)]
 mod rate_limit;
+// Only tests read traces until there is a scenario that replays them.
+#[cfg(test)]
+mod replay;
 mod results;
 mod run;
 mod server;
