@@ -1,6 +1,9 @@
 //! Scenario `cache`: reads with a skewed distribution over keys. A read that misses its key writes
 //! the value back, with an expiry.
 
+// Only tests simulate evictions until a step has a limit of memory.
+#[cfg(test)]
+mod curve;
 #[cfg(test)]
 mod tests;
 

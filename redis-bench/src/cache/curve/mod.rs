@@ -1,0 +1,16 @@
+//! Hit ratio of a cache in Redis that holds fewer keys than are requested, from a simulation of the
+//! eviction policies. They are approximate: Redis looks at a few keys at random instead of all, and
+//! its clocks count whole seconds or minutes. No formula that is known covers both.
+//!
+//! Source of the policies: Redis 7.0, `src/evict.c`, `src/db.c` and `src/object.c`.
+
+mod cached_keys;
+mod eviction_policy;
+mod eviction_pool;
+mod lfu;
+mod lru;
+mod other_policies;
+mod simulated_cache;
+
+#[cfg(test)]
+mod tests;
