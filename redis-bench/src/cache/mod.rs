@@ -3,7 +3,7 @@
 
 // Only tests simulate evictions until a step has a limit of memory.
 #[cfg(test)]
-mod curve;
+pub(crate) mod curve;
 #[cfg(test)]
 mod tests;
 

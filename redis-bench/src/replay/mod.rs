@@ -15,4 +15,6 @@ mod twitter;
 mod zstd_frames;
 
 #[cfg(test)]
+mod sample;
+#[cfg(test)]
 mod tests;

@@ -14,3 +14,8 @@ mod simulated_cache;
 
 #[cfg(test)]
 mod tests;
+
+pub(crate) use eviction_policy::EvictionPolicy;
+pub(crate) use lru::ApproximateLru;
+pub(crate) use other_policies::RandomEviction;
+pub(crate) use simulated_cache::SimulatedCache;
