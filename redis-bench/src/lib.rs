@@ -2,7 +2,8 @@
 //!
 //! A scenario defines the requests of users (`cache`, `pool`). A client defines how they are sent
 //! (`clients`). `run` runs the steps of all clients in a shuffled order, adds the server's evidence
-//! to each step, and removes the run's keys (`keys`). `results` compares the clients.
+//! to each step, and removes the run's keys (`keys`). `results` compares the clients. `memory` makes no
+//! load: it writes keys and reads their memory.
 #![cfg_attr(
     test,
     allow(
@@ -18,6 +19,7 @@ mod cli;
 mod clients;
 mod evidence;
 mod keys;
+mod memory;
 mod pool;
 // Only tests use the limiters until there is a scenario for them.
 #[cfg(test)]
@@ -68,6 +70,7 @@ fn run_command(command: &RedisBenchCommand) -> anyhow::Result<Exit> {
             )?
             .run()
         }
+        RedisBenchCommand::Memory(flags) => memory::run(flags),
         RedisBenchCommand::Worker => {
             bench_cli::workers::serve(env!("CARGO_PKG_VERSION"), |cli| Ok(RedisWorker(cli)))
         }

@@ -3,6 +3,7 @@
 mod cache_flags;
 mod common_flags;
 pub(crate) mod habits;
+mod memory_flags;
 mod pool_flags;
 mod share;
 
@@ -12,6 +13,8 @@ use clap::{Parser, Subcommand};
 use cache_flags::CACHE_HELP;
 pub(crate) use cache_flags::CacheFlags;
 pub(crate) use common_flags::CommonFlags;
+use memory_flags::MEMORY_HELP;
+pub(crate) use memory_flags::MemoryFlags;
 use pool_flags::POOL_HELP;
 pub(crate) use pool_flags::{PoolFlags, PoolWorkload};
 
@@ -39,6 +42,9 @@ pub(crate) enum RedisBenchCommand {
     /// Compare ways to connect by plain SET or GET throughput
     #[command(after_help = format!("{POOL_HELP}\n\n{CURVES_HELP}"))]
     Pool(Box<PoolFlags>),
+    /// Measure the memory of keys, and predict it
+    #[command(after_help = MEMORY_HELP)]
+    Memory(Box<MemoryFlags>),
     /// Create a share of the load as a worker process; the parent process sends its orders on stdin
     #[command(hide = true)]
     Worker,

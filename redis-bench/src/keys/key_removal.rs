@@ -86,6 +86,38 @@ fn clear_by_name(
     }
 }
 
+/// Removes the keys with `indexes` by their names, without looking for others. Calls `answered` as
+/// [`clear`] does.
+///
+/// # Errors
+/// Fails as [`clear`] does.
+pub(crate) fn remove_indexes(
+    connection: &mut Connection,
+    keys: &RunKeys,
+    indexes: impl IntoIterator<Item = u64>,
+    mut answered: impl FnMut() -> bool,
+) -> RedisResult<bool> {
+    let mut command = RemovalCommand::Unlink;
+    let mut names = Vec::new();
+    let mut indexes = indexes.into_iter();
+    loop {
+        names.clear();
+        names.extend(
+            indexes
+                .by_ref()
+                .take(BATCH as usize)
+                .map(|index| name(keys, index)),
+        );
+        if names.is_empty() {
+            return Ok(true);
+        }
+        remove(connection, &names, &mut command)?;
+        if !answered() {
+            return Ok(false);
+        }
+    }
+}
+
 fn name(keys: &RunKeys, index: u64) -> Vec<u8> {
     let mut name = Vec::new();
     keys.name_into(index, &mut name);

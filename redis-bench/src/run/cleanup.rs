@@ -24,11 +24,11 @@ pub(crate) type KeyWriter = BlockingTask<Result<bool, BatchFailure>>;
 /// Removes the keys `keys` of the run from the server at `remote`, and from all nodes of its cluster
 /// if `is_cluster` is true. Waits until `writer` has ended first, because keys that it writes later
 /// would remain. Failures are reported through `bench`, with the command that removes the keys.
-pub(crate) fn clear(
+pub(crate) fn clear<T: Send + 'static>(
     bench: &mut Bench,
     (remote, is_cluster): (&RedisAddress, bool),
     keys: &RunKeys,
-    writer: Option<&KeyWriter>,
+    writer: Option<&BlockingTask<T>>,
 ) {
     let mut deadline = CleanupDeadline::new(Instant::now());
     let removed = writer
@@ -65,9 +65,9 @@ fn removing_command(remote: &RedisAddress, prefix: &str) -> String {
 ///
 /// # Errors
 /// Fails with the reason if the deadline passes first.
-fn await_writer(
+fn await_writer<T: Send + 'static>(
     bench: &Bench,
-    writer: &KeyWriter,
+    writer: &BlockingTask<T>,
     deadline: &mut CleanupDeadline,
 ) -> Result<(), String> {
     loop {

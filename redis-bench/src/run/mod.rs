@@ -1,6 +1,6 @@
 //! Run of a scenario: its plan, its steps, the searches for rates, worker processes and clean-up.
 
-mod cleanup;
+pub(crate) mod cleanup;
 mod doubts;
 mod rate_searches;
 mod redis_run;

@@ -47,6 +47,7 @@ impl WorkerScenario for RedisWorker {
                 let pool = Throughput::new(flags, defaults);
                 run(&pool, &flags.common, &target, step)
             }
+            RedisBenchCommand::Memory(_) => Err("memory makes no load".to_owned()),
             RedisBenchCommand::Worker => Err("a worker leads no workers".to_owned()),
         }
     }

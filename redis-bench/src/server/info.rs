@@ -66,6 +66,12 @@ impl Info {
             .filter(|n: &f64| n.is_finite())
     }
 
+    /// Returns the number `part` of the field `name`, as in `keys=1,expires=0`; `None` if it is missing
+    /// or no number.
+    pub(crate) fn part(&self, name: &str, part_name: &str) -> Option<f64> {
+        part(self.text(name)?, part_name)
+    }
+
     /// Returns the use of each command, by the command's name in lower case. Commands whose values
     /// cannot be parsed are left out.
     pub(crate) fn commands(&self) -> BTreeMap<&str, CommandUse> {

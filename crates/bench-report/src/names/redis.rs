@@ -190,4 +190,17 @@ tables! {
         /// Value of the setting.
         VALUE = "value";
     }
+    /// Sizes of values up to which the server uses a compact encoding.
+    encoding_limits = "encoding_limits" {
+        /// Setting or property that the limit is about.
+        LIMIT = "limit";
+        /// Encoding up to the limit.
+        COMPACT = "compact";
+        /// Encoding beyond the limit.
+        LARGER = "larger";
+        /// Largest size that had the compact encoding.
+        FOUND = "found";
+        /// Limit by the server's setting.
+        CONFIGURED = "configured";
+    }
 }

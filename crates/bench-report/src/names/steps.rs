@@ -95,6 +95,40 @@ figures! { Step:
     LOST_CONNECTIONS = "lost_connections";
     /// Connections that were established per second.
     ESTABLISHED_PER_S = "established_per_s";
+    /// Keys whose memory was measured.
+    MEMORY_MEASURED_KEYS = "memory.measured_keys";
+    /// Measured memory of a key with its value and its share of the tables.
+    MEMORY_KEY_BYTES = "memory.key_bytes";
+    /// Memory of a key that was predicted before the keys were written.
+    MEMORY_PREDICTED_BYTES = "memory.predicted_bytes";
+    /// Predicted memory ÷ measured memory − 1.
+    MEMORY_PREDICTION_ERROR_RATIO = "memory.prediction_error_ratio";
+    /// Bytes of a key's name and value that the application stores.
+    MEMORY_PAYLOAD_BYTES = "memory.payload_bytes";
+    /// Measured memory of a key beyond its payload.
+    MEMORY_OVERHEAD_BYTES = "memory.overhead_bytes";
+    /// Part of the prediction: MEMORY USAGE of a key.
+    MEMORY_USAGE_BYTES = "memory.usage_bytes";
+    /// Part of the prediction: rounding of a key's allocations.
+    MEMORY_ROUNDING_BYTES = "memory.rounding_bytes";
+    /// Part of the prediction: expiry of a key.
+    MEMORY_EXPIRY_BYTES = "memory.expiry_bytes";
+    /// Part of the prediction: growth of the tables for a key.
+    MEMORY_TABLES_BYTES = "memory.tables_bytes";
+    /// Keys that were written before the server refused or evicted one.
+    LIMIT_KEYS = "limit.keys";
+    /// Keys that were predicted to fit.
+    LIMIT_PREDICTED_KEYS = "limit.predicted_keys";
+    /// Memory that the server used when it first refused or evicted a key.
+    LIMIT_USED_BYTES = "limit.used_bytes";
+    /// Keys that clients wrote or tried to write.
+    LIMIT_WRITES = "limit.writes";
+    /// Writes that the server refused.
+    LIMIT_REFUSED_WRITES = "limit.refused_writes";
+    /// Keys that the server evicted.
+    LIMIT_EVICTED_KEYS = "limit.evicted_keys";
+    /// Keys that the server took and that clients could not find afterwards.
+    LIMIT_LOST_KEYS = "limit.lost_keys";
 }
 
 families! { Step:
@@ -106,4 +140,10 @@ families! { Step:
     LEAK_IDLE_S = "leaks.idle_s.pid_", "";
     /// Connections that were lost, by the kind of failure.
     LOST_BY_KIND = "lost_connections.", "";
+    /// Memory that the server used in a state of the churn, as in `halved`.
+    CHURN_USED_BYTES = "churn.", ".used_bytes";
+    /// Memory of the server's process in a state of the churn.
+    CHURN_RSS_BYTES = "churn.", ".rss_bytes";
+    /// Memory that the allocator keeps ÷ memory that is used, in a state of the churn.
+    CHURN_FRAGMENTATION_RATIO = "churn.", ".fragmentation_ratio";
 }

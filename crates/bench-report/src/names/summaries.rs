@@ -17,6 +17,8 @@ figures! { Summary:
     CONNECTIONS_HELD = "connections_held";
     /// Connections that the server has for all instances.
     FLEET_CONNECTIONS_AVAILABLE = "fleet_connections_available";
+    /// Largest error of the predictions of memory, without its sign.
+    WORST_PREDICTION_ERROR_RATIO = "memory.worst_prediction_error_ratio";
     /// CPU time of the recorder.
     OWN_CPU_NS = "own.cpu_ns";
     /// CPU time of the recorder per sample.
