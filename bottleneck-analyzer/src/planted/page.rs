@@ -157,6 +157,7 @@ fn each_series_of_a_load_is_drawn() {
     let wanted = [
         ("errors_per_s", "time-errors"),
         ("latency.max_ns", "time-longest"),
+        ("operations.get.per_s", "time-operations"),
         ("load.intended_rate_per_s", "time-throughput"),
         ("load.users", "time-users"),
         ("load.sessions", "time-users"),

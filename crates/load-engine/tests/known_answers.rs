@@ -123,6 +123,45 @@ fn the_pools_of_several_workers_are_reported_as_what_they_are_together() {
 }
 
 #[test]
+fn each_operation_of_several_has_its_rate_over_time() {
+    let known = Known {
+        hits_first: Some(100),
+        ..Known::default()
+    };
+    let result = run(&closed(1, Duration::from_millis(900)), known);
+    let of = |name: &str| {
+        let found = result.series.iter().find(|series| series.name == name);
+        found.unwrap_or_else(|| panic!("{name} has no series"))
+    };
+    let (all, hits) = (of("throughput_per_s"), of("operations.hit.per_s"));
+    let misses = of("operations.miss.per_s");
+    assert_eq!((&hits.at_ns, &misses.at_ns), (&all.at_ns, &all.at_ns));
+    let starts = [&[result.step.window.start_ns], &all.at_ns[..]].concat();
+    let count = |series: &bench_report::Series, n: usize| {
+        let seconds = (all.at_ns[n] - starts[n]) as f64 / 1e9;
+        (series.mean[n].unwrap() * seconds).round() as u64
+    };
+    let counts: Vec<(u64, u64)> = (0..all.len())
+        .map(|n| (count(hits, n), count(misses, n)))
+        .collect();
+    for (n, (hits, misses)) in counts.iter().enumerate() {
+        assert_eq!(hits + misses, count(all, n), "interval {n} of {counts:?}");
+    }
+    assert_eq!(counts.iter().map(|(hits, _)| hits).sum::<u64>(), 100);
+    let last_hit = counts.iter().rposition(|(hits, _)| *hits > 0);
+    let first_miss = counts.iter().position(|(_, misses)| *misses > 0);
+    assert!(last_hit <= first_miss && first_miss.is_some(), "{counts:?}");
+}
+
+#[test]
+fn a_step_with_one_operation_has_its_rate_only_once() {
+    let result = run(&closed(1, Duration::from_millis(300)), Known::default());
+    let named = result.series.iter().map(|series| series.name.as_str());
+    let by_operation = named.filter(|name| name.starts_with("operations."));
+    assert_eq!(by_operation.collect::<Vec<_>>(), Vec::<&str>::new());
+}
+
+#[test]
 fn warm_up_is_not_counted() {
     let mut plan = open(500.0, 64, Duration::from_secs(1));
     plan.warmup = Duration::from_millis(400);

@@ -50,7 +50,7 @@ const STEPS: &str = "Shaded: the steps of each bench.";
 const PEAKS: &str = "The shade above a line reaches to the peak in each point.";
 
 /// Charts over time, each with its id, title, caption and the unit of y, in this order.
-const CHARTS: [(&str, &str, &str, &str); 10] = [
+const CHARTS: [(&str, &str, &str, &str); 11] = [
     ("time-throughput", "Throughput", STEPS, "per_s"),
     ("time-latency", "Latency (logarithmic)", STEPS, "ns"),
     (
@@ -60,6 +60,7 @@ const CHARTS: [(&str, &str, &str, &str); 10] = [
         "ns",
     ),
     ("time-errors", "Failed requests", STEPS, "per_s"),
+    ("time-operations", "Answers by operation", STEPS, "per_s"),
     (
         "time-users",
         "Users, sessions and connections",
@@ -115,6 +116,9 @@ fn lines_of(id: &str, run: &RunReports, axis: &TimeAxis) -> Vec<ChartLine> {
             name == load_series::LATENCY_MAX_NS.as_str()
         }),
         "time-errors" => own_lines(run, axis, |name| name == load_series::ERRORS_PER_S.as_str()),
+        "time-operations" => own_lines(run, axis, |name| {
+            load_series::OPERATIONS_PER_S.member(name).is_some()
+        }),
         "time-users" => own_lines(run, axis, |name| USERS.iter().any(|n| n.as_str() == name)),
         "time-server" => own_lines(run, axis, |name| load_series::SERVER.member(name).is_some()),
         "time-cpu" => machine_lines(run, axis, &CPU),

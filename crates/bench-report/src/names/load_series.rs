@@ -26,6 +26,8 @@ figures! { Series:
 }
 
 families! { Series:
+    /// Answers of an operation per second, where the load has two to eight operations.
+    OPERATIONS_PER_S = "operations.", ".per_s";
     /// Figure of a server that was watched without a load.
     SERVER = "server.", "";
 }

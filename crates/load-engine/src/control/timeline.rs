@@ -1,5 +1,7 @@
 //! Time charts of a step: its figures by interval.
 
+use std::collections::BTreeMap;
+
 use bench_report::Series;
 use bench_report::names::{FigureName, load_series};
 
@@ -16,6 +18,8 @@ pub(crate) struct Timeline {
     measured_from_ns: u64,
     throughput: Series,
     errors: Series,
+    /// Successful requests per second of each operation, by its name.
+    operations: BTreeMap<String, Series>,
     p50: Series,
     p99: Series,
     longest: Series,
@@ -38,6 +42,7 @@ impl Timeline {
             measured_from_ns: start_ns,
             throughput: Series::new(load_series::THROUGHPUT_PER_S),
             errors: Series::new(load_series::ERRORS_PER_S),
+            operations: BTreeMap::new(),
             p50: Series::new(load_series::LATENCY_P50_NS),
             p99: Series::new(load_series::LATENCY_P99_NS),
             longest: Series::new(load_series::LATENCY_MAX_NS),
@@ -80,6 +85,11 @@ impl Timeline {
             .push(now_ns, Some(interval.succeeded() as f64 / seconds));
         self.errors
             .push(now_ns, Some(interval.failed as f64 / seconds));
+        for (name, count) in &interval.operations {
+            let new = || Series::new(load_series::OPERATIONS_PER_S.of(name));
+            let series = self.operations.entry(name.clone()).or_insert_with(new);
+            series.push(now_ns, Some(*count as f64 / seconds));
+        }
         let latency = [&mut self.p50, &mut self.p99, &mut self.longest];
         for (series, felt) in latency.into_iter().zip(&mut self.felt) {
             series.push(now_ns, felt.next(interval).map(|ns| ns as f64));
@@ -140,6 +150,7 @@ impl Timeline {
             self.p99,
             self.longest,
         ];
+        series.extend(self.operations.into_values());
         series.extend(self.gauges);
         series
     }

@@ -104,12 +104,13 @@ fn the_merge_of_four_workers_equals_one_recorder_of_all_their_requests_bucket_by
 
 #[test]
 fn an_interval_goes_through_the_pipe_whole() {
-    let recorder = Recorder::new(&["get"], 1);
+    let recorder = Recorder::new(&["get", "set"], 1);
     let same = |interval: Interval| {
         let text = serde_json::to_string(&interval).unwrap();
         let read: Interval = serde_json::from_str(&text).unwrap();
         assert_eq!(read.latency, interval.latency);
         assert_eq!(read.longest_ns, interval.longest_ns);
+        assert_eq!(read.operations, interval.operations);
         assert_eq!(
             (read.failed, read.in_flight),
             (interval.failed, interval.in_flight)

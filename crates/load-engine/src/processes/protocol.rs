@@ -18,7 +18,7 @@ use crate::record::interval::Interval;
 
 /// Version of the protocol. Parent and worker are the same program, and a worker refuses a parent
 /// of another version.
-pub(super) const PROTOCOL: u32 = 2;
+pub(super) const PROTOCOL: u32 = 3;
 
 /// Order from the parent to a worker process.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! Requests that finished in one interval of a step, and requests in flight at its end.
 
+use std::collections::BTreeMap;
+
 use bench_report::histogram::{HIGHEST_NS, Recording, recording};
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,9 @@ pub(crate) struct Interval {
     /// Those times of `latency` whose requests began before the measured part (in the warm-up or in
     /// an earlier step); `None` until the first such request.
     earlier: Option<Box<EarlierRequests>>,
+    /// Number of successful requests of each operation, by its name; empty unless the step has two
+    /// to eight operations. The counts of one thread's shard do not have it.
+    pub(crate) operations: BTreeMap<String, u64>,
     /// Number of failed requests of the interval, planned failures included.
     pub(crate) failed: u64,
     /// Number of those failed requests whose kind of failure was planned; stop rules ignore them.
@@ -49,6 +54,7 @@ impl Interval {
             latency: interval_recording(),
             longest_ns: 0,
             earlier: None,
+            operations: BTreeMap::new(),
             failed: 0,
             excused: 0,
             beside: 0,
@@ -77,7 +83,8 @@ impl Interval {
 
     /// Returns an interval with only the requests that began in the measured part: those that
     /// succeeded, and those in flight that began at `from_ns` (on `CLOCK_MONOTONIC`) or later and
-    /// less than a minute ago. Counts of failures are 0, and `longest_ns` is that of all.
+    /// less than a minute ago. Counts of failures are 0, counts by operation are missing, and
+    /// `longest_ns` is that of all.
     pub(crate) fn begun_since(&self, from_ns: u64) -> Self {
         let mut since = Self {
             latency: self.latency.clone(),
@@ -133,6 +140,9 @@ impl Interval {
         if let Some(earlier) = other.earlier.as_ref().filter(|e| !e.0.is_empty()) {
             let _ = self.earlier_mut().add(&earlier.0);
         }
+        for (name, count) in &other.operations {
+            *self.operations.entry(name.clone()).or_default() += count;
+        }
         self.failed += other.failed;
         self.excused += other.excused;
         self.beside += other.beside;
@@ -145,6 +155,7 @@ impl Interval {
         if let Some(earlier) = &mut self.earlier {
             earlier.0.reset();
         }
+        self.operations.clear();
         (self.failed, self.excused, self.beside) = (0, 0, 0);
     }
 

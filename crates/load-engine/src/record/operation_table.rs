@@ -85,6 +85,11 @@ impl OperationTable {
         specs.get(id.index()).map(|s| s.name.clone())
     }
 
+    /// Returns the names of all operations, in the order of their ids.
+    pub(crate) fn names(&self) -> Vec<Cow<'static, str>> {
+        self.lock().iter().map(|spec| spec.name.clone()).collect()
+    }
+
     /// Returns the phase names, in order, of the operation with `id`; `None` if the table has no
     /// such operation.
     pub(crate) fn phases(&self, id: OperationId) -> Option<&'static [&'static str]> {

@@ -21,7 +21,7 @@ use super::operation_table::{OperationId, OperationTable};
 use super::operation_tally::OperationTally;
 use super::outcome::{Outcome, Part};
 use super::part_tally::PartTally;
-use super::shard::{SegmentTally, Shard};
+use super::shard::{MOST_BY_INTERVAL, SegmentTally, Shard};
 use super::timestamps::Timestamps;
 use super::traced_request::TracedRequest;
 use super::within::Within;
@@ -180,11 +180,24 @@ impl Recorder {
     pub(crate) fn take_interval_at(&self, now_ns: u64) -> Interval {
         let mut whole = Interval::new();
         let mut balance = InFlightBalance::new();
+        let mut by_operation = [0; MOST_BY_INTERVAL];
         for shard in &self.shards {
             let mut shard = lock(shard);
             whole.add(&shard.interval);
             shard.interval.clear();
+            let counts = std::mem::take(&mut shard.interval_operations);
+            by_operation
+                .iter_mut()
+                .zip(counts)
+                .for_each(|(sum, count)| *sum += count);
             balance.subtract(&shard.finished);
+        }
+        let names = self.operations.names();
+        if (2..=MOST_BY_INTERVAL).contains(&names.len()) {
+            // Two operations of one name count together, as in the results of the step.
+            for (name, count) in names.into_iter().zip(by_operation) {
+                *whole.operations.entry(name.into_owned()).or_default() += count;
+            }
         }
         self.begun.iter().for_each(|begun| balance.add(begun));
         whole.in_flight = lock(&self.memory).in_flight(now_ns, &balance);

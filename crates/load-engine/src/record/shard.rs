@@ -16,6 +16,9 @@ use super::traced_request::TracedRequest;
 use super::within::Within;
 use crate::plan::segments::SegmentIndex;
 
+/// Largest number of operations of a step whose successful requests are counted by interval.
+pub(crate) const MOST_BY_INTERVAL: usize = 8;
+
 /// Measurements that one thread recorded for one segment of a step.
 #[derive(Debug, Default)]
 pub(crate) struct SegmentTally {
@@ -37,6 +40,9 @@ pub(crate) struct Shard {
     /// recorded.
     pub(crate) parts: usize,
     pub(crate) interval: Interval,
+    /// Number of successful requests of the interval by operation, for the first operations of the
+    /// table.
+    pub(crate) interval_operations: [u64; MOST_BY_INTERVAL],
     pub(crate) finished: FinishedCounts,
     /// Returns true for the kinds of failures that stop rules ignore; `None` if they ignore none.
     pub(crate) excused: Option<fn(&str) -> bool>,
@@ -51,6 +57,7 @@ impl Shard {
             segments: Vec::new(),
             parts: 0,
             interval: Interval::new(),
+            interval_operations: [0; MOST_BY_INTERVAL],
             finished: FinishedCounts::new(),
             excused: None,
             trace: None,
@@ -69,6 +76,10 @@ impl Shard {
         match &outcome.failure {
             None => {
                 self.interval.record(felt);
+                let index = outcome.operation.index();
+                if let Some(count) = self.interval_operations.get_mut(index) {
+                    *count += 1;
+                }
                 if within.began_earlier {
                     self.interval.record_earlier(felt);
                 }

@@ -15,12 +15,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Behaviour of a test's target, with counts of its use. It serves `at_once` requests at a time,
 /// each within `takes`. While `CLOCK_MONOTONIC` is within `stall` (nanoseconds), it answers
-/// nothing. Every `fails_every`-th request fails.
+/// nothing. Every `fails_every`-th request fails. Requests are hits; those after the first
+/// `hits_first` are misses, if that is given.
 pub(crate) struct Known {
     pub(crate) at_once: usize,
     pub(crate) takes: Duration,
     pub(crate) stall: Option<(u64, u64)>,
     pub(crate) fails_every: u64,
+    pub(crate) hits_first: Option<u64>,
     pub(crate) opens: bool,
     /// Number of attempts to open a session that each worker's target refuses, beginning with the
     /// first one.
@@ -41,6 +43,7 @@ impl Default for Known {
             takes: Duration::ZERO,
             stall: None,
             fails_every: u64::MAX,
+            hits_first: None,
             opens: true,
             refuses: 0,
             hangs: false,
@@ -69,6 +72,9 @@ impl TargetFactory for KnownFactory {
     type Target = KnownTarget;
 
     fn operations(&self) -> OperationTable {
+        if self.0.hits_first.is_some() {
+            return OperationTable::from(&["hit", "miss"]);
+        }
         OperationTable::from(&["hit"])
     }
 
@@ -151,7 +157,10 @@ impl Session for KnownSession {
             tokio::time::sleep(self.known.takes).await;
         }
         drop(place);
-        self.known.served.fetch_add(1, Ordering::Relaxed);
+        let number = self.known.served.fetch_add(1, Ordering::Relaxed);
+        if self.known.hits_first.is_some_and(|hits| number >= hits) {
+            return Outcome::success(OperationId::nth(1));
+        }
         if self.hits.fetch_add(1, Ordering::Relaxed) % self.known.fails_every
             == self.known.fails_every - 1
         {

@@ -261,6 +261,31 @@ fn warm_up_shows_in_the_time_chart_only() {
 }
 
 #[test]
+fn successes_of_an_interval_are_counted_by_operation_where_there_are_two_to_eight() {
+    let success = |n| Outcome::success(OperationId::nth(n));
+    let failed = Outcome::failed(OperationId::FIRST, Failure::new("refused", "refused"));
+    for (table, wanted) in [
+        (vec!["a"], &[][..]),
+        (vec!["a", "b"], &[("a", 1), ("b", 0)]),
+        (vec!["a", "b", "c"], &[("a", 1), ("b", 0), ("c", 2)]),
+        (vec!["a", "b", "a"], &[("a", 3), ("b", 0)]),
+        (vec!["a", "b", "c", "d", "e", "f", "g", "h", "i"], &[]),
+    ] {
+        let recorder = Recorder::new(table.into_iter().collect::<OperationTable>(), 1);
+        for outcome in [&success(0), &success(2), &success(2), &success(8), &failed] {
+            recorder.record(&TIMESTAMPS, outcome, Within::WHOLLY);
+        }
+        let mut whole = Interval::new();
+        for process in [recorder.take_interval(), recorder.take_interval()] {
+            whole.add_process(&process);
+        }
+        let named = whole.operations.iter();
+        let counts: Vec<(&str, u64)> = named.map(|(name, count)| (name.as_str(), *count)).collect();
+        assert_eq!(counts, wanted);
+    }
+}
+
+#[test]
 fn what_is_answered_after_the_measured_part_was_not_carried_in_it() {
     let recorder = Recorder::new(&["get"], 1);
     let (early, late) = (Within::measured(false, true), Within::measured(true, false));
