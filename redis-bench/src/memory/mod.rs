@@ -34,7 +34,7 @@ use crate::memory::part_task::{MemoryTarget, PartProgress, failed, run_part};
 use crate::memory::server_memory::MemoryServer;
 use crate::memory::sizes::SizeStep;
 use crate::memory::unloaded_step::UnloadedStep;
-use crate::run::cleanup;
+use crate::run::{cleanup, doubts};
 use crate::server::address::RedisAddress;
 use crate::server::failure::BatchFailure;
 use crate::server::guard::{self, Demand};
@@ -127,19 +127,21 @@ impl Scenario for MemoryRun<'_> {
         target: &mut MemoryTarget,
     ) -> anyhow::Result<Option<MemoryServer>> {
         bench.phase(Phase::Connect);
-        let Some(info) = target.server.probe(&bench.cancel)? else {
+        let Some(identity) = target.server.probe(&bench.cancel)? else {
             return Ok(None);
         };
-        if let Some(version) = info.version() {
+        if let Some(version) = &identity.version {
             let versions = &mut bench.report.environment.versions;
-            versions.insert("redis".to_owned(), version);
+            versions.insert("redis".to_owned(), version.clone());
         }
         let demand = Demand {
             connections: CONNECTIONS,
             bytes: self.estimated_bytes(),
             descriptors: bench.report.environment.nofile_soft,
         };
-        guard::check(&info, demand)?;
+        let unchecked = guard::limits(identity.info.as_ref(), demand)?;
+        let doubt = doubts::unchecked_limits(&identity, &unchecked);
+        bench.report.warnings.extend(doubt);
         bench.phase(Phase::Prepare);
         target.begun = true;
         let (remote, keys, life_ms) = (target.server.remote(), target.keys.clone(), self.life_ms());
@@ -200,7 +202,7 @@ impl Scenario for MemoryRun<'_> {
     fn clean_up(&self, bench: &mut Bench, target: MemoryTarget) {
         if target.begun && !target.server.is_throwaway() {
             let remote = target.server.remote();
-            cleanup::clear(bench, &remote, &target.keys, target.writer.as_ref());
+            cleanup::clear(bench, (&remote, false), &target.keys, target.writer.as_ref());
         }
     }
 

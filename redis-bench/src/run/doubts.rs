@@ -9,7 +9,7 @@ use crate::server::identity::ServerIdentity;
 
 /// Returns a warning if limits of the server, `unchecked`, are not known, so that nothing kept the
 /// run from exceeding them. `None` if all were checked.
-pub(super) fn unchecked_limits(identity: &ServerIdentity, unchecked: &[&str]) -> Option<Warning> {
+pub(crate) fn unchecked_limits(identity: &ServerIdentity, unchecked: &[&str]) -> Option<Warning> {
     if unchecked.is_empty() {
         return None;
     }

@@ -1,7 +1,7 @@
 //! Run of a scenario: its plan, its steps, the searches for rates, worker processes and clean-up.
 
 pub(crate) mod cleanup;
-mod doubts;
+pub(crate) mod doubts;
 mod rate_searches;
 mod redis_run;
 mod run_plan;
