@@ -5,6 +5,7 @@ mod doubts;
 mod ending;
 mod follower;
 mod merged_warnings;
+mod trials;
 mod worker_steps;
 
 use std::collections::BTreeMap;

@@ -10,7 +10,7 @@ use super::Bench;
 use super::follower::EvidenceSource;
 
 /// Error of a call that needs worker processes, if [`Bench::lead`] has not set any.
-const NO_WORKERS: &str = "there are no worker processes";
+pub(super) const NO_WORKERS: &str = "there are no worker processes";
 
 impl Bench {
     /// Sets the worker processes that make the load of all steps run by

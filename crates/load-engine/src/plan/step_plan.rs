@@ -204,6 +204,40 @@ impl StepPlan {
         }
     }
 
+    /// Returns the load with which the step begins: that of the plan or, if it follows a curve, the
+    /// curve's first value.
+    pub fn first_load(&self) -> LoadPlan {
+        let mut load = self.load.clone();
+        if let Some(fitted) = &self.curve {
+            let first = fitted.curve.value(0.0);
+            match &mut load {
+                LoadPlan::Open { rate_per_s, .. } => *rate_per_s = first,
+                LoadPlan::Closed { users, .. } => *users = first as u64,
+            }
+        }
+        load
+    }
+
+    /// Returns the plan of a short trial of the load with which the step begins, measured for
+    /// `measure` after a warm-up of `warmup`. Answers that are late are not waited for longer than
+    /// that.
+    #[must_use]
+    pub fn trial(&self, warmup: Duration, measure: Duration) -> Self {
+        Self {
+            load: self.first_load(),
+            curve: None,
+            segments: Vec::new(),
+            spawn_per_s: None,
+            opening: SessionOpening::Upfront,
+            takes_changes: false,
+            starts_at: None,
+            drain: measure.min(self.drain),
+            warmup,
+            measure,
+            ..self.clone()
+        }
+    }
+
     /// Allows the load to be changed while the step runs, through the handle of
     /// [`Observer::load_control`](crate::Observer).
     #[must_use]
