@@ -100,13 +100,9 @@ fn stderr_within(command: Command, bound: Duration) -> std::io::Result<Option<(b
 const ABSENT_KEY: &str = "plimsoll:doctor";
 
 /// Checks a Redis server: logs in, reads `INFO`, and removes a key that does not exist. The removal
-/// changes nothing, and is refused if the user may not write. URLs with TLS count as unusable.
-/// Every failure is in the result.
+/// changes nothing, and is refused if the user may not write. With TLS, the authorities that this
+/// machine trusts are used. Every failure is in the result.
 pub(crate) fn redis(url: &str) -> ServerCheck {
-    if url.starts_with("rediss://") || url.starts_with("valkeys://") {
-        let remedy = "redis:// to a server that takes plain connections";
-        return unusable("redis-bench has no TLS (rediss://)", remedy);
-    }
     let Ok(client) = redis::Client::open(url) else {
         // The URL is not shown: a URL that cannot be parsed cannot be redacted with certainty.
         return unusable(
@@ -149,6 +145,10 @@ fn redis_refusal(error: &RedisError) -> ServerCheck {
             redis::ErrorKind::AuthenticationFailed => {
                 unusable(said, "the right user and password in the URL")
             }
+            redis::ErrorKind::Io if said.contains("certificate") => unusable(
+                said,
+                "redis-bench takes the authority of the server's certificate with --ca FILE",
+            ),
             redis::ErrorKind::Io => {
                 unusable(said, "redis-cli -u with the same URL: is the server up?")
             }
@@ -328,6 +328,10 @@ mod tests {
         );
         let denied = reason(at(saying("-WRONGPASS invalid username-password pair\r\n")));
         assert!(!denied.contains("hunter2"), "{denied}");
-        assert!(reason(redis("rediss://h")).contains("TLS"));
+        let encrypted = reason(redis(&format!("rediss://:hunter2@127.0.0.1:{}/", closed())));
+        assert!(
+            encrypted.contains("refused") && !encrypted.contains("hunter2"),
+            "{encrypted}"
+        );
     }
 }

@@ -62,7 +62,7 @@ fn step(redis: &Redis, client: ClientKind, measure: Duration, args: &[&str]) -> 
     let cache = Cache(&flags);
     let keyspace = cache.keyspace("plimsoll:test:", 7);
     fill(redis, &keyspace);
-    let server = RedisAddress::parse(redis.url()).unwrap().info().clone();
+    let server = RedisAddress::parse(redis.url()).unwrap();
     let load = LoadPlan::Closed {
         users: 8,
         think_time: load_engine::ThinkTime::NONE,

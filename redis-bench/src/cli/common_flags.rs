@@ -7,21 +7,15 @@ use bench_cli::workers::WorkerFlags;
 use bench_cli::{Objective, UsageError};
 use clap::Args;
 
+use crate::cli::ServerFlags;
 use crate::clients::ClientKind;
 
 /// Flags of all scenarios of `redis-bench`: server, clients, load, workers and output.
 #[derive(Debug, Args)]
 pub(crate) struct CommonFlags {
-    /// URL of the user's Redis; without it, a throwaway server is started.
-    #[arg(
-        long,
-        env = "REDIS_URL",
-        hide_env_values = true,
-        value_name = "URL",
-        help = "Your Redis, as in redis://USER:PASSWORD@HOST:PORT/DATABASE, or the password in \
-                REDISCLI_AUTH [default: a throwaway server]"
-    )]
-    pub(crate) url: Option<String>,
+    /// Flags of the server.
+    #[command(flatten)]
+    pub(crate) server: ServerFlags,
 
     /// Ways to connect: a pool, connections that all users share, one for each user or request
     /// [default: pooled,multiplexed]

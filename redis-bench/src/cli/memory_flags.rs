@@ -4,7 +4,7 @@ use bench_cli::UsageError;
 use bench_cli::flags::{self, OutputFlags};
 use clap::Args;
 
-use crate::cli::LONGEST_VALUE;
+use crate::cli::{LONGEST_VALUE, ServerFlags};
 use crate::memory::content::{Content, DataType};
 
 pub(super) const MEMORY_HELP: &str = "\
@@ -30,10 +30,9 @@ const LEAST_KEYS: u64 = 100;
 /// Flags of `redis-bench memory`.
 #[derive(Debug, Args)]
 pub(crate) struct MemoryFlags {
-    /// Your Redis, as in redis://USER:PASSWORD@HOST:PORT/DATABASE
-    /// [default: a throwaway server]
-    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
-    pub(crate) url: Option<String>,
+    /// Flags of the server.
+    #[command(flatten)]
+    pub(crate) server: ServerFlags,
 
     /// Types of values
     #[arg(

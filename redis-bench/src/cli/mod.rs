@@ -5,7 +5,9 @@ mod common_flags;
 pub(crate) mod habits;
 mod memory_flags;
 mod pool_flags;
+mod server_flags;
 mod share;
+pub(crate) mod tls_flags;
 
 use bench_cli::load::CURVES_HELP;
 use clap::{Parser, Subcommand};
@@ -17,6 +19,7 @@ use memory_flags::MEMORY_HELP;
 pub(crate) use memory_flags::MemoryFlags;
 use pool_flags::POOL_HELP;
 pub(crate) use pool_flags::{PoolFlags, PoolWorkload};
+pub(crate) use server_flags::ServerFlags;
 
 /// Loads Redis as applications use it.
 #[derive(Debug, Parser)]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::server::address::RedisAddress;
 use load_engine::TargetFactory;
-use redis::ConnectionInfo;
 
 use super::managed::Managed;
 use super::multiplexed::Multiplexed;
@@ -20,7 +20,7 @@ pub(crate) struct ClientSetup {
     /// Number of connections in total over all workers, for those kinds that have a fixed number.
     pub(crate) connections: u64,
     /// Server to connect to.
-    pub(crate) server: ConnectionInfo,
+    pub(crate) server: RedisAddress,
 }
 
 /// What is done with the factory of a client, whatever its type.
@@ -38,7 +38,9 @@ impl ClientSetup {
     pub(crate) fn use_factory<W: Work, U: FactoryUse>(self, work: W, user: U) -> U::Output {
         let (server, count) = (self.server, self.connections);
         match self.kind {
-            ClientKind::Pooled => user.with(&Arc::new(Pooled::new(server, count, work))),
+            ClientKind::Pooled => {
+                user.with(&Arc::new(Pooled::new(server.info().clone(), count, work)))
+            }
             ClientKind::Multiplexed => user.with(&Arc::new(Multiplexed::new(server, count, work))),
             ClientKind::Managed => user.with(&Arc::new(Managed::new(server, count, work))),
             ClientKind::Plain => user.with(&Arc::new(Plain::new(server, work))),

@@ -8,16 +8,17 @@ use load_engine::{
     Failure, OperationTable, Outcome, Session, Target, TargetFactory, Timestamps, UserId,
     WorkerShare,
 };
+use redis::Client;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, ConnectionInfo};
 
 use super::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Task, Work, outcome};
+use crate::server::address::RedisAddress;
 use crate::server::failure;
 
 /// Factory that opens each worker's share of the managed connections.
 #[derive(Debug)]
 pub(crate) struct Managed<W> {
-    server: ConnectionInfo,
+    server: RedisAddress,
     connections: u64,
     work: Arc<W>,
 }
@@ -25,7 +26,7 @@ pub(crate) struct Managed<W> {
 impl<W: Work> Managed<W> {
     /// Creates a factory for `connections` connections to `server`, which are divided among all
     /// workers. Each worker opens at least one.
-    pub(super) fn new(server: ConnectionInfo, connections: u64, work: W) -> Self {
+    pub(super) fn new(server: RedisAddress, connections: u64, work: W) -> Self {
         Self {
             server,
             connections,
@@ -48,7 +49,7 @@ impl<W: Work> TargetFactory for Managed<W> {
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
         let mut managers = Vec::new();
         for _ in 0..worker.share_of(self.connections).max(1) {
-            let client = Client::open(self.server.clone());
+            let client = Client::open(self.server.info().clone());
             let client = client.map_err(|error| failure::from_redis(&error))?;
             let manager = ConnectionManager::new_with_config(client, config.clone()).await;
             managers.push(manager.map_err(|error| failure::from_redis(&error))?);

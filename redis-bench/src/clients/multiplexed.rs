@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 
 use super::timeout_stream::TimeoutStream;
 use super::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Task, Work, failed, outcome};
+use crate::server::address::RedisAddress;
 use crate::server::failure;
 
 /// Time after a failed attempt to connect in which no further attempt is made; users that need the
@@ -25,7 +26,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// Factory that opens each worker's share of the shared connections.
 #[derive(Debug)]
 pub(crate) struct Multiplexed<W> {
-    server: ConnectionInfo,
+    server: RedisAddress,
     connections: u64,
     work: Arc<W>,
 }
@@ -33,7 +34,7 @@ pub(crate) struct Multiplexed<W> {
 impl<W: Work> Multiplexed<W> {
     /// Creates a factory for `connections` connections to `server`, which are divided among all
     /// workers. Each worker opens at least one.
-    pub(super) fn new(server: ConnectionInfo, connections: u64, work: W) -> Self {
+    pub(super) fn new(server: RedisAddress, connections: u64, work: W) -> Self {
         Self {
             server,
             connections,
@@ -69,7 +70,7 @@ impl<W: Work> TargetFactory for Multiplexed<W> {
 /// all.
 #[derive(Debug)]
 pub(super) struct SharedConnection {
-    server: ConnectionInfo,
+    server: RedisAddress,
     current: Mutex<CurrentConnection>,
 }
 
@@ -88,7 +89,7 @@ impl SharedConnection {
     ///
     /// # Errors
     /// Fails with the error of the attempt to connect.
-    pub(super) async fn connect(server: ConnectionInfo) -> Result<Self, RedisError> {
+    pub(super) async fn connect(server: RedisAddress) -> Result<Self, RedisError> {
         let connection = open_connection(&server).await?;
         let current = Mutex::new(CurrentConnection {
             connection,
@@ -136,25 +137,36 @@ impl SharedConnection {
 /// # Errors
 /// Fails with the error of the attempt to connect; after 5 s with a time-out.
 pub(super) async fn open_connection(
-    server: &ConnectionInfo,
+    address: &RedisAddress,
 ) -> Result<MultiplexedConnection, RedisError> {
+    let server = address.info();
     let opened = async {
-        match server.addr() {
-            ConnectionAddr::Tcp(host, port) => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                log_in(server, stream).await
+        match (server.addr(), address.tls()) {
+            (ConnectionAddr::Tcp(host, port), _) => {
+                log_in(server, tcp_stream(host, *port).await?).await
             }
-            ConnectionAddr::Unix(path) => log_in(server, UnixStream::connect(path).await?).await,
+            (ConnectionAddr::TcpTls { host, port, .. }, Some(tls)) => {
+                let stream = tcp_stream(host, *port).await?;
+                log_in(server, tls.handshake(host, stream).await?).await
+            }
+            (ConnectionAddr::Unix(path), _) => {
+                log_in(server, UnixStream::connect(path).await?).await
+            }
             _ => Err(RedisError::from((
                 ErrorKind::InvalidClientConfig,
-                "only plain connections can be shared",
+                "connections of this kind cannot be shared",
             ))),
         }
     };
     tokio::time::timeout(CONNECT_TIMEOUT, opened)
         .await
         .unwrap_or_else(|late| Err(std::io::Error::from(late).into()))
+}
+
+async fn tcp_stream(host: &str, port: u16) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// Logs in on a new stream and starts the driver's task, which runs until the last user drops the

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
+use crate::server::address::RedisAddress;
 use load_engine::{
     Failure, OperationTable, Outcome, Session, Target, TargetFactory, Timestamps, UserId,
     WorkerShare, checkout,
 };
-use redis::ConnectionInfo;
 
 use super::multiplexed::open_connection;
 use super::{Task, Work, failed, outcome};
@@ -16,13 +16,13 @@ use crate::server::failure;
 /// Factory of targets in which each request has a connection of its own.
 #[derive(Debug)]
 pub(crate) struct PerRequest<W> {
-    server: ConnectionInfo,
+    server: RedisAddress,
     work: Arc<W>,
 }
 
 impl<W: Work> PerRequest<W> {
     /// Creates a factory for connections to `server`.
-    pub(super) fn new(server: ConnectionInfo, work: W) -> Self {
+    pub(super) fn new(server: RedisAddress, work: W) -> Self {
         Self {
             server,
             work: Arc::new(work),
@@ -48,7 +48,7 @@ impl<W: Work> TargetFactory for PerRequest<W> {
 /// Server to which the requests of one worker connect.
 #[derive(Debug)]
 pub(crate) struct PerRequestTarget<W> {
-    server: ConnectionInfo,
+    server: RedisAddress,
     work: Arc<W>,
 }
 
@@ -66,7 +66,7 @@ impl<W: Work> Target for PerRequestTarget<W> {
 /// One user without a connection between requests.
 #[derive(Debug)]
 pub(crate) struct PerRequestSession<T> {
-    server: ConnectionInfo,
+    server: RedisAddress,
     task: T,
 }
 

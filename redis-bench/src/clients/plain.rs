@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use crate::server::address::RedisAddress;
 use load_engine::{Failure, OperationTable, Target, TargetFactory, UserId, WorkerShare};
-use redis::ConnectionInfo;
 
 use super::Work;
 use super::multiplexed::{MultiplexedSession, SharedConnection};
@@ -13,13 +13,13 @@ use crate::server::failure;
 /// Factory of targets in which each user has a connection of its own.
 #[derive(Debug)]
 pub(crate) struct Plain<W> {
-    server: ConnectionInfo,
+    server: RedisAddress,
     work: Arc<W>,
 }
 
 impl<W: Work> Plain<W> {
     /// Creates a factory for connections to `server`.
-    pub(super) fn new(server: ConnectionInfo, work: W) -> Self {
+    pub(super) fn new(server: RedisAddress, work: W) -> Self {
         Self {
             server,
             work: Arc::new(work),
@@ -45,7 +45,7 @@ impl<W: Work> TargetFactory for Plain<W> {
 /// Server to which the users of one worker connect.
 #[derive(Debug)]
 pub(crate) struct PlainTarget<W> {
-    server: ConnectionInfo,
+    server: RedisAddress,
     work: Arc<W>,
 }
 

@@ -14,7 +14,7 @@ const RESERVE: Duration = Duration::from_hours(1);
 /// Returns the longest life of the keys of a run that measures this number of settings: the planned
 /// length of all steps and an hour. `None` on a throwaway server, which takes its keys with it.
 pub(crate) fn of_run(flags: &CommonFlags, defaults: Defaults, settings: usize) -> Option<Duration> {
-    let url = flags.url.as_deref()?;
+    let url = flags.server.url.as_deref()?;
     if token::is_ours(&std::env::var(token::ENV).unwrap_or_default(), url) {
         return None;
     }

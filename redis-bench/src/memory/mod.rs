@@ -78,15 +78,13 @@ impl Scenario for MemoryRun<'_> {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        if let Some(url) = &self.flags.url {
-            RedisAddress::parse(url)?;
-        }
+        self.flags.server.address()?;
         Ok(self.flags.check()?)
     }
 
     fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
-        let url = flags.url.as_deref().map(redaction::url);
+        let url = flags.server.url.as_deref().map(redaction::url);
         let types: Vec<&str> = flags.types.iter().map(|kind| kind.name()).collect();
         BTreeMap::from([
             (
@@ -106,7 +104,7 @@ impl Scenario for MemoryRun<'_> {
         let contents = self.flags.contents();
         let keys = contents.map(|content| self.flags.keys_of(content)).max();
         Ok(Some(MemoryTarget {
-            server: RedisServer::open(self.flags.url.as_deref())?,
+            server: RedisServer::open(&self.flags.server)?,
             keys: RunKeys {
                 prefix: run_keys::prefix(&name),
                 keys: keys.unwrap_or(0).max(self.flags.keys),
@@ -202,7 +200,12 @@ impl Scenario for MemoryRun<'_> {
     fn clean_up(&self, bench: &mut Bench, target: MemoryTarget) {
         if target.begun && !target.server.is_throwaway() {
             let remote = target.server.remote();
-            cleanup::clear(bench, (&remote, false), &target.keys, target.writer.as_ref());
+            cleanup::clear(
+                bench,
+                (&remote, false),
+                &target.keys,
+                target.writer.as_ref(),
+            );
         }
     }
 

@@ -24,7 +24,6 @@ use crate::run::setting::Setting;
 use crate::run::worker::StepTarget;
 use crate::run::workload::RedisWorkload;
 use crate::run::{cleanup, doubts};
-use crate::server::address::RedisAddress;
 use crate::server::guard::{self, Demand};
 use crate::server::redis_server::RedisServer;
 
@@ -60,7 +59,9 @@ impl<'a, W: RedisWorkload> RedisRun<'a, W> {
         flags: &'a CommonFlags,
         defaults: Defaults,
     ) -> anyhow::Result<Self> {
-        let host = flags.host.checked(flags.workers, flags.url.as_deref())?;
+        let host = flags
+            .host
+            .checked(flags.workers, flags.server.url.as_deref())?;
         let given = flags.load.step.seed;
         let clients = clients::selected(&flags.client, workload.default_clients());
         let mut settings = Vec::new();
@@ -109,9 +110,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        if let Some(url) = &self.flags.url {
-            RedisAddress::of_user(url)?;
-        }
+        self.flags.server.address()?;
         self.flags
             .check_clients(&self.clients().collect::<Vec<_>>())?;
         self.flags.load.check(self.defaults)?;
@@ -125,7 +124,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         let mut config = flags.load.config(self.seed, self.defaults);
         config.extend(self.workload.config());
         let names: Vec<&str> = self.clients().map(ClientKind::name).collect();
-        let url = flags.url.as_deref().map(redaction::url);
+        let url = flags.server.url.as_deref().map(redaction::url);
         if let Some(workers) = flags.workers.workers {
             config.insert("workers".to_owned(), json!(workers));
         }
@@ -170,7 +169,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
 
     fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<RunTarget>> {
         Ok(Some(RunTarget {
-            server: RedisServer::open(self.flags.url.as_deref())?,
+            server: RedisServer::open(&self.flags.server)?,
             prefix: run_keys::prefix(&host_worker::data_name(bench)),
             over: None,
             begun: false,
@@ -277,10 +276,8 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             return found_rates(report);
         }
         let share = self.host.map_or_else(String::new, |host| host.told());
-        let remote = self.flags.url.as_deref().map(RedisAddress::of_user);
-        let remedies = remote
-            .and_then(Result::ok)
-            .map_or_else(String::new, |remote| summary::remedies(report, &remote));
+        let remote = self.flags.server.address().ok().flatten();
+        let remedies = remote.map_or_else(String::new, |remote| summary::remedies(report, &remote));
         summary::text(report, &self.workload.variants())
             + &self.workload.text(report)
             + &remedies
@@ -413,7 +410,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let client = ClientSetup {
             kind: setting.client,
             connections: self.connections(setting),
-            server: server.remote().info().clone(),
+            server: server.remote(),
         };
         let step = StepHere {
             bench,

@@ -59,16 +59,16 @@ fn run<W: RedisWorkload>(
     target: &StepTarget,
     step: WorkerStep<'_>,
 ) -> Result<(), String> {
-    let address = match (&target.throwaway_url, &flags.url) {
+    let address = match (&target.throwaway_url, &flags.server.url) {
         (Some(url), _) => RedisAddress::parse(url),
-        (None, Some(url)) => RedisAddress::of_user(url),
+        (None, Some(url)) => RedisAddress::of_user(url, &flags.server.tls),
         (None, None) => return Err("the parent named no server".to_owned()),
     };
     let address = address.map_err(|error| error.to_string())?;
     let client = ClientSetup {
         kind: target.client,
         connections: target.connections,
-        server: address.info().clone(),
+        server: address,
     };
     let keyspace = workload.keyspace(&target.prefix, target.seed);
     client.use_factory(workload.work(keyspace, target.variant), ShareOfStep(step))

@@ -9,7 +9,9 @@ use redis::{Client, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionIn
 
 use testbed::token;
 
+use crate::cli::tls_flags::TlsFlags;
 use crate::clients::CONNECT_TIMEOUT;
+use crate::server::tls::RedisTls;
 use crate::server::{environment, failure, port_answer, url_options};
 
 /// Time-out of a blocking command that is not measured, such as `INFO`, filling or clearing keys.
@@ -21,6 +23,8 @@ pub(crate) struct RedisAddress {
     info: ConnectionInfo,
     masked_url: String,
     password: PasswordSource,
+    /// Settings of TLS; `None` for plain connections.
+    tls: Option<RedisTls>,
 }
 
 /// Origin of the password with which connections log in.
@@ -35,13 +39,15 @@ pub(crate) enum PasswordSource {
 }
 
 impl RedisAddress {
-    /// Parses the URL of a server of the user, as [`Self::parse`] does. If the URL has no password,
-    /// takes the one in `REDISCLI_AUTH`. The throwaway server of a parent process takes none.
+    /// Parses the URL of a server of the user, as [`Self::parse`] does, with the flags for TLS. If
+    /// the URL has no password, takes the one in `REDISCLI_AUTH`. The throwaway server of a parent
+    /// process takes none.
     ///
     /// # Errors
-    /// Fails as [`Self::parse`] does, or if the password in the environment cannot be sent.
-    pub(crate) fn of_user(url: &str) -> Result<Self, UsageError> {
-        let address = Self::parse(url)?;
+    /// Fails as [`Self::parse`] does, if a flag has no effect or names a file that cannot be
+    /// used, or if the password in the environment cannot be sent.
+    pub(crate) fn of_user(url: &str, tls: &TlsFlags) -> Result<Self, UsageError> {
+        let address = Self::plain(url)?.encrypted(tls)?;
         let mark = std::env::var(token::ENV).unwrap_or_default();
         if address.password == PasswordSource::Url || token::is_ours(&mark, url) {
             return Ok(address);
@@ -63,19 +69,35 @@ impl RedisAddress {
     /// Parses the URL of a Redis server, without contacting it.
     ///
     /// # Errors
-    /// Fails if `url` is no such URL, if it requires TLS, or if a part of it would have no effect.
-    /// The message contains no secret.
+    /// Fails if `url` is no such URL, or if a part of it would have no effect. The message contains
+    /// no secret.
     pub(crate) fn parse(url: &str) -> Result<Self, UsageError> {
+        Self::plain(url)?.encrypted(&TlsFlags::default())
+    }
+
+    /// Returns the address with the settings for TLS if the URL asks for it.
+    fn encrypted(self, flags: &TlsFlags) -> Result<Self, UsageError> {
+        if !matches!(self.info.addr(), ConnectionAddr::TcpTls { .. }) {
+            let given = flags.given();
+            return match given.first() {
+                Some((flag, _)) => Err(UsageError(format!(
+                    "{flag} has no effect without TLS; write rediss:// in the URL, or leave {flag} out"
+                ))),
+                None => Ok(self),
+            };
+        }
+        let tls = RedisTls::load(flags)?;
+        Ok(Self {
+            info: tls.added_to(self.info)?,
+            tls: Some(tls),
+            ..self
+        })
+    }
+
+    /// Parses the URL without regard to TLS.
+    fn plain(url: &str) -> Result<Self, UsageError> {
         let form = "write redis://USER:PASSWORD@HOST:PORT/DATABASE, of which only the host is \
                     needed, and @, /, ? and # of user or password as %40, %2F, %3F and %23";
-        let scheme = url.split("://").next().unwrap_or_default();
-        if ["rediss", "valkeys"]
-            .iter()
-            .any(|tls| scheme.eq_ignore_ascii_case(tls))
-        {
-            let text = "TLS (rediss://) is not built in; use redis:// to a server that takes plain connections";
-            return Err(UsageError(text.to_owned()));
-        }
         if redaction::hides_its_host(url) {
             let text = format!(
                 "the URL of the Redis server cannot be read: {}",
@@ -101,22 +123,41 @@ impl RedisAddress {
             password,
             info: info.set_tcp_settings(settings),
             masked_url: redaction::url(url),
+            tls: None,
         })
     }
 
     /// Returns the address of another node of the same cluster, with the same credentials.
     pub(crate) fn at_node(&self, host: &str, port: u16) -> Self {
-        let node = ConnectionAddr::Tcp(host.to_owned(), port);
+        let host_name = host.to_owned();
+        let node = match self.info.addr() {
+            ConnectionAddr::TcpTls {
+                insecure,
+                tls_params,
+                ..
+            } => ConnectionAddr::TcpTls {
+                host: host_name,
+                port,
+                insecure: *insecure,
+                tls_params: tls_params.clone(),
+            },
+            _ => ConnectionAddr::Tcp(host_name, port),
+        };
         Self {
             info: self.info.clone().set_addr(node),
             masked_url: format!("{host}:{port}"),
-            password: self.password,
+            ..self.clone()
         }
     }
 
     /// Returns the connection settings for the Redis driver, with the credentials.
     pub(crate) fn info(&self) -> &ConnectionInfo {
         &self.info
+    }
+
+    /// Returns the settings of TLS; `None` for plain connections.
+    pub(crate) fn tls(&self) -> Option<&RedisTls> {
+        self.tls.as_ref()
     }
 
     /// Returns the URL with its secrets masked, for messages and reports.
@@ -159,8 +200,9 @@ impl RedisAddress {
             _ => String::new(),
         };
         match self.info.addr() {
-            ConnectionAddr::Tcp(host, port) => {
-                format!("redis-cli -h {host} -p {port}{user}{database}")
+            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+                let tls = self.tls.as_ref().map_or_else(String::new, RedisTls::cli);
+                format!("redis-cli -h {host} -p {port}{tls}{user}{database}")
             }
             ConnectionAddr::Unix(path) => {
                 format!("redis-cli -s {}{user}{database}", path.display())

@@ -11,15 +11,20 @@ use deadpool_redis::{PoolError, TimeoutType};
 use load_engine::Failure;
 use redis::RedisError;
 
+use crate::server::tls_failure;
+
 /// Part of the answer to a connection that is one more than the server takes.
 pub(crate) const TURNED_AWAY: &str = "max number of clients";
 
 /// Returns the kind of an error: `timeout`, `refused`, `reset`, `closed`, `auth`, `response.<CODE>`
 /// (an error answer of the server), `response.maxclients` (the server has its largest number of
-/// clients), `wrong_value`, `io.other`, `client`.
+/// clients), `wrong_value`, `io.other`, `client`, and the kinds of [`tls_failure`].
 pub(crate) fn kind(error: &RedisError) -> String {
     if error.is_timeout() {
         return "timeout".to_owned();
+    }
+    if let Some(tls) = tls_failure::kind(error) {
+        return tls.to_owned();
     }
     if let Some(io) = io_kind(error) {
         return kind_of_io(io).to_owned();
@@ -114,6 +119,9 @@ pub(crate) fn from_redis(error: &RedisError) -> Failure {
     if error.is_timeout() {
         // Replaces the operating system's message, which is `resource temporarily unavailable`.
         return Failure::new(kind(error), "no answer in time");
+    }
+    if let Some(sentence) = tls_failure::sentence(error) {
+        return Failure::new(kind(error), &sentence);
     }
     let kind = kind(error);
     let message = match (&*kind, error_reply(error)) {

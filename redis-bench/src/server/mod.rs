@@ -10,4 +10,7 @@ pub(crate) mod info;
 mod port_answer;
 pub(crate) mod redis_server;
 pub(crate) mod remedy;
+pub(crate) mod tls;
+mod tls_check;
+mod tls_failure;
 mod url_options;

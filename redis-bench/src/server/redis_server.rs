@@ -9,9 +9,10 @@ use load_engine::Cancel;
 use redis::RedisError;
 use testbed::{Redis, RedisOptions, token};
 
+use crate::cli::ServerFlags;
 use crate::server::address::{PasswordSource, RedisAddress};
 use crate::server::identity::ServerIdentity;
-use crate::server::{failure, guard, port_answer, remedy};
+use crate::server::{failure, guard, port_answer, remedy, tls_check};
 
 /// Time-out for the first connection and the answers about the server's identity.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(12);
@@ -26,16 +27,16 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    /// Creates the handle for the server at `url`, without contacting it; without a URL, starts a
+    /// Creates the handle for the server in `flags`, without contacting it; without a URL, starts a
     /// throwaway server.
     ///
     /// # Errors
-    /// Fails if the URL cannot be parsed, or if no server can be started.
-    pub(crate) fn open(url: Option<&str>) -> anyhow::Result<Self> {
-        if let Some(url) = url {
+    /// Fails if the URL cannot be parsed, if a flag has no effect, or if no server can be started.
+    pub(crate) fn open(flags: &ServerFlags) -> anyhow::Result<Self> {
+        if let (Some(url), Some(remote)) = (&flags.url, flags.address()?) {
             let mark = std::env::var(token::ENV).unwrap_or_default();
             return Ok(Self {
-                remote: RedisAddress::of_user(url)?,
+                remote,
                 ours: token::is_ours(&mark, url),
                 throwaway: None,
             });
@@ -133,7 +134,7 @@ fn ask(remote: &RedisAddress) -> Result<ServerIdentity, NoIdentity> {
 /// Always returns an error: a sentence about `error`, which occurred while connecting to the server
 /// at `address`, with a remedy.
 fn connect_error<T>(address: &RedisAddress, error: &RedisError) -> anyhow::Result<T> {
-    let failure = failure::from_redis(error);
+    let failure = tls_check::explained(failure::from_redis(error), address);
     let known = remedy::for_failure(&failure, address);
     let (why, remedy) = match failure.kind.as_ref() {
         "refused" => (
@@ -179,7 +180,6 @@ mod tests {
             "redis://:hunter2@h:port",
             "redis://h/x",
             "redis://:hun@ter2?hunter2@h/0",
-            "rediss://:hunter2@h",
         ] {
             let sentence = RedisAddress::parse(url).unwrap_err().to_string();
             assert!(!sentence.contains("ter2"), "{sentence}");

@@ -4,6 +4,7 @@
 use load_engine::Failure;
 
 use crate::server::address::RedisAddress;
+use crate::server::tls_failure;
 
 /// Remedy for a missing or refused login. It shows no URL with a password, so that nothing in it can
 /// be masked.
@@ -96,6 +97,9 @@ pub(crate) fn for_failure(failure: &Failure, remote: &RedisAddress) -> Option<St
     }
     if CLOSED_KINDS.contains(&&*failure.kind) {
         return Some(CLOSED.replace("{cli}", &remote.cli()));
+    }
+    if let Some(remedy) = tls_failure::remedy(&failure.kind) {
+        return Some(remedy.replace("{cli}", &remote.cli()));
     }
     let code = failure.kind.strip_prefix("response.").unwrap_or_default();
     let remedy = find(code, &failure.to_string())?;
