@@ -4,7 +4,8 @@ use bench_cli::UsageError;
 use bench_cli::flags::{self, OutputFlags};
 use clap::Args;
 
-use crate::cli::{LONGEST_VALUE, ServerFlags};
+use crate::cli::ServerFlags;
+use crate::keys::run_keys::LONGEST_VALUE;
 use crate::memory::content::{Content, DataType};
 
 pub(super) const MEMORY_HELP: &str = "\

@@ -53,9 +53,6 @@ pub(crate) enum RedisBenchCommand {
     Worker,
 }
 
-/// Length of the longest value that Redis stores, in bytes.
-pub(crate) const LONGEST_VALUE: u64 = 512 << 20;
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,8 @@ use redis::{Cmd, Connection, Pipeline};
 use crate::keys::removal_command::RemovalCommand;
 use crate::server::failure::BatchFailure;
 
+/// Length of the longest value that Redis stores, in bytes.
+pub(crate) const LONGEST_VALUE: u64 = 512 << 20;
 /// Largest number of commands in one batch.
 const BATCH: u64 = 500;
 /// Largest size of the values in one batch, in bytes, unless a single value is larger.

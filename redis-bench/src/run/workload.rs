@@ -85,7 +85,7 @@ impl Variants {
 /// # Errors
 /// Fails with a usage error if they are longer than 512 MiB.
 pub(crate) fn check_value_size(bytes: u64) -> Result<(), UsageError> {
-    if bytes > crate::cli::LONGEST_VALUE {
+    if bytes > crate::keys::run_keys::LONGEST_VALUE {
         return Err(UsageError(
             "Redis takes values of up to 512 MiB; use a smaller --value-size".to_owned(),
         ));
