@@ -6,6 +6,7 @@ mod client_list;
 mod commands;
 mod counter_resets;
 mod counters;
+mod disturbance;
 mod histogram;
 mod own_account;
 mod polls;
@@ -23,6 +24,7 @@ use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
 use redis::{Connection, RedisError, RedisResult};
 
+pub(crate) use self::disturbance::disturbances;
 pub(crate) use self::own_account::{LoadShape, surplus_doubt};
 use self::polls::StepPolls;
 use self::reading::{ServerReading, between};

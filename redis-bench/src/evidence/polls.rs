@@ -27,7 +27,7 @@ const MOST: [(&str, FigureName); 3] = [
 const SAVING: [(&str, &str); 3] = [
     ("rdb_bgsave_in_progress", "snapshot"),
     ("aof_rewrite_in_progress", "rewrite of the append-only file"),
-    ("module_fork_in_progress", "a module's child"),
+    ("module_fork_in_progress", "module's child"),
 ];
 /// Largest number of saving periods that are stored for a step; later ones are dropped.
 const MAX_SAVE_PERIODS: usize = 100;

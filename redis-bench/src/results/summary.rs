@@ -1,12 +1,12 @@
 //! Summary of a `redis-bench` run: its figures, its recommendation, its tables and its text.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bench_cli::Objective;
 use bench_cli::settings::interval;
 use bench_cli::table::{self, Table};
 use bench_report::names::{steps, summaries};
-use bench_report::{Latency, Report, Step, StepEnd, Summary};
+use bench_report::{Latency, Report, Step, Summary};
 use load_engine::Failure;
 use statistics::{mean, mean_interval};
 
@@ -14,6 +14,7 @@ use crate::results::advice::recommend;
 use crate::results::group::{ClientGroup, groups};
 use crate::results::load_text::{by_segment, load_sentence};
 use crate::results::sizes::recommended_sizes;
+use crate::results::troubles::troubles;
 use crate::run::workload::Variants;
 use crate::server::address::RedisAddress;
 use crate::server::{failure, remedy};
@@ -210,41 +211,6 @@ fn latency_table(groups: &[ClientGroup<'_>]) -> String {
     table.to_string() + &wrapped(&legend)
 }
 
-/// Returns a line for each step that a stop rule ended or that failed, and one line with the number
-/// of errors of each kind over all steps. Empty if there are none.
-fn troubles(report: &Report) -> Vec<String> {
-    let mut lines = Vec::new();
-    for step in &report.steps {
-        match &step.end {
-            StepEnd::Completed | StepEnd::Interrupted | StepEnd::Unknown => {}
-            StepEnd::Stopped { rule, reason } => {
-                lines.push(format!("{}: stopped by {rule}: {reason}.", step.name));
-            }
-            StepEnd::Failed { reason } => {
-                lines.push(format!("{}: failed: {reason}.", step.name));
-            }
-        }
-    }
-    let mut kinds = BTreeMap::new();
-    for operation in report
-        .steps
-        .iter()
-        .flat_map(|step| step.operations.values())
-    {
-        for (kind, count) in &operation.errors {
-            *kinds.entry(kind.as_str()).or_insert(0) += count;
-        }
-    }
-    if !kinds.is_empty() {
-        let told: Vec<String> = kinds
-            .iter()
-            .map(|(kind, n): (_, &u64)| format!("{n} {kind}"))
-            .collect();
-        lines.push(format!("Errors: {}.", told.join(", ")));
-    }
-    lines
-}
-
 /// Returns a paragraph for each known remedy of the failures in a report, which occurred on the
 /// server at `remote`. Empty if there are none.
 pub(crate) fn remedies(report: &Report, remote: &RedisAddress) -> String {
@@ -288,9 +254,11 @@ fn wrapped(text: &str) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use bench_report::histogram::recording;
-    use bench_report::{Histogram, Operation, Tool};
+    use bench_report::{Histogram, Operation, StepEnd, Tool};
     use test_support::empty_step;
 
     /// Creates the report of closed loops in which repeat i of the pool and of the shared

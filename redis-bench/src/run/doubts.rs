@@ -1,9 +1,10 @@
-//! Warnings about what is not known of the server, and about what its user may not do.
+//! Warnings about the server of a step: its limits and counters that are not known, commands that its
+//! user may not use, outages, and events that disturbed the step.
 
 use bench_report::{Step, Warning, WarningCode};
 
 use crate::clients::ClientKind;
-use crate::evidence::RESTARTED;
+use crate::evidence::{self, RESTARTED};
 use crate::server::failure::AWAY_KINDS;
 use crate::server::identity::ServerIdentity;
 
@@ -81,6 +82,16 @@ pub(super) fn outage(
     );
     let fields = ["operations", "server", "figures"];
     Some(Warning::new(WarningCode::TargetAway, message).about_step(index, &fields))
+}
+
+/// Returns a warning if events at the server disturbed `step`, the step at `index`.
+pub(super) fn disturbed(step: &Step, index: usize) -> Option<Warning> {
+    let events = evidence::disturbances(step);
+    if events.is_empty() {
+        return None;
+    }
+    let message = format!("the server was disturbed: {}", events.join("; "));
+    Some(Warning::new(WarningCode::DisturbedServer, message).about_step(index, &["operations"]))
 }
 
 /// Returns a warning if nothing was read of the server during `step`, the step at `index`, or if

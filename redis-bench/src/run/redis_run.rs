@@ -374,6 +374,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let doubts = [
             away.or_else(|| doubts::missing_evidence(step, index)),
             denied.or_else(|| shape.and_then(|shape| evidence::surplus_doubt(step, index, &shape))),
+            doubts::disturbed(step, index),
         ];
         for doubt in doubts.into_iter().flatten() {
             bench.warn(doubt);

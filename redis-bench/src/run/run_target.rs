@@ -30,7 +30,7 @@ pub(crate) struct RunTarget {
     pub(crate) begun: bool,
     /// Task that was still writing keys when it was abandoned; `None` if there is none.
     pub(crate) writer: Option<KeyWriter>,
-    /// What the server said of itself; `None` before it was asked.
+    /// Identity of the server; `None` before it was asked.
     pub(crate) identity: Option<ServerIdentity>,
 }
 

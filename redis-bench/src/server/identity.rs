@@ -14,7 +14,7 @@ use crate::server::info::Info;
 /// Commands that the pool sends to check a connection, each of which is tried once.
 const POOL_CHECK: [&str; 2] = ["PING", "UNWATCH"];
 
-/// What a server is, as far as it tells.
+/// Identity of a server, as far as it tells.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ServerIdentity {
     /// Version: `7.0.15` for Redis, `valkey 8.1.0` for Valkey; `None` if it is not told.

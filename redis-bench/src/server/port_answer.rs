@@ -1,4 +1,4 @@
-//! What a port says to a connection that sends no command. A server that refuses a client writes the
+//! Answer of a port to a connection that sends no command. A server that refuses a client writes the
 //! reason and closes the connection at once; the client, which has sent its login meanwhile, then
 //! often sees a reset instead. A server that expects TLS closes a plain connection without a word.
 

@@ -32,6 +32,9 @@ pub enum WarningCode {
     NotSteady,
     /// Another program used the machine's CPU, or the hypervisor took it away.
     DisturbedMachine,
+    /// An event at the server, such as a snapshot, evictions or a command of another client,
+    /// disturbed the step.
+    DisturbedServer,
     /// Evidence about the server could not be read.
     EvidenceMissing,
     /// The server counted more in the step than this run did: others used it meanwhile, or a
@@ -71,7 +74,7 @@ impl WarningCode {
             Self::GeneratorStalled => 2,
             Self::Censored => 3,
             Self::GeneratorThreadSaturated => 4,
-            Self::DisturbedMachine | Self::ServerDiffers => 5,
+            Self::DisturbedMachine | Self::DisturbedServer | Self::ServerDiffers => 5,
             Self::PacingLag => 6,
             Self::InFlightCapReached => 7,
             Self::NotSteady => 8,

@@ -1,0 +1,58 @@
+//! Lines below the tables about steps that ended early, errors, and events at the server.
+
+use std::collections::BTreeMap;
+
+use bench_report::{Report, StepEnd};
+
+use crate::evidence;
+
+/// Returns a line for each step that a stop rule ended or that failed, and one line with the number
+/// of errors of each kind over all steps, and a line for each of several disturbed steps. Empty if
+/// there are none.
+pub(crate) fn troubles(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    for step in &report.steps {
+        match &step.end {
+            StepEnd::Completed | StepEnd::Interrupted | StepEnd::Unknown => {}
+            StepEnd::Stopped { rule, reason } => {
+                lines.push(format!("{}: stopped by {rule}: {reason}.", step.name));
+            }
+            StepEnd::Failed { reason } => {
+                lines.push(format!("{}: failed: {reason}.", step.name));
+            }
+        }
+    }
+    let mut kinds = BTreeMap::new();
+    for operation in report
+        .steps
+        .iter()
+        .flat_map(|step| step.operations.values())
+    {
+        for (kind, count) in &operation.errors {
+            *kinds.entry(kind.as_str()).or_insert(0) += count;
+        }
+    }
+    if !kinds.is_empty() {
+        let told: Vec<String> = kinds
+            .iter()
+            .map(|(kind, n): (_, &u64)| format!("{n} {kind}"))
+            .collect();
+        lines.push(format!("Errors: {}.", told.join(", ")));
+    }
+    lines.extend(disturbed(report));
+    lines
+}
+
+/// Returns a line for each step that an event at the server disturbed, if there are several: the
+/// warnings below the table show only the worst of them.
+fn disturbed(report: &Report) -> Vec<String> {
+    let steps = (1..).zip(&report.steps);
+    let lines: Vec<String> = steps
+        .filter_map(|(number, step)| {
+            let events = evidence::disturbances(step).join("; ");
+            (!events.is_empty())
+                .then(|| format!("Disturbed: step {number} ({}): {events}.", step.name))
+        })
+        .collect();
+    if lines.len() > 1 { lines } else { Vec::new() }
+}
