@@ -254,6 +254,35 @@ fn a_server_without_room_for_the_keys_is_told_before_the_load() {
     assert_eq!(common::keys(&redis), [""; 0]);
 }
 
+/// A failover makes the server a replica of another one.
+#[test]
+fn a_server_that_becomes_a_replica_is_told_by_its_code_and_its_role() {
+    let redis = common::redis();
+    let mut admin = common::connect(&redis);
+    let replicate = |primary: [&str; 2], admin: &mut redis::Connection| {
+        redis::cmd("REPLICAOF").arg(&primary).exec(admin).unwrap();
+    };
+    let run = run(redis.url(), ("multiplexed", "set", "20s"), |_| {
+        replicate(["127.0.0.1", "1"], &mut admin);
+    });
+    run.assert_stopped();
+    assert!(run.failed("response.READONLY") > 0, "{}", run.ended.said);
+    assert_eq!(run.failed("response.READONLY"), run.failures());
+    let told = run.told();
+    assert!(
+        told.contains("its role changed, as in a failover"),
+        "{told}"
+    );
+    assert!(told.contains("this server is a replica"), "{told}");
+    let left = left_behind(&run.report).unwrap();
+    assert!(
+        left.contains("READONLY") && left.contains("64 of 64 keys are still there"),
+        "{left}"
+    );
+    assert_eq!(common::keys(&redis).len(), 64, "the keys that are named");
+    replicate(["NO", "ONE"], &mut admin);
+}
+
 /// The connections of the load are ended, and all that may exist is that of the test. The server
 /// closes new ones at once, often before the load can read why.
 #[test]

@@ -91,8 +91,8 @@ const GAUGES: [(&str, FigureName); 11] = [
     ("connected_slaves", names::redis::REPLICAS),
 ];
 
-/// Returns the growth from `before` to `after` of what `CONFIG RESETSTAT` leaves, and the gauges of
-/// `after`.
+/// Returns the growth from `before` to `after` of what `CONFIG RESETSTAT` leaves, the gauges of
+/// `after`, and whether the role of the server changed.
 pub(super) fn difference(before: &Info, after: &Info) -> ServerEvidence {
     let mut evidence = ServerEvidence::default();
     add_growth(&mut evidence, &KEPT, (before, after));
@@ -106,6 +106,9 @@ pub(super) fn difference(before: &Info, after: &Info) -> ServerEvidence {
         if let Some(value) = after.number(field) {
             evidence.figure(figure, value);
         }
+    }
+    if let (Some(was), Some(is)) = (before.text("role"), after.text("role")) {
+        evidence.figure(names::redis::ROLE_CHANGED, f64::from(was != is));
     }
     evidence
 }

@@ -46,6 +46,9 @@ pub(crate) fn disturbances(step: &Step) -> Vec<String> {
         Some(format!("{} {what}", plural(count, thing)))
     });
     events.extend(counted);
+    if server.value(names::redis::ROLE_CHANGED) == Some(1.0) {
+        events.push("its role changed, as in a failover".to_owned());
+    }
     events.extend(expiry_lag(server));
     events.extend(monitors(server));
     events.extend(pauses(server));
@@ -182,6 +185,7 @@ mod tests {
         let quiet = [
             (names::redis::EVICTED_KEYS, 0.0),
             (names::redis::FORKS, 0.0),
+            (names::redis::ROLE_CHANGED, 0.0),
             (names::redis::EXPIRED_STALE_RATIO, 0.02),
             (names::redis::ANSWER_MOST_NS, 4e6),
         ];
@@ -206,6 +210,10 @@ mod tests {
                     (names::redis::LATEST_FORK_US, 12_000.0),
                 ],
                 "2 forks, the last of 12.0 ms",
+            ),
+            (
+                &[(names::redis::ROLE_CHANGED, 1.0)],
+                "its role changed, as in a failover",
             ),
             (
                 &[(names::redis::ANSWER_MOST_NS, 512e6)],

@@ -85,6 +85,8 @@ figures! { Server:
     AOF_ENABLED = "aof_enabled";
     /// Number of replicas.
     REPLICAS = "replicas";
+    /// 1 if the server became a replica or a primary.
+    ROLE_CHANGED = "role_changed";
     /// Estimated share of keys that have expired and are still kept.
     EXPIRED_STALE_RATIO = "expired_stale_ratio";
     /// Time of the latest fork, in microseconds.
