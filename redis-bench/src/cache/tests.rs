@@ -47,7 +47,7 @@ fn fill(redis: &Redis, keys: &RunKeys) {
 }
 
 /// Parses the flags of `redis-bench cache` in `args`, as on the command line.
-fn cache_flags(args: &[&str]) -> CacheFlags {
+pub(super) fn cache_flags(args: &[&str]) -> CacheFlags {
     let args = ["redis-bench", "cache"].iter().chain(args);
     match RedisBenchCli::parse_from(args).command {
         RedisBenchCommand::Cache(flags) => *flags,

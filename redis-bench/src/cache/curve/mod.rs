@@ -11,7 +11,10 @@ mod lfu;
 mod lru;
 mod other_policies;
 mod simulated_cache;
+mod simulated_step;
 
+#[cfg(test)]
+mod server_tests;
 #[cfg(test)]
 mod tests;
 
