@@ -5,11 +5,14 @@
 //! Source of the policies: Redis 7.0, `src/evict.c`, `src/db.c` and `src/object.c`.
 
 mod cached_keys;
+mod curve_text;
 mod eviction_policy;
 mod eviction_pool;
 mod lfu;
+mod limited_step;
 mod lru;
 mod other_policies;
+mod policy_name;
 mod simulated_cache;
 mod simulated_step;
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bench_report::{Step, StepEnd};
 use load_engine::{Cancel, LoadPlan, StepPlan, ThinkTime, run_requests};
@@ -12,10 +12,8 @@ use testbed::{Redis, RedisOptions};
 
 use super::super::tests::cache_flags;
 use super::super::{Cache, hit_ratio};
-use super::eviction_policy::EvictionPolicy;
-use super::lfu::ApproximateLfu;
-use super::lru::ApproximateLru;
-use super::other_policies::RandomEviction;
+use super::limited_step::{LimitedStep, MemoryLimit};
+use super::policy_name::PolicyName;
 use super::simulated_step::SimulatedStep;
 use crate::clients::Multiplexed;
 use crate::run::workload::RedisWorkload as _;
@@ -46,7 +44,6 @@ const USERS: u64 = 4;
 const REQUESTS: u64 = 6_000;
 /// Longest time for them; what was read until then is compared.
 const LONGEST: Duration = Duration::from_mins(1);
-const SAMPLES: usize = 5;
 
 /// Hit ratios of one step, and the number of keys that the server held.
 #[derive(Debug)]
@@ -56,28 +53,18 @@ struct Compared {
     simulated: f64,
 }
 
-fn server(policy: &str) -> Redis {
-    let settings = [
-        ("maxmemory-policy", policy.to_owned()),
-        ("maxmemory-samples", SAMPLES.to_string()),
-        // A step is shorter than the minute in which counters fall.
-        ("lfu-decay-time", "0".to_owned()),
-    ];
-    let settings = settings.map(|(name, value)| (name.to_owned(), value));
-    Redis::start(&RedisOptions {
-        settings: settings.to_vec(),
+fn server() -> Redis {
+    // A step is shorter than the minute in which counters fall.
+    let settings = vec![("lfu-decay-time".to_owned(), "0".to_owned())];
+    let options = RedisOptions {
+        settings,
         ..RedisOptions::default()
-    })
-    .unwrap()
+    };
+    Redis::start(&options).unwrap()
 }
 
 fn number(connection: &mut Connection, name: &str) -> u64 {
     Info::read(connection).unwrap().number(name).unwrap() as u64
-}
-
-fn now_ms() -> u64 {
-    let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap();
-    since_1970.as_millis() as u64
 }
 
 fn count(step: &Step) -> u64 {
@@ -88,58 +75,60 @@ fn count(step: &Step) -> u64 {
 }
 
 /// Runs a step of `cache` on a server with `bytes` of memory for keys, and simulates the same.
-fn compare<P: EvictionPolicy>(policy: &str, simulated: P, bytes: u64) -> Compared {
-    let redis = server(policy);
+fn compare(policy: PolicyName, bytes: u64) -> Compared {
+    let redis = server();
     let address = RedisAddress::parse(redis.url()).unwrap();
     let mut connection = address.connect().unwrap();
-    let limit = number(&mut connection, "used_memory") + bytes;
-    let () = redis::cmd("CONFIG")
-        .arg(&["SET", "maxmemory", &limit.to_string()])
-        .query(&mut connection)
-        .unwrap();
+    let limit = MemoryLimit {
+        policy,
+        bytes: number(&mut connection, "used_memory") + bytes,
+    };
+    let limited = LimitedStep::begin(&mut connection, limit).unwrap();
     let flags = cache_flags(&FLAGS);
     let cache = Cache(&flags);
-    let keyspace = cache.keyspace("plimsoll:test:", 7);
     let load = LoadPlan::Closed {
         users: USERS,
         think_time: ThinkTime::Constant(Duration::from_millis(1)),
     };
     let mut plan = StepPlan::new("cache", load, LONGEST);
     plan.requests_per_user = Some(REQUESTS);
-    let begins_ms = now_ms();
-    let factory = Multiplexed::new(address.info().clone(), 1, cache.work(keyspace));
+    let work = cache.work(cache.keyspace("plimsoll:test:", 7));
+    let factory = Multiplexed::new(address.info().clone(), 1, work);
     let result = run_requests(&plan, &Arc::new(factory), &Cancel::new(), &mut ());
     let step = result.unwrap().step;
     assert_eq!(step.end, StepEnd::Completed);
     assert!(step.failures.is_empty(), "{:?}", step.failures);
     assert!(number(&mut connection, "evicted_keys") > 0);
-    let keys = redis::cmd("DBSIZE").query(&mut connection).unwrap();
-    let same = SimulatedStep {
+    let keys = limited.end(&mut connection).unwrap();
+    assert_eq!(keys.reads, Some(count(&step)), "there is no warm-up");
+    let simulated = SimulatedStep {
         sampler: flags.zipf.sampler(flags.keys),
         expiry: cache.expiry(),
         writes_ratio: flags.writes,
         requests_per_s: count(&step) as f64 / step.window.measured_s(),
-        requests: count(&step),
-        begins_ms,
+        warmup: 0,
+        measured: count(&step),
+        begins_ms: limited.begins_ms,
         seed: 41,
     };
+    let settings = limited.settings.unwrap();
     Compared {
-        keys,
+        keys: keys.held,
         measured: hit_ratio(&step).unwrap(),
-        simulated: same.hit_ratio(simulated, keys as usize).unwrap(),
+        simulated: policy
+            .simulate(settings, &simulated, keys.held as usize)
+            .unwrap(),
     }
 }
 
-/// Compares steps with all memory sizes, each on a server of its own, at the same time.
-fn compare_sizes<P: EvictionPolicy + Send>(policy: &str, simulated: fn() -> P) -> Vec<Compared> {
-    thread::scope(|scope| {
-        let steps = SIZES.map(|bytes| scope.spawn(move || compare(policy, simulated(), bytes)));
+/// Compares steps with all memory sizes, each on a server of its own, at the same time. Their ratios
+/// must be near the simulated ones, and grow with the memory.
+fn assert_near(policy: PolicyName) {
+    let compared: Vec<Compared> = thread::scope(|scope| {
+        let steps = SIZES.map(|bytes| scope.spawn(move || compare(policy, bytes)));
         steps.map(|step| step.join().unwrap()).into_iter().collect()
-    })
-}
-
-fn assert_near(compared: &[Compared]) {
-    for step in compared {
+    });
+    for step in &compared {
         let points = (step.measured - step.simulated).abs() * 100.0;
         assert!(points <= 2.0, "{compared:?}");
     }
@@ -152,19 +141,21 @@ fn assert_near(compared: &[Compared]) {
 
 #[test]
 fn lru_on_a_server_hits_as_often_as_simulated() {
-    assert_near(&compare_sizes("allkeys-lru", || {
-        ApproximateLru::new(SAMPLES)
-    }));
+    assert_near(PolicyName::AllkeysLru);
 }
 
 #[test]
 fn lfu_on_a_server_hits_as_often_as_simulated() {
-    assert_near(&compare_sizes("allkeys-lfu", || {
-        ApproximateLfu::new(SAMPLES, 10, 0)
-    }));
+    assert_near(PolicyName::AllkeysLfu);
 }
 
 #[test]
 fn eviction_at_random_on_a_server_hits_as_often_as_simulated() {
-    assert_near(&compare_sizes("allkeys-random", || RandomEviction));
+    assert_near(PolicyName::AllkeysRandom);
+}
+
+/// The lives are drawn at random, so that the soonest expiry is that of any key.
+#[test]
+fn eviction_by_expiry_on_a_server_hits_as_often_as_simulated() {
+    assert_near(PolicyName::VolatileTtl);
 }
