@@ -41,22 +41,25 @@ impl MonitorLines {
             ttl_ms: None,
         };
         let name = self.words.word(0).unwrap_or_default().to_ascii_uppercase();
+        let mut add = |event| events.push_back((event, 1));
         match name.as_slice() {
-            b"GET" | b"GETEX" => events.push_back((read(self.key()?, TraceOperation::Read), 1)),
-            b"GETDEL" => events.push_back((read(self.key()?, TraceOperation::Delete), 1)),
-            b"MGET" => self.each_key(|key| events.push_back((read(key, TraceOperation::Read), 1))),
-            b"DEL" | b"UNLINK" => {
-                self.each_key(|key| events.push_back((read(key, TraceOperation::Delete), 1)));
-            }
+            b"GET" | b"GETEX" => add(read(self.key()?, TraceOperation::Read)),
+            b"GETDEL" => add(read(self.key()?, TraceOperation::Delete)),
+            b"MGET" => self
+                .keys()?
+                .for_each(|key| add(read(key, TraceOperation::Read))),
+            b"DEL" | b"UNLINK" => self
+                .keys()?
+                .for_each(|key| add(read(key, TraceOperation::Delete))),
             b"MSET" => {
-                for pair in 0..(self.words.len() - 1) / 2 {
-                    let event = read(self.at(1 + 2 * pair, "the key")?, TraceOperation::Write);
-                    events.push_back((with_value(event, self.at(2 + 2 * pair, "the value")?), 1));
+                for (place, key) in (2..).zip(self.keys()?).step_by(2) {
+                    let event = read(key, TraceOperation::Write);
+                    add(with_value(event, self.at(place, "the value")?));
                 }
             }
             b"SET" | b"SETNX" | b"GETSET" | b"SETEX" | b"PSETEX" => {
                 let event = read(self.key()?, TraceOperation::Write);
-                events.push_back((self.write(&name, event)?, 1));
+                add(self.write(&name, event)?);
             }
             _ => self.skipped += 1,
         }
@@ -109,8 +112,10 @@ impl MonitorLines {
         number("the time to live", &text)
     }
 
-    fn each_key(&self, each: impl FnMut(&[u8])) {
-        self.words.from(1).for_each(each);
+    /// Returns all words after the name of the command, of which there must be one.
+    fn keys(&self) -> Result<impl Iterator<Item = &[u8]>, TraceFault> {
+        self.key()?;
+        Ok(self.words.from(1))
     }
 }
 
@@ -249,6 +254,10 @@ mod tests {
         let cases = [
             (r#""GET" "a"#, "a quoted word has no end"),
             (r#""GET""#, "the key is missing"),
+            (r#""MGET""#, "the key is missing"),
+            (r#""DEL""#, "the key is missing"),
+            (r#""MSET""#, "the key is missing"),
+            (r#""MSET" "a" "1" "b""#, "the value is missing"),
             (r#""SET" "a""#, "the value is missing"),
             (r#""SET" "a" "v" "EX""#, "the time to live is missing"),
             (

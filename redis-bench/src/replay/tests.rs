@@ -10,12 +10,18 @@ use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use test_support::TestDirectory;
 
-use super::schedule::ReplaySchedule;
-use super::spread::{Spread, TimedEvent};
-use super::trace_error::{TraceError, TraceFault, TracePlace};
+use super::spread::Spread;
+use super::trace_error::{TraceError, TracePlace};
 use super::trace_event::{TraceEvent, TraceOperation, key_number};
 use super::trace_reader::{TraceFormat, TraceReader};
 use super::zstd_frames::compressed;
+
+const FORMATS: [TraceFormat; 4] = [
+    TraceFormat::Twitter,
+    TraceFormat::KvReplay,
+    TraceFormat::OracleGeneral,
+    TraceFormat::Monitor,
+];
 
 /// Event as a test plants it, before it is written in a format.
 #[derive(Debug, Clone)]
@@ -251,6 +257,36 @@ proptest! {
         prop_assert_eq!(events, counted);
     }
 
+    /// Whatever a file holds, reading it ends, and not by a panic.
+    #[test]
+    fn any_content_is_read_or_refused(
+        content in prop::collection::vec(any::<u8>(), 0..300),
+        line in "[-0-9A-Za-z,\"\\\\ .\\[\\]\n]{0,200}",
+    ) {
+        let place = TestDirectory::new();
+        for format in FORMATS {
+            for content in [&content, line.as_bytes(), &compressed(&content)[..]] {
+                let (events, _) = read(&place, format, content);
+                prop_assert!(events.len() <= 300);
+            }
+        }
+    }
+
+    #[test]
+    fn a_compressed_file_with_wrong_bytes_is_refused(
+        numbers in prop::collection::vec(0..5_000_u32, 1..2_000),
+        place: prop::sample::Index,
+        flip in 1..=255_u8,
+    ) {
+        let records: Vec<u8> = numbers.iter().flat_map(|n| [u64::from(*n), 1, 1]).flat_map(u64::to_le_bytes).collect();
+        let whole = read(&TestDirectory::new(), TraceFormat::OracleGeneral, &records).0;
+        let mut file = compressed(&records);
+        let at = place.index(file.len());
+        file[at] ^= flip;
+        let (events, error) = read(&TestDirectory::new(), TraceFormat::OracleGeneral, &file);
+        prop_assert!(error.is_some() || events == whole || at < 4, "byte {}", at);
+    }
+
     #[test]
     fn times_are_spread_in_order_and_stay_in_their_second(
         seconds in prop::collection::vec(0..5_u32, 1..60),
@@ -272,101 +308,6 @@ proptest! {
         }
         prop_assert_eq!(spread.out_of_order(), late);
     }
-}
-
-fn schedule(
-    format: TraceFormat,
-    content: &str,
-    speed: f64,
-    loops: u32,
-) -> (ReplaySchedule, TestDirectory) {
-    let place = TestDirectory::new();
-    let file = place.path().join("trace");
-    fs::write(&file, content).unwrap();
-    (
-        ReplaySchedule::open(&file, format, speed, loops).unwrap(),
-        place,
-    )
-}
-
-fn times_ms(schedule: ReplaySchedule) -> Vec<u64> {
-    schedule
-        .map(|event| event.unwrap().at_ns / 1_000_000)
-        .collect()
-}
-
-/// Three events in second 10 and one in second 12.
-const FOUR: &str = "10,a,1,1,1,get,0\n10,b,1,1,1,get,0\n10,c,1,1,1,get,0\n12,d,1,1,1,get,0\n";
-
-#[test]
-fn events_are_spread_evenly_over_their_second_and_loops_follow_each_other() {
-    let (once, _place) = schedule(TraceFormat::Twitter, FOUR, 1.0, 1);
-    assert_eq!(times_ms(once), [166, 500, 833, 2_500]);
-    let (faster, _place) = schedule(TraceFormat::Twitter, FOUR, 10.0, 1);
-    assert_eq!(times_ms(faster), [16, 50, 83, 250]);
-    let (twice, _place) = schedule(TraceFormat::Twitter, FOUR, 0.5, 2);
-    let second = [333, 1_000, 1_666, 5_000].map(|at| at + 6_000);
-    assert_eq!(
-        times_ms(twice),
-        [vec![333, 1_000, 1_666, 5_000], second.to_vec()].concat()
-    );
-    let (never, _place) = schedule(TraceFormat::Twitter, FOUR, 1.0, 0);
-    assert_eq!(never.count(), 0);
-    let (empty, _place) = schedule(TraceFormat::Twitter, "", 1.0, u32::MAX);
-    assert_eq!(empty.count(), 0);
-}
-
-#[test]
-fn finer_times_are_kept_and_a_loop_begins_after_the_mean_gap() {
-    let lines = "5.100000 [0 x] \"GET\" \"a\"\n\
-                 5.200000 [0 x] \"PING\"\n\
-                 5.300000 [0 x] \"GET\" \"a\"\n\
-                 5.250000 [0 x] \"GET\" \"a\"\n\
-                 5.500000 [0 x] \"GET\" \"a\"\n";
-    let (mut twice, _place) = schedule(TraceFormat::Monitor, lines, 1.0, 2);
-    let times: Vec<u64> = twice
-        .by_ref()
-        .map(|event| event.unwrap().at_ns / 1_000)
-        .collect();
-    // Four events in 400 ms have three gaps of 133.333 ms in the mean.
-    let second = [0, 200_000, 200_000, 400_000].map(|at| at + 533_333);
-    assert_eq!(
-        times,
-        [vec![0, 200_000, 200_000, 400_000], second.to_vec()].concat()
-    );
-    assert_eq!((twice.skipped(), twice.out_of_order()), (2, 2));
-}
-
-#[test]
-fn a_fault_ends_the_schedule_after_the_events_before_it() {
-    let (mut broken, _place) = schedule(TraceFormat::Twitter, &format!("{FOUR}12,e,1"), 1.0, 3);
-    let before: Vec<TimedEvent> = broken.by_ref().map_while(Result::ok).collect();
-    assert_eq!(before.len(), 4);
-    assert!(broken.next().is_none());
-    let (mut broken, _place) = schedule(TraceFormat::Twitter, &format!("{FOUR}12,e,1"), 1.0, 3);
-    let error = broken.find_map(Result::err).unwrap();
-    assert_eq!(error.place, TracePlace::Line(5));
-    assert!(matches!(
-        error.fault,
-        TraceFault::Columns {
-            found: 3,
-            wanted: 7
-        }
-    ));
-}
-
-#[test]
-fn a_trace_without_times_has_no_schedule() {
-    let (mut untimed, _place) = schedule(
-        TraceFormat::KvReplay,
-        "key,op,size\na,GET,1\nb,GET,1\n",
-        1.0,
-        2,
-    );
-    let error = untimed.next().unwrap().unwrap_err();
-    assert!(matches!(error.fault, TraceFault::NoTime), "{error}");
-    assert_eq!(error.place, TracePlace::Line(2));
-    assert!(untimed.next().is_none());
 }
 
 #[test]

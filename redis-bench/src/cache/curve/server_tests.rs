@@ -47,7 +47,7 @@ const LONGEST: Duration = Duration::from_mins(1);
 
 /// Hit ratios of one step, and the number of keys that the server held.
 #[derive(Debug)]
-struct Compared {
+struct StepRatios {
     keys: u64,
     measured: f64,
     simulated: f64,
@@ -75,7 +75,7 @@ fn count(step: &Step) -> u64 {
 }
 
 /// Runs a step of `cache` on a server with `bytes` of memory for keys, and simulates the same.
-fn compare(policy: PolicyName, bytes: u64) -> Compared {
+fn compare(policy: PolicyName, bytes: u64) -> StepRatios {
     let redis = server();
     let address = RedisAddress::parse(redis.url()).unwrap();
     let mut connection = address.connect().unwrap();
@@ -112,7 +112,7 @@ fn compare(policy: PolicyName, bytes: u64) -> Compared {
         seed: 41,
     };
     let settings = limited.settings.unwrap();
-    Compared {
+    StepRatios {
         keys: keys.held,
         measured: hit_ratio(&step).unwrap(),
         simulated: policy
@@ -124,7 +124,7 @@ fn compare(policy: PolicyName, bytes: u64) -> Compared {
 /// Compares steps with all memory sizes, each on a server of its own, at the same time. Their ratios
 /// must be near the simulated ones, and grow with the memory.
 fn assert_near(policy: PolicyName) {
-    let compared: Vec<Compared> = thread::scope(|scope| {
+    let compared: Vec<StepRatios> = thread::scope(|scope| {
         let steps = SIZES.map(|bytes| scope.spawn(move || compare(policy, bytes)));
         steps.map(|step| step.join().unwrap()).into_iter().collect()
     });
@@ -133,7 +133,7 @@ fn assert_near(policy: PolicyName) {
         assert!(points <= 2.0, "{compared:?}");
     }
     let mut pairs = compared.iter().zip(&compared[1..]);
-    let grows = |(less, more): (&Compared, &Compared)| {
+    let grows = |(less, more): (&StepRatios, &StepRatios)| {
         less.keys < more.keys && less.measured + 0.02 < more.measured
     };
     assert!(pairs.all(grows), "more memory, more hits: {compared:?}");
