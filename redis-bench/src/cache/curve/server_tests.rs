@@ -149,11 +149,6 @@ fn lfu_on_a_server_hits_as_often_as_simulated() {
     assert_near(PolicyName::AllkeysLfu);
 }
 
-#[test]
-fn eviction_at_random_on_a_server_hits_as_often_as_simulated() {
-    assert_near(PolicyName::AllkeysRandom);
-}
-
 /// The lives are drawn at random, so that the soonest expiry is that of any key.
 #[test]
 fn eviction_by_expiry_on_a_server_hits_as_often_as_simulated() {
