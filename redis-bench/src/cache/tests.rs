@@ -80,7 +80,7 @@ fn step(redis: &Redis, client: ClientKind, measure: Duration, args: &[&str]) -> 
 }
 
 /// Plan of a step that is run at once.
-struct PlannedStep<'a>(&'a StepPlan);
+pub(super) struct PlannedStep<'a>(pub(super) &'a StepPlan);
 
 impl FactoryUse for PlannedStep<'_> {
     type Output = Step;

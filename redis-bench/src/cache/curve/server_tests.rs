@@ -1,21 +1,20 @@
 //! Tests that compare the simulated hit ratio with that of a real Redis server whose memory is
 //! limited.
 
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use bench_report::{Step, StepEnd};
-use load_engine::{Cancel, LoadPlan, StepPlan, ThinkTime, run_requests};
+use load_engine::{LoadPlan, StepPlan, ThinkTime};
 use redis::Connection;
 use testbed::{Redis, RedisOptions};
 
-use super::super::tests::cache_flags;
+use super::super::tests::{PlannedStep, cache_flags};
 use super::super::{Cache, hit_ratio};
 use super::limited_step::{LimitedStep, MemoryLimit};
 use super::policy_name::PolicyName;
 use super::simulated_step::SimulatedStep;
-use crate::clients::Multiplexed;
+use crate::clients::{ClientKind, ClientSetup};
 use crate::run::workload::RedisWorkload as _;
 use crate::server::address::RedisAddress;
 use crate::server::info::Info;
@@ -92,10 +91,13 @@ fn compare(policy: PolicyName, bytes: u64) -> StepRatios {
     };
     let mut plan = StepPlan::new("cache", load, LONGEST);
     plan.requests_per_user = Some(REQUESTS);
-    let work = cache.work(cache.keyspace("plimsoll:test:", 7));
-    let factory = Multiplexed::new(address.info().clone(), 1, work);
-    let result = run_requests(&plan, &Arc::new(factory), &Cancel::new(), &mut ());
-    let step = result.unwrap().step;
+    let work = cache.work(cache.keyspace("plimsoll:test:", 7), 0);
+    let client = ClientSetup {
+        kind: ClientKind::Multiplexed,
+        connections: 1,
+        server: address,
+    };
+    let step = client.use_factory(work, PlannedStep(&plan));
     assert_eq!(step.end, StepEnd::Completed);
     assert!(step.failures.is_empty(), "{:?}", step.failures);
     assert!(number(&mut connection, "evicted_keys") > 0);
