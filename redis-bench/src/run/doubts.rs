@@ -27,7 +27,7 @@ pub(crate) fn unchecked_limits(identity: &ServerIdentity, unchecked: &[&str]) ->
 
 /// Returns a warning about the step at `index` if it used a pool, and the server refuses a command
 /// by which the pool checks a connection: each checkout then opens a new connection.
-pub(super) fn denied_check(
+fn denied_check(
     identity: Option<&ServerIdentity>,
     client: ClientKind,
     index: usize,
@@ -48,13 +48,27 @@ pub(super) fn denied_check(
     Some(Warning::new(WarningCode::ServerDiffers, message).about_step(index, &["operations"]))
 }
 
+/// Returns the warnings about `step`, the step at `index`, which used `client` on the server with this
+/// identity. `surplus` is that about counts of the server beyond those of the run, whose cause a
+/// refused check of the pool explains.
+pub(super) fn of_step(
+    identity: Option<&ServerIdentity>,
+    client: ClientKind,
+    (step, index): (&Step, usize),
+    surplus: Option<Warning>,
+) -> Vec<Warning> {
+    let doubts = [
+        outage(identity, step, index),
+        missing_evidence(step, index),
+        denied_check(identity, client, index).or(surplus),
+        disturbed(step, index),
+    ];
+    doubts.into_iter().flatten().collect()
+}
+
 /// Returns a warning if the server was restarted during `step`, the step at `index`, or did not answer
 /// at its end while requests failed or waited for it.
-pub(super) fn outage(
-    identity: Option<&ServerIdentity>,
-    step: &Step,
-    index: usize,
-) -> Option<Warning> {
+fn outage(identity: Option<&ServerIdentity>, step: &Step, index: usize) -> Option<Warning> {
     if identity?.denied.contains_key("INFO") {
         return None;
     }
@@ -85,7 +99,7 @@ pub(super) fn outage(
 }
 
 /// Returns a warning if events at the server disturbed `step`, the step at `index`.
-pub(super) fn disturbed(step: &Step, index: usize) -> Option<Warning> {
+fn disturbed(step: &Step, index: usize) -> Option<Warning> {
     let events = evidence::disturbances(step);
     if events.is_empty() {
         return None;
@@ -97,7 +111,7 @@ pub(super) fn disturbed(step: &Step, index: usize) -> Option<Warning> {
 /// Returns a warning if nothing was read of the server during `step`, the step at `index`, or if
 /// somebody reset its counters meanwhile. Other parts that the server does not provide are listed
 /// in the evidence; they make none of its figures doubtful.
-pub(super) fn missing_evidence(step: &Step, index: usize) -> Option<Warning> {
+fn missing_evidence(step: &Step, index: usize) -> Option<Warning> {
     let unavailable = &step.server.as_ref()?.unavailable;
     let (told, field) = if let Some(why) = unavailable.get("info") {
         let told = format!("info of the server could not be read: {why}");

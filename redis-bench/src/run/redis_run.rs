@@ -368,15 +368,9 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             step.figure(steps::EXTRA_ROUND_TRIPS_PER_REQUEST, checks);
         }
         let step = &bench.report.steps[index];
+        let surplus = shape.and_then(|shape| evidence::surplus_doubt(step, index, &shape));
         let identity = target.identity.as_ref();
-        let away = doubts::outage(identity, step, index);
-        let denied = doubts::denied_check(identity, setting.client, index);
-        let doubts = [
-            away.or_else(|| doubts::missing_evidence(step, index)),
-            denied.or_else(|| shape.and_then(|shape| evidence::surplus_doubt(step, index, &shape))),
-            doubts::disturbed(step, index),
-        ];
-        for doubt in doubts.into_iter().flatten() {
+        for doubt in doubts::of_step(identity, setting.client, (step, index), surplus) {
             bench.warn(doubt);
         }
         bench.save();
