@@ -20,7 +20,6 @@ pub(crate) struct SimulatedCache<P: EvictionPolicy> {
     /// Times of expiry, in milliseconds, and keys; also of keys that have another expiry since.
     expiries: BinaryHeap<Reverse<(u64, u64)>>,
     random: SmallRng,
-    evictions: u64,
 }
 
 impl<P: EvictionPolicy> SimulatedCache<P> {
@@ -32,7 +31,6 @@ impl<P: EvictionPolicy> SimulatedCache<P> {
             keys: CachedKeys::new(),
             expiries: BinaryHeap::new(),
             random: SmallRng::seed_from_u64(seed),
-            evictions: 0,
         }
     }
 
@@ -71,22 +69,6 @@ impl<P: EvictionPolicy> SimulatedCache<P> {
         });
     }
 
-    /// Removes `key` at `at_ms`.
-    pub(crate) fn delete(&mut self, key: u64, at_ms: u64) {
-        self.make_room(at_ms);
-        self.keys.remove(key);
-    }
-
-    /// Returns the number of keys that were evicted.
-    pub(crate) fn evictions(&self) -> u64 {
-        self.evictions
-    }
-
-    /// Returns the number of keys.
-    pub(crate) fn len(&self) -> usize {
-        self.keys.len()
-    }
-
     /// Removes the keys that have expired, and then keys of the policy's choice while there are more
     /// than the capacity. Redis finds most expired keys within a fraction of a second; here it is at
     /// once.
@@ -105,7 +87,20 @@ impl<P: EvictionPolicy> SimulatedCache<P> {
             let chosen = self.policy.choose(&self.keys, at_ms, &mut self.random);
             let Some(chosen) = chosen else { break };
             self.keys.remove(chosen);
-            self.evictions += 1;
         }
+    }
+}
+
+#[cfg(test)]
+impl<P: EvictionPolicy> SimulatedCache<P> {
+    /// Removes `key` at `at_ms`.
+    pub(super) fn delete(&mut self, key: u64, at_ms: u64) {
+        self.make_room(at_ms);
+        self.keys.remove(key);
+    }
+
+    /// Returns the number of keys.
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
     }
 }

@@ -82,7 +82,7 @@ fn zipf_ratio<P: EvictionPolicy>(policy: P, capacity: usize, gap_ms: u64) -> f64
         }
         hits += u64::from(hit && n >= READS);
     }
-    assert!(cache.evictions() > 0 && cache.len() <= capacity + 1);
+    assert!((capacity..=capacity + 1).contains(&cache.len()));
     hits as f64 / READS as f64
 }
 
@@ -126,7 +126,7 @@ fn lru_evicts_the_key_that_was_not_read_for_longest() {
         (9, 'a'),
     ];
     assert_eq!(hits(&mut cache, &reads), "adb");
-    assert_eq!((cache.evictions(), cache.len()), (3, 4));
+    assert_eq!(cache.len(), 4, "the last is one too many");
 }
 
 #[test]
@@ -260,7 +260,6 @@ fn lfu_evicts_the_key_with_the_lowest_counter() {
         (9, 'b'), // Found.
     ];
     assert_eq!(hits(&mut cache, &reads), "aabbab");
-    assert_eq!(cache.evictions(), 3);
 }
 
 #[test]
@@ -310,5 +309,5 @@ fn keys_expire_at_the_end_of_their_last_life() {
     assert!(cache.read(3, 1_000_000));
     cache.delete(3, 1_000_000);
     assert!(!cache.read(3, 1_000_000));
-    assert_eq!((cache.evictions(), cache.len()), (0, 0));
+    assert_eq!(cache.len(), 0);
 }
