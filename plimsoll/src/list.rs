@@ -30,6 +30,10 @@ const SCENARIOS: &[(&str, &str)] = &[
     ),
     ("redis-bench pool", "ways to connect by plain throughput"),
     (
+        "redis-bench memory",
+        "bytes of a key by type and size, predicted, measured",
+    ),
+    (
         "ws-bench limit",
         "how many connections hold, whose limit it is",
     ),

@@ -83,11 +83,12 @@ pub(crate) const SCENARIOS: [Scenario; 7] = [
 ];
 
 /// Subcommands that create no load, each after its program.
-pub(crate) const WITHOUT_LOAD: [&str; 7] = [
+pub(crate) const WITHOUT_LOAD: [&str; 8] = [
     "db-pool-bench generate",
     "db-pool-bench observe",
     "db-pool-bench workload",
     "redis-bench generate",
+    "redis-bench memory",
     "ws-bench generate",
     "ws-bench serve",
     "help",

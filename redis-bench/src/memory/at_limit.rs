@@ -23,8 +23,9 @@ pub(crate) const PART: &str = "limit";
 pub(crate) const MAXMEMORY_BYTES: u64 = 16 << 20;
 /// Policies that are tried. The keys have no expiry, so that `volatile-lru` finds none to evict.
 pub(crate) const POLICIES: [&str; 3] = ["noeviction", "allkeys-lru", "volatile-lru"];
-/// Length of the values, in bytes.
-const VALUE_BYTES: u64 = 100;
+/// Length of the values, in bytes. The limit is then reached far from the numbers of keys at which a
+/// table doubles, because the server keeps the old table for a while.
+const VALUE_BYTES: u64 = 44;
 /// Number of keys that are written at once; the first event is known with this precision.
 const BATCH: u64 = 100;
 /// Largest number of keys that are written until the limit must have been reached.
@@ -44,7 +45,7 @@ struct LimitEffects {
 }
 
 impl LimitEffects {
-    /// Adds the effects to `step`: `first` is the number of keys that the server had taken at the
+    /// Adds the effects to `step`: `first` is the number of keys that the server kept at the
     /// first effect, `written` the number of all writes, and `present` that of the keys that clients
     /// find afterwards.
     fn record(
@@ -101,15 +102,15 @@ pub(crate) fn run(
             let info = Info::section(connection, "all")?;
             let evicted = info.number("evicted_keys").unwrap_or(0.0);
             if evicted > 0.0 || effects.refused > 0 {
-                first = Some(effects.accepted);
+                first = Some(effects.accepted.saturating_sub(evicted as u64));
                 end = written + (written as f64 * BEYOND_RATIO) as u64;
                 let used = info.number("used_memory").unwrap_or(f64::NAN);
                 unloaded.step.figure(steps::LIMIT_USED_BYTES, used);
             }
         }
     }
-    let info = Info::section(connection, "stats")?;
     let present = present(connection, &server.keys, written)?;
+    let info = Info::section(connection, "stats")?;
     effects.record(&mut unloaded.step, (first, written, present), &info);
     Ok(Some(unloaded.finish()))
 }

@@ -72,11 +72,11 @@ impl PartProgress {
 }
 
 /// Runs `work` over a new connection to the server at `remote`, and adds its step to the report. If
-/// the server refuses a command, the step is added as failed, with the reason, and its keys are
-/// removed. Returns false if a signal is received.
+/// the user may not use a command of it, the step is added as failed, with the reason, and its keys
+/// are removed. Returns false if a signal is received.
 ///
 /// # Errors
-/// Fails with a remedy if the connection fails.
+/// Fails with a remedy if the connection fails, or if the server refuses the keys.
 pub(super) fn run_part(
     bench: &mut Bench,
     target: &mut MemoryTarget,
@@ -91,7 +91,7 @@ pub(super) fn run_part(
         let mut connection = address.connect()?;
         let result = work(&mut connection, stop);
         if let Err(failure) = &result
-            && failure.first.kind.starts_with("response.")
+            && is_denied(failure)
         {
             let goes_on = || !stop.is_cancelled();
             key_removal::remove_indexes(&mut connection, &keys, 0..keys.keys, goes_on)?;
@@ -118,7 +118,7 @@ pub(super) fn run_part(
             Ok(true)
         }
         Ok(None) => Ok(false),
-        Err(failure) if failure.first.kind.starts_with("response.") => {
+        Err(failure) if is_denied(&failure) => {
             let mut refused = UnloadedStep::begin(progress.name.clone(), "refused");
             let reason = failure.to_string();
             refused.step.end = StepEnd::Failed { reason };
@@ -127,6 +127,12 @@ pub(super) fn run_part(
         }
         Err(failure) => failed(remote, &failure),
     }
+}
+
+/// Returns true if the user may not use a command, or the server does not have it. Other commands may
+/// still be possible.
+fn is_denied(failure: &BatchFailure) -> bool {
+    failure.first.kind == "response.NOPERM" || failure.first.to_string().contains("unknown command")
 }
 
 /// Always returns an error: `failure` of the server at `remote`, with a remedy.

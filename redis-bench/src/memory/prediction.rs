@@ -6,6 +6,10 @@ use crate::memory::tables::{ENTRY_BYTES, TableLayout, TableState};
 
 /// Size of the head of a list. Source: `struct quicklist` in src/quicklist.h.
 const LIST_HEAD_BYTES: u64 = 40;
+/// Size of a node of a list. Source: `struct quicklistNode` in src/quicklist.h, from version 7.0 on.
+const LIST_NODE_BYTES: u64 = 40;
+/// Size up to which a node of a list takes elements, by the default of `list-max-listpack-size`.
+const LIST_NODE_ELEMENTS_BYTES: f64 = 8_192.0;
 /// Size of the head of a chained table. Source: `struct dict` in src/dict.h, from version 7.0 on.
 const TABLE_HEAD_BYTES: u64 = 56;
 
@@ -44,6 +48,15 @@ impl SampleUsage {
             lengths: lengths.collect(),
             ..self.clone()
         }
+    }
+
+    /// Returns the mean usage of a key, in bytes.
+    fn mean_usage(&self) -> f64 {
+        let total = self
+            .lengths
+            .iter()
+            .map(|(keys, usage)| *keys as f64 * usage);
+        total.sum::<f64>() / self.keys().max(1) as f64
     }
 
     /// Returns the number of keys to be written.
@@ -98,13 +111,9 @@ pub(crate) fn predict(
         let after = kind.grown(table, table.keys + added);
         kind.bytes(after, allocator) - kind.bytes(table, allocator)
     };
-    let usage = samples
-        .lengths
-        .iter()
-        .map(|(keys, usage)| *keys as f64 * usage);
     let expiring = if expires { keys } else { 0 };
     MemoryPrediction {
-        usage: usage.sum(),
+        usage: keys as f64 * samples.mean_usage(),
         rounding: keys as f64 * rounding(layout, samples),
         expiry: (expiring * kind.expiry_bytes(allocator)) as f64,
         tables: growth(tables.main, keys) + growth(tables.expires, expiring),
@@ -122,7 +131,11 @@ fn rounding(layout: MemoryLayout, samples: &SampleUsage) -> f64 {
     }
     let entry = allocator.rounding(ENTRY_BYTES);
     let within = match samples.encoding.as_str() {
-        "quicklist" => allocator.rounding(LIST_HEAD_BYTES) as f64,
+        "quicklist" => {
+            let nodes = (samples.mean_usage() / LIST_NODE_ELEMENTS_BYTES).floor() + 1.0;
+            let node = allocator.rounding(LIST_NODE_BYTES) as f64;
+            allocator.rounding(LIST_HEAD_BYTES) as f64 + nodes * node
+        }
         "hashtable" if samples.is_set => {
             let head = allocator.rounding(TABLE_HEAD_BYTES) as f64;
             let surplus = tables.set_surplus(samples.elements, allocator);
@@ -213,7 +226,7 @@ mod tests {
         for (encoding, elements, coarse, fine) in [
             ("embstr", 1, 8.0, 0.0),
             ("listpack", 10, 8.0, 0.0),
-            ("quicklist", 10, 16.0, 0.0),
+            ("quicklist", 10, 24.0, 0.0),
             ("hashtable", 1_000, 8.0 + 8.0 + 8_000.0, 0.0),
             ("skiplist", 200, 8.0 + 8.0 + 1_600.0, 0.0),
         ] {

@@ -125,18 +125,22 @@ impl SizeStep {
         let mut encoding = String::new();
         for range in name_lengths(self.keys) {
             let samples = SAMPLES.min(range.end - range.start);
-            let mut total = 0;
+            let mut usages = Vec::new();
             for index in range.start..range.start + samples {
                 keys.name_into(index, &mut name);
                 match usage_of(connection, &name)? {
-                    Ok(bytes) => total += bytes,
+                    Ok(bytes) => usages.push(bytes as f64),
                     Err(reason) => return Ok(Err(reason)),
                 }
             }
-            lengths.push((
-                range.end - range.start - samples,
-                total as f64 / samples as f64,
-            ));
+            let usage = if self.content.data_type == DataType::String {
+                // All are equal, but an allocator may have given some of them a larger block that
+                // was left over.
+                usages.iter().copied().fold(f64::INFINITY, f64::min)
+            } else {
+                usages.iter().sum::<f64>() / samples as f64
+            };
+            lengths.push((range.end - range.start - samples, usage));
             match encoding_of(connection, &name)? {
                 Ok(name) => encoding = name,
                 Err(reason) => return Ok(Err(reason)),
