@@ -5,7 +5,6 @@ use bench_cli::flags::{self, OutputFlags};
 use clap::Args;
 
 use crate::cli::ServerFlags;
-use crate::keys::run_keys::LONGEST_VALUE;
 use crate::memory::content::{Content, DataType};
 
 pub(super) const MEMORY_HELP: &str = "\
@@ -85,18 +84,17 @@ pub(crate) struct MemoryFlags {
 }
 
 impl MemoryFlags {
-    /// Checks that values of these sizes can be written.
+    /// Returns the length of the longest value or element, in bytes.
+    pub(crate) fn longest(&self) -> u64 {
+        let sizes = self.value_size.iter().chain(&self.element_size);
+        sizes.copied().max().unwrap_or(0)
+    }
+
+    /// Checks that there are enough keys, and that the elements of a value can differ.
     ///
     /// # Errors
     /// Fails with a sentence that says what to write instead.
     pub(crate) fn check(&self) -> Result<(), UsageError> {
-        let mut sizes = self.value_size.iter().chain(&self.element_size);
-        if sizes.any(|bytes| *bytes > LONGEST_VALUE) {
-            return Err(UsageError(
-                "Redis takes values of up to 512 MiB; use a smaller --value-size or --element-size"
-                    .to_owned(),
-            ));
-        }
         if self.keys < LEAST_KEYS {
             return Err(UsageError(format!(
                 "the memory of fewer than {LEAST_KEYS} keys cannot be told from that of the server; \
@@ -188,7 +186,6 @@ mod tests {
     fn values_that_cannot_be_written_are_refused() {
         for (args, said) in [
             ("--keys 99", "--keys 10k"),
-            ("--value-size 1GiB", "512 MiB"),
             ("--elements 50 --element-size 2", "larger --element-size"),
         ] {
             let UsageError(text) = memory_flags(args).check().unwrap_err();

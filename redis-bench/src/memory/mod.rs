@@ -21,7 +21,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bench_cli::bench::Bench;
 use bench_cli::blocking::{BlockingTask, TaskResult, WaitLimits};
-use bench_cli::{Exit, Scenario, ScenarioName, run_scenario};
+use bench_cli::{Exit, Scenario, ScenarioName, UsageError, run_scenario};
 use bench_report::{Report, Summary, redaction};
 use load_engine::{Cancel, Phase};
 use redis::Connection;
@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use testbed::{Redis, RedisOptions};
 
 use crate::cli::MemoryFlags;
-use crate::keys::run_keys::{self, RunKeys};
+use crate::keys::run_keys::{self, LONGEST_VALUE, RunKeys};
 use crate::memory::part_task::{MemoryTarget, PartProgress, failed, run_part};
 use crate::memory::server_memory::MemoryServer;
 use crate::memory::sizes::SizeStep;
@@ -79,6 +79,11 @@ impl Scenario for MemoryRun<'_> {
 
     fn check(&self) -> anyhow::Result<()> {
         self.flags.server.address()?;
+        if self.flags.longest() > LONGEST_VALUE {
+            let told = "Redis takes values of up to 512 MiB; use a smaller --value-size or \
+                        --element-size";
+            return Err(UsageError(told.to_owned()).into());
+        }
         Ok(self.flags.check()?)
     }
 
