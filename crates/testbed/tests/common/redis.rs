@@ -1,6 +1,6 @@
 //! Inline commands to a throwaway Redis server.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
 use testbed::Redis;
@@ -9,10 +9,15 @@ use super::connect;
 
 /// Sends an inline command and returns the first line of the answer, without its line break.
 pub(crate) fn ask(stream: &mut (impl Read + Write), command: &str) -> String {
-    write!(stream, "{command}\r\n").unwrap();
+    try_ask(stream, command).unwrap()
+}
+
+/// Asks as [`ask`] does. Fails if the connection breaks.
+pub(crate) fn try_ask(stream: &mut (impl Read + Write), command: &str) -> io::Result<String> {
+    write!(stream, "{command}\r\n")?;
     let mut answer = String::new();
-    BufReader::new(stream).read_line(&mut answer).unwrap();
-    answer.trim_end().to_owned()
+    BufReader::new(stream).read_line(&mut answer)?;
+    Ok(answer.trim_end().to_owned())
 }
 
 /// Reads a key whose value has no line break; `None` if there is none, or the server answers with an
