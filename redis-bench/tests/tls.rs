@@ -100,6 +100,8 @@ fn every_client_works_over_tls_and_leaves_no_key() {
         assert_eq!(code, Some(0), "{said}");
         let report = report.unwrap();
         assert_eq!(report.steps.len(), 2, "{said}");
+        let encryption = report.config["tls"].as_str().unwrap();
+        assert!(encryption.starts_with("TLSv1.3 TLS_"), "{encryption}");
         for step in &report.steps {
             assert!(step.failures.is_empty(), "{:?}", step.failures);
             let succeeded: u64 = step

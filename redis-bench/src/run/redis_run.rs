@@ -198,6 +198,12 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         let doubt = doubts::unchecked_limits(&identity, &unchecked);
         bench.report.warnings.extend(doubt);
         target.identity = Some(identity);
+        if let Some(encryption) = server.encryption(&bench.cancel) {
+            bench
+                .report
+                .config
+                .insert("tls".to_owned(), json!(encryption));
+        }
         let rules = self.stop_rules(server);
         let told: Vec<String> = rules.iter().map(ToString::to_string).collect();
         bench

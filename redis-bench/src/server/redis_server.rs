@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bench_cli::Remedy as _;
 use bench_cli::blocking::{BlockingTask, TaskResult, WaitLimits};
-use load_engine::Cancel;
+use load_engine::{Cancel, Failure};
 use redis::RedisError;
 use testbed::{Redis, RedisOptions, token};
 
@@ -16,6 +16,8 @@ use crate::server::{failure, guard, port_answer, remedy, tls_check};
 
 /// Time-out for the first connection and the answers about the server's identity.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(12);
+/// Time-out for a handshake of TLS that is made to see what is agreed on.
+const ENCRYPTION_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Redis server of a run. A throwaway server that this run started is stopped when this value is
 /// dropped.
@@ -94,19 +96,35 @@ impl RedisServer {
                 Err(anyhow::anyhow!("the port of {shown} speaks TLS"))
                     .remedy("rediss:// in place of redis:// in the URL, or the server's plain port")
             }
-            TaskResult::Done(Err(NoIdentity::Redis(error))) => connect_error(&self.remote, &error),
+            TaskResult::Done(Err(NoIdentity::Failed(failure))) => {
+                connect_error(&self.remote, &failure)
+            }
             TaskResult::Cancelled => Ok(None),
             TaskResult::TimedOut | TaskResult::Lost => {
                 let timeout = std::io::Error::from(std::io::ErrorKind::TimedOut);
-                connect_error(&self.remote, &RedisError::from(timeout))
+                let failure = failure::from_redis(&RedisError::from(timeout));
+                connect_error(&self.remote, &failure)
             }
+        }
+    }
+
+    /// Returns the version and the cipher suite of TLS with which connections are encrypted; `None`
+    /// for plain connections, or if the server does not answer within 3 s.
+    pub(crate) fn encryption(&self, cancel: &Cancel) -> Option<String> {
+        self.remote.tls()?;
+        let remote = self.remote();
+        let asked = BlockingTask::start(move |_| tls_check::encryption(&remote)).ok()?;
+        match asked.wait(cancel, WaitLimits::new(ENCRYPTION_TIMEOUT)) {
+            TaskResult::Done(encryption) => encryption,
+            _ => None,
         }
     }
 }
 
 /// Reason for which a server did not tell what it is.
 enum NoIdentity {
-    Redis(RedisError),
+    /// The connection or the server failed.
+    Failed(Failure),
     /// The URL names a plain connection, and the port speaks TLS.
     TlsPort,
 }
@@ -126,16 +144,15 @@ fn ask(remote: &RedisAddress) -> Result<ServerIdentity, NoIdentity> {
         if is_odd && port_answer::speaks_tls(remote.info().addr()) {
             NoIdentity::TlsPort
         } else {
-            NoIdentity::Redis(error)
+            NoIdentity::Failed(tls_check::explained(failure::from_redis(&error), remote))
         }
     })
 }
 
-/// Always returns an error: a sentence about `error`, which occurred while connecting to the server
-/// at `address`, with a remedy.
-fn connect_error<T>(address: &RedisAddress, error: &RedisError) -> anyhow::Result<T> {
-    let failure = tls_check::explained(failure::from_redis(error), address);
-    let known = remedy::for_failure(&failure, address);
+/// Always returns an error: a sentence about `failure`, which occurred while connecting to the
+/// server at `address`, with a remedy.
+fn connect_error<T>(address: &RedisAddress, failure: &Failure) -> anyhow::Result<T> {
+    let known = remedy::for_failure(failure, address);
     let (why, remedy) = match failure.kind.as_ref() {
         "refused" => (
             "connection refused".to_owned(),

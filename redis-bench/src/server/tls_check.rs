@@ -42,6 +42,25 @@ pub(crate) fn explained(seen: Failure, address: &RedisAddress) -> Failure {
     }
 }
 
+/// Returns the version and the cipher suite that a handshake with the server agrees on, such as
+/// `TLSv1.3 TLS_AES_256_GCM_SHA384`; `None` without TLS or if the handshake fails.
+pub(crate) fn encryption(address: &RedisAddress) -> Option<String> {
+    let (ConnectionAddr::TcpTls { host, port, .. }, Some(tls)) =
+        (address.info().addr(), address.tls())
+    else {
+        return None;
+    };
+    let mut socket = connect(host, *port).ok()?;
+    let mut client = ClientConnection::new(tls.config(), server_name(host).ok()?).ok()?;
+    while client.is_handshaking() {
+        client.complete_io(&mut socket).ok()?;
+    }
+    let version = client.protocol_version()?.as_str()?.replace('_', ".");
+    let suite = client.negotiated_cipher_suite()?.suite().as_str()?;
+    // The names of RFC 8446 do not have the version, which the library puts into them.
+    Some(format!("{version} {}", suite.replace("TLS13_", "TLS_")))
+}
+
 /// Performs the handshake and waits for a second for the server's objection to it.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ const REMEDIES: [(&str, &str); 7] = [
     ),
     (
         "tls.wrong_name",
-        "the host in the URL as the server's certificate names it",
+        "the host in the URL as the server's certificate names it, by a line in /etc/hosts if need be",
     ),
     (
         "tls.certificate",
