@@ -1,7 +1,7 @@
 //! Loads Redis as applications use it, and measures the cost of the way to connect.
 //!
-//! A scenario defines the requests of users (`cache`, `pool`). A client defines how they are sent
-//! (`clients`). `run` runs the steps of all clients in a shuffled order, adds the server's evidence
+//! A scenario defines the requests of users (`cache`, `pool`, `rate_limit`). A client defines how
+//! they are sent (`clients`). `run` runs the steps of all clients in a shuffled order, adds the server's evidence
 //! to each step, and removes the run's keys (`keys`). `results` compares the clients. `memory` makes no
 //! load: it writes keys and reads their memory.
 #![cfg_attr(
@@ -21,8 +21,6 @@ mod evidence;
 mod keys;
 mod memory;
 mod pool;
-// Only tests use the limiters until there is a scenario for them.
-#[cfg(test)]
 mod rate_limit;
 // Only tests read traces until there is a scenario that replays them.
 #[cfg(test)]
@@ -39,6 +37,7 @@ use load_engine::RuntimeKind;
 use crate::cache::Cache;
 use crate::cli::{RedisBenchCli, RedisBenchCommand, habits};
 use crate::pool::Throughput;
+use crate::rate_limit::RateLimiting;
 use crate::run::{RedisRun, RedisWorker, workload};
 
 /// Parses the command line of the process and runs the command that it names. Prints results and
@@ -71,6 +70,12 @@ fn run_command(command: &RedisBenchCommand) -> anyhow::Result<Exit> {
             .run()
         }
         RedisBenchCommand::Memory(flags) => memory::run(flags),
+        RedisBenchCommand::RateLimit(flags) => {
+            flags.check()?;
+            let defaults = workload::defaults(RuntimeKind::Shared);
+            let limiting = RateLimiting::new(flags, defaults);
+            RedisRun::new("rate-limit", &limiting, &flags.common, defaults)?.run()
+        }
         RedisBenchCommand::Worker => {
             bench_cli::workers::serve(env!("CARGO_PKG_VERSION"), |cli| Ok(RedisWorker(cli)))
         }

@@ -61,6 +61,7 @@ impl RedisWorkload for Cache<'_> {
             preload_ratio: self.0.preload,
             expiry: Some(self.expiry()),
             safety_ttl: None,
+            written: Vec::new(),
             seed,
         }
     }

@@ -5,6 +5,7 @@ mod common_flags;
 pub(crate) mod habits;
 mod memory_flags;
 mod pool_flags;
+mod rate_limit_flags;
 mod server_flags;
 mod share;
 pub(crate) mod tls_flags;
@@ -19,6 +20,8 @@ use memory_flags::MEMORY_HELP;
 pub(crate) use memory_flags::MemoryFlags;
 use pool_flags::POOL_HELP;
 pub(crate) use pool_flags::{PoolFlags, PoolWorkload};
+use rate_limit_flags::RATE_LIMIT_HELP;
+pub(crate) use rate_limit_flags::{OnStall, RateLimitFlags, RetryAfter};
 pub(crate) use server_flags::ServerFlags;
 
 /// Loads Redis as applications use it.
@@ -34,6 +37,7 @@ const EXAMPLES: &str = "Examples:
   redis-bench cache
   redis-bench cache --pool-size 16 --keys 1M --zipf 0.9
   redis-bench cache --client pooled --rate 5000 --stop-on 'p99>20ms'
+  redis-bench rate-limit --algorithm fixed-window,gcra --limit 100/1s
   REDIS_URL=redis://app@cache:6379/ redis-bench pool --workload get";
 
 /// Subcommands of `redis-bench`: its scenarios, and the hidden worker.
@@ -48,6 +52,9 @@ pub(crate) enum RedisBenchCommand {
     /// Measure the memory of keys, and predict it
     #[command(after_help = MEMORY_HELP)]
     Memory(Box<MemoryFlags>),
+    /// Measure rate limiters: what they admit against what the limit allows, and their cost
+    #[command(after_help = format!("{RATE_LIMIT_HELP}\n\n{CURVES_HELP}"))]
+    RateLimit(Box<RateLimitFlags>),
     /// Create a share of the load as a worker process; the parent process sends its orders on stdin
     #[command(hide = true)]
     Worker,

@@ -3,6 +3,7 @@
 //! new connection.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use load_engine::{
     Failure, OperationTable, Outcome, Session, Target, TargetFactory, Timestamps, UserId,
@@ -93,5 +94,9 @@ impl<T: Task> Session for ManagedSession<T> {
         timestamps.operation(self.task.draw());
         let done = self.task.perform(&mut self.manager, timestamps).await;
         outcome(done, timestamps).await
+    }
+
+    fn between_requests(&mut self) -> Option<Duration> {
+        self.task.between_requests()
     }
 }

@@ -106,6 +106,13 @@ pub(crate) trait Task: Send + 'static {
         connection: &mut C,
         timestamps: &mut Timestamps,
     ) -> impl Future<Output = RequestResult> + Send;
+
+    /// Does work that belongs to no request, once a request is recorded and its connection given
+    /// back. Returns the shortest pause of a user of a closed loop before the next request; `None`,
+    /// the default, if there is nothing to do.
+    fn between_requests(&mut self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Result of one request.

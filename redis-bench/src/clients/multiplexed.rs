@@ -257,4 +257,8 @@ impl<T: Task> Session for MultiplexedSession<T> {
         }
         outcome(done, timestamps).await
     }
+
+    fn between_requests(&mut self) -> Option<Duration> {
+        self.task.between_requests()
+    }
 }

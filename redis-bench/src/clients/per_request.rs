@@ -2,6 +2,7 @@
 //! programs without any pool do. Opening it is the checkout of the request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::server::address::RedisAddress;
 use load_engine::{
@@ -89,5 +90,9 @@ impl<T: Task> Session for PerRequestSession<T> {
         timestamps.done();
         drop(connection);
         outcome(done, timestamps).await
+    }
+
+    fn between_requests(&mut self) -> Option<Duration> {
+        self.task.between_requests()
     }
 }

@@ -5,6 +5,7 @@
 //! That time is part of the checkout here, as it is in an application.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, RecycleResult};
 use deadpool_redis::{Manager, Runtime};
@@ -164,5 +165,9 @@ impl<T: Task> Session for PooledSession<T> {
         // Returns the connection before anything else, as a request handler would: other users wait for it.
         drop(connection);
         outcome(done, timestamps).await
+    }
+
+    fn between_requests(&mut self) -> Option<Duration> {
+        self.task.between_requests()
     }
 }

@@ -13,6 +13,8 @@ pub(crate) enum RequestError {
     Redis(RedisError),
     /// The server has no value for a key that was written before the load began.
     MissingKey,
+    /// The server did not answer within the time that the load allows. The connection stays.
+    NoAnswerInTime,
 }
 
 impl From<RedisError> for RequestError {
@@ -26,7 +28,7 @@ impl RequestError {
     pub(super) fn breaks_connection(&self) -> bool {
         match self {
             Self::Redis(error) => failure::breaks_connection(error),
-            Self::MissingKey => false,
+            Self::MissingKey | Self::NoAnswerInTime => false,
         }
     }
 
@@ -38,6 +40,10 @@ impl RequestError {
             Self::MissingKey => Failure::new(
                 "missing_key",
                 "no value under a key that was written before the load",
+            ),
+            Self::NoAnswerInTime => Failure::new(
+                "timeout.decision",
+                "no answer within the time of --stall-after",
             ),
         }
     }

@@ -58,21 +58,25 @@ pub(crate) fn count(
     answered: &mut impl FnMut() -> bool,
 ) -> RedisResult<Option<KeyCount>> {
     let step = keys.keys.div_ceil(LARGEST_SAMPLE).max(1);
-    let mut indices = (0..keys.keys).step_by(step as usize);
+    let indices = (0..keys.keys).step_by(step as usize);
+    let filled = indices.map(|index| {
+        let mut name = Vec::new();
+        keys.name_into(index, &mut name);
+        name
+    });
+    let mut names = filled.chain(keys.written.iter().cloned());
     let (mut existing, mut looked_up) = (0, 0);
-    let mut name = Vec::new();
     loop {
         let mut pipeline = Pipeline::with_capacity(BATCH);
-        for index in indices.by_ref().take(BATCH) {
-            keys.name_into(index, &mut name);
+        for name in names.by_ref().take(BATCH) {
             // Each command has a single key, because a cluster refuses keys of several slots.
-            pipeline.cmd("EXISTS").arg(&name);
+            pipeline.cmd("EXISTS").arg(name);
         }
         if pipeline.is_empty() {
             return Ok(Some(KeyCount {
                 existing,
                 looked_up,
-                keys: keys.keys,
+                keys: keys.keys + keys.written.len() as u64,
             }));
         }
         let found: Vec<u64> = pipeline.query(connection)?;

@@ -80,6 +80,12 @@ fn clear_by_name(
             }
             next = end;
         }
+        for names in keys.written.chunks(BATCH as usize) {
+            removed += remove(connection, names, command)?;
+            if !answered() {
+                return Ok(false);
+            }
+        }
         if removed == 0 {
             return Ok(true);
         }

@@ -39,6 +39,9 @@ pub(crate) struct RunKeys {
     pub(crate) expiry: Option<Expiry>,
     /// Time to live of keys without an `expiry`, in case the run is killed; `None` if they may stay.
     pub(crate) safety_ttl: Option<Duration>,
+    /// Names of keys that only requests write, which are removed by their names where the server
+    /// refuses to scan.
+    pub(crate) written: Vec<Vec<u8>>,
     /// Seed of the random draw of the preloaded keys and of their ages.
     pub(crate) seed: u64,
 }
@@ -181,6 +184,7 @@ mod tests {
             preload_ratio: 1.0,
             expiry: None,
             safety_ttl: None,
+            written: Vec::new(),
             seed: 1,
         }
     }

@@ -117,6 +117,7 @@ impl Scenario for MemoryRun<'_> {
                 preload_ratio: 1.0,
                 expiry: None,
                 safety_ttl: None,
+                written: Vec::new(),
                 seed: 0,
             },
             begun: false,

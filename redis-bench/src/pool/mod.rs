@@ -76,6 +76,7 @@ impl RedisWorkload for Throughput<'_> {
             preload_ratio: 1.0,
             expiry: None,
             safety_ttl: self.safety_ttl,
+            written: Vec::new(),
             seed,
         }
     }

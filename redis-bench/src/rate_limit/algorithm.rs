@@ -1,9 +1,11 @@
 //! Algorithms of rate limiters, and the names of the keys that they use.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use clap::ValueEnum;
 
+use super::client_clock::ClientClock;
 use super::model::{
     FixedWindow, Gcra, LimiterModel, RateLimit, SlidingCounter, SlidingLog, TokenBucket,
 };
@@ -82,6 +84,25 @@ impl LimiterKeys {
         // Writing to memory cannot fail.
         let _ = write!(self.limiter, "{prefix}{{limiter:{index}}}");
         let _ = write!(self.sequence, "{prefix}{{limiter:{index}}}:sequence");
+    }
+
+    /// Returns the names of the counts by window that have not expired yet, if no client's clock is
+    /// further ahead than `ahead`: those of the present window and of two before it.
+    pub(crate) fn windows_alive(
+        &self,
+        limit: RateLimit,
+        ahead: Duration,
+    ) -> impl Iterator<Item = Vec<u8>> {
+        let window = limit.window_us();
+        let present = ClientClock::host_us() / window;
+        let next = (ahead.as_micros() as u64).div_ceil(window) + 1;
+        let numbers = present.saturating_sub(2)..=present + next;
+        numbers.map(|number| {
+            let mut name = self.limiter.clone();
+            // Writing to memory cannot fail.
+            let _ = write!(name, ":{number}");
+            name
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use redis::{Cmd, Connection, ErrorKind, RedisError, RedisResult, Script, ServerErrorKind, Value};
+use redis::{Cmd, ErrorKind, RedisError, RedisResult, Script, ServerErrorKind, Value};
 
 use super::algorithm::{Algorithm, LimiterKeys};
 use super::model::RateLimit;
@@ -10,6 +10,34 @@ use crate::clients::RedisConnection;
 
 /// Part that all scripts begin with.
 const SHARED: &str = include_str!("scripts/shared.lua");
+
+/// Commands that the calls of all scripts consist of, in lower case: the server also counts those
+/// that a script makes.
+pub(crate) const COMMANDS: [&str; 21] = [
+    "evalsha",
+    "script|load",
+    "time",
+    "incr",
+    "get",
+    "set",
+    "mget",
+    "hmget",
+    "hset",
+    "zrange",
+    "zremrangebyscore",
+    "zcard",
+    "zadd",
+    "lindex",
+    "rpush",
+    "ltrim",
+    "pexpire",
+    "pexpireat",
+    "pttl",
+    "expire",
+    "exists",
+];
+/// Largest number of times that one decision makes any of them.
+pub(crate) const MOST_CALLS: u64 = 2;
 
 /// Script of an algorithm, for one limit. Each call is one atomic decision.
 #[derive(Debug, Clone)]
@@ -34,12 +62,12 @@ impl LimiterScript {
         }
     }
 
-    /// Loads the script into the server's cache, so that the first decisions cost no more than the
-    /// later ones.
+    /// Loads the script into the server's cache.
     ///
     /// # Errors
     /// Fails with the error of the connection or the server.
-    pub(crate) fn load(&self, connection: &mut Connection) -> RedisResult<()> {
+    #[cfg(test)]
+    pub(crate) fn load(&self, connection: &mut redis::Connection) -> RedisResult<()> {
         self.script.load(connection).map(drop)
     }
 

@@ -264,7 +264,8 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         }
         if target.begun && !target.server.is_throwaway() {
             let remote = target.server.remote();
-            let keys = self.workload.keyspace(&target.prefix, self.seed);
+            let mut keys = self.workload.keyspace(&target.prefix, self.seed);
+            keys.written = self.workload.written_keys(&target.prefix);
             let server = (&remote, target.is_cluster());
             cleanup::clear(bench, server, &keys, target.writer.as_ref());
         }
@@ -298,7 +299,10 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             .iter()
             .map(|setting| self.connections(*setting));
         let connections = connections.max().unwrap_or(0);
-        let bytes = self.workload.keyspace(prefix, 0).estimated_bytes();
+        let keyspace = self.workload.keyspace(prefix, 0);
+        let bytes = keyspace
+            .estimated_bytes()
+            .saturating_add(self.workload.written_bytes());
         // Connections and keys of other workers are already part of the server's own figures.
         let (connections, bytes) = match self.host {
             Some(host) if host.owns_data() => (host.share().share_of(connections), bytes),

@@ -48,6 +48,9 @@ impl WorkerScenario for RedisWorker {
                 run(&pool, &flags.common, &target, step)
             }
             RedisBenchCommand::Memory(_) => Err("memory makes no load".to_owned()),
+            RedisBenchCommand::RateLimit(_) => {
+                Err("rate-limit makes its whole load in one process".to_owned())
+            }
             RedisBenchCommand::Worker => Err("a worker leads no workers".to_owned()),
         }
     }

@@ -55,6 +55,19 @@ pub(crate) trait RedisWorkload {
         let _ = step;
     }
 
+    /// Estimates the memory of the keys that only requests write, beside those of the keyspace, in
+    /// bytes; none by default.
+    fn written_bytes(&self) -> u64 {
+        0
+    }
+
+    /// Returns the names of the keys that only requests write, which are removed by their names
+    /// where the server refuses to scan. `prefix` is the beginning of all names. None by default.
+    fn written_keys(&self, prefix: &str) -> Vec<Vec<u8>> {
+        let _ = prefix;
+        Vec::new()
+    }
+
     /// Returns what the scenario says about its steps below the tables of a finished run, broken at
     /// 80 columns; nothing by default.
     fn text(&self, report: &Report) -> String {

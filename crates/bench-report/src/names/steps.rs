@@ -85,6 +85,32 @@ figures! { Step:
     HIT_RATIO = "hit_ratio";
     /// Share of the server's reads that found their key.
     SERVER_HIT_RATIO = "server_hit_ratio";
+    /// Decisions of a rate limiter.
+    LIMITER_DECISIONS = "limiter.decisions";
+    /// Whole windows of the clock, counted for each limiter.
+    LIMITER_WINDOWS = "limiter.windows";
+    /// Requests admitted in whole windows ÷ requests that the limit allows in them.
+    LIMITER_ADMITTED_RATIO = "limiter.admitted_ratio";
+    /// Requests admitted beyond the limit of their window ÷ requests that the limit allows.
+    LIMITER_OVER_ADMITTED_RATIO = "limiter.over_admitted_ratio";
+    /// Requests refused within the limit of their window ÷ requests that the limit allows.
+    LIMITER_UNDER_ADMITTED_RATIO = "limiter.under_admitted_ratio";
+    /// Most requests that a limiter admitted in any stretch as long as a window ÷ the limit.
+    LIMITER_WORST_WINDOW_RATIO = "limiter.worst_window_ratio";
+    /// Most requests that the algorithm admits in a stretch as long as a window ÷ the limit.
+    LIMITER_BOUND_RATIO = "limiter.bound_ratio";
+    /// Most requests that a limiter admitted in any tenth of a window.
+    LIMITER_WORST_BURST = "limiter.worst_burst";
+    /// Limiters that refused requests because of a counter without an expiry.
+    LIMITER_NEVER_EXPIRING = "limiter.never_expiring";
+    /// Decisions that clients made without an answer of Redis.
+    LIMITER_WITHOUT_ANSWER = "limiter.without_answer";
+    /// Decisions that are those of the algorithm's model.
+    LIMITER_AGREED = "limiter.agreed";
+    /// Decisions that are not those of the algorithm's model.
+    LIMITER_DISAGREED = "limiter.disagreed";
+    /// Decisions that could not be compared with a model.
+    LIMITER_UNVERIFIED = "limiter.unverified";
     /// Connections that were open at the end.
     OPEN_CONNECTIONS = "open_connections";
     /// Memory of the load's processes.

@@ -33,6 +33,7 @@ pub(super) async fn serve<T: Target>(
         let mut request = InFlightRequest::for_arrival(&shared.step, arrival);
         let outcome = session.request(&mut request.timestamps).await;
         request.finish(&outcome, session.parts());
+        let _ = session.between_requests();
     }
     shared.released().await;
     session.close().await;
@@ -59,6 +60,7 @@ pub(super) async fn serve_when_due<T: Target>(
         };
         let outcome = opened.session.request(&mut request.timestamps).await;
         request.finish(&outcome, opened.session.parts());
+        let _ = opened.session.between_requests();
         idle.put(opened);
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Interface that a target of a load implements, with the sessions that users have on it.
 
+use std::time::Duration;
+
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
 use crate::record::operation_table::OperationTable;
@@ -41,6 +43,14 @@ pub trait Session: Send + 'static {
     /// Returns the parts of the last request; empty if requests have no parts.
     fn parts(&self) -> &[Part] {
         &[]
+    }
+
+    /// Does work that belongs to no request, such as growing a log. Called after each request, once
+    /// it is recorded. Returns the shortest pause of a user of a closed loop before the next
+    /// request, which the time of this call is no part of; `None` if there was nothing to do. The
+    /// arrivals of an open loop wait for no pause.
+    fn between_requests(&mut self) -> Option<Duration> {
+        None
     }
 
     /// Releases the resources of the session. Not called if the session is cut off at the end of

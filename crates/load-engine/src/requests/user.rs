@@ -2,6 +2,7 @@
 //! repeats.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 
@@ -157,11 +158,19 @@ impl<T: Target> LoadUser<T> {
             now_ns = request.finish(&outcome, session.parts());
             state.finished_ns = now_ns;
             if let Some(pause) = self.requests.pause_after(outcome.failure.is_some()) {
-                let pause_ns = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
-                state.resume_ns = now_ns.saturating_add(pause_ns);
+                state.resume_ns = after(now_ns, pause);
+            }
+            if let Some(pause) = session.between_requests() {
+                now_ns = monotonic_ns();
+                state.resume_ns = state.resume_ns.max(after(now_ns, pause));
             }
         }
     }
+}
+
+/// Returns the instant at which a pause that begins at `now_ns` ends, in nanoseconds.
+fn after(now_ns: u64, pause: Duration) -> u64 {
+    now_ns.saturating_add(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX))
 }
 
 async fn close<S: Session>(opened: Option<OpenSession<S>>) {

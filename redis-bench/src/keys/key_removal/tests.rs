@@ -20,6 +20,7 @@ fn run_keys() -> RunKeys {
         preload_ratio: 1.0,
         expiry: None,
         safety_ttl: None,
+        written: Vec::new(),
         seed: 1,
     }
 }

@@ -16,6 +16,7 @@ fn run_keys(keys: u64) -> RunKeys {
         preload_ratio: 1.0,
         expiry: None,
         safety_ttl: None,
+        written: Vec::new(),
         seed: 1,
     }
 }

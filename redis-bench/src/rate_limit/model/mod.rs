@@ -10,7 +10,7 @@ mod sliding_counter;
 mod sliding_log;
 mod token_bucket;
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::time::Duration;
 
 use bench_cli::UsageError;
@@ -91,6 +91,13 @@ impl RateLimit {
         };
         let refill = u128::from(passed) * u128::from(self.allowed) / u128::from(self.window_us);
         u64::try_from(refill).map_or(u64::MAX, |tokens| tokens.saturating_add(self.burst))
+    }
+}
+
+impl fmt::Display for RateLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let window = Duration::from_micros(self.window_us);
+        write!(f, "{}/{window:?}", self.allowed)
     }
 }
 

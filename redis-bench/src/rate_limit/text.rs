@@ -1,0 +1,122 @@
+//! What the scenario says about its limiters: what they admitted against what the limit allows.
+
+use bench_cli::table::{self, Table};
+use bench_report::Report;
+use bench_report::names::FigureName;
+use bench_report::names::steps;
+use statistics::mean;
+
+use super::model::RateLimit;
+use crate::results::group::{ClientGroup, groups};
+use crate::run::workload::Variants;
+
+/// Returns the table of the limiters' accuracy and what follows from it, for `limit`; empty if no
+/// step was judged.
+pub(super) fn text(report: &Report, variants: &Variants, limit: RateLimit) -> String {
+    let groups = groups(report, variants);
+    let groups: Vec<&ClientGroup<'_>> = groups
+        .iter()
+        .filter(|group| !group.figures(steps::LIMITER_DECISIONS).is_empty())
+        .collect();
+    if groups.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\nAgainst the limit of {limit}:\n");
+    text.push_str(&accuracy_table(&groups).to_string());
+    text.push_str(&table::paragraph(
+        "admitted, over, under: requests in whole windows of the clock, as shares of those that the \
+         limit allows; worst window: most requests of a limiter in any stretch as long as a window, \
+         as a multiple of the limit, and the algorithm's own bound; burst: most in a tenth of one. \
+         The warm-up is included.",
+        0,
+    ));
+    for group in &groups {
+        text.push_str(&remarks(group, &name(&groups, group)));
+    }
+    text
+}
+
+/// Returns the name of a limiter, with the way to connect only if there are several.
+fn name(groups: &[&ClientGroup<'_>], group: &ClientGroup<'_>) -> String {
+    let is_only = groups.iter().all(|other| other.client == group.client);
+    match &group.variant {
+        Some(variant) if is_only => variant.clone(),
+        _ => group.name(),
+    }
+}
+
+fn accuracy_table(groups: &[&ClientGroup<'_>]) -> Table {
+    let mut table = Table::new(&[
+        "",
+        "admitted",
+        "over",
+        "under",
+        "worst window",
+        "bound",
+        "burst",
+    ]);
+    for group in groups {
+        let share = |name| {
+            let mean = mean(&group.figures(name));
+            mean.map_or("–".to_owned(), table::ratio)
+        };
+        let times = |name| {
+            let worst = largest(group, name);
+            worst.map_or("–".to_owned(), |ratio| format!("{ratio:.2}×"))
+        };
+        let burst = largest(group, steps::LIMITER_WORST_BURST);
+        table.row(&[
+            name(groups, group),
+            share(steps::LIMITER_ADMITTED_RATIO),
+            share(steps::LIMITER_OVER_ADMITTED_RATIO),
+            share(steps::LIMITER_UNDER_ADMITTED_RATIO),
+            times(steps::LIMITER_WORST_WINDOW_RATIO),
+            times(steps::LIMITER_BOUND_RATIO),
+            burst.map_or("–".to_owned(), |burst| burst.to_string()),
+        ]);
+    }
+    table
+}
+
+/// Returns the largest value of a figure over the completed steps of a group.
+fn largest(group: &ClientGroup<'_>, name: FigureName) -> Option<f64> {
+    group.figures(name).into_iter().max_by(f64::total_cmp)
+}
+
+/// Returns sentences about what a limiter did wrong, or was shown to do right.
+fn remarks(group: &ClientGroup<'_>, name: &str) -> String {
+    let sum = |name| group.figures(name).iter().sum::<f64>();
+    let mut told = Vec::new();
+    let (agreed, disagreed) = (sum(steps::LIMITER_AGREED), sum(steps::LIMITER_DISAGREED));
+    if disagreed > 0.0 {
+        told.push(format!(
+            "{disagreed} of {} decisions are not those of its model",
+            agreed + disagreed
+        ));
+    } else if agreed > 0.0 {
+        told.push(format!("all {agreed} decisions are those of its model"));
+    }
+    let unverified = sum(steps::LIMITER_UNVERIFIED);
+    if unverified > 0.0 {
+        told.push(format!(
+            "{unverified} decisions could not be compared, because they follow one without an answer"
+        ));
+    }
+    let locked = sum(steps::LIMITER_NEVER_EXPIRING);
+    if locked > 0.0 {
+        told.push(format!(
+            "{locked} counters at their limit never expire, so that their clients are locked out \
+             for ever"
+        ));
+    }
+    let blind = sum(steps::LIMITER_WITHOUT_ANSWER);
+    if blind > 0.0 {
+        told.push(format!(
+            "{blind} requests got no answer in time, and the users decided themselves"
+        ));
+    }
+    if told.is_empty() {
+        return String::new();
+    }
+    table::paragraph(&format!("{name}: {}.", told.join("; ")), 0)
+}
