@@ -1,6 +1,11 @@
 //! Tests of the scenario `rate-limit`: the decisions of each limiter against its model and against
 //! the limit.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::float_cmp,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 
 mod common;
 
@@ -21,7 +26,12 @@ const ALGORITHMS: [&str; 6] = [
 /// Runs `rate-limit` with `args` on `redis`, and returns what it printed and its report.
 fn run(redis: &Redis, args: &str) -> (String, Report) {
     let place = TestDirectory::new();
-    let args = format!("rate-limit --run-dir run --repeats 1 --warmup 0 {args}");
+    let repeats = if args.contains("--repeats") {
+        ""
+    } else {
+        "--repeats 1"
+    };
+    let args = format!("rate-limit --run-dir run --warmup 0 {repeats} {args}");
     let args: Vec<&str> = args.split_whitespace().collect();
     let output = bench(&place, &args)
         .env("REDIS_URL", redis.url())
@@ -149,4 +159,51 @@ fn keys_are_removed_without_a_permission_to_scan() {
         "{:?}",
         common::keys(&redis)
     );
+}
+
+/// Fifty clients who each read before they write admit more than ten requests in an hour, in nearly
+/// every round; one script never does.
+#[test]
+fn limiters_that_read_before_they_write_admit_too_many_and_scripts_do_not() {
+    let redis = common::redis();
+    let common = "--limit 10/1h --keys 1 --users 50 --client plain --duration 150ms";
+    let (said, report) = run(
+        &redis,
+        &format!("--algorithm sliding-log --form atomic,racy {common} --repeats 20"),
+    );
+    let worst = |limiter: &str| -> Vec<f64> {
+        let steps = report.steps.iter();
+        let of = steps.filter(|step| step.is_with(&[("limiter", limiter)]));
+        of.map(|step| figure(step, "worst_window_ratio")).collect()
+    };
+    assert_eq!(worst("sliding-log"), [1.0; 20], "{said}");
+    let racy = worst("sliding-log/racy");
+    let over = racy.iter().filter(|ratio| **ratio > 1.0).count();
+    assert!(racy.len() == 20 && over >= 19, "{racy:?}");
+    let (said, report) = run(&redis, &format!("--form racy {common} --repeats 3"));
+    for algorithm in ALGORITHMS {
+        let limiter = format!("{algorithm}/racy");
+        let steps = report.steps.iter();
+        let mut of = steps.filter(|step| step.is_with(&[("limiter", &limiter)]));
+        let is_over = of.any(|step| figure(step, "worst_window_ratio") > 1.0);
+        assert!(is_over, "{algorithm}: {said}");
+    }
+}
+
+/// A client that ends between counting and setting the expiry leaves a counter that locks everybody
+/// out, and which the run removes.
+#[test]
+fn counters_that_never_expire_are_found_and_removed() {
+    let redis = common::redis();
+    let args =
+        "--algorithm fixed-window --form racy --limit 5/100ms --keys 3 --users 10 --duration 1s";
+    let (said, report) = run(&redis, &format!("{args} --crash 100%"));
+    let locked = step(&report, "fixed-window/racy");
+    assert_eq!(figure(locked, "never_expiring"), 3.0, "{said}");
+    assert!(figure(locked, "under_admitted_ratio") > 0.5, "{said}");
+    assert!(said.contains("locked out for ever"), "{said}");
+    assert!(common::keys(&redis).is_empty(), "{said}");
+    let (said, report) = run(&redis, args);
+    let step = step(&report, "fixed-window/racy");
+    assert_eq!(figure(step, "never_expiring"), 0.0, "{said}");
 }

@@ -6,6 +6,7 @@ use bench_cli::{UsageError, flags};
 use clap::{Args, ValueEnum};
 
 use crate::cli::CommonFlags;
+use crate::cli::share::share;
 use crate::clients::ClientKind;
 use crate::rate_limit::algorithm::Algorithm;
 use crate::rate_limit::model::RateLimit;
@@ -16,7 +17,7 @@ Each request asks one of --keys limiters, drawn at random, whether it is admitte
 a step, warm-up included, are logged (32 bytes each, in this process) and held against the limit: \
 those of each window of the clock, and of the worst stretch as long as a window.
 
-Atomic forms decide by the server's clock. Every step begins with limiters that have admitted \
+Atomic forms decide by the server's clock, the others by that of the client. Every step begins with limiters that have admitted \
 nothing.
 
 With --verify each decision is also numbered on the server, and compared with that of a model of \
@@ -30,6 +31,7 @@ Examples:
   redis-bench rate-limit
   redis-bench rate-limit --algorithm fixed-window,gcra --limit 10/1s --keys 100 --verify
   redis-bench rate-limit --algorithm fixed-window --burst-at edge --repeats 1
+  redis-bench rate-limit --form atomic,racy --limit 10/1s --keys 1 --repeats 1
   redis-bench rate-limit --algorithm token-bucket --users 100 --retry-after obey
   redis-bench rate-limit --form client-clock --clock-skew 0,500ms --repeats 1";
 
@@ -75,6 +77,11 @@ pub(crate) struct RateLimitFlags {
         default_value = "0"
     )]
     pub(crate) clock_skew: Vec<Duration>,
+
+    /// Share of the first requests of a window whose client ends between counting and setting the
+    /// expiry, as in a crash; for the racy fixed window
+    #[arg(long, value_parser = share, value_name = "RATIO", default_value = "0")]
+    pub(crate) crash: f64,
 
     /// What a user does with a request that Redis does not decide in time: admit or refuse it; for
     /// --client multiplexed, managed and plain [default: wait]
@@ -181,6 +188,22 @@ impl RateLimitFlags {
             );
         }
         let variants = self.variants();
+        if self.verify && !variants.iter().any(|one| one.is_verifiable()) {
+            return refused(
+                "--verify compares scripts with their models; racy limiters have no order to compare \
+                 in: add --form atomic, or leave --verify out",
+            );
+        }
+        let racy = LimiterVariant {
+            algorithm: Algorithm::FixedWindow,
+            form: LimiterForm::Racy,
+        };
+        if self.crash > 0.0 && !variants.contains(&racy) {
+            return refused(
+                "--crash is for the racy fixed window, the only one whose expiry comes after its \
+                 count; add --algorithm fixed-window --form racy",
+            );
+        }
         let is_skewed = self.clock_skew.iter().any(|skew| !skew.is_zero());
         if is_skewed && !variants.iter().any(|one| one.uses_client_clock()) {
             return refused(
@@ -272,6 +295,8 @@ mod tests {
             ("--rate 100 --burst-at edge", "leave --rate out"),
             ("--rate 100 --retry-after obey", "leave --rate out"),
             ("--clock-skew 0,1s", "--form client-clock"),
+            ("--form racy --verify", "add --form atomic"),
+            ("--crash 1%", "--form racy"),
             (
                 "--on-stall open --client plain,pooled",
                 "--client multiplexed",
@@ -285,6 +310,7 @@ mod tests {
             "",
             "--rate 100 --verify",
             "--users 5 --burst-at edge --retry-after obey",
+            "--form racy,atomic --verify --crash 1%",
             "--on-stall closed --client plain",
             "--form client-clock --clock-skew 0,1s",
         ] {

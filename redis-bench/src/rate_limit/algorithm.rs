@@ -73,6 +73,8 @@ pub(crate) struct LimiterKeys {
     pub(crate) limiter: Vec<u8>,
     /// Name of the number of decisions that the limiter has made.
     pub(crate) sequence: Vec<u8>,
+    /// Text that belongs to one decision, such as the name of the present window's count.
+    pub(crate) text: Vec<u8>,
 }
 
 impl LimiterKeys {
@@ -86,10 +88,18 @@ impl LimiterKeys {
         let _ = write!(self.sequence, "{prefix}{{limiter:{index}}}:sequence");
     }
 
+    /// Writes the name of the count of the window with this number into the text.
+    pub(crate) fn write_window(&mut self, number: u64) {
+        self.text.clear();
+        self.text.extend_from_slice(&self.limiter);
+        // Writing to memory cannot fail.
+        let _ = write!(self.text, ":{number}");
+    }
+
     /// Returns the names of the counts by window that have not expired yet, if no client's clock is
     /// further ahead than `ahead`: those of the present window and of two before it.
     pub(crate) fn windows_alive(
-        &self,
+        &mut self,
         limit: RateLimit,
         ahead: Duration,
     ) -> impl Iterator<Item = Vec<u8>> {
@@ -98,10 +108,8 @@ impl LimiterKeys {
         let next = (ahead.as_micros() as u64).div_ceil(window) + 1;
         let numbers = present.saturating_sub(2)..=present + next;
         numbers.map(|number| {
-            let mut name = self.limiter.clone();
-            // Writing to memory cannot fail.
-            let _ = write!(name, ":{number}");
-            name
+            self.write_window(number);
+            self.text.clone()
         })
     }
 }

@@ -3,10 +3,13 @@
 
 mod accuracy;
 pub(crate) mod algorithm;
+mod call;
 mod client_clock;
 mod decision_log;
 mod edge_bursts;
+mod limiter;
 pub(crate) mod model;
+mod racy;
 mod scripts;
 mod stall;
 #[cfg(test)]
@@ -30,20 +33,26 @@ use self::accuracy::Accuracy;
 use self::algorithm::LimiterKeys;
 use self::decision_log::StepLog;
 use self::edge_bursts::EdgeBursts;
+use self::limiter::Limiter;
+use self::racy::RacyLimiter;
 use self::scripts::LimiterScript;
 use self::stall::StallPolicy;
-use self::variant::LimiterVariant;
+use self::variant::{LimiterForm, LimiterVariant};
 use self::verification::Verification;
 use self::work::{LimiterUse, LimiterWork};
 use crate::cli::{OnStall, RateLimitFlags, RetryAfter};
-use crate::clients::ClientKind;
+use crate::clients::{self, ClientKind};
 use crate::keys::run_keys::RunKeys;
+use crate::keys::safety_ttl;
 use crate::run::workload::{RedisWorkload, Variants};
 
 /// Upper estimate of the memory of one entry of a log of requests on the server, in bytes.
 const LOG_ENTRY_BYTES: u64 = 128;
 /// Upper estimate of the memory of the other keys of a limiter, in bytes.
 const LIMITER_BYTES: u64 = 1_024;
+
+/// Ways to connect of a run without `--client`: one, because the limiters are what is compared.
+const CLIENTS: [ClientKind; 1] = [ClientKind::Multiplexed];
 
 /// Scenario `rate-limit` of `redis-bench`, with its flags.
 #[derive(Debug)]
@@ -52,6 +61,8 @@ pub(crate) struct RateLimiting<'a> {
     variants: Vec<LimiterVariant>,
     /// Number of repeats of each variant.
     repeats: u64,
+    /// Time to live of counters whose client ended; `None` on a throwaway server.
+    safety_ttl: Option<Duration>,
     steps: Mutex<StepsSoFar>,
 }
 
@@ -66,10 +77,14 @@ struct StepsSoFar {
 impl<'a> RateLimiting<'a> {
     /// Creates the scenario with these flags. `defaults` apply where they give no value.
     pub(crate) fn new(flags: &'a RateLimitFlags, defaults: Defaults) -> Self {
+        let variants = flags.variants();
+        let clients = clients::selected(&flags.common.client, &CLIENTS);
+        let settings = variants.len() * clients.len();
         Self {
             flags,
-            variants: flags.variants(),
+            variants,
             repeats: flags.common.load.step.repeats(defaults),
+            safety_ttl: safety_ttl::of_run(&flags.common, defaults, settings),
             steps: Mutex::default(),
         }
     }
@@ -82,6 +97,20 @@ impl<'a> RateLimiting<'a> {
         steps.begun += 1;
         steps.current = Some((variant, Arc::clone(&log)));
         (number, log)
+    }
+
+    fn limiter(&self, variant: LimiterVariant) -> Limiter {
+        let limit = self.flags.limit;
+        let script = || LimiterScript::new(variant.algorithm, limit, self.flags.verify);
+        match variant.form {
+            LimiterForm::Atomic => Limiter::Script(script()),
+            LimiterForm::ClientClock => Limiter::ClientClockScript(script()),
+            LimiterForm::Racy => Limiter::Racy(RacyLimiter {
+                algorithm: variant.algorithm,
+                limit,
+                safety_ttl: self.safety_ttl,
+            }),
+        }
     }
 
     /// Returns the longest time by which the clock of a user is ahead.
@@ -131,7 +160,8 @@ impl RedisWorkload for RateLimiting<'_> {
         let (number, log) = self.begin(variant);
         let used = LimiterUse {
             variant,
-            script: LimiterScript::new(variant.algorithm, flags.limit, flags.verify),
+            limiter: self.limiter(variant),
+            crash_ratio: flags.crash,
             prefix: step_prefix(&keyspace.prefix, number),
             keys: flags.keys,
             seed: keyspace.seed,
@@ -178,6 +208,7 @@ impl RedisWorkload for RateLimiting<'_> {
                 "stall_after_ns".to_owned(),
                 json!(flags.stall_after.as_nanos() as u64),
             ),
+            ("crash_ratio".to_owned(), json!(flags.crash)),
             ("verify".to_owned(), json!(flags.verify)),
         ])
     }
@@ -187,9 +218,8 @@ impl RedisWorkload for RateLimiting<'_> {
             .parameter("keys", u64::from(self.flags.keys))
     }
 
-    /// Returns one way to connect: the algorithms are what is compared.
     fn default_clients(&self) -> &'static [ClientKind] {
-        &[ClientKind::Multiplexed]
+        &CLIENTS
     }
 
     fn written_bytes(&self) -> u64 {
@@ -237,7 +267,7 @@ impl RedisWorkload for RateLimiting<'_> {
             let bound = model.most_in(limit.window_us()) as f64 / limit.allowed() as f64;
             step.figure(steps::LIMITER_BOUND_RATIO, bound);
         }
-        if self.flags.verify {
+        if self.flags.verify && variant.is_verifiable() {
             add_verification(step, &verification::verify(&mut decisions, model.as_mut()));
         }
     }

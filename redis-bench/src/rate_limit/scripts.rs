@@ -13,7 +13,7 @@ const SHARED: &str = include_str!("scripts/shared.lua");
 
 /// Commands that the calls of all scripts consist of, in lower case: the server also counts those
 /// that a script makes.
-pub(crate) const COMMANDS: [&str; 21] = [
+pub(crate) const COMMANDS: [&str; 19] = [
     "evalsha",
     "script|load",
     "time",
@@ -33,8 +33,6 @@ pub(crate) const COMMANDS: [&str; 21] = [
     "pexpire",
     "pexpireat",
     "pttl",
-    "expire",
-    "exists",
 ];
 /// Largest number of times that one decision makes any of them.
 pub(crate) const MOST_CALLS: u64 = 2;
@@ -128,6 +126,8 @@ pub(crate) struct LimiterAnswer {
     /// Time after which a refused request would be admitted if no other came meanwhile, rounded up
     /// to milliseconds; 0 if it was admitted.
     pub(crate) retry_after_ms: u64,
+    /// True if the request was refused because of a counter without an expiry.
+    pub(crate) never_expires: bool,
 }
 
 impl LimiterAnswer {
@@ -157,6 +157,7 @@ impl LimiterAnswer {
             server_us: *server_us as u64,
             sequence: (*sequence > 0).then_some(*sequence as u64),
             retry_after_ms: *retry_after_ms as u64,
+            never_expires: false,
         })
     }
 }

@@ -12,6 +12,8 @@ pub(crate) enum LimiterForm {
     Atomic,
     /// The same script, which decides by the clock of the client that calls it.
     ClientClock,
+    /// Single commands, between which other clients decide, by the client's clock.
+    Racy,
 }
 
 /// Limiter that a run measures.
@@ -28,6 +30,7 @@ impl LimiterVariant {
         match self.form {
             LimiterForm::Atomic => algorithm.to_owned(),
             LimiterForm::ClientClock => format!("{algorithm}/client-clock"),
+            LimiterForm::Racy => format!("{algorithm}/racy"),
         }
     }
 
@@ -36,11 +39,17 @@ impl LimiterVariant {
         self.form != LimiterForm::Atomic
     }
 
+    /// Returns true if the limiter's decisions can be compared with those of a model: they have an
+    /// order and a time.
+    pub(crate) fn is_verifiable(self) -> bool {
+        self.form != LimiterForm::Racy
+    }
+
     /// Returns how the limiter's decisions are placed in time.
     pub(crate) fn decision_time(self) -> DecisionTime {
         match self.form {
             LimiterForm::Atomic => DecisionTime::Told,
-            LimiterForm::ClientClock => DecisionTime::Between,
+            LimiterForm::ClientClock | LimiterForm::Racy => DecisionTime::Between,
         }
     }
 }

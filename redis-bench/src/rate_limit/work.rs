@@ -6,13 +6,15 @@ use std::time::Duration;
 use load_engine::{OperationId, OperationTable, Timestamps, UserId};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use redis::{Cmd, RedisResult};
+use redis::RedisResult;
 
 use super::algorithm::LimiterKeys;
+use super::call::{CallBuffer, LimiterRequest};
 use super::client_clock::ClientClock;
 use super::decision_log::{LoggedDecision, StepLog, UserLog, Verdict};
 use super::edge_bursts::EdgeBursts;
-use super::scripts::{LimiterAnswer, LimiterScript};
+use super::limiter::Limiter;
+use super::scripts::LimiterAnswer;
 use super::stall::StallPolicy;
 use super::variant::LimiterVariant;
 use crate::clients::{RedisConnection, RequestError, RequestResult, Task, Work};
@@ -29,7 +31,9 @@ const REFUSED: OperationId = OperationId::nth(2);
 #[derive(Debug)]
 pub(crate) struct LimiterUse {
     pub(crate) variant: LimiterVariant,
-    pub(crate) script: LimiterScript,
+    pub(crate) limiter: Limiter,
+    /// Share of the first requests of a window whose client ends before it sets the expiry.
+    pub(crate) crash_ratio: f64,
     /// Beginning of the names of the step's keys.
     pub(crate) prefix: String,
     /// Number of limiters.
@@ -83,7 +87,7 @@ impl Work for LimiterWork {
             used: Arc::clone(&self.used),
             key: 0,
             keys: LimiterKeys::default(),
-            command: Cmd::new(),
+            call: CallBuffer::default(),
             retry_after: Duration::ZERO,
         }
     }
@@ -100,7 +104,7 @@ pub(crate) struct LimiterTask {
     /// Index of the limiter that was drawn last.
     key: u32,
     keys: LimiterKeys,
-    command: Cmd,
+    call: CallBuffer,
     /// Time that the last answer told to wait; zero if the request was admitted.
     retry_after: Duration,
 }
@@ -112,11 +116,16 @@ impl LimiterTask {
         connection: &mut C,
         now_us: u64,
     ) -> RedisResult<LimiterAnswer> {
-        let used = &self.used;
-        let told = used.variant.uses_client_clock();
-        let told = told.then(|| self.clock.shown_us(now_us));
-        used.script.write_call(&mut self.command, &self.keys, told);
-        used.script.decide(connection, &self.command).await
+        let crash_ratio = self.used.crash_ratio;
+        let request = LimiterRequest {
+            now_us: self.clock.shown_us(now_us),
+            random: self.random.random(),
+            crashes: crash_ratio > 0.0 && self.random.random::<f64>() < crash_ratio,
+        };
+        let limiter = &self.used.limiter;
+        limiter
+            .decide(connection, &mut self.call, &mut self.keys, request)
+            .await
     }
 
     /// Asks the limiter as [`LimiterTask::ask`] does, but not longer than the policy for stalls
@@ -166,10 +175,10 @@ impl LimiterTask {
             took_us: u32::try_from(took_us).unwrap_or(u32::MAX),
             key: self.key,
             sequence: answer.sequence.map_or(0, |number| number as u32),
-            verdict: if answer.admitted {
-                Verdict::Admitted
-            } else {
-                Verdict::Refused
+            verdict: match (answer.admitted, answer.never_expires) {
+                (true, _) => Verdict::Admitted,
+                (false, true) => Verdict::RefusedForEver,
+                (false, false) => Verdict::Refused,
             },
         });
         if answer.admitted { ADMITTED } else { REFUSED }
@@ -200,7 +209,7 @@ impl Task for LimiterTask {
         timestamps.operation(operation);
         RequestResult {
             operation,
-            command: "EVALSHA",
+            command: self.call.name,
             result,
         }
     }
