@@ -11,8 +11,8 @@ mod common;
 
 use bench_report::{Report, Step};
 use common::{bench, report};
-use test_support::TestDirectory;
-use testbed::Redis;
+use test_support::{Ended, RunningProgram, TestDirectory};
+use testbed::{Faults, Proxy, Redis};
 
 const ALGORITHMS: [&str; 6] = [
     "fixed-window",
@@ -206,4 +206,140 @@ fn counters_that_never_expire_are_found_and_removed() {
     let (said, report) = run(&redis, args);
     let step = step(&report, "fixed-window/racy");
     assert_eq!(figure(step, "never_expiring"), 0.0, "{said}");
+}
+
+const LIBRARIES: [&str; 12] = [
+    "rate-limit-redis",
+    "rate-limiter-flexible",
+    "upstash-fixed",
+    "upstash-sliding",
+    "upstash-bucket",
+    "limits-moving",
+    "pyrate-limiter",
+    "django-ratelimit",
+    "redis-rate",
+    "spring-cloud-gateway",
+    "spring-cloud-gateway-old",
+    "laravel",
+];
+
+/// Each library's limiter admits and refuses without an error, and roughly holds its limit where
+/// all clients have the same clock.
+#[test]
+fn the_limiters_of_libraries_roughly_hold_their_limit() {
+    let redis = common::redis();
+    let libraries = LIBRARIES.join(",");
+    let (said, report) = run(
+        &redis,
+        &format!(
+            "--library {libraries} --limit 20/1s --keys 2 --users 20 --think-time 5ms \
+             --duration 2200ms"
+        ),
+    );
+    assert_eq!(report.steps.len(), LIBRARIES.len(), "{said}");
+    for library in LIBRARIES {
+        let step = step(&report, library);
+        let of = |name: &str| step.operations[name].succeeded;
+        assert!(
+            of("admitted") >= 20 && of("refused") > 20,
+            "{library}: {said}"
+        );
+        let failures: u64 = step.operations.values().map(|one| one.failures()).sum();
+        assert_eq!(failures, 0, "{library}: {said}");
+        // A bucket of 20 tokens and those of a second, or twice the limit at an edge.
+        let worst = figure(step, "worst_window_ratio");
+        assert!((0.9..=2.05).contains(&worst), "{library}: {worst} {said}");
+        assert_eq!(figure(step, "never_expiring"), 0.0, "{library}");
+    }
+    assert!(common::keys(&redis).is_empty(), "{said}");
+}
+
+/// Clocks that are 5 s apart: a bucket that stores the time of whoever came last is filled again
+/// and again, and one that decides by the server's clock, or lets no time go back, is not.
+#[test]
+fn clocks_that_are_apart_fill_a_bucket_that_trusts_them_without_end() {
+    let redis = common::redis();
+    let (said, report) = run(
+        &redis,
+        "--library spring-cloud-gateway,spring-cloud-gateway-old --algorithm token-bucket \
+         --form client-clock,racy --clock-skew 0,5s --limit 10/1s --keys 1 --users 2 --verify \
+         --duration 2s",
+    );
+    let worst = |limiter: &str| figure(step(&report, limiter), "worst_window_ratio");
+    assert!(worst("spring-cloud-gateway-old") > 5.0, "{said}");
+    assert!(worst("token-bucket/racy") > 5.0, "{said}");
+    assert!(worst("spring-cloud-gateway") <= 3.0, "{said}");
+    // The clock goes 5 s ahead once, which fills the bucket once more.
+    assert!(worst("token-bucket/client-clock") <= 3.0, "{said}");
+    let cured = step(&report, "token-bucket/client-clock");
+    assert_eq!(figure(cured, "disagreed"), 0.0, "{said}");
+    assert_eq!(
+        figure(cured, "agreed"),
+        figure(cured, "decisions"),
+        "{said}"
+    );
+}
+
+/// Clients whose clocks are half a window ahead begin the count of each window early, so that it
+/// expires in the middle of the window of the others, who then get the limit once more.
+#[test]
+fn clocks_that_are_apart_let_the_count_of_a_fixed_window_expire_too_early() {
+    let redis = common::redis();
+    let common = "--limit 10/500ms --keys 1 --users 4 --think-time 2ms --duration 3s --verify \
+                  --algorithm fixed-window --form client-clock --library upstash-fixed";
+    let (said, report) = run(&redis, &format!("{common} --clock-skew 0,250ms"));
+    for limiter in ["fixed-window/client-clock", "upstash-fixed"] {
+        let over = figure(step(&report, limiter), "over_admitted_ratio");
+        assert!((0.5..=1.0).contains(&over), "{limiter}: {over} {said}");
+    }
+    let skewed = step(&report, "fixed-window/client-clock");
+    assert!(figure(skewed, "disagreed") > 10.0, "{said}");
+    let (said, report) = run(&redis, common);
+    for limiter in ["fixed-window/client-clock", "upstash-fixed"] {
+        assert_eq!(
+            figure(step(&report, limiter), "over_admitted_ratio"),
+            0.0,
+            "{said}"
+        );
+    }
+    let same = step(&report, "fixed-window/client-clock");
+    assert_eq!(figure(same, "disagreed"), 0.0, "{said}");
+}
+
+/// While the server is stopped, users decide themselves as they were told to.
+#[test]
+fn users_decide_themselves_while_redis_stalls() {
+    for (policy, is_open) in [("open", true), ("closed", false)] {
+        let redis = common::redis();
+        let proxy = Proxy::start(([127, 0, 0, 1], redis.port()).into(), Faults::default()).unwrap();
+        let place = TestDirectory::new();
+        let args = format!(
+            "rate-limit --run-dir run --repeats 1 --warmup 0 --algorithm gcra --limit 5/500ms \
+             --keys 1 --users 5 --think-time 5ms --duration 4s --stop-on p99>1h --on-stall {policy} \
+             --stall-after 50ms --verify"
+        );
+        let args: Vec<&str> = args.split_whitespace().collect();
+        let url = format!("redis://{}/", proxy.address());
+        let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", url));
+        running.wait_for("3s left");
+        proxy.set(Faults {
+            stall: true,
+            ..Faults::default()
+        });
+        std::thread::sleep(std::time::Duration::from_millis(1_200));
+        proxy.set(Faults::default());
+        let Ended { code, said, .. } = running.end();
+        assert_eq!(code, Some(0), "{said}");
+        let report = report(&place, "rate-limit");
+        let step = step(&report, "gcra");
+        assert!(figure(step, "without_answer") >= 5.0, "{said}");
+        let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("got no answer in time"), "{said}");
+        assert_eq!(figure(step, "disagreed"), 0.0, "{said}");
+        let errors = &step.operations["undecided"].errors;
+        assert!(errors.contains_key("timeout.decision"), "{errors:?}");
+        // 5 users × 24 requests a second instead of 10, or none of them.
+        let over = figure(step, "over_admitted_ratio");
+        assert_eq!(over > 0.2, is_open, "{policy}: {over} {said}");
+    }
 }

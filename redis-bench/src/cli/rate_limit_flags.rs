@@ -9,6 +9,7 @@ use crate::cli::CommonFlags;
 use crate::cli::share::share;
 use crate::clients::ClientKind;
 use crate::rate_limit::algorithm::Algorithm;
+use crate::rate_limit::library::LimiterLibrary;
 use crate::rate_limit::model::RateLimit;
 use crate::rate_limit::variant::{LimiterForm, LimiterVariant};
 
@@ -33,6 +34,7 @@ Examples:
   redis-bench rate-limit --algorithm fixed-window --burst-at edge --repeats 1
   redis-bench rate-limit --form atomic,racy --limit 10/1s --keys 1 --repeats 1
   redis-bench rate-limit --algorithm token-bucket --users 100 --retry-after obey
+  redis-bench rate-limit --library redis-rate,upstash-sliding,laravel --repeats 1
   redis-bench rate-limit --form client-clock --clock-skew 0,500ms --repeats 1";
 
 /// Flags of `redis-bench rate-limit`.
@@ -51,6 +53,10 @@ pub(crate) struct RateLimitFlags {
         default_value = "atomic"
     )]
     pub(crate) form: Vec<LimiterForm>,
+
+    /// Limiters as widely used libraries ship them, in place of or beside --algorithm
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "LIBRARY")]
+    pub(crate) library: Vec<LimiterLibrary>,
 
     /// Requests that each limiter allows in a time
     #[arg(long, value_parser = limit, value_name = "N/TIME", default_value = "100/1s")]
@@ -140,24 +146,25 @@ impl RateLimitFlags {
     /// Returns the limiters to measure, each once.
     pub(crate) fn variants(&self) -> Vec<LimiterVariant> {
         let all = Algorithm::value_variants();
-        let algorithms = if self.algorithm.is_empty() {
-            all
-        } else {
-            &self.algorithm
+        let algorithms = match (self.algorithm.is_empty(), self.library.is_empty()) {
+            (true, true) => all,
+            _ => &self.algorithm,
         };
         let mut variants = Vec::new();
         for algorithm in algorithms {
             for form in &self.form {
-                let variant = LimiterVariant {
-                    algorithm: *algorithm,
-                    form: *form,
-                };
-                if !variants.contains(&variant) {
-                    variants.push(variant);
-                }
+                variants.push(LimiterVariant::Own(*algorithm, *form));
             }
         }
-        variants
+        let libraries = self.library.iter().copied();
+        variants.extend(libraries.map(LimiterVariant::Library));
+        let mut once: Vec<LimiterVariant> = Vec::new();
+        for variant in variants {
+            if !once.contains(&variant) {
+                once.push(variant);
+            }
+        }
+        once
     }
 
     /// Refuses flags that contradict each other, or that the chosen limiters cannot follow.
@@ -188,21 +195,29 @@ impl RateLimitFlags {
             );
         }
         let variants = self.variants();
-        if self.verify && !variants.iter().any(|one| one.is_verifiable()) {
+        if self.verify && variants.iter().all(|one| one.verifiable().is_none()) {
             return refused(
-                "--verify compares scripts with their models; racy limiters have no order to compare \
-                 in: add --form atomic, or leave --verify out",
+                "--verify compares scripts with their models; other limiters have no order to \
+                 compare in: add --form atomic, or leave --verify out",
             );
         }
-        let racy = LimiterVariant {
-            algorithm: Algorithm::FixedWindow,
-            form: LimiterForm::Racy,
-        };
+        let racy = LimiterVariant::Own(Algorithm::FixedWindow, LimiterForm::Racy);
         if self.crash > 0.0 && !variants.contains(&racy) {
             return refused(
                 "--crash is for the racy fixed window, the only one whose expiry comes after its \
                  count; add --algorithm fixed-window --form racy",
             );
+        }
+        let is_whole = self.limit.window_us().is_multiple_of(1_000_000);
+        let libraries = self.library.iter();
+        if let Some(library) = libraries
+            .clone()
+            .find(|one| one.needs_seconds() && !is_whole)
+        {
+            return Err(UsageError(format!(
+                "{} knows only windows of whole seconds; use a --limit such as 100/1s",
+                library.name()
+            )));
         }
         let is_skewed = self.clock_skew.iter().any(|skew| !skew.is_zero());
         if is_skewed && !variants.iter().any(|one| one.uses_client_clock()) {
@@ -277,6 +292,11 @@ mod tests {
             variants.iter().map(|variant| variant.name()).collect()
         };
         assert_eq!(names("").len(), Algorithm::value_variants().len());
+        assert_eq!(names("--library laravel,laravel"), ["laravel"]);
+        assert_eq!(
+            names("--library laravel --algorithm gcra"),
+            ["gcra", "laravel"]
+        );
         assert_eq!(
             names("--algorithm gcra,fixed-window,gcra --form atomic,client-clock"),
             [
@@ -298,6 +318,10 @@ mod tests {
             ("--form racy --verify", "add --form atomic"),
             ("--crash 1%", "--form racy"),
             (
+                "--library rate-limiter-flexible --limit 5/500ms",
+                "whole seconds",
+            ),
+            (
                 "--on-stall open --client plain,pooled",
                 "--client multiplexed",
             ),
@@ -311,6 +335,7 @@ mod tests {
             "--rate 100 --verify",
             "--users 5 --burst-at edge --retry-after obey",
             "--form racy,atomic --verify --crash 1%",
+            "--library laravel --clock-skew 0,1s",
             "--on-stall closed --client plain",
             "--form client-clock --clock-skew 0,1s",
         ] {

@@ -4,6 +4,8 @@ use redis::RedisResult;
 
 use super::algorithm::LimiterKeys;
 use super::call::{CallBuffer, LimiterRequest};
+use super::library_calls::{django_ratelimit, redis_cell};
+use super::model::RateLimit;
 use super::racy::RacyLimiter;
 use super::scripts::{LimiterAnswer, LimiterScript};
 use crate::clients::RedisConnection;
@@ -17,6 +19,10 @@ pub(crate) enum Limiter {
     ClientClockScript(LimiterScript),
     /// Client that reads, decides by its own clock, and writes.
     Racy(RacyLimiter),
+    /// Commands of django-ratelimit.
+    DjangoRatelimit(RateLimit),
+    /// Command of the module redis-cell.
+    RedisCell(RateLimit),
 }
 
 impl Limiter {
@@ -35,6 +41,10 @@ impl Limiter {
         let (script, told) = match self {
             Self::Script(script) => (script, None),
             Self::ClientClockScript(script) => (script, Some(request.now_us)),
+            Self::DjangoRatelimit(limit) => {
+                return django_ratelimit(*limit, connection, call, keys, request).await;
+            }
+            Self::RedisCell(limit) => return redis_cell(*limit, connection, call, keys).await,
             Self::Racy(racy) => return racy.decide(connection, call, keys, request).await,
         };
         call.name = "EVALSHA";

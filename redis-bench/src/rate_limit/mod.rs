@@ -7,6 +7,8 @@ mod call;
 mod client_clock;
 mod decision_log;
 mod edge_bursts;
+pub(crate) mod library;
+mod library_calls;
 mod limiter;
 pub(crate) mod model;
 mod racy;
@@ -30,9 +32,10 @@ use load_engine::StepPlan;
 use serde_json::json;
 
 use self::accuracy::Accuracy;
-use self::algorithm::LimiterKeys;
+use self::algorithm::{Algorithm, LimiterKeys};
 use self::decision_log::StepLog;
 use self::edge_bursts::EdgeBursts;
+use self::library::LimiterLibrary;
 use self::limiter::Limiter;
 use self::racy::RacyLimiter;
 use self::scripts::LimiterScript;
@@ -101,15 +104,32 @@ impl<'a> RateLimiting<'a> {
 
     fn limiter(&self, variant: LimiterVariant) -> Limiter {
         let limit = self.flags.limit;
-        let script = || LimiterScript::new(variant.algorithm, limit, self.flags.verify);
-        match variant.form {
-            LimiterForm::Atomic => Limiter::Script(script()),
-            LimiterForm::ClientClock => Limiter::ClientClockScript(script()),
-            LimiterForm::Racy => Limiter::Racy(RacyLimiter {
-                algorithm: variant.algorithm,
+        let script =
+            |algorithm: Algorithm| LimiterScript::new(algorithm.script(), limit, self.flags.verify);
+        match variant {
+            LimiterVariant::Own(algorithm, LimiterForm::Atomic) => {
+                Limiter::Script(script(algorithm))
+            }
+            LimiterVariant::Own(algorithm, LimiterForm::ClientClock) => {
+                Limiter::ClientClockScript(script(algorithm))
+            }
+            LimiterVariant::Own(algorithm, LimiterForm::Racy) => Limiter::Racy(RacyLimiter {
+                algorithm,
                 limit,
                 safety_ttl: self.safety_ttl,
             }),
+            LimiterVariant::Library(library) => match library.script() {
+                Some(own) => {
+                    let script = LimiterScript::new(own, limit, false);
+                    if library.uses_client_clock() {
+                        Limiter::ClientClockScript(script)
+                    } else {
+                        Limiter::Script(script)
+                    }
+                }
+                None if library == LimiterLibrary::RedisCell => Limiter::RedisCell(limit),
+                None => Limiter::DjangoRatelimit(limit),
+            },
         }
     }
 
@@ -262,12 +282,16 @@ impl RedisWorkload for RateLimiting<'_> {
         let limit = self.flags.limit;
         let accuracy = accuracy::judge(&decisions, limit, variant.decision_time());
         add_accuracy(step, &accuracy, limit.allowed());
-        let mut model = variant.algorithm.model(limit);
-        if !variant.uses_client_clock() {
-            let bound = model.most_in(limit.window_us()) as f64 / limit.allowed() as f64;
-            step.figure(steps::LIMITER_BOUND_RATIO, bound);
+        if let Some(algorithm) = variant.bounded() {
+            let most = algorithm.model(limit).most_in(limit.window_us());
+            step.figure(
+                steps::LIMITER_BOUND_RATIO,
+                most as f64 / limit.allowed() as f64,
+            );
         }
-        if self.flags.verify && variant.is_verifiable() {
+        let verifiable = variant.verifiable().filter(|_| self.flags.verify);
+        if let Some(algorithm) = verifiable {
+            let mut model = algorithm.model(limit);
             add_verification(step, &verification::verify(&mut decisions, model.as_mut()));
         }
     }

@@ -22,23 +22,9 @@ pub(crate) struct RacyLimiter {
     pub(crate) safety_ttl: Option<Duration>,
 }
 
-fn admit() -> LimiterAnswer {
-    LimiterAnswer {
-        admitted: true,
-        server_us: 0,
-        sequence: None,
-        retry_after_ms: 0,
-        never_expires: false,
-    }
-}
-
 /// Returns the refusal of a request that may be sent again after `wait_us`.
 fn refuse(wait_us: i128) -> LimiterAnswer {
-    LimiterAnswer {
-        admitted: false,
-        retry_after_ms: wait_us.max(0).unsigned_abs().div_ceil(1_000) as u64,
-        ..admit()
-    }
+    LimiterAnswer::refusal(wait_us.max(0).unsigned_abs().div_ceil(1_000) as u64)
 }
 
 impl RacyLimiter {
@@ -120,7 +106,7 @@ impl RacyLimiter {
                 call.send(connection).await?;
             }
         }
-        Ok(admit())
+        Ok(LimiterAnswer::ADMISSION)
     }
 
     /// Counts the entries of the last window in a sorted set, and adds one. Source: the race that
@@ -150,7 +136,7 @@ impl RacyLimiter {
         call.arg(&keys.text).send(connection).await?;
         self.expire(connection, call, keys, self.window_ms())
             .await?;
-        Ok(admit())
+        Ok(LimiterAnswer::ADMISSION)
     }
 
     /// Reads the time of the request that was admitted `allowed` requests ago from a list, and adds
@@ -178,7 +164,7 @@ impl RacyLimiter {
         call.send(connection).await?;
         self.expire(connection, call, keys, self.window_ms())
             .await?;
-        Ok(admit())
+        Ok(LimiterAnswer::ADMISSION)
     }
 
     /// Reads the counts of two windows of the client's clock, and counts in the present one.
@@ -206,7 +192,7 @@ impl RacyLimiter {
             .arg(&keys.text)
             .arg(2 * self.window_ms());
         call.send(connection).await?;
-        Ok(admit())
+        Ok(LimiterAnswer::ADMISSION)
     }
 
     /// Reads the tokens and their time, and writes what is left at the client's time. A client
@@ -239,7 +225,7 @@ impl RacyLimiter {
         let full_again_us = (full - left) / self.allowed();
         let life_ms = (full_again_us / 1_000 + 1) as u64;
         self.expire(connection, call, keys, life_ms).await?;
-        Ok(admit())
+        Ok(LimiterAnswer::ADMISSION)
     }
 
     /// Reads the time at which the next request is due, and writes the one after it. Source: the
@@ -269,7 +255,7 @@ impl RacyLimiter {
         let life_ms = (end - now) / self.allowed() / 1_000 + 1;
         call.begin("SET").arg(&keys.limiter).arg(&keys.text);
         call.arg("PX").arg(life_ms as u64).send(connection).await?;
-        Ok(admit())
+        Ok(LimiterAnswer::ADMISSION)
     }
 
     async fn expire<C: RedisConnection>(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, Script, ServerErrorKind, Value};
 
-use super::algorithm::{Algorithm, LimiterKeys};
+use super::algorithm::LimiterKeys;
 use super::model::RateLimit;
 use crate::clients::RedisConnection;
 
@@ -13,7 +13,7 @@ const SHARED: &str = include_str!("scripts/shared.lua");
 
 /// Commands that the calls of all scripts consist of, in lower case: the server also counts those
 /// that a script makes.
-pub(crate) const COMMANDS: [&str; 19] = [
+pub(crate) const COMMANDS: [&str; 25] = [
     "evalsha",
     "script|load",
     "time",
@@ -33,11 +33,17 @@ pub(crate) const COMMANDS: [&str; 19] = [
     "pexpire",
     "pexpireat",
     "pttl",
+    "expire",
+    "incrby",
+    "hincrby",
+    "lpush",
+    "zcount",
+    "cl.throttle",
 ];
 /// Largest number of times that one decision makes any of them.
 pub(crate) const MOST_CALLS: u64 = 2;
 
-/// Script of an algorithm, for one limit. Each call is one atomic decision.
+/// Script of a limiter, for one limit. Each call is one atomic decision.
 #[derive(Debug, Clone)]
 pub(crate) struct LimiterScript {
     script: Script,
@@ -47,11 +53,11 @@ pub(crate) struct LimiterScript {
 }
 
 impl LimiterScript {
-    /// Creates the script of `algorithm` for `limit`. If `numbers_decisions` is true, each call
+    /// Creates the script of a limiter, whose own part is `own`, for `limit`. If `numbers_decisions` is true, each call
     /// also increments the limiter's number of decisions, which tells their order: times may be
     /// equal.
-    pub(crate) fn new(algorithm: Algorithm, limit: RateLimit, numbers_decisions: bool) -> Self {
-        let code = [SHARED, algorithm.script()].concat();
+    pub(crate) fn new(own: &str, limit: RateLimit, numbers_decisions: bool) -> Self {
+        let code = [SHARED, own].concat();
         Self {
             script: Script::new(&code),
             code: code.into(),
@@ -131,6 +137,25 @@ pub(crate) struct LimiterAnswer {
 }
 
 impl LimiterAnswer {
+    /// Answer of a limiter that admits a request and tells nothing else.
+    pub(crate) const ADMISSION: Self = Self {
+        admitted: true,
+        server_us: 0,
+        sequence: None,
+        retry_after_ms: 0,
+        never_expires: false,
+    };
+
+    /// Returns the answer of a limiter that refuses a request for `retry_after_ms`, and tells
+    /// nothing else.
+    pub(crate) fn refusal(retry_after_ms: u64) -> Self {
+        Self {
+            admitted: false,
+            retry_after_ms,
+            ..Self::ADMISSION
+        }
+    }
+
     /// Reads the answer of a script.
     ///
     /// # Errors

@@ -104,7 +104,7 @@ fn scripts_decide_as_their_models_at_random_times() {
     let limit = RateLimit::new(7, window, 5).unwrap();
     let requests = random_requests(limit);
     for algorithm in Algorithm::value_variants() {
-        let script = LimiterScript::new(*algorithm, limit, true);
+        let script = LimiterScript::new(algorithm.script(), limit, true);
         script.load(&mut connection).unwrap();
         let answers = ask(&mut connection, &script, &prefix(*algorithm), &requests);
         let mut model = algorithm.model(limit);
@@ -158,7 +158,7 @@ fn scripts_decide_as_their_models_at_the_servers_times() {
         .zip(std::iter::repeat_n(None, 5_000))
         .collect();
     for algorithm in Algorithm::value_variants() {
-        let script = LimiterScript::new(*algorithm, limit, false);
+        let script = LimiterScript::new(algorithm.script(), limit, false);
         script.load(&mut connection).unwrap();
         let answers = ask(&mut connection, &script, &prefix(*algorithm), &requests);
         let mut model = algorithm.model(limit);
@@ -195,7 +195,7 @@ fn a_script_that_the_server_lost_is_loaded_again() {
             .get_multiplexed_async_connection_with_config(&config)
             .await
             .unwrap();
-        let script = LimiterScript::new(Algorithm::TokenBucket, limit, true);
+        let script = LimiterScript::new(Algorithm::TokenBucket.script(), limit, true);
         let (mut keys, mut command) = (LimiterKeys::default(), Cmd::new());
         keys.set("plimsoll:test:", 0);
         script.write_call(&mut command, &keys, None);

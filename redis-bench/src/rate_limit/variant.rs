@@ -4,6 +4,7 @@ use clap::ValueEnum;
 
 use super::accuracy::DecisionTime;
 use super::algorithm::Algorithm;
+use super::library::LimiterLibrary;
 
 /// Form in which an algorithm is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -18,38 +19,62 @@ pub(crate) enum LimiterForm {
 
 /// Limiter that a run measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LimiterVariant {
-    pub(crate) algorithm: Algorithm,
-    pub(crate) form: LimiterForm,
+pub(crate) enum LimiterVariant {
+    /// Algorithm in one of the forms.
+    Own(Algorithm, LimiterForm),
+    /// Limiter of a library.
+    Library(LimiterLibrary),
 }
 
 impl LimiterVariant {
     /// Returns the name of the variant, as in reports.
     pub(crate) fn name(self) -> String {
-        let algorithm = self.algorithm.name();
-        match self.form {
-            LimiterForm::Atomic => algorithm.to_owned(),
-            LimiterForm::ClientClock => format!("{algorithm}/client-clock"),
-            LimiterForm::Racy => format!("{algorithm}/racy"),
+        match self {
+            Self::Own(algorithm, LimiterForm::Atomic) => algorithm.name().to_owned(),
+            Self::Own(algorithm, LimiterForm::ClientClock) => {
+                format!("{}/client-clock", algorithm.name())
+            }
+            Self::Own(algorithm, LimiterForm::Racy) => format!("{}/racy", algorithm.name()),
+            Self::Library(library) => library.name().to_owned(),
         }
     }
 
     /// Returns true if clients tell the limiter the time.
     pub(crate) fn uses_client_clock(self) -> bool {
-        self.form != LimiterForm::Atomic
+        match self {
+            Self::Own(_, form) => form != LimiterForm::Atomic,
+            Self::Library(library) => library.uses_client_clock(),
+        }
     }
 
-    /// Returns true if the limiter's decisions can be compared with those of a model: they have an
-    /// order and a time.
-    pub(crate) fn is_verifiable(self) -> bool {
-        self.form != LimiterForm::Racy
+    /// Returns the algorithm of a limiter whose decisions have an order and a time, so that they
+    /// can be compared with those of the algorithm's model; `None` for other limiters.
+    pub(crate) fn verifiable(self) -> Option<Algorithm> {
+        match self {
+            Self::Own(algorithm, LimiterForm::Atomic | LimiterForm::ClientClock) => Some(algorithm),
+            Self::Own(_, LimiterForm::Racy) | Self::Library(_) => None,
+        }
+    }
+
+    /// Returns the algorithm whose bound holds for what the limiter admits: an atomic one's, which
+    /// decides by one clock.
+    pub(crate) fn bounded(self) -> Option<Algorithm> {
+        match self {
+            Self::Own(algorithm, LimiterForm::Atomic) => Some(algorithm),
+            _ => None,
+        }
     }
 
     /// Returns how the limiter's decisions are placed in time.
     pub(crate) fn decision_time(self) -> DecisionTime {
-        match self.form {
-            LimiterForm::Atomic => DecisionTime::Told,
-            LimiterForm::ClientClock | LimiterForm::Racy => DecisionTime::Between,
+        let tells_time = match self {
+            Self::Own(_, form) => form == LimiterForm::Atomic,
+            Self::Library(library) => library.script().is_some() && !library.uses_client_clock(),
+        };
+        if tells_time {
+            DecisionTime::Told
+        } else {
+            DecisionTime::Between
         }
     }
 }

@@ -8,6 +8,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use redis::RedisResult;
 
+use super::accuracy::DecisionTime;
 use super::algorithm::LimiterKeys;
 use super::call::{CallBuffer, LimiterRequest};
 use super::client_clock::ClientClock;
@@ -165,7 +166,7 @@ impl LimiterTask {
     /// Logs an answer to a request that was sent at `sent_us`, and returns its operation.
     fn note(&mut self, answer: &LimiterAnswer, sent_us: u64) -> OperationId {
         let took_us = ClientClock::host_us().saturating_sub(sent_us);
-        if !self.used.variant.uses_client_clock() {
+        if self.used.variant.decision_time() == DecisionTime::Told {
             self.clock.learn(answer.server_us, sent_us, took_us);
         }
         self.retry_after = Duration::from_millis(answer.retry_after_ms);
