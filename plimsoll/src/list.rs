@@ -34,6 +34,10 @@ const SCENARIOS: &[(&str, &str)] = &[
         "bytes of a key by type and size, predicted, measured",
     ),
     (
+        "redis-bench rate-limit",
+        "limiters: what they admit, and their cost",
+    ),
+    (
         "ws-bench limit",
         "how many connections hold, whose limit it is",
     ),

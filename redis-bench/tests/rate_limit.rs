@@ -9,7 +9,7 @@
 
 mod common;
 
-use bench_report::{Report, Step};
+use bench_report::{Operation, Report, Step};
 use common::{bench, report};
 use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::{Faults, Proxy, Redis};
@@ -81,7 +81,9 @@ fn each_atomic_limiter_decides_as_its_model_at_ten_times_the_limit() {
         let refused = &step.operations["refused"];
         assert!(refused.succeeded > 0, "{algorithm}: {said}");
         assert!(said.contains("decisions are those of its model"), "{said}");
+        assert!(figure(step, "server_ns") > 0.0, "{algorithm}");
     }
+    assert!(said.contains("Time of the server's thread"), "{said}");
     for exact in ["sliding-log", "sliding-log-list"] {
         assert!(figure(step(&report, exact), "worst_window_ratio") <= 1.0);
     }
@@ -115,7 +117,7 @@ fn a_fixed_window_admits_twice_the_limit_at_an_edge_and_a_log_does_not() {
     assert_eq!(figure(fixed, "over_admitted_ratio"), 0.0, "{said}");
     let worst = figure(step(&report, "sliding-log"), "worst_window_ratio");
     assert!((0.9..=1.0).contains(&worst), "{worst}: {said}");
-    assert!(said.contains("worst window"), "{said}");
+    assert!(said.contains("server's thread for a decision"), "{said}");
 }
 
 /// Users who wait as long as they are told are refused rarely, and get the whole limit.
@@ -244,7 +246,7 @@ fn the_limiters_of_libraries_roughly_hold_their_limit() {
             of("admitted") >= 20 && of("refused") > 20,
             "{library}: {said}"
         );
-        let failures: u64 = step.operations.values().map(|one| one.failures()).sum();
+        let failures: u64 = step.operations.values().map(Operation::failures).sum();
         assert_eq!(failures, 0, "{library}: {said}");
         // A bucket of 20 tokens and those of a second, or twice the limit at an edge.
         let worst = figure(step, "worst_window_ratio");
@@ -342,4 +344,22 @@ fn users_decide_themselves_while_redis_stalls() {
         let over = figure(step, "over_admitted_ratio");
         assert_eq!(over > 0.2, is_open, "{policy}: {over} {said}");
     }
+}
+
+/// A server without the module is told before any load, with what to do.
+#[test]
+fn a_server_without_redis_cell_is_refused() {
+    let redis = common::redis();
+    let place = TestDirectory::new();
+    let args = ["rate-limit", "--library", "redis-cell", "--run-dir", "run"];
+    let output = bench(&place, &args)
+        .env("REDIS_URL", redis.url())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_ne!(output.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("CL.THROTTLE") && said.contains("redis-cell"),
+        "{said}"
+    );
 }

@@ -235,3 +235,25 @@ fn one_full_thread_shows_among_idle_ones() {
         generator.cpu_ratio
     );
 }
+
+/// What a session does between two requests takes 30 ms, and a user then waits 30 ms more; neither
+/// is part of a latency. Arrivals of an open loop do not wait.
+#[test]
+fn the_time_between_requests_is_part_of_none() {
+    let rests = Duration::from_millis(30);
+    let known = || Known {
+        at_once: 8,
+        rests: Some(rests),
+        ..Known::default()
+    };
+    let result = run(&closed(2, Duration::from_secs(1)), known());
+    let hit_alone = hit(&result);
+    let most = 2.0 * (1_000.0 / 60.0 + 1.0);
+    assert!(hit_alone.succeeded > 0 && hit_alone.succeeded as f64 <= most);
+    let median = p(hit_alone.call.as_ref(), 0.5);
+    assert!(median < rests.as_nanos() as f64, "{median}");
+    // One session, and arrivals 50 ms apart: there is time for what it does, but not for its pause.
+    let result = run(&open(20.0, 1, Duration::from_secs(1)), known());
+    let response = p(hit(&result).response.as_ref(), 0.5);
+    assert!(response < 2.0 * rests.as_nanos() as f64, "{response}");
+}

@@ -20,7 +20,7 @@ impl Scenario {
     }
 }
 
-pub(crate) const SCENARIOS: [Scenario; 7] = [
+pub(crate) const SCENARIOS: [Scenario; 8] = [
     Scenario {
         bench: "db-pool-bench",
         name: "sweep",
@@ -68,6 +68,14 @@ pub(crate) const SCENARIOS: [Scenario; 7] = [
         bench: "redis-bench",
         name: "pool",
         flags: "--users 2 --think-time 5ms --warmup 0 --repeats 1",
+        brief: "--duration 1s",
+        long: "--duration 60s",
+        under_load: "phase: measure",
+    },
+    Scenario {
+        bench: "redis-bench",
+        name: "rate-limit",
+        flags: "--algorithm gcra --users 2 --think-time 5ms --warmup 0 --repeats 1",
         brief: "--duration 1s",
         long: "--duration 60s",
         under_load: "phase: measure",

@@ -13,6 +13,7 @@ mod limiter;
 pub(crate) mod model;
 mod racy;
 mod scripts;
+mod server_cost;
 mod stall;
 #[cfg(test)]
 mod tests;
@@ -47,7 +48,7 @@ use crate::cli::{OnStall, RateLimitFlags, RetryAfter};
 use crate::clients::{self, ClientKind};
 use crate::keys::run_keys::RunKeys;
 use crate::keys::safety_ttl;
-use crate::run::workload::{RedisWorkload, Variants};
+use crate::run::workload::{NeededCommand, RedisWorkload, Variants};
 
 /// Upper estimate of the memory of one entry of a log of requests on the server, in bytes.
 const LOG_ENTRY_BYTES: u64 = 128;
@@ -242,6 +243,14 @@ impl RedisWorkload for RateLimiting<'_> {
         &CLIENTS
     }
 
+    fn needed_command(&self) -> Option<NeededCommand> {
+        let cell = LimiterVariant::Library(LimiterLibrary::RedisCell);
+        self.variants.contains(&cell).then_some(NeededCommand {
+            name: "CL.THROTTLE",
+            remedy: "load the module redis-cell into the server, or leave redis-cell out of --library",
+        })
+    }
+
     fn written_bytes(&self) -> u64 {
         let limiters = u64::from(self.flags.keys) * self.variants.len() as u64 * self.repeats;
         let entries = self.flags.limit.allowed().saturating_mul(LOG_ENTRY_BYTES);
@@ -282,6 +291,9 @@ impl RedisWorkload for RateLimiting<'_> {
         let limit = self.flags.limit;
         let accuracy = accuracy::judge(&decisions, limit, variant.decision_time());
         add_accuracy(step, &accuracy, limit.allowed());
+        if let Some(ns) = server_cost::per_decision_ns(step) {
+            step.figure(steps::LIMITER_SERVER_NS, ns);
+        }
         if let Some(algorithm) = variant.bounded() {
             let most = algorithm.model(limit).most_in(limit.window_us());
             step.figure(

@@ -25,11 +25,12 @@ pub(super) fn text(report: &Report, variants: &Variants, limit: RateLimit) -> St
     text.push_str(&accuracy_table(&groups).to_string());
     text.push_str(&table::paragraph(
         "admitted, over, under: requests in whole windows of the clock, as shares of those that the \
-         limit allows; worst window: most requests of a limiter in any stretch as long as a window, \
+         limit allows; worst: most requests of a limiter in any stretch as long as a window, \
          as a multiple of the limit, and the algorithm's own bound; burst: most in a tenth of one. \
          The warm-up is included.",
         0,
     ));
+    text.push_str(&server_cost(&groups));
     for group in &groups {
         text.push_str(&remarks(group, &name(&groups, group)));
     }
@@ -46,15 +47,7 @@ fn name(groups: &[&ClientGroup<'_>], group: &ClientGroup<'_>) -> String {
 }
 
 fn accuracy_table(groups: &[&ClientGroup<'_>]) -> Table {
-    let mut table = Table::new(&[
-        "",
-        "admitted",
-        "over",
-        "under",
-        "worst window",
-        "bound",
-        "burst",
-    ]);
+    let mut table = Table::new(&["", "admitted", "over", "under", "worst", "bound", "burst"]);
     for group in groups {
         let share = |name| {
             let mean = mean(&group.figures(name));
@@ -76,6 +69,24 @@ fn accuracy_table(groups: &[&ClientGroup<'_>]) -> Table {
         ]);
     }
     table
+}
+
+/// Returns a paragraph about the cost of a decision to the server; empty if it is not known.
+fn server_cost(groups: &[&ClientGroup<'_>]) -> String {
+    let costs = groups.iter().filter_map(|group| {
+        let ns = mean(&group.figures(steps::LIMITER_SERVER_NS))?;
+        let cost = table::duration_ns(ns as u64);
+        Some(format!("{} {cost}", name(groups, group)))
+    });
+    let costs: Vec<String> = costs.collect();
+    if costs.is_empty() {
+        return String::new();
+    }
+    let told = costs.join(", ");
+    table::paragraph(
+        &format!("Time of the server's thread for a decision: {told}."),
+        0,
+    )
 }
 
 /// Returns the largest value of a figure over the completed steps of a group.

@@ -204,6 +204,9 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
                 .config
                 .insert("tls".to_owned(), json!(encryption));
         }
+        if let Some(needed) = self.workload.needed_command() {
+            server.require(needed.name, needed.remedy, &bench.cancel)?;
+        }
         let rules = self.stop_rules(server);
         let told: Vec<String> = rules.iter().map(ToString::to_string).collect();
         bench

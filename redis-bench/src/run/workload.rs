@@ -55,6 +55,11 @@ pub(crate) trait RedisWorkload {
         let _ = step;
     }
 
+    /// Returns a command that not every server has, but this run needs; none by default.
+    fn needed_command(&self) -> Option<NeededCommand> {
+        None
+    }
+
     /// Estimates the memory of the keys that only requests write, beside those of the keyspace, in
     /// bytes; none by default.
     fn written_bytes(&self) -> u64 {
@@ -74,6 +79,15 @@ pub(crate) trait RedisWorkload {
         let _ = report;
         String::new()
     }
+}
+
+/// Command that not every server has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NeededCommand {
+    /// Name of the command, in upper case.
+    pub(crate) name: &'static str,
+    /// What to do where the server does not have it.
+    pub(crate) remedy: &'static str,
 }
 
 /// Variants of a workload that one run compares, such as algorithms or forms of storage. Each is a

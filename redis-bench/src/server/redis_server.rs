@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use bench_cli::Remedy as _;
 use bench_cli::blocking::{BlockingTask, TaskResult, WaitLimits};
 use load_engine::{Cancel, Failure};
-use redis::RedisError;
+use redis::{RedisError, Value};
 use testbed::{Redis, RedisOptions, token};
 
 use crate::cli::ServerFlags;
@@ -117,6 +117,33 @@ impl RedisServer {
         match asked.wait(cancel, WaitLimits::new(ENCRYPTION_TIMEOUT)) {
             TaskResult::Done(encryption) => encryption,
             _ => None,
+        }
+    }
+
+    /// Checks that the server has the command `name`. A server that does not tell, or not in time,
+    /// is supposed to have it.
+    ///
+    /// # Errors
+    /// Fails with `remedy` if the server does not have it.
+    pub(crate) fn require(
+        &self,
+        name: &'static str,
+        remedy: &str,
+        cancel: &Cancel,
+    ) -> anyhow::Result<()> {
+        let remote = self.remote();
+        let asked = BlockingTask::start(move |_| {
+            let mut ask = redis::cmd("COMMAND");
+            ask.arg("INFO").arg(name);
+            ask.query::<Vec<Value>>(&mut remote.connect()?)
+        })
+        .context("cannot ask the server for its commands")?;
+        match asked.wait(cancel, WaitLimits::new(PROBE_TIMEOUT)) {
+            TaskResult::Done(Ok(told)) if matches!(told.as_slice(), [Value::Nil]) => {
+                let shown = self.remote.masked_url();
+                Err(anyhow::anyhow!("{shown} has no command {name}")).remedy(remedy)
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -105,6 +105,8 @@ figures! { Step:
     LIMITER_NEVER_EXPIRING = "limiter.never_expiring";
     /// Decisions that clients made without an answer of Redis.
     LIMITER_WITHOUT_ANSWER = "limiter.without_answer";
+    /// Time of the server's thread in the commands of one decision.
+    LIMITER_SERVER_NS = "limiter.server_ns";
     /// Decisions that are those of the algorithm's model.
     LIMITER_AGREED = "limiter.agreed";
     /// Decisions that are not those of the algorithm's model.

@@ -23,6 +23,8 @@ pub(crate) struct Known {
     pub(crate) stall: Option<(u64, u64)>,
     pub(crate) fails_every: u64,
     pub(crate) hits_first: Option<u64>,
+    /// Time that a session works between two requests, and the pause that it asks for after it.
+    pub(crate) rests: Option<Duration>,
     pub(crate) opens: bool,
     /// Number of attempts to open a session that each worker's target refuses, beginning with the
     /// first one.
@@ -44,6 +46,7 @@ impl Default for Known {
             stall: None,
             fails_every: u64::MAX,
             hits_first: None,
+            rests: None,
             opens: true,
             refuses: 0,
             hangs: false,
@@ -167,6 +170,12 @@ impl Session for KnownSession {
             return Outcome::failed(OperationId::FIRST, Failure::new("broken", "it broke"));
         }
         Outcome::success(OperationId::FIRST)
+    }
+
+    fn between_requests(&mut self) -> Option<Duration> {
+        let rests = self.known.rests?;
+        std::thread::sleep(rests);
+        Some(rests)
     }
 
     async fn close(self) {
