@@ -38,6 +38,10 @@ const SCENARIOS: &[(&str, &str)] = &[
         "limiters: what they admit, and their cost",
     ),
     (
+        "redis-bench session",
+        "users' sessions: changes lost, log-outs undone",
+    ),
+    (
         "ws-bench limit",
         "how many connections hold, whose limit it is",
     ),

@@ -1,9 +1,9 @@
 //! Loads Redis as applications use it, and measures the cost of the way to connect.
 //!
-//! A scenario defines the requests of users (`cache`, `pool`, `rate_limit`). A client defines how
-//! they are sent (`clients`). `run` runs the steps of all clients in a shuffled order, adds the server's evidence
-//! to each step, and removes the run's keys (`keys`). `results` compares the clients. `memory` makes no
-//! load: it writes keys and reads their memory.
+//! A scenario defines the requests of users (`cache`, `pool`, `rate_limit`, `session`). A client
+//! defines how they are sent (`clients`). `run` runs the steps of all clients in a shuffled order,
+//! adds the server's evidence to each step, and removes the run's keys (`keys`). `results` compares
+//! the clients. `memory` makes no load: it writes keys and reads their memory.
 #![cfg_attr(
     test,
     allow(
@@ -28,6 +28,7 @@ mod replay;
 mod results;
 mod run;
 mod server;
+mod session;
 
 use std::process::ExitCode;
 
@@ -39,6 +40,7 @@ use crate::cli::{RedisBenchCli, RedisBenchCommand, habits};
 use crate::pool::Throughput;
 use crate::rate_limit::RateLimiting;
 use crate::run::{RedisRun, RedisWorker, workload};
+use crate::session::Sessions;
 
 /// Parses the command line of the process and runs the command that it names. Prints results and
 /// errors, and returns the exit code for `main`. Wrong usage ends the process.
@@ -75,6 +77,12 @@ fn run_command(command: &RedisBenchCommand) -> anyhow::Result<Exit> {
             let defaults = workload::defaults(RuntimeKind::Shared);
             let limiting = RateLimiting::new(flags, defaults);
             RedisRun::new("rate-limit", &limiting, &flags.common, defaults)?.run()
+        }
+        RedisBenchCommand::Session(flags) => {
+            let flags = flags.settled()?;
+            let sessions = Sessions::new(&flags);
+            let defaults = workload::defaults(RuntimeKind::Shared);
+            RedisRun::new("session", &sessions, &flags.common, defaults)?.run()
         }
         RedisBenchCommand::Worker => {
             bench_cli::workers::serve(env!("CARGO_PKG_VERSION"), |cli| Ok(RedisWorker(cli)))

@@ -20,7 +20,7 @@ impl Scenario {
     }
 }
 
-pub(crate) const SCENARIOS: [Scenario; 8] = [
+pub(crate) const SCENARIOS: [Scenario; 9] = [
     Scenario {
         bench: "db-pool-bench",
         name: "sweep",
@@ -76,6 +76,14 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
         bench: "redis-bench",
         name: "rate-limit",
         flags: "--algorithm gcra --users 2 --think-time 5ms --warmup 0 --repeats 1",
+        brief: "--duration 1s",
+        long: "--duration 60s",
+        under_load: "phase: measure",
+    },
+    Scenario {
+        bench: "redis-bench",
+        name: "session",
+        flags: "--store string,hash --users 2 --think-time 5ms --warmup 0 --repeats 1",
         brief: "--duration 1s",
         long: "--duration 60s",
         under_load: "phase: measure",

@@ -11,7 +11,7 @@ use crate::cli::ServerFlags;
 use crate::clients::ClientKind;
 
 /// Flags of all scenarios of `redis-bench`: server, clients, load, workers and output.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct CommonFlags {
     /// Flags of the server.
     #[command(flatten)]

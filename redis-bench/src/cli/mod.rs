@@ -7,6 +7,7 @@ mod memory_flags;
 mod pool_flags;
 mod rate_limit_flags;
 mod server_flags;
+mod session_flags;
 mod share;
 pub(crate) mod tls_flags;
 
@@ -23,6 +24,8 @@ pub(crate) use pool_flags::{PoolFlags, PoolWorkload};
 use rate_limit_flags::RATE_LIMIT_HELP;
 pub(crate) use rate_limit_flags::{OnStall, RateLimitFlags, RetryAfter};
 pub(crate) use server_flags::ServerFlags;
+use session_flags::SESSION_HELP;
+pub(crate) use session_flags::{MOST_PARALLEL, SessionFlags, StoreForm};
 
 /// Loads Redis as applications use it.
 #[derive(Debug, Parser)]
@@ -55,6 +58,9 @@ pub(crate) enum RedisBenchCommand {
     /// Measure rate limiters: what they admit against what the limit allows, and their cost
     #[command(after_help = format!("{RATE_LIMIT_HELP}\n\n{CURVES_HELP}"))]
     RateLimit(Box<RateLimitFlags>),
+    /// Keep sessions of web users: log-ins, changes in parallel, log-outs, expiry, CSRF tokens
+    #[command(after_help = format!("{SESSION_HELP}\n\n{CURVES_HELP}"))]
+    Session(Box<SessionFlags>),
     /// Create a share of the load as a worker process; the parent process sends its orders on stdin
     #[command(hide = true)]
     Worker,

@@ -7,7 +7,7 @@ use crate::cli::tls_flags::TlsFlags;
 use crate::server::address::RedisAddress;
 
 /// Flags of the server that a scenario loads.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ServerFlags {
     /// URL of the user's Redis; without it, a throwaway server is started.
     #[arg(

@@ -4,8 +4,9 @@ use redis::aio::{ConnectionManager, MultiplexedConnection};
 use redis::{Cmd, Pipeline, RedisResult, Value};
 
 /// Connection to Redis whose answers reach one user only. The driver's own trait for this puts
-/// every command into a boxed future; this one does not, so that a request allocates nothing.
-pub(crate) trait RedisConnection: Send {
+/// every command into a boxed future; this one does not, so that a request allocates nothing. A
+/// clone sends over the same connection, for commands that do not wait for each other's answers.
+pub(crate) trait RedisConnection: Clone + Send {
     /// Sends `command` and returns its answer.
     ///
     /// # Errors

@@ -51,6 +51,7 @@ impl WorkerScenario for RedisWorker {
             RedisBenchCommand::RateLimit(_) => {
                 Err("rate-limit makes its whole load in one process".to_owned())
             }
+            RedisBenchCommand::Session(_) => Err("sessions have no workers".to_owned()),
             RedisBenchCommand::Worker => Err("a worker leads no workers".to_owned()),
         }
     }

@@ -157,6 +157,36 @@ figures! { Step:
     LIMIT_EVICTED_KEYS = "limit.evicted_keys";
     /// Keys that the server took and that clients could not find afterwards.
     LIMIT_LOST_KEYS = "limit.lost_keys";
+    /// Log-ins of users that were acknowledged, in the whole step.
+    SESSIONS_LOG_INS = "sessions.log_ins";
+    /// Log-outs that were acknowledged, in the whole step.
+    SESSIONS_LOG_OUTS = "sessions.log_outs";
+    /// Changes of users' sessions that were acknowledged, in the whole step.
+    SESSIONS_UPDATES = "sessions.updates";
+    /// Acknowledged changes that a later read did not find.
+    SESSIONS_LOST_UPDATES = "sessions.lost_updates";
+    /// Changes that were written over another one, which they had not read.
+    SESSIONS_OVERWRITTEN_UPDATES = "sessions.overwritten_updates";
+    /// Changes that the store refused because another one had come first; they were repeated.
+    SESSIONS_REFUSED_UPDATES = "sessions.refused_updates";
+    /// Sessions that were there after their acknowledged log-out, or in part after their expiry.
+    SESSIONS_RESURRECTED = "sessions.resurrected";
+    /// Sessions that were gone before the end of their life.
+    SESSIONS_LOST = "sessions.lost";
+    /// Sessions that expired between two page views of their user.
+    SESSIONS_TIMED_OUT = "sessions.timed_out";
+    /// Abandoned sessions that were still there after their expiry.
+    SESSIONS_OUTLIVED = "sessions.outlived";
+    /// Members of users' indexes whose session had expired.
+    SESSIONS_ORPHANS = "sessions.orphans";
+    /// CSRF tokens that were checked.
+    SESSIONS_TOKEN_CHECKS = "sessions.token_checks";
+    /// CSRF tokens that were accepted more than once.
+    SESSIONS_TOKENS_ACCEPTED_TWICE = "sessions.tokens_accepted_twice";
+    /// CSRF tokens that were refused before the end of their life.
+    SESSIONS_TOKENS_LOST = "sessions.tokens_lost";
+    /// Memory of a session on the server, with the index of a user who has one session.
+    SESSIONS_EACH_BYTES = "sessions.each_bytes";
 }
 
 families! { Step:
