@@ -24,8 +24,8 @@ pub(crate) use pool_flags::{PoolFlags, PoolWorkload};
 use rate_limit_flags::RATE_LIMIT_HELP;
 pub(crate) use rate_limit_flags::{OnStall, RateLimitFlags, RetryAfter};
 pub(crate) use server_flags::ServerFlags;
-use session_flags::SESSION_HELP;
 pub(crate) use session_flags::{MOST_PARALLEL, SessionFlags, StoreForm};
+use session_flags::{SESSION_CLIENT_HELP, SESSION_HELP};
 
 /// Loads Redis as applications use it.
 #[derive(Debug, Parser)]
@@ -59,7 +59,10 @@ pub(crate) enum RedisBenchCommand {
     #[command(after_help = format!("{RATE_LIMIT_HELP}\n\n{CURVES_HELP}"))]
     RateLimit(Box<RateLimitFlags>),
     /// Keep sessions of web users: log-ins, changes in parallel, log-outs, expiry, CSRF tokens
-    #[command(after_help = format!("{SESSION_HELP}\n\n{CURVES_HELP}"))]
+    #[command(
+        after_help = format!("{SESSION_HELP}\n\n{CURVES_HELP}"),
+        mut_arg("client", |client| client.help(SESSION_CLIENT_HELP))
+    )]
     Session(Box<SessionFlags>),
     /// Create a share of the load as a worker process; the parent process sends its orders on stdin
     #[command(hide = true)]

@@ -20,12 +20,6 @@ Each user is a person with a browser, who logs in, views pages, and logs out or 
 of the load is one page view: --parallel requests at once on the person's session. Each of them \
 loads the session, and those that change it write it back. Latencies are those of page views.
 
-Forms of storage:
-  string      JSON, written back as a whole: the last write wins
-  hash        a field for each value; a change writes its field
-  indexed     as string, with a set of each person's sessions
-  string-cas  as string, but a script writes only over the version that was read
-
 Each person's client knows which of its changes were acknowledged, and finds by later reads which \
 were lost, and which sessions came back after log-out or were gone before their time. These counts \
 are of whole steps, with the warm-up. A change is kept in its own number for each of the parallel \
@@ -45,6 +39,11 @@ Examples:
   redis-bench session --login-rate 20 --session-length 10 --think-time exp:500ms --ttl 10s
   redis-bench session --store hash --client pooled,multiplexed --session-size 4KiB
   redis-bench session --store string --find-rate 'p99<5ms'";
+
+/// Text about `--client`, whose default is not that of the other scenarios.
+pub(super) const SESSION_CLIENT_HELP: &str = "\
+Ways to connect: a pool, connections that all users share, one for each user or request [default: \
+multiplexed]";
 
 /// Flags of `redis-bench session`.
 #[derive(Debug, Clone, Args)]
@@ -105,11 +104,11 @@ pub(crate) struct SessionFlags {
 pub(crate) enum StoreForm {
     /// JSON in a string, which each change writes back as a whole.
     String,
-    /// Hash with a field for each value.
+    /// Hash, of which each change writes its own field.
     Hash,
-    /// As [`String`](Self::String), with a set of the sessions of each user.
+    /// JSON in a string, and a set of the sessions of each user.
     Indexed,
-    /// As [`String`](Self::String), written only if the version is still the one that was read.
+    /// JSON in a string, which a script writes only over the version that was read.
     StringCas,
 }
 

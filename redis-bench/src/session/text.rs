@@ -95,9 +95,9 @@ fn sentences(forms: &[FormSteps<'_>]) -> Vec<String> {
     let with = |name: FigureName, of: FigureName| with_share(forms, name, of);
     if let Some(which) = with(steps::SESSIONS_LOST_UPDATES, steps::SESSIONS_UPDATES) {
         told.push(format!(
-            "The last write wins, and acknowledged changes are lost: {which}. A request wrote the \
-             whole session back as it had loaded it, over the change of another request of the \
-             same page view."
+            "The last write wins, and acknowledged changes are lost: {which} of the changes. A \
+             request wrote the whole session back as it had loaded it, over the change of another \
+             request of the same page view."
         ));
     }
     if let Some(which) = with(steps::SESSIONS_RESURRECTED, steps::SESSIONS_LOG_OUTS) {
