@@ -97,11 +97,11 @@ fn without_requests_at_once_no_form_loses_anything() {
 }
 
 #[test]
-fn a_user_who_may_not_scan_leaves_no_key() {
+fn a_user_who_may_not_scan_and_unlink_leaves_no_key() {
     let redis = common::redis();
     let mut user = redis::cmd("ACL");
     user.arg(&["SETUSER", "app", "on", "nopass", "~*", "&*", "+@all"]);
-    user.arg(&["-scan", "-memory"]);
+    user.arg(&["-scan", "-unlink", "-memory"]);
     user.exec(&mut common::connect(&redis)).unwrap();
     let url = redis.url().replace("redis://", "redis://app:any@");
     let (_, report) = run(&url, &["--csrf", "40%", "--abandoned", "50%"]);

@@ -217,9 +217,9 @@ impl SessionUser {
         Ok(())
     }
 
-    /// Makes the requests of a page at once. All of them load the session before any of them
-    /// writes, because the first commands of all are sent before any answer can arrive. Returns
-    /// true if the session goes on.
+    /// Makes the requests of a page at once. The first one loads the session before any of them
+    /// writes, because commands are sent in the order of the requests. So do the others, unless the
+    /// queue of the connection is full. Returns true if the session goes on.
     async fn view_page<C: RedisConnection>(
         &mut self,
         connection: &mut C,
@@ -258,7 +258,7 @@ impl SessionUser {
         tallies.add(Tally::Orphans, results().map(|result| result.orphans).sum());
         let refused = results().map(|result| result.refused).sum();
         tallies.add(Tally::RefusedUpdates, refused);
-        // All requests loaded the same, and none wrote before.
+        // The first request loaded the session before any of them wrote.
         let loaded = self.requests[0].result.loaded;
         let is_alive = self.judge(session, loaded.as_ref(), now);
         for request in &self.requests {
