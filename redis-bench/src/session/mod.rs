@@ -5,9 +5,13 @@
 mod ledger;
 mod page_request;
 mod population;
+#[cfg(test)]
+mod races;
 mod session_image;
+mod session_setup;
 mod session_store;
 mod session_user;
+mod store_buffers;
 mod tallies;
 #[cfg(test)]
 mod tests;
@@ -23,8 +27,9 @@ use load_engine::StepPlan;
 use serde_json::json;
 
 use self::population::Population;
+use self::session_setup::SessionSetup;
 use self::session_store::{KEY_KINDS, SessionStore};
-use self::session_user::{SessionSetup, SessionWork};
+use self::session_user::SessionWork;
 use self::tallies::{StepTallies, TOLD, Tally};
 use crate::cli::{SessionFlags, StoreForm};
 use crate::clients::ClientKind;

@@ -4,7 +4,8 @@
 use redis::RedisResult;
 
 use super::session_image::SessionImage;
-use super::session_store::{Saved, SessionId, SessionStore, StoreBuffers};
+use super::session_store::{Saved, SessionId, SessionStore};
+use super::store_buffers::StoreBuffers;
 use crate::cli::MOST_PARALLEL;
 use crate::clients::RedisConnection;
 

@@ -3,9 +3,10 @@
 //! Every key has an expiry. A command that creates a key without one, such as `HSET`, is sent
 //! together with the expiry, so that the server gets both or none.
 
-use redis::{Cmd, ErrorKind, Pipeline, RedisResult, Script, ServerErrorKind, Value};
+use redis::{ErrorKind, RedisResult, Script, ServerErrorKind, Value};
 
 use super::session_image::{CHANGE_FIELDS, SessionImage, unexpected};
+use super::store_buffers::StoreBuffers;
 use crate::cli::StoreForm;
 use crate::clients::RedisConnection;
 use crate::keys::run_keys::RunKeys;
@@ -44,59 +45,6 @@ pub(super) enum Saved {
     Refused,
     /// There is no session any more.
     Gone,
-}
-
-/// Buffers of one request, which are reused.
-#[derive(Debug)]
-pub(super) struct StoreBuffers {
-    command: Cmd,
-    pipeline: Pipeline,
-    name: Vec<u8>,
-    content: Vec<u8>,
-    /// Name of the command that was sent last.
-    pub(super) sent: &'static str,
-}
-
-impl Default for StoreBuffers {
-    fn default() -> Self {
-        Self {
-            command: Cmd::new(),
-            pipeline: Pipeline::new(),
-            name: Vec::new(),
-            content: Vec::new(),
-            sent: "GET",
-        }
-    }
-}
-
-impl StoreBuffers {
-    /// Begins the command `name`.
-    fn begin(&mut self, name: &'static str) -> &mut Cmd {
-        self.sent = name;
-        self.command.clear();
-        self.command.arg(name)
-    }
-
-    /// Sends the command that was begun.
-    async fn send<C: RedisConnection>(&self, connection: &mut C) -> RedisResult<Value> {
-        connection.command(&self.command).await
-    }
-
-    /// Begins a list of commands, of which `name` is the one that is told.
-    fn begin_list(&mut self, name: &'static str) -> &mut Pipeline {
-        self.sent = name;
-        self.pipeline.clear();
-        &mut self.pipeline
-    }
-
-    /// Sends the list of commands, and returns their answers.
-    ///
-    /// # Errors
-    /// Fails with the error of the connection, or the first one of the answers.
-    async fn send_list<C: RedisConnection>(&self, connection: &mut C) -> RedisResult<Vec<Value>> {
-        let answers = connection.pipeline(&self.pipeline).await?;
-        answers.into_iter().map(Value::extract_error).collect()
-    }
 }
 
 /// Store of sessions in one form.
@@ -146,12 +94,8 @@ impl SessionStore {
             self.write_whole(buffers, id, &SessionImage::new(Some(1)))?;
             if self.form == StoreForm::Indexed {
                 let index = self.name(KeyKind::UserIndex, id.user);
-                buffers.pipeline.cmd("SADD").arg(&index).arg(id.number);
-                buffers
-                    .pipeline
-                    .cmd("PEXPIRE")
-                    .arg(&index)
-                    .arg(self.life_ms);
+                buffers.list.cmd("SADD").arg(index).arg(id.number);
+                self.prolong_index(buffers, id);
             }
             return buffers.send_list(connection).await.map(drop);
         }
@@ -252,7 +196,7 @@ impl SessionStore {
     fn prolong_index(&self, buffers: &mut StoreBuffers, id: SessionId) {
         if self.form == StoreForm::Indexed {
             let index = self.name(KeyKind::UserIndex, id.user);
-            let list = &mut buffers.pipeline;
+            let list = &mut buffers.list;
             list.cmd("PEXPIRE").arg(index).arg(self.life_ms);
         }
     }
@@ -418,7 +362,7 @@ impl SessionStore {
             let usage = list.cmd("MEMORY").arg("USAGE").arg(name);
             usage.arg("SAMPLES").arg(0);
         }
-        let answers = connection.pipeline(&buffers.pipeline).await?;
+        let answers = connection.pipeline(&buffers.list).await?;
         let bytes = answers.iter().map(|answer| match answer {
             Value::Int(bytes) => Some(*bytes as u64),
             _ => None,

@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use load_engine::{OperationId, OperationTable, Timestamps, UserId};
@@ -13,10 +12,11 @@ use redis::RedisResult;
 
 use super::ledger::{Finding, KnownSession, must_exist, overwritten};
 use super::page_request::{PageAction, PageRequest};
-use super::population::{Leaving, PageView, Population};
+use super::population::{Leaving, PageView};
 use super::session_image::SessionImage;
-use super::session_store::{SessionId, SessionStore};
-use super::tallies::{StepTallies, Tally, UserTallies};
+use super::session_setup::SessionSetup;
+use super::session_store::SessionId;
+use super::tallies::{Tally, UserTallies};
 use crate::clients::{RedisConnection, RequestResult, Task, Work};
 
 /// Names of the operations, in the order of their numbers.
@@ -46,37 +46,6 @@ pub(super) const EXPIRED: OperationId = OperationId::nth(7);
 const SAMPLED_USERS: u64 = 32;
 /// Largest number of abandoned sessions that a client remembers.
 const MOST_ABANDONED: usize = 16;
-
-/// Parts that all users of a step share.
-#[derive(Debug)]
-pub(super) struct SessionSetup {
-    /// Store of the sessions.
-    pub(super) store: SessionStore,
-    /// Behaviour of the users.
-    pub(super) population: Population,
-    /// Number of requests of a page view.
-    pub(super) parallel: usize,
-    /// Life of a session after it was prolonged.
-    pub(super) ttl: Duration,
-    /// Seed of the random draws.
-    pub(super) seed: u64,
-    /// Counts of the step.
-    pub(super) tallies: Arc<StepTallies>,
-    /// Number of sessions of the step so far.
-    pub(super) created: AtomicU64,
-    /// Number above all that the keys of the run were named by.
-    pub(super) numbers: Arc<AtomicU64>,
-}
-
-impl SessionSetup {
-    /// Returns the number of a new session of the user `user`.
-    fn next_number(&self, user: u64) -> u64 {
-        let number = self.created.fetch_add(1, Ordering::Relaxed);
-        let above = number.max(user).saturating_add(1);
-        self.numbers.fetch_max(above, Ordering::Relaxed);
-        number
-    }
-}
 
 /// Requests of the scenario, from which the requests of each user are created.
 #[derive(Debug)]
