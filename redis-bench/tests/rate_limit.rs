@@ -192,6 +192,22 @@ fn limiters_that_read_before_they_write_admit_too_many_and_scripts_do_not() {
     }
 }
 
+/// With a single client nobody decides in between, and each racy limiter keeps its algorithm's bound.
+#[test]
+fn a_single_client_of_a_racy_limiter_is_held_to_the_limit() {
+    let redis = common::redis();
+    let args = "--form racy --limit 10/500ms --keys 1 --users 1 --think-time 1ms --duration 1500ms";
+    let (said, report) = run(&redis, args);
+    for (algorithm, bound) in ALGORITHMS.into_iter().zip([2.0, 1.0, 1.0, 2.0, 1.9, 1.9]) {
+        let step = step(&report, &format!("{algorithm}/racy"));
+        let worst = figure(step, "worst_window_ratio");
+        assert!(
+            (0.5..=bound).contains(&worst),
+            "{algorithm}: {worst} {said}"
+        );
+    }
+}
+
 /// A client that ends between counting and setting the expiry leaves a counter that locks everybody
 /// out, and which the run removes.
 #[test]

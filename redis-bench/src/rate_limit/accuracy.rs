@@ -5,11 +5,15 @@
 //! if it lies in it as a whole, and as possibly admitted if a part of it does. Over-admission is
 //! therefore never overstated, and neither is under-admission.
 
-use super::decision_log::LoggedDecision;
+use super::decision_log::{LoggedDecision, Verdict};
 use super::model::RateLimit;
 
 /// Number of parts of a window, of which the one with the most admitted requests is told.
 const BURSTS_PER_WINDOW: u64 = 10;
+
+/// Time for which a counter has no expiry, in microseconds, after which it is told to have none; a
+/// window if that is shorter.
+const LOCKED_FOR_US: u64 = 1_000_000;
 
 /// Clock by which a limiter's decisions are placed in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +43,7 @@ pub(crate) struct Accuracy {
     pub(crate) worst_window: u64,
     /// Most requests that one limiter admitted in any tenth of a window.
     pub(crate) worst_burst: u64,
-    /// Limiters that refused requests because of a counter without an expiry.
+    /// Limiters that refused requests to the end because of a counter without an expiry.
     pub(crate) never_expiring: u64,
     /// Decisions that clients made without Redis.
     pub(crate) blind: u64,
@@ -71,11 +75,22 @@ pub(crate) fn judge(
     for of_key in decisions.chunk_by(|a, b| a.key == b.key) {
         accuracy.add_windows(of_key, limit, time, whole.clone());
         accuracy.add_worst(of_key, window, time);
-        let is_for_ever =
-            |one: &LoggedDecision| one.verdict == super::decision_log::Verdict::RefusedForEver;
-        accuracy.never_expiring += u64::from(of_key.iter().any(is_for_ever));
+        accuracy.never_expiring += u64::from(is_locked(of_key, window));
     }
     accuracy
+}
+
+/// Returns true if the decisions of one limiter, in their order, end with refusals by a counter
+/// without an expiry, for a window or a second. For a moment every counter has none whose expiry is
+/// set by a second command.
+fn is_locked(of_key: &[LoggedDecision], window_us: u64) -> bool {
+    let answered = of_key.iter().rev().filter(|one| !one.verdict.is_blind());
+    let mut refused = answered.take_while(|one| one.verdict == Verdict::RefusedForEver);
+    let Some(last) = refused.next() else {
+        return false;
+    };
+    let first = refused.last().unwrap_or(last);
+    last.sent_us - first.sent_us >= window_us.min(LOCKED_FOR_US)
 }
 
 fn span(decision: &LoggedDecision, time: DecisionTime) -> Span {
@@ -170,7 +185,6 @@ fn most(begins: &[u64], ends: &[u64], length_us: u64) -> u64 {
 mod tests {
     use std::time::Duration;
 
-    use super::super::decision_log::Verdict;
     use super::*;
 
     fn limit() -> RateLimit {
@@ -227,12 +241,31 @@ mod tests {
     fn each_limiter_is_judged_by_itself() {
         let mut all = decisions(&[0, 1, 2, 999], 3);
         all.extend([0, 3, 999].map(|at| decision(1, at, Verdict::Admitted)));
-        all.push(decision(2, 500, Verdict::RefusedForEver));
-        all.push(decision(2, 501, Verdict::RefusedForEver));
+        all.extend([500, 501, 998].map(|at| decision(2, at, Verdict::RefusedForEver)));
         let seen = judge(&all, limit(), DecisionTime::Told);
         assert_eq!((seen.windows, seen.allowed), (3, 9));
-        assert_eq!((seen.admitted, seen.over, seen.under), (6, 0, 2));
-        assert_eq!((seen.worst_window, seen.never_expiring), (3, 1));
+        assert_eq!((seen.admitted, seen.over, seen.under), (6, 0, 3));
+        assert_eq!((seen.worst_window, seen.never_expiring), (3, 0));
+    }
+
+    #[test]
+    fn a_counter_never_expires_if_it_has_no_expiry_for_long_and_to_the_end() {
+        let window = 1_000;
+        let locked = |at| decision(0, at, Verdict::RefusedForEver);
+        let one = |at, verdict| decision(0, at, verdict);
+        assert!(is_locked(&[locked(5), locked(700), locked(1_005)], window));
+        assert!(
+            !is_locked(&[locked(5), locked(1_004)], window),
+            "for a moment"
+        );
+        let cured = one(1_500, Verdict::Refused);
+        assert!(!is_locked(&[locked(5), locked(1_100), cured], window));
+        let between = one(500, Verdict::Admitted);
+        assert!(!is_locked(&[locked(5), between, locked(1_100)], window));
+        let blind = one(1_200, Verdict::AdmittedBlindly);
+        assert!(is_locked(&[locked(5), locked(1_005), blind], window));
+        assert!(is_locked(&[locked(5), locked(1_000_005)], 3_600_000_000));
+        assert!(!is_locked(&[], window));
     }
 
     #[test]

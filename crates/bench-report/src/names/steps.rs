@@ -101,7 +101,7 @@ figures! { Step:
     LIMITER_BOUND_RATIO = "limiter.bound_ratio";
     /// Most requests that a limiter admitted in any tenth of a window.
     LIMITER_WORST_BURST = "limiter.worst_burst";
-    /// Limiters that refused requests because of a counter without an expiry.
+    /// Limiters that refused requests to the end because of a counter without an expiry.
     LIMITER_NEVER_EXPIRING = "limiter.never_expiring";
     /// Decisions that clients made without an answer of Redis.
     LIMITER_WITHOUT_ANSWER = "limiter.without_answer";
