@@ -31,7 +31,7 @@ const SCENARIOS: &[(&str, &str)] = &[
     ("redis-bench pool", "ways to connect by plain throughput"),
     (
         "redis-bench memory",
-        "bytes of a key by type and size, predicted, measured",
+        "bytes of a key by type and size, and predicted",
     ),
     (
         "redis-bench rate-limit",

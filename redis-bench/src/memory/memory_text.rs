@@ -232,3 +232,100 @@ fn none() -> String {
 fn signed(ratio: f64) -> String {
     format!("{:+.1} %", ratio * 100.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use bench_report::names::{self, Place};
+
+    use super::*;
+
+    /// Report of a real run: `--types string,hash --value-size 44,45 --elements 10 --keys 20k`.
+    fn golden() -> Report {
+        let json = include_str!("memory_report.json");
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn the_registry_has_all_names_of_a_real_result() {
+        let report = golden();
+        let known = |place, name: &str| assert!(names::find(place, name).is_some(), "{name}");
+        for name in report.summary.figures.keys() {
+            known(Place::Summary, name);
+        }
+        for step in &report.steps {
+            for name in step.figures.keys() {
+                known(Place::Step, name);
+            }
+            let tables = step.server.iter().flat_map(|server| &server.tables);
+            for (table, rows) in tables {
+                let place = Place::Table(names::table(table).unwrap());
+                for row in rows {
+                    for name in row.labels.keys().chain(row.figures.keys()) {
+                        known(place, name);
+                    }
+                }
+            }
+        }
+    }
+
+    fn text(report: &mut Report) -> String {
+        report.summary = summary(&report.steps);
+        render(report)
+    }
+
+    #[test]
+    fn a_real_result_is_shown_whole_and_fits_the_terminal() {
+        let mut report = golden();
+        let kept = report.summary.clone();
+        let shown = text(&mut report);
+        assert_eq!(report.summary, kept);
+        for line in shown.lines() {
+            assert!(line.chars().count() <= 80, "{line:?}");
+        }
+        for part in [
+            "6 predictions of the memory of keys are off by 0.1 % or less",
+            " string of 44 B + expiry       embstr     80.4       202        202  +0.0 %",
+            " hash-max-listpack-entries    512      512  listpack → hashtable",
+            "Fragmentation: 20000 strings of 100 B, every second one",
+            "A limit of 16.0 MiB",
+            "allkeys-lru: no write fails, and keys are missing without a word",
+        ] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        assert!(!shown.contains("Not available"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_not_known_is_a_dash_with_its_reason_and_not_zero() {
+        let mut report = golden();
+        let step = &mut report.steps[0];
+        for name in [
+            steps::MEMORY_PREDICTED_BYTES,
+            steps::MEMORY_PREDICTION_ERROR_RATIO,
+        ] {
+            step.figures.remove(name.as_str());
+        }
+        let unavailable = &mut step.server.get_or_insert_default().unavailable;
+        unavailable.insert("prediction".to_owned(), "NOPERM memory|usage".to_owned());
+        report.steps[1].end = StepEnd::Failed {
+            reason: "NOPERM set".to_owned(),
+        };
+        let shown = text(&mut report);
+        assert!(shown.contains("157          –       –\n"), "{shown}");
+        let missing = "\nNot available\n  prediction: NOPERM memory|usage\n  string of 44 B + expiry: \
+                       NOPERM set\n";
+        assert!(shown.contains(missing), "{shown}");
+    }
+
+    #[test]
+    fn a_run_without_steps_or_predictions_says_so() {
+        assert_eq!(summary(&[]).headline, "No memory was measured.");
+        let mut report = golden();
+        for step in &mut report.steps {
+            step.figures
+                .remove(steps::MEMORY_PREDICTION_ERROR_RATIO.as_str());
+        }
+        let headline = summary(&report.steps).headline;
+        assert!(headline.contains("could not be predicted"), "{headline}");
+    }
+}

@@ -50,13 +50,10 @@ impl SampleUsage {
         }
     }
 
-    /// Returns the mean usage of a key, in bytes.
-    fn mean_usage(&self) -> f64 {
-        let total = self
-            .lengths
-            .iter()
-            .map(|(keys, usage)| *keys as f64 * usage);
-        total.sum::<f64>() / self.keys().max(1) as f64
+    /// Returns the usage of all keys to be written, in bytes.
+    fn usage(&self) -> f64 {
+        let lengths = self.lengths.iter();
+        lengths.map(|(keys, usage)| *keys as f64 * usage).sum()
     }
 
     /// Returns the number of keys to be written.
@@ -113,7 +110,7 @@ pub(crate) fn predict(
     };
     let expiring = if expires { keys } else { 0 };
     MemoryPrediction {
-        usage: keys as f64 * samples.mean_usage(),
+        usage: samples.usage(),
         rounding: keys as f64 * rounding(layout, samples),
         expiry: (expiring * kind.expiry_bytes(allocator)) as f64,
         tables: growth(tables.main, keys) + growth(tables.expires, expiring),
@@ -132,7 +129,8 @@ fn rounding(layout: MemoryLayout, samples: &SampleUsage) -> f64 {
     let entry = allocator.rounding(ENTRY_BYTES);
     let within = match samples.encoding.as_str() {
         "quicklist" => {
-            let nodes = (samples.mean_usage() / LIST_NODE_ELEMENTS_BYTES).floor() + 1.0;
+            let usage = samples.usage() / samples.keys().max(1) as f64;
+            let nodes = (usage / LIST_NODE_ELEMENTS_BYTES).floor() + 1.0;
             let node = allocator.rounding(LIST_NODE_BYTES) as f64;
             allocator.rounding(LIST_HEAD_BYTES) as f64 + nodes * node
         }

@@ -51,7 +51,7 @@ impl MemoryServer {
     /// and removes it.
     ///
     /// # Errors
-    /// Fails if the server does not answer, or refuses to write the key.
+    /// Fails if the server does not answer, or if the key cannot be removed.
     pub(crate) fn read(
         connection: &mut Connection,
         keys: RunKeys,
@@ -233,8 +233,8 @@ fn version_of(info: &Info) -> (&'static str, Option<(u32, u32)>) {
 /// allocation of 24 bytes, one of 12 bytes an allocation of 32 bytes.
 ///
 /// # Errors
-/// Fails if the server does not answer. If the user may not use `MEMORY USAGE`, the reason is the
-/// inner error.
+/// Fails if the server does not answer. If the user may not use `SET` or `MEMORY USAGE`, the reason is
+/// the inner error.
 fn quantum(
     connection: &mut Connection,
     keys: &RunKeys,
@@ -247,7 +247,9 @@ fn quantum(
         let value = vec![b'v'; length];
         let mut set = redis::cmd("SET");
         set.arg(&name).arg(value).arg("PX").arg(life_ms);
-        set.exec(connection)?;
+        if let Err(reason) = or_reason(set.exec(connection))? {
+            return Ok(Err(reason));
+        }
         match usage_of(connection, &name)? {
             Ok(bytes) => *usage = bytes,
             Err(reason) => return Ok(Err(reason)),
