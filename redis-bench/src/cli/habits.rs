@@ -19,8 +19,8 @@ pub(crate) fn check(words: impl IntoIterator<Item = OsString>) -> Result<(), Usa
     let words: Vec<String> = words.take_while(|word| word != "--").collect();
     if words.iter().any(|word| is_password_flag(word)) {
         return Err(UsageError(
-            "a password has no place on the command line, which every user of the machine can \
-             read; write it to REDISCLI_AUTH, as for redis-cli, and -a not at all"
+            "every user of the machine can read a password on the command line; leave it out \
+             there, and set REDISCLI_AUTH to it, as for redis-cli"
                 .to_owned(),
         ));
     }
