@@ -51,3 +51,27 @@ pub(crate) fn bench(place: &TestDirectory, args: &[&str]) -> Command {
 pub(crate) fn report(place: &TestDirectory, scenario: &str) -> Report {
     place.report(format!("run/redis-bench.{scenario}.json"))
 }
+
+/// Runs `redis-bench` with `args`, on the server at `url` if given, asserts the exit code `code`,
+/// and returns the text on stderr. Panics if stdout is not empty, or if stderr contains a password
+/// or a trace of a panic.
+pub(crate) fn told(place: &TestDirectory, url: Option<&str>, args: &[&str], code: i32) -> String {
+    let mut command = bench(place, args);
+    if let Some(url) = url {
+        command.env("REDIS_URL", url);
+    }
+    let output = assert_cmd::Command::from_std(command).assert().code(code);
+    let output = output.get_output();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.stdout.is_empty(), "{args:?}");
+    for unwanted in [
+        "panicked",
+        "backtrace",
+        "hunter2",
+        "s3cret",
+        "RUST_BACKTRACE",
+    ] {
+        assert!(!stderr.contains(unwanted), "{args:?}: {stderr}");
+    }
+    stderr
+}
