@@ -108,6 +108,47 @@ fn check(report: &Report) {
     assert_eq!(report.summary.recommendations.len(), 1);
 }
 
+/// Think times make the rate nearly the same on every machine: at most 8 users ÷ 5 ms.
+#[test]
+fn users_who_wait_begin_in_the_steady_state_of_the_rate_that_trials_found() {
+    let place = TestDirectory::new();
+    let args = [
+        "cache",
+        "--client",
+        "multiplexed",
+        "--users",
+        "8",
+        "--think-time",
+        "5ms",
+        "--keys",
+        "5k",
+        "--ttl",
+        "2s",
+        "--repeats",
+        "2",
+        "--warmup",
+        "100ms",
+        "--duration",
+        "2s",
+        "--run-dir",
+        "run",
+    ];
+    let Ended { code, said, .. } = RunningProgram::start(&mut bench(&place, &args)).end();
+    assert_eq!(code, Some(0), "{said}");
+    let report = report(&place, "cache");
+    assert_eq!(report.config["preload"], "steady");
+    assert_eq!(report.steps.len(), 2, "trials are no steps");
+    for step in &report.steps {
+        let figure = |name: &str| step.figures[name];
+        let ratio = figure("preload_rate_per_s") / step.throughput_per_s();
+        assert!((0.5..2.0).contains(&ratio), "{ratio}");
+        let (seen, theory) = (figure("hit_ratio"), figure("theory_hit_ratio"));
+        assert!((seen - theory).abs() < 0.1, "{seen}, not {theory}");
+        assert!(figure("hit_drift_ratio").abs() < 0.2);
+    }
+    assert!(said.contains("in theory"), "{said}");
+}
+
 fn of_client<'a>(report: &'a Report, client: &str) -> &'a Step {
     let named = |step: &&Step| step.parameters["client"].to_string() == client;
     report.steps.iter().find(named).unwrap()

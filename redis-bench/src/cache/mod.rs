@@ -4,24 +4,30 @@
 // Only tests simulate evictions until a step has a limit of memory.
 #[cfg(test)]
 pub(crate) mod curve;
+mod hit_ratio_course;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bench_cli::table;
 use bench_report::names::{self, steps};
-use bench_report::{Operation, Step};
+use bench_report::{Operation, Series, Step, Warning, WarningCode};
 use load_engine::{OperationId, OperationTable, Timestamps, UserId};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use redis::{Cmd, ErrorKind, RedisError, Value};
 use serde_json::json;
 
-use crate::cli::CacheFlags;
+use self::hit_ratio_course::{DRIFT_BOUND, HitRatioCourse, HitRatioDrift};
+use crate::cli::{CacheFlags, PreloadFlag};
 use crate::clients::{RedisConnection, RequestError, RequestResult, Task, Work};
+use crate::keys::expiry::Expiry;
+use crate::keys::key_popularity::KeyPopularity;
 use crate::keys::key_skew::KeySampler;
-use crate::keys::run_keys::{Expiry, RunKeys};
+use crate::keys::run_keys::{Preload, RunKeys};
+use crate::keys::steady_state::SteadyState;
 use crate::run::workload::RedisWorkload;
 
 const OPERATIONS: &[&str] = &["get", "miss", "set"];
@@ -48,6 +54,31 @@ impl Cache<'_> {
             jitter_ratio: self.0.ttl_jitter,
         }
     }
+
+    /// Returns a warning about the hit ratio of `step`, the step at `index`, whose drift is `drift`.
+    fn drift_doubt(&self, step: &Step, index: usize, drift: &HitRatioDrift) -> Warning {
+        let verb = if drift.change() < 0.0 { "fell" } else { "rose" };
+        let theory = step.value(steps::THEORY_HIT_RATIO).map(table::ratio);
+        let theory = theory.map_or_else(String::new, |ratio| {
+            format!("; a long time at this load would lead to {ratio}")
+        });
+        let settling = table::duration_ns(2 * self.0.ttl.as_nanos() as u64);
+        let remedy = match self.0.preload {
+            PreloadFlag::Steady => format!("warm up for two times to live ({settling})"),
+            PreloadFlag::Ratio(_) => {
+                format!("use --preload steady, or warm up for two times to live ({settling})")
+            }
+        };
+        let told = format!(
+            "the hit ratio {verb} from {} in the first third of the step to {} in the last{theory}: \
+             {remedy}",
+            table::ratio(drift.first),
+            table::ratio(drift.last),
+        );
+        Warning::new(WarningCode::HitRatioDrifting, told)
+            .with_figures(drift.change().abs(), DRIFT_BOUND)
+            .about_step(index, &["figures/hit_ratio", "figures/server_hit_ratio"])
+    }
 }
 
 impl RedisWorkload for Cache<'_> {
@@ -58,7 +89,10 @@ impl RedisWorkload for Cache<'_> {
             prefix: prefix.to_owned(),
             keys: self.0.keys,
             value_bytes: self.0.value_size,
-            preload_ratio: self.0.preload,
+            preload: Preload::Ratio(match self.0.preload {
+                PreloadFlag::Steady => 1.0,
+                PreloadFlag::Ratio(ratio) => ratio,
+            }),
             expiry: Some(self.expiry()),
             safety_ttl: None,
             written: Vec::new(),
@@ -83,13 +117,26 @@ impl RedisWorkload for Cache<'_> {
     fn config(&self) -> BTreeMap<String, serde_json::Value> {
         BTreeMap::from([
             ("keys".to_owned(), json!(self.0.keys)),
-            ("preload_ratio".to_owned(), json!(self.0.preload)),
+            ("preload".to_owned(), json!(self.0.preload.to_string())),
             ("zipf".to_owned(), json!(self.0.zipf.to_string())),
             ("ttl_ns".to_owned(), json!(self.0.ttl.as_nanos() as u64)),
             ("ttl_jitter_ratio".to_owned(), json!(self.0.ttl_jitter)),
             ("value_bytes".to_owned(), json!(self.0.value_size)),
             ("writes_ratio".to_owned(), json!(self.0.writes)),
         ])
+    }
+
+    fn steady_state(&self, requests_per_s: f64) -> Option<SteadyState> {
+        Some(SteadyState {
+            popularity: KeyPopularity::new(self.0.zipf, self.0.keys),
+            requests_per_s,
+            writes_ratio: self.0.writes,
+            expiry: self.expiry(),
+        })
+    }
+
+    fn begins_steady(&self) -> bool {
+        self.0.preload == PreloadFlag::Steady
     }
 
     fn conclude(&self, step: &mut Step) {
@@ -99,6 +146,17 @@ impl RedisWorkload for Cache<'_> {
         if let Some(ratio) = server_hit_ratio(step) {
             step.figure(steps::SERVER_HIT_RATIO, ratio);
         }
+    }
+
+    fn conclude_course(&self, step: &mut Step, index: usize, series: &[Series]) -> Option<Warning> {
+        if step.curve.is_some() {
+            // Where the load changes, the hit ratio changes with it.
+            return None;
+        }
+        let drift = HitRatioCourse::of(step, series).drift()?;
+        step.figure(steps::HIT_DRIFT_RATIO, drift.change());
+        let is_certain = drift.is_certain;
+        is_certain.then(|| self.drift_doubt(step, index, &drift))
     }
 }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bench_report::{Step, StepEnd};
+use bench_report::names::steps;
+use bench_report::{Pacing, Step, StepEnd, Warning, WarningCode};
 use clap::Parser as _;
-use load_engine::{Cancel, LoadPlan, StepPlan, TargetFactory, run_requests};
+use load_engine::{Cancel, LoadPlan, StepPlan, StepResult, TargetFactory, run_requests};
 use redis::Connection;
 use testbed::{Redis, RedisOptions};
 
@@ -13,7 +14,7 @@ use super::Cache;
 use crate::cli::{CacheFlags, RedisBenchCli, RedisBenchCommand};
 use crate::clients::{ClientKind, ClientSetup, FactoryUse};
 use crate::keys::key_removal;
-use crate::keys::run_keys::RunKeys;
+use crate::keys::run_keys::{Preload, RunKeys};
 use crate::run::workload::RedisWorkload as _;
 use crate::server::address::RedisAddress;
 use crate::server::info::Info;
@@ -61,34 +62,114 @@ fn step(redis: &Redis, client: ClientKind, measure: Duration, args: &[&str]) -> 
     let flags = cache_flags(args);
     let cache = Cache(&flags);
     let keyspace = cache.keyspace("plimsoll:test:", 7);
-    fill(redis, &keyspace);
-    let server = RedisAddress::parse(redis.url()).unwrap();
     let load = LoadPlan::Closed {
         users: 8,
         think_time: load_engine::ThinkTime::NONE,
     };
     let plan = StepPlan::new("cache", load, measure);
+    run_on(redis, client, &plan, &cache, keyspace).step
+}
+
+/// Runs the step `plan` of `cache` on the keys `keyspace`, which it fills before.
+fn run_on(
+    redis: &Redis,
+    client: ClientKind,
+    plan: &StepPlan,
+    cache: &Cache<'_>,
+    keyspace: RunKeys,
+) -> StepResult {
+    fill(redis, &keyspace);
     let client = ClientSetup {
         kind: client,
         connections: 4,
-        server,
+        server: RedisAddress::parse(redis.url()).unwrap(),
     };
-    let step = client.use_factory(cache.work(keyspace, 0), PlannedStep(&plan));
+    let result = client.use_factory(cache.work(keyspace, 0), PlannedStep(plan));
+    let step = &result.step;
     assert_eq!(step.end, StepEnd::Completed);
     assert!(step.failures.is_empty(), "{:?}", step.failures);
-    step
+    result
+}
+
+/// Runs an open loop of 3,000 requests a second on 40,000 keys that live for 2 s on average, for
+/// `seconds` without a warm-up. Returns the finished step, the hit ratio that theory gives for it,
+/// and the warning that it raised.
+fn open_loop(preload: &str, seconds: u64, args: &[&str]) -> (Step, f64, Option<Warning>) {
+    let redis = start();
+    let load = ["--keys", "40k", "--ttl", "2s", "--preload", preload];
+    let flags = cache_flags(&[&load, args].concat());
+    let cache = Cache(&flags);
+    let rate_per_s = 3_000.0;
+    let mut keyspace = cache.keyspace("plimsoll:test:", 7);
+    if cache.begins_steady() {
+        keyspace.preload = Preload::Steady(cache.steady_state(rate_per_s).unwrap());
+    }
+    let load = LoadPlan::Open {
+        rate_per_s,
+        pacing: Pacing::Poisson,
+        in_flight_cap: 1_000,
+    };
+    let plan = StepPlan::new("cache", load, Duration::from_secs(seconds));
+    let result = run_on(&redis, ClientKind::Multiplexed, &plan, &cache, keyspace);
+    let mut step = result.step;
+    cache.conclude(&mut step);
+    // A machine that is too slow for the rate has the hit ratio of its throughput.
+    let theory = cache
+        .steady_state(step.throughput_per_s())
+        .unwrap()
+        .hit_ratio();
+    step.figure(steps::THEORY_HIT_RATIO, theory);
+    let warning = cache.conclude_course(&mut step, 0, &result.series);
+    (step, theory, warning)
+}
+
+/// With 45,000 reads, chance moves the hit ratio by a quarter of a point (one standard deviation).
+/// Theory has keys written back at once; on a slow machine a key is missed for as long as a miss
+/// takes.
+#[test]
+fn from_its_first_request_on_the_hit_ratio_is_that_of_theory() {
+    let jittered = ["--ttl-jitter", "0.5", "--writes", "0.2"];
+    let cases: [&[&str]; 2] = [&["--ttl-jitter", "0"], &jittered];
+    std::thread::scope(|scope| {
+        let runs = cases.map(|args| (args, scope.spawn(|| open_loop("steady", 15, args))));
+        for (args, run) in runs {
+            let (step, theory, _) = run.join().unwrap();
+            let seen = step.value(steps::HIT_RATIO).unwrap();
+            let miss_ns = step.operations["miss"].call.as_ref().unwrap().mean_ns;
+            let missed = miss_ns / 2e9;
+            assert!(
+                (-0.01 - missed..0.01).contains(&(seen - theory)),
+                "{args:?}: {seen}, not {theory}; {missed} for late write-backs"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_hit_ratio_that_is_left_over_from_the_preload_drifts_and_is_doubted() {
+    let (step, _, warning) = open_loop("1", 2, &[]);
+    let drift = step.value(steps::HIT_DRIFT_RATIO).unwrap();
+    assert!(drift < -0.1, "{drift}");
+    let warning = warning.unwrap();
+    assert_eq!(warning.code, WarningCode::HitRatioDrifting);
+    assert!(warning.spoils("/steps/0/figures/hit_ratio"));
+    for part in [
+        "the hit ratio fell from",
+        "a long time at this load would lead to",
+        "use --preload steady",
+    ] {
+        assert!(warning.message.contains(part), "{}", warning.message);
+    }
 }
 
 /// Plan of a step that is run at once.
 pub(super) struct PlannedStep<'a>(pub(super) &'a StepPlan);
 
 impl FactoryUse for PlannedStep<'_> {
-    type Output = Step;
+    type Output = StepResult;
 
-    fn with<F: TargetFactory>(self, factory: &Arc<F>) -> Step {
-        run_requests(self.0, factory, &Cancel::new(), &mut ())
-            .unwrap()
-            .step
+    fn with<F: TargetFactory>(self, factory: &Arc<F>) -> StepResult {
+        run_requests(self.0, factory, &Cancel::new(), &mut ()).unwrap()
     }
 }
 

@@ -10,7 +10,10 @@ use crate::cli::share::share;
 use crate::keys::key_skew::Skew;
 
 pub(super) const CACHE_HELP: &str = "\
-Every step begins with the same keys, of all ages, as in a cache that has been in use for a while. \
+Every step begins with the keys of a cache that has been in use at this load for a long time, so \
+that the hit ratio is that of the steady state; without --rate two trials of half a second find the \
+load. --preload RATIO begins with a share of the keys instead, from which the hit ratio drifts.
+
 A read that does not find its key writes it; both together are one request, named miss, whose time \
 therefore includes two round trips.
 
@@ -36,9 +39,15 @@ pub(crate) struct CacheFlags {
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "100k")]
     pub(crate) keys: u64,
 
-    /// Share of the keys that exist when a step begins; they are drawn at random
-    #[arg(long, value_parser = share, value_name = "RATIO", default_value = "1")]
-    pub(crate) preload: f64,
+    /// Keys that exist when a step begins: steady, as after a long time at this load, or a share of
+    /// them, drawn at random
+    #[arg(
+        long,
+        value_parser = PreloadFlag::parse,
+        value_name = "steady|RATIO",
+        default_value = "steady"
+    )]
+    pub(crate) preload: PreloadFlag,
 
     /// Skew of the reads: Zipf's exponent, above 0, or uniform
     #[arg(
@@ -69,4 +78,36 @@ pub(crate) struct CacheFlags {
     /// Flags of every scenario.
     #[command(flatten)]
     pub(crate) common: CommonFlags,
+}
+
+/// Keys that exist when a step begins, as `--preload` names them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum PreloadFlag {
+    /// Those of a cache that has been in use at the load of the step for a long time.
+    Steady,
+    /// A share of all keys, from 0 to 1, drawn at random.
+    Ratio(f64),
+}
+
+impl PreloadFlag {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == "steady" {
+            return Ok(Self::Steady);
+        }
+        share(text).map(Self::Ratio).map_err(|_| {
+            format!(
+                "{text:?} is no share of the keys; write steady, a number from 0 to 1, or a \
+                 percentage such as 90%"
+            )
+        })
+    }
+}
+
+impl std::fmt::Display for PreloadFlag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Steady => f.write_str("steady"),
+            Self::Ratio(ratio) => write!(f, "{ratio}"),
+        }
+    }
 }

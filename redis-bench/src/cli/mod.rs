@@ -15,7 +15,7 @@ use bench_cli::load::CURVES_HELP;
 use clap::{Parser, Subcommand};
 
 use cache_flags::CACHE_HELP;
-pub(crate) use cache_flags::CacheFlags;
+pub(crate) use cache_flags::{CacheFlags, PreloadFlag};
 pub(crate) use common_flags::CommonFlags;
 use memory_flags::MEMORY_HELP;
 pub(crate) use memory_flags::MemoryFlags;

@@ -48,20 +48,13 @@ impl RemovalCommand {
         }
         command
     }
-
-    /// Returns the first way that the server does not refuse, which it tries on the key `name`.
-    ///
-    /// # Errors
-    /// Fails with the error of the connection, or with the server's for the last way.
-    pub(crate) fn permitted(connection: &mut Connection, name: Vec<u8>) -> RedisResult<Self> {
-        let mut command = Self::Unlink;
-        remove(connection, &[name], &mut command)?;
-        Ok(command)
-    }
 }
 
 /// Removes the keys `names` by `command`, or by the first one after it that the server accepts,
 /// which then replaces it. Returns the number of keys that existed; 0 if the command does not tell.
+///
+/// # Errors
+/// Fails with the error of the connection or the server, such as that for the last command.
 pub(crate) fn remove(
     connection: &mut Connection,
     names: &[Vec<u8>],

@@ -3,14 +3,16 @@
 //! All their names begin with `plimsoll:<run>:`. Other keys are never changed.
 
 use std::io::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use load_engine::{Cancel, WallTime};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use redis::{Cmd, Connection, Pipeline};
+use redis::{Connection, Pipeline};
 
-use crate::keys::removal_command::RemovalCommand;
+use crate::keys::expiry::Expiry;
+use crate::keys::removal_command::{RemovalCommand, remove};
+use crate::keys::steady_state::SteadyState;
 use crate::server::failure::BatchFailure;
 
 /// Length of the longest value that Redis stores, in bytes.
@@ -33,8 +35,8 @@ pub(crate) struct RunKeys {
     pub(crate) keys: u64,
     /// Length of each value, in bytes.
     pub(crate) value_bytes: u64,
-    /// Share of the keys that exist when a step begins, from 0 to 1; each key is drawn at random.
-    pub(crate) preload_ratio: f64,
+    /// Keys that exist when a step begins.
+    pub(crate) preload: Preload,
     /// Distribution of a key's time to live; `None` if keys have no expiry.
     pub(crate) expiry: Option<Expiry>,
     /// Time to live of keys without an `expiry`, in case the run is killed; `None` if they may stay.
@@ -46,22 +48,14 @@ pub(crate) struct RunKeys {
     pub(crate) seed: u64,
 }
 
-/// Time to live of a key: `ttl`, longer or shorter by up to the share `jitter_ratio` of it, so that
-/// keys that were written at the same time do not expire at the same time.
+/// Keys that exist when a step begins, each drawn at random.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Expiry {
-    /// Mean time to live of a key.
-    pub(crate) ttl: Duration,
-    /// Largest deviation from `ttl`, as a share of it, from 0 to 1.
-    pub(crate) jitter_ratio: f64,
-}
-
-impl Expiry {
-    /// Draws the time to live of a key, in milliseconds; at least 1.
-    pub(crate) fn draw_ms(&self, random: &mut SmallRng) -> u64 {
-        let swing = self.jitter_ratio * (random.random::<f64>() * 2.0 - 1.0);
-        ((self.ttl.as_secs_f64() * 1e3 * (1.0 + swing)) as u64).max(1)
-    }
+pub(crate) enum Preload {
+    /// A share of all keys, from 0 to 1. Keys with an expiry have an age, as in a cache that was
+    /// filled at a steady rate.
+    Ratio(f64),
+    /// The keys of a cache that has been in use for a long time, with their ages.
+    Steady(SteadyState),
 }
 
 /// Returns the prefix of the names of a run's keys, `plimsoll:<run_id>:`.
@@ -93,13 +87,13 @@ impl RunKeys {
             .saturating_mul(self.value_bytes + name + OVERHEAD_BYTES)
     }
 
-    /// Brings the keys into the state in which every step begins: the preloaded share exists, the
-    /// other keys do not. The remaining life of each key is drawn uniformly from its whole life, as
-    /// in a cache that was filled at a steady rate.
+    /// Brings the keys into the state in which every step begins: those of `preload` exist, the
+    /// other keys do not.
     ///
-    /// They are in that state at `starts_at`, or now if it is `None`. Keys live longer by the time
-    /// until then, so that none is older when the step begins. Returns false if `cancel` ended the
-    /// writing early, with only a part of the keys in that state.
+    /// They are in that state at `starts_at`, or when all are written if it is `None`. Keys live
+    /// longer by the time until then, so that none is older when the step begins. The last keys,
+    /// the least popular ones, are written first, because that time can only be estimated. Returns
+    /// false if `cancel` ended the writing early, with only a part of the keys in that state.
     ///
     /// # Errors
     /// Fails with the error of the connection, or with the server's first error and the number of
@@ -112,64 +106,86 @@ impl RunKeys {
     ) -> Result<bool, BatchFailure> {
         let mut random = SmallRng::seed_from_u64(self.seed);
         let value = self.value();
-        let mut name = Vec::new();
         let mut removal = RemovalCommand::Unlink;
-        if self.preload_ratio < 1.0 {
-            self.name_into(0, &mut name);
-            removal = RemovalCommand::permitted(connection, name.clone())?;
-        }
         let batch = (BATCH_BYTES / self.value_bytes.max(1)).clamp(1, BATCH);
-        let mut next = 0;
-        while next < self.keys {
+        let begun = Instant::now();
+        let mut left = self.keys;
+        while left > 0 {
             if cancel.is_cancelled() {
                 return Ok(false);
             }
-            let end = (next + batch).min(self.keys);
-            let ahead = starts_at.map_or(Duration::ZERO, |start| start.since(WallTime::now()));
-            let mut pipeline = Pipeline::with_capacity(batch as usize);
-            for index in next..end {
+            let ahead = match starts_at {
+                Some(start) => start.since(WallTime::now()),
+                None => remaining(begun.elapsed(), self.keys - left, left),
+            };
+            let first = left.saturating_sub(batch);
+            let mut present = Pipeline::with_capacity(batch as usize);
+            let mut missing = Vec::new();
+            for index in first..left {
+                let mut name = Vec::new();
                 self.name_into(index, &mut name);
-                pipeline
-                    .add_command(
-                        self.initial(&name, &value, &mut random, ahead)
-                            .unwrap_or_else(|| removal.for_key(&name)),
-                    )
-                    .ignore();
+                match self.draw_initial(index, &mut random) {
+                    InitialKey::Missing => missing.push(name),
+                    InitialKey::Present { left_ms } => {
+                        let mut set = redis::cmd("SET");
+                        set.arg(name).arg(&value);
+                        if let Some(left_ms) = left_ms {
+                            set.arg("PX").arg(left_ms + ahead.as_millis() as u64);
+                        }
+                        present.add_command(set).ignore();
+                    }
+                }
             }
-            pipeline
-                .exec(connection)
-                .map_err(|error| BatchFailure::new(&error, pipeline.len()))?;
-            next = end;
+            // The driver refuses a batch without commands.
+            if !present.is_empty() {
+                present
+                    .exec(connection)
+                    .map_err(|error| BatchFailure::new(&error, present.len()))?;
+            }
+            if !missing.is_empty() {
+                remove(connection, &missing, &mut removal)
+                    .map_err(|error| BatchFailure::new(&error, missing.len()))?;
+            }
+            left = first;
         }
         Ok(true)
     }
 
-    /// Returns the command that writes the key `name`; `None` if it is drawn to be absent.
-    fn initial(
-        &self,
-        name: &[u8],
-        value: &[u8],
-        random: &mut SmallRng,
-        ahead: Duration,
-    ) -> Option<Cmd> {
-        let preloaded = random.random::<f64>() < self.preload_ratio;
-        if !preloaded {
-            return None;
-        }
-        let mut set = redis::cmd("SET");
-        set.arg(name).arg(value);
-        let life_ms = match &self.expiry {
-            Some(expiry) => {
-                let left = expiry.draw_ms(random) as f64 * random.random::<f64>();
-                Some(left.ceil().max(1.0) as u64)
+    /// Draws the state of the key at `index` when a step begins.
+    fn draw_initial(&self, index: u64, random: &mut SmallRng) -> InitialKey {
+        match &self.preload {
+            Preload::Steady(state) => match state.draw_left_ms(index, random) {
+                None => InitialKey::Missing,
+                left_ms => InitialKey::Present { left_ms },
+            },
+            Preload::Ratio(ratio) if random.random::<f64>() >= *ratio => InitialKey::Missing,
+            Preload::Ratio(_) => {
+                let expiry = self.expiry.as_ref();
+                let left_ms = expiry.map(|expiry| expiry.draw_left_ms(0.0, random));
+                let safety_ms = self.safety_ttl.map(|ttl| ttl.as_millis() as u64);
+                InitialKey::Present {
+                    left_ms: left_ms.or(safety_ms),
+                }
             }
-            None => self.safety_ttl.map(|ttl| ttl.as_millis() as u64),
-        };
-        if let Some(life_ms) = life_ms {
-            set.arg("PX").arg(life_ms + ahead.as_millis() as u64);
         }
-        Some(set)
     }
+}
+
+/// State of a key when a step begins.
+enum InitialKey {
+    Missing,
+    /// The key exists for so many milliseconds; for ever if it is `None`.
+    Present {
+        left_ms: Option<u64>,
+    },
+}
+
+/// Estimates the time that writing `left` keys takes, after `done` keys took `elapsed`.
+fn remaining(elapsed: Duration, done: u64, left: u64) -> Duration {
+    if done == 0 {
+        return Duration::ZERO;
+    }
+    elapsed.mul_f64(left as f64 / done as f64)
 }
 
 #[cfg(test)]
@@ -181,7 +197,7 @@ mod tests {
             prefix: prefix("20260314-091500-7f3a"),
             keys: 1_000,
             value_bytes: 3,
-            preload_ratio: 1.0,
+            preload: Preload::Ratio(1.0),
             expiry: None,
             safety_ttl: None,
             written: Vec::new(),
@@ -201,20 +217,11 @@ mod tests {
     }
 
     #[test]
-    fn a_life_is_as_long_as_asked_give_or_take_its_jitter() {
-        let mut random = SmallRng::seed_from_u64(3);
-        let expiry = Expiry {
-            ttl: Duration::from_secs(10),
-            jitter_ratio: 0.1,
-        };
-        let drawn: Vec<u64> = (0..10_000).map(|_| expiry.draw_ms(&mut random)).collect();
-        assert!(drawn.iter().all(|ms| (9_000..=11_000).contains(ms)));
-        assert!(drawn.iter().any(|ms| *ms < 9_200) && drawn.iter().any(|ms| *ms > 10_800));
-        let brief = Expiry {
-            ttl: Duration::from_micros(5),
-            jitter_ratio: 0.0,
-        };
-        assert_eq!(brief.draw_ms(&mut random), 1, "PX 0 would be an error");
+    fn the_time_until_all_keys_are_written_is_that_of_those_so_far() {
+        let second = Duration::from_secs(1);
+        assert_eq!(remaining(second, 500, 1_500), 3 * second);
+        assert_eq!(remaining(second, 2_000, 0), Duration::ZERO);
+        assert_eq!(remaining(second, 0, 2_000), Duration::ZERO, "not known yet");
     }
 
     #[test]

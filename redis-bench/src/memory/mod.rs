@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use testbed::{Redis, RedisOptions};
 
 use crate::cli::MemoryFlags;
-use crate::keys::run_keys::{self, LONGEST_VALUE, RunKeys};
+use crate::keys::run_keys::{self, LONGEST_VALUE, Preload, RunKeys};
 use crate::memory::part_task::{MemoryTarget, PartProgress, failed, run_part};
 use crate::memory::server_memory::MemoryServer;
 use crate::memory::sizes::SizeStep;
@@ -114,7 +114,7 @@ impl Scenario for MemoryRun<'_> {
                 prefix: run_keys::prefix(&name),
                 keys: keys.unwrap_or(0).max(self.flags.keys),
                 value_bytes: 0,
-                preload_ratio: 1.0,
+                preload: Preload::Ratio(1.0),
                 expiry: None,
                 safety_ttl: None,
                 written: Vec::new(),

@@ -16,7 +16,7 @@ use statistics::mean;
 
 use crate::cli::{PoolFlags, PoolWorkload};
 use crate::clients::{self, RedisConnection, RequestError, RequestResult, Task, Work};
-use crate::keys::run_keys::RunKeys;
+use crate::keys::run_keys::{Preload, RunKeys};
 use crate::keys::safety_ttl;
 use crate::results::group::groups;
 use crate::run::workload::RedisWorkload;
@@ -73,7 +73,7 @@ impl RedisWorkload for Throughput<'_> {
             prefix: prefix.to_owned(),
             keys: KEYS,
             value_bytes: self.flags.value_size,
-            preload_ratio: 1.0,
+            preload: Preload::Ratio(1.0),
             expiry: None,
             safety_ttl: self.safety_ttl,
             written: Vec::new(),

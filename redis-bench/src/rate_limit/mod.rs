@@ -46,7 +46,7 @@ use self::verification::Verification;
 use self::work::{LimiterUse, LimiterWork};
 use crate::cli::{OnStall, RateLimitFlags, RetryAfter};
 use crate::clients::{self, ClientKind};
-use crate::keys::run_keys::RunKeys;
+use crate::keys::run_keys::{Preload, RunKeys};
 use crate::keys::safety_ttl;
 use crate::run::workload::{NeededCommand, RedisWorkload, Variants};
 
@@ -160,7 +160,7 @@ impl RedisWorkload for RateLimiting<'_> {
             prefix: prefix.to_owned(),
             keys: 0,
             value_bytes: 0,
-            preload_ratio: 0.0,
+            preload: Preload::Ratio(0.0),
             expiry: None,
             safety_ttl: None,
             written: Vec::new(),

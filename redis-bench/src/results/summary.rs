@@ -136,19 +136,23 @@ fn sentence(text: &str) -> String {
 
 /// Returns a table of the mean throughput of each way to connect, with errors and unanswered
 /// requests; for an open loop also the share of the arrivals that was carried, for a cache the hit
-/// ratio. A second row has the half width of the 95 % interval over the repeats, if there are
+/// ratio and what it is in theory. A second row has the half width of the 95 % interval over the repeats, if there are
 /// several.
 fn throughput_table(groups: &[ClientGroup<'_>]) -> Table {
     let is_open = groups.iter().any(|group| !carried_ratios(group).is_empty());
     let cached = groups
         .iter()
         .any(|group| !group.figures(steps::HIT_RATIO).is_empty());
+    let has_theory = groups
+        .iter()
+        .any(|group| !group.figures(steps::THEORY_HIT_RATIO).is_empty());
     let shown = |header: &'static str, is_shown: bool| is_shown.then_some(header);
     let header: Vec<&str> = [
         Some(""),
         Some("throughput"),
         shown("carried", is_open),
         shown("hits", cached),
+        shown("in theory", has_theory),
         Some("errors"),
         Some("unanswered"),
     ]
@@ -163,6 +167,7 @@ fn throughput_table(groups: &[ClientGroup<'_>]) -> Table {
         let mut row = vec![group.name(), throughput];
         row.extend(is_open.then(|| ratio(&carried_ratios(group))));
         row.extend(cached.then(|| ratio(&group.figures(steps::HIT_RATIO))));
+        row.extend(has_theory.then(|| ratio(&group.figures(steps::THEORY_HIT_RATIO))));
         row.extend([group.errors().to_string(), group.unanswered().to_string()]);
         table.row(&row);
         if let Some(estimate) = mean_interval(&throughputs, 0.95) {
@@ -312,7 +317,10 @@ pub(crate) mod tests {
             ]),
             repeat,
             operations: BTreeMap::from([("get".to_owned(), get)]),
-            figures: BTreeMap::from([("hit_ratio".to_owned(), 0.9)]),
+            figures: BTreeMap::from([
+                ("hit_ratio".to_owned(), 0.9),
+                ("theory_hit_ratio".to_owned(), 0.912),
+            ]),
             ..empty_step(client)
         }
     }
@@ -352,6 +360,8 @@ pub(crate) mod tests {
             "sessions were open",
             "7 refused",
             "hits",
+            "in theory",
+            "91.2 %",
         ] {
             assert!(text.contains(wanted), "{wanted}: {text}");
         }

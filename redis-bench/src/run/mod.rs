@@ -1,5 +1,6 @@
 //! Run of a scenario: its plan, its steps, the searches for rates, worker processes and clean-up.
 
+mod calibration;
 pub(crate) mod cleanup;
 pub(crate) mod doubts;
 mod rate_searches;

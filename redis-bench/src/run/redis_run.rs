@@ -175,6 +175,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             begun: false,
             writer: None,
             identity: None,
+            tried_per_s: BTreeMap::new(),
         }))
     }
 
@@ -321,7 +322,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
 
     /// Returns the user's stop rules. Without any, returns a rule that stops at 10 % errors and so
     /// protects a server of the user; none for a throwaway server.
-    fn stop_rules(&self, server: &RedisServer) -> Vec<StopRule> {
+    pub(super) fn stop_rules(&self, server: &RedisServer) -> Vec<StopRule> {
         let given = &self.flags.load.step.stop_on;
         if given.is_empty() && !server.is_ours() {
             return vec![StopRule::ErrorRatio { above: 0.1 }];
@@ -342,11 +343,10 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         mut evidence: Option<&mut ServerSampler>,
     ) -> anyhow::Result<Option<usize>> {
         bench.phase(Phase::Prepare);
-        let keys = self.workload.keyspace(&target.prefix, plan.seed);
-        let fills = self.host.is_none_or(|host| host.owns_data());
-        if fills && !target.fill(bench, keys.clone(), plan.starts_at)? {
+        let Some(prepared) = self.prepare_keys(bench, target, setting, &plan)? else {
             return Ok(None);
-        }
+        };
+        let keys = prepared.keys;
         let mut nobody = ();
         let source: &mut dyn EvidenceSource = match &mut evidence {
             Some(sampler) => *sampler,
@@ -375,15 +375,19 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let step = &mut bench.report.steps[index];
         step.server = evidence.and_then(|sampler| sampler.collect(bound));
         self.workload.conclude(step);
+        self.conclude_steady(step, prepared.rate_per_s);
         let shape = self.load_shape(setting);
         let checks = shape.and_then(|shape| evidence::checks_per_request(step, &shape));
         if let (Some(checks), false) = (checks, setting.client == ClientKind::PerRequest) {
             step.figure(steps::EXTRA_ROUND_TRIPS_PER_REQUEST, checks);
         }
+        let series = &bench.report.series;
+        let unsteady = self.workload.conclude_course(step, index, series);
         let step = &bench.report.steps[index];
         let surplus = shape.and_then(|shape| evidence::surplus_doubt(step, index, &shape));
         let identity = target.identity.as_ref();
-        for doubt in doubts::of_step(identity, setting.client, (step, index), surplus) {
+        let doubts = doubts::of_step(identity, setting.client, (step, index), surplus);
+        for doubt in doubts.into_iter().chain(unsteady) {
             bench.warn(doubt);
         }
         bench.save();

@@ -1,5 +1,6 @@
 //! Redis server of a run, with the keys that the run writes to it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -11,6 +12,7 @@ use load_engine::{Cancel, WallTime};
 
 use crate::keys::run_keys::RunKeys;
 use crate::run::cleanup::KeyWriter;
+use crate::run::setting::Setting;
 use crate::server::identity::{ServerIdentity, ServerMode};
 use crate::server::redis_server::RedisServer;
 use crate::server::remedy;
@@ -32,6 +34,8 @@ pub(crate) struct RunTarget {
     pub(crate) writer: Option<KeyWriter>,
     /// Identity of the server; `None` before it was asked.
     pub(crate) identity: Option<ServerIdentity>,
+    /// Requests per second of each setting that trials of a closed loop found.
+    pub(crate) tried_per_s: BTreeMap<Setting, f64>,
 }
 
 impl RunTarget {

@@ -3,7 +3,7 @@
 use crate::clients::ClientKind;
 
 /// Setting of a step: what its repeats have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Setting {
     /// Way to connect.
     pub(crate) client: ClientKind,

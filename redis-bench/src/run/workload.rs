@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use bench_cli::UsageError;
 use bench_cli::load::Defaults;
-use bench_report::{Report, Step};
+use bench_report::{Report, Series, Step, Warning};
 use load_engine::{RuntimeKind, StepPlan};
 
 use crate::clients::{self, ClientKind, Work};
 use crate::keys::run_keys::RunKeys;
+use crate::keys::steady_state::SteadyState;
 
 /// Workload of a scenario: the keys, the users' requests on them, and figures from their results.
 pub(crate) trait RedisWorkload {
@@ -50,6 +51,19 @@ pub(crate) trait RedisWorkload {
         &clients::DEFAULT
     }
 
+    /// Returns the state that the keys reach after a long time at `requests_per_s`; `None`, the
+    /// default, if the load does not change which keys are there.
+    fn steady_state(&self, requests_per_s: f64) -> Option<SteadyState> {
+        let _ = requests_per_s;
+        None
+    }
+
+    /// Returns true if a step begins in the steady state of its load, false (the default) if it
+    /// begins with the keys of [`Self::keyspace`].
+    fn begins_steady(&self) -> bool {
+        false
+    }
+
     /// Adds the scenario's own figures to a finished step; none by default.
     fn conclude(&self, step: &mut Step) {
         let _ = step;
@@ -71,6 +85,14 @@ pub(crate) trait RedisWorkload {
     fn written_keys(&self, prefix: &str) -> Vec<Vec<u8>> {
         let _ = prefix;
         Vec::new()
+    }
+
+    /// Adds the scenario's own figures about the course of a finished step, the one at `index` of
+    /// the report with these `series`. Returns a warning about what did not hold still; by default
+    /// there are none.
+    fn conclude_course(&self, step: &mut Step, index: usize, series: &[Series]) -> Option<Warning> {
+        let _ = (step, index, series);
+        None
     }
 
     /// Returns what the scenario says about its steps below the tables of a finished run, broken at

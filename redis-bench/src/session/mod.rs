@@ -33,7 +33,7 @@ use self::session_user::SessionWork;
 use self::tallies::{StepTallies, TOLD, Tally};
 use crate::cli::{SessionFlags, StoreForm};
 use crate::clients::ClientKind;
-use crate::keys::run_keys::RunKeys;
+use crate::keys::run_keys::{Preload, RunKeys};
 use crate::run::workload::{RedisWorkload, Variants};
 
 /// Scenario `session` of `redis-bench`, with its flags.
@@ -79,7 +79,7 @@ impl RedisWorkload for Sessions<'_> {
             prefix: prefix.to_owned(),
             keys: numbers.saturating_mul(KEY_KINDS),
             value_bytes: self.flags.session_size,
-            preload_ratio: 0.0,
+            preload: Preload::Ratio(0.0),
             expiry: None,
             safety_ttl: None,
             written: Vec::new(),

@@ -20,7 +20,7 @@ use super::{KEY_KINDS, Sessions};
 use crate::cli::{RedisBenchCli, RedisBenchCommand, SessionFlags, StoreForm};
 use crate::clients::{Task as _, Work as _};
 use crate::keys::key_removal;
-use crate::keys::run_keys::RunKeys;
+use crate::keys::run_keys::{Preload, RunKeys};
 use crate::run::workload::RedisWorkload as _;
 use crate::server::address::RedisAddress;
 
@@ -57,7 +57,7 @@ fn run_keys(numbers: u64) -> RunKeys {
         prefix: "plimsoll:test:".to_owned(),
         keys: numbers * KEY_KINDS,
         value_bytes: 100,
-        preload_ratio: 0.0,
+        preload: Preload::Ratio(0.0),
         expiry: None,
         safety_ttl: None,
         written: Vec::new(),

@@ -113,6 +113,12 @@ figures! { Step:
     LIMITER_DISAGREED = "limiter.disagreed";
     /// Decisions that could not be compared with a model.
     LIMITER_UNVERIFIED = "limiter.unverified";
+    /// Share of reads that find their key after a long time at the throughput of the step.
+    THEORY_HIT_RATIO = "theory_hit_ratio";
+    /// Hit ratio in the last third of the step less that in the first.
+    HIT_DRIFT_RATIO = "hit_drift_ratio";
+    /// Requests per second in whose steady state the keys were when the step began.
+    PRELOAD_RATE_PER_S = "preload_rate_per_s";
     /// Connections that were open at the end.
     OPEN_CONNECTIONS = "open_connections";
     /// Memory of the load's processes.

@@ -30,6 +30,9 @@ pub enum WarningCode {
     Censored,
     /// Throughput still rose or fell during the measured part of the step.
     NotSteady,
+    /// The hit ratio of a cache still rose or fell during the measured part of the step, so that it
+    /// is not that of a cache that has been in use for a long time.
+    HitRatioDrifting,
     /// Another program used the machine's CPU, or the hypervisor took it away.
     DisturbedMachine,
     /// An event at the server, such as a snapshot, evictions or a command of another client,
@@ -77,7 +80,7 @@ impl WarningCode {
             Self::DisturbedMachine | Self::DisturbedServer | Self::ServerDiffers => 5,
             Self::PacingLag => 6,
             Self::InFlightCapReached => 7,
-            Self::NotSteady => 8,
+            Self::NotSteady | Self::HitRatioDrifting => 8,
             Self::StepTooShort => 9,
             Self::TooFewSamples => 10,
             Self::LimitTooLow => 11,

@@ -97,7 +97,7 @@ fn compare(policy: PolicyName, bytes: u64) -> StepRatios {
         connections: 1,
         server: address,
     };
-    let step = client.use_factory(work, PlannedStep(&plan));
+    let step = client.use_factory(work, PlannedStep(&plan)).step;
     assert_eq!(step.end, StepEnd::Completed);
     assert!(step.failures.is_empty(), "{:?}", step.failures);
     assert!(number(&mut connection, "evicted_keys") > 0);

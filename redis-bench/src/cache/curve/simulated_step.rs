@@ -5,8 +5,8 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use super::eviction_policy::EvictionPolicy;
 use super::simulated_cache::SimulatedCache;
+use crate::keys::expiry::Expiry;
 use crate::keys::key_skew::KeySampler;
-use crate::keys::run_keys::Expiry;
 
 /// Step of `cache` on a server whose memory holds a part of the keys only.
 #[derive(Debug, Clone)]

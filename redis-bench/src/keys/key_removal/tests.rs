@@ -6,7 +6,7 @@ use redis::Connection;
 use testbed::{Redis, RedisOptions};
 
 use super::clear;
-use crate::keys::run_keys::RunKeys;
+use crate::keys::run_keys::{Preload, RunKeys};
 use crate::server::address::RedisAddress;
 
 /// More than two batches.
@@ -17,7 +17,7 @@ fn run_keys() -> RunKeys {
         prefix: "plimsoll:run:".to_owned(),
         keys: KEYS,
         value_bytes: 3,
-        preload_ratio: 1.0,
+        preload: Preload::Ratio(1.0),
         expiry: None,
         safety_ttl: None,
         written: Vec::new(),

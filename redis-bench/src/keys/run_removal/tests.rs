@@ -7,13 +7,14 @@ use redis::Connection;
 use testbed::{Redis, RedisOptions};
 
 use super::*;
+use crate::keys::run_keys::Preload;
 
 fn run_keys(keys: u64) -> RunKeys {
     RunKeys {
         prefix: "plimsoll:run:".to_owned(),
         keys,
         value_bytes: 3,
-        preload_ratio: 1.0,
+        preload: Preload::Ratio(1.0),
         expiry: None,
         safety_ttl: None,
         written: Vec::new(),
