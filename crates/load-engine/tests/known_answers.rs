@@ -122,6 +122,22 @@ fn the_pools_of_several_workers_are_reported_as_what_they_are_together() {
     );
 }
 
+/// A reading that comes late leaves out some of the first requests. Without a warm-up there are
+/// never more than were made.
+#[test]
+fn what_the_targets_of_all_workers_counted_is_a_figure_of_the_step() {
+    let mut plan = open(1_000.0, 64, Duration::from_secs(1));
+    plan.runtime = RuntimeKind::PerCore;
+    plan.threads = 3;
+    let figures = run(&plan, Known::default()).step.figures;
+    let opened = figures["connections.opened"];
+    assert!((1.0..=1_000.0).contains(&opened), "{opened}");
+    assert!(
+        !figures.contains_key("connections.lost"),
+        "nobody counts it"
+    );
+}
+
 #[test]
 fn each_operation_of_several_has_its_rate_over_time() {
     let known = Known {

@@ -119,6 +119,12 @@ figures! { Step:
     HIT_DRIFT_RATIO = "hit_drift_ratio";
     /// Requests per second in whose steady state the keys were when the step began.
     PRELOAD_RATE_PER_S = "preload_rate_per_s";
+    /// Connections that the load opened while it was measured.
+    CONNECTIONS_OPENED = "connections.opened";
+    /// Attempts of the load to open a connection that failed while it was measured.
+    CONNECTIONS_FAILED = "connections.failed";
+    /// Connections that the load gave up while it was measured, because they broke or failed a check.
+    CONNECTIONS_LOST = "connections.lost";
     /// Connections that were open at the end.
     OPEN_CONNECTIONS = "open_connections";
     /// Memory of the load's processes.

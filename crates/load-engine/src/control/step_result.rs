@@ -1,7 +1,5 @@
 //! Result of a step, in the form of the report.
 
-use std::collections::BTreeMap;
-
 use bench_report::names::steps;
 use bench_report::{
     Generator, Series, SessionUse, SpikeRecovery, Step, StepEnd, StepSegment, Warning, WarningCode,
@@ -100,7 +98,11 @@ impl StepResult {
             curve: load.curve(account.recovery),
             segments: account.segments,
             sessions: account.sessions,
-            figures: BTreeMap::new(),
+            figures: raw
+                .tallies
+                .into_iter()
+                .map(|(name, count)| (name, count as f64))
+                .collect(),
             end: account.end,
         };
         let measured = (window.measure_start_ns, window.measure_end_ns);

@@ -192,6 +192,8 @@ pub(crate) struct RawStep {
     pub(crate) pool: Option<PoolUsage>,
     /// Number of arrivals that waited because all sessions of their worker were busy.
     pub(crate) delayed_at_cap: u64,
+    /// Increase of the tallies of all targets together, by the name of the figure.
+    pub(crate) tallies: BTreeMap<String, u64>,
 }
 
 impl LoadProcesses {
@@ -245,6 +247,10 @@ impl HeldOutcome {
 impl RawStep {
     fn merged(parts: &[&Self]) -> Result<Self, HistogramError> {
         let failures = parts.iter().flat_map(|raw| raw.failures.iter().cloned());
+        let mut tallies = BTreeMap::new();
+        for (name, count) in parts.iter().flat_map(|raw| &raw.tallies) {
+            *tallies.entry(name.clone()).or_default() += count;
+        }
         Ok(Self {
             operations: Operation::merged_by_name(parts.iter().map(|raw| &raw.operations))?,
             prepared: Operation::merged_by_name(parts.iter().map(|raw| &raw.prepared))?,
@@ -252,6 +258,7 @@ impl RawStep {
             failures: FailureSample::merged(failures.collect()),
             pool: PoolUsage::merged(parts.iter().filter_map(|raw| raw.pool.as_ref())),
             delayed_at_cap: parts.iter().map(|raw| raw.delayed_at_cap).sum(),
+            tallies,
         })
     }
 }

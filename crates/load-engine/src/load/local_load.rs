@@ -120,6 +120,7 @@ impl LocalLoad {
                 ..usage
             }),
             delayed_at_cap: self.state.delayed_at_cap(of),
+            tallies: self.state.tallies(of),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! State that the workers of a step in one process share with its controller.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bench_report::PoolUsage;
 use bench_report::clock::monotonic_ns;
+use bench_report::names::FigureName;
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
@@ -19,6 +21,7 @@ use crate::record::pool_sums::{PoolSample, PoolSums};
 use crate::record::recorder::Recorder;
 use crate::record::session_tally::SessionTally;
 use crate::record::step_recorder::StepRecorder;
+use crate::record::tally_sums::TallySums;
 
 /// State that all workers of this process share with the controller of a step.
 #[derive(Debug)]
@@ -50,6 +53,8 @@ pub(crate) struct StepState {
     /// Sums over the samples of each worker's connection pool, by worker of this process and by
     /// segment.
     pools: Vec<Mutex<Vec<PoolSums>>>,
+    /// Increases of the tallies of each worker's target, by worker of this process.
+    tallies: Vec<Mutex<TallySums>>,
     /// Threads of this process that make the load, whose CPU time is measured.
     pub(crate) threads: LoadThreads,
     /// Flags, by worker of this process: true once all requests of the worker are recorded.
@@ -74,6 +79,7 @@ impl StepState {
             pacer_error: OnceLock::new(),
             first_worker: first,
             pools: (0..workers).map(|_| Mutex::default()).collect(),
+            tallies: (0..workers).map(|_| Mutex::default()).collect(),
             threads: LoadThreads::default(),
             recorded: (0..workers).map(|_| AtomicBool::new(false)).collect(),
         }
@@ -236,6 +242,29 @@ impl StepState {
         PoolUsage::merged(&self.pools.iter().filter_map(sums).collect::<Vec<_>>())
     }
 
+    /// Adds a reading of the tallies of the target of `worker`. `segment` is the one in which it was
+    /// taken, `None` outside the measured part.
+    pub(crate) fn add_tallies(
+        &self,
+        worker: WorkerShare,
+        segment: Option<SegmentIndex>,
+        tallies: Vec<(FigureName, u64)>,
+    ) {
+        lock(&self.tallies[self.local(worker)]).add(segment, tallies);
+    }
+
+    /// Returns the increase of the tallies of all workers' targets together, by name, in the segment
+    /// `of`, or in all if that is `None`.
+    pub(crate) fn tallies(&self, of: Option<SegmentIndex>) -> BTreeMap<String, u64> {
+        let mut whole = BTreeMap::new();
+        for sums in &self.tallies {
+            for (name, count) in lock(sums).increases(of) {
+                *whole.entry(name.to_string()).or_default() += count;
+            }
+        }
+        whole
+    }
+
     /// Stores the error that stopped the release of arrivals, unless one is stored already.
     pub(crate) fn set_pacer_error(&self, error: PacerError) {
         let _ = self.pacer_error.set(error);
@@ -251,6 +280,6 @@ pub(crate) enum PacerError {
     Timer(String),
 }
 
-fn lock(pool: &Mutex<Vec<PoolSums>>) -> MutexGuard<'_, Vec<PoolSums>> {
-    pool.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

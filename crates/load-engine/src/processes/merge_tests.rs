@@ -38,6 +38,7 @@ fn measured(durations: &[u64]) -> CollectedStep {
         whole: RawStep {
             operations: measured.operations,
             failures: measured.failures,
+            tallies: BTreeMap::from([("opened".to_owned(), durations.len() as u64)]),
             ..RawStep::default()
         },
         ..CollectedStep::default()
@@ -96,6 +97,7 @@ fn the_merge_of_four_workers_equals_one_recorder_of_all_their_requests_bucket_by
             buckets(&whole.operations, name)
         );
     }
+    assert_eq!(merged.tallies, whole.tallies);
     assert_eq!(
         merged.operations, whole.operations,
         "and all that is derived from them"

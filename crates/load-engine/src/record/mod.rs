@@ -23,6 +23,7 @@ mod recording_text;
 pub(crate) mod session_tally;
 mod shard;
 pub(crate) mod step_recorder;
+pub(crate) mod tally_sums;
 pub(crate) mod timestamps;
 pub(crate) mod traced_request;
 pub(crate) mod within;

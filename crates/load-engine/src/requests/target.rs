@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bench_report::names::FigureName;
+
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
 use crate::record::operation_table::OperationTable;
@@ -26,6 +28,13 @@ pub trait Target: Send + Sync + 'static {
     /// this at regular intervals.
     fn pool(&self) -> Option<PoolSample> {
         None
+    }
+
+    /// Returns the target's own counts of events so far, which never fall, such as the connections
+    /// that it has opened, each with the name of its figure. The step has their increase during its
+    /// measured part, summed over all targets. The engine calls this at regular intervals.
+    fn tallies(&self) -> Vec<(FigureName, u64)> {
+        Vec::new()
     }
 
     /// Releases the resources of the target at the end of the step. Cut off if it takes long.

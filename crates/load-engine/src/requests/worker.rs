@@ -1,4 +1,4 @@
-//! Work of one worker inside its runtime: pacing, sessions, and sampling of the pool.
+//! Work of one worker inside its runtime: pacing, sessions, and readings of the target.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,7 +21,7 @@ use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
 use crate::record::in_flight_request::InFlightRequest;
 
-const POOL_SAMPLED_EVERY: Duration = Duration::from_millis(20);
+const TARGET_READ_EVERY: Duration = Duration::from_millis(20);
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
 
 /// Work that a worker does on its target beside the requests of the load, such as that of actors.
@@ -58,7 +58,7 @@ pub(crate) async fn work<F: TargetFactory>(
         built = factory.build(worker) => Arc::new(built?),
     };
     let done = CancellationToken::new();
-    let watch = tokio::spawn(watch_pool(
+    let watch = tokio::spawn(watch_target(
         worker,
         Arc::clone(&target),
         Arc::clone(&shared),
@@ -207,22 +207,31 @@ async fn pace(
     queue.close(worker.share_of(plan.load.sessions()) as usize);
 }
 
-async fn watch_pool<T: Target>(
+/// Reads the state of the target's pool and its tallies at regular intervals until `done` is
+/// cancelled; at once and never again if it has neither.
+async fn watch_target<T: Target>(
     worker: WorkerShare,
     target: Arc<T>,
     shared: Arc<StepState>,
     done: CancellationToken,
 ) {
     loop {
+        let segment = shared.step.segment_at(monotonic_ns());
+        let (pool, tallies) = (target.pool(), target.tallies());
+        if pool.is_none() && tallies.is_empty() {
+            return;
+        }
+        if let (Some(segment), Some(sample)) = (segment, pool) {
+            shared.add_pool_sample(worker, segment, sample);
+        }
+        shared.add_tallies(worker, segment, tallies);
+        if done.is_cancelled() {
+            return;
+        }
         tokio::select! {
             biased;
-            () = done.cancelled() => return,
-            () = tokio::time::sleep(POOL_SAMPLED_EVERY) => {}
+            () = done.cancelled() => {}
+            () = tokio::time::sleep(TARGET_READ_EVERY) => {}
         }
-        let Some(segment) = shared.step.segment_at(monotonic_ns()) else {
-            continue;
-        };
-        let Some(sample) = target.pool() else { return };
-        shared.add_pool_sample(worker, segment, sample);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
+use bench_report::names::{FigureName, steps};
 use bench_report::{Histogram, Operation};
 use load_engine::{
     Cancel, Failure, LoadPlan, OperationId, OperationTable, Outcome, PoolSample, Session, StepPlan,
@@ -127,6 +128,12 @@ impl Target for KnownTarget {
 
     async fn close(&self) {
         self.known.closed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts its requests, as if each opened a connection.
+    fn tallies(&self) -> Vec<(FigureName, u64)> {
+        let hits = self.hits.load(Ordering::Relaxed);
+        vec![(steps::CONNECTIONS_OPENED, hits)]
     }
 
     fn pool(&self) -> Option<PoolSample> {
