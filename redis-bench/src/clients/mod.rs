@@ -2,6 +2,7 @@
 //! [`Work`]. A scenario decides which requests are made, a client decides how they are sent.
 
 mod client_setup;
+mod connection_counts;
 mod managed;
 mod multiplexed;
 mod per_request;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bench_report::names::FigureName;
 use load_engine::{
     Failure, OperationTable, Outcome, Session, Target, TargetFactory, Timestamps, UserId,
     WorkerShare,
@@ -14,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Mutex;
 
+use super::connection_counts::ConnectionCounts;
 use super::timeout_stream::TimeoutStream;
 use super::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Task, Work, failed, outcome};
 use crate::server::address::RedisAddress;
@@ -52,14 +54,16 @@ impl<W: Work> TargetFactory for Multiplexed<W> {
 
     async fn build(&self, worker: WorkerShare) -> Result<Self::Target, Failure> {
         let mut connections = Vec::new();
+        let counts = Arc::<ConnectionCounts>::default();
         for _ in 0..worker.share_of(self.connections).max(1) {
-            let shared = SharedConnection::connect(self.server.clone()).await;
+            let shared = SharedConnection::connect(self.server.clone(), Arc::clone(&counts)).await;
             connections.push(Arc::new(
                 shared.map_err(|error| failure::from_redis(&error))?,
             ));
         }
         Ok(MultiplexedTarget {
             connections,
+            counts,
             workers: worker.count,
             work: Arc::clone(&self.work),
         })
@@ -72,6 +76,7 @@ impl<W: Work> TargetFactory for Multiplexed<W> {
 pub(super) struct SharedConnection {
     server: RedisAddress,
     current: Mutex<CurrentConnection>,
+    counts: Arc<ConnectionCounts>,
 }
 
 #[derive(Debug)]
@@ -85,18 +90,25 @@ struct CurrentConnection {
 }
 
 impl SharedConnection {
-    /// Opens a connection to `server`.
+    /// Opens a connection to `server`, and counts it in `counts`.
     ///
     /// # Errors
     /// Fails with the error of the attempt to connect.
-    pub(super) async fn connect(server: RedisAddress) -> Result<Self, RedisError> {
-        let connection = open_connection(&server).await?;
+    pub(super) async fn connect(
+        server: RedisAddress,
+        counts: Arc<ConnectionCounts>,
+    ) -> Result<Self, RedisError> {
+        let connection = counts.attempted(open_connection(&server).await)?;
         let current = Mutex::new(CurrentConnection {
             connection,
             generation: 0,
             last_error: None,
         });
-        Ok(Self { server, current })
+        Ok(Self {
+            server,
+            current,
+            counts,
+        })
     }
 
     /// Returns the connection that replaces the one with number `generation`, and its own number.
@@ -116,7 +128,11 @@ impl SharedConnection {
             {
                 return Err(error.clone());
             }
-            match open_connection(&self.server).await {
+            if current.last_error.is_none() {
+                // The first user that needs a replacement counts the loss for all.
+                self.counts.lost();
+            }
+            match self.counts.attempted(open_connection(&self.server).await) {
                 Ok(connection) => {
                     current.connection = connection;
                     current.generation += 1;
@@ -192,6 +208,7 @@ where
 #[derive(Debug)]
 pub(crate) struct MultiplexedTarget<W> {
     connections: Vec<Arc<SharedConnection>>,
+    counts: Arc<ConnectionCounts>,
     workers: u64,
     work: Arc<W>,
 }
@@ -204,6 +221,10 @@ impl<W: Work> Target for MultiplexedTarget<W> {
         let index = (user.0 / self.workers) as usize % self.connections.len();
         let shared = Arc::clone(&self.connections[index]);
         Ok(MultiplexedSession::new(shared, self.work.task(user)).await)
+    }
+
+    fn tallies(&self) -> Vec<(FigureName, u64)> {
+        self.counts.tallies()
     }
 }
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::server::address::RedisAddress;
+use bench_report::names::FigureName;
 use load_engine::{
     Failure, OperationTable, Outcome, Session, Target, TargetFactory, Timestamps, UserId,
     WorkerShare, checkout,
 };
 
+use super::connection_counts::ConnectionCounts;
 use super::multiplexed::open_connection;
 use super::{Task, Work, failed, outcome};
 use crate::server::failure;
@@ -41,6 +43,7 @@ impl<W: Work> TargetFactory for PerRequest<W> {
     async fn build(&self, _worker: WorkerShare) -> Result<Self::Target, Failure> {
         Ok(PerRequestTarget {
             server: self.server.clone(),
+            counts: Arc::default(),
             work: Arc::clone(&self.work),
         })
     }
@@ -50,6 +53,7 @@ impl<W: Work> TargetFactory for PerRequest<W> {
 #[derive(Debug)]
 pub(crate) struct PerRequestTarget<W> {
     server: RedisAddress,
+    counts: Arc<ConnectionCounts>,
     work: Arc<W>,
 }
 
@@ -59,8 +63,13 @@ impl<W: Work> Target for PerRequestTarget<W> {
     async fn open(&self, user: UserId) -> Result<Self::Session, Failure> {
         Ok(PerRequestSession {
             server: self.server.clone(),
+            counts: Arc::clone(&self.counts),
             task: self.work.task(user),
         })
+    }
+
+    fn tallies(&self) -> Vec<(FigureName, u64)> {
+        self.counts.tallies()
     }
 }
 
@@ -68,6 +77,7 @@ impl<W: Work> Target for PerRequestTarget<W> {
 #[derive(Debug)]
 pub(crate) struct PerRequestSession<T> {
     server: RedisAddress,
+    counts: Arc<ConnectionCounts>,
     task: T,
 }
 
@@ -77,7 +87,7 @@ impl<T: Task> Session for PerRequestSession<T> {
         timestamps.operation(operation);
         let opened = async {
             checkout::connecting();
-            open_connection(&self.server).await
+            self.counts.attempted(open_connection(&self.server).await)
         };
         let mut connection = match checkout::observe(timestamps, opened).await {
             Ok(connection) => connection,

@@ -4,9 +4,11 @@
 use std::sync::Arc;
 
 use crate::server::address::RedisAddress;
+use bench_report::names::FigureName;
 use load_engine::{Failure, OperationTable, Target, TargetFactory, UserId, WorkerShare};
 
 use super::Work;
+use super::connection_counts::ConnectionCounts;
 use super::multiplexed::{MultiplexedSession, SharedConnection};
 use crate::server::failure;
 
@@ -37,6 +39,7 @@ impl<W: Work> TargetFactory for Plain<W> {
     async fn build(&self, _worker: WorkerShare) -> Result<Self::Target, Failure> {
         Ok(PlainTarget {
             server: self.server.clone(),
+            counts: Arc::default(),
             work: Arc::clone(&self.work),
         })
     }
@@ -46,6 +49,7 @@ impl<W: Work> TargetFactory for Plain<W> {
 #[derive(Debug)]
 pub(crate) struct PlainTarget<W> {
     server: RedisAddress,
+    counts: Arc<ConnectionCounts>,
     work: Arc<W>,
 }
 
@@ -53,8 +57,13 @@ impl<W: Work> Target for PlainTarget<W> {
     type Session = MultiplexedSession<W::Task>;
 
     async fn open(&self, user: UserId) -> Result<Self::Session, Failure> {
-        let own = SharedConnection::connect(self.server.clone()).await;
+        let counts = Arc::clone(&self.counts);
+        let own = SharedConnection::connect(self.server.clone(), counts).await;
         let own = Arc::new(own.map_err(|error| failure::from_redis(&error))?);
         Ok(MultiplexedSession::new(own, self.work.task(user)).await)
+    }
+
+    fn tallies(&self) -> Vec<(FigureName, u64)> {
+        self.counts.tallies()
     }
 }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bench_report::names::FigureName;
 use deadpool::managed::{self, Metrics, RecycleResult};
 use deadpool_redis::{Manager, Runtime};
 use load_engine::{
@@ -16,13 +17,17 @@ use load_engine::{
 use redis::aio::MultiplexedConnection;
 use redis::{ConnectionInfo, RedisError};
 
+use super::connection_counts::ConnectionCounts;
 use super::{RESPONSE_TIMEOUT, Task, Work, connection_config, failed, outcome};
 use crate::server::failure;
 
 /// Connection manager of deadpool-redis that also reports to the checkout's timing when a check of
-/// a connection begins and when connecting begins.
+/// a connection begins and when connecting begins, and counts connections.
 #[derive(Debug)]
-struct TimedManager(Manager);
+struct TimedManager {
+    manager: Manager,
+    counts: Arc<ConnectionCounts>,
+}
 
 impl managed::Manager for TimedManager {
     type Type = MultiplexedConnection;
@@ -30,7 +35,7 @@ impl managed::Manager for TimedManager {
 
     async fn create(&self) -> Result<MultiplexedConnection, RedisError> {
         checkout::connecting();
-        self.0.create().await
+        self.counts.attempted(self.manager.create().await)
     }
 
     async fn recycle(
@@ -39,7 +44,11 @@ impl managed::Manager for TimedManager {
         metrics: &Metrics,
     ) -> RecycleResult<RedisError> {
         checkout::checking();
-        self.0.recycle(connection, metrics).await
+        let checked = self.manager.recycle(connection, metrics).await;
+        if checked.is_err() {
+            self.counts.lost();
+        }
+        checked
     }
 }
 
@@ -64,11 +73,15 @@ impl<W: Work> Pooled<W> {
         }
     }
 
-    fn pool(&self, worker: WorkerShare) -> Result<RedisPool, Failure> {
+    fn pool(
+        &self,
+        worker: WorkerShare,
+        counts: Arc<ConnectionCounts>,
+    ) -> Result<RedisPool, Failure> {
         // Passes redis's own type of settings; with deadpool's type the TCP settings would be lost.
         let manager = Manager::new_with_config(self.server.clone(), connection_config())
             .map_err(|error| failure::from_redis(&error))?;
-        RedisPool::builder(TimedManager(manager))
+        RedisPool::builder(TimedManager { manager, counts })
             .max_size(worker.share_of(self.size).max(1) as usize)
             .wait_timeout(Some(RESPONSE_TIMEOUT))
             .runtime(Runtime::Tokio1)
@@ -85,10 +98,12 @@ impl<W: Work> TargetFactory for Pooled<W> {
     }
 
     async fn build(&self, worker: WorkerShare) -> Result<Self::Target, Failure> {
-        let pool = self.pool(worker)?;
+        let counts = Arc::<ConnectionCounts>::default();
+        let pool = self.pool(worker, Arc::clone(&counts))?;
         fill(&pool).await?;
         Ok(PooledTarget {
             pool,
+            counts,
             work: Arc::clone(&self.work),
         })
     }
@@ -114,6 +129,7 @@ async fn fill(pool: &RedisPool) -> Result<(), Failure> {
 #[derive(Debug)]
 pub(crate) struct PooledTarget<W> {
     pool: RedisPool,
+    counts: Arc<ConnectionCounts>,
     work: Arc<W>,
 }
 
@@ -135,6 +151,10 @@ impl<W: Work> Target for PooledTarget<W> {
             in_use: status.size.saturating_sub(status.available) as u64,
             waiting: Some(status.waiting as u64),
         })
+    }
+
+    fn tallies(&self) -> Vec<(FigureName, u64)> {
+        self.counts.tallies()
     }
 
     async fn close(&self) {
