@@ -103,6 +103,8 @@ const ABSENT_KEY: &str = "plimsoll:doctor";
 /// changes nothing, and is refused if the user may not write. With TLS, the authorities that this
 /// machine trusts are used. Every failure is in the result.
 pub(crate) fn redis(url: &str) -> ServerCheck {
+    // The client takes the cryptography of the process for TLS. An earlier check may have set it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let Ok(client) = redis::Client::open(url) else {
         // The URL is not shown: a URL that cannot be parsed cannot be redacted with certainty.
         return unusable(
