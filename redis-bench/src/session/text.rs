@@ -22,10 +22,22 @@ impl FormSteps<'_> {
         values.reduce(|sum, value| sum + value)
     }
 
-    /// Returns the mean of what `of` returns for the completed steps; `None` if it is never known.
-    fn mean(&self, of: impl Fn(&Step) -> Option<f64>) -> Option<f64> {
+    /// Returns the mean memory of a session over the steps that know it; `None` if none does.
+    fn session_bytes(&self) -> Option<f64> {
+        let each = self.steps.iter();
+        let known = each.filter_map(|step| step.value(steps::SESSIONS_EACH_BYTES));
+        mean(&known.collect::<Vec<_>>())
+    }
+
+    /// Returns the mean rate of log-ins over the completed steps; `None` if there are none.
+    fn log_ins_per_s(&self) -> Option<f64> {
         let completed = self.steps.iter().filter(|s| s.end == StepEnd::Completed);
-        mean(&completed.filter_map(|step| of(step)).collect::<Vec<_>>())
+        let log_ins = completed.filter_map(|step| step.operations.get("login"));
+        mean(
+            &log_ins
+                .map(|log_in| log_in.throughput_per_s)
+                .collect::<Vec<_>>(),
+        )
     }
 }
 
@@ -73,8 +85,7 @@ fn session_table(forms: &[FormSteps<'_>]) -> Table {
     ]);
     let count = |total: Option<f64>| total.map_or("–".to_owned(), |n| format!("{n:.0}"));
     for form in forms {
-        let log_ins = form.mean(|step| Some(step.operations.get("login")?.throughput_per_s));
-        let bytes = form.mean(|step| step.value(steps::SESSIONS_EACH_BYTES));
+        let (log_ins, bytes) = (form.log_ins_per_s(), form.session_bytes());
         table.row(&[
             form.name.clone(),
             log_ins.map_or("–".to_owned(), table::rate),
