@@ -6,4 +6,4 @@ mod load_text;
 mod segment_table;
 mod sizes;
 pub(crate) mod summary;
-mod troubles;
+pub(crate) mod troubles;

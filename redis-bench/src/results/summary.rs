@@ -1,13 +1,10 @@
 //! Summary of a `redis-bench` run: its figures, its recommendation, its tables and its text.
 
-use std::collections::BTreeSet;
-
 use bench_cli::Objective;
 use bench_cli::settings::interval;
 use bench_cli::table::{self, Table};
 use bench_report::names::{steps, summaries};
 use bench_report::{Latency, Report, Step, Summary};
-use load_engine::Failure;
 use statistics::{mean, mean_interval};
 
 use crate::results::advice::recommend;
@@ -16,8 +13,6 @@ use crate::results::load_text::{by_segment, load_sentence};
 use crate::results::sizes::recommended_sizes;
 use crate::results::troubles::troubles;
 use crate::run::workload::Variants;
-use crate::server::address::RedisAddress;
-use crate::server::{failure, remedy};
 
 /// Computes headline, figures and recommendation from the steps of a run. Figures are means over
 /// completed steps.
@@ -79,7 +74,7 @@ fn headline(groups: &[ClientGroup<'_>]) -> String {
 pub(crate) fn text(report: &Report, variants: &Variants) -> String {
     let groups = groups(report, variants);
     let head = format!("redis-bench {}: {}", report.scenario, load_sentence(report));
-    let mut text = wrapped(&head) + "\n";
+    let mut text = table::paragraph(&head, 0) + "\n";
     text.push_str(&throughput_table(&groups).to_string());
     text.push('\n');
     text.push_str(&latency_table(&groups));
@@ -93,10 +88,10 @@ pub(crate) fn text(report: &Report, variants: &Variants) -> String {
             let checks = checks.map_or_else(String::new, |checks| {
                 format!("; {checks:.2} extra round trips a request, by the server's count")
             });
-            text.push_str(&wrapped(&format!(
-                "{}: checkout {told}{checks}.",
-                group.name()
-            )));
+            text.push_str(&table::paragraph(
+                &format!("{}: checkout {told}{checks}.", group.name()),
+                0,
+            ));
         }
     }
     for recommendation in &report.summary.recommendations {
@@ -115,14 +110,14 @@ pub(crate) fn text(report: &Report, variants: &Variants) -> String {
             },
         );
         text.push('\n');
-        text.push_str(&wrapped(&format!(
-            "{advice}. {}.",
-            sentence(&recommendation.reason)
-        )));
+        text.push_str(&table::paragraph(
+            &format!("{advice}. {}.", sentence(&recommendation.reason)),
+            0,
+        ));
     }
     for line in troubles(report) {
         text.push('\n');
-        text.push_str(&wrapped(&line));
+        text.push_str(&table::paragraph(&line, 0));
     }
     text
 }
@@ -213,48 +208,7 @@ fn latency_table(groups: &[ClientGroup<'_>]) -> String {
         legend += "; ≥: requests that were never answered count with the time they had waited, and \
                    take longer";
     }
-    table.to_string() + &wrapped(&legend)
-}
-
-/// Returns a paragraph for each known remedy of the failures in a report, which occurred on the
-/// server at `remote`. Empty if there are none.
-pub(crate) fn remedies(report: &Report, remote: &RedisAddress) -> String {
-    let samples = report.steps.iter().flat_map(|step| &step.failures);
-    let failures = samples.map(|sample| Failure::new(sample.kind.clone(), &sample.message));
-    // A server that takes no more clients often resets their connections before they can read why. The
-    // reader of the evidence knows it then.
-    let unread = report.steps.iter().filter_map(|step| {
-        let why = step.server.as_ref()?.unavailable.get("info")?;
-        why.contains(failure::TURNED_AWAY)
-            .then(|| Failure::new("response.maxclients", why))
-    });
-    let remedies: BTreeSet<String> = failures
-        .chain(unread)
-        .filter_map(|failure| remedy::for_failure(&failure, remote))
-        .collect();
-    let told = remedies.iter().map(|remedy| format!("Try: {remedy}"));
-    told.map(|line| wrapped(&line)).collect()
-}
-
-/// Breaks the text at spaces into lines of up to 80 columns. A longer word stays whole; line breaks
-/// in the text are lost; the result ends with a line break.
-fn wrapped(text: &str) -> String {
-    let mut lines = String::new();
-    let mut width = 0;
-    for word in text.split_whitespace() {
-        let length = word.chars().count();
-        if width > 0 && width + 1 + length > 80 {
-            lines.push('\n');
-            width = 0;
-        } else if width > 0 {
-            lines.push(' ');
-            width += 1;
-        }
-        lines.push_str(word);
-        width += length;
-    }
-    lines.push('\n');
-    lines
+    table.to_string() + &table::paragraph(&legend, 0)
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
 //! Lines below the tables about steps that ended early, errors, and events at the server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use bench_cli::table;
 use bench_report::{Report, StepEnd};
+use load_engine::Failure;
 
 use crate::evidence;
+use crate::server::address::RedisAddress;
+use crate::server::{failure, remedy};
 
 /// Returns a line for each step that a stop rule ended or that failed, and one line with the number
 /// of errors of each kind over all steps, and a line for each of several disturbed steps. Empty if
@@ -55,4 +59,24 @@ fn disturbed(report: &Report) -> Vec<String> {
         })
         .collect();
     if lines.len() > 1 { lines } else { Vec::new() }
+}
+
+/// Returns a paragraph for each known remedy of the failures in a report, which occurred on the
+/// server at `remote`. Empty if there are none.
+pub(crate) fn remedies(report: &Report, remote: &RedisAddress) -> String {
+    let samples = report.steps.iter().flat_map(|step| &step.failures);
+    let failures = samples.map(|sample| Failure::new(sample.kind.clone(), &sample.message));
+    // A server that takes no more clients often resets their connections before they can read why. The
+    // reader of the evidence knows it then.
+    let unread = report.steps.iter().filter_map(|step| {
+        let why = step.server.as_ref()?.unavailable.get("info")?;
+        why.contains(failure::TURNED_AWAY)
+            .then(|| Failure::new("response.maxclients", why))
+    });
+    let remedies: BTreeSet<String> = failures
+        .chain(unread)
+        .filter_map(|failure| remedy::for_failure(&failure, remote))
+        .collect();
+    let told = remedies.iter().map(|remedy| format!("Try: {remedy}"));
+    told.map(|line| table::paragraph(&line, 0)).collect()
 }

@@ -6,6 +6,7 @@ pub(crate) mod doubts;
 mod rate_searches;
 mod redis_run;
 mod run_plan;
+mod run_step;
 mod run_target;
 mod setting;
 mod worker;

@@ -1,27 +1,23 @@
 //! Run of any workload of `redis-bench`: server, guards, settings in a shuffled order, clean-up.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
-use bench_cli::bench::{Bench, EvidenceSource, ShownFigures};
+use bench_cli::bench::{Bench, ShownFigures};
 use bench_cli::host_worker::{self, HostWorker};
 use bench_cli::load::{Defaults, seed_or_drawn};
 use bench_cli::{Exit, Scenario, ScenarioName, found_rates, run_scenario, workers};
-use bench_report::names::steps;
 use bench_report::{Report, Step, StepEnd, Summary, redaction};
-use load_engine::{LoadCurve, Phase, StepPlan, StopRule, TargetFactory};
+use load_engine::{LoadCurve, Phase, StepPlan, StopRule};
 use serde_json::json;
 
 use crate::cli::CommonFlags;
-use crate::clients::{self, ClientKind, ClientSetup, FactoryUse};
-use crate::evidence::{self, LoadShape, ServerSampler};
-use crate::keys::run_keys::{self, RunKeys};
-use crate::results::summary;
+use crate::clients::{self, ClientKind};
+use crate::evidence::ServerSampler;
+use crate::keys::run_keys;
+use crate::results::{summary, troubles};
 use crate::run::run_target::RunTarget;
 use crate::run::setting::Setting;
-use crate::run::worker::StepTarget;
 use crate::run::workload::RedisWorkload;
 use crate::run::{cleanup, doubts};
 use crate::server::guard::{self, Demand};
@@ -29,10 +25,6 @@ use crate::server::redis_server::RedisServer;
 
 /// Number of users of a closed loop if neither `--users` nor `--rate` is given.
 pub(crate) const DEFAULT_USERS: u64 = 50;
-/// Longest wait for the server's evidence of a step after a signal.
-const EVIDENCE_TIMEOUT_INTERRUPTED: Duration = Duration::from_millis(150);
-/// Longest wait for the server's evidence of a step without a signal.
-const EVIDENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Run of one workload with each way to connect, from its flags to its report.
 pub(crate) struct RedisRun<'a, W> {
@@ -288,7 +280,8 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         }
         let share = self.host.map_or_else(String::new, |host| host.told());
         let remote = self.flags.server.address().ok().flatten();
-        let remedies = remote.map_or_else(String::new, |remote| summary::remedies(report, &remote));
+        let remedies =
+            remote.map_or_else(String::new, |remote| troubles::remedies(report, &remote));
         summary::text(report, &self.workload.variants())
             + &self.workload.text(report)
             + &remedies
@@ -330,108 +323,6 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         given.clone()
     }
 
-    /// Runs a step on fresh keys, adds its evidence, and saves the report. Returns the step's index
-    /// in the report, or `None` if a signal is received before the step begins.
-    ///
-    /// # Errors
-    /// Fails if the keys cannot be written, or if the step or a worker process fails.
-    pub(crate) fn run_step(
-        &self,
-        bench: &mut Bench,
-        target: &mut RunTarget,
-        (setting, mut plan): (Setting, StepPlan),
-        mut evidence: Option<&mut ServerSampler>,
-    ) -> anyhow::Result<Option<usize>> {
-        bench.phase(Phase::Prepare);
-        let Some(prepared) = self.prepare_keys(bench, target, setting, &plan)? else {
-            return Ok(None);
-        };
-        let keys = prepared.keys;
-        let mut nobody = ();
-        let source: &mut dyn EvidenceSource = match &mut evidence {
-            Some(sampler) => *sampler,
-            None => &mut nobody,
-        };
-        let server = &target.server;
-        plan.stop_rules = self.stop_rules(server);
-        let index = if bench.has_workers() {
-            let target = StepTarget {
-                throwaway_url: server.throwaway_url().map(str::to_owned),
-                client: setting.client,
-                variant: setting.variant,
-                connections: self.connections(setting),
-                prefix: keys.prefix,
-                seed: keys.seed,
-            };
-            bench.step_on_workers(&plan, &target, source)?
-        } else {
-            self.step_here(bench, &plan, (server, setting), keys, source)?
-        };
-        let bound = if bench.interrupted() {
-            EVIDENCE_TIMEOUT_INTERRUPTED
-        } else {
-            EVIDENCE_TIMEOUT
-        };
-        let step = &mut bench.report.steps[index];
-        step.server = evidence.and_then(|sampler| sampler.collect(bound));
-        self.workload.conclude(step);
-        self.conclude_steady(step, prepared.rate_per_s);
-        let shape = self.load_shape(setting);
-        let checks = shape.and_then(|shape| evidence::checks_per_request(step, &shape));
-        if let (Some(checks), false) = (checks, setting.client == ClientKind::PerRequest) {
-            step.figure(steps::EXTRA_ROUND_TRIPS_PER_REQUEST, checks);
-        }
-        let series = &bench.report.series;
-        let unsteady = self.workload.conclude_course(step, index, series);
-        let step = &bench.report.steps[index];
-        let surplus = shape.and_then(|shape| evidence::surplus_doubt(step, index, &shape));
-        let identity = target.identity.as_ref();
-        let doubts = doubts::of_step(identity, setting.client, (step, index), surplus);
-        for doubt in doubts.into_iter().chain(unsteady) {
-            bench.warn(doubt);
-        }
-        bench.save();
-        bench.check_workers()?;
-        Ok(Some(index))
-    }
-
-    /// Returns what a request of a step with `setting` sends. `None` if this host makes only a share
-    /// of the load, because the server counts all of it.
-    fn load_shape(&self, setting: Setting) -> Option<LoadShape<'_>> {
-        self.host.is_none().then(|| LoadShape {
-            commands: self.workload.commands(),
-            times: self.workload.commands_per_request(),
-            connections: self.connections(setting),
-            connects: setting.client == ClientKind::PerRequest,
-        })
-    }
-
-    /// Runs the load of a step in this process, without worker processes. Returns the step's index
-    /// in the report.
-    ///
-    /// # Errors
-    /// Fails if the step cannot be run.
-    fn step_here(
-        &self,
-        bench: &mut Bench,
-        plan: &StepPlan,
-        (server, setting): (&RedisServer, Setting),
-        keys: RunKeys,
-        evidence: &mut dyn EvidenceSource,
-    ) -> anyhow::Result<usize> {
-        let client = ClientSetup {
-            kind: setting.client,
-            connections: self.connections(setting),
-            server: server.remote(),
-        };
-        let step = StepHere {
-            bench,
-            plan,
-            evidence,
-        };
-        client.use_factory(self.workload.work(keys, setting.variant), step)
-    }
-
     /// Returns the ways to connect of the run, each once.
     pub(crate) fn clients(&self) -> impl Iterator<Item = ClientKind> {
         let mut clients: Vec<ClientKind> = self.settings.iter().map(|s| s.client).collect();
@@ -445,21 +336,6 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
     fn await_preparation(&self, bench: &mut Bench, plan: &StepPlan) -> bool {
         self.host
             .is_none_or(|host| host.await_preparation(bench, plan))
-    }
-}
-
-/// Step whose load this process makes.
-struct StepHere<'a> {
-    bench: &'a mut Bench,
-    plan: &'a StepPlan,
-    evidence: &'a mut dyn EvidenceSource,
-}
-
-impl FactoryUse for StepHere<'_> {
-    type Output = anyhow::Result<usize>;
-
-    fn with<F: TargetFactory>(self, factory: &Arc<F>) -> Self::Output {
-        self.bench.step(self.plan, factory, self.evidence)
     }
 }
 
