@@ -15,7 +15,7 @@ use crate::rate_limit::variant::{LimiterForm, LimiterVariant};
 
 pub(super) const RATE_LIMIT_HELP: &str = "\
 Each request asks one of --keys limiters, drawn at random, whether it is admitted. All decisions of \
-a step, warm-up included, are logged (32 bytes each, in this process) and held against the limit: \
+a step, warm-up included, are logged (32 bytes each, up to 2 GiB) and held against the limit: \
 those of each window of the clock, and of the worst stretch as long as a window.
 
 Atomic forms decide by the server's clock, the others by that of the client. Every step begins with limiters that have admitted \

@@ -6,6 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 /// Number of decisions in a block of a user's log: 4 KiB.
 const BLOCK: usize = 128;
+/// Largest number of blocks that all users of a step fill: 2 GiB.
+const MOST_BLOCKS: u64 = 1 << 19;
+/// Largest number of decisions in the log of a step.
+pub(crate) const MOST_DECISIONS: u64 = MOST_BLOCKS * BLOCK as u64;
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,14 +72,20 @@ impl UserLog {
         }
     }
 
-    /// Adds a decision. Allocates nothing if [`UserLog::make_room`] was called before.
+    /// Adds a decision. Allocates nothing: a decision without room is left out.
     pub(crate) fn push(&mut self, decision: LoggedDecision) {
-        self.current.push(decision);
+        if self.current.len() < self.current.capacity() {
+            self.current.push(decision);
+        }
     }
 
-    /// Makes room for the next decision. Returns true if that took an allocation.
-    pub(crate) fn make_room(&mut self) -> bool {
+    /// Makes room for the next decision, unless the logs of `step` have reached their largest size.
+    /// Returns true if that took an allocation.
+    pub(crate) fn make_room(&mut self, step: &StepLog) -> bool {
         if self.current.len() < self.current.capacity() {
+            return false;
+        }
+        if step.full_blocks.fetch_add(1, Ordering::Relaxed) >= MOST_BLOCKS {
             return false;
         }
         let next = Vec::with_capacity(BLOCK);
@@ -88,6 +98,8 @@ impl UserLog {
 #[derive(Debug, Default)]
 pub(crate) struct StepLog {
     users: AtomicU64,
+    /// Number of blocks that are full, or would be if there was room for them.
+    full_blocks: AtomicU64,
     ended: Mutex<Vec<UserLog>>,
 }
 
@@ -105,11 +117,12 @@ impl StepLog {
     }
 
     /// Takes all decisions out of the log, ordered by limiter and by the time they were asked for.
-    /// `None` if the log of a user is missing, so that others than those it has were decided.
+    /// `None` if some are missing: the log of a user, or those for which there was no room.
     pub(crate) fn take(&self) -> Option<Vec<LoggedDecision>> {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let logs = std::mem::take(&mut *ended);
-        if (logs.len() as u64) < self.users.load(Ordering::Relaxed) {
+        let is_overfull = self.full_blocks.load(Ordering::Relaxed) > MOST_BLOCKS;
+        if is_overfull || (logs.len() as u64) < self.users.load(Ordering::Relaxed) {
             return None;
         }
         let blocks = logs
@@ -138,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_log_allocates_only_where_it_makes_room() {
-        let mut log = UserLog::new();
+        let (step, mut log) = (StepLog::default(), UserLog::new());
         let mut blocks = 0;
         for at in 0..1_000 {
             let (address, capacity) = (log.current.as_ptr(), log.current.capacity());
@@ -147,9 +160,23 @@ mod tests {
                 (address, capacity),
                 (log.current.as_ptr(), log.current.capacity())
             );
-            blocks += usize::from(log.make_room());
+            blocks += usize::from(log.make_room(&step));
         }
         assert_eq!(blocks, 1_000 / BLOCK);
+    }
+
+    #[test]
+    fn a_log_that_is_full_leaves_decisions_out_and_is_not_judged() {
+        let step = StepLog::default();
+        step.full_blocks.store(MOST_BLOCKS - 1, Ordering::Relaxed);
+        let mut log = step.begin();
+        for at in 0..3 * BLOCK as u64 {
+            log.push(decision(0, at));
+            log.make_room(&step);
+        }
+        assert_eq!((log.full.len(), log.current.len()), (1, BLOCK));
+        step.end(log);
+        assert!(step.take().is_none());
     }
 
     #[test]
@@ -158,9 +185,9 @@ mod tests {
         let (mut one, mut other) = (step.begin(), step.begin());
         for at in 0..300 {
             one.push(decision(1, 2 * at));
-            one.make_room();
+            one.make_room(&step);
             other.push(decision(1, 2 * at + 1));
-            other.make_room();
+            other.make_room(&step);
         }
         other.push(decision(0, 900));
         step.end(one);

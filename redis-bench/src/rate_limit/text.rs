@@ -6,6 +6,7 @@ use bench_report::names::FigureName;
 use bench_report::names::steps;
 use statistics::mean;
 
+use super::decision_log::MOST_DECISIONS;
 use super::model::RateLimit;
 use crate::results::group::{ClientGroup, groups};
 use crate::run::workload::Variants;
@@ -13,13 +14,12 @@ use crate::run::workload::Variants;
 /// Returns the table of the limiters' accuracy and what follows from it, for `limit`; empty if no
 /// step was judged.
 pub(super) fn text(report: &Report, variants: &Variants, limit: RateLimit) -> String {
-    let groups = groups(report, variants);
-    let groups: Vec<&ClientGroup<'_>> = groups
-        .iter()
-        .filter(|group| !group.figures(steps::LIMITER_DECISIONS).is_empty())
-        .collect();
+    let all = groups(report, variants);
+    let is_judged = |group: &&ClientGroup<'_>| !group.figures(steps::LIMITER_DECISIONS).is_empty();
+    let groups: Vec<&ClientGroup<'_>> = all.iter().filter(is_judged).collect();
+    let unjudged = unjudged(&all);
     if groups.is_empty() {
-        return String::new();
+        return unjudged;
     }
     let mut text = format!("\nAgainst the limit of {limit}:\n");
     text.push_str(&accuracy_table(&groups).to_string());
@@ -34,7 +34,23 @@ pub(super) fn text(report: &Report, variants: &Variants, limit: RateLimit) -> St
     for group in &groups {
         text.push_str(&remarks(group, &name(&groups, group)));
     }
-    text
+    text + &unjudged
+}
+
+/// Returns a paragraph about steps whose decisions are not all in the log; empty if there are none.
+fn unjudged(groups: &[ClientGroup<'_>]) -> String {
+    let steps = groups.iter().flat_map(ClientGroup::completed);
+    let without = steps.filter(|step| step.value(steps::LIMITER_DECISIONS).is_none());
+    match without.count() {
+        0 => String::new(),
+        count => table::paragraph(
+            &format!(
+                "Not judged: {count} steps, because the log of their decisions has gaps or would be \
+                 longer than {MOST_DECISIONS}."
+            ),
+            0,
+        ),
+    }
 }
 
 /// Returns the name of a limiter, with the way to connect only if there are several.

@@ -216,7 +216,7 @@ impl Task for LimiterTask {
     }
 
     fn between_requests(&mut self) -> Option<Duration> {
-        let mut pause = self.log.make_room().then_some(Duration::ZERO);
+        let mut pause = self.log.make_room(&self.step).then_some(Duration::ZERO);
         if self.used.obeys && !self.retry_after.is_zero() {
             pause = Some(self.retry_after);
         }
