@@ -41,16 +41,18 @@ pub(super) fn text(report: &Report, variants: &Variants, limit: RateLimit) -> St
 fn unjudged(groups: &[ClientGroup<'_>]) -> String {
     let steps = groups.iter().flat_map(ClientGroup::completed);
     let without = steps.filter(|step| step.value(steps::LIMITER_DECISIONS).is_none());
-    match without.count() {
-        0 => String::new(),
-        count => table::paragraph(
-            &format!(
-                "Not judged: {count} steps, because the log of their decisions has gaps or would be \
-                 longer than {MOST_DECISIONS}."
-            ),
-            0,
+    let told = match without.count() {
+        0 => return String::new(),
+        1 => "1 step".to_owned(),
+        count => format!("{count} steps"),
+    };
+    table::paragraph(
+        &format!(
+            "Not judged: {told}, because the log of its decisions has gaps or would be longer than \
+             {MOST_DECISIONS}."
         ),
-    }
+        0,
+    )
 }
 
 /// Returns the name of a limiter, with the way to connect only if there are several.
@@ -146,4 +148,96 @@ fn remarks(group: &ClientGroup<'_>, name: &str) -> String {
         return String::new();
     }
     table::paragraph(&format!("{name}: {}.", told.join("; ")), 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use bench_report::{Operation, Step, Tool};
+    use test_support::empty_step;
+
+    use super::*;
+
+    fn step(limiter: &str, figures: &[(FigureName, f64)]) -> Step {
+        let mut step = Step {
+            parameters: BTreeMap::from([
+                ("client".to_owned(), "multiplexed".into()),
+                ("connections".to_owned(), 1_u64.into()),
+                ("limiter".to_owned(), limiter.into()),
+            ]),
+            operations: BTreeMap::from([("admitted".to_owned(), Operation::default())]),
+            ..empty_step(limiter)
+        };
+        for (name, value) in figures {
+            step.figure(*name, *value);
+        }
+        step
+    }
+
+    fn told(steps: Vec<Step>) -> String {
+        let tool = Tool {
+            name: "redis-bench".into(),
+            version: "0".into(),
+            commit: None,
+        };
+        let mut report = Report::begin(tool, "run".into(), "rate-limit");
+        report.steps = steps;
+        let variants = Variants {
+            parameter: "limiter",
+            names: vec!["spring-cloud-gateway-old".to_owned(), "gcra".to_owned()],
+        };
+        let limit = RateLimit::new(10, Duration::from_secs(1), 10).unwrap();
+        text(&report, &variants, limit)
+    }
+
+    #[test]
+    fn the_result_fits_80_columns_and_tells_what_went_wrong() {
+        let bad = [
+            (steps::LIMITER_DECISIONS, 9_000.0),
+            (steps::LIMITER_ADMITTED_RATIO, 21.58),
+            (steps::LIMITER_OVER_ADMITTED_RATIO, 20.58),
+            (steps::LIMITER_UNDER_ADMITTED_RATIO, 0.015),
+            (steps::LIMITER_WORST_WINDOW_RATIO, 48.7),
+            (steps::LIMITER_WORST_BURST, 1_234.0),
+            (steps::LIMITER_NEVER_EXPIRING, 3.0),
+            (steps::LIMITER_WITHOUT_ANSWER, 17.0),
+        ];
+        let wrong = [
+            (steps::LIMITER_DECISIONS, 100.0),
+            (steps::LIMITER_AGREED, 90.0),
+            (steps::LIMITER_DISAGREED, 8.0),
+            (steps::LIMITER_UNVERIFIED, 2.0),
+            (steps::LIMITER_SERVER_NS, 12_900.0),
+        ];
+        let text = told(vec![
+            step("spring-cloud-gateway-old", &bad),
+            step("gcra", &wrong),
+            step("gcra", &[]),
+        ]);
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for wanted in [
+            "48.70×",
+            "3 counters at their limit never expire",
+            "17 requests got no answer in time",
+            "8 of 98 decisions are not those of its model",
+            "2 decisions could not be compared",
+            "gcra 12.9",
+            "Not judged: 1 step,",
+        ] {
+            assert!(words.contains(wanted), "{wanted}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_run_without_a_judged_step_has_no_table() {
+        assert_eq!(told(Vec::new()), "");
+        let text = told(vec![step("gcra", &[])]);
+        assert!(text.starts_with("Not judged: 1 step"), "{text}");
+    }
 }
