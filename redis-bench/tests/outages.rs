@@ -241,7 +241,7 @@ fn a_server_without_memory_is_told_by_its_code_with_a_remedy_and_nothing_is_left
 
 #[test]
 fn a_server_without_room_for_the_keys_is_told_before_the_load() {
-    let redis = start(&[("maxmemory-policy", "noeviction"), ("maxmemory", "1mb")]);
+    let redis = start(&[("maxmemory-policy", "noeviction"), ("maxmemory", "512kb")]);
     let place = TestDirectory::new();
     let args = ["pool", "--run-dir", "run", "--url", redis.url()];
     let output = bench(&place, &args).output().unwrap();
