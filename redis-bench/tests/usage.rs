@@ -187,6 +187,16 @@ fn a_flag_that_would_have_no_effect_is_wrong_usage() {
         ("cache --pacing poisson", "add --rate PER_S"),
         ("cache --users 4 --pacing constant", "add --rate PER_S"),
         ("pool --users ramp:1..5/1m --spin", "add --rate PER_S"),
+        (
+            "cache --maxmemory 4MiB --url redis://127.0.0.1:1/",
+            "leave out --url and REDIS_URL",
+        ),
+        (
+            "cache --maxmemory 4MiB --find-rate p99<5ms",
+            "leave out --maxmemory or --find-rate",
+        ),
+        ("cache --maxmemory 4MiB --preload 0.5", "--preload"),
+        ("cache --policy allkeys-lfu", "--maxmemory"),
     ] {
         let args: Vec<&str> = args.split(' ').chain(["--run-dir", "run"]).collect();
         let stderr = told(&place, None, &args, 2);

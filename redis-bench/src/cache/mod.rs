@@ -1,10 +1,9 @@
 //! Scenario `cache`: reads with a skewed distribution over keys. A read that misses its key writes
 //! the value back, with an expiry.
 
-// Only tests simulate evictions until a step has a limit of memory.
-#[cfg(test)]
 pub(crate) mod curve;
 mod hit_ratio_course;
+mod limit_figures;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +12,7 @@ use std::sync::Arc;
 
 use bench_cli::table;
 use bench_report::names::{self, steps};
-use bench_report::{Operation, Series, Step, Warning, WarningCode};
+use bench_report::{Operation, Report, Series, Step, Warning, WarningCode};
 use load_engine::{OperationId, OperationTable, Timestamps, UserId};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -21,14 +20,17 @@ use redis::{Cmd, ErrorKind, RedisError, Value};
 use serde_json::json;
 
 use self::hit_ratio_course::{DRIFT_BOUND, HitRatioCourse, HitRatioDrift};
+use crate::cache::curve::{LimitedStep, MemoryLimit, StepKeys};
+use crate::cache::limit_figures::LimitFigures;
 use crate::cli::{CacheFlags, PreloadFlag};
-use crate::clients::{RedisConnection, RequestError, RequestResult, Task, Work};
+use crate::clients::{self, ClientKind, RedisConnection, RequestError, RequestResult, Task, Work};
+use crate::evidence::MEMORY_LIMIT;
 use crate::keys::expiry::Expiry;
 use crate::keys::key_popularity::KeyPopularity;
 use crate::keys::key_skew::KeySampler;
 use crate::keys::run_keys::{Preload, RunKeys};
 use crate::keys::steady_state::SteadyState;
-use crate::run::workload::RedisWorkload;
+use crate::run::workload::{RedisWorkload, Variants};
 
 const OPERATIONS: &[&str] = &["get", "miss", "set"];
 /// Operation of a read that found its key.
@@ -79,6 +81,22 @@ impl Cache<'_> {
             .with_figures(drift.change().abs(), DRIFT_BOUND)
             .about_step(index, &["figures/hit_ratio", "figures/server_hit_ratio"])
     }
+
+    /// Returns the keys with which steps begin, as `--preload` names them.
+    fn preload_told(&self) -> String {
+        if self.0.maxmemory.is_empty() {
+            self.0.preload.to_string()
+        } else {
+            PreloadFlag::Ratio(0.0).to_string()
+        }
+    }
+
+    fn limit_figures(&self) -> LimitFigures<'_> {
+        LimitFigures {
+            flags: self.0,
+            expiry: self.expiry(),
+        }
+    }
 }
 
 impl RedisWorkload for Cache<'_> {
@@ -89,7 +107,9 @@ impl RedisWorkload for Cache<'_> {
             prefix: prefix.to_owned(),
             keys: self.0.keys,
             value_bytes: self.0.value_size,
+            // A limited server would evict what is written first, the most popular keys.
             preload: Preload::Ratio(match self.0.preload {
+                _ if !self.0.maxmemory.is_empty() => 0.0,
                 PreloadFlag::Steady => 1.0,
                 PreloadFlag::Ratio(ratio) => ratio,
             }),
@@ -110,20 +130,54 @@ impl RedisWorkload for Cache<'_> {
         }
     }
 
+    fn variants(&self) -> Variants {
+        let limits = self.limit_figures().limits();
+        Variants {
+            parameter: MEMORY_LIMIT,
+            names: limits.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn limit(&self, variant: usize) -> Option<MemoryLimit> {
+        self.limit_figures().limits().get(variant).copied()
+    }
+
+    fn default_clients(&self) -> &'static [ClientKind] {
+        if self.0.maxmemory.is_empty() {
+            return &clients::DEFAULT;
+        }
+        // Which keys are found does not depend on the way to connect.
+        &[ClientKind::Multiplexed]
+    }
+
     fn commands(&self) -> &'static [&'static str] {
         &["get", "set"]
     }
 
     fn config(&self) -> BTreeMap<String, serde_json::Value> {
-        BTreeMap::from([
+        let mut config = BTreeMap::from([
             ("keys".to_owned(), json!(self.0.keys)),
-            ("preload".to_owned(), json!(self.0.preload.to_string())),
+            ("preload".to_owned(), json!(self.preload_told())),
             ("zipf".to_owned(), json!(self.0.zipf.to_string())),
             ("ttl_ns".to_owned(), json!(self.0.ttl.as_nanos() as u64)),
             ("ttl_jitter_ratio".to_owned(), json!(self.0.ttl_jitter)),
             ("value_bytes".to_owned(), json!(self.0.value_size)),
             ("writes_ratio".to_owned(), json!(self.0.writes)),
-        ])
+        ]);
+        if !self.0.maxmemory.is_empty() {
+            let policies: Vec<&str> = self.0.policy.iter().map(|policy| policy.name()).collect();
+            config.insert("maxmemory_bytes".to_owned(), json!(self.0.maxmemory));
+            config.insert("policies".to_owned(), json!(policies));
+        }
+        config
+    }
+
+    fn conclude_limited(&self, step: &mut Step, limited: &LimitedStep, keys: StepKeys) {
+        self.limit_figures().add(step, limited, keys);
+    }
+
+    fn text(&self, report: &Report) -> String {
+        self.limit_figures().text(report)
     }
 
     fn steady_state(&self, requests_per_s: f64) -> Option<SteadyState> {
@@ -136,7 +190,7 @@ impl RedisWorkload for Cache<'_> {
     }
 
     fn begins_steady(&self) -> bool {
-        self.0.preload == PreloadFlag::Steady
+        self.0.preload == PreloadFlag::Steady && self.0.maxmemory.is_empty()
     }
 
     fn conclude(&self, step: &mut Step) {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use bench_cli::flags;
+use bench_cli::{UsageError, flags};
 use clap::Args;
 
+use crate::cache::curve::PolicyName;
 use crate::cli::CommonFlags;
 use crate::cli::share::share;
 use crate::keys::key_skew::Skew;
@@ -20,6 +21,9 @@ therefore includes two round trips.
 By default 50 users send requests for 5 s after 1 s of warm-up, 3 times with each client; --users \
 or --rate, --duration, --warmup and --repeats change that.
 
+With --maxmemory the throwaway server evicts keys: the result has the hit ratio at each limit with \
+each policy, beside that of a simulation of the policy.
+
 Without --url and REDIS_URL a throwaway server is started. On any other server all keys begin \
 with plimsoll:<run>: and are removed at the end; a step in which more than 10 % of the requests \
 fail ends the run, unless --stop-on says otherwise.
@@ -27,6 +31,7 @@ fail ends the run, unless --stop-on says otherwise.
 Examples:
   redis-bench cache
   redis-bench cache --keys 1M --zipf 0.8 --ttl 30s --value-size 2KiB
+  redis-bench cache --maxmemory 4MiB,8MiB --policy allkeys-lru,allkeys-lfu --ttl 1h
   redis-bench cache --client pooled --pool-size 8 --rate 1000 --duration 10s
   redis-bench cache --client pooled --rate spike:500,5k/10s --repeats 1
   redis-bench cache --client pooled --find-rate 'p99<5ms'
@@ -75,9 +80,51 @@ pub(crate) struct CacheFlags {
     #[arg(long, value_parser = share, value_name = "RATIO", default_value = "0")]
     pub(crate) writes: f64,
 
+    /// Limits of the throwaway server's memory, each measured; steps then begin without keys
+    #[arg(
+        long,
+        value_parser = flags::size,
+        value_delimiter = ',',
+        value_name = "SIZE,…",
+        conflicts_with = "preload"
+    )]
+    pub(crate) maxmemory: Vec<u64>,
+
+    /// Eviction policies at each limit, each measured
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "POLICY,…",
+        default_value = "allkeys-lru",
+        requires = "maxmemory"
+    )]
+    pub(crate) policy: Vec<PolicyName>,
+
     /// Flags of every scenario.
     #[command(flatten)]
     pub(crate) common: CommonFlags,
+}
+
+impl CacheFlags {
+    /// Checks that limits of memory are those of a throwaway server, and of steps with a given load.
+    ///
+    /// # Errors
+    /// Fails with a sentence that says what to leave out.
+    pub(crate) fn check_limits(&self) -> Result<(), UsageError> {
+        if self.maxmemory.is_empty() {
+            return Ok(());
+        }
+        let text = if self.common.server.url.is_some() {
+            "--maxmemory changes the settings of a server, so it is for the throwaway server only; \
+             leave out --url and REDIS_URL"
+        } else if self.common.load.search.is_given() {
+            "a search for a rate has no single hit ratio; leave out --maxmemory or --find-rate"
+        } else {
+            return Ok(());
+        };
+        Err(UsageError(text.to_owned()))
+    }
 }
 
 /// Keys that exist when a step begins, as `--preload` names them.

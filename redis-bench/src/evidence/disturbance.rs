@@ -18,6 +18,9 @@ const STALE_RATIO: f64 = 0.1;
 /// and of the step.
 const OTHERS_OF_COMMANDS: f64 = 0.05;
 const OTHERS_OF_STEP: f64 = 0.01;
+/// Name of the step parameter with a limit of the server's memory, which the step is about: its
+/// evictions are wanted.
+pub(crate) const MEMORY_LIMIT: &str = "memory_limit";
 /// Commands that keep all other clients waiting on purpose.
 const PAUSING: [&str; 3] = ["client|pause", "failover", "cluster|failover"];
 
@@ -41,7 +44,13 @@ pub(crate) fn disturbances(step: &Step) -> Vec<String> {
             "refused at maxclients",
         ),
     ];
-    let counted = counts.into_iter().filter_map(|(figure, thing, what)| {
+    let is_wanted = |figure: FigureName| {
+        figure == names::redis::EVICTED_KEYS && step.parameters.contains_key(MEMORY_LIMIT)
+    };
+    let told = counts
+        .into_iter()
+        .filter(|(figure, ..)| !is_wanted(*figure));
+    let counted = told.filter_map(|(figure, thing, what)| {
         let count = server.value(figure).filter(|count| *count > 0.0)?;
         Some(format!("{} {what}", plural(count, thing)))
     });

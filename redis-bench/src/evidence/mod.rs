@@ -24,7 +24,7 @@ use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
 use redis::{Connection, RedisError, RedisResult};
 
-pub(crate) use self::disturbance::disturbances;
+pub(crate) use self::disturbance::{MEMORY_LIMIT, disturbances};
 pub(crate) use self::own_account::{LoadShape, surplus_doubt};
 use self::polls::StepPolls;
 use self::reading::{ServerReading, between};

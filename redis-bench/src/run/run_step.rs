@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use bench_cli::bench::{Bench, EvidenceSource};
 use bench_report::names::steps;
 use load_engine::{Phase, StepPlan, TargetFactory};
 
+use crate::cache::curve::LimitedStep;
 use crate::clients::{ClientKind, ClientSetup, FactoryUse};
 use crate::evidence::{self, LoadShape, ServerSampler};
 use crate::keys::run_keys::RunKeys;
@@ -41,6 +43,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             return Ok(None);
         };
         let keys = prepared.keys;
+        let limited = self.limited(target, setting)?;
         let mut nobody = ();
         let source: &mut dyn EvidenceSource = match &mut evidence {
             Some(sampler) => *sampler,
@@ -69,6 +72,14 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let step = &mut bench.report.steps[index];
         step.server = evidence.and_then(|sampler| sampler.collect(bound));
         self.workload.conclude(step);
+        if let Some(limited) = limited {
+            let remote = target.server.remote();
+            let keys = remote
+                .connect()
+                .and_then(|mut connection| limited.end(&mut connection));
+            let keys = keys.context("cannot count the keys of the throwaway server")?;
+            self.workload.conclude_limited(step, &limited, keys);
+        }
         self.conclude_steady(step, prepared.rate_per_s);
         let shape = self.load_shape(setting);
         let checks = shape.and_then(|shape| evidence::checks_per_request(step, &shape));
@@ -87,6 +98,22 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         bench.save();
         bench.check_workers()?;
         Ok(Some(index))
+    }
+
+    /// Limits the memory of the throwaway server, if the variant of `setting` has a limit.
+    ///
+    /// # Errors
+    /// Fails if the server does not take the limit.
+    fn limited(&self, target: &RunTarget, setting: Setting) -> anyhow::Result<Option<LimitedStep>> {
+        let Some(limit) = self.workload.limit(setting.variant) else {
+            return Ok(None);
+        };
+        let remote = target.server.remote();
+        let begun = remote
+            .connect()
+            .and_then(|mut connection| LimitedStep::begin(&mut connection, limit));
+        let begun = begun.context("cannot limit the memory of the throwaway server")?;
+        Ok(Some(begun))
     }
 
     /// Returns what a request of a step with `setting` sends. `None` if this host makes only a share

@@ -8,6 +8,7 @@ use bench_cli::load::Defaults;
 use bench_report::{Report, Series, Step, Warning};
 use load_engine::{RuntimeKind, StepPlan};
 
+use crate::cache::curve::{LimitedStep, MemoryLimit, StepKeys};
 use crate::clients::{self, ClientKind, Work};
 use crate::keys::run_keys::RunKeys;
 use crate::keys::steady_state::SteadyState;
@@ -62,6 +63,17 @@ pub(crate) trait RedisWorkload {
     /// begins with the keys of [`Self::keyspace`].
     fn begins_steady(&self) -> bool {
         false
+    }
+
+    /// Returns the limit of the memory of the throwaway server in this variant; none by default.
+    fn limit(&self, variant: usize) -> Option<MemoryLimit> {
+        let _ = variant;
+        None
+    }
+
+    /// Adds the figures of a step on a server whose memory is limited; none by default.
+    fn conclude_limited(&self, step: &mut Step, limited: &LimitedStep, keys: StepKeys) {
+        let _ = (step, limited, keys);
     }
 
     /// Adds the scenario's own figures to a finished step; none by default.

@@ -125,6 +125,10 @@ figures! { Step:
     CONNECTIONS_FAILED = "connections.failed";
     /// Connections that the load gave up while it was measured, because they broke or failed a check.
     CONNECTIONS_LOST = "connections.lost";
+    /// Share of the reads that find their key in a simulation of the server's evictions.
+    SIMULATED_HIT_RATIO = "simulated_hit_ratio";
+    /// Keys that a server with a limit of its memory held at the end.
+    KEYS_HELD = "keys_held";
     /// Connections that were open at the end.
     OPEN_CONNECTIONS = "open_connections";
     /// Memory of the load's processes.

@@ -43,6 +43,8 @@ impl fmt::Display for MemoryLimit {
 /// Beginning of a step on a server that is limited from then on.
 #[derive(Debug)]
 pub(crate) struct LimitedStep {
+    /// Limit of the server's memory.
+    pub(crate) limit: MemoryLimit,
     /// Settings of the server's policies; `None` if it has other settings than Redis.
     pub(crate) settings: Option<PolicySettings>,
     /// Time of the beginning, in milliseconds since 1970.
@@ -77,6 +79,7 @@ impl LimitedStep {
         }
         let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         Ok(Self {
+            limit,
             settings: PolicySettings::read(connection)?,
             begins_ms: since_1970.as_millis() as u64,
             reads_before: reads(connection)?,

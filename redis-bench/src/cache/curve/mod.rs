@@ -21,7 +21,15 @@ mod server_tests;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use curve_text::{CurvePoint, curve_text};
+#[cfg(test)]
 pub(crate) use eviction_policy::EvictionPolicy;
+pub(crate) use limited_step::{LimitedStep, MemoryLimit, StepKeys};
+#[cfg(test)]
 pub(crate) use lru::ApproximateLru;
+#[cfg(test)]
 pub(crate) use other_policies::RandomEviction;
+pub(crate) use policy_name::PolicyName;
+#[cfg(test)]
 pub(crate) use simulated_cache::SimulatedCache;
+pub(crate) use simulated_step::SimulatedStep;
