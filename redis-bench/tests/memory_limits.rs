@@ -31,7 +31,7 @@ const ARGS: &[&str] = &[
 ];
 
 fn limit(step: &Step) -> &str {
-    match &step.parameters["limit"] {
+    match &step.parameters["memory_limit"] {
         Parameter::Text(limit) => limit,
         other => panic!("{other:?}"),
     }
