@@ -28,6 +28,10 @@ const SCENARIOS: &[(&str, &str)] = &[
         "redis-bench cache",
         "a cache, pooled and multiplexed: hits, latency",
     ),
+    (
+        "redis-bench burst",
+        "a cache in a spike: backlog, time to recover",
+    ),
     ("redis-bench pool", "ways to connect by plain throughput"),
     (
         "redis-bench memory",

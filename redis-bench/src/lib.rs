@@ -1,6 +1,7 @@
 //! Loads Redis as applications use it, and measures the cost of the way to connect.
 //!
-//! A scenario defines the requests of users (`cache`, `pool`, `rate_limit`, `session`). A client
+//! A scenario defines the requests of users (`cache`, `burst`, `pool`, `rate_limit`,
+//! `session`). A client
 //! defines how they are sent (`clients`). `run` runs the steps of all clients in a shuffled order,
 //! adds the server's evidence to each step, and removes the run's keys (`keys`). `results` compares
 //! the clients. `memory` makes no load: it writes keys and reads their memory.
@@ -14,6 +15,7 @@
     )
 )]
 
+mod burst;
 mod cache;
 mod cli;
 mod clients;
@@ -35,6 +37,7 @@ use std::process::ExitCode;
 use bench_cli::Exit;
 use load_engine::RuntimeKind;
 
+use crate::burst::Burst;
 use crate::cache::Cache;
 use crate::cli::{RedisBenchCli, RedisBenchCommand, habits};
 use crate::pool::Throughput;
@@ -59,6 +62,13 @@ fn run_command(command: &RedisBenchCommand) -> anyhow::Result<Exit> {
             flags.check_limits()?;
             let defaults = workload::defaults(RuntimeKind::Shared);
             RedisRun::new("cache", &Cache(flags), &flags.common, defaults)?.run()
+        }
+        RedisBenchCommand::Burst(flags) => {
+            workload::check_value_size(flags.cache.value_size)?;
+            let flags = flags.settled()?;
+            let defaults = workload::defaults(RuntimeKind::Shared);
+            let burst = Burst::new(&flags);
+            RedisRun::new("burst", &burst, &flags.cache.common, defaults)?.run()
         }
         RedisBenchCommand::Pool(flags) => {
             workload::check_value_size(flags.value_size)?;

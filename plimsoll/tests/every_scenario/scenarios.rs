@@ -66,6 +66,14 @@ pub(crate) const SCENARIOS: [Scenario; 9] = [
     },
     Scenario {
         bench: "redis-bench",
+        name: "burst",
+        flags: "--client pooled --pool-size 2 --keys 100 --rate spike:200,400/300ms --storm 4 --warmup 0 --repeats 1",
+        brief: "--duration 1s",
+        long: "--duration 60s",
+        under_load: "phase: measure",
+    },
+    Scenario {
+        bench: "redis-bench",
         name: "pool",
         flags: "--users 2 --think-time 5ms --warmup 0 --repeats 1",
         brief: "--duration 1s",

@@ -38,7 +38,7 @@ Examples:
   redis-bench cache --users ramp:10..500/1m --think-time exp:20ms";
 
 /// Flags of `redis-bench cache`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct CacheFlags {
     /// Number of different keys that requests use
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "100k")]

@@ -1,5 +1,6 @@
 //! Commands and flags of `redis-bench`.
 
+mod burst_flags;
 mod cache_flags;
 mod common_flags;
 pub(crate) mod habits;
@@ -14,6 +15,8 @@ pub(crate) mod tls_flags;
 use bench_cli::load::CURVES_HELP;
 use clap::{Parser, Subcommand};
 
+use burst_flags::BURST_HELP;
+pub(crate) use burst_flags::BurstFlags;
 use cache_flags::CACHE_HELP;
 pub(crate) use cache_flags::{CacheFlags, PreloadFlag};
 pub(crate) use common_flags::CommonFlags;
@@ -49,6 +52,9 @@ pub(crate) enum RedisBenchCommand {
     /// Use Redis as a cache: skewed reads, misses written back, expiry
     #[command(after_help = format!("{CACHE_HELP}\n\n{CURVES_HELP}"))]
     Cache(Box<CacheFlags>),
+    /// Raise the load of a cache for a while: latency and backlog before, in and after, and recovery
+    #[command(after_help = format!("{BURST_HELP}\n\n{CURVES_HELP}"))]
+    Burst(Box<BurstFlags>),
     /// Compare ways to connect by plain SET or GET throughput
     #[command(after_help = format!("{POOL_HELP}\n\n{CURVES_HELP}"))]
     Pool(Box<PoolFlags>),

@@ -20,6 +20,7 @@ use redis::AsyncConnectionConfig;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use client_setup::{ClientSetup, FactoryUse};
+pub(crate) use multiplexed::open_connection;
 pub(crate) use redis_connection::RedisConnection;
 pub(crate) use request_error::RequestError;
 

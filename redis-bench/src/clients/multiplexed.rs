@@ -152,7 +152,7 @@ impl SharedConnection {
 ///
 /// # Errors
 /// Fails with the error of the attempt to connect; after 5 s with a time-out.
-pub(super) async fn open_connection(
+pub(crate) async fn open_connection(
     address: &RedisAddress,
 ) -> Result<MultiplexedConnection, RedisError> {
     let server = address.info();

@@ -48,6 +48,8 @@ pub(crate) struct LoadShape<'a> {
     pub(crate) connections: u64,
     /// True if each request opens a connection.
     pub(crate) connects: bool,
+    /// Number of connections that the run opens beside those of the load's requests.
+    pub(crate) opened_beside: u64,
 }
 
 /// What this run did itself in a step, as upper bounds.
@@ -117,6 +119,7 @@ impl OwnAccount {
         let mut own = Self {
             measured_s,
             at_once: load.connections.max(users).saturating_mul(load.times) as f64,
+            opened: load.opened_beside as f64,
             ..Self::default()
         };
         for (name, operation) in &step.operations {

@@ -44,6 +44,7 @@ mod tests {
         times: 2,
         connections: 8,
         connects: false,
+        opened_beside: 0,
     };
 
     /// Creates a step of 2 s with 100 requests per second of two commands each, in which the server

@@ -139,6 +139,7 @@ impl Scenario for MemoryRun<'_> {
             versions.insert("redis".to_owned(), version.clone());
         }
         let demand = Demand {
+            storm: 0,
             connections: CONNECTIONS,
             bytes: self.estimated_bytes(),
             descriptors: bench.report.environment.nofile_soft,

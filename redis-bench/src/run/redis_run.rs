@@ -308,9 +308,16 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         };
         Demand {
             connections,
+            storm: self.storm_connections(),
             bytes,
             descriptors: bench.report.environment.nofile_soft,
         }
+    }
+
+    /// Returns the number of connections of this host's share of the storm; 0 without a storm.
+    pub(super) fn storm_connections(&self) -> u64 {
+        let whole = self.workload.storm().unwrap_or(0);
+        self.host.map_or(whole, |host| host.share().share_of(whole))
     }
 
     /// Returns the user's stop rules. Without any, returns a rule that stops at 10 % errors and so

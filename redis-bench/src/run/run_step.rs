@@ -12,6 +12,7 @@ use crate::cache::curve::LimitedStep;
 use crate::clients::{ClientKind, ClientSetup, FactoryUse};
 use crate::evidence::{self, LoadShape, ServerSampler};
 use crate::keys::run_keys::RunKeys;
+use crate::run::connection_storm::{self, ConnectionStorm};
 use crate::run::doubts;
 use crate::run::redis_run::RedisRun;
 use crate::run::run_target::RunTarget;
@@ -51,6 +52,15 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         };
         let server = &target.server;
         plan.stop_rules = self.stop_rules(server);
+        let mut storm = self.storm(&plan, server)?;
+        let mut with_storm;
+        let source: &mut dyn EvidenceSource = match &mut storm {
+            Some(storm) => {
+                with_storm = storm.begun_with(source);
+                &mut with_storm
+            }
+            None => source,
+        };
         let index = if bench.has_workers() {
             let target = StepTarget {
                 throwaway_url: server.throwaway_url().map(str::to_owned),
@@ -71,16 +81,36 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         };
         let step = &mut bench.report.steps[index];
         step.server = evidence.and_then(|sampler| sampler.collect(bound));
-        self.workload.conclude(step);
+        if let Some(storm) = storm {
+            storm.end(step);
+        }
+        self.conclude(bench, target, (setting, index), prepared.rate_per_s);
         if let Some(limited) = limited {
             let remote = target.server.remote();
             let keys = remote
                 .connect()
                 .and_then(|mut connection| limited.end(&mut connection));
             let keys = keys.context("cannot count the keys of the throwaway server")?;
+            let step = &mut bench.report.steps[index];
             self.workload.conclude_limited(step, &limited, keys);
         }
-        self.conclude_steady(step, prepared.rate_per_s);
+        bench.save();
+        bench.check_workers()?;
+        Ok(Some(index))
+    }
+
+    /// Adds the figures that follow from the results of the finished step at `index`, and the
+    /// warnings about it. `rate_per_s` is the load in whose steady state the step began, if it did.
+    fn conclude(
+        &self,
+        bench: &mut Bench,
+        target: &RunTarget,
+        (setting, index): (Setting, usize),
+        rate_per_s: Option<f64>,
+    ) {
+        let step = &mut bench.report.steps[index];
+        self.workload.conclude(step);
+        self.conclude_steady(step, rate_per_s);
         let shape = self.load_shape(setting);
         let checks = shape.and_then(|shape| evidence::checks_per_request(step, &shape));
         if let (Some(checks), false) = (checks, setting.client == ClientKind::PerRequest) {
@@ -95,9 +125,24 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         for doubt in doubts.into_iter().chain(unsteady) {
             bench.warn(doubt);
         }
-        bench.save();
-        bench.check_workers()?;
-        Ok(Some(index))
+    }
+
+    /// Prepares the storm of connections of a step. `None` without a storm, or without a spike with
+    /// which it would begin.
+    ///
+    /// # Errors
+    /// Fails if no thread can be started.
+    fn storm(
+        &self,
+        plan: &StepPlan,
+        server: &RedisServer,
+    ) -> anyhow::Result<Option<ConnectionStorm>> {
+        let connections = self.storm_connections();
+        let Some(spike) = connection_storm::spike(plan).filter(|_| connections > 0) else {
+            return Ok(None);
+        };
+        let storm = ConnectionStorm::prepare(server.remote(), connections, spike);
+        Ok(Some(storm.context("cannot prepare the connection storm")?))
     }
 
     /// Limits the memory of the throwaway server, if the variant of `setting` has a limit.
@@ -124,6 +169,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             times: self.workload.commands_per_request(),
             connections: self.connections(setting),
             connects: setting.client == ClientKind::PerRequest,
+            opened_beside: self.storm_connections(),
         })
     }
 

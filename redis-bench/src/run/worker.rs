@@ -47,6 +47,10 @@ impl WorkerScenario for RedisWorker {
                 let pool = Throughput::new(flags, defaults);
                 run(&pool, &flags.common, &target, step)
             }
+            RedisBenchCommand::Burst(flags) => {
+                let cache = &flags.cache;
+                run(&Cache(cache), &cache.common, &target, step)
+            }
             RedisBenchCommand::Memory(_) => Err("memory makes no load".to_owned()),
             RedisBenchCommand::RateLimit(_) => {
                 Err("rate-limit makes its whole load in one process".to_owned())

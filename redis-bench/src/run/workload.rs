@@ -81,6 +81,12 @@ pub(crate) trait RedisWorkload {
         let _ = step;
     }
 
+    /// Returns the number of further clients that connect at once when the spike of a step begins;
+    /// `None`, the default, if there is no such storm.
+    fn storm(&self) -> Option<u64> {
+        None
+    }
+
     /// Returns a command that not every server has, but this run needs; none by default.
     fn needed_command(&self) -> Option<NeededCommand> {
         None

@@ -22,6 +22,9 @@ const FILLED_RATIO: f64 = 0.8;
 pub(crate) struct Demand {
     /// Largest number of connections to the server in any step.
     pub(crate) connections: u64,
+    /// Number of further connections that open for a while. The server may refuse them, but this
+    /// process must be able to open them.
+    pub(crate) storm: u64,
     /// Estimated memory of all keys on the server, in bytes.
     pub(crate) bytes: u64,
     /// Largest number of files that this process may open; `None` if it is not known.
@@ -85,11 +88,11 @@ pub(crate) fn limits(info: Option<&Info>, demand: Demand) -> anyhow::Result<Vec<
 }
 
 fn descriptors(demand: Demand) -> anyhow::Result<()> {
-    let wanted = demand.connections.saturating_add(SPARE_DESCRIPTORS);
+    let connections = demand.connections.saturating_add(demand.storm);
+    let wanted = connections.saturating_add(SPARE_DESCRIPTORS);
     match demand.descriptors {
         Some(limit) if wanted > limit => Err(anyhow::anyhow!(
-            "{} connections need {wanted} open files, but this process may have {limit}",
-            demand.connections
+            "{connections} connections need {wanted} open files, but this process may have {limit}"
         ))
         .remedy(format!("ulimit -n {wanted}, or fewer connections")),
         _ => Ok(()),
@@ -149,6 +152,7 @@ mod tests {
     fn demand(connections: u64, bytes: u64) -> Demand {
         Demand {
             connections,
+            storm: 0,
             bytes,
             descriptors: Some(1_024),
         }
@@ -166,6 +170,13 @@ mod tests {
             (demand(95, 1), "maxclients"),
             (demand(50, 9_000_000), "--keys"),
             (demand(2_000, 1), "ulimit"),
+            (
+                Demand {
+                    storm: 990,
+                    ..demand(50, 1)
+                },
+                "1040 connections",
+            ),
         ] {
             let error = limits(Some(&info), demand).unwrap_err();
             assert!(format!("{error:#}").contains(wanted), "{error:#}");

@@ -13,6 +13,8 @@ figures! { Series:
     LATENCY_P99_NS = "latency.p99_ns";
     /// Longest response time.
     LATENCY_MAX_NS = "latency.max_ns";
+    /// Requests that are due and have no answer yet.
+    LOAD_UNANSWERED = "load.unanswered";
     /// Rate that the load was to have.
     LOAD_INTENDED_RATE_PER_S = "load.intended_rate_per_s";
     /// Number of users that are present.

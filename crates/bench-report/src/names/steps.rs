@@ -55,6 +55,12 @@ figures! { Step:
     STORM_LOGINS = "storm.logins";
     /// Time until all of them were in.
     STORM_WHOLE_NS = "storm.whole_ns";
+    /// Logins of the storm that failed.
+    STORM_FAILED = "storm.failed";
+    /// Median time from the beginning of the storm to the first answer on a connection.
+    STORM_MEDIAN_NS = "storm.median_ns";
+    /// Longest of these times.
+    STORM_LONGEST_NS = "storm.longest_ns";
     /// Requests that were not over when the part ended.
     UNFINISHED = "unfinished";
     /// Connections that the pool opened.
@@ -206,6 +212,10 @@ figures! { Step:
 }
 
 families! { Step:
+    /// Logins of the storm that failed, by the kind of failure.
+    STORM_FAILED_BY_KIND = "storm.failed.", "";
+    /// Largest number of requests that were due and had no answer, in a segment of the load.
+    BACKLOG_BY_SEGMENT = "backlog.", "";
     /// Share of the users' time in a part, as in `checkout`.
     TIME_SHARES = "time.", "_ratio";
     /// Percentile of a phase of opening a connection, as in `tcp_p99`.

@@ -23,6 +23,8 @@ pub(crate) struct Timeline {
     p50: Series,
     p99: Series,
     longest: Series,
+    /// Requests that are due and have no answer at the end of each interval.
+    unanswered: Series,
     gauges: Vec<Series>,
     /// Median, 99th percentile and maximum of latency in each interval, of all requests.
     felt: [IntervalQuantile; 3],
@@ -46,6 +48,7 @@ impl Timeline {
             p50: Series::new(load_series::LATENCY_P50_NS),
             p99: Series::new(load_series::LATENCY_P99_NS),
             longest: Series::new(load_series::LATENCY_MAX_NS),
+            unanswered: Series::new(load_series::LOAD_UNANSWERED),
             gauges: Vec::new(),
             felt: [0.5, 0.99, 1.0].map(IntervalQuantile::new),
             measured_p99: IntervalQuantile::new(0.99),
@@ -85,6 +88,8 @@ impl Timeline {
             .push(now_ns, Some(interval.succeeded() as f64 / seconds));
         self.errors
             .push(now_ns, Some(interval.failed as f64 / seconds));
+        self.unanswered
+            .push(now_ns, Some(interval.in_flight.count() as f64));
         for (name, count) in &interval.operations {
             let new = || Series::new(load_series::OPERATIONS_PER_S.of(name));
             let series = self.operations.entry(name.clone()).or_insert_with(new);
@@ -149,6 +154,7 @@ impl Timeline {
             self.p50,
             self.p99,
             self.longest,
+            self.unanswered,
         ];
         series.extend(self.operations.into_values());
         series.extend(self.gauges);

@@ -191,7 +191,6 @@ pub(crate) struct InFlightAges {
 
 impl InFlightAges {
     /// Returns the number of all requests in flight, at any age.
-    #[cfg(test)]
     pub(crate) fn count(&self) -> u64 {
         self.old + self.cohorts.iter().map(|c| c.count).sum::<u64>()
     }

@@ -63,6 +63,7 @@ fn doubt(plant: impl FnOnce(&mut Step)) -> Option<Warning> {
             times: 1,
             connections: 8,
             connects: false,
+            opened_beside: 0,
         },
     )
 }

@@ -1,0 +1,145 @@
+//! Scenario `burst`: the workload of a cache whose load rises for a while, with a storm of new
+//! connections meanwhile if asked for.
+
+mod text;
+
+use std::collections::BTreeMap;
+
+use bench_report::names::{load_series, steps};
+use bench_report::{Report, Series, Step, Warning};
+use serde_json::json;
+
+use crate::cache::{Cache, CacheWork};
+use crate::cli::BurstFlags;
+use crate::keys::run_keys::RunKeys;
+use crate::keys::steady_state::SteadyState;
+use crate::run::workload::RedisWorkload;
+
+/// Scenario `burst` of `redis-bench`, with its flags.
+#[derive(Debug)]
+pub(crate) struct Burst<'a> {
+    cache: Cache<'a>,
+    storm: Option<u64>,
+}
+
+impl<'a> Burst<'a> {
+    /// Creates the scenario with these flags, which were settled.
+    pub(crate) fn new(flags: &'a BurstFlags) -> Self {
+        Self {
+            cache: Cache(&flags.cache),
+            storm: flags.storm,
+        }
+    }
+}
+
+impl RedisWorkload for Burst<'_> {
+    type Work = CacheWork;
+
+    fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys {
+        self.cache.keyspace(prefix, seed)
+    }
+
+    fn work(&self, keyspace: RunKeys, variant: usize) -> CacheWork {
+        self.cache.work(keyspace, variant)
+    }
+
+    fn commands(&self) -> &'static [&'static str] {
+        self.cache.commands()
+    }
+
+    fn config(&self) -> BTreeMap<String, serde_json::Value> {
+        let mut config = self.cache.config();
+        config.extend(self.storm.map(|storm| ("storm".to_owned(), json!(storm))));
+        config
+    }
+
+    fn steady_state(&self, requests_per_s: f64) -> Option<SteadyState> {
+        self.cache.steady_state(requests_per_s)
+    }
+
+    fn begins_steady(&self) -> bool {
+        self.cache.begins_steady()
+    }
+
+    fn storm(&self) -> Option<u64> {
+        self.storm
+    }
+
+    fn conclude(&self, step: &mut Step) {
+        self.cache.conclude(step);
+    }
+
+    fn conclude_course(
+        &self,
+        step: &mut Step,
+        _index: usize,
+        series: &[Series],
+    ) -> Option<Warning> {
+        for (segment, most) in backlogs(step, series) {
+            step.member(steps::BACKLOG_BY_SEGMENT, &segment, most);
+        }
+        None
+    }
+
+    fn text(&self, report: &Report) -> String {
+        text::told(report, &self.variants(), self.storm.is_some())
+    }
+}
+
+/// Returns the largest number of unanswered requests in each segment of `step` that has a reading,
+/// by the name of the segment. A reading is that at the end of an interval of the time charts.
+fn backlogs(step: &Step, series: &[Series]) -> Vec<(String, f64)> {
+    let is_backlog = |one: &&Series| one.name == load_series::LOAD_UNANSWERED.as_str();
+    let Some(unanswered) = series.iter().find(is_backlog) else {
+        return Vec::new();
+    };
+    let readings = || unanswered.at_ns.iter().zip(&unanswered.max);
+    let most = step.segments.iter().filter_map(|segment| {
+        let is_within = |at_ns: u64| {
+            let mut spans = segment.spans.iter();
+            spans.any(|span| (span.start_ns..=span.end_ns).contains(&at_ns))
+        };
+        let within = readings().filter(|(at_ns, _)| is_within(**at_ns));
+        let most = within.filter_map(|(_, count)| *count).reduce(f64::max)?;
+        Some((segment.name.clone(), most))
+    });
+    most.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use bench_report::{StepSegment, StepSpan};
+    use test_support::empty_step;
+
+    use super::*;
+
+    #[test]
+    fn the_backlog_of_a_segment_is_the_largest_reading_in_it() {
+        let segment = |name: &str, start_ns, end_ns| StepSegment {
+            name: name.to_owned(),
+            spans: vec![StepSpan { start_ns, end_ns }],
+            operations: BTreeMap::new(),
+        };
+        let mut step = empty_step("pool of 8");
+        step.segments = vec![
+            segment("before", 100, 200),
+            segment("spike", 200, 300),
+            segment("after", 300, 320),
+        ];
+        let mut unanswered = Series::new(load_series::LOAD_UNANSWERED);
+        for (at_ns, count) in [
+            (50, 99.0),
+            (150, 2.0),
+            (210, 70.0),
+            (290, 30.0),
+            (330, 40.0),
+        ] {
+            unanswered.push(at_ns, Some(count));
+        }
+        let found = backlogs(&step, &[unanswered]);
+        // No reading falls into the last segment, which is not the same as no backlog.
+        let expected = [("before".to_owned(), 2.0), ("spike".to_owned(), 70.0)];
+        assert_eq!(found, expected);
+        assert_eq!(backlogs(&step, &[]), []);
+    }
+}
