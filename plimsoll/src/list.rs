@@ -46,6 +46,10 @@ const SCENARIOS: &[(&str, &str)] = &[
         "users' sessions: changes lost, log-outs undone",
     ),
     (
+        "redis-bench observe",
+        "a server under its own load: commands, hits",
+    ),
+    (
         "ws-bench limit",
         "how many connections hold, whose limit it is",
     ),

@@ -4,7 +4,8 @@
 //! `session`). A client
 //! defines how they are sent (`clients`). `run` runs the steps of all clients in a shuffled order,
 //! adds the server's evidence to each step, and removes the run's keys (`keys`). `results` compares
-//! the clients. `memory` makes no load: it writes keys and reads their memory.
+//! the clients. `memory` makes no load: it writes keys and reads their memory. `observe` only reads a
+//! server under the load that it has.
 #![cfg_attr(
     test,
     allow(
@@ -22,6 +23,7 @@ mod clients;
 mod evidence;
 mod keys;
 mod memory;
+mod observe;
 mod pool;
 mod rate_limit;
 // Only tests read traces until there is a scenario that replays them.
@@ -83,6 +85,7 @@ fn run_command(command: &RedisBenchCommand) -> anyhow::Result<Exit> {
             .run()
         }
         RedisBenchCommand::Memory(flags) => memory::run(flags),
+        RedisBenchCommand::Observe(flags) => observe::run(flags),
         RedisBenchCommand::RateLimit(flags) => {
             flags.check()?;
             let defaults = workload::defaults(RuntimeKind::Shared);

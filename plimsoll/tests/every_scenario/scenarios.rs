@@ -107,12 +107,13 @@ pub(crate) const SCENARIOS: [Scenario; 9] = [
 ];
 
 /// Subcommands that create no load, each after its program.
-pub(crate) const WITHOUT_LOAD: [&str; 8] = [
+pub(crate) const WITHOUT_LOAD: [&str; 9] = [
     "db-pool-bench generate",
     "db-pool-bench observe",
     "db-pool-bench workload",
     "redis-bench generate",
     "redis-bench memory",
+    "redis-bench observe",
     "ws-bench generate",
     "ws-bench serve",
     "help",

@@ -5,6 +5,7 @@ mod cache_flags;
 mod common_flags;
 pub(crate) mod habits;
 mod memory_flags;
+mod observe_flags;
 mod pool_flags;
 mod rate_limit_flags;
 mod server_flags;
@@ -22,6 +23,8 @@ pub(crate) use cache_flags::{CacheFlags, PreloadFlag};
 pub(crate) use common_flags::CommonFlags;
 use memory_flags::MEMORY_HELP;
 pub(crate) use memory_flags::MemoryFlags;
+pub(crate) use observe_flags::ObserveFlags;
+use observe_flags::{OBSERVE_HELP, OBSERVED_URL_HELP};
 use pool_flags::POOL_HELP;
 pub(crate) use pool_flags::{PoolFlags, PoolWorkload};
 use rate_limit_flags::RATE_LIMIT_HELP;
@@ -44,6 +47,7 @@ const EXAMPLES: &str = "Examples:
   redis-bench cache --pool-size 16 --keys 1M --zipf 0.9
   redis-bench cache --client pooled --rate 5000 --stop-on 'p99>20ms'
   redis-bench rate-limit --algorithm fixed-window,gcra --limit 100/1s
+  redis-bench observe --url redis://app@cache:6379/ --duration 5m
   REDIS_URL=redis://app@cache:6379/ redis-bench pool --workload get";
 
 /// Subcommands of `redis-bench`: its scenarios, and the hidden worker.
@@ -70,6 +74,12 @@ pub(crate) enum RedisBenchCommand {
         mut_arg("client", |client| client.help(SESSION_CLIENT_HELP))
     )]
     Session(Box<SessionFlags>),
+    /// Watch a server under the load that it has: commands, hits, memory, slow calls
+    #[command(
+        after_help = OBSERVE_HELP,
+        mut_arg("url", |url| url.help(OBSERVED_URL_HELP))
+    )]
+    Observe(ObserveFlags),
     /// Create a share of the load as a worker process; the parent process sends its orders on stdin
     #[command(hide = true)]
     Worker,

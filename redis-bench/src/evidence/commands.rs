@@ -5,6 +5,7 @@ use bench_report::names;
 use bench_report::names::redis::commands;
 use bench_report::{EvidenceRow, ServerEvidence};
 
+use super::command_scope::CommandScope;
 use super::histogram::{Histograms, spread};
 use crate::server::info::{CommandUse, Info};
 
@@ -17,14 +18,14 @@ pub(super) const CONNECTING: [&str; 5] = ["hello", "auth", "select", "client|set
 const INFO: &str = "info";
 
 /// Adds figures and a table about the commands between the readings `before` and `after` to
-/// `evidence`. `histograms` are those of the two readings, if the server has them. `load` contains
-/// the commands that the load consists of. `polls` is the number of `INFO` calls that this program
-/// made. The caller must have checked that no counter was reset in between.
+/// `evidence`. `histograms` are those of the two readings, if the server has them. `scope` tells the
+/// commands of the load from others. `polls` is the number of `INFO` calls that this program made.
+/// The caller must have checked that no counter was reset in between.
 pub(super) fn add(
     evidence: &mut ServerEvidence,
     (before, after): (&Info, &Info),
     histograms: Option<(&Histograms, &Histograms)>,
-    load: &[&str],
+    scope: CommandScope,
     polls: u64,
 ) {
     let earlier = before.commands();
@@ -38,7 +39,7 @@ pub(super) fn add(
         }
         if grown.calls > 0.0 || grown.rejected.is_some_and(|n| n > 0.0) {
             rows.extend(split(name, grown, polls).map(|(whose, used)| {
-                let whose = whose.unwrap_or_else(|| whose_is(name, load));
+                let whose = whose.unwrap_or_else(|| whose_is(name, scope));
                 row(name, whose, used, histograms)
             }));
         }
@@ -63,8 +64,8 @@ fn since(was: CommandUse, now: CommandUse) -> CommandUse {
 }
 
 /// Splits the use of `INFO` into this program's `polls` calls, with the label `bench`, and the
-/// calls of other clients, with the label `others`. Other commands stay whole and have no label.
-/// Parts without calls are left out.
+/// calls of other clients. These and other commands, which stay whole, have no label. Parts without
+/// calls are left out.
 fn split(
     name: &str,
     used: CommandUse,
@@ -83,7 +84,7 @@ fn split(
     let parts = if name == INFO {
         [
             (Some("bench"), share(ours)),
-            (Some("others"), share(used.calls - ours)),
+            (None, share(used.calls - ours)),
         ]
     } else {
         [(None, used), (None, CommandUse::default())]
@@ -92,7 +93,10 @@ fn split(
     parts.into_iter().filter(move |(_, used)| kept(used))
 }
 
-fn whose_is(name: &str, load: &[&str]) -> &'static str {
+fn whose_is(name: &str, scope: CommandScope) -> &'static str {
+    let CommandScope::Load(load) = scope else {
+        return "load";
+    };
     let is = |known: &[&str]| known.iter().any(|known| known.eq_ignore_ascii_case(name));
     if is(load) {
         "load"
@@ -135,9 +139,13 @@ mod tests {
     use super::*;
 
     fn rows(before: &str, after: &str, polls: u64) -> Vec<EvidenceRow> {
+        rows_of(CommandScope::Load(&["get", "set"]), before, after, polls)
+    }
+
+    fn rows_of(scope: CommandScope, before: &str, after: &str, polls: u64) -> Vec<EvidenceRow> {
         let mut evidence = ServerEvidence::default();
         let infos = (&Info::parse(before), &Info::parse(after));
-        add(&mut evidence, infos, None, &["get", "set"], polls);
+        add(&mut evidence, infos, None, scope, polls);
         evidence.tables.remove("commands").unwrap_or_default()
     }
 
@@ -177,6 +185,20 @@ mod tests {
         assert!(
             !rows[0].figures.contains_key("failed_calls"),
             "missing is not zero"
+        );
+    }
+
+    #[test]
+    fn without_a_load_of_ours_all_commands_but_our_own_are_those_of_the_load() {
+        let after = "cmdstat_ping:calls=3,usec=3\ncmdstat_info:calls=12,usec=9\n";
+        let rows = rows_of(CommandScope::Everyone, "", after, 10);
+        let told: Vec<(&str, &str)> = rows
+            .iter()
+            .map(|row| (row.labels["command"].as_str(), row.labels["whose"].as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [("info", "bench"), ("ping", "load"), ("info", "load")]
         );
     }
 

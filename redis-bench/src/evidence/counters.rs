@@ -91,11 +91,10 @@ const GAUGES: [(&str, FigureName); 11] = [
     ("connected_slaves", names::redis::REPLICAS),
 ];
 
-/// Returns the growth from `before` to `after` of what `CONFIG RESETSTAT` leaves, the gauges of
-/// `after`, and whether the role of the server changed.
-pub(super) fn difference(before: &Info, after: &Info) -> ServerEvidence {
-    let mut evidence = ServerEvidence::default();
-    add_growth(&mut evidence, &KEPT, (before, after));
+/// Adds to `evidence` the growth from `before` to `after` of what `CONFIG RESETSTAT` leaves, the gauges
+/// of `after`, and whether the role of the server changed.
+pub(super) fn add_kept(evidence: &mut ServerEvidence, (before, after): (&Info, &Info)) {
+    add_growth(evidence, &KEPT, (before, after));
     // Field since version 6.2; the CPU time of the whole process includes background threads.
     let user = growth("used_cpu_user_main_thread", before, after);
     let system = growth("used_cpu_sys_main_thread", before, after);
@@ -110,7 +109,6 @@ pub(super) fn difference(before: &Info, after: &Info) -> ServerEvidence {
     if let (Some(was), Some(is)) = (before.text("role"), after.text("role")) {
         evidence.figure(names::redis::ROLE_CHANGED, f64::from(was != is));
     }
-    evidence
 }
 
 /// Adds to `evidence` what `CONFIG RESETSTAT` clears and what is meaningless after it: the growth
@@ -164,8 +162,14 @@ mod tests {
     use super::*;
 
     fn all(before: &Info, after: &Info) -> ServerEvidence {
-        let mut evidence = difference(before, after);
+        let mut evidence = kept(before, after);
         add_cleared(&mut evidence, (before, after));
+        evidence
+    }
+
+    fn kept(before: &Info, after: &Info) -> ServerEvidence {
+        let mut evidence = ServerEvidence::default();
+        add_kept(&mut evidence, (before, after));
         evidence
     }
 
@@ -204,7 +208,7 @@ mod tests {
                  used_cpu_sys_main_thread:1.0\n"
             ))
         };
-        let figures = difference(&at(9, 5.0), &at(2, 4.0)).figures;
+        let figures = kept(&at(9, 5.0), &at(2, 4.0)).figures;
         assert!(!figures.contains_key("scripts_cached"));
         assert!(!figures.contains_key("cpu_main_thread_s"));
         assert_eq!(figures["cached_scripts"], 2.0);

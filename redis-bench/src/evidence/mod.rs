@@ -3,11 +3,13 @@
 //! that stops answering does not block the run. Nothing on the server is reset or set.
 
 mod client_list;
+mod command_scope;
 mod commands;
 mod counter_resets;
 mod counters;
 mod disturbance;
 mod histogram;
+mod interval;
 mod own_account;
 mod polls;
 mod process;
@@ -15,6 +17,7 @@ mod reading;
 mod round_trips;
 mod settings;
 mod slow_log;
+mod thread_time;
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -24,21 +27,25 @@ use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
 use redis::{Connection, RedisError, RedisResult};
 
+pub(crate) use self::command_scope::CommandScope;
 pub(crate) use self::disturbance::{MEMORY_LIMIT, disturbances};
+pub(crate) use self::interval::RESTARTED;
+use self::interval::StepInterval;
 pub(crate) use self::own_account::{LoadShape, surplus_doubt};
 use self::polls::StepPolls;
 use self::reading::{ServerReading, between};
 pub(crate) use self::round_trips::checks_per_request;
+pub(crate) use self::thread_time::ThreadTime;
 use crate::server::address::RedisAddress;
 use crate::server::failure;
+use crate::server::info::Info;
 
-/// Reason for which nothing is known of a server that was restarted within a step.
-pub(crate) const RESTARTED: &str = "the server was restarted meanwhile";
 /// Interval between two polls of the server within a step.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 enum SamplerCommand {
     Begin { serial: u64 },
+    Recent(Sender<ServerEvidence>),
     End,
 }
 
@@ -51,31 +58,48 @@ pub(crate) struct ServerSampler {
     /// step.
     serial: u64,
     pending: bool,
+    /// Answer about the recent activity that did not come in time.
+    late: Option<Receiver<ServerEvidence>>,
 }
 
 impl ServerSampler {
     /// Starts the thread that reads the server at `remote`, which connects when a step begins.
-    /// `commands` are the commands of the load. The thread ends after this value is dropped.
+    /// `scope` tells the commands of the load from others. The thread ends after this value is
+    /// dropped.
     ///
     /// # Errors
     /// Fails if the operating system starts no thread.
-    pub(crate) fn start(
-        remote: RedisAddress,
-        commands: &'static [&'static str],
-    ) -> std::io::Result<Self> {
+    pub(crate) fn start(remote: RedisAddress, scope: CommandScope) -> std::io::Result<Self> {
         let (orders, received) = mpsc::channel();
         let (sent, results) = mpsc::channel();
         std::thread::Builder::new()
             .name("evidence".to_owned())
             .spawn(move || {
                 let connect = || remote.connect();
-                follow(&connect, commands, &received, &sent);
+                follow(&connect, scope, &received, &sent);
             })?;
         Ok(Self {
             orders,
             results,
             serial: 0,
             pending: false,
+            late: None,
+        })
+    }
+
+    /// Returns what the counters, gauges and polls tell about the time since the last call in the
+    /// same step, or since it began. Waits for at most `bound`; if the server does not answer in
+    /// time, the evidence states that instead, and the next call returns the late answer.
+    pub(crate) fn recent_activity(&mut self, bound: Duration) -> ServerEvidence {
+        let answer = self.late.take().unwrap_or_else(|| {
+            let (sent, answer) = mpsc::channel();
+            // Sending cannot fail, because the thread ends only after this value was dropped.
+            let _ = self.orders.send(SamplerCommand::Recent(sent));
+            answer
+        });
+        answer.recv_timeout(bound).unwrap_or_else(|_| {
+            self.late = Some(answer);
+            ServerEvidence::unavailable("info", format!("no answer to INFO within {bound:?}"))
         })
     }
 
@@ -125,11 +149,14 @@ struct StepSampling {
     serial: u64,
     before: Result<ServerReading, RedisError>,
     polls: StepPolls,
+    /// Part of the step since the last question for recent activity; `None` if the server did not
+    /// answer at its beginning.
+    interval: Option<StepInterval>,
 }
 
 fn follow(
     connect: &dyn Fn() -> RedisResult<Connection>,
-    commands: &[&str],
+    scope: CommandScope,
     orders: &Receiver<SamplerCommand>,
     results: &Sender<(u64, ServerEvidence)>,
 ) {
@@ -139,20 +166,20 @@ fn follow(
         match orders.recv_timeout(POLL_INTERVAL) {
             Ok(SamplerCommand::Begin { serial }) => {
                 let before = with(&mut connection, connect, ServerReading::before_step);
-                let mut polls = StepPolls::default();
-                if let Ok(before) = &before {
-                    polls.add(&before.info, &before.info, monotonic_ns());
-                }
-                watch = Some(StepSampling {
-                    serial,
-                    before,
-                    polls,
-                });
+                watch = Some(StepSampling::begin(serial, before));
+            }
+            Ok(SamplerCommand::Recent(reply)) => {
+                let seen = watch.as_mut().map_or_else(
+                    || ServerEvidence::unavailable("info", "nothing is measured"),
+                    |watch| watch.recent(&mut connection, connect, scope),
+                );
+                // Fails if the run has ended, and nobody needs the evidence.
+                let _ = reply.send(seen);
             }
             Ok(SamplerCommand::End) => {
                 if let Some(watch) = watch.take() {
                     let serial = watch.serial;
-                    let evidence = watch.end(&mut connection, connect, commands);
+                    let evidence = watch.end(&mut connection, connect, scope);
                     // Fails if the run has ended, and nobody needs the evidence.
                     let _ = results.send((serial, evidence));
                 }
@@ -160,7 +187,7 @@ fn follow(
             Err(RecvTimeoutError::Timeout) => {
                 if let (Some(watch), Some(open)) = (&mut watch, &mut connection) {
                     // A failed poll is ignored, because the next one may succeed.
-                    let _ = watch.polls.poll(open);
+                    let _ = watch.poll(open);
                 }
             }
             Err(RecvTimeoutError::Disconnected) => return,
@@ -195,11 +222,60 @@ fn with<T>(
 }
 
 impl StepSampling {
+    fn begin(serial: u64, before: Result<ServerReading, RedisError>) -> Self {
+        let mut polls = StepPolls::default();
+        let interval = before.as_ref().ok().map(|before| {
+            polls.add(&before.info, &before.info, monotonic_ns());
+            StepInterval::begin(before.info.clone())
+        });
+        Self {
+            serial,
+            before,
+            polls,
+            interval,
+        }
+    }
+
+    /// Polls the server for the step and for the interval.
+    ///
+    /// # Errors
+    /// Fails if the server does not answer.
+    fn poll(&mut self, connection: &mut Connection) -> RedisResult<()> {
+        match &mut self.interval {
+            Some(interval) => polls::poll(&mut [&mut self.polls, &mut interval.polls], connection),
+            None => polls::poll(&mut [&mut self.polls], connection),
+        }
+    }
+
+    /// Reads the server, and returns the evidence of the interval that ends now. The next one begins.
+    fn recent(
+        &mut self,
+        connection: &mut Option<Connection>,
+        connect: &dyn Fn() -> RedisResult<Connection>,
+        scope: CommandScope,
+    ) -> ServerEvidence {
+        self.polls.note_asked(1);
+        let info = match with(connection, connect, Info::read) {
+            Ok(info) => info,
+            Err(error) => {
+                // The failed question may have reached the server.
+                if let Some(interval) = &mut self.interval {
+                    interval.polls.note_asked(1);
+                }
+                let why = failure::from_redis(&error).to_string();
+                return ServerEvidence::unavailable("info", why);
+            }
+        };
+        self.polls.add(&info, &info, monotonic_ns());
+        let ended = self.interval.replace(StepInterval::begin(info.clone()));
+        ended.map_or_else(ServerEvidence::default, |ended| ended.end(&info, scope))
+    }
+
     fn end(
         mut self,
         connection: &mut Option<Connection>,
         connect: &dyn Fn() -> RedisResult<Connection>,
-        commands: &[&str],
+        scope: CommandScope,
     ) -> ServerEvidence {
         let unavailable = |error: &RedisError| {
             ServerEvidence::unavailable("info", failure::from_redis(error).to_string())
@@ -220,7 +296,7 @@ impl StepSampling {
         // Adds the `INFO` call at the beginning of the step; the call at its end does not count itself.
         let asked = self.polls.asked() + 1;
         self.polls.add(&after.info, &after.info, monotonic_ns());
-        let mut evidence = between(before, &after, commands, asked);
+        let mut evidence = between(before, &after, scope, asked);
         self.polls.add_to(&mut evidence);
         evidence
     }

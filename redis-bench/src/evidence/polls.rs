@@ -41,10 +41,32 @@ struct SavePeriod {
     to_ns: u64,
 }
 
-/// Results of all polls of the server in one step.
+/// Polls the server now, with two `INFO` commands, and adds the answers to each of `polls`.
+///
+/// # Errors
+/// Fails if the server does not answer; a response time may have been added then.
+pub(super) fn poll(polls: &mut [&mut StepPolls], connection: &mut Connection) -> RedisResult<()> {
+    for polls in &mut *polls {
+        polls.note_asked(2);
+    }
+    let began = Instant::now();
+    let clients = Info::section(connection, "clients")?;
+    let answer_ns = began.elapsed().as_nanos() as u64;
+    for polls in &mut *polls {
+        polls.answers.add(answer_ns);
+    }
+    let persistence = Info::section(connection, "persistence")?;
+    let at_ns = monotonic_ns();
+    for polls in polls {
+        polls.add(&clients, &persistence, at_ns);
+    }
+    Ok(())
+}
+
+/// Results of all polls of the server in one step, or in a part of it.
 #[derive(Debug, Default)]
 pub(super) struct StepPolls {
-    /// Number of `INFO` commands that the polls of the step sent, answered or not.
+    /// Number of `INFO` commands that this program sent, answered or not.
     asked: u64,
     count: u64,
     /// Number of polls that saw a child process saving data; `None` if the server does not report
@@ -78,23 +100,14 @@ impl ResponseTimes {
 }
 
 impl StepPolls {
-    /// Returns the number of `INFO` commands that the polls sent, answered or not.
+    /// Returns the number of `INFO` commands that this program sent, answered or not.
     pub(super) fn asked(&self) -> u64 {
         self.asked
     }
 
-    /// Polls the server now, with two `INFO` commands, and adds the answers.
-    ///
-    /// # Errors
-    /// Fails if the server does not answer; a response time may have been added then.
-    pub(super) fn poll(&mut self, connection: &mut Connection) -> RedisResult<()> {
-        self.asked += 2;
-        let began = Instant::now();
-        let clients = Info::section(connection, "clients")?;
-        self.answers.add(began.elapsed().as_nanos() as u64);
-        let persistence = Info::section(connection, "persistence")?;
-        self.add(&clients, &persistence, monotonic_ns());
-        Ok(())
+    /// Notes that this program sent `INFO` `count` times, answered or not.
+    pub(super) fn note_asked(&mut self, count: u64) {
+        self.asked += count;
     }
 
     /// Adds the answers of one poll to `INFO`: the section about clients, and the section about

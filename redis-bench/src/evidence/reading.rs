@@ -3,13 +3,14 @@
 //! the reason.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bench_report::ServerEvidence;
 use bench_report::names::{self, TableName};
 use redis::{Connection, RedisResult};
 
 use super::client_list::{self, ClientEntry};
+use super::command_scope::CommandScope;
 use super::counter_resets::CounterResets;
 use super::histogram::{self, Histograms};
 use super::process::{self, ServerProcess};
@@ -99,31 +100,25 @@ impl ServerReading {
     }
 }
 
-/// Returns the evidence of a step from the readings before and after it. `load` contains the names
-/// of the load's commands, and `polls` is the number of `INFO` calls that this program made during
+/// Returns the evidence of a step from the readings before and after it. `scope` tells the commands
+/// of the load from others, and `polls` is the number of `INFO` calls that this program made during
 /// the step. If a counter was reset in between, all counters are left out, and listed as
 /// unavailable.
 pub(super) fn between(
     before: &ServerReading,
     after: &ServerReading,
-    load: &[&str],
+    scope: CommandScope,
     polls: u64,
 ) -> ServerEvidence {
     let infos = (&before.info, &after.info);
-    let mut evidence = counters::difference(infos.0, infos.1);
-    let interval = after.at.saturating_duration_since(before.at);
-    evidence.figure(names::redis::INTERVAL_S, interval.as_secs_f64());
+    let mut evidence = ServerEvidence::default();
     let histograms = both(
         &mut evidence,
         "latency_histogram",
         (&before.histograms, &after.histograms),
     );
-    if let Some(resets) = CounterResets::between(infos, histograms) {
-        resets.add_to(&mut evidence);
-    } else {
-        counters::add_cleared(&mut evidence, infos);
-        commands::add(&mut evidence, infos, histograms, load, polls);
-    }
+    let interval = after.at.saturating_duration_since(before.at);
+    add_counters(&mut evidence, infos, interval, histograms, (scope, polls));
     if let Some((before, after)) = both(&mut evidence, "clients", (&before.clients, &after.clients))
     {
         table(
@@ -160,6 +155,26 @@ pub(super) fn between(
         Err(reason) => unread(&mut evidence, "settings", reason),
     }
     evidence
+}
+
+/// Adds what two readings of `INFO` tell, the second of them `interval` after the first, and the use
+/// of commands. `histograms` are those of the two readings, if the server has them. `scope` and `polls`
+/// are as for [`between`].
+pub(super) fn add_counters(
+    evidence: &mut ServerEvidence,
+    infos: (&Info, &Info),
+    interval: Duration,
+    histograms: Option<(&Histograms, &Histograms)>,
+    (scope, polls): (CommandScope, u64),
+) {
+    counters::add_kept(evidence, infos);
+    evidence.figure(names::redis::INTERVAL_S, interval.as_secs_f64());
+    if let Some(resets) = CounterResets::between(infos, histograms) {
+        resets.add_to(evidence);
+    } else {
+        counters::add_cleared(evidence, infos);
+        commands::add(evidence, infos, histograms, scope, polls);
+    }
 }
 
 fn unread(evidence: &mut ServerEvidence, what: &str, reason: &str) {

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::cli::CommonFlags;
 use crate::clients::{self, ClientKind};
-use crate::evidence::ServerSampler;
+use crate::evidence::{CommandScope, ServerSampler};
 use crate::keys::run_keys;
 use crate::results::{summary, troubles};
 use crate::run::run_target::RunTarget;
@@ -209,7 +209,10 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         if self.host.is_some_and(|host| !host.watches_server()) {
             return Ok(Some(None));
         }
-        let evidence = ServerSampler::start(server.remote(), self.workload.commands());
+        let evidence = ServerSampler::start(
+            server.remote(),
+            CommandScope::Load(self.workload.commands()),
+        );
         let evidence = evidence.context("cannot watch the server")?;
         Ok(Some(Some(evidence)))
     }

@@ -62,12 +62,29 @@ pub(crate) enum ServerRole {
 }
 
 impl ServerIdentity {
-    /// Asks the server what it is.
+    /// Asks the server what it is, and tries the commands by which a pool checks a connection.
+    ///
+    /// # Errors
+    /// Fails as [`Self::told`] does.
+    pub(crate) fn read(connection: &mut Connection) -> RedisResult<Self> {
+        let mut identity = Self::told(connection)?;
+        for command in POOL_CHECK {
+            identity.ask::<Value>(connection, command, &redis::cmd(command))?;
+        }
+        if identity.mode == ServerMode::Cluster {
+            let nodes = answered(cluster_nodes::read(connection))?.unwrap_or_default();
+            let asked = nodes.iter().find(|node| node.is_asked);
+            identity.slots = asked.map(|node| node.slots);
+        }
+        Ok(identity)
+    }
+
+    /// Asks the server for its version, mode, role and `INFO`, and nothing else.
     ///
     /// # Errors
     /// Fails with the error of the connection, or with that of the server for `INFO` unless the
     /// user may not use it.
-    pub(crate) fn read(connection: &mut Connection) -> RedisResult<Self> {
+    pub(crate) fn told(connection: &mut Connection) -> RedisResult<Self> {
         let mut identity = Self::default();
         let hello: Option<HashMap<String, Value>> =
             identity.ask(connection, "HELLO", &redis::cmd("HELLO"))?;
@@ -90,14 +107,6 @@ impl ServerIdentity {
         if !is_told {
             let role: Option<Vec<Value>> = identity.ask(connection, "ROLE", &redis::cmd("ROLE"))?;
             identity.add_role(&role.unwrap_or_default());
-        }
-        for command in POOL_CHECK {
-            identity.ask::<Value>(connection, command, &redis::cmd(command))?;
-        }
-        if identity.mode == ServerMode::Cluster {
-            let nodes = answered(cluster_nodes::read(connection))?.unwrap_or_default();
-            let asked = nodes.iter().find(|node| node.is_asked);
-            identity.slots = asked.map(|node| node.slots);
         }
         Ok(identity)
     }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use bench_cli::Remedy as _;
 use bench_cli::blocking::{BlockingTask, TaskResult, WaitLimits};
 use load_engine::{Cancel, Failure};
-use redis::{RedisError, Value};
+use redis::{Connection, RedisError, RedisResult, Value};
 use testbed::{Redis, RedisOptions, token};
 
 use crate::cli::ServerFlags;
@@ -83,14 +83,48 @@ impl RedisServer {
     /// Fails with a sentence and a remedy if the server does not answer within 12 s, answers with an
     /// error, or cannot be loaded, as a Sentinel.
     pub(crate) fn probe(&self, cancel: &Cancel) -> anyhow::Result<Option<ServerIdentity>> {
+        let identity = self.identify(cancel, ServerIdentity::read)?;
+        if let Some(identity) = &identity {
+            guard::kind(identity, &self.remote)?;
+        }
+        Ok(identity)
+    }
+
+    /// Connects to the server and asks it what it is, to be read and not loaded: it may be a replica,
+    /// or a node that holds a part of a cluster's slots. Returns `None` if `cancel` is triggered, which
+    /// a signal does.
+    ///
+    /// # Errors
+    /// Fails with a sentence and a remedy if the server does not answer within 12 s, answers with an
+    /// error, or refuses `INFO` to its user.
+    pub(crate) fn probe_to_read(&self, cancel: &Cancel) -> anyhow::Result<Option<ServerIdentity>> {
+        let identity = self.identify(cancel, ServerIdentity::told)?;
+        let denied = identity.as_ref().and_then(|told| told.denied.get("INFO"));
+        if let Some(refusal) = denied {
+            let what = format!("cannot watch {}", self.remote.masked_url());
+            return Err(anyhow::anyhow!("INFO is refused: {refusal}"))
+                .context(what)
+                .remedy("a user who may run INFO (ACL SETUSER … +info permits it)");
+        }
+        Ok(identity)
+    }
+
+    /// Connects to the server and asks it what it is, with `read`. Returns `None` if `cancel` is
+    /// triggered, which a signal does.
+    ///
+    /// # Errors
+    /// Fails with a sentence and a remedy if the server does not answer within 12 s, or answers with an
+    /// error.
+    fn identify(
+        &self,
+        cancel: &Cancel,
+        read: fn(&mut Connection) -> RedisResult<ServerIdentity>,
+    ) -> anyhow::Result<Option<ServerIdentity>> {
         let remote = self.remote();
-        let asked = BlockingTask::start(move |_| ask(&remote))
+        let asked = BlockingTask::start(move |_| ask(&remote, read))
             .context("cannot ask the server who it is")?;
         match asked.wait(cancel, WaitLimits::new(PROBE_TIMEOUT)) {
-            TaskResult::Done(Ok(identity)) => {
-                guard::kind(&identity, &self.remote)?;
-                Ok(Some(identity))
-            }
+            TaskResult::Done(Ok(identity)) => Ok(Some(identity)),
             TaskResult::Done(Err(NoIdentity::TlsPort)) => {
                 let shown = self.remote.masked_url();
                 Err(anyhow::anyhow!("the port of {shown} speaks TLS"))
@@ -156,12 +190,15 @@ enum NoIdentity {
     TlsPort,
 }
 
-/// Asks the server at `remote` what it is. If a plain connection breaks or is not understood, tries
-/// whether the port speaks TLS.
-fn ask(remote: &RedisAddress) -> Result<ServerIdentity, NoIdentity> {
+/// Asks the server at `remote` what it is, with `read`. If a plain connection breaks or is not
+/// understood, tries whether the port speaks TLS.
+fn ask(
+    remote: &RedisAddress,
+    read: fn(&mut Connection) -> RedisResult<ServerIdentity>,
+) -> Result<ServerIdentity, NoIdentity> {
     let answer = remote
         .connect()
-        .and_then(|mut connection| ServerIdentity::read(&mut connection));
+        .and_then(|mut connection| read(&mut connection));
     answer.map_err(|error| {
         let kind = failure::kind(&error);
         let is_odd = matches!(

@@ -117,6 +117,18 @@ figures! { Server:
     CORES_ALLOWED = "cores_allowed";
     /// Number of cores that the main thread or the load may use.
     CORES_ALLOWED_EITHER = "cores_allowed_either";
+    /// Commands of others per second, of a server that is watched without a load.
+    COMMANDS_PER_S = "commands_per_s";
+    /// Share of time for which the main thread of a watched server was busy.
+    MAIN_THREAD_BUSY_RATIO = "main_thread_busy_ratio";
+    /// Share of the reads of a watched server that found their key.
+    KEYSPACE_HIT_RATIO = "keyspace_hit_ratio";
+    /// Keys of a watched server that expired per second.
+    EXPIRED_KEYS_PER_S = "expired_keys_per_s";
+    /// Keys of a watched server that were evicted per second.
+    EVICTED_KEYS_PER_S = "evicted_keys_per_s";
+    /// Bytes per second that a watched server sent.
+    NET_OUTPUT_BYTES_PER_S = "net_output_bytes_per_s";
 }
 
 families! { Server:
