@@ -35,11 +35,12 @@ fn headline(server: &ServerEvidence) -> String {
     let rate = rate.map_or("throughput not known".to_owned(), |rate| {
         format!("{} commands", table::rate(rate))
     });
-    let busy = ThreadTime::of(server).map(|time| {
-        let least = if time.is_lower_bound { "at least " } else { "" };
-        let share = table::ratio(time.busy);
-        format!("main thread busy {least}{share}")
-    });
+    let busy = match server.value(redis::MAIN_THREAD_BUSY_RATIO) {
+        Some(busy) => Some(format!("main thread busy {}", table::ratio(busy))),
+        // Only a lower bound is known, if anything.
+        None => ThreadTime::of(server)
+            .map(|time| format!("main thread busy at least {}", table::ratio(time.busy))),
+    };
     let hits = server.value(redis::KEYSPACE_HIT_RATIO);
     let hits = hits.map(|ratio| format!("{} of reads hit", table::ratio(ratio)));
     let sent = server.value(redis::NET_OUTPUT_BYTES_PER_S);
@@ -227,7 +228,72 @@ fn truncate(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bench_report::names::{self, FigureName};
+
     use super::*;
+
+    /// Report of a real run, beside a cache, a script with `KEYS` and a snapshot.
+    fn golden() -> Report {
+        serde_json::from_str(include_str!("observe_report.json")).unwrap()
+    }
+
+    #[test]
+    fn a_real_result_is_shown_whole_and_fits_the_terminal() {
+        let report = golden();
+        assert_eq!(summary(&report.steps), report.summary);
+        let shown = render(&report);
+        for line in shown.lines() {
+            assert!(line.chars().count() <= 80, "{line:?}");
+        }
+        for part in [
+            "8.49 k/s commands, main thread busy 13.5 %, 78.7 % of reads hit",
+            " eval                     1   283 ms",
+            " info (this program)    190",
+            "Slow calls",
+            "Keys: 544/s expired",
+            "Events: a snapshot for 306 ms",
+        ] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        assert!(!shown.contains("Not seen"), "{shown}");
+    }
+
+    #[test]
+    fn the_registry_has_all_figures_of_a_real_result() {
+        let report = golden();
+        let server = report.steps[0].server.as_ref().unwrap();
+        for name in server.figures.keys() {
+            assert!(names::find(names::Place::Server, name).is_some(), "{name}");
+        }
+    }
+
+    /// Names that the analyzer does not read, each with the program that shows it.
+    const UNREAD: &str = include_str!("../../../bottleneck-analyzer/unread-names.txt");
+
+    /// A figure that the list says is shown here is one without which the text would be another.
+    #[test]
+    fn each_figure_that_this_result_is_said_to_show_is_in_it() {
+        let known: [FigureName; 6] = [
+            redis::COMMANDS_PER_S,
+            redis::MAIN_THREAD_BUSY_RATIO,
+            redis::KEYSPACE_HIT_RATIO,
+            redis::EXPIRED_KEYS_PER_S,
+            redis::EVICTED_KEYS_PER_S,
+            redis::NET_OUTPUT_BYTES_PER_S,
+        ];
+        let of = |name: FigureName, value: f64| {
+            let mut report = golden();
+            let server = report.steps[0].server.as_mut().unwrap();
+            server.figure(name, value);
+            report.summary = summary(&report.steps);
+            render(&report)
+        };
+        for name in known {
+            let line = format!("server\t{name}\tshown: in the result of redis-bench observe");
+            assert!(UNREAD.lines().any(|known| known == line), "{line}");
+            assert_ne!(of(name, 0.3), of(name, 0.7), "{name} is not shown");
+        }
+    }
 
     #[test]
     fn a_server_of_which_nothing_was_read_has_no_throughput_of_nought() {
