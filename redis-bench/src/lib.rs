@@ -61,7 +61,7 @@ fn run_command(command: &RedisBenchCommand) -> anyhow::Result<Exit> {
     match command {
         RedisBenchCommand::Cache(flags) => {
             workload::check_value_size(flags.value_size)?;
-            flags.check_limits()?;
+            flags.check()?;
             let defaults = workload::defaults(RuntimeKind::Shared);
             RedisRun::new("cache", &Cache(flags), &flags.common, defaults)?.run()
         }

@@ -1,7 +1,9 @@
 //! Scenario `cache`: reads with a skewed distribution over keys. A read that misses its key writes
-//! the value back, with an expiry.
+//! the value back, with an expiry, after it has fetched it from a simulated back-end if there is one.
 
+mod backend;
 pub(crate) mod curve;
+mod effective_latency;
 mod hit_ratio_course;
 mod limit_figures;
 #[cfg(test)]
@@ -13,12 +15,13 @@ use std::sync::Arc;
 use bench_cli::table;
 use bench_report::names::{self, steps};
 use bench_report::{Operation, Report, Series, Step, Warning, WarningCode};
-use load_engine::{OperationId, OperationTable, Timestamps, UserId};
+use load_engine::{OperationId, OperationSpec, OperationTable, Timestamps, UserId};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use redis::{Cmd, ErrorKind, RedisError, Value};
 use serde_json::json;
 
+use self::backend::Backend;
 use self::hit_ratio_course::{DRIFT_BOUND, HitRatioCourse, HitRatioDrift};
 use crate::cache::curve::{LimitedStep, MemoryLimit, StepKeys};
 use crate::cache::limit_figures::LimitFigures;
@@ -40,6 +43,10 @@ const GET: OperationId = OperationId::nth(0);
 const MISS: OperationId = OperationId::nth(1);
 /// Operation of a write that does not follow a read.
 const SET: OperationId = OperationId::nth(2);
+
+/// Successive phases of a miss with a back-end: the read with the wait for a connection, the call of
+/// the back-end, and the write-back.
+const MISS_PHASES: &[&str] = &["redis", effective_latency::BACKEND_PHASE, "write"];
 
 /// Size of a value, in bytes, above which the buffer with the value's command is freed after each
 /// request, because every user has such a buffer.
@@ -126,6 +133,7 @@ impl RedisWorkload for Cache<'_> {
             expiry: self.expiry(),
             writes_ratio: self.0.writes,
             value: keyspace.value().into(),
+            backend: self.0.backend.map(|flag| Arc::new(Backend::new(flag))),
             keyspace: Arc::new(keyspace),
         }
     }
@@ -169,6 +177,9 @@ impl RedisWorkload for Cache<'_> {
             config.insert("maxmemory_bytes".to_owned(), json!(self.0.maxmemory));
             config.insert("policies".to_owned(), json!(policies));
         }
+        if let Some(backend) = self.0.backend {
+            config.insert("backend".to_owned(), json!(backend.to_string()));
+        }
         config
     }
 
@@ -186,6 +197,10 @@ impl RedisWorkload for Cache<'_> {
             requests_per_s,
             writes_ratio: self.0.writes,
             expiry: self.expiry(),
+            fetch_s: self
+                .0
+                .backend
+                .map_or(0.0, |backend| backend.time.mean().as_secs_f64()),
         })
     }
 
@@ -200,6 +215,16 @@ impl RedisWorkload for Cache<'_> {
         if let Some(ratio) = server_hit_ratio(step) {
             step.figure(steps::SERVER_HIT_RATIO, ratio);
         }
+        if self.0.backend.is_some() {
+            effective_latency::conclude(step);
+        }
+    }
+
+    fn text(&self, report: &Report) -> String {
+        let backend = self.0.backend;
+        backend.map_or_else(String::new, |backend| {
+            effective_latency::text(report, &self.variants(), backend)
+        })
     }
 
     fn conclude_course(&self, step: &mut Step, index: usize, series: &[Series]) -> Option<Warning> {
@@ -241,13 +266,26 @@ pub(crate) struct CacheWork {
     expiry: Expiry,
     writes_ratio: f64,
     value: Arc<[u8]>,
+    /// Back-end that misses fetch the value from; `None` if they have it at once.
+    backend: Option<Arc<Backend>>,
 }
 
 impl Work for CacheWork {
     type Task = CacheTask;
 
     fn operations(&self) -> OperationTable {
-        OPERATIONS.into()
+        if self.backend.is_none() {
+            return OPERATIONS.into();
+        }
+        let specs = OPERATIONS.iter().copied().map(|name| {
+            let spec = OperationSpec::new(name);
+            if name == OPERATIONS[1] {
+                spec.with_phases(MISS_PHASES)
+            } else {
+                spec
+            }
+        });
+        OperationTable::from(specs.collect::<Vec<_>>())
     }
 
     fn task(&self, user: UserId) -> CacheTask {
@@ -342,6 +380,11 @@ impl Task for CacheTask {
             },
             Ok(false) => {
                 timestamps.operation(MISS);
+                if let Some(backend) = &self.work.backend {
+                    timestamps.phase_ended();
+                    backend.call(&mut self.random).await;
+                    timestamps.phase_ended();
+                }
                 RequestResult {
                     operation: MISS,
                     command: "SET",

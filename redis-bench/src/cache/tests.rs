@@ -162,6 +162,35 @@ fn a_hit_ratio_that_is_left_over_from_the_preload_drifts_and_is_doubted() {
     }
 }
 
+/// The mean of all reads must be that of its parts: hits, and misses with the phases of which they
+/// consist. The machine may be slow, but never faster than the back-end.
+#[test]
+fn effective_latency_is_that_of_hits_and_of_misses_with_their_back_end() {
+    let redis = start();
+    let args = "--keys 2k --preload 50% --ttl 1h --zipf uniform --backend 20ms";
+    let args: Vec<&str> = args.split(' ').collect();
+    let measure = Duration::from_secs(1);
+    let mut step = step(&redis, ClientKind::Multiplexed, measure, &args);
+    Cache(&cache_flags(&args)).conclude(&mut step);
+    let figure = |name| step.value(name).unwrap();
+    let (get, miss) = (&step.operations["get"], &step.operations["miss"]);
+    let mean = |phase: &str| miss.phases[phase].mean_ns;
+    assert!(mean("backend") >= 20e6, "{}", mean("backend"));
+    assert_eq!(figure(steps::BACKEND_MEAN_NS), mean("backend"));
+    let hits = figure(steps::HIT_RATIO);
+    let missed_ns = mean("redis") + mean("backend") + mean("write");
+    let parts_ns = hits * get.call.as_ref().unwrap().mean_ns + (1.0 - hits) * missed_ns;
+    let whole_ns = figure(steps::EFFECTIVE_MEAN_NS);
+    assert!(
+        (whole_ns / parts_ns - 1.0).abs() < 0.01,
+        "{whole_ns} ns, not {parts_ns}"
+    );
+    assert!(figure(steps::EFFECTIVE_P99_NS) >= 20e6);
+    assert_eq!(figure(steps::BACKEND_SAVED_RATIO), hits);
+    assert_eq!(figure(steps::BACKEND_CALLS_PER_S), miss.throughput_per_s);
+    assert_eq!(miss.succeeded, count(&redis, "keyspace_misses"));
+}
+
 /// Plan of a step that is run at once.
 pub(super) struct PlannedStep<'a>(pub(super) &'a StepPlan);
 

@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::cache::curve::PolicyName;
 use crate::cli::CommonFlags;
+use crate::cli::backend_flag::BackendFlag;
 use crate::cli::share::share;
 use crate::keys::key_skew::Skew;
 
@@ -16,7 +17,9 @@ that the hit ratio is that of the steady state; without --rate two trials of hal
 load. --preload RATIO begins with a share of the keys instead, from which the hit ratio drifts.
 
 A read that does not find its key writes it; both together are one request, named miss, whose time \
-therefore includes two round trips.
+therefore includes two round trips. With --backend it first fetches the value from a simulated \
+back-end; the latency of hits and misses together, and the load that the back-end is spared, are then \
+told.
 
 By default 50 users send requests for 5 s after 1 s of warm-up, 3 times with each client; --users \
 or --rate, --duration, --warmup and --repeats change that.
@@ -33,6 +36,7 @@ Examples:
   redis-bench cache --keys 1M --zipf 0.8 --ttl 30s --value-size 2KiB
   redis-bench cache --maxmemory 4MiB,8MiB --policy allkeys-lru,allkeys-lfu --ttl 1h
   redis-bench cache --client pooled --pool-size 8 --rate 1000 --duration 10s
+  redis-bench cache --client multiplexed --rate 2000 --backend exp:20ms
   redis-bench cache --client pooled --rate spike:500,5k/10s --repeats 1
   redis-bench cache --client pooled --find-rate 'p99<5ms'
   redis-bench cache --users ramp:10..500/1m --think-time exp:20ms";
@@ -101,17 +105,38 @@ pub(crate) struct CacheFlags {
     )]
     pub(crate) policy: Vec<PolicyName>,
 
+    /// Time that a miss waits for a simulated back-end, as in exp:20ms, and after a slash the calls
+    /// that it handles at once
+    #[arg(long, value_parser = BackendFlag::parse, value_name = "TIME[/N]")]
+    pub(crate) backend: Option<BackendFlag>,
+
     /// Flags of every scenario.
     #[command(flatten)]
     pub(crate) common: CommonFlags,
 }
 
 impl CacheFlags {
+    /// Checks what the flags mean together.
+    ///
+    /// # Errors
+    /// Fails with a usage error that says what to change.
+    pub(crate) fn check(&self) -> Result<(), UsageError> {
+        let common = &self.common;
+        let is_shared = common.workers.workers.is_some() || common.host.worker.is_some();
+        if let (Some(calls), true) = (self.backend.and_then(|b| b.at_once), is_shared) {
+            return Err(UsageError(format!(
+                "each worker would have a back-end of its own; leave /{calls} out of --backend, or \
+                 leave --workers and --worker out"
+            )));
+        }
+        self.check_limits()
+    }
+
     /// Checks that limits of memory are those of a throwaway server, and of steps with a given load.
     ///
     /// # Errors
     /// Fails with a sentence that says what to leave out.
-    pub(crate) fn check_limits(&self) -> Result<(), UsageError> {
+    fn check_limits(&self) -> Result<(), UsageError> {
         if self.maxmemory.is_empty() {
             return Ok(());
         }

@@ -1,5 +1,6 @@
 //! Commands and flags of `redis-bench`.
 
+mod backend_flag;
 mod burst_flags;
 mod cache_flags;
 mod common_flags;
@@ -16,6 +17,7 @@ pub(crate) mod tls_flags;
 use bench_cli::load::CURVES_HELP;
 use clap::{Parser, Subcommand};
 
+pub(crate) use backend_flag::BackendFlag;
 use burst_flags::BURST_HELP;
 pub(crate) use burst_flags::BurstFlags;
 use cache_flags::CACHE_HELP;

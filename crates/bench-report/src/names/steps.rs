@@ -123,6 +123,16 @@ figures! { Step:
     THEORY_HIT_RATIO = "theory_hit_ratio";
     /// Hit ratio in the last third of the step less that in the first.
     HIT_DRIFT_RATIO = "hit_drift_ratio";
+    /// Mean latency of reads, hits and misses together, with the back-end behind the cache.
+    EFFECTIVE_MEAN_NS = "effective_mean_ns";
+    /// 99th percentile of the latency of reads, hits and misses together.
+    EFFECTIVE_P99_NS = "effective_p99_ns";
+    /// Mean time that a miss waited for the back-end.
+    BACKEND_MEAN_NS = "backend_mean_ns";
+    /// Calls of the back-end per second by misses that were answered.
+    BACKEND_CALLS_PER_S = "backend_calls_per_s";
+    /// Share of the reads that did not call the back-end.
+    BACKEND_SAVED_RATIO = "backend_saved_ratio";
     /// Requests per second in whose steady state the keys were when the step began.
     PRELOAD_RATE_PER_S = "preload_rate_per_s";
     /// Connections that the load opened while it was measured.

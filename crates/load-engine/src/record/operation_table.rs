@@ -112,6 +112,12 @@ impl<S: Into<Cow<'static, str>>> FromIterator<S> for OperationTable {
     }
 }
 
+impl From<Vec<OperationSpec>> for OperationTable {
+    fn from(specs: Vec<OperationSpec>) -> Self {
+        Self(Arc::new(Mutex::new(specs)))
+    }
+}
+
 impl From<&'static [&'static str]> for OperationTable {
     fn from(names: &'static [&'static str]) -> Self {
         names.iter().copied().collect()
