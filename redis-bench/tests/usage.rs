@@ -94,7 +94,7 @@ fn wrong_usage_is_told_with_code_2() {
         (&["cache", "--pool-size", "0"], "1 or more"),
         (&["cache", "--duration=-5s"], "such as 500ms"),
         (&["cache", "--duration", "-5s"], "--"),
-        (&["cache", "--zipf", "0"], "above 0"),
+        (&["cache", "--keys-as", "hot"], "write uniform, zipf:0.9"),
         (&["cache", "--zipf", "-1"], "negative, as -1 is"),
         (&["cache", "--zipf", "steep"], "up to 100 such as 0.99"),
         (&["cache", "--writes", "-0.1"], "from 0 to 1"),

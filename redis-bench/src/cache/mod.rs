@@ -74,7 +74,7 @@ impl Cache<'_> {
         let settling = table::duration_ns(2 * self.0.ttl.as_nanos() as u64);
         let remedy = match self.0.preload {
             PreloadFlag::Steady => format!("warm up for two times to live ({settling})"),
-            PreloadFlag::Ratio(_) => {
+            PreloadFlag::Ratio(_) | PreloadFlag::Fresh => {
                 format!("use --preload steady, or warm up for two times to live ({settling})")
             }
         };
@@ -115,11 +115,12 @@ impl RedisWorkload for Cache<'_> {
             keys: self.0.keys,
             value_bytes: self.0.value_size,
             // A limited server would evict what is written first, the most popular keys.
-            preload: Preload::Ratio(match self.0.preload {
-                _ if !self.0.maxmemory.is_empty() => 0.0,
-                PreloadFlag::Steady => 1.0,
-                PreloadFlag::Ratio(ratio) => ratio,
-            }),
+            preload: match self.0.preload {
+                _ if !self.0.maxmemory.is_empty() => Preload::Ratio(0.0),
+                PreloadFlag::Steady => Preload::Ratio(1.0),
+                PreloadFlag::Fresh => Preload::Fresh,
+                PreloadFlag::Ratio(ratio) => Preload::Ratio(ratio),
+            },
             expiry: Some(self.expiry()),
             safety_ttl: None,
             written: Vec::new(),
@@ -129,7 +130,7 @@ impl RedisWorkload for Cache<'_> {
 
     fn work(&self, keyspace: RunKeys, _variant: usize) -> CacheWork {
         CacheWork {
-            sampler: self.0.zipf.sampler(keyspace.keys),
+            sampler: self.0.skew().sampler(keyspace.keys),
             expiry: self.expiry(),
             writes_ratio: self.0.writes,
             value: keyspace.value().into(),
@@ -166,7 +167,6 @@ impl RedisWorkload for Cache<'_> {
         let mut config = BTreeMap::from([
             ("keys".to_owned(), json!(self.0.keys)),
             ("preload".to_owned(), json!(self.preload_told())),
-            ("zipf".to_owned(), json!(self.0.zipf.to_string())),
             ("ttl_ns".to_owned(), json!(self.0.ttl.as_nanos() as u64)),
             ("ttl_jitter_ratio".to_owned(), json!(self.0.ttl_jitter)),
             ("value_bytes".to_owned(), json!(self.0.value_size)),
@@ -177,6 +177,11 @@ impl RedisWorkload for Cache<'_> {
             config.insert("maxmemory_bytes".to_owned(), json!(self.0.maxmemory));
             config.insert("policies".to_owned(), json!(policies));
         }
+        let (name, skew) = match self.0.keys_as {
+            Some(skew) => ("keys_as", skew),
+            None => ("zipf", self.0.zipf),
+        };
+        config.insert(name.to_owned(), json!(skew.to_string()));
         if let Some(backend) = self.0.backend {
             config.insert("backend".to_owned(), json!(backend.to_string()));
         }
@@ -187,13 +192,9 @@ impl RedisWorkload for Cache<'_> {
         self.limit_figures().add(step, limited, keys);
     }
 
-    fn text(&self, report: &Report) -> String {
-        self.limit_figures().text(report)
-    }
-
     fn steady_state(&self, requests_per_s: f64) -> Option<SteadyState> {
         Some(SteadyState {
-            popularity: KeyPopularity::new(self.0.zipf, self.0.keys),
+            popularity: KeyPopularity::new(self.0.skew(), self.0.keys),
             requests_per_s,
             writes_ratio: self.0.writes,
             expiry: self.expiry(),
@@ -222,9 +223,10 @@ impl RedisWorkload for Cache<'_> {
 
     fn text(&self, report: &Report) -> String {
         let backend = self.0.backend;
-        backend.map_or_else(String::new, |backend| {
+        let backend = backend.map_or_else(String::new, |backend| {
             effective_latency::text(report, &self.variants(), backend)
-        })
+        });
+        self.limit_figures().text(report) + &backend
     }
 
     fn conclude_course(&self, step: &mut Step, index: usize, series: &[Series]) -> Option<Warning> {

@@ -320,6 +320,40 @@ fn each_step_begins_with_the_same_keys() {
     assert_eq!(first, keys(&redis));
 }
 
+/// Returns the time for which each key lives on after a fill with these flags, by --ttl.
+fn lives(redis: &Redis, args: &str) -> Vec<f64> {
+    let args = format!("--keys 1k --ttl 1000h {args}");
+    let flags = cache_flags(&args.split(' ').collect::<Vec<_>>());
+    fill(redis, &Cache(&flags).keyspace("plimsoll:test:", 7));
+    let mut connection = connect(redis);
+    let life = |key: &String| -> f64 {
+        let left_ms: u64 = redis::cmd("PTTL").arg(key).query(&mut connection).unwrap();
+        left_ms as f64 / flags.ttl.as_millis() as f64
+    };
+    keys(redis).iter().map(life).collect()
+}
+
+/// The life is so long that the time of the fill does not count beside it.
+#[test]
+fn fresh_keys_begin_their_lives_together_and_end_them_as_their_jitter_says() {
+    let redis = start();
+    let spread = |args: &str| {
+        let lives = lives(&redis, args);
+        assert_eq!(lives.len(), 1_000, "{args}");
+        let shortest = lives.iter().copied().fold(f64::INFINITY, f64::min);
+        (shortest, lives.iter().copied().fold(0.0, f64::max))
+    };
+    let (shortest, longest) = spread("--preload fresh --ttl-jitter 0");
+    assert!(shortest > 0.999 && longest < 1.001, "{shortest}..{longest}");
+    let (shortest, longest) = spread("--preload fresh --ttl-jitter 0.5");
+    assert!((0.5..0.52).contains(&shortest) && (1.48..1.5).contains(&longest));
+    let (shortest, longest) = spread("--preload 1 --ttl-jitter 0");
+    assert!(
+        shortest < 0.02 && (0.98..1.001).contains(&longest),
+        "ages are spread"
+    );
+}
+
 #[test]
 fn what_lies_under_another_name_is_never_removed() {
     let redis = start();

@@ -36,6 +36,7 @@ Examples:
   redis-bench cache --keys 1M --zipf 0.8 --ttl 30s --value-size 2KiB
   redis-bench cache --maxmemory 4MiB,8MiB --policy allkeys-lru,allkeys-lfu --ttl 1h
   redis-bench cache --client pooled --pool-size 8 --rate 1000 --duration 10s
+  redis-bench cache --keys-as hotspot:20/80 --preload fresh --ttl 2s --ttl-jitter 0
   redis-bench cache --client multiplexed --rate 2000 --backend exp:20ms
   redis-bench cache --client pooled --rate spike:500,5k/10s --repeats 1
   redis-bench cache --client pooled --find-rate 'p99<5ms'
@@ -48,17 +49,17 @@ pub(crate) struct CacheFlags {
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "100k")]
     pub(crate) keys: u64,
 
-    /// Keys that exist when a step begins: steady, as after a long time at this load, or a share of
-    /// them, drawn at random
+    /// Keys that exist when a step begins: steady, as after a long time at this load; fresh, all of
+    /// them at the begin of their lives; or a share of them, drawn at random
     #[arg(
         long,
         value_parser = PreloadFlag::parse,
-        value_name = "steady|RATIO",
+        value_name = "steady|fresh|RATIO",
         default_value = "steady"
     )]
     pub(crate) preload: PreloadFlag,
 
-    /// Skew of the reads: Zipf's exponent, above 0, or uniform
+    /// Skew of the requests: Zipf's exponent, from 0 on, or uniform
     #[arg(
         long,
         value_parser = Skew::parse,
@@ -67,6 +68,16 @@ pub(crate) struct CacheFlags {
         default_value = "1"
     )]
     pub(crate) zipf: Skew,
+
+    /// Distribution of the requests over the keys in place of --zipf: uniform, zipf:EXPONENT,
+    /// hotspot:20/80 (percent of the keys and of the requests), gauss:0.1 (deviation by all keys)
+    #[arg(
+        long,
+        value_parser = Skew::parse_named,
+        value_name = "DISTRIBUTION",
+        conflicts_with = "zipf"
+    )]
+    pub(crate) keys_as: Option<Skew>,
 
     /// Mean time to live of each key
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "10s")]
@@ -116,6 +127,11 @@ pub(crate) struct CacheFlags {
 }
 
 impl CacheFlags {
+    /// Returns the distribution of the requests over the keys.
+    pub(crate) fn skew(&self) -> Skew {
+        self.keys_as.unwrap_or(self.zipf)
+    }
+
     /// Checks what the flags mean together.
     ///
     /// # Errors
@@ -157,6 +173,8 @@ impl CacheFlags {
 pub(crate) enum PreloadFlag {
     /// Those of a cache that has been in use at the load of the step for a long time.
     Steady,
+    /// All keys, each at the begin of its life, so that they expire together without jitter.
+    Fresh,
     /// A share of all keys, from 0 to 1, drawn at random.
     Ratio(f64),
 }
@@ -166,9 +184,12 @@ impl PreloadFlag {
         if text == "steady" {
             return Ok(Self::Steady);
         }
+        if text == "fresh" {
+            return Ok(Self::Fresh);
+        }
         share(text).map(Self::Ratio).map_err(|_| {
             format!(
-                "{text:?} is no share of the keys; write steady, a number from 0 to 1, or a \
+                "{text:?} is no share of the keys; write steady, fresh, a number from 0 to 1, or a \
                  percentage such as 90%"
             )
         })
@@ -179,6 +200,7 @@ impl std::fmt::Display for PreloadFlag {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Steady => f.write_str("steady"),
+            Self::Fresh => f.write_str("fresh"),
             Self::Ratio(ratio) => write!(f, "{ratio}"),
         }
     }

@@ -54,6 +54,8 @@ pub(crate) enum Preload {
     /// A share of all keys, from 0 to 1. Keys with an expiry have an age, as in a cache that was
     /// filled at a steady rate.
     Ratio(f64),
+    /// All keys, each at the begin of its life.
+    Fresh,
     /// The keys of a cache that has been in use for a long time, with their ages.
     Steady(SteadyState),
 }
@@ -158,16 +160,20 @@ impl RunKeys {
                 None => InitialKey::Missing,
                 left_ms => InitialKey::Present { left_ms },
             },
+            Preload::Fresh => InitialKey::Present {
+                left_ms: self.life_ms(|expiry| expiry.draw_ms(random)),
+            },
             Preload::Ratio(ratio) if random.random::<f64>() >= *ratio => InitialKey::Missing,
-            Preload::Ratio(_) => {
-                let expiry = self.expiry.as_ref();
-                let left_ms = expiry.map(|expiry| expiry.draw_left_ms(0.0, random));
-                let safety_ms = self.safety_ttl.map(|ttl| ttl.as_millis() as u64);
-                InitialKey::Present {
-                    left_ms: left_ms.or(safety_ms),
-                }
-            }
+            Preload::Ratio(_) => InitialKey::Present {
+                left_ms: self.life_ms(|expiry| expiry.draw_left_ms(0.0, random)),
+            },
         }
+    }
+
+    /// Returns the life of a key that exists, which `of` draws if keys have an expiry.
+    fn life_ms(&self, of: impl FnOnce(&Expiry) -> u64) -> Option<u64> {
+        let left_ms = self.expiry.as_ref().map(of);
+        left_ms.or(self.safety_ttl.map(|ttl| ttl.as_millis() as u64))
     }
 }
 

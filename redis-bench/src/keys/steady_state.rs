@@ -206,11 +206,15 @@ mod tests {
     #[test]
     fn a_cache_that_begins_in_its_steady_state_stays_in_it() {
         let zipf = |exponent| Skew::Zipf { exponent };
+        let hotspot = Skew::parse_named("hotspot:20/80").unwrap();
+        let gauss = Skew::parse_named("gauss:0.1").unwrap();
         for (skew, keys, (requests_per_s, ttl_s), writes_ratio, jitter_ratio, fetch_s) in [
             (zipf(1.0), 20_000, (300_000.0, 1.0), 0.0, 0.0, 0.0),
             (zipf(1.0), 20_000, (100_000.0, 3.0), 0.2, 0.5, 0.0),
             (zipf(0.7), 50_000, (100_000.0, 1.0), 0.0, 1.0, 0.0),
             (Skew::Uniform, 50_000, (100_000.0, 1.0), 0.5, 0.2, 0.0),
+            (hotspot, 50_000, (50_000.0, 1.0), 0.0, 0.0, 0.0),
+            (gauss, 50_000, (50_000.0, 1.0), 0.1, 0.5, 0.0),
             // Fetches of a tenth of a life. No key may be so popular that its own phase is seen.
             (zipf(0.5), 20_000, (100_000.0, 1.0), 0.0, 0.0, 0.1),
             (zipf(0.5), 20_000, (100_000.0, 1.0), 0.1, 0.5, 0.1),
