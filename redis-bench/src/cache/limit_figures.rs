@@ -64,7 +64,7 @@ impl LimitFigures<'_> {
             return None;
         }
         Some(SimulatedStep {
-            sampler: self.flags.zipf.sampler(self.flags.keys),
+            sampler: self.flags.skew().sampler(self.flags.keys),
             expiry: self.expiry,
             writes_ratio: self.flags.writes,
             requests_per_s: requests as f64 / lasted_s,
