@@ -1,16 +1,12 @@
 //! Tests of the scenario `memory` on real servers: predictions hold, limits of encodings are found, a
 //! server of the user keeps its keys and settings, and nothing stays.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::process::Output;
 
+use crate::common::{self, bench, connect, report};
 use bench_report::names::redis::encoding_limits;
 use bench_report::names::{FigureName, steps, summaries};
 use bench_report::{Report, Status, Step, StepEnd};
-use common::{bench, connect, report};
 use nix::sys::signal::Signal;
 use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::Redis;

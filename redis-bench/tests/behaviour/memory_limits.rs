@@ -1,11 +1,7 @@
 //! Tests of `redis-bench cache` with limits of the throwaway server's memory.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
+use crate::common::{bench, report};
 use bench_report::names::steps;
 use bench_report::{Operation, Parameter, Status, Step};
-use common::{bench, report};
 use test_support::TestDirectory;
 
 const ARGS: &[&str] = &[

@@ -1,13 +1,9 @@
 //! Tests of the ways to connect: what each sends, how many connections it opens, and how it comes
 //! back after the server closed its connections.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::time::Duration;
 
+use crate::common::{self, bench, report};
 use bench_report::{Report, Step, WarningCode};
-use common::{bench, report};
 use redis::Connection;
 use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::{Faults, Proxy, Redis};

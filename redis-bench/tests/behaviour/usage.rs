@@ -1,13 +1,9 @@
 //! Tests of wrong input to `redis-bench`: the program prints one clear sentence with what to do,
 //! and ends with the right exit code.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::io::{Read as _, Write as _};
 
+use crate::common::{self, bench, report, told};
 use bench_report::Status;
-use common::{bench, report, told};
 use test_support::TestDirectory;
 use testbed::{Redis, RedisOptions};
 

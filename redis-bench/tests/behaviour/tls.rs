@@ -1,13 +1,9 @@
 //! Tests of runs over TLS: with the right certificates every client works and no key stays; with
 //! wrong ones the program ends with one sentence and a remedy, before it writes a key.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::path::Path;
 
+use crate::common::{self, bench, redis, report};
 use bench_report::Report;
-use common::{bench, redis, report};
 use test_support::{Certificates, TestDirectory};
 use testbed::{Redis, RedisOptions, TlsFiles};
 

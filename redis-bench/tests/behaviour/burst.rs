@@ -1,18 +1,9 @@
 //! Tests of the scenario `burst` on real servers: what a stall across the end of the spike and a
 //! storm of connections do.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::float_cmp
-)]
-
-mod common;
-
 use std::time::Duration;
 
+use crate::common::{self, bench, connect, keys, report};
 use bench_report::{Report, Step, WarningCode};
-use common::{bench, connect, keys, report};
 use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::{Faults, Proxy, Redis, RedisOptions};
 

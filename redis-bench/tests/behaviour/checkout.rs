@@ -1,11 +1,7 @@
 //! Tests of the parts of a checkout in the report: the wait for a free connection, the driver's
 //! check, and connecting.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
+use crate::common::{self, bench};
 use bench_report::{CheckoutParts, Step};
-use common::bench;
 use test_support::{RunningProgram, TestDirectory};
 
 const POOLED: &str = "cache --client pooled --keys 200 --repeats 1 --warmup 100ms --run-dir run";

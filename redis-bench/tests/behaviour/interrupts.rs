@@ -1,14 +1,10 @@
 //! Tests of a signal in any phase of a run: the run must end in order within 3 s, with a valid
 //! report and nothing left on the server.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::process::Command;
 use std::time::Duration;
 
+use crate::common::{self, bench, report};
 use bench_report::{Report, Status};
-use common::{bench, report};
 use nix::sys::signal::Signal;
 use test_support::{Ended, RunningProgram, TestDirectory, ending_bound, eventually, left_behind};
 use testbed::{Faults, Proxy, Redis};

@@ -1,14 +1,10 @@
 //! Tests of a server that fails during the load: it stands still, hangs for good, is killed or
 //! restarted, has no memory left, or takes no more clients. The run ends by itself and tells what
 //! happened, by the kinds of its errors and in words, and no key is left that it does not name.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::time::Duration;
 
+use crate::common::{self, bench};
 use bench_report::{Report, Status, StepEnd, WarningCode};
-use common::bench;
 use nix::sys::signal::Signal;
 use test_support::{Ended, RunningProgram, TestDirectory, left_behind};
 use testbed::{Redis, RedisOptions, TestbedError};

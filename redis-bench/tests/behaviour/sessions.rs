@@ -1,11 +1,7 @@
 //! Tests of the scenario `session` as a program: each form of storage is judged rightly, and no key
 //! stays on the server.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
+use crate::common::{self, bench, report};
 use bench_report::{Report, Status, Step, WarningCode};
-use common::{bench, report};
 use nix::sys::signal::Signal;
 use test_support::{Ended, RunningProgram, TestDirectory, left_behind};
 

@@ -1,14 +1,10 @@
 //! Tests of a user without one of the permissions that a run uses: the run completes, or fails with
 //! one sentence that names the command; no key is left, or it is told with the command that removes
 //! it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::time::Duration;
 
+use crate::common::{self, bench};
 use bench_report::{Report, WarningCode};
-use common::bench;
 use test_support::{RunningProgram, TestDirectory, eventually, left_behind};
 use testbed::Redis;
 

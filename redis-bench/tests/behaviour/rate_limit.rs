@@ -1,16 +1,7 @@
 //! Tests of the scenario `rate-limit`: the decisions of each limiter against its model and against
 //! the limit.
-#![allow(
-    clippy::float_cmp,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
-
-mod common;
-
+use crate::common::{self, bench, report};
 use bench_report::{Operation, Report, Step};
-use common::{bench, report};
 use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::{Faults, Proxy, Redis};
 

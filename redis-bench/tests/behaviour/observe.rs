@@ -1,19 +1,15 @@
 //! Tests of `observe`: reading a server under a load that another program makes. Nothing is written or
 //! set, a user with few permissions is enough, and a signal keeps what was seen.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::common::{self, bench};
 use bench_report::names::redis::{commands, slow_calls};
 use bench_report::names::{FigureName, load_series, redis as figures};
 use bench_report::{Report, ServerEvidence, Status};
-use common::bench;
 use nix::sys::signal::Signal;
 use redis::Connection;
 use test_support::{RunningProgram, TestDirectory};

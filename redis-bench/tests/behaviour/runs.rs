@@ -1,12 +1,8 @@
 //! Tests of the program `redis-bench` from its command line to its report.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::time::Duration;
 
+use crate::common::{self, PASSWORD, bench, report};
 use bench_report::{QuantileKind, Report, Status, Step, StepEnd, WarningCode};
-use common::{PASSWORD, bench, report};
 use test_support::{Ended, RunningProgram, TestDirectory, left_behind};
 use testbed::{Faults, Proxy, token};
 

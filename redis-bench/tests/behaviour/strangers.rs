@@ -1,12 +1,8 @@
 //! Tests of the doubt about a server that counted more than the run did, on real servers.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::time::Duration;
 
+use crate::common::{self, bench};
 use bench_report::{Report, Warning, WarningCode};
-use common::bench;
 use test_support::{RunningProgram, TestDirectory};
 
 const CACHE: &str = "cache --client pooled --pool-size 4 --keys 500 --rate 300 --repeats 1 \

@@ -1,12 +1,8 @@
 //! Tests of a load that several processes of the program create together on a real server.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::path::Path;
 
+use crate::common::{self, PASSWORD, bench, report};
 use bench_report::{Status, StepEnd, WarningCode};
-use common::{PASSWORD, bench, report};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use test_support::{Ended, RunningProgram, TestDirectory, ending_bound, eventually};

@@ -1,15 +1,11 @@
 //! Tests of a server that refuses every command with the same error: the program tells the error
 //! once, with its code, how often it occurred, and one remedy.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
+use crate::common::{bench, report};
 use bench_report::Status;
-use common::{bench, report};
 use test_support::TestDirectory;
 
 /// Largest length of the text on stderr about a refusal, in bytes.

@@ -1,9 +1,5 @@
 //! Tests of user and password: from the URL, from the environment, and refused on the command line.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
-use common::{PASSWORD, bench, report, told};
+use crate::common::{self, PASSWORD, bench, report, told};
 use test_support::TestDirectory;
 
 const RUN: [&str; 3] = ["cache", "--run-dir", "run"];

@@ -1,12 +1,8 @@
 //! Tests of the connections that a client opened and lost during a step.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use common::bench;
+use crate::common::{self, bench};
 use test_support::{RunningProgram, TestDirectory};
 
 const NAMES: [&str; 3] = [
