@@ -11,6 +11,9 @@ pub(crate) struct ThreadTime {
     pub(crate) busy: f64,
     /// True if `busy` has only the time in commands, so that the thread was busy for longer.
     pub(crate) is_lower_bound: bool,
+    /// Share of time for which the thread was ready to run without a core, beside `busy`. `None` if it
+    /// is not known, or if `busy` contains it.
+    pub(crate) without_core: Option<f64>,
 }
 
 impl ThreadTime {
@@ -25,6 +28,7 @@ impl ThreadTime {
         let whole = |busy: f64| Self {
             busy,
             is_lower_bound: false,
+            without_core: None,
         };
         if let Some(active) = share(names::redis::MAIN_THREAD_ACTIVE_S, 1.0) {
             return Some(whole(active));
@@ -34,11 +38,16 @@ impl ThreadTime {
             return Some(Self {
                 busy,
                 is_lower_bound: true,
+                without_core: None,
             });
         }
-        share(names::redis::EVENTLOOP_BUSY_US, 1e-6)
-            .or_else(|| share(names::redis::CPU_MAIN_THREAD_S, 1.0))
-            .map(whole)
+        if let Some(looped) = share(names::redis::EVENTLOOP_BUSY_US, 1e-6) {
+            return Some(whole(looped));
+        }
+        Some(Self {
+            without_core: share(names::redis::MAIN_THREAD_READY_S, 1.0),
+            ..whole(share(names::redis::CPU_MAIN_THREAD_S, 1.0)?)
+        })
     }
 }
 

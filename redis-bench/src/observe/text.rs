@@ -13,7 +13,7 @@ use crate::evidence::{ThreadTime, disturbances};
 /// Largest number of rows that the text shows of a table; the report has all of them.
 const SHOWN: usize = 8;
 /// Largest width in characters of a text column.
-const LABEL: usize = 24;
+const LABEL: usize = 22;
 
 /// Computes headline and figures from the steps of a run, of which there is at most one.
 pub(super) fn summary(steps: &[Step]) -> Summary {
@@ -218,7 +218,7 @@ fn duration(us: Option<f64>) -> String {
     us.map_or("–".to_owned(), |us| table::duration_ns((us * 1e3) as u64))
 }
 
-/// Shortens `text` to 24 characters, the last of which is then an ellipsis.
+/// Shortens `text` to 22 characters, the last of which is then an ellipsis.
 fn truncate(text: &str) -> String {
     match text.char_indices().nth(LABEL - 1) {
         Some((end, _)) if text.chars().count() > LABEL => format!("{}…", &text[..end]),
@@ -291,7 +291,7 @@ mod tests {
         for name in known {
             let line = format!("server\t{name}\tshown: in the result of redis-bench observe");
             assert!(UNREAD.lines().any(|known| known == line), "{line}");
-            assert_ne!(of(name, 0.3), of(name, 0.7), "{name} is not shown");
+            assert_ne!(of(name, 3.0), of(name, 7.0), "{name} is not shown");
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod advice;
 pub(crate) mod group;
+mod limit_sentence;
 mod load_text;
 mod segment_table;
 mod sizes;

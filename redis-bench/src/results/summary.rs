@@ -9,6 +9,7 @@ use statistics::{mean, mean_interval};
 
 use crate::results::advice::recommend;
 use crate::results::group::{ClientGroup, groups};
+use crate::results::limit_sentence::limits;
 use crate::results::load_text::{by_segment, load_sentence};
 use crate::results::sizes::recommended_sizes;
 use crate::results::troubles::troubles;
@@ -78,6 +79,7 @@ pub(crate) fn text(report: &Report, variants: &Variants) -> String {
     text.push_str(&throughput_table(&groups).to_string());
     text.push('\n');
     text.push_str(&latency_table(&groups));
+    text.push_str(&limits(&groups));
     for group in &groups {
         text.push_str(&by_segment(group));
     }

@@ -1,0 +1,411 @@
+//! Sentence about what limited the throughput of a way to connect, as far as its steps measured it.
+//!
+//! The speed of the network between load and server is not known, so the bytes per second are told with
+//! an unknown limit and never named as it.
+
+use bench_cli::table;
+use bench_report::names::redis;
+use bench_report::{CheckoutParts, Generator, Load, ServerEvidence, Step};
+use statistics::mean;
+
+use crate::evidence::ThreadTime;
+use crate::results::group::ClientGroup;
+
+/// Smallest share of time for which Redis's thread was busy, or ready to be, at its limit.
+const THREAD_FULL: f64 = 0.9;
+/// Largest share of time for which Redis's thread was busy, or ready to be, if a pool is the limit.
+const THREAD_IDLE: f64 = 0.7;
+/// Smallest share of a call that is the wait for a connection, if the pool is the limit.
+const POOL_WAIT: f64 = 0.5;
+/// Smallest share of the arrivals that was carried where an open loop did not reach a limit.
+const CARRIED: f64 = 0.99;
+/// Smallest share of a user's time that is think time where a closed loop did not reach a limit.
+const THINKING: f64 = 0.5;
+
+/// Returns a paragraph about the limit of each of `groups`; groups that did not reach one share a
+/// paragraph. A group without completed steps, or whose load changed within a step, has none.
+pub(crate) fn limits(groups: &[ClientGroup<'_>]) -> String {
+    let mut text = String::new();
+    let mut not_reached: Vec<(String, Vec<String>)> = Vec::new();
+    for group in groups {
+        let steps: Vec<&Step> = group.completed().collect();
+        let Some(limit) = ThroughputLimit::of(&steps) else {
+            continue;
+        };
+        if let ThroughputLimit::NotReached(why) = limit {
+            match not_reached.iter_mut().find(|(known, _)| *known == why) {
+                Some((_, names)) => names.push(group.name()),
+                None => not_reached.push((why, vec![group.name()])),
+            }
+            continue;
+        }
+        let rate = mean(&group.throughputs()).map_or("–".to_owned(), table::rate);
+        let line = format!("{}: limit at {rate}: {}.", group.name(), limit.told());
+        text.push_str(&table::paragraph(&line, 0));
+    }
+    for (why, names) in not_reached {
+        let line = format!("Limit not reached, {why}: {}.", names.join("; "));
+        text.push_str(&table::paragraph(&line, 0));
+    }
+    text
+}
+
+/// Limit of the throughput in the steps of one setting.
+#[derive(Debug, PartialEq)]
+enum ThroughputLimit {
+    /// The load was carried as it was given; why it was no larger.
+    NotReached(String),
+    /// The load generator may be the limit; what of it was full.
+    Generator(String),
+    /// The thread of Redis that executes all commands.
+    Thread(String),
+    /// The pool's number of connections.
+    Pool(String),
+    /// What was measured names no limit.
+    Unknown(String),
+}
+
+impl ThroughputLimit {
+    /// Finds the limit of `steps`, the completed steps of a setting, from means over them. `None` if
+    /// there are none, or if their load changed.
+    fn of(steps: &[&Step]) -> Option<Self> {
+        if steps.is_empty() || steps.iter().any(|step| step.curve.is_some()) {
+            return None;
+        }
+        let carried: Vec<f64> = steps
+            .iter()
+            .filter_map(|step| step.carried_ratio())
+            .collect();
+        if carried.len() == steps.len() && carried.iter().all(|ratio| *ratio >= CARRIED) {
+            return Some(Self::NotReached("the rate was given".to_owned()));
+        }
+        let thread = ServerThread::of(steps);
+        if let Some(told) = full_generator(steps) {
+            let beside = thread.as_ref().filter(|thread| thread.is_full());
+            let beside = beside.map_or_else(String::new, |thread| {
+                format!(", and so was Redis's thread, {}", thread.told())
+            });
+            return Some(Self::Generator(told + &beside));
+        }
+        if let Some(thread) = thread.as_ref().filter(|thread| thread.is_full()) {
+            return Some(Self::Thread(thread.told()));
+        }
+        let wait = pool_wait_ratio(steps);
+        let idle = thread.as_ref().filter(|thread| thread.is_idle());
+        if let (Some(wait), Some(thread)) = (wait.filter(|wait| *wait >= POOL_WAIT), idle) {
+            let wait = table::ratio(wait);
+            let told = format!(
+                "waits for a connection are {wait} of a call, and Redis's thread is {}",
+                thread.told()
+            );
+            return Some(Self::Pool(told));
+        }
+        if let Some(thinking) = thinking_ratio(steps).filter(|ratio| *ratio >= THINKING) {
+            let share = table::ratio(thinking);
+            return Some(Self::NotReached(format!(
+                "users think for {share} of the time"
+            )));
+        }
+        Some(Self::Unknown(unknown(steps, thread.as_ref(), wait)))
+    }
+
+    /// Returns the limit as a part of a sentence.
+    fn told(&self) -> String {
+        match self {
+            Self::NotReached(why) => format!("not reached, {why}"),
+            Self::Generator(full) => format!("perhaps the generator, {full}"),
+            Self::Thread(busy) => format!("Redis's thread, {busy}"),
+            Self::Pool(why) => format!("the pool: {why}"),
+            Self::Unknown(seen) => format!("unknown: {seen}"),
+        }
+    }
+}
+
+/// Use of Redis's main thread, as a mean over steps.
+#[derive(Debug)]
+struct ServerThread {
+    busy: f64,
+    without_core: Option<f64>,
+    is_lower_bound: bool,
+}
+
+impl ServerThread {
+    /// Returns the mean over `steps`; `None` unless it was measured in each of them.
+    fn of(steps: &[&Step]) -> Option<Self> {
+        let of_step = |step: &&Step| ThreadTime::of(step.server.as_ref()?);
+        let times: Vec<ThreadTime> = steps.iter().map(of_step).collect::<Option<_>>()?;
+        let starved: Option<Vec<f64>> = times.iter().map(|time| time.without_core).collect();
+        Some(Self {
+            busy: mean(&times.iter().map(|time| time.busy).collect::<Vec<_>>())?,
+            without_core: starved.and_then(|starved| mean(&starved)),
+            is_lower_bound: times.iter().any(|time| time.is_lower_bound),
+        })
+    }
+
+    /// Returns the share of time in which the thread was busy or ready to be.
+    fn wanted(&self) -> f64 {
+        self.busy + self.without_core.unwrap_or(0.0)
+    }
+
+    fn is_full(&self) -> bool {
+        self.wanted() >= THREAD_FULL
+    }
+
+    /// Returns true if the thread certainly had time left.
+    fn is_idle(&self) -> bool {
+        !self.is_lower_bound && self.wanted() < THREAD_IDLE
+    }
+
+    fn told(&self) -> String {
+        let least = if self.is_lower_bound { "at least " } else { "" };
+        let busy = format!("busy {least}{}", table::ratio(self.busy.min(1.0)));
+        match self.without_core.filter(|starved| *starved >= 0.05) {
+            Some(starved) => {
+                let starved = table::ratio(starved);
+                format!("{busy} and ready without a core for another {starved} of the time")
+            }
+            None => busy,
+        }
+    }
+}
+
+/// Returns what of the generator was full in any of `steps`.
+fn full_generator(steps: &[&Step]) -> Option<String> {
+    let bound = Generator::SATURATED_RATIO;
+    let generators = || steps.iter().map(|step| &step.generator);
+    if generators().any(|generator| generator.is_saturated(bound)) {
+        return Some("whose threads used nearly all of their time".to_owned());
+    }
+    let full = generators().filter_map(|generator| generator.full_thread(bound));
+    let most = full.max_by(f64::total_cmp)?;
+    Some(format!(
+        "one of whose threads was at work for {} of the time",
+        table::ratio(most)
+    ))
+}
+
+/// Returns the mean wait for a connection of a pool as a share of a call, from 0 to 1; `None` if it was
+/// not measured.
+fn pool_wait_ratio(steps: &[&Step]) -> Option<f64> {
+    let parts = steps
+        .iter()
+        .map(|step| step.pool.as_ref()?.checkout.as_ref());
+    let parts: Vec<&CheckoutParts> = parts.collect::<Option<_>>()?;
+    let wait_ns = CheckoutParts::merged(parts)?.wait_mean_ns;
+    let call_ns = mean_call_ns(steps)?;
+    Some((wait_ns / call_ns).min(1.0))
+}
+
+/// Returns the mean time of a call over all operations of `steps`, in nanoseconds.
+fn mean_call_ns(steps: &[&Step]) -> Option<f64> {
+    let operations = steps.iter().flat_map(|step| step.operations.values());
+    let calls = operations.filter_map(|operation| operation.call.as_ref());
+    let (sum, count) = calls.fold((0.0, 0.0), |(sum, count), call| {
+        let calls = call.count as f64;
+        (sum + call.mean_ns * calls, count + calls)
+    });
+    (count > 0.0 && sum > 0.0).then(|| sum / count)
+}
+
+/// Returns the share of the time of users that is think time, from 0 to 1; `None` for an open loop.
+fn thinking_ratio(steps: &[&Step]) -> Option<f64> {
+    let think = steps.iter().map(|step| match step.load {
+        Load::Closed { think_time_ns, .. } => Some(think_time_ns as f64),
+        Load::Open { .. } | Load::Unknown => None,
+    });
+    let think_ns = mean(&think.collect::<Option<Vec<f64>>>()?)?;
+    Some(think_ns / (think_ns + mean_call_ns(steps)?))
+}
+
+/// Returns what was seen where it names no limit, and what would tell more.
+fn unknown(steps: &[&Step], thread: Option<&ServerThread>, wait: Option<f64>) -> String {
+    let thread = thread.map_or_else(
+        || "the use of Redis's thread is not known".to_owned(),
+        |thread| format!("Redis's thread is {}", thread.told()),
+    );
+    let wait = wait.map(|wait| {
+        format!(
+            "waits for a connection are {} of a call",
+            table::ratio(wait)
+        )
+    });
+    let sent = steps.iter().map(|step| sent_per_s(step.server.as_ref()?));
+    let sent = sent
+        .collect::<Option<Vec<f64>>>()
+        .and_then(|sent| mean(&sent));
+    let sent = sent.map(|bytes| {
+        let rate = table::bytes(bytes as u64);
+        format!("it sent {rate}/s over a network of unknown speed")
+    });
+    let seen: Vec<String> = [Some(thread), wait, sent].into_iter().flatten().collect();
+    format!(
+        "{}. More users or connections would tell whether more is possible, and sysmon on both \
+         machines who had no core",
+        seen.join(", ")
+    )
+}
+
+/// Returns the bytes that the server sent per second.
+fn sent_per_s(server: &ServerEvidence) -> Option<f64> {
+    let seconds = server.value(redis::INTERVAL_S).filter(|s| *s > 0.0)?;
+    Some(server.value(redis::NET_OUTPUT_BYTES)? / seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use bench_report::names::FigureName;
+    use bench_report::{Pacing, PoolUsage, Report};
+
+    use super::*;
+    use crate::results::group::groups;
+    use crate::results::summary::tests::{report, step};
+    use crate::run::workload::Variants;
+
+    /// Creates a step of a pool in which a call took 1 ms and the server was read for 2 s.
+    fn planted(figures: &[(FigureName, f64)]) -> Step {
+        let mut server = ServerEvidence::default();
+        server.figure(redis::INTERVAL_S, 2.0);
+        for (name, value) in figures {
+            server.figure(*name, *value);
+        }
+        Step {
+            server: Some(server),
+            ..step("pooled", "pool_size", 8, 0, 97_100.0)
+        }
+    }
+
+    fn with_wait(step: Step, wait_mean_ns: f64) -> Step {
+        let checkout = CheckoutParts {
+            count: 1,
+            wait_mean_ns,
+            ..CheckoutParts::default()
+        };
+        let pool = PoolUsage {
+            max_size: 8,
+            checkout: Some(checkout),
+            ..PoolUsage::default()
+        };
+        Step {
+            pool: Some(pool),
+            ..step
+        }
+    }
+
+    fn said(step: Step) -> String {
+        let mut report: Report = report(&[], &[]);
+        report.steps.push(step);
+        let text = limits(&groups(&report, &Variants::default()));
+        assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Each case plants the measurements of one limit; the sentence must name it and no other.
+    #[test]
+    fn each_limit_is_named_by_what_was_measured_of_it() {
+        let busy = |cpu_s: f64| [(redis::CPU_MAIN_THREAD_S, cpu_s)];
+        let starved = [
+            (redis::CPU_MAIN_THREAD_S, 0.94),
+            (redis::MAIN_THREAD_READY_S, 0.96),
+        ];
+        let in_commands = [
+            (redis::IO_THREADS_ACTIVE, 1.0),
+            (redis::EVENTLOOP_COMMANDS_US, 0.4e6),
+            (redis::CPU_MAIN_THREAD_S, 2.0),
+        ];
+        let sent = [
+            (redis::CPU_MAIN_THREAD_S, 0.6),
+            (redis::NET_OUTPUT_BYTES, 2.0 * 1_048_576.0),
+        ];
+        let mut full = planted(&busy(1.0));
+        full.generator.cpu_ratio = 0.97;
+        let mut both = planted(&busy(1.9));
+        both.generator.busiest_thread_ratio = Some(0.95);
+        let mut thinking = planted(&busy(0.2));
+        thinking.load = Load::Closed {
+            users: 50,
+            think_time_ns: 9_000_000,
+        };
+        for (step, wanted) in [
+            (
+                planted(&busy(1.88)),
+                "limit at 97.1 k/s: Redis's thread, busy 94.0 %.",
+            ),
+            (
+                planted(&starved),
+                "Redis's thread, busy 47.0 % and ready without a core for another 48.0 % of the time.",
+            ),
+            (
+                with_wait(planted(&busy(0.62)), 710_000.0),
+                "the pool: waits for a connection are 71.0 % of a call, and Redis's thread is busy \
+                 31.0 %.",
+            ),
+            (
+                full,
+                "perhaps the generator, whose threads used nearly all of their time.",
+            ),
+            (
+                both,
+                "perhaps the generator, one of whose threads was at work for 95.0 % of the time, and \
+                 so was Redis's thread, busy 95.0 %.",
+            ),
+            (
+                thinking,
+                "Limit not reached, users think for 90.0 % of the time: pool of 8.",
+            ),
+            (
+                with_wait(planted(&busy(1.5)), 710_000.0),
+                "unknown: Redis's thread is busy 75.0 %, waits for a connection are 71.0 % of a call.",
+            ),
+            // With I/O threads, the CPU time of polling says nothing, and there may be no time left.
+            (
+                with_wait(planted(&in_commands), 710_000.0),
+                "unknown: Redis's thread is busy at least 20.0 %, waits",
+            ),
+            (
+                planted(&[]),
+                "unknown: the use of Redis's thread is not known.",
+            ),
+            (
+                planted(&sent),
+                "it sent 1.00 MiB/s over a network of unknown speed.",
+            ),
+        ] {
+            let text = said(step);
+            assert!(text.contains(wanted), "{wanted}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_given_rate_that_was_carried_is_no_limit_even_if_the_thread_is_full() {
+        let open = |carried: f64| {
+            let mut step = planted(&[(redis::CPU_MAIN_THREAD_S, 1.9)]);
+            step.load = Load::Open {
+                rate_per_s: 100.0,
+                pacing: Pacing::Constant,
+                in_flight_cap: 1_024,
+                delayed_at_cap: 0,
+            };
+            step.window.measure_end_ns = step.window.measure_start_ns + 2_000_000_000;
+            let get = step.operations.get_mut("get").unwrap();
+            get.pacing_lag.clone_from(&get.call);
+            (get.attempted, get.throughput_per_s) = (200, 100.0 * carried);
+            step
+        };
+        let carried = "Limit not reached, the rate was given: pool of 8.";
+        assert_eq!(said(open(1.0)), carried);
+        assert!(said(open(0.8)).contains("limit at 80.0/s: Redis's thread"));
+    }
+
+    /// A step without an answer of the server, among others, makes the thread's use unknown.
+    #[test]
+    fn one_step_of_which_nothing_is_known_makes_the_limit_unknown() {
+        let busy = planted(&[(redis::CPU_MAIN_THREAD_S, 1.9)]);
+        let away = Step {
+            server: None,
+            ..busy.clone()
+        };
+        let found = ThroughputLimit::of(&[&busy, &away]).unwrap();
+        assert!(matches!(found, ThroughputLimit::Unknown(_)), "{found:?}");
+        assert_eq!(ThroughputLimit::of(&[]), None);
+    }
+}
