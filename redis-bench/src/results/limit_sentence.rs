@@ -13,7 +13,8 @@ use crate::results::group::ClientGroup;
 
 /// Smallest share of time for which Redis's thread was busy, or ready to be, at its limit.
 const THREAD_FULL: f64 = 0.9;
-/// Largest share of time for which Redis's thread was busy, or ready to be, if a pool is the limit.
+/// Largest share of time for which Redis's thread, and those of the generator, were busy or ready to be, if
+/// a pool is the limit.
 const THREAD_IDLE: f64 = 0.7;
 /// Smallest share of a call that is the wait for a connection, if the pool is the limit.
 const POOL_WAIT: f64 = 0.5;
@@ -91,7 +92,9 @@ impl ThroughputLimit {
             return Some(Self::Thread(thread.told()));
         }
         let wait = pool_wait_ratio(steps);
-        let idle = thread.as_ref().filter(|thread| thread.is_idle());
+        let starved = starved_generator(steps, THREAD_IDLE);
+        let idle = thread.as_ref();
+        let idle = idle.filter(|thread| thread.is_idle() && starved.is_none());
         if let (Some(wait), Some(thread)) = (wait.filter(|wait| *wait >= POOL_WAIT), idle) {
             let wait = table::ratio(wait);
             let told = format!(
@@ -177,11 +180,25 @@ fn full_generator(steps: &[&Step]) -> Option<String> {
         return Some("whose threads used nearly all of their time".to_owned());
     }
     let full = generators().filter_map(|generator| generator.full_thread(bound));
-    let most = full.max_by(f64::total_cmp)?;
+    if let Some(most) = full.max_by(f64::total_cmp) {
+        let share = table::ratio(most);
+        return Some(format!(
+            "one of whose threads was at work for {share} of the time"
+        ));
+    }
+    let share = table::ratio(starved_generator(steps, bound)?);
     Some(format!(
-        "one of whose threads was at work for {} of the time",
-        table::ratio(most)
+        "whose threads were at work, or ready without a core, for {share} of the time"
     ))
+}
+
+/// Returns the largest share of time, in any of `steps`, in which the threads of the generator ran or
+/// were ready without a core; `None` if it is below `bound` or unknown.
+fn starved_generator(steps: &[&Step], bound: f64) -> Option<f64> {
+    let shares = steps
+        .iter()
+        .filter_map(|step| step.generator.starved(bound));
+    shares.max_by(f64::total_cmp)
 }
 
 /// Returns the mean wait for a connection of a pool as a share of a call, from 0 to 1; `None` if it was
@@ -237,7 +254,14 @@ fn unknown(steps: &[&Step], thread: Option<&ServerThread>, wait: Option<f64>) ->
         let rate = table::bytes(bytes as u64);
         format!("it sent {rate}/s over a network of unknown speed")
     });
-    let seen: Vec<String> = [Some(thread), wait, sent].into_iter().flatten().collect();
+    let generator = starved_generator(steps, THREAD_IDLE).map(|share| {
+        let share = table::ratio(share);
+        format!(
+            "the generator's threads were at work, or ready without a core, for {share} of the time"
+        )
+    });
+    let seen = [Some(thread), wait, sent, generator].into_iter().flatten();
+    let seen: Vec<String> = seen.collect();
     format!(
         "{}. More users or connections would tell whether more is possible, and sysmon on both \
          machines who had no core",
@@ -252,160 +276,4 @@ fn sent_per_s(server: &ServerEvidence) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use bench_report::names::FigureName;
-    use bench_report::{Pacing, PoolUsage, Report};
-
-    use super::*;
-    use crate::results::group::groups;
-    use crate::results::summary::tests::{report, step};
-    use crate::run::workload::Variants;
-
-    /// Creates a step of a pool in which a call took 1 ms and the server was read for 2 s.
-    fn planted(figures: &[(FigureName, f64)]) -> Step {
-        let mut server = ServerEvidence::default();
-        server.figure(redis::INTERVAL_S, 2.0);
-        for (name, value) in figures {
-            server.figure(*name, *value);
-        }
-        Step {
-            server: Some(server),
-            ..step("pooled", "pool_size", 8, 0, 97_100.0)
-        }
-    }
-
-    fn with_wait(step: Step, wait_mean_ns: f64) -> Step {
-        let checkout = CheckoutParts {
-            count: 1,
-            wait_mean_ns,
-            ..CheckoutParts::default()
-        };
-        let pool = PoolUsage {
-            max_size: 8,
-            checkout: Some(checkout),
-            ..PoolUsage::default()
-        };
-        Step {
-            pool: Some(pool),
-            ..step
-        }
-    }
-
-    fn said(step: Step) -> String {
-        let mut report: Report = report(&[], &[]);
-        report.steps.push(step);
-        let text = limits(&groups(&report, &Variants::default()));
-        assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
-    }
-
-    /// Each case plants the measurements of one limit; the sentence must name it and no other.
-    #[test]
-    fn each_limit_is_named_by_what_was_measured_of_it() {
-        let busy = |cpu_s: f64| [(redis::CPU_MAIN_THREAD_S, cpu_s)];
-        let starved = [
-            (redis::CPU_MAIN_THREAD_S, 0.94),
-            (redis::MAIN_THREAD_READY_S, 0.96),
-        ];
-        let in_commands = [
-            (redis::IO_THREADS_ACTIVE, 1.0),
-            (redis::EVENTLOOP_COMMANDS_US, 0.4e6),
-            (redis::CPU_MAIN_THREAD_S, 2.0),
-        ];
-        let sent = [
-            (redis::CPU_MAIN_THREAD_S, 0.6),
-            (redis::NET_OUTPUT_BYTES, 2.0 * 1_048_576.0),
-        ];
-        let mut full = planted(&busy(1.0));
-        full.generator.cpu_ratio = 0.97;
-        let mut both = planted(&busy(1.9));
-        both.generator.busiest_thread_ratio = Some(0.95);
-        let mut thinking = planted(&busy(0.2));
-        thinking.load = Load::Closed {
-            users: 50,
-            think_time_ns: 9_000_000,
-        };
-        for (step, wanted) in [
-            (
-                planted(&busy(1.88)),
-                "limit at 97.1 k/s: Redis's thread, busy 94.0 %.",
-            ),
-            (
-                planted(&starved),
-                "Redis's thread, busy 47.0 % and ready without a core for another 48.0 % of the time.",
-            ),
-            (
-                with_wait(planted(&busy(0.62)), 710_000.0),
-                "the pool: waits for a connection are 71.0 % of a call, and Redis's thread is busy \
-                 31.0 %.",
-            ),
-            (
-                full,
-                "perhaps the generator, whose threads used nearly all of their time.",
-            ),
-            (
-                both,
-                "perhaps the generator, one of whose threads was at work for 95.0 % of the time, and \
-                 so was Redis's thread, busy 95.0 %.",
-            ),
-            (
-                thinking,
-                "Limit not reached, users think for 90.0 % of the time: pool of 8.",
-            ),
-            (
-                with_wait(planted(&busy(1.5)), 710_000.0),
-                "unknown: Redis's thread is busy 75.0 %, waits for a connection are 71.0 % of a call.",
-            ),
-            // With I/O threads, the CPU time of polling says nothing, and there may be no time left.
-            (
-                with_wait(planted(&in_commands), 710_000.0),
-                "unknown: Redis's thread is busy at least 20.0 %, waits",
-            ),
-            (
-                planted(&[]),
-                "unknown: the use of Redis's thread is not known.",
-            ),
-            (
-                planted(&sent),
-                "it sent 1.00 MiB/s over a network of unknown speed.",
-            ),
-        ] {
-            let text = said(step);
-            assert!(text.contains(wanted), "{wanted}: {text}");
-        }
-    }
-
-    #[test]
-    fn a_given_rate_that_was_carried_is_no_limit_even_if_the_thread_is_full() {
-        let open = |carried: f64| {
-            let mut step = planted(&[(redis::CPU_MAIN_THREAD_S, 1.9)]);
-            step.load = Load::Open {
-                rate_per_s: 100.0,
-                pacing: Pacing::Constant,
-                in_flight_cap: 1_024,
-                delayed_at_cap: 0,
-            };
-            step.window.measure_end_ns = step.window.measure_start_ns + 2_000_000_000;
-            let get = step.operations.get_mut("get").unwrap();
-            get.pacing_lag.clone_from(&get.call);
-            (get.attempted, get.throughput_per_s) = (200, 100.0 * carried);
-            step
-        };
-        let carried = "Limit not reached, the rate was given: pool of 8.";
-        assert_eq!(said(open(1.0)), carried);
-        assert!(said(open(0.8)).contains("limit at 80.0/s: Redis's thread"));
-    }
-
-    /// A step without an answer of the server, among others, makes the thread's use unknown.
-    #[test]
-    fn one_step_of_which_nothing_is_known_makes_the_limit_unknown() {
-        let busy = planted(&[(redis::CPU_MAIN_THREAD_S, 1.9)]);
-        let away = Step {
-            server: None,
-            ..busy.clone()
-        };
-        let found = ThroughputLimit::of(&[&busy, &away]).unwrap();
-        assert!(matches!(found, ThroughputLimit::Unknown(_)), "{found:?}");
-        assert_eq!(ThroughputLimit::of(&[]), None);
-    }
-}
+mod tests;
