@@ -31,20 +31,22 @@ mod rate_limit;
 mod replay;
 mod results;
 mod run;
+mod script;
 mod server;
 mod session;
 
 use std::process::ExitCode;
 
-use bench_cli::Exit;
+use bench_cli::{Exit, UsageError};
 use load_engine::RuntimeKind;
 
 use crate::burst::Burst;
 use crate::cache::Cache;
-use crate::cli::{RedisBenchCli, RedisBenchCommand, habits};
+use crate::cli::{PoolFlags, RedisBenchCli, RedisBenchCommand, habits};
 use crate::pool::Throughput;
 use crate::rate_limit::RateLimiting;
 use crate::run::{RedisRun, RedisWorker, workload};
+use crate::script::Scripted;
 use crate::session::Sessions;
 
 /// Parses the command line of the process and runs the command that it names. Prints results and
@@ -72,18 +74,7 @@ fn run_command(command: &RedisBenchCommand) -> anyhow::Result<Exit> {
             let burst = Burst::new(&flags);
             RedisRun::new("burst", &burst, &flags.cache.common, defaults)?.run()
         }
-        RedisBenchCommand::Pool(flags) => {
-            workload::check_value_size(flags.value_size)?;
-            // Uses the cheapest kind of generator, because this scenario measures the client itself.
-            let defaults = workload::defaults(RuntimeKind::PerCore);
-            RedisRun::new(
-                "pool",
-                &Throughput::new(flags, defaults),
-                &flags.common,
-                defaults,
-            )?
-            .run()
-        }
+        RedisBenchCommand::Pool(flags) => run_pool(flags),
         RedisBenchCommand::Memory(flags) => memory::run(flags),
         RedisBenchCommand::Observe(flags) => observe::run(flags),
         RedisBenchCommand::RateLimit(flags) => {
@@ -102,4 +93,22 @@ fn run_command(command: &RedisBenchCommand) -> anyhow::Result<Exit> {
             bench_cli::workers::serve(env!("CARGO_PKG_VERSION"), |cli| Ok(RedisWorker(cli)))
         }
     }
+}
+
+/// Runs the scenario `pool` with its one command, or with a script of the user.
+fn run_pool(flags: &PoolFlags) -> anyhow::Result<Exit> {
+    workload::check_value_size(flags.value_size)?;
+    // Uses the cheapest kind of generator, because this scenario measures the client itself.
+    let defaults = workload::defaults(RuntimeKind::PerCore);
+    let common = &flags.common;
+    let Some(file) = &flags.script else {
+        let throughput = Throughput::new(flags, defaults);
+        return RedisRun::new("pool", &throughput, common, defaults)?.run();
+    };
+    let scripted = Scripted::read(file).map_err(|error| UsageError(format!("{error:#}")))?;
+    if flags.check_script {
+        bench_cli::output::show(&format!("{}\n", scripted.told()))?;
+        return Ok(Exit::Done);
+    }
+    RedisRun::new("pool", &scripted, common, defaults)?.run()
 }

@@ -1,5 +1,7 @@
 //! Flags of the scenario `pool`.
 
+use std::path::PathBuf;
+
 use bench_cli::flags;
 use clap::{Args, ValueEnum};
 
@@ -10,6 +12,9 @@ By default 50 users send requests for 5 s after 1 s of warm-up, 3 times with eac
 or --rate, --duration, --warmup and --repeats change that.
 
 With --pipeline a request is that many commands, sent at once; its latency is that of all answers.
+
+With --script a request is a sequence of commands of your own, drawn by weight; all keys are put \
+under the prefix of the run, and are removed at the end.
 
 Examples:
   redis-bench pool --workload get --value-size 1KiB
@@ -31,6 +36,18 @@ pub(crate) struct PoolFlags {
     /// Number of commands that each request sends at once, in a pipeline
     #[arg(short = 'P', long, value_parser = flags::count, value_name = "N", default_value = "1")]
     pub(crate) pipeline: u64,
+
+    /// Script in TOML with sequences of commands, in place of --workload
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["workload", "value_size", "pipeline"]
+    )]
+    pub(crate) script: Option<PathBuf>,
+
+    /// Check the script and make no load
+    #[arg(long, requires = "script")]
+    pub(crate) check_script: bool,
 
     /// Flags of every scenario.
     #[command(flatten)]

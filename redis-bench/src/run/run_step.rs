@@ -161,10 +161,11 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         Ok(Some(begun))
     }
 
-    /// Returns what a request of a step with `setting` sends. `None` if this host makes only a share
-    /// of the load, because the server counts all of it.
+    /// Returns what a request of a step with `setting` sends. `None` if that differs from request to
+    /// request, or if this host makes only a share of the load, because the server counts all of it.
     fn load_shape(&self, setting: Setting) -> Option<LoadShape<'_>> {
-        self.host.is_none().then(|| LoadShape {
+        let is_counted = self.host.is_none() && self.workload.has_fixed_commands();
+        is_counted.then(|| LoadShape {
             commands: self.workload.commands(),
             times: self.workload.commands_per_request(),
             connections: self.connections(setting),

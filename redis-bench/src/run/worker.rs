@@ -12,6 +12,7 @@ use crate::cli::{CommonFlags, RedisBenchCli, RedisBenchCommand};
 use crate::clients::{ClientKind, ClientSetup, FactoryUse};
 use crate::pool::Throughput;
 use crate::run::workload::{self, RedisWorkload};
+use crate::script::Scripted;
 use crate::server::address::RedisAddress;
 
 /// Server, client and keys of one step, as the parent process describes them to its workers through
@@ -43,6 +44,10 @@ impl WorkerScenario for RedisWorker {
         match &self.0.command {
             RedisBenchCommand::Cache(flags) => run(&Cache(flags), &flags.common, &target, step),
             RedisBenchCommand::Pool(flags) => {
+                if let Some(file) = &flags.script {
+                    let scripted = Scripted::read(file).map_err(|error| format!("{error:#}"))?;
+                    return run(&scripted, &flags.common, &target, step);
+                }
                 let defaults = workload::defaults(RuntimeKind::PerCore);
                 let pool = Throughput::new(flags, defaults);
                 run(&pool, &flags.common, &target, step)

@@ -39,6 +39,12 @@ pub(crate) trait RedisWorkload {
         1
     }
 
+    /// Returns true (the default) if every request sends [`Self::commands`], so that the server's
+    /// counts of commands can be compared with the number of requests.
+    fn has_fixed_commands(&self) -> bool {
+        true
+    }
+
     /// Returns the scenario's own flags as entries of the report's `config`.
     fn config(&self) -> BTreeMap<String, serde_json::Value>;
 

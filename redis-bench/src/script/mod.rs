@@ -1,0 +1,120 @@
+//! Scripts of the user: weighted sequences of commands whose keys and values are templates. They take
+//! the place of the one command of the scenario `pool`.
+
+mod command_list;
+mod lua_check;
+mod script_error;
+mod script_file;
+mod text;
+mod value_template;
+mod work;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use bench_report::Report;
+use load_engine::StepPlan;
+use serde_json::json;
+
+use self::script_error::ScriptText;
+use self::script_file::Script;
+use self::work::ScriptWork;
+use crate::keys::run_keys::{Preload, RunKeys};
+use crate::run::workload::RedisWorkload;
+
+/// Load that a script of the user describes.
+#[derive(Debug)]
+pub(crate) struct Scripted {
+    /// Name of the file, as the user gave it.
+    file: String,
+    script: Arc<Script>,
+    /// Names of the commands of the script, kept until the process ends.
+    commands: &'static [&'static str],
+}
+
+impl Scripted {
+    /// Reads and checks the script in `file`.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read, or with a `ScriptError` about its first mistake.
+    pub(crate) fn read(file: &Path) -> anyhow::Result<Self> {
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read the script {name}"))?;
+        let script = Script::parse(ScriptText {
+            file: &name,
+            text: &text,
+        })?;
+        Ok(Self {
+            file: name,
+            commands: script.commands.clone().leak(),
+            script: Arc::new(script),
+        })
+    }
+
+    /// Returns a sentence about the script, which has no mistakes.
+    pub(crate) fn told(&self) -> String {
+        let sequences = self.script.sequences.iter();
+        let told = sequences.map(|sequence| match sequence.commands.len() {
+            1 => format!("{} (1 command)", sequence.name),
+            several => format!("{} ({several} commands)", sequence.name),
+        });
+        format!(
+            "{}: no mistakes; {}",
+            self.file,
+            told.collect::<Vec<_>>().join(", ")
+        )
+    }
+}
+
+impl RedisWorkload for Scripted {
+    type Work = ScriptWork;
+
+    fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys {
+        RunKeys {
+            prefix: prefix.to_owned(),
+            // A script writes all of its keys itself.
+            keys: 0,
+            value_bytes: 0,
+            preload: Preload::Ratio(0.0),
+            expiry: None,
+            safety_ttl: None,
+            written: Vec::new(),
+            seed,
+        }
+    }
+
+    fn work(&self, keyspace: RunKeys, _variant: usize) -> ScriptWork {
+        ScriptWork::new(&self.script, &keyspace)
+    }
+
+    fn commands(&self) -> &'static [&'static str] {
+        self.commands
+    }
+
+    fn has_fixed_commands(&self) -> bool {
+        false
+    }
+
+    fn config(&self) -> BTreeMap<String, serde_json::Value> {
+        let sequences = self.script.sequences.iter();
+        let weights = sequences.map(|one| (one.name.clone(), json!(one.weight)));
+        BTreeMap::from([
+            ("script".to_owned(), json!(self.file)),
+            (
+                "weights".to_owned(),
+                serde_json::Value::Object(weights.collect()),
+            ),
+        ])
+    }
+
+    fn describe(&self, plan: StepPlan) -> StepPlan {
+        plan.parameter("script", self.file.as_str())
+    }
+
+    fn text(&self, report: &Report) -> String {
+        text::told(report, &self.variants())
+    }
+}

@@ -1,0 +1,335 @@
+//! Script of the user in TOML: sequences of commands with weights, pauses and Lua.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bench_cli::flags;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::command_list::{AllowedCommand, allowed};
+use super::lua_check;
+use super::script_error::{ScriptError, ScriptText};
+use super::value_template::ValueTemplate;
+
+/// Script that was checked.
+#[derive(Debug)]
+pub(super) struct Script {
+    pub(super) sequences: Vec<Sequence>,
+    /// Names of all commands that the server executes for it, in lower case, each once.
+    pub(super) commands: Vec<&'static str>,
+}
+
+/// Sequence of commands, which is one request of the load.
+#[derive(Debug)]
+pub(super) struct Sequence {
+    pub(super) name: String,
+    /// Share of the requests, relative to the weights of the others.
+    pub(super) weight: f64,
+    /// Pause of the user after the sequence.
+    pub(super) think: Duration,
+    pub(super) commands: Vec<CommandTemplate>,
+}
+
+/// Command of a sequence.
+#[derive(Debug, Clone)]
+pub(super) struct CommandTemplate {
+    pub(super) call: Call,
+    /// Arguments after the name, or the keys and arguments of Lua; true for a key.
+    pub(super) arguments: Vec<(ValueTemplate, bool)>,
+}
+
+/// What a command calls.
+#[derive(Debug, Clone)]
+pub(super) enum Call {
+    /// Command of the server with this name, in lower case.
+    Command(&'static str),
+    /// Lua script with this source, called with this number of keys.
+    Lua { source: String, keys: usize },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileForm {
+    #[serde(default)]
+    lua: BTreeMap<String, LuaForm>,
+    sequence: Vec<SequenceForm>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LuaForm {
+    script: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SequenceForm {
+    name: Spanned<String>,
+    weight: Option<Spanned<f64>>,
+    think: Option<Spanned<String>>,
+    command: Vec<CommandForm>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommandForm {
+    run: Option<Spanned<Vec<Spanned<String>>>>,
+    lua: Option<Spanned<String>>,
+    #[serde(default)]
+    keys: Vec<Spanned<String>>,
+    #[serde(default)]
+    args: Vec<Spanned<String>>,
+}
+
+impl Script {
+    /// Parses and checks the script `source`.
+    ///
+    /// # Errors
+    /// Fails with the place of the first mistake, and a message.
+    pub(super) fn parse(source: ScriptText<'_>) -> Result<Self, ScriptError> {
+        let form: FileForm = toml::from_str(source.text).map_err(|error| {
+            let offset = error.span().map_or(0, |span| span.start);
+            source.error(offset, error.message())
+        })?;
+        if form.sequence.is_empty() {
+            return Err(source.error(0, "no [[sequence]]; a script needs one or more"));
+        }
+        let mut commands = Vec::new();
+        for lua in form.lua.values() {
+            let span = lua.script.span();
+            let called = lua_check::check(lua.script.get_ref()).map_err(|(_, why)| {
+                // The text in the file has the same calls as the string, unless it has escapes.
+                let raw = source.text.get(span.clone()).unwrap_or_default();
+                let at = lua_check::check(raw).err().map_or(0, |(at, _)| at);
+                source.error(span.start + at, why)
+            });
+            commands.extend(called?);
+        }
+        let mut sequences: Vec<Sequence> = Vec::new();
+        for sequence in &form.sequence {
+            let next = sequence.checked(source, &form.lua)?;
+            if sequences.iter().any(|known| known.name == next.name) {
+                let why = format!("two sequences are named {}", next.name);
+                return Err(source.error(sequence.name.span().start, why));
+            }
+            commands.extend(next.commands.iter().flat_map(|command| match command.call {
+                Call::Command(name) => vec![name],
+                Call::Lua { .. } => vec!["evalsha", "eval"],
+            }));
+            sequences.push(next);
+        }
+        commands.sort_unstable();
+        commands.dedup();
+        Ok(Self {
+            sequences,
+            commands,
+        })
+    }
+}
+
+impl SequenceForm {
+    fn checked(
+        &self,
+        source: ScriptText<'_>,
+        lua: &BTreeMap<String, LuaForm>,
+    ) -> Result<Sequence, ScriptError> {
+        let at_name = self.name.span().start;
+        let name = self.name.get_ref();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if name.is_empty() || !name.chars().all(is_plain) {
+            let why = "a name of a sequence has letters, digits, - and _ only";
+            return Err(source.error(at_name, why));
+        }
+        let weight = match &self.weight {
+            None => 1.0,
+            Some(weight) if weight.get_ref().is_finite() && *weight.get_ref() > 0.0 => {
+                *weight.get_ref()
+            }
+            Some(weight) => {
+                return Err(source.error(weight.span().start, "a weight is a number above 0"));
+            }
+        };
+        let think = match &self.think {
+            None => Duration::ZERO,
+            Some(think) => flags::duration(think.get_ref())
+                .map_err(|why| source.error(think.span().start, why))?,
+        };
+        if self.command.is_empty() {
+            return Err(source.error(at_name, "the sequence has no [[sequence.command]]"));
+        }
+        let commands = self.command.iter();
+        let commands = commands.map(|command| command.checked(source, lua, at_name));
+        Ok(Sequence {
+            name: name.clone(),
+            weight,
+            think,
+            commands: commands.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl CommandForm {
+    fn checked(
+        &self,
+        source: ScriptText<'_>,
+        lua: &BTreeMap<String, LuaForm>,
+        at_sequence: usize,
+    ) -> Result<CommandTemplate, ScriptError> {
+        let template = |text: &Spanned<String>, is_key: bool| {
+            let parsed = ValueTemplate::parse(text.get_ref());
+            let parsed = parsed.map_err(|why| source.error(text.span().start, why))?;
+            Ok((parsed, is_key))
+        };
+        match (&self.run, &self.lua) {
+            (Some(run), None) if self.keys.is_empty() && self.args.is_empty() => {
+                let (command, arguments) = split(source, run)?;
+                let arguments = arguments.iter().enumerate();
+                let arguments = arguments.map(|(n, text)| template(text, command.keys.is_key(n)));
+                Ok(CommandTemplate {
+                    call: Call::Command(command.name),
+                    arguments: arguments.collect::<Result<_, _>>()?,
+                })
+            }
+            (None, Some(name)) => {
+                let Some(form) = lua.get(name.get_ref()) else {
+                    let why = format!("there is no [lua.{}]", name.get_ref());
+                    return Err(source.error(name.span().start, why));
+                };
+                let keys = self.keys.iter().map(|text| template(text, true));
+                let arguments = self.args.iter().map(|text| template(text, false));
+                Ok(CommandTemplate {
+                    call: Call::Lua {
+                        source: form.script.get_ref().clone(),
+                        keys: self.keys.len(),
+                    },
+                    arguments: keys.chain(arguments).collect::<Result<_, _>>()?,
+                })
+            }
+            (Some(run), _) => Err(source.error(
+                run.span().start,
+                "run stands alone; lua, keys and args belong to a call of Lua",
+            )),
+            (None, None) => Err(source.error(
+                at_sequence,
+                "a command of this sequence has neither run nor lua",
+            )),
+        }
+    }
+}
+
+/// Splits the words of a command into the command and its arguments.
+fn split<'a>(
+    source: ScriptText<'_>,
+    run: &'a Spanned<Vec<Spanned<String>>>,
+) -> Result<(AllowedCommand, &'a [Spanned<String>]), ScriptError> {
+    let Some((name, arguments)) = run.get_ref().split_first() else {
+        return Err(source.error(
+            run.span().start,
+            "a command needs a name, as in [\"GET\", \"k\"]",
+        ));
+    };
+    let at = name.span().start;
+    let command = allowed(name.get_ref()).map_err(|why| source.error(at, why))?;
+    if arguments.len() < command.keys.least_arguments() {
+        let why = format!("{} needs more arguments", name.get_ref());
+        return Err(source.error(at, why));
+    }
+    Ok((command, arguments))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Script, String> {
+        let source = ScriptText {
+            file: "s.toml",
+            text,
+        };
+        Script::parse(source).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_script_is_read_with_its_weights_pauses_and_keys() {
+        let script = parse(
+            "[lua.take]\nscript = \"return redis.call('DECR', KEYS[1])\"\n\
+             [[sequence]]\nname = 'cart'\nweight = 3\nthink = '5ms'\n\
+             [[sequence.command]]\nrun = ['HSET', 'cart:{user}', 'f', '{bytes:9}']\n\
+             [[sequence.command]]\nlua = 'take'\nkeys = ['stock:{zipf:9}']\nargs = ['1']\n\
+             [[sequence]]\nname = 'look'\n[[sequence.command]]\nrun = ['mget', 'a', 'b']\n",
+        );
+        let script = script.unwrap();
+        assert_eq!(script.commands, ["decr", "eval", "evalsha", "hset", "mget"]);
+        let cart = &script.sequences[0];
+        assert_eq!((cart.weight, cart.think), (3.0, Duration::from_millis(5)));
+        let keys = |command: &CommandTemplate| -> Vec<bool> {
+            command
+                .arguments
+                .iter()
+                .map(|(_, is_key)| *is_key)
+                .collect()
+        };
+        assert_eq!(keys(&cart.commands[0]), [true, false, false]);
+        assert_eq!(keys(&cart.commands[1]), [true, false]);
+        assert_eq!(keys(&script.sequences[1].commands[0]), [true, true]);
+    }
+
+    #[test]
+    fn mistakes_are_told_with_line_and_column() {
+        let with = |run: &str| format!("[[sequence]]\nname = 'a'\n[[sequence.command]]\n{run}\n");
+        for (text, told) in [
+            (
+                with("run = ['FLUSHALL']"),
+                "s.toml:4:8: FLUSHALL is not among",
+            ),
+            (with("run = ['KEYS', '*']"), "s.toml:4:8: KEYS is not among"),
+            (
+                with("run = ['GET', 'ü', '{x}']"),
+                "s.toml:4:20: {x} is no placeholder",
+            ),
+            (with("run = ['GET']"), "s.toml:4:8: GET needs more"),
+            (with("run = []"), "s.toml:4:7: a command needs a name"),
+            (with("lua = 'no'"), "s.toml:4:7: there is no [lua.no]"),
+            (
+                with("rum = ['GET', 'k']"),
+                "s.toml:4:1: unknown field `rum`",
+            ),
+            (
+                with("keys = ['k']"),
+                "s.toml:2:8: a command of this sequence has neither",
+            ),
+            (with("run = ['GET', 'k'"), "s.toml:4"),
+            (
+                "[[sequence]]\nname = 'a b'\ncommand = []".to_owned(),
+                "s.toml:2:8: a name",
+            ),
+            (
+                "[[sequence]]\nname = 'a'\ncommand = []".to_owned(),
+                "s.toml:2:8: the sequence has no",
+            ),
+            (
+                "[[sequence]]\nname = 'a'\nweight = 0\ncommand = []".to_owned(),
+                "s.toml:3:10: a weight is",
+            ),
+            (
+                "[[sequence]]\nname = 'a'\nthink = 'x'\ncommand = []".to_owned(),
+                "s.toml:3:9: ",
+            ),
+            (
+                "[lua.a]\nscript = '''\nredis.call('CONFIG')'''\n[[sequence]]\nname = 'a'\n\
+                 command = []"
+                    .to_owned(),
+                "s.toml:3:1: CONFIG is not among",
+            ),
+            (
+                with("run = ['TIME']").repeat(2),
+                "s.toml:6:8: two sequences are named a",
+            ),
+            ("sequence = []".to_owned(), "s.toml:1:1: no [[sequence]]"),
+        ] {
+            let why = parse(&text).unwrap_err();
+            assert!(why.starts_with(told), "{told}: {why}");
+        }
+    }
+}
