@@ -11,7 +11,7 @@ mod work;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context as _;
 use bench_report::Report;
@@ -29,9 +29,11 @@ use crate::run::workload::RedisWorkload;
 pub(crate) struct Scripted {
     /// Name of the file, as the user gave it.
     file: String,
-    script: Arc<Script>,
+    script: Script,
     /// Names of the commands of the script, kept until the process ends.
     commands: &'static [&'static str],
+    /// Number of steps so far. Each has keys of its own, so that it does not find those of another.
+    steps: AtomicU64,
 }
 
 impl Scripted {
@@ -50,7 +52,8 @@ impl Scripted {
         Ok(Self {
             file: name,
             commands: script.commands.clone().leak(),
-            script: Arc::new(script),
+            script,
+            steps: AtomicU64::new(0),
         })
     }
 
@@ -87,7 +90,9 @@ impl RedisWorkload for Scripted {
     }
 
     fn work(&self, keyspace: RunKeys, _variant: usize) -> ScriptWork {
-        ScriptWork::new(&self.script, &keyspace)
+        let step = self.steps.fetch_add(1, Ordering::Relaxed);
+        let prefix = format!("{}{step}:", keyspace.prefix);
+        ScriptWork::new(&self.script, &prefix, keyspace.seed)
     }
 
     fn commands(&self) -> &'static [&'static str] {

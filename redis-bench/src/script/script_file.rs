@@ -276,6 +276,12 @@ mod tests {
     }
 
     #[test]
+    fn the_example_has_no_mistakes() {
+        let example = include_str!("../../../examples/redis/shop.toml");
+        assert_eq!(parse(example).unwrap().sequences.len(), 3);
+    }
+
+    #[test]
     fn mistakes_are_told_with_line_and_column() {
         let with = |run: &str| format!("[[sequence]]\nname = 'a'\n[[sequence.command]]\n{run}\n");
         for (text, told) in [

@@ -12,7 +12,6 @@ use redis::{Cmd, Script as LuaScript};
 use super::script_file::{Call, CommandTemplate, Script};
 use super::value_template::{TemplateValues, ValueTemplate};
 use crate::clients::{RedisConnection, RequestError, RequestResult, Task, Work};
-use crate::keys::run_keys::RunKeys;
 
 /// Sequences of a script, with all keys under the prefix of the run.
 #[derive(Debug)]
@@ -48,8 +47,8 @@ struct BoundLua {
 }
 
 impl ScriptWork {
-    /// Binds the sequences of `script` to the prefix of `keyspace`.
-    pub(super) fn new(script: &Script, keyspace: &RunKeys) -> Self {
+    /// Binds the sequences of `script` to keys that begin with `prefix`. `seed` is that of the draws.
+    pub(super) fn new(script: &Script, prefix: &str, seed: u64) -> Self {
         let total: f64 = script.sequences.iter().map(|one| one.weight).sum();
         let mut sum = 0.0;
         let sequences = script.sequences.iter().map(|sequence| {
@@ -60,13 +59,13 @@ impl ScriptWork {
                 up_to: sum / total,
                 think: sequence.think,
                 commands: commands
-                    .map(|command| BoundCommand::new(command, &keyspace.prefix))
+                    .map(|command| BoundCommand::new(command, prefix))
                     .collect(),
             }
         });
         Self {
             sequences: sequences.collect(),
-            seed: keyspace.seed,
+            seed,
         }
     }
 }
