@@ -62,7 +62,7 @@ pub fn run() -> ExitCode {
 fn run_command(command: &RedisBenchCommand) -> anyhow::Result<Exit> {
     match command {
         RedisBenchCommand::Cache(flags) => {
-            workload::check_value_size(flags.value_size)?;
+            workload::check_value_size(flags.value_size.longest())?;
             flags.check()?;
             let defaults = workload::defaults(RuntimeKind::Shared);
             RedisRun::new("cache", &Cache(flags), &flags.common, defaults)?.run()

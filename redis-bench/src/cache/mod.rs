@@ -110,10 +110,12 @@ impl RedisWorkload for Cache<'_> {
     type Work = CacheWork;
 
     fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys {
+        let sizes = &self.0.value_size;
         RunKeys {
             prefix: prefix.to_owned(),
             keys: self.0.keys,
-            value_bytes: self.0.value_size,
+            value_bytes: sizes.longest(),
+            value_sizes: sizes.fixed().is_none().then(|| sizes.clone()),
             // A limited server would evict what is written first, the most popular keys.
             preload: match self.0.preload {
                 _ if !self.0.maxmemory.is_empty() => Preload::Ratio(0.0),
@@ -169,7 +171,6 @@ impl RedisWorkload for Cache<'_> {
             ("preload".to_owned(), json!(self.preload_told())),
             ("ttl_ns".to_owned(), json!(self.0.ttl.as_nanos() as u64)),
             ("ttl_jitter_ratio".to_owned(), json!(self.0.ttl_jitter)),
-            ("value_bytes".to_owned(), json!(self.0.value_size)),
             ("writes_ratio".to_owned(), json!(self.0.writes)),
         ]);
         if !self.0.maxmemory.is_empty() {
@@ -177,6 +178,12 @@ impl RedisWorkload for Cache<'_> {
             config.insert("maxmemory_bytes".to_owned(), json!(self.0.maxmemory));
             config.insert("policies".to_owned(), json!(policies));
         }
+        let sizes = &self.0.value_size;
+        let (name, length) = match sizes.fixed() {
+            Some(bytes) => ("value_bytes", json!(bytes)),
+            None => ("value_sizes", json!(sizes.to_string())),
+        };
+        config.insert(name.to_owned(), length);
         let (name, skew) = match self.0.keys_as {
             Some(skew) => ("keys_as", skew),
             None => ("zipf", self.0.zipf),
@@ -299,6 +306,7 @@ impl Work for CacheWork {
             work: self.clone(),
             operation: GET,
             name: Vec::new(),
+            length: 0,
             get: Cmd::new(),
             set: Cmd::new(),
         }
@@ -313,6 +321,8 @@ pub(crate) struct CacheTask {
     /// Operation that was drawn last: [`GET`] or [`SET`]. A read that misses is still [`GET`] here.
     operation: OperationId,
     name: Vec<u8>,
+    /// Length of the value of the key that was drawn last, in bytes.
+    length: usize,
     get: Cmd,
     set: Cmd,
 }
@@ -325,7 +335,7 @@ impl CacheTask {
         self.get.arg("GET").arg(&self.name);
         match connection.command(&self.get).await? {
             Value::Nil => Ok(false),
-            Value::BulkString(value) if value.len() == self.work.value.len() => Ok(true),
+            Value::BulkString(value) if value.len() == self.length => Ok(true),
             _ => Err(RequestError::Redis(RedisError::from((
                 ErrorKind::UnexpectedReturnType,
                 "a key of ours holds what we never wrote",
@@ -339,11 +349,11 @@ impl CacheTask {
         self.set
             .arg("SET")
             .arg(&self.name)
-            .arg(&*self.work.value)
+            .arg(&self.work.value[..self.length])
             .arg("PX")
             .arg(life_ms);
         let answer = connection.command(&self.set).await;
-        if self.work.value.len() > LONGEST_KEPT {
+        if self.length > LONGEST_KEPT {
             self.set = Cmd::new();
         }
         answer?;
@@ -355,6 +365,11 @@ impl Task for CacheTask {
     fn draw(&mut self) -> OperationId {
         let index = self.work.sampler.draw(&mut self.random);
         self.work.keyspace.name_into(index, &mut self.name);
+        self.length = self
+            .work
+            .keyspace
+            .value_length(index)
+            .min(self.work.value.len());
         let writes = self.work.writes_ratio;
         let write = writes > 0.0 && self.random.random::<f64>() < writes;
         self.operation = if write { SET } else { GET };

@@ -354,6 +354,46 @@ fn fresh_keys_begin_their_lives_together_and_end_them_as_their_jitter_says() {
     );
 }
 
+/// A read whose key has another length than expected would fail the step.
+#[test]
+fn values_have_the_length_of_their_key_when_filled_and_when_written_back() {
+    let redis = start();
+    let args = "--keys 300 --preload 50% --ttl 1000h --zipf 0 --value-size 10..2000";
+    let args: Vec<&str> = args.split(' ').collect();
+    let step = step(
+        &redis,
+        ClientKind::Multiplexed,
+        Duration::from_millis(700),
+        &args,
+    );
+    assert!(succeeded(&step, "get") > 0 && succeeded(&step, "miss") > 0);
+    let flags = cache_flags(&args);
+    let keyspace = Cache(&flags).keyspace("plimsoll:test:", 7);
+    let mut connection = connect(&redis);
+    let mut name = Vec::new();
+    let mut checked = 0;
+    for index in 0..300 {
+        keyspace.name_into(index, &mut name);
+        let length: usize = redis::cmd("STRLEN")
+            .arg(&name)
+            .query(&mut connection)
+            .unwrap();
+        assert!(
+            length == 0 || length == keyspace.value_length(index),
+            "{length}"
+        );
+        checked += usize::from(length > 0);
+    }
+    assert!(checked > 150, "{checked}");
+    let mut wrong = redis::cmd("SET");
+    wrong.arg(&name).arg("short").exec(&mut connection).unwrap();
+    assert_ne!(
+        keyspace.value_length(299),
+        5,
+        "a read of it would be refused"
+    );
+}
+
 #[test]
 fn what_lies_under_another_name_is_never_removed() {
     let redis = start();

@@ -10,6 +10,7 @@ use crate::cli::CommonFlags;
 use crate::cli::backend_flag::BackendFlag;
 use crate::cli::share::share;
 use crate::keys::key_skew::Skew;
+use crate::keys::value_sizes::ValueSizes;
 
 pub(super) const CACHE_HELP: &str = "\
 Every step begins with the keys of a cache that has been in use at this load for a long time, so \
@@ -37,6 +38,7 @@ Examples:
   redis-bench cache --maxmemory 4MiB,8MiB --policy allkeys-lru,allkeys-lfu --ttl 1h
   redis-bench cache --client pooled --pool-size 8 --rate 1000 --duration 10s
   redis-bench cache --keys-as hotspot:20/80 --preload fresh --ttl 2s --ttl-jitter 0
+  redis-bench cache --value-size lognormal:1k,2 --keys 20k
   redis-bench cache --client multiplexed --rate 2000 --backend exp:20ms
   redis-bench cache --client pooled --rate spike:500,5k/10s --repeats 1
   redis-bench cache --client pooled --find-rate 'p99<5ms'
@@ -87,9 +89,16 @@ pub(crate) struct CacheFlags {
     #[arg(long, value_parser = share, value_name = "RATIO", default_value = "0.1")]
     pub(crate) ttl_jitter: f64,
 
-    /// Length of each value, in bytes unless it has a unit
-    #[arg(long, value_parser = flags::size, value_name = "SIZE", default_value = "256")]
-    pub(crate) value_size: u64,
+    /// Lengths of the values, in bytes unless they have a unit: 256, 100..4k, lognormal:1k,2 (median
+    /// and geometric standard deviation), 32:9,1k:1 (size:weight), or file: and the name of a file
+    /// with a line size,weight for each size
+    #[arg(
+        long,
+        value_parser = ValueSizes::parse,
+        value_name = "SIZES",
+        default_value = "256"
+    )]
+    pub(crate) value_size: ValueSizes,
 
     /// Share of the requests that write a key instead of reading one
     #[arg(long, value_parser = share, value_name = "RATIO", default_value = "0")]

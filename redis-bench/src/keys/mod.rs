@@ -10,3 +10,4 @@ pub(crate) mod run_keys;
 pub(crate) mod run_removal;
 pub(crate) mod safety_ttl;
 pub(crate) mod steady_state;
+pub(crate) mod value_sizes;

@@ -13,6 +13,7 @@ use redis::{Connection, Pipeline};
 use crate::keys::expiry::Expiry;
 use crate::keys::removal_command::{RemovalCommand, remove};
 use crate::keys::steady_state::SteadyState;
+use crate::keys::value_sizes::ValueSizes;
 use crate::server::failure::BatchFailure;
 
 /// Length of the longest value that Redis stores, in bytes.
@@ -33,8 +34,10 @@ pub(crate) struct RunKeys {
     pub(crate) prefix: String,
     /// Number of keys that the requests of the load use.
     pub(crate) keys: u64,
-    /// Length of each value, in bytes.
+    /// Length of each value, in bytes; of the longest one if `value_sizes` is given.
     pub(crate) value_bytes: u64,
+    /// Lengths of the values, where they differ.
+    pub(crate) value_sizes: Option<ValueSizes>,
     /// Keys that exist when a step begins.
     pub(crate) preload: Preload,
     /// Distribution of a key's time to live; `None` if keys have no expiry.
@@ -74,7 +77,13 @@ impl RunKeys {
         let _ = write!(buffer, "{}k:{index}", self.prefix);
     }
 
-    /// Returns the value that all keys have: printable text with a length of `value_bytes`.
+    /// Returns the length of the value of the key with `index`, in bytes.
+    pub(crate) fn value_length(&self, index: u64) -> usize {
+        let sizes = self.value_sizes.as_ref();
+        sizes.map_or(self.value_bytes, |sizes| sizes.of_key(index)) as usize
+    }
+
+    /// Returns the text of which the values of all keys are the beginning: printable text with a length of `value_bytes`.
     pub(crate) fn value(&self) -> Vec<u8> {
         (0..self.value_bytes)
             .map(|i| b'a' + (i % 26) as u8)
@@ -85,8 +94,9 @@ impl RunKeys {
     /// high than too low.
     pub(crate) fn estimated_bytes(&self) -> u64 {
         let name = self.prefix.len() as u64 + 22;
-        self.keys
-            .saturating_mul(self.value_bytes + name + OVERHEAD_BYTES)
+        let sizes = self.value_sizes.as_ref();
+        let value = sizes.map_or(self.value_bytes, |sizes| sizes.mean(self.keys));
+        self.keys.saturating_mul(value + name + OVERHEAD_BYTES)
     }
 
     /// Brings the keys into the state in which every step begins: those of `preload` exist, the
@@ -130,7 +140,8 @@ impl RunKeys {
                     InitialKey::Missing => missing.push(name),
                     InitialKey::Present { left_ms } => {
                         let mut set = redis::cmd("SET");
-                        set.arg(name).arg(&value);
+                        let length = self.value_length(index).min(value.len());
+                        set.arg(name).arg(&value[..length]);
                         if let Some(left_ms) = left_ms {
                             set.arg("PX").arg(left_ms + ahead.as_millis() as u64);
                         }
@@ -203,6 +214,7 @@ mod tests {
             prefix: prefix("20260314-091500-7f3a"),
             keys: 1_000,
             value_bytes: 3,
+            value_sizes: None,
             preload: Preload::Ratio(1.0),
             expiry: None,
             safety_ttl: None,

@@ -114,6 +114,7 @@ impl Scenario for MemoryRun<'_> {
                 prefix: run_keys::prefix(&name),
                 keys: keys.unwrap_or(0).max(self.flags.keys),
                 value_bytes: 0,
+                value_sizes: None,
                 preload: Preload::Ratio(1.0),
                 expiry: None,
                 safety_ttl: None,

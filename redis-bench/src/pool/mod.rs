@@ -73,6 +73,7 @@ impl RedisWorkload for Throughput<'_> {
             prefix: prefix.to_owned(),
             keys: KEYS,
             value_bytes: self.flags.value_size,
+            value_sizes: None,
             preload: Preload::Ratio(1.0),
             expiry: None,
             safety_ttl: self.safety_ttl,

@@ -160,6 +160,7 @@ impl RedisWorkload for RateLimiting<'_> {
             prefix: prefix.to_owned(),
             keys: 0,
             value_bytes: 0,
+            value_sizes: None,
             preload: Preload::Ratio(0.0),
             expiry: None,
             safety_ttl: None,

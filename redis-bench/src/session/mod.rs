@@ -79,6 +79,7 @@ impl RedisWorkload for Sessions<'_> {
             prefix: prefix.to_owned(),
             keys: numbers.saturating_mul(KEY_KINDS),
             value_bytes: self.flags.session_size,
+            value_sizes: None,
             preload: Preload::Ratio(0.0),
             expiry: None,
             safety_ttl: None,

@@ -57,6 +57,7 @@ fn run_keys(numbers: u64) -> RunKeys {
         prefix: "plimsoll:test:".to_owned(),
         keys: numbers * KEY_KINDS,
         value_bytes: 100,
+        value_sizes: None,
         preload: Preload::Ratio(0.0),
         expiry: None,
         safety_ttl: None,

@@ -17,6 +17,7 @@ fn run_keys() -> RunKeys {
         prefix: "plimsoll:run:".to_owned(),
         keys: KEYS,
         value_bytes: 3,
+        value_sizes: None,
         preload: Preload::Ratio(1.0),
         expiry: None,
         safety_ttl: None,

@@ -14,6 +14,7 @@ fn run_keys(keys: u64) -> RunKeys {
         prefix: "plimsoll:run:".to_owned(),
         keys,
         value_bytes: 3,
+        value_sizes: None,
         preload: Preload::Ratio(1.0),
         expiry: None,
         safety_ttl: None,
