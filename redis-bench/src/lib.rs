@@ -41,7 +41,7 @@ use bench_cli::{Exit, UsageError};
 use load_engine::RuntimeKind;
 
 use crate::burst::Burst;
-use crate::cache::Cache;
+use crate::cache::{Cache, Stampede};
 use crate::cli::{PoolFlags, RedisBenchCli, RedisBenchCommand, habits};
 use crate::pool::Throughput;
 use crate::rate_limit::RateLimiting;
@@ -65,10 +65,13 @@ fn run_command(command: &RedisBenchCommand) -> anyhow::Result<Exit> {
             workload::check_value_size(flags.value_size.longest())?;
             flags.check()?;
             let defaults = workload::defaults(RuntimeKind::Shared);
+            if let Some(stampede) = Stampede::new(flags)? {
+                return RedisRun::new("cache", &stampede, &flags.common, defaults)?.run();
+            }
             RedisRun::new("cache", &Cache(flags), &flags.common, defaults)?.run()
         }
         RedisBenchCommand::Burst(flags) => {
-            workload::check_value_size(flags.cache.value_size)?;
+            workload::check_value_size(flags.cache.value_size.longest())?;
             let flags = flags.settled()?;
             let defaults = workload::defaults(RuntimeKind::Shared);
             let burst = Burst::new(&flags);

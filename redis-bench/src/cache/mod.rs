@@ -6,6 +6,7 @@ pub(crate) mod curve;
 mod effective_latency;
 mod hit_ratio_course;
 mod limit_figures;
+mod stampede;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use serde_json::json;
 
 use self::backend::Backend;
 use self::hit_ratio_course::{DRIFT_BOUND, HitRatioCourse, HitRatioDrift};
+pub(crate) use self::stampede::Stampede;
 use crate::cache::curve::{LimitedStep, MemoryLimit, StepKeys};
 use crate::cache::limit_figures::LimitFigures;
 use crate::cli::{CacheFlags, PreloadFlag};

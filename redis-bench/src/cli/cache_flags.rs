@@ -9,6 +9,7 @@ use crate::cache::curve::PolicyName;
 use crate::cli::CommonFlags;
 use crate::cli::backend_flag::BackendFlag;
 use crate::cli::share::share;
+use crate::cli::stampede_flags::StampedeFlags;
 use crate::keys::key_skew::Skew;
 use crate::keys::value_sizes::ValueSizes;
 
@@ -20,7 +21,8 @@ load. --preload RATIO begins with a share of the keys instead, from which the hi
 A read that does not find its key writes it; both together are one request, named miss, whose time \
 therefore includes two round trips. With --backend it first fetches the value from a simulated \
 back-end; the latency of hits and misses together, and the load that the back-end is spared, are then \
-told.
+told. With --stampede all requests read one hot key, and the calls of the back-end at each of its \
+expiries are counted.
 
 By default 50 users send requests for 5 s after 1 s of warm-up, 3 times with each client; --users \
 or --rate, --duration, --warmup and --repeats change that.
@@ -40,6 +42,7 @@ Examples:
   redis-bench cache --keys-as hotspot:20/80 --preload fresh --ttl 2s --ttl-jitter 0
   redis-bench cache --value-size lognormal:1k,2 --keys 20k
   redis-bench cache --client multiplexed --rate 2000 --backend exp:20ms
+  redis-bench cache --stampede none,lock,early --backend 50ms --rate 1000 --ttl 2s
   redis-bench cache --client pooled --rate spike:500,5k/10s --repeats 1
   redis-bench cache --client pooled --find-rate 'p99<5ms'
   redis-bench cache --users ramp:10..500/1m --think-time exp:20ms";
@@ -130,6 +133,10 @@ pub(crate) struct CacheFlags {
     #[arg(long, value_parser = BackendFlag::parse, value_name = "TIME[/N]")]
     pub(crate) backend: Option<BackendFlag>,
 
+    /// Flags about stampedes.
+    #[command(flatten)]
+    pub(crate) stampede: StampedeFlags,
+
     /// Flags of every scenario.
     #[command(flatten)]
     pub(crate) common: CommonFlags,
@@ -146,8 +153,15 @@ impl CacheFlags {
     /// # Errors
     /// Fails with a usage error that says what to change.
     pub(crate) fn check(&self) -> Result<(), UsageError> {
+        self.stampede.check(self.backend, self.ttl)?;
         let common = &self.common;
         let is_shared = common.workers.workers.is_some() || common.host.worker.is_some();
+        if !self.stampede.guards.is_empty() && is_shared {
+            return Err(UsageError(
+                "the calls at an expiry are counted in one process; leave --workers and --worker out"
+                    .to_owned(),
+            ));
+        }
         if let (Some(calls), true) = (self.backend.and_then(|b| b.at_once), is_shared) {
             return Err(UsageError(format!(
                 "each worker would have a back-end of its own; leave /{calls} out of --backend, or \

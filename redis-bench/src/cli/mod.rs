@@ -12,6 +12,7 @@ mod rate_limit_flags;
 mod server_flags;
 mod session_flags;
 mod share;
+mod stampede_flags;
 pub(crate) mod tls_flags;
 
 use bench_cli::load::CURVES_HELP;
@@ -34,6 +35,7 @@ pub(crate) use rate_limit_flags::{OnStall, RateLimitFlags, RetryAfter};
 pub(crate) use server_flags::ServerFlags;
 pub(crate) use session_flags::{MOST_PARALLEL, SessionFlags, StoreForm};
 use session_flags::{SESSION_CLIENT_HELP, SESSION_HELP};
+pub(crate) use stampede_flags::StampedeGuard;
 
 /// Loads Redis as applications use it.
 #[derive(Debug, Parser)]

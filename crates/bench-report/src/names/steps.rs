@@ -133,6 +133,18 @@ figures! { Step:
     BACKEND_CALLS_PER_S = "backend_calls_per_s";
     /// Share of the reads that did not call the back-end.
     BACKEND_SAVED_RATIO = "backend_saved_ratio";
+    /// Expiries of the hot key, with the warm-up.
+    STAMPEDE_EXPIRIES = "stampede.expiries";
+    /// Calls of the back-end at an expiry of the hot key, on average.
+    STAMPEDE_CALLS_PER_EXPIRY = "stampede.calls_per_expiry";
+    /// Calls at an expiry that theory expects without a guard.
+    STAMPEDE_EXPECTED_CALLS = "stampede.expected_calls";
+    /// Largest number of calls at one expiry.
+    STAMPEDE_WORST_CALLS = "stampede.worst_calls";
+    /// Largest number of calls of the back-end at the same time.
+    STAMPEDE_MOST_AT_ONCE = "stampede.most_at_once";
+    /// Requests at an expiry that found no value, on average.
+    STAMPEDE_STALLED_PER_EXPIRY = "stampede.stalled_per_expiry";
     /// Requests per second in whose steady state the keys were when the step began.
     PRELOAD_RATE_PER_S = "preload_rate_per_s";
     /// Connections that the load opened while it was measured.
