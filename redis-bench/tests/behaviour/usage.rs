@@ -92,7 +92,7 @@ fn wrong_usage_is_told_with_code_2() {
         (&["cache", "--duration", "-5s"], "--"),
         (&["cache", "--keys-as", "hot"], "write uniform, zipf:0.9"),
         (&["cache", "--zipf", "-1"], "negative, as -1 is"),
-        (&["cache", "--zipf", "steep"], "up to 100 such as 0.99"),
+        (&["cache", "--zipf", "steep"], "from 0 to 100 such as 0.99"),
         (&["cache", "--writes", "-0.1"], "from 0 to 1"),
         (&["pool", "--rate", "-5"], "above zero, not -5"),
         (&["pool", "--users", "-5"], "1 or more, not -5"),
