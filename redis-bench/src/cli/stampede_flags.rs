@@ -14,7 +14,7 @@ const LOCK_BY_BACKEND: u32 = 5;
 const TTL_BY_BACKEND: u32 = 4;
 
 /// Flags of `redis-bench cache` about stampedes on one hot key.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct StampedeFlags {
     /// Read a single hot key, and count the calls of the back-end at each of its expiries: none
     /// (no guard), lock, early (each measured)

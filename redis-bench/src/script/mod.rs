@@ -81,6 +81,7 @@ impl RedisWorkload for Scripted {
             // A script writes all of its keys itself.
             keys: 0,
             value_bytes: 0,
+            value_sizes: None,
             preload: Preload::Ratio(0.0),
             expiry: None,
             safety_ttl: None,
