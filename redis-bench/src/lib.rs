@@ -1,11 +1,10 @@
 //! Loads Redis as applications use it, and measures the cost of the way to connect.
 //!
-//! A scenario defines the requests of users (`cache`, `burst`, `pool`, `rate_limit`,
-//! `session`; `script` has those of the user). A client
-//! defines how they are sent (`clients`). `run` runs the steps of all clients in a shuffled order,
-//! adds the server's evidence to each step, and removes the run's keys (`keys`). `results` compares
-//! the clients. `memory` makes no load: it writes keys and reads their memory. `observe` only reads a
-//! server under the load that it has.
+//! A scenario defines the requests of users (`cache`, `burst`, `pool`, `rate_limit`, `session`;
+//! `script` has those of the user). A client defines how they are sent (`clients`). `run` runs the
+//! steps of all clients in a shuffled order, adds the server's evidence to each step, and removes the
+//! run's keys (`keys`). `results` compares the clients. `memory` makes no load: it writes keys and
+//! reads their memory. `observe` only reads a server under the load that it has.
 #![cfg_attr(
     test,
     allow(

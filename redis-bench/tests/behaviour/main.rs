@@ -26,6 +26,7 @@ mod permissions;
 mod rate_limit;
 mod refusals;
 mod runs;
+mod scripts;
 mod sessions;
 mod strangers;
 mod tls;

@@ -1,14 +1,5 @@
 //! Tests of scripts of the user on a real server.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::float_cmp
-)]
-
-mod common;
-
-use common::{bench, connect, keys, report, told};
+use crate::common::{bench, connect, keys, report, told};
 use test_support::{Ended, RunningProgram, TestDirectory};
 
 const SCRIPT: &str = "
