@@ -1,5 +1,5 @@
 //! Tests of scripts of the user on a real server.
-use crate::common::{bench, connect, keys, report, told};
+use crate::common::{self, bench, connect, keys, report, told};
 use test_support::{Ended, RunningProgram, TestDirectory};
 
 const SCRIPT: &str = "
