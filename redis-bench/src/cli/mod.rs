@@ -60,7 +60,7 @@ pub(crate) enum RedisBenchCommand {
     /// Use Redis as a cache: skewed reads, misses written back, expiry
     #[command(after_help = format!("{CACHE_HELP}\n\n{CURVES_HELP}"))]
     Cache(Box<CacheFlags>),
-    /// Raise the load of a cache for a while: latency and backlog before, in and after, and recovery
+    /// Raise the load of a cache for a while: latency, backlog and recovery
     #[command(after_help = format!("{BURST_HELP}\n\n{CURVES_HELP}"))]
     Burst(Box<BurstFlags>),
     /// Compare ways to connect by plain SET or GET throughput
@@ -72,7 +72,7 @@ pub(crate) enum RedisBenchCommand {
     /// Measure rate limiters: what they admit against what the limit allows, and their cost
     #[command(after_help = format!("{RATE_LIMIT_HELP}\n\n{CURVES_HELP}"))]
     RateLimit(Box<RateLimitFlags>),
-    /// Keep sessions of web users: log-ins, changes in parallel, log-outs, expiry, CSRF tokens
+    /// Keep sessions of web users: log-ins, parallel changes, log-outs, expiry
     #[command(
         after_help = format!("{SESSION_HELP}\n\n{CURVES_HELP}"),
         mut_arg("client", |client| client.help(SESSION_CLIENT_HELP))

@@ -11,7 +11,7 @@ use crate::source_report::SourceReport;
 /// Largest number of reports that are shown.
 const REPORTS: usize = 20;
 /// Largest number of figures of the steps of one report that are shown.
-const MOST: usize = 100;
+const MOST: usize = 200;
 
 /// Figure of a report as the page shows it.
 struct ShownFigure<'a> {
