@@ -59,7 +59,7 @@ impl<'a, C> SettingResults<'a, C> {
     }
 
     /// Returns true if the setting may be recommended: no stop rule or failure ended a step, and in
-    /// every completed repeat there were successful requests, at most [`ERRORS_TOLERATED`] of the
+    /// every completed repeat there were successful requests, at most 1 % of the
     /// requests failed, the rate was carried and the objectives were kept. True without a completed
     /// repeat if no step was stopped or failed.
     pub fn is_admissible(&self, objectives: &[Objective]) -> bool {
@@ -201,7 +201,7 @@ pub fn errors_by_kind<'a>(steps: impl Iterator<Item = &'a Step>) -> BTreeMap<&'a
     errors
 }
 
-/// Returns true if at least [`CARRIED`] of the planned arrivals per second of an open loop were
+/// Returns true if at least 99 % of the planned arrivals per second of an open loop were
 /// answered successfully in the measured part; `None` for a closed loop.
 pub fn carries_its_rate(step: &Step) -> Option<bool> {
     match step.load {
