@@ -41,7 +41,7 @@ pub(crate) fn limits(groups: &[ClientGroup<'_>]) -> String {
             continue;
         }
         let rate = mean(&group.throughputs()).map_or("–".to_owned(), table::rate);
-        let line = format!("{}: limit at {rate}: {}.", group.name(), limit.told());
+        let line = format!("{} at {rate}: {}.", group.name(), limit.told());
         text.push_str(&table::paragraph(&line, 0));
     }
     for (why, names) in not_reached {
@@ -115,11 +115,11 @@ impl ThroughputLimit {
     /// Returns the limit as a part of a sentence.
     fn told(&self) -> String {
         match self {
-            Self::NotReached(why) => format!("not reached, {why}"),
-            Self::Generator(full) => format!("perhaps the generator, {full}"),
-            Self::Thread(busy) => format!("Redis's thread, {busy}"),
-            Self::Pool(why) => format!("the pool: {why}"),
-            Self::Unknown(seen) => format!("unknown: {seen}"),
+            Self::NotReached(why) => format!("limit not reached, {why}"),
+            Self::Generator(full) => format!("limited perhaps by the generator, {full}"),
+            Self::Thread(busy) => format!("limited by Redis's thread, {busy}"),
+            Self::Pool(why) => format!("limited by the pool: {why}"),
+            Self::Unknown(seen) => format!("limit unknown: {seen}"),
         }
     }
 }
@@ -263,8 +263,8 @@ fn unknown(steps: &[&Step], thread: Option<&ServerThread>, wait: Option<f64>) ->
     let seen = [Some(thread), wait, sent, generator].into_iter().flatten();
     let seen: Vec<String> = seen.collect();
     format!(
-        "{}. More users or connections would tell whether more is possible, and sysmon on both \
-         machines who had no core",
+        "{}. Measure with more users or connections to see whether more is possible, and with \
+         sysmon on both machines to see whether one of them lacks a core",
         seen.join(", ")
     )
 }

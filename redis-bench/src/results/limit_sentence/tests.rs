@@ -73,7 +73,7 @@ fn each_limit_is_named_by_what_was_measured_of_it() {
     for (step, wanted) in [
         (
             planted(&busy(1.88)),
-            "limit at 97.1 k/s: Redis's thread, busy 94.0 %.",
+            "at 97.1 k/s: limited by Redis's thread, busy 94.0 %.",
         ),
         (
             planted(&starved),
@@ -169,7 +169,7 @@ fn a_given_rate_that_was_carried_is_no_limit_even_if_the_thread_is_full() {
     };
     let carried = "Limit not reached, the rate was given: pool of 8.";
     assert_eq!(said(open(1.0)), carried);
-    assert!(said(open(0.8)).contains("limit at 80.0/s: Redis's thread"));
+    assert!(said(open(0.8)).contains("at 80.0/s: limited by Redis's thread"));
 }
 
 /// A step without an answer of the server, among others, makes the thread's use unknown.
