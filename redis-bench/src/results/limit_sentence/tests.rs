@@ -127,16 +127,16 @@ fn a_generator_that_had_no_time_left_is_named_and_accuses_no_pool() {
     for (step, wanted) in [
         (
             full,
-            "perhaps the generator, whose threads used nearly all of their time.",
+            "limited perhaps by the generator, whose threads used nearly all of their time.",
         ),
         (
             both,
-            "perhaps the generator, one of whose threads was at work for 95.0 % of the time, and \
+            "limited perhaps by the generator, one of whose threads was at work for 95.0 % of the time, and \
              so was Redis's thread, busy 95.0 %.",
         ),
         (
             starving(660),
-            "perhaps the generator, whose threads were at work, or ready without a core, for \
+            "limited perhaps by the generator, whose threads were at work, or ready without a core, for \
              96.0 % of the time.",
         ),
         // A pool that waits for a core of this machine may not be too small.
