@@ -252,8 +252,8 @@ fn one_full_thread_shows_among_idle_ones() {
     );
 }
 
-/// What a session does between two requests takes 30 ms, and a user then waits 30 ms more; neither
-/// is part of a latency. Arrivals of an open loop do not wait.
+/// A session works for 30 ms between two requests, and its user then waits 30 ms more; neither is
+/// part of a latency. Arrivals of an open loop do not wait.
 #[test]
 fn the_time_between_requests_is_part_of_none() {
     let rests = Duration::from_millis(30);

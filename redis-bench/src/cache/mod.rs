@@ -2,6 +2,7 @@
 //! the value back, with an expiry, after it has fetched it from a simulated back-end if there is one.
 
 mod backend;
+mod cache_work;
 pub(crate) mod curve;
 mod effective_latency;
 mod hit_ratio_course;
@@ -16,43 +17,22 @@ use std::sync::Arc;
 use bench_cli::table;
 use bench_report::names::{self, steps};
 use bench_report::{Operation, Report, Series, Step, Warning, WarningCode};
-use load_engine::{OperationId, OperationSpec, OperationTable, Timestamps, UserId};
-use rand::rngs::SmallRng;
-use rand::{RngExt as _, SeedableRng as _};
-use redis::{Cmd, ErrorKind, RedisError, Value};
 use serde_json::json;
 
 use self::backend::Backend;
+pub(crate) use self::cache_work::CacheWork;
 use self::hit_ratio_course::{DRIFT_BOUND, HitRatioCourse, HitRatioDrift};
 pub(crate) use self::stampede::Stampede;
 use crate::cache::curve::{LimitedStep, MemoryLimit, StepKeys};
 use crate::cache::limit_figures::LimitFigures;
 use crate::cli::{CacheFlags, PreloadFlag};
-use crate::clients::{self, ClientKind, RedisConnection, RequestError, RequestResult, Task, Work};
+use crate::clients::{self, ClientKind};
 use crate::evidence::MEMORY_LIMIT;
 use crate::keys::expiry::Expiry;
 use crate::keys::key_popularity::KeyPopularity;
-use crate::keys::key_skew::KeySampler;
 use crate::keys::run_keys::{Preload, RunKeys};
 use crate::keys::steady_state::SteadyState;
 use crate::run::workload::{RedisWorkload, Variants};
-
-const OPERATIONS: &[&str] = &["get", "miss", "set"];
-/// Operation of a read that found its key.
-const GET: OperationId = OperationId::nth(0);
-/// Operation of a read that did not find its key, together with the write-back: one request with
-/// two round trips. Its service time includes both.
-const MISS: OperationId = OperationId::nth(1);
-/// Operation of a write that does not follow a read.
-const SET: OperationId = OperationId::nth(2);
-
-/// Successive phases of a miss with a back-end: the read with the wait for a connection, the call of
-/// the back-end, and the write-back.
-const MISS_PHASES: &[&str] = &["redis", effective_latency::BACKEND_PHASE, "write"];
-
-/// Size of a value, in bytes, above which the buffer with the value's command is freed after each
-/// request, because every user has such a buffer.
-const LONGEST_KEPT: usize = 64 << 10;
 
 /// Scenario `cache` of `redis-bench`, with its flags.
 #[derive(Debug)]
@@ -267,154 +247,4 @@ fn server_hit_ratio(step: &Step) -> Option<f64> {
     let hits = server.value(names::redis::KEYSPACE_HITS)?;
     let misses = server.value(names::redis::KEYSPACE_MISSES)?;
     (hits + misses > 0.0).then(|| hits / (hits + misses))
-}
-
-/// Requests of the scenario, from which the requests of each user are created.
-#[derive(Debug, Clone)]
-pub(crate) struct CacheWork {
-    keyspace: Arc<RunKeys>,
-    sampler: KeySampler,
-    expiry: Expiry,
-    writes_ratio: f64,
-    value: Arc<[u8]>,
-    /// Back-end that misses fetch the value from; `None` if they have it at once.
-    backend: Option<Arc<Backend>>,
-}
-
-impl Work for CacheWork {
-    type Task = CacheTask;
-
-    fn operations(&self) -> OperationTable {
-        if self.backend.is_none() {
-            return OPERATIONS.into();
-        }
-        let specs = OPERATIONS.iter().copied().map(|name| {
-            let spec = OperationSpec::new(name);
-            if name == OPERATIONS[1] {
-                spec.with_phases(MISS_PHASES)
-            } else {
-                spec
-            }
-        });
-        OperationTable::from(specs.collect::<Vec<_>>())
-    }
-
-    fn task(&self, user: UserId) -> CacheTask {
-        CacheTask {
-            // Users with neighbouring numbers must not have neighbouring seeds.
-            random: SmallRng::seed_from_u64(
-                self.keyspace.seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15),
-            ),
-            work: self.clone(),
-            operation: GET,
-            name: Vec::new(),
-            length: 0,
-            get: Cmd::new(),
-            set: Cmd::new(),
-        }
-    }
-}
-
-/// Requests of one user of the cache.
-#[derive(Debug)]
-pub(crate) struct CacheTask {
-    work: CacheWork,
-    random: SmallRng,
-    /// Operation that was drawn last: [`GET`] or [`SET`]. A read that misses is still [`GET`] here.
-    operation: OperationId,
-    name: Vec<u8>,
-    /// Length of the value of the key that was drawn last, in bytes.
-    length: usize,
-    get: Cmd,
-    set: Cmd,
-}
-
-impl CacheTask {
-    /// Reads the key that was drawn. Returns false if it is not there, which is a miss of the cache
-    /// and no failure.
-    async fn read<C: RedisConnection>(&mut self, connection: &mut C) -> Result<bool, RequestError> {
-        self.get.clear();
-        self.get.arg("GET").arg(&self.name);
-        match connection.command(&self.get).await? {
-            Value::Nil => Ok(false),
-            Value::BulkString(value) if value.len() == self.length => Ok(true),
-            _ => Err(RequestError::Redis(RedisError::from((
-                ErrorKind::UnexpectedReturnType,
-                "a key of ours holds what we never wrote",
-            )))),
-        }
-    }
-
-    async fn write<C: RedisConnection>(&mut self, connection: &mut C) -> Result<(), RequestError> {
-        let life_ms = self.work.expiry.draw_ms(&mut self.random);
-        self.set.clear();
-        self.set
-            .arg("SET")
-            .arg(&self.name)
-            .arg(&self.work.value[..self.length])
-            .arg("PX")
-            .arg(life_ms);
-        let answer = connection.command(&self.set).await;
-        if self.length > LONGEST_KEPT {
-            self.set = Cmd::new();
-        }
-        answer?;
-        Ok(())
-    }
-}
-
-impl Task for CacheTask {
-    fn draw(&mut self) -> OperationId {
-        let index = self.work.sampler.draw(&mut self.random);
-        self.work.keyspace.name_into(index, &mut self.name);
-        self.length = self
-            .work
-            .keyspace
-            .value_length(index)
-            .min(self.work.value.len());
-        let writes = self.work.writes_ratio;
-        let write = writes > 0.0 && self.random.random::<f64>() < writes;
-        self.operation = if write { SET } else { GET };
-        self.operation
-    }
-
-    async fn perform<C: RedisConnection>(
-        &mut self,
-        connection: &mut C,
-        timestamps: &mut Timestamps,
-    ) -> RequestResult {
-        if self.operation == SET {
-            let result = self.write(connection).await;
-            return RequestResult {
-                operation: SET,
-                command: "SET",
-                result,
-            };
-        }
-        match self.read(connection).await {
-            Ok(true) => RequestResult {
-                operation: GET,
-                command: "GET",
-                result: Ok(()),
-            },
-            Ok(false) => {
-                timestamps.operation(MISS);
-                if let Some(backend) = &self.work.backend {
-                    timestamps.phase_ended();
-                    backend.call(&mut self.random).await;
-                    timestamps.phase_ended();
-                }
-                RequestResult {
-                    operation: MISS,
-                    command: "SET",
-                    result: self.write(connection).await,
-                }
-            }
-            Err(error) => RequestResult {
-                operation: GET,
-                command: "GET",
-                result: Err(error),
-            },
-        }
-    }
 }

@@ -70,7 +70,7 @@ pub(crate) struct RateLimitFlags {
     #[arg(long, value_enum, value_name = "WHEN")]
     pub(crate) burst_at: Option<BurstAt>,
 
-    /// What a refused user does: wait as long as the limiter says, to the millisecond, or not
+    /// Behaviour of a refused user: wait as long as the limiter says, to the millisecond, or not
     #[arg(long, value_enum, value_name = "HOW", default_value = "ignore")]
     pub(crate) retry_after: RetryAfter,
 
@@ -114,7 +114,7 @@ pub(crate) enum BurstAt {
     Edge,
 }
 
-/// What a refused user does.
+/// Behaviour of a refused user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RetryAfter {
     /// Waits as long as the limiter says.

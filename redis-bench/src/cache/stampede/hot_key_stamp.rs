@@ -11,8 +11,8 @@ pub(super) const STAMP_BYTES: usize = 32;
 /// Length of the instant at the beginning of the stamp.
 const INSTANT_BYTES: usize = 20;
 
-/// When a value expires and how long its computation took, as its first bytes tell. The instant is on
-/// this host's monotonic clock, because one process makes the whole load.
+/// Instant at which a value expires and time that its computation took, as its first bytes tell. The
+/// instant is on this host's monotonic clock, because one process makes the whole load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct HotKeyStamp {
     pub(super) expires_us: u64,

@@ -29,7 +29,7 @@ const WAIT_FOR_HOLDER: Duration = Duration::from_millis(10);
 const UNLOCK: &str =
     "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 
-/// What the requests of all users share.
+/// Parts that the requests of all users share.
 #[derive(Debug)]
 pub(super) struct HotKey {
     pub(super) guard: StampedeGuard,

@@ -1,4 +1,4 @@
-//! What the scenario says about stampedes: calls of the back-end at an expiry, by guard.
+//! Text about stampedes: calls of the back-end at an expiry, by guard.
 
 use bench_cli::table::{self, Table};
 use bench_report::Report;
