@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use load_engine::{OperationId, OperationSpec, OperationTable, Timestamps, UserId};
+use rand::RngExt as _;
 use rand::rngs::SmallRng;
-use rand::{RngExt as _, SeedableRng as _};
 use redis::{Cmd, ErrorKind, RedisError, Value};
 
 use crate::cache::backend::Backend;
 use crate::cache::effective_latency;
-use crate::clients::{RedisConnection, RequestError, RequestResult, Task, Work};
+use crate::clients::{RedisConnection, RequestError, RequestResult, Task, Work, user_random};
 use crate::keys::expiry::Expiry;
 use crate::keys::key_skew::KeySampler;
 use crate::keys::run_keys::RunKeys;
@@ -63,10 +63,7 @@ impl Work for CacheWork {
 
     fn task(&self, user: UserId) -> CacheTask {
         CacheTask {
-            // Users with neighbouring numbers must not have neighbouring seeds.
-            random: SmallRng::seed_from_u64(
-                self.keyspace.seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15),
-            ),
+            random: user_random(self.keyspace.seed, user),
             work: self.clone(),
             operation: GET,
             name: Vec::new(),

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use load_engine::{OperationId, OperationTable, Outcome, Timestamps, UserId};
+use rand::SeedableRng as _;
+use rand::rngs::SmallRng;
 use redis::AsyncConnectionConfig;
 use serde::{Deserialize, Serialize};
 
@@ -115,6 +117,12 @@ pub(crate) trait Task: Send + 'static {
     fn between_requests(&mut self) -> Option<Duration> {
         None
     }
+}
+
+/// Creates the random draws of `user` in a step with this seed. Users with neighbouring numbers do
+/// not have neighbouring seeds.
+pub(crate) fn user_random(seed: u64, user: UserId) -> SmallRng {
+    SmallRng::seed_from_u64(seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
 /// Result of one request.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use load_engine::{OperationId, OperationTable, Timestamps, UserId};
+use rand::RngExt as _;
 use rand::rngs::SmallRng;
-use rand::{RngExt as _, SeedableRng as _};
 use redis::RedisResult;
 
 use super::accuracy::DecisionTime;
@@ -18,7 +18,7 @@ use super::limiter::Limiter;
 use super::scripts::LimiterAnswer;
 use super::stall::StallPolicy;
 use super::variant::LimiterVariant;
-use crate::clients::{RedisConnection, RequestError, RequestResult, Task, Work};
+use crate::clients::{RedisConnection, RequestError, RequestResult, Task, Work, user_random};
 
 const OPERATIONS: &[&str] = &["undecided", "admitted", "refused"];
 /// Operation of a request without a decision, because it failed or was cut off.
@@ -78,10 +78,7 @@ impl Work for LimiterWork {
     fn task(&self, user: UserId) -> LimiterTask {
         let skews = &self.used.skews;
         LimiterTask {
-            // Users with neighbouring numbers must not have neighbouring seeds.
-            random: SmallRng::seed_from_u64(
-                self.used.seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15),
-            ),
+            random: user_random(self.used.seed, user),
             clock: ClientClock::new(skews[user.0 as usize % skews.len()]),
             log: self.log.begin(),
             step: Arc::clone(&self.log),

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use load_engine::{OperationId, OperationTable, Timestamps, UserId};
+use rand::RngExt as _;
 use rand::rngs::SmallRng;
-use rand::{RngExt as _, SeedableRng as _};
 use redis::{Cmd, Script as LuaScript};
 
 use super::script_file::{Call, CommandTemplate, Script};
 use super::value_template::{TemplateValues, ValueTemplate};
-use crate::clients::{RedisConnection, RequestError, RequestResult, Task, Work};
+use crate::clients::{RedisConnection, RequestError, RequestResult, Task, Work, user_random};
 
 /// Sequences of a script, with all keys under the prefix of the run.
 #[derive(Debug)]
@@ -106,10 +106,7 @@ impl Work for ScriptWork {
     fn task(&self, user: UserId) -> ScriptTask {
         ScriptTask {
             sequences: Arc::clone(&self.sequences),
-            // Users with neighbouring numbers must not have neighbouring seeds.
-            random: SmallRng::seed_from_u64(
-                self.seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15),
-            ),
+            random: user_random(self.seed, user),
             user: user.0,
             count: 0,
             drawn: 0,

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use futures_util::future::join_all;
 use load_engine::{OperationId, OperationTable, Timestamps, UserId};
+use rand::RngExt as _;
 use rand::rngs::SmallRng;
-use rand::{RngExt as _, SeedableRng as _};
 use redis::RedisResult;
 
 use super::ledger::{Finding, KnownSession, must_exist, overwritten};
@@ -17,7 +17,7 @@ use super::session_image::SessionImage;
 use super::session_setup::SessionSetup;
 use super::session_store::SessionId;
 use super::tallies::{Tally, UserTallies};
-use crate::clients::{RedisConnection, RequestResult, Task, Work};
+use crate::clients::{RedisConnection, RequestResult, Task, Work, user_random};
 
 /// Names of the operations, in the order of their numbers.
 const OPERATIONS: &[&str] = &[
@@ -89,11 +89,9 @@ pub(crate) struct SessionUser {
 
 impl SessionUser {
     fn new(setup: Arc<SessionSetup>, user: UserId) -> Self {
-        // Mixes the number of the user into the seed, so that users with neighbouring numbers differ.
-        let seed = setup.seed ^ (user.0 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Self {
             user: user.0,
-            random: SmallRng::seed_from_u64(seed),
+            random: user_random(setup.seed, user),
             tallies: setup.tallies.user(),
             requests: (0..setup.parallel.max(1)).map(PageRequest::new).collect(),
             failed: 0,

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use load_engine::{OperationId, OperationTable, Timestamps, UserId};
+use rand::RngExt as _;
 use rand::rngs::SmallRng;
-use rand::{RngExt as _, SeedableRng as _};
 use redis::{Cmd, ErrorKind, RedisError, Value};
 
 use super::hot_key_stamp::{HotKeyStamp, STAMP_BYTES};
 use super::stampede_log::StampedeLog;
 use crate::cache::backend::Backend;
 use crate::cli::StampedeGuard;
-use crate::clients::{RedisConnection, RequestError, RequestResult, Task, Work};
+use crate::clients::{RedisConnection, RequestError, RequestResult, Task, Work, user_random};
 use crate::keys::expiry::Expiry;
 
 const OPERATIONS: &[&str] = &["get", "miss", "early"];
@@ -60,10 +60,7 @@ impl Work for HotKeyWork {
         let mut get = redis::cmd("GET");
         get.arg(&hot.name);
         HotKeyTask {
-            // Users with neighbouring numbers must not have neighbouring seeds.
-            random: SmallRng::seed_from_u64(
-                hot.seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15),
-            ),
+            random: user_random(hot.seed, user),
             value: hot.value.clone(),
             command: "GET",
             get,
