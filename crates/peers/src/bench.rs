@@ -13,7 +13,7 @@ use crate::cli::PeersCli;
 use crate::contest::{Compared, ContestError};
 use crate::context::RunContext;
 use crate::pairs::{PairRule, RunPair, alternate};
-use crate::plan::{CONTESTS, ContestLoad, ContestPlan};
+use crate::plan::{CONTESTS, ContestLoad, ContestPlan, named};
 use crate::program::{ProgramError, ProgramRunner, command};
 use crate::recorder::RecorderCost;
 use crate::results::{ContestOutcome, ContestResult, PeerResults};
@@ -32,8 +32,8 @@ const LEAST_PAIRS: usize = 5;
 /// cannot be saved or shown. Failures of a contest are in the results and in the exit status.
 pub(crate) fn run(cli: &PeersCli) -> anyhow::Result<Exit> {
     let mut bench = PeerBenchmark::begin(cli)?;
-    let chosen =
-        |plan: &&ContestPlan| cli.only.is_empty() || cli.only.iter().any(|n| n == plan.name);
+    let only: Vec<&ContestPlan> = cli.only.iter().flat_map(|name| named(name)).collect();
+    let chosen = |plan: &&ContestPlan| cli.only.is_empty() || only.contains(plan);
     let mut servers = ThrowawayServers::default();
     for plan in CONTESTS.iter().filter(chosen) {
         if bench.context.runner.interrupted() {
@@ -106,12 +106,12 @@ impl PeerBenchmark {
         servers: &mut ThrowawayServers,
     ) -> anyhow::Result<()> {
         let detail = format!("{} ÷ {}", plan.ours, plan.peer);
-        self.progress.phase(plan.name, &detail);
+        self.progress.phase(&plan.name, &detail);
         let mut pairs = Vec::new();
         let outcome = match self.run_contest(plan, servers, &mut pairs) {
             Ok(()) => ContestOutcome::Measured,
             Err(ContestError::Child(ProgramError::Interrupted)) => ContestOutcome::Interrupted,
-            Err(error @ ContestError::NoPeer { .. }) => ContestOutcome::Skipped {
+            Err(error @ ContestError::NoPeer { .. }) => ContestOutcome::MissingPeer {
                 reason: error.to_string(),
             },
             Err(error) => ContestOutcome::Failed {
@@ -134,7 +134,7 @@ impl PeerBenchmark {
     ) -> Result<(), ContestError> {
         let (context, progress) = (&self.context, &mut self.progress);
         let rule = PairRule {
-            relative: plan.expected_ratio.is_none(),
+            relative: plan.expected_ratio.is_none_or(|expected| expected > 1.0),
             compared: plan.compared,
             ..self.rule
         };
@@ -155,25 +155,10 @@ impl PeerBenchmark {
                 let mut sides = workload.beside_minimal(context, driver, users, peer);
                 alternate(&mut sides, &rule, pairs, show)
             }
-            ContestLoad::MinimalSet => {
-                let peer = minimal::find(minimal::REDIS)?;
+            ContestLoad::Redis { peer, load } => {
                 let workload = prepared(&mut servers.redis, redis::RedisWorkload::prepare)?;
-                alternate(
-                    &mut workload.beside_minimal(context, peer),
-                    &rule,
-                    pairs,
-                    show,
-                )
-            }
-            ContestLoad::BenchmarkSet => {
-                let peer = redis::benchmark_program()?;
-                let workload = prepared(&mut servers.redis, redis::RedisWorkload::prepare)?;
-                alternate(
-                    &mut workload.beside_benchmark(context, peer)?,
-                    &rule,
-                    pairs,
-                    show,
-                )
+                let mut sides = workload.contest(context, peer, load)?;
+                alternate(&mut sides, &rule, pairs, show)
             }
             ContestLoad::Sample { scope, peer } => {
                 let mut sides = SamplingContest::prepare(context, scope, peer)?;
@@ -183,8 +168,7 @@ impl PeerBenchmark {
     }
 
     /// Returns the exit status: interrupted if a signal arrived; else 1 if a contest failed or none
-    /// was measured; else success. A contest that is skipped because its peer is missing is no
-    /// failure.
+    /// was measured; else success. A contest without its peer falls short, and is no failure.
     fn exit(&self) -> Exit {
         let outcomes = || self.results.contests.iter().map(|contest| &contest.outcome);
         let failed = outcomes().any(|outcome| matches!(outcome, ContestOutcome::Failed { .. }));
@@ -220,12 +204,15 @@ fn rule(cli: &PeersCli) -> PairRule {
     }
 }
 
-/// Returns the description of this machine, with the versions of those peers that are installed.
+/// Returns the description of this machine, with the versions of the Redis server and of
+/// those peers that are installed.
 fn environment() -> Environment {
     let mut environment = Environment::capture();
     let programs = [
         postgres::peer_program(),
-        redis::benchmark_program(),
+        redis::benchmark::program(),
+        redis::memtier::program(),
+        testbed::find_redis().map_err(ContestError::from),
         sampling::pidstat_program(),
     ];
     environment.versions = programs

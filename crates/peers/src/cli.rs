@@ -3,18 +3,18 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use clap::builder::PossibleValuesParser;
 
-use crate::plan::CONTESTS;
+use crate::plan::{CONTESTS, named};
 
-/// Measures the benches beside pgbench, redis-benchmark and a minimal loop, and the recorder beside
+/// Measures the benches beside pgbench, redis-benchmark, memtier and a minimal loop, and the recorder beside
 /// pidstat, psutil and sysinfo, in alternating pairs on throwaway servers and processes. A ratio
 /// that falls short is shown, and is no failure.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "peers", version, after_help = EXAMPLES)]
 pub(crate) struct PeersCli {
-    /// Run only this contest (repeat it for several)
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(CONTESTS.map(|plan| plan.name)))]
+    /// Run only this contest, such as direct-8, those of a group, such as direct, or those of a
+    /// program, such as redis-bench (repeat it for several)
+    #[arg(long, value_name = "NAME", value_parser = contest_name)]
     pub(crate) only: Vec<String>,
 
     /// Measured time of each run, in seconds
@@ -27,7 +27,7 @@ pub(crate) struct PeersCli {
     pub(crate) pairs: u64,
 
     /// End a contest when the half-width of the ratio's 95 % interval is this or less; of a
-    /// ratio without a bound, as a share of the ratio
+    /// ratio without a bound of at most 1, as a share of the ratio
     #[arg(long, value_name = "RATIO", default_value_t = 0.03, value_parser = half_width)]
     pub(crate) half_width: f64,
 
@@ -40,7 +40,20 @@ const EXAMPLES: &str = "\
 Examples:
   peers                                    every contest, until each ratio is certain
   peers --only direct-8 --half-width 0.01
+  PLIMSOLL_MEMTIER=memtier_benchmark peers --only memtier
+  PLIMSOLL_REDIS_BIN=valkey-server peers --only multiplexed --output valkey.json
   peers --seconds 1 --pairs 5              a first impression, in some five minutes";
+
+fn contest_name(text: &str) -> Result<String, String> {
+    if named(text).next().is_some() {
+        return Ok(text.to_owned());
+    }
+    let names: Vec<&str> = CONTESTS.iter().map(|plan| plan.name.as_str()).collect();
+    let names = names.join(", ");
+    Err(format!(
+        "no contest has this name; the contests are {names}"
+    ))
+}
 
 fn half_width(text: &str) -> Result<f64, String> {
     match text.parse() {

@@ -73,7 +73,7 @@ pub(crate) trait Contest {
 /// Reason for which a contest was not measured to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ContestError {
-    /// The peer is not installed, so the contest is skipped.
+    /// The peer is not installed, so the contest is not measured.
     #[error("{peer} was not found in {searched}; {remedy}")]
     NoPeer {
         /// Name of the missing peer.

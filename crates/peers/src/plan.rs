@@ -1,13 +1,16 @@
 //! Table of all contests: programs, loads, and expected ratios.
 
+use std::sync::LazyLock;
+
 use crate::contest::Compared;
+use crate::redis::{RedisLoad, RedisPeer};
 use crate::sampling::{self, PeerSampler, SampleScope};
 
 /// Plan of one contest: its programs, its load, and the expected ratio.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ContestPlan {
     /// Name of the contest, as given to `--only`.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// Name of this project's program, as shown in the results.
     pub(crate) ours: &'static str,
     /// Name of the peer program, as shown in the results.
@@ -43,11 +46,13 @@ pub(crate) enum ContestLoad {
         /// Number of users, and of the pool's connections.
         users: u32,
     },
-    /// Redis SETs of three bytes over one shared connection; the peer is the minimal loop on the
-    /// same client library.
-    MinimalSet,
-    /// Redis SETs of three bytes; the peer is Redis' own `redis-benchmark`.
-    BenchmarkSet,
+    /// Requests of one command to Redis.
+    Redis {
+        /// Program with which `redis-bench` is compared.
+        peer: RedisPeer,
+        /// Requests of both sides.
+        load: RedisLoad,
+    },
     /// Samples of the machine's metrics; the peer is another program that takes them.
     Sample {
         /// Metrics that each sample reads.
@@ -57,88 +62,88 @@ pub(crate) enum ContestLoad {
     },
 }
 
-/// All contests, in the order in which they run.
-pub(crate) const CONTESTS: [ContestPlan; 23] = [
-    beside_pgbench("wire-2", "wire", 2, 0.97),
-    beside_pgbench("wire-8", "wire", 8, 0.97),
-    beside_pgbench("wire-32", "wire", 32, 0.97),
-    beside_pgbench("direct-2", "direct", 2, 0.9),
-    beside_pgbench("direct-8", "direct", 8, 0.9),
-    beside_pgbench("direct-32", "direct", 32, 0.9),
-    beside_minimal_pool("deadpool-2", "deadpool", 2),
-    beside_minimal_pool("deadpool-8", "deadpool", 8),
-    beside_minimal_pool("deadpool-32", "deadpool", 32),
-    beside_minimal_pool("sqlx-2", "sqlx", 2),
-    beside_minimal_pool("sqlx-8", "sqlx", 8),
-    beside_minimal_pool("sqlx-32", "sqlx", 32),
-    ContestPlan {
-        name: "redis-multiplexed",
-        ours: "redis-bench",
-        peer: "minimal loop",
-        compared: Compared::Throughput,
-        expected_ratio: Some(0.97),
-        most_cpu_ns: None,
-        load: ContestLoad::MinimalSet,
-    },
-    ContestPlan {
-        name: "redis-benchmark",
-        ours: "redis-bench",
-        peer: "redis-benchmark",
-        compared: Compared::Throughput,
-        expected_ratio: None,
-        most_cpu_ns: None,
-        load: ContestLoad::BenchmarkSet,
-    },
-    sample("sample-host-psutil", SampleScope::Host, PeerSampler::Psutil),
-    sample(
-        "sample-host-sysinfo",
-        SampleScope::Host,
-        PeerSampler::Sysinfo,
-    ),
-    sample(
-        "sample-500-pidstat",
-        SampleScope::Processes,
-        PeerSampler::Pidstat,
-    ),
-    sample(
-        "sample-500-psutil",
-        SampleScope::Processes,
-        PeerSampler::Psutil,
-    ),
-    sample(
-        "sample-500-sysinfo",
-        SampleScope::Processes,
-        PeerSampler::Sysinfo,
-    ),
-    sample(
-        "sample-500-full-pidstat",
-        SampleScope::Everything,
-        PeerSampler::Pidstat,
-    ),
-    sample(
-        "sample-500-full-psutil",
-        SampleScope::Everything,
-        PeerSampler::Psutil,
-    ),
-    sample(
-        "sample-500-full-sysinfo",
-        SampleScope::Everything,
-        PeerSampler::Sysinfo,
-    ),
-    sample(
-        "sample-500-raw",
-        SampleScope::Processes,
-        PeerSampler::WithoutRaw,
-    ),
-];
+/// Ways to connect of `redis-bench`, as given to `--client`.
+const REDIS_CLIENTS: [&str; 5] = ["pooled", SHARED, "managed", "plain", "per-request"];
+/// Way to connect that other programs for Redis are measured beside.
+const SHARED: &str = "multiplexed";
 
-const fn sample(name: &'static str, scope: SampleScope, peer: PeerSampler) -> ContestPlan {
+/// All contests, in the order in which they run.
+pub(crate) static CONTESTS: LazyLock<Vec<ContestPlan>> = LazyLock::new(|| {
+    let users = [2, 8, 32];
+    let mut contests = Vec::new();
+    contests.extend(users.map(|users| beside_pgbench("wire", users, 0.97)));
+    contests.extend(users.map(|users| beside_pgbench("direct", users, 0.9)));
+    contests.extend(users.map(|users| beside_minimal_pool("deadpool", users)));
+    contests.extend(users.map(|users| beside_minimal_pool("sqlx", users)));
+    for client in REDIS_CLIENTS {
+        contests.extend(on_redis(client, RedisPeer::Minimal, client));
+    }
+    contests.extend(on_redis("benchmark", RedisPeer::Benchmark, SHARED));
+    contests.extend(on_redis("memtier", RedisPeer::Memtier, SHARED));
+    contests.extend(
+        [
+            ("host-psutil", SampleScope::Host, PeerSampler::Psutil),
+            ("host-sysinfo", SampleScope::Host, PeerSampler::Sysinfo),
+            ("500-pidstat", SampleScope::Processes, PeerSampler::Pidstat),
+            ("500-psutil", SampleScope::Processes, PeerSampler::Psutil),
+            ("500-sysinfo", SampleScope::Processes, PeerSampler::Sysinfo),
+            (
+                "500-full-pidstat",
+                SampleScope::Everything,
+                PeerSampler::Pidstat,
+            ),
+            (
+                "500-full-psutil",
+                SampleScope::Everything,
+                PeerSampler::Psutil,
+            ),
+            (
+                "500-full-sysinfo",
+                SampleScope::Everything,
+                PeerSampler::Sysinfo,
+            ),
+            ("500-raw", SampleScope::Processes, PeerSampler::WithoutRaw),
+        ]
+        .map(|(name, scope, peer)| sample(name, scope, peer)),
+    );
+    contests
+});
+
+/// Returns the contests that `name` stands for: the one with this name, those whose names begin
+/// with it and a hyphen, or those of this project's program with this name. Empty if there are none.
+pub(crate) fn named(name: &str) -> impl Iterator<Item = &'static ContestPlan> {
+    let of_group = format!("{name}-");
+    let (name, group) = (name.to_owned(), of_group);
+    CONTESTS
+        .iter()
+        .filter(move |plan| plan.name == name || plan.name.starts_with(&group) || plan.ours == name)
+}
+
+/// Returns the contests of `redis-bench` against `peer` at the corners of the loads. Their names
+/// begin with `group`.
+fn on_redis(
+    group: &'static str,
+    peer: RedisPeer,
+    client: &'static str,
+) -> impl Iterator<Item = ContestPlan> {
+    RedisLoad::corners(client).map(move |load| ContestPlan {
+        name: format!("{group}-{}", load.name()),
+        ours: "redis-bench",
+        peer: peer.name(),
+        compared: Compared::Throughput,
+        expected_ratio: load.expected_ratio(peer),
+        most_cpu_ns: None,
+        load: ContestLoad::Redis { peer, load },
+    })
+}
+
+fn sample(name: &str, scope: SampleScope, peer: PeerSampler) -> ContestPlan {
     let tenth_of_pidstat = matches!(
         (scope, peer),
         (SampleScope::Processes, PeerSampler::Pidstat)
     );
     ContestPlan {
-        name,
+        name: format!("sample-{name}"),
         ours: sampling::OURS,
         peer: peer.name(),
         compared: Compared::CpuTime,
@@ -153,14 +158,9 @@ const fn sample(name: &'static str, scope: SampleScope, peer: PeerSampler) -> Co
     }
 }
 
-const fn beside_pgbench(
-    name: &'static str,
-    driver: &'static str,
-    users: u32,
-    expected_ratio: f64,
-) -> ContestPlan {
+fn beside_pgbench(driver: &'static str, users: u32, expected_ratio: f64) -> ContestPlan {
     ContestPlan {
-        name,
+        name: format!("{driver}-{users}"),
         ours: "db-pool-bench",
         peer: "pgbench",
         compared: Compared::Throughput,
@@ -170,14 +170,44 @@ const fn beside_pgbench(
     }
 }
 
-const fn beside_minimal_pool(name: &'static str, driver: &'static str, users: u32) -> ContestPlan {
+fn beside_minimal_pool(driver: &'static str, users: u32) -> ContestPlan {
     ContestPlan {
-        name,
+        name: format!("{driver}-{users}"),
         ours: "db-pool-bench",
         peer: "minimal loop",
         compared: Compared::Throughput,
         expected_ratio: Some(0.97),
         most_cpu_ns: None,
         load: ContestLoad::Pooled { driver, users },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_name_stands_for_one_contest_for_its_group_or_for_those_of_a_program() {
+        let count = |name: &str| named(name).count();
+        assert_eq!(count("direct-8"), 1);
+        assert_eq!(count("direct"), 3);
+        assert_eq!(count("multiplexed"), 10);
+        assert_eq!(count("sample-500-full"), 3);
+        assert_eq!(count("redis-bench"), 70);
+        assert_eq!(count("mysql"), 0);
+        assert_eq!(count("dir"), 0, "half a word is no name");
+    }
+
+    #[test]
+    fn no_two_contests_have_the_same_name_and_each_fits_its_table() {
+        let names: BTreeSet<&str> = CONTESTS.iter().map(|plan| plan.name.as_str()).collect();
+        assert_eq!(names.len(), CONTESTS.len());
+        assert!(names.iter().all(|name| name.len() <= 24), "{names:?}");
+        let in_throughput = CONTESTS
+            .iter()
+            .filter(|plan| plan.compared == Compared::Throughput);
+        assert!(in_throughput.clone().all(|plan| plan.name.len() <= 20));
     }
 }

@@ -81,7 +81,7 @@ pub(crate) struct ResultSettings {
     /// Largest number of pairs of runs in a contest.
     pub(crate) most_pairs: usize,
     /// Half-width of the ratio's confidence interval at which a contest ends: absolute, or a share
-    /// of the ratio in contests without an expected ratio.
+    /// of the ratio in contests without an expected ratio of at most 1.
     pub(crate) half_width_ratio: f64,
     /// Confidence of that interval, as a share of 1.
     pub(crate) confidence_ratio: f64,
@@ -96,8 +96,8 @@ pub(crate) enum ContestOutcome {
     /// The contest was measured until its ratio was certain enough, or for the largest number of
     /// pairs.
     Measured,
-    /// The contest was skipped because its peer is missing.
-    Skipped {
+    /// The contest was not measured because its peer is missing, which is a shortfall.
+    MissingPeer {
         /// Sentence that names the missing program and the package to install.
         reason: String,
     },
@@ -201,7 +201,7 @@ impl ContestResult {
             BoundVerdict::from_good(medians.ours_cpu_per_operation_ns <= most)
         });
         Self {
-            name: plan.name.to_owned(),
+            name: plan.name.clone(),
             ours: plan.ours.to_owned(),
             peer: plan.peer.to_owned(),
             outcome,
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn where_nothing_is_expected_there_is_a_ratio_and_no_verdict() {
         let result = ContestResult::from_pairs(
-            plan("redis-benchmark"),
+            plan("benchmark-set-1"),
             ContestOutcome::Measured,
             pairs(&[5.0, 5.0, 5.0]),
         );
@@ -340,7 +340,7 @@ mod tests {
         results.contests = vec![
             result("wire-2", 500.0),
             result("direct-2", 300.0),
-            result("redis-multiplexed", 900.0),
+            result("multiplexed-set-50", 900.0),
         ];
         assert_eq!(results.highest_rate_of("db-pool-bench"), Some(500.0));
         assert_eq!(results.highest_rate_of("ws-bench"), None);

@@ -143,7 +143,7 @@ fn expected(contest: &ContestResult) -> Option<String> {
 pub(crate) fn why_unfinished(contest: &ContestResult) -> Option<String> {
     match &contest.outcome {
         ContestOutcome::Measured => None,
-        ContestOutcome::Skipped { reason } => Some(format!("skipped: {reason}")),
+        ContestOutcome::MissingPeer { reason } => Some(format!("falls short: {reason}")),
         ContestOutcome::Failed { reason } => Some(format!("failed: {reason}")),
         ContestOutcome::Interrupted => Some("interrupted".to_owned()),
     }
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn each_contest_has_its_line_and_what_is_missing_says_why() {
-        let skipped = ContestOutcome::Skipped {
+        let missing = ContestOutcome::MissingPeer {
             reason: "redis-benchmark was not found".to_owned(),
         };
         let contests = vec![
@@ -208,7 +208,7 @@ mod tests {
                 ContestOutcome::Interrupted,
                 pairs(60_000.0),
             ),
-            ContestResult::from_pairs(plan("redis-benchmark"), skipped, Vec::new()),
+            ContestResult::from_pairs(plan("benchmark-set-50"), missing, Vec::new()),
         ];
         let recorder = RecorderCost {
             ns_per_record: 91.4,
@@ -232,18 +232,18 @@ mod tests {
             lines[2],
             words("direct-8 0.750 ± 0.019 3 60.0 k/s 80.0 k/s 9.00 µs 7.00 µs")
         );
-        assert_eq!(lines[3], words("redis-benchmark – 0 – – – –"));
+        assert_eq!(lines[3], words("benchmark-set-50 – 0 – – – –"));
         for line in [
             "direct-2: db-pool-bench ÷ pgbench, expected ≥ 0.9: as expected\n",
             "direct-8: db-pool-bench ÷ pgbench, expected ≥ 0.9: falls short\n",
-            "redis-benchmark: redis-bench ÷ redis-benchmark\n",
+            "benchmark-set-50: redis-bench ÷ redis-benchmark, expected ≥ 3\n",
             "recorder: 91 ns × 80.0 k/s = 0.7 % of a core, expected < 2.0 %: as expected\n",
         ] {
             assert!(text.contains(line), "{text}");
         }
         assert!(text.contains("direct-8: interrupted\n"), "{text}");
         assert!(
-            text.contains("redis-benchmark: skipped: redis-benchmark was not found\n"),
+            text.contains("benchmark-set-50: falls short: redis-benchmark was not found\n"),
             "{text}"
         );
         let share = format!("{:.0} %", CONFIDENCE * 100.0);

@@ -17,7 +17,7 @@ use serde_json::Value;
 const PEERS: &str = env!("CARGO_BIN_EXE_peers");
 
 fn peers(output: &Path, pairs: &str) -> Command {
-    contest("redis-benchmark", output, pairs)
+    contest("benchmark-set-50", output, pairs)
 }
 
 fn contest(name: &str, output: &Path, pairs: &str) -> Command {
@@ -111,7 +111,7 @@ fn a_pool_stands_beside_the_smallest_loop_and_recording_has_its_price() {
 }
 
 /// Runs the sampling contest `name` and asserts that it has figures and leaves no idle processes.
-/// Returns false if it was skipped because its peer is not installed.
+/// Returns false if it was not measured because its peer is not installed.
 fn is_measured(name: &str) -> bool {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("bench.json");
@@ -120,7 +120,7 @@ fn is_measured(name: &str) -> bool {
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     let results = results(&file);
     let contest = &results["contests"][0];
-    if outcome(contest) == "skipped" {
+    if outcome(contest) == "missing_peer" {
         let reason = contest["outcome"]["reason"].as_str().unwrap();
         assert!(reason.contains("was not found"), "{reason}");
         return false;
@@ -206,10 +206,11 @@ fn without_the_peer_the_contest_is_left_out_and_says_so() {
         .output()
         .unwrap();
     let table = String::from_utf8_lossy(&ended.stdout).into_owned();
-    let line = "redis-benchmark: skipped: redis-benchmark was not found in PATH; it comes with";
+    let line =
+        "benchmark-set-50: falls short: redis-benchmark was not found in PATH; it comes with";
     assert!(table.contains(line), "{table}");
     assert_eq!(ended.status.code(), Some(1), "nothing at all was measured");
-    assert_eq!(outcome(&results(&file)["contests"][0]), "skipped");
+    assert_eq!(outcome(&results(&file)["contests"][0]), "missing_peer");
 }
 
 #[test]
