@@ -234,7 +234,10 @@ mod tests {
 
     /// Report of a real run, beside a cache, a script with `KEYS` and a snapshot.
     fn golden() -> Report {
-        serde_json::from_str(include_str!("observe_report.json")).unwrap()
+        serde_json::from_str(include_str!(
+            "../../../crates/bench-report/tests/golden/redis-bench.observe-1.json"
+        ))
+        .unwrap()
     }
 
     #[test]
