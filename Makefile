@@ -88,7 +88,7 @@ bench: servers
 
 soak: servers
 	$(CARGO) build --locked --workspace --bins
-	PLIMSOLL_SOAK=50 $(CARGO) test --locked -p plimsoll --test interrupts -- --nocapture
+	PLIMSOLL_SOAK=50 $(CARGO) test --locked -p plimsoll --test behaviour interrupts -- --nocapture
 	$(CARGO) test --locked -p db-pool-bench --test same_size -- --ignored --nocapture
 	$(CARGO) test --locked -p sysmon --test export -- --ignored --nocapture
 

@@ -1,14 +1,11 @@
 //! Tests of workers of `db-pool-bench` that are started one by one with `--worker I/N --start-at
 //! T`, as on several hosts, with one PostgreSQL server; and of the merge of their reports.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
 
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::common::{said, tool};
 use bench_report::{Report, Status, StepEnd, WarningCode};
-use common::{said, tool};
 use test_support::{Ended, RunningProgram, TestDirectory, contention};
 use testbed::{Postgres, PostgresOptions};
 

@@ -3,19 +3,11 @@
 //!
 //! `make test` tries ten instants, `make soak` fifty (`PLIMSOLL_SOAK=50`). The seed is printed, and
 //! `PLIMSOLL_SEED` repeats it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout
-)]
-
-mod common;
 
 use std::time::Duration;
 
+use crate::common::{reports, tool};
 use bench_report::{Report, Status};
-use common::{reports, tool};
 use nix::sys::signal::Signal;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};

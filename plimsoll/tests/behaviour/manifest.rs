@@ -1,16 +1,13 @@
 //! Tests of a run's manifest: its content after a crash, a kill or a missing report. The analyzer
 //! must conclude nothing from an incomplete run.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::common::{RUN, binary, report, said, suite_with, tool};
 use bench_report::manifest::{self, Part, PartStatus};
-use common::{RUN, binary, report, said, suite_with, tool};
 use test_support::{TestDirectory, eventually};
 use testbed::{Redis, RedisOptions};
 
@@ -229,7 +226,7 @@ fn two_benches_at_once_in_a_recording_do_not_touch_each_other() {
         record.env("DATABASE_URL", postgres.url());
         let output = record.output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
-        let reports = common::reports(&place.path().join("run"));
+        let reports = crate::common::reports(&place.path().join("run"));
         assert_eq!(reports.len(), 3);
         let steps = reports.iter().flat_map(|report| &report.steps);
         let failed = steps.filter(|step| step.error_ratio() != Some(0.0));

@@ -1,15 +1,12 @@
 //! Tests of the suite's exit code: tools that fail, stop rules that end a bench, and directories
 //! with files of another run.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
 
 use std::fs;
 use std::process::Output;
 
+use crate::common::{RUN, report, said, suite_with, tool};
 use bench_report::Status;
 use bench_report::manifest::{self, PartStatus};
-use common::{RUN, report, said, suite_with, tool};
 use nix::sys::signal::Signal;
 use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::{Redis, RedisOptions};

@@ -1,8 +1,5 @@
 //! Tests that execute every command of the README on real servers: the make targets exist, and each
 //! line of its shell blocks succeeds.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -69,7 +66,7 @@ fn every_command_of_the_readme_does_what_it_says() {
     let place = TestDirectory::new();
     let postgres = Postgres::start(&PostgresOptions::default()).unwrap();
     let redis = Redis::start(&RedisOptions::default()).unwrap();
-    let websocket = WebSocketServer::start(&common::binary("ws-bench"), &[]).unwrap();
+    let websocket = WebSocketServer::start(&crate::common::binary("ws-bench"), &[]).unwrap();
     std::os::unix::fs::symlink(root().join("reports"), place.path().join("reports")).unwrap();
     let mut run = 0;
     for line in commands() {
@@ -98,7 +95,7 @@ fn every_command_of_the_readme_does_what_it_says() {
         if measures && !hurry(&tool).is_empty() {
             words.extend(["--run-dir", "run"]);
         }
-        let output = common::tool(&place, &tool, &words)
+        let output = crate::common::tool(&place, &tool, &words)
             .env("DATABASE_URL", postgres.url())
             .env("REDIS_URL", redis.url())
             .env("WS_URL", websocket.url())

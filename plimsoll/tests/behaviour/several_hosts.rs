@@ -1,14 +1,11 @@
 //! Tests of workers of `redis-bench` that are started one by one with `--worker I/N --start-at T`,
 //! as on several hosts, and of the merge of their reports.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use crate::common::{said, tool};
 use bench_report::{Operation, Report, Status, StepEnd, WarningCode};
-use common::{said, tool};
 use nix::sys::signal::Signal;
 use test_support::{Ended, RunningProgram, TestDirectory, contention};
 use testbed::{Redis, RedisOptions};
@@ -178,7 +175,7 @@ fn wrong_reports_are_refused_with_their_reason(place: &TestDirectory) {
         &whole.replace("plimsoll.report/1", "plimsoll.report/9"),
     );
     let redis_alone =
-        include_str!("../../crates/bench-report/tests/golden/redis-bench.cache-1.json");
+        include_str!("../../../crates/bench-report/tests/golden/redis-bench.cache-1.json");
     write("alone.json", redis_alone);
     let own_seed = report(place, "0").config["seed"].to_string();
     let other_plan = format!("seed is 9, not {own_seed}");

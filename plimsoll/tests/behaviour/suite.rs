@@ -1,13 +1,10 @@
 //! Tests of the whole suite, run as a newcomer runs it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
 
 use std::path::Path;
 use std::process::Output;
 
+use crate::common::{RUN, report, tool};
 use bench_report::Status;
-use common::{RUN, report, tool};
 use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::{Redis, RedisOptions};
 
