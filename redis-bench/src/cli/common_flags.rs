@@ -17,8 +17,8 @@ pub(crate) struct CommonFlags {
     #[command(flatten)]
     pub(crate) server: ServerFlags,
 
-    /// Ways to connect: a pool, connections that all users share, one for each user or request
-    /// [default: pooled,multiplexed]
+    /// Ways to connect: a pool, connections that all users share, one for each user or request, or
+    /// to each node of a cluster [default: pooled,multiplexed]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "CLIENT")]
     pub(crate) client: Vec<ClientKind>,
 
@@ -26,8 +26,8 @@ pub(crate) struct CommonFlags {
     #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F")]
     pub(crate) pool_size: Option<Counts>,
 
-    /// Numbers of connections that all users share, each measured (for multiplexed and managed)
-    /// [default: 1]
+    /// Numbers of connections that all users share, each measured (for multiplexed, managed, and
+    /// cluster: to each node) [default: 1]
     #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F")]
     pub(crate) connections: Option<Counts>,
 
@@ -59,7 +59,9 @@ impl CommonFlags {
     pub(crate) fn connections(&self, client: ClientKind) -> Option<Vec<u64>> {
         let (given, default) = match client {
             ClientKind::Pooled => (&self.pool_size, 8),
-            ClientKind::Multiplexed | ClientKind::Managed => (&self.connections, 1),
+            ClientKind::Multiplexed | ClientKind::Managed | ClientKind::Cluster => {
+                (&self.connections, 1)
+            }
             ClientKind::Plain | ClientKind::PerRequest => return None,
         };
         Some(

@@ -42,8 +42,8 @@ Examples:
 
 /// Text about `--client`, whose default is not that of the other scenarios.
 pub(super) const SESSION_CLIENT_HELP: &str = "\
-Ways to connect: a pool, connections that all users share, one for each user or request [default: \
-multiplexed]";
+Ways to connect: a pool, connections that all users share, one for each user or request, or to each \
+node of a cluster [default: multiplexed]";
 
 /// Flags of `redis-bench session`.
 #[derive(Debug, Clone, Args)]

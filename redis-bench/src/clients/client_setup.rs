@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::server::address::RedisAddress;
 use load_engine::TargetFactory;
 
+use super::cluster::Cluster;
 use super::managed::Managed;
 use super::multiplexed::Multiplexed;
 use super::per_request::PerRequest;
@@ -45,6 +46,7 @@ impl ClientSetup {
             ClientKind::Managed => user.with(&Arc::new(Managed::new(server, count, work))),
             ClientKind::Plain => user.with(&Arc::new(Plain::new(server, work))),
             ClientKind::PerRequest => user.with(&Arc::new(PerRequest::new(server, work))),
+            ClientKind::Cluster => user.with(&Arc::new(Cluster::new(server, count, work))),
         }
     }
 }

@@ -12,6 +12,7 @@ use load_engine::{
 use redis::Client;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 
+use super::redis_connection::RedisConnection;
 use super::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Task, Work, outcome};
 use crate::server::address::RedisAddress;
 use crate::server::failure;
@@ -37,7 +38,7 @@ impl<W: Work> Managed<W> {
 }
 
 impl<W: Work> TargetFactory for Managed<W> {
-    type Target = ManagedTarget<W>;
+    type Target = SharedTarget<W, ConnectionManager>;
 
     fn operations(&self) -> OperationTable {
         self.work.operations()
@@ -55,44 +56,51 @@ impl<W: Work> TargetFactory for Managed<W> {
             let manager = ConnectionManager::new_with_config(client, config.clone()).await;
             managers.push(manager.map_err(|error| failure::from_redis(&error))?);
         }
-        Ok(ManagedTarget {
-            managers,
-            workers: worker.count,
-            work: Arc::clone(&self.work),
-        })
+        Ok(SharedTarget::new(managers, worker, &self.work))
     }
 }
 
-/// Managed connections of one worker, among which its users are divided.
-pub(crate) struct ManagedTarget<W> {
-    managers: Vec<ConnectionManager>,
+/// Connections of one worker that replace themselves, among which its users are divided.
+pub(crate) struct SharedTarget<W, C> {
+    connections: Vec<C>,
     workers: u64,
     work: Arc<W>,
 }
 
-impl<W: Work> Target for ManagedTarget<W> {
-    type Session = ManagedSession<W::Task>;
+impl<W: Work, C: RedisConnection + Sync + 'static> SharedTarget<W, C> {
+    /// Creates the target of `worker` with these connections, of which there must be one or more.
+    pub(super) fn new(connections: Vec<C>, worker: WorkerShare, work: &Arc<W>) -> Self {
+        Self {
+            connections,
+            workers: worker.count,
+            work: Arc::clone(work),
+        }
+    }
+}
+
+impl<W: Work, C: RedisConnection + Sync + 'static> Target for SharedTarget<W, C> {
+    type Session = SharedSession<W::Task, C>;
 
     async fn open(&self, user: UserId) -> Result<Self::Session, Failure> {
         // Users are assigned to workers in turn, so the numbers of one worker's users differ by `workers`.
-        let index = (user.0 / self.workers) as usize % self.managers.len();
-        Ok(ManagedSession {
-            manager: self.managers[index].clone(),
+        let index = (user.0 / self.workers) as usize % self.connections.len();
+        Ok(SharedSession {
+            connection: self.connections[index].clone(),
             task: self.work.task(user),
         })
     }
 }
 
-/// One user of a managed connection, with the user's requests.
-pub(crate) struct ManagedSession<T> {
-    manager: ConnectionManager,
+/// One user of a connection that replaces itself, with the user's requests.
+pub(crate) struct SharedSession<T, C> {
+    connection: C,
     task: T,
 }
 
-impl<T: Task> Session for ManagedSession<T> {
+impl<T: Task, C: RedisConnection + 'static> Session for SharedSession<T, C> {
     async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         timestamps.operation(self.task.draw());
-        let done = self.task.perform(&mut self.manager, timestamps).await;
+        let done = self.task.perform(&mut self.connection, timestamps).await;
         outcome(done, timestamps).await
     }
 

@@ -2,6 +2,8 @@
 //! [`Work`]. A scenario decides which requests are made, a client decides how they are sent.
 
 mod client_setup;
+mod cluster;
+mod cluster_connection;
 mod connection_counts;
 mod managed;
 mod multiplexed;
@@ -48,6 +50,8 @@ pub(crate) enum ClientKind {
     Plain,
     /// A connection for each request, closed after it.
     PerRequest,
+    /// Shared connections to each node of a cluster: the driver's `ClusterConnection`.
+    Cluster,
 }
 
 /// Ways to connect of most scenarios without `--client`.
@@ -62,6 +66,7 @@ impl ClientKind {
             Self::Managed => "managed",
             Self::Plain => "plain",
             Self::PerRequest => "per-request",
+            Self::Cluster => "cluster",
         }
     }
 
@@ -69,7 +74,9 @@ impl ClientKind {
     pub(crate) fn parameter(self) -> &'static str {
         match self {
             Self::Pooled => "pool_size",
-            Self::Multiplexed | Self::Managed | Self::Plain | Self::PerRequest => "connections",
+            Self::Multiplexed | Self::Managed | Self::Plain | Self::PerRequest | Self::Cluster => {
+                "connections"
+            }
         }
     }
 
@@ -78,7 +85,7 @@ impl ClientKind {
     pub(crate) fn flag(self) -> &'static str {
         match self {
             Self::Pooled => "--pool-size",
-            Self::Multiplexed | Self::Managed => "--connections",
+            Self::Multiplexed | Self::Managed | Self::Cluster => "--connections",
             Self::Plain | Self::PerRequest => "--users",
         }
     }

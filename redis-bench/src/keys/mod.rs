@@ -1,6 +1,7 @@
 //! Keys of a run: their names, their popularity, their lives, and their removal.
 
 pub(crate) mod expiry;
+pub(crate) mod key_connection;
 pub(crate) mod key_count;
 pub(crate) mod key_popularity;
 pub(crate) mod key_removal;

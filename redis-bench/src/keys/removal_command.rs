@@ -1,7 +1,8 @@
 //! Commands that remove a key, for a user who may use only some of them.
 
-use redis::{Cmd, Connection, Pipeline, RedisResult};
+use redis::{Cmd, RedisResult, Value};
 
+use crate::keys::key_connection::KeyConnection;
 use crate::server::failure::is_refused;
 
 /// Way to remove one key.
@@ -55,23 +56,24 @@ impl RemovalCommand {
 ///
 /// # Errors
 /// Fails with the error of the connection or the server, such as that for the last command.
-pub(crate) fn remove(
-    connection: &mut Connection,
+pub(crate) fn remove<C: KeyConnection>(
+    connection: &mut C,
     names: &[Vec<u8>],
     command: &mut RemovalCommand,
 ) -> RedisResult<u64> {
     loop {
-        let mut pipeline = Pipeline::with_capacity(names.len());
-        for name in names {
-            let removal = pipeline.add_command(command.for_key(name));
-            if *command == RemovalCommand::Overwrite {
-                removal.ignore();
-            }
-        }
-        let existed: RedisResult<Vec<u64>> = pipeline.query(connection);
-        match (existed, command.fallback()) {
+        let removals = names.iter().map(|name| command.for_key(name));
+        match (connection.batch(removals.collect()), command.fallback()) {
             (Err(error), Some(next)) if is_refused(&error) => *command = next,
-            (result, _) => return Ok(result?.into_iter().sum()),
+            (answers, _) => return Ok(answers?.iter().map(existed).sum()),
         }
+    }
+}
+
+/// Returns the number of keys that a command says it removed; 0 if it does not tell.
+fn existed(answer: &Value) -> u64 {
+    match answer {
+        Value::Int(count) => u64::try_from(*count).unwrap_or(0),
+        _ => 0,
     }
 }

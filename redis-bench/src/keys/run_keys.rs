@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use load_engine::{Cancel, WallTime};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use redis::{Connection, Pipeline};
 
 use crate::keys::expiry::Expiry;
+use crate::keys::key_connection::KeyConnection;
 use crate::keys::removal_command::{RemovalCommand, remove};
 use crate::keys::steady_state::SteadyState;
 use crate::keys::value_sizes::ValueSizes;
@@ -110,9 +110,9 @@ impl RunKeys {
     /// # Errors
     /// Fails with the error of the connection, or with the server's first error and the number of
     /// commands that it refused.
-    pub(crate) fn fill(
+    pub(crate) fn fill<C: KeyConnection>(
         &self,
-        connection: &mut Connection,
+        connection: &mut C,
         cancel: &Cancel,
         starts_at: Option<WallTime>,
     ) -> Result<bool, BatchFailure> {
@@ -131,7 +131,7 @@ impl RunKeys {
                 None => remaining(begun.elapsed(), self.keys - left, left),
             };
             let first = left.saturating_sub(batch);
-            let mut present = Pipeline::with_capacity(batch as usize);
+            let mut present = Vec::with_capacity(batch as usize);
             let mut missing = Vec::new();
             for index in first..left {
                 let mut name = Vec::new();
@@ -145,15 +145,16 @@ impl RunKeys {
                         if let Some(left_ms) = left_ms {
                             set.arg("PX").arg(left_ms + ahead.as_millis() as u64);
                         }
-                        present.add_command(set).ignore();
+                        present.push(set);
                     }
                 }
             }
             // The driver refuses a batch without commands.
             if !present.is_empty() {
-                present
-                    .exec(connection)
-                    .map_err(|error| BatchFailure::new(&error, present.len()))?;
+                let count = present.len();
+                connection
+                    .batch(present)
+                    .map_err(|error| BatchFailure::new(&error, count))?;
             }
             if !missing.is_empty() {
                 remove(connection, &missing, &mut removal)

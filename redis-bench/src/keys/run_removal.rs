@@ -5,7 +5,9 @@ use redis::{Connection, RedisResult};
 use crate::keys::run_keys::RunKeys;
 use crate::keys::{key_count, key_removal};
 use crate::server::address::RedisAddress;
-use crate::server::{cluster_nodes, failure};
+use crate::server::cluster_nodes::{self, ClusterNode};
+use crate::server::failure;
+use crate::server::identity::{ServerIdentity, ServerMode};
 
 /// Server on which keys of a run may be left.
 #[derive(Debug)]
@@ -16,51 +18,102 @@ pub(crate) struct KeysLeft {
     pub(crate) why: String,
 }
 
-/// Removes the keys of a run from the server at `remote`, and if it is a node of a cluster, from all
-/// nodes: slots may have moved during the run. Returns the servers on which keys may be left. Calls
+/// Servers that may hold keys of a run.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyServers {
+    /// Server in the URL.
+    remote: RedisAddress,
+    /// True if it is a node of a cluster.
+    is_cluster: bool,
+    /// Other nodes of its cluster, as it told when the run began.
+    others: Vec<RedisAddress>,
+}
+
+impl KeyServers {
+    /// Creates the servers of a run on the one at `remote`, which told its `identity`.
+    pub(crate) fn new(remote: RedisAddress, identity: Option<&ServerIdentity>) -> Self {
+        let nodes = identity.map_or(&[][..], |identity| &identity.nodes);
+        Self {
+            is_cluster: identity.is_some_and(|identity| identity.mode == ServerMode::Cluster),
+            others: others(&remote, nodes),
+            remote,
+        }
+    }
+
+    /// Returns all servers as left with keys, for a removal that was abandoned because of `why`.
+    pub(crate) fn all_left(&self, why: &str) -> Vec<KeysLeft> {
+        let all = [&self.remote].into_iter().chain(&self.others);
+        all.map(|node| KeysLeft {
+            node: node.clone(),
+            why: why.to_owned(),
+        })
+        .collect()
+    }
+
+    /// Asks the nodes one after the other, until one tells the present nodes of the cluster. Returns
+    /// those other than the server in the URL.
+    ///
+    /// # Errors
+    /// Fails with the reason of the first one as a sentence if none tells.
+    fn present_others(&self) -> Result<Vec<RedisAddress>, String> {
+        let read = |node: &RedisAddress| cluster_nodes::read(&mut node.connect()?);
+        let first = match read(&self.remote) {
+            Ok(nodes) => return Ok(others(&self.remote, &nodes)),
+            Err(error) => failure::from_redis(&error).to_string(),
+        };
+        let told = self.others.iter().find_map(|node| read(node).ok());
+        let nodes = told.ok_or(first)?;
+        let here = self.remote.info().addr().to_string();
+        let elsewhere = nodes.iter().filter(|node| node.slots > 0);
+        let elsewhere = elsewhere.filter_map(|node| address(&self.remote, node));
+        Ok(elsewhere
+            .filter(|node| node.info().addr().to_string() != here)
+            .collect())
+    }
+}
+
+/// Returns the addresses of the nodes that hold slots, other than the one at `remote`, which told
+/// `nodes`.
+fn others(remote: &RedisAddress, nodes: &[ClusterNode]) -> Vec<RedisAddress> {
+    let others = nodes.iter().filter(|node| !node.is_asked && node.slots > 0);
+    others.filter_map(|node| address(remote, node)).collect()
+}
+
+/// Returns the address of `node`; `None` if its host is not known. For TLS it is reached by its name,
+/// which its certificate has.
+fn address(remote: &RedisAddress, node: &ClusterNode) -> Option<RedisAddress> {
+    let name = node.host_name.as_deref().filter(|_| remote.tls().is_some());
+    let host = name.unwrap_or(&node.host);
+    (!host.is_empty()).then(|| remote.at_node(host, node.port))
+}
+
+/// Removes the keys of a run from its server, and if that is a node of a cluster, from all nodes:
+/// slots may have moved during the run. Returns the servers on which keys may be left. Calls
 /// `answered` after each answer of a server; if it returns false, stops at once.
 pub(crate) fn clear(
-    remote: &RedisAddress,
+    servers: &KeyServers,
     keys: &RunKeys,
-    is_cluster: bool,
     answered: &mut impl FnMut() -> bool,
 ) -> Vec<KeysLeft> {
     let mut left = Vec::new();
-    let nodes = if is_cluster {
-        other_nodes(remote).unwrap_or_else(|why| {
+    let others = if servers.is_cluster {
+        servers.present_others().unwrap_or_else(|why| {
             left.push(KeysLeft {
-                node: remote.clone(),
+                node: servers.remote.clone(),
                 why: format!("the other nodes of the cluster are not known: {why}"),
             });
-            Vec::new()
+            servers.others.clone()
         })
     } else {
         Vec::new()
     };
-    let all = [remote.clone()].into_iter().chain(nodes);
+    let all = [servers.remote.clone()].into_iter().chain(others);
     let failed = all.filter_map(|node| {
         let why = clear_node(&node, keys, answered)?;
         Some(KeysLeft { node, why })
     });
     left.extend(failed);
     left
-}
-
-/// Returns the addresses of the nodes that hold slots, other than the one at `remote`.
-///
-/// # Errors
-/// Fails with the reason as a sentence.
-fn other_nodes(remote: &RedisAddress) -> Result<Vec<RedisAddress>, String> {
-    let nodes = remote
-        .connect()
-        .and_then(|mut connection| cluster_nodes::read(&mut connection));
-    let nodes = nodes.map_err(|error| failure::from_redis(&error).to_string())?;
-    let others = nodes
-        .iter()
-        .filter(|node| !node.is_asked && node.slots > 0 && !node.host.is_empty());
-    Ok(others
-        .map(|node| remote.at_node(&node.host, node.port))
-        .collect())
 }
 
 /// Removes the keys from one server. Returns the reason for which some may be left; `None` if there

@@ -30,6 +30,7 @@ use testbed::{Redis, RedisOptions};
 
 use crate::cli::MemoryFlags;
 use crate::keys::run_keys::{self, LONGEST_VALUE, Preload, RunKeys};
+use crate::keys::run_removal::KeyServers;
 use crate::memory::part_task::{MemoryTarget, PartProgress, failed, run_part};
 use crate::memory::server_memory::MemoryServer;
 use crate::memory::sizes::SizeStep;
@@ -132,7 +133,7 @@ impl Scenario for MemoryRun<'_> {
         target: &mut MemoryTarget,
     ) -> anyhow::Result<Option<MemoryServer>> {
         bench.phase(Phase::Connect);
-        let Some(identity) = target.server.probe(&bench.cancel)? else {
+        let Some(identity) = target.server.probe(&[], &bench.cancel)? else {
             return Ok(None);
         };
         if let Some(version) = &identity.version {
@@ -207,13 +208,8 @@ impl Scenario for MemoryRun<'_> {
 
     fn clean_up(&self, bench: &mut Bench, target: MemoryTarget) {
         if target.begun && !target.server.is_throwaway() {
-            let remote = target.server.remote();
-            cleanup::clear(
-                bench,
-                (&remote, false),
-                &target.keys,
-                target.writer.as_ref(),
-            );
+            let servers = KeyServers::new(target.server.remote(), None);
+            cleanup::clear(bench, &servers, &target.keys, target.writer.as_ref());
         }
     }
 

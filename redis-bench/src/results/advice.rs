@@ -170,7 +170,9 @@ fn within(group: &ClientGroup<'_>) -> String {
     match group.client {
         ClientKind::Pooled => format!("in the {}", group.name()),
         ClientKind::Multiplexed | ClientKind::Managed => format!("on the {}", group.name()),
-        ClientKind::Plain | ClientKind::PerRequest => format!("with {}", group.name()),
+        ClientKind::Plain | ClientKind::PerRequest | ClientKind::Cluster => {
+            format!("with {}", group.name())
+        }
     }
 }
 

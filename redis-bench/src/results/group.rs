@@ -34,6 +34,8 @@ pub(crate) fn setting(client: ClientKind, count: u64) -> String {
         (ClientKind::Managed, _) => format!("{count} managed connections"),
         (ClientKind::Plain, _) => "a connection per user".to_owned(),
         (ClientKind::PerRequest, _) => "a connection per request".to_owned(),
+        (ClientKind::Cluster, 1) => "1 connection per node".to_owned(),
+        (ClientKind::Cluster, _) => format!("{count} connections per node"),
     }
 }
 

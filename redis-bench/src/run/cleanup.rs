@@ -9,7 +9,7 @@ use bench_cli::bench::Bench;
 use bench_cli::blocking::{BlockingTask, TaskState};
 
 use crate::keys::run_keys::RunKeys;
-use crate::keys::run_removal::{self, KeysLeft};
+use crate::keys::run_removal::{self, KeyServers, KeysLeft};
 use crate::server::address::{PasswordSource, RedisAddress};
 use crate::server::failure::BatchFailure;
 
@@ -21,25 +21,20 @@ const SIGNAL_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Background task that may still be writing keys of the run.
 pub(crate) type KeyWriter = BlockingTask<Result<bool, BatchFailure>>;
 
-/// Removes the keys `keys` of the run from the server at `remote`, and from all nodes of its cluster
-/// if `is_cluster` is true. Waits until `writer` has ended first, because keys that it writes later
-/// would remain. Failures are reported through `bench`, with the command that removes the keys.
+/// Removes the keys `keys` of the run from its `servers`. Waits until `writer` has ended first,
+/// because keys that it writes later would remain. Failures are reported through `bench`, with the
+/// command that removes the keys.
 pub(crate) fn clear<T: Send + 'static>(
     bench: &mut Bench,
-    (remote, is_cluster): (&RedisAddress, bool),
+    servers: &KeyServers,
     keys: &RunKeys,
     writer: Option<&BlockingTask<T>>,
 ) {
     let mut deadline = CleanupDeadline::new(Instant::now());
     let removed = writer
         .map_or(Ok(()), |writer| await_writer(bench, writer, &mut deadline))
-        .and_then(|()| remove(bench, (remote, is_cluster), keys, &mut deadline));
-    let left = removed.unwrap_or_else(|why| {
-        vec![KeysLeft {
-            node: remote.clone(),
-            why,
-        }]
-    });
+        .and_then(|()| remove(bench, servers, keys, &mut deadline));
+    let left = removed.unwrap_or_else(|why| servers.all_left(&why));
     let prefix = &keys.prefix;
     for KeysLeft { node, why } in left {
         bench.left_behind(
@@ -87,15 +82,15 @@ fn await_writer<T: Send + 'static>(
 /// Fails with the reason if the removal was abandoned.
 fn remove(
     bench: &Bench,
-    (remote, is_cluster): (&RedisAddress, bool),
+    servers: &KeyServers,
     keys: &RunKeys,
     deadline: &mut CleanupDeadline,
 ) -> Result<Vec<KeysLeft>, String> {
-    let (remote, keys) = (remote.clone(), keys.clone());
+    let (servers, keys) = (servers.clone(), keys.clone());
     let answers = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&answers);
     let removing = BlockingTask::start(move |stop| {
-        run_removal::clear(&remote, &keys, is_cluster, &mut || {
+        run_removal::clear(&servers, &keys, &mut || {
             counter.fetch_add(1, Ordering::Relaxed);
             !stop.is_cancelled()
         })

@@ -2,6 +2,7 @@
 
 mod calibration;
 pub(crate) mod cleanup;
+mod cluster_checks;
 mod connection_storm;
 pub(crate) mod doubts;
 mod rate_searches;

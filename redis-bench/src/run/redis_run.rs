@@ -15,6 +15,7 @@ use crate::cli::CommonFlags;
 use crate::clients::{self, ClientKind};
 use crate::evidence::{CommandScope, ServerSampler};
 use crate::keys::run_keys;
+use crate::keys::run_removal::KeyServers;
 use crate::results::{summary, troubles};
 use crate::run::run_target::RunTarget;
 use crate::run::setting::Setting;
@@ -106,6 +107,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         self.flags
             .check_clients(&self.clients().collect::<Vec<_>>())?;
         self.flags.load.check(self.defaults)?;
+        self.check_cluster()?;
         self.check_workers()?;
         self.check_users()?;
         self.check_share()
@@ -167,6 +169,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             begun: false,
             writer: None,
             identity: None,
+            spans_cluster: self.spans_cluster(),
             tried_per_s: BTreeMap::new(),
         }))
     }
@@ -178,7 +181,8 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
     ) -> anyhow::Result<Option<Self::Prepared>> {
         let server = &target.server;
         bench.phase(Phase::Connect);
-        let Some(identity) = server.probe(&bench.cancel)? else {
+        let clients: Vec<ClientKind> = self.clients().collect();
+        let Some(identity) = server.probe(&clients, &bench.cancel)? else {
             return Ok(None);
         };
         if let Some(version) = &identity.version {
@@ -262,11 +266,10 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             HostWorker::await_instant(bench, over);
         }
         if target.begun && !target.server.is_throwaway() {
-            let remote = target.server.remote();
             let mut keys = self.workload.keyspace(&target.prefix, self.seed);
             keys.written = self.workload.written_keys(&target.prefix);
-            let server = (&remote, target.is_cluster());
-            cleanup::clear(bench, server, &keys, target.writer.as_ref());
+            let servers = KeyServers::new(target.server.remote(), target.identity.as_ref());
+            cleanup::clear(bench, &servers, &keys, target.writer.as_ref());
         }
     }
 

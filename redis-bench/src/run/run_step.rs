@@ -162,9 +162,12 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
     }
 
     /// Returns what a request of a step with `setting` sends. `None` if that differs from request to
-    /// request, or if this host makes only a share of the load, because the server counts all of it.
+    /// request, as with the redirections of a cluster, or if this host makes only a share of the load,
+    /// because the server counts all of it.
     fn load_shape(&self, setting: Setting) -> Option<LoadShape<'_>> {
-        let is_counted = self.host.is_none() && self.workload.has_fixed_commands();
+        let is_counted = self.host.is_none()
+            && self.workload.has_fixed_commands()
+            && setting.client != ClientKind::Cluster;
         is_counted.then(|| LoadShape {
             commands: self.workload.commands(),
             times: self.workload.commands_per_request(),

@@ -13,7 +13,8 @@ use load_engine::{Cancel, WallTime};
 use crate::keys::run_keys::RunKeys;
 use crate::run::cleanup::KeyWriter;
 use crate::run::setting::Setting;
-use crate::server::identity::{ServerIdentity, ServerMode};
+use crate::server::cluster_client::cluster_client;
+use crate::server::identity::ServerIdentity;
 use crate::server::redis_server::RedisServer;
 use crate::server::remedy;
 
@@ -34,17 +35,13 @@ pub(crate) struct RunTarget {
     pub(crate) writer: Option<KeyWriter>,
     /// Identity of the server; `None` before it was asked.
     pub(crate) identity: Option<ServerIdentity>,
+    /// True if the keys lie on all nodes of the server's cluster.
+    pub(crate) spans_cluster: bool,
     /// Requests per second of each setting that trials of a closed loop found.
     pub(crate) tried_per_s: BTreeMap<Setting, f64>,
 }
 
 impl RunTarget {
-    /// Returns true if the server said that it is a node of a cluster.
-    pub(crate) fn is_cluster(&self) -> bool {
-        let identity = self.identity.as_ref();
-        identity.is_some_and(|identity| identity.mode == ServerMode::Cluster)
-    }
-
     /// Brings the keys into the state in which a step begins. Returns false if a signal is
     /// received. If `starts_at`, the start of the step, is given, stops waiting at that instant and
     /// returns true: the step is then late.
@@ -64,7 +61,14 @@ impl RunTarget {
             return Ok(true);
         }
         let timeout = left.map_or(FILL_TIMEOUT, |left| left.min(FILL_TIMEOUT));
-        let fill = move |stop: &Cancel| keys.fill(&mut remote.connect()?, stop, starts_at);
+        let spans_cluster = self.spans_cluster;
+        let fill = move |stop: &Cancel| {
+            if spans_cluster {
+                let mut all_nodes = cluster_client(&remote)?.get_connection()?;
+                return keys.fill(&mut all_nodes, stop, starts_at);
+            }
+            keys.fill(&mut remote.connect()?, stop, starts_at)
+        };
         let writer = BlockingTask::start(fill).context("cannot write the keys of a run")?;
         let mut remedy = None;
         let why = match writer.wait(&bench.cancel, WaitLimits::new(timeout)) {

@@ -98,6 +98,12 @@ pub(crate) trait RedisWorkload {
         None
     }
 
+    /// Returns a sentence about the requests that cannot be made on a cluster, because they use keys
+    /// of several slots at once; `None`, the default, if there are none.
+    fn cluster_refusal(&self) -> Option<String> {
+        None
+    }
+
     /// Estimates the memory of the keys that only requests write, beside those of the keyspace, in
     /// bytes; none by default.
     fn written_bytes(&self) -> u64 {

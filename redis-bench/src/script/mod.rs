@@ -104,6 +104,10 @@ impl RedisWorkload for Scripted {
         false
     }
 
+    fn cluster_refusal(&self) -> Option<String> {
+        self.script.across_slots.as_ref().map(ToString::to_string)
+    }
+
     fn config(&self) -> BTreeMap<String, serde_json::Value> {
         let sequences = self.script.sequences.iter();
         let weights = sequences.map(|one| (one.name.clone(), json!(one.weight)));

@@ -18,7 +18,13 @@ pub(super) struct Script {
     pub(super) sequences: Vec<Sequence>,
     /// Names of all commands that the server executes for it, in lower case, each once.
     pub(super) commands: Vec<&'static str>,
+    /// Error about the first command whose keys may be in several slots of a cluster; `None` if there
+    /// is none.
+    pub(super) across_slots: Option<ScriptError>,
 }
+
+/// Commands whose keys may be in several slots, because the client of a cluster divides them by slot.
+const DIVIDED: [&str; 6] = ["del", "exists", "mget", "mset", "touch", "unlink"];
 
 /// Sequence of commands, which is one request of the load.
 #[derive(Debug)]
@@ -46,6 +52,19 @@ pub(super) enum Call {
     Command(&'static str),
     /// Lua script with this source, called with this number of keys.
     Lua { source: String, keys: usize },
+}
+
+impl CommandTemplate {
+    /// Returns true if one node of a cluster has all keys of the command, or if the command can be
+    /// divided among several.
+    fn fits_a_cluster(&self) -> bool {
+        if matches!(self.call, Call::Command(name) if DIVIDED.contains(&name)) {
+            return true;
+        }
+        let keys = self.arguments.iter().filter(|(_, is_key)| *is_key);
+        let keys: Vec<&ValueTemplate> = keys.map(|(key, _)| key).collect();
+        keys.windows(2).all(|pair| pair[0].is_in_slot_of(pair[1]))
+    }
 }
 
 #[derive(Deserialize)]
@@ -107,8 +126,10 @@ impl Script {
             commands.extend(called?);
         }
         let mut sequences: Vec<Sequence> = Vec::new();
+        let mut across_slots = None;
         for sequence in &form.sequence {
             let next = sequence.checked(source, &form.lua)?;
+            across_slots = across_slots.or_else(|| sequence.across_slots(&next, source));
             if sequences.iter().any(|known| known.name == next.name) {
                 let why = format!("two sequences are named {}", next.name);
                 return Err(source.error(sequence.name.span().start, why));
@@ -124,6 +145,7 @@ impl Script {
         Ok(Self {
             sequences,
             commands,
+            across_slots,
         })
     }
 }
@@ -166,6 +188,22 @@ impl SequenceForm {
             think,
             commands: commands.collect::<Result<_, _>>()?,
         })
+    }
+}
+
+impl SequenceForm {
+    /// Returns the error about the first command of `checked`, which is this sequence, whose keys may be
+    /// in several slots.
+    fn across_slots(&self, checked: &Sequence, source: ScriptText<'_>) -> Option<ScriptError> {
+        let mut commands = self.command.iter().zip(&checked.commands);
+        let (form, _) = commands.find(|(_, command)| !command.fits_a_cluster())?;
+        let run = form.run.as_ref().map(Spanned::span);
+        let place = run.or_else(|| form.lua.as_ref().map(Spanned::span))?;
+        Some(source.error(
+            place.start,
+            "the keys of this command may be in several slots of a cluster, whose nodes then refuse it; \
+             give all of them the same hash tag, as in {{cart:{user}}}:items",
+        ))
     }
 }
 
@@ -273,6 +311,39 @@ mod tests {
         assert_eq!(keys(&cart.commands[0]), [true, false, false]);
         assert_eq!(keys(&cart.commands[1]), [true, false]);
         assert_eq!(keys(&script.sequences[1].commands[0]), [true, true]);
+    }
+
+    #[test]
+    fn a_command_with_keys_of_several_slots_is_found_with_its_place() {
+        let with = |run: &str| format!("[[sequence]]\nname = 'a'\n[[sequence.command]]\n{run}\n");
+        let told = |run| {
+            let error = parse(&with(run)).unwrap().across_slots;
+            error.map(|error| error.to_string())
+        };
+        for run in [
+            "run = ['RENAME', '{{a}}1', '{{a}}2']",
+            "run = ['MGET', 'a', 'b']",
+            "run = ['MSET', 'a', '1', 'b', '2']",
+            "run = ['SMOVE', '{{a}}1', '{{a}}2', 'member']",
+            "run = ['TIME']",
+        ] {
+            assert_eq!(told(run), None, "{run}");
+        }
+        for run in [
+            "run = ['RENAME', 'a', 'b']",
+            "run = ['PFCOUNT', '{{a}}1', 'b']",
+        ] {
+            let told = told(run).unwrap();
+            assert!(told.starts_with("s.toml:4:7: the keys"), "{told}");
+        }
+        let lua = "[lua.two]\nscript = \"return 1\"\n".to_owned();
+        let two = parse(&(lua + &with("lua = 'two'\nkeys = ['a', 'b']"))).unwrap();
+        assert!(
+            two.across_slots
+                .unwrap()
+                .to_string()
+                .starts_with("s.toml:6:7")
+        );
     }
 
     #[test]

@@ -29,6 +29,16 @@ enum TemplatePart {
 #[derive(Debug, Clone)]
 pub(super) struct ValueTemplate(Vec<TemplatePart>);
 
+/// Byte or placeholder of a template, as far as it decides about the slot of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SlotSymbol {
+    Byte(u8),
+    User,
+    Count,
+    /// Something drawn, which differs from key to key.
+    Drawn,
+}
+
 /// What the placeholders of one command stand for.
 #[derive(Debug)]
 pub(super) struct TemplateValues<'a> {
@@ -77,6 +87,37 @@ impl ValueTemplate {
     pub(super) fn under(&self, prefix: &str) -> Self {
         let front = TemplatePart::Text(prefix.as_bytes().to_vec());
         Self([front].into_iter().chain(self.0.iter().cloned()).collect())
+    }
+
+    /// Returns true if this key and `other` are in one slot of a cluster whenever they are parts of one
+    /// command: they have the same hash tag, or the same name, without anything drawn.
+    pub(super) fn is_in_slot_of(&self, other: &Self) -> bool {
+        let tag = self.tag();
+        tag == other.tag() && !tag.contains(&SlotSymbol::Drawn)
+    }
+
+    /// Returns the part of a key by which its slot is found: what stands between the first `{` and the
+    /// next `}`, or all if that is nothing. Source: Redis cluster specification, hash tags.
+    fn tag(&self) -> Vec<SlotSymbol> {
+        let symbols = self.0.iter().flat_map(|part| match part {
+            TemplatePart::Text(text) => text.iter().copied().map(SlotSymbol::Byte).collect(),
+            TemplatePart::User => vec![SlotSymbol::User],
+            TemplatePart::Count => vec![SlotSymbol::Count],
+            TemplatePart::Number(_) | TemplatePart::Hex(_) => vec![SlotSymbol::Drawn],
+        });
+        let symbols: Vec<SlotSymbol> = symbols.collect();
+        let find = |brace: u8, from: usize| {
+            let mut rest = symbols.iter().skip(from);
+            rest.position(|symbol| *symbol == SlotSymbol::Byte(brace))
+                .map(|at| from + at)
+        };
+        let Some(open) = find(b'{', 0) else {
+            return symbols;
+        };
+        match find(b'}', open) {
+            Some(close) if close > open + 1 => symbols[open + 1..close].to_vec(),
+            _ => symbols,
+        }
     }
 
     /// Writes the template with `values` into `buffer`, replacing its content.
@@ -170,6 +211,27 @@ mod tests {
             hex[2..].chars().all(|digit| digit.is_ascii_hexdigit()),
             "{hex}"
         );
+    }
+
+    #[test]
+    fn keys_are_in_one_slot_if_their_tag_is_the_same_without_a_draw() {
+        for (one, other, wanted) in [
+            ("a:{{cart}}", "b:{{cart}}:x", true),
+            ("{{cart:{user}}}:a", "{{cart:{user}}}:b", true),
+            ("{{cart:{user}}}:a", "{{cart:{n}}}:b", false),
+            ("{{{zipf:9}}}", "{{{zipf:9}}}", false),
+            ("cart:{user}", "cart:{user}", true),
+            ("cart:{user}", "stock:{user}", false),
+            ("{{}}a", "{{}}b", false),
+            ("cart", "{{cart}}", false),
+        ] {
+            let parse = |text| ValueTemplate::parse(text).unwrap().under("plimsoll:run:");
+            assert_eq!(
+                parse(one).is_in_slot_of(&parse(other)),
+                wanted,
+                "{one} {other}"
+            );
+        }
     }
 
     #[test]

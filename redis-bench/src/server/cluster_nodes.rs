@@ -10,8 +10,10 @@ const FIELDS_BEFORE_SLOTS: usize = 8;
 /// One node of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ClusterNode {
-    /// Host of the node; empty if the node that was asked does not know its own.
+    /// Address of the node; empty if the node that was asked does not know its own.
     pub(crate) host: String,
+    /// Name of the node's host; `None` if it announces none.
+    pub(crate) host_name: Option<String>,
     /// Port for clients.
     pub(crate) port: u16,
     /// True for the node that was asked.
@@ -40,8 +42,10 @@ fn node(line: &str) -> Option<ClusterNode> {
     let flags = fields.next()?;
     // The address is followed by the port of the cluster's bus and by the node's host name.
     let (host, port) = address.split('@').next()?.rsplit_once(':')?;
+    let host_name = address.split(',').nth(1).filter(|name| !name.is_empty());
     Some(ClusterNode {
         host: host.to_owned(),
+        host_name: host_name.map(str::to_owned),
         port: port.parse().ok()?,
         is_asked: flags.split(',').any(|flag| flag == "myself"),
         slots: fields
@@ -76,6 +80,8 @@ mod tests {
             .iter()
             .map(|node| (&*node.host, node.port, node.is_asked, node.slots))
             .collect();
+        assert_eq!(nodes[0].host_name.as_deref(), Some("hostname4"));
+        assert_eq!(nodes[1].host_name, None);
         assert_eq!(
             told,
             [

@@ -18,7 +18,7 @@ pub(crate) const TURNED_AWAY: &str = "max number of clients";
 
 /// Returns the kind of an error: `timeout`, `refused`, `reset`, `closed`, `auth`, `response.<CODE>`
 /// (an error answer of the server), `response.maxclients` (the server has its largest number of
-/// clients), `wrong_value`, `io.other`, `client`, and the kinds of [`tls_failure`].
+/// clients), `wrong_value`, `no_node` (no node of a cluster is connected), `io.other`, `client`, and the kinds of [`tls_failure`].
 pub(crate) fn kind(error: &RedisError) -> String {
     if error.is_timeout() {
         return "timeout".to_owned();
@@ -38,6 +38,7 @@ pub(crate) fn kind(error: &RedisError) -> String {
     match error.kind() {
         redis::ErrorKind::AuthenticationFailed => "auth".to_owned(),
         redis::ErrorKind::UnexpectedReturnType => "wrong_value".to_owned(),
+        redis::ErrorKind::ClusterConnectionNotFound => "no_node".to_owned(),
         redis::ErrorKind::Io => "io.other".to_owned(),
         _ => "client".to_owned(),
     }

@@ -4,6 +4,7 @@
 use bench_cli::Remedy as _;
 use bench_cli::table;
 
+use crate::clients::ClientKind;
 use crate::server::address::RedisAddress;
 use crate::server::cluster_nodes::SLOTS;
 use crate::server::identity::{ServerIdentity, ServerMode, ServerRole};
@@ -31,13 +32,19 @@ pub(crate) struct Demand {
     pub(crate) descriptors: Option<u64>,
 }
 
-/// Checks that the server at `address` can be loaded: that it holds keys, takes writes, and takes
-/// the keys of every slot. What the server does not tell is not held against it.
+/// Checks that the server at `address` can be loaded by `clients`, which are empty for a scenario that
+/// has no other than its own connection: that the server holds keys, and as far as the clients speak
+/// to it alone, takes writes, and takes the keys of every slot. What the server does not tell is not
+/// held against it.
 ///
 /// # Errors
-/// Fails with a sentence about a Sentinel, a replica, or a node that holds a part of a cluster's
-/// slots, and a remedy.
-pub(crate) fn kind(identity: &ServerIdentity, address: &RedisAddress) -> anyhow::Result<()> {
+/// Fails with a sentence about a Sentinel, a replica, a node that holds a part of a cluster's slots,
+/// or a server that is no node of a cluster where the client needs one, and a remedy.
+pub(crate) fn kind(
+    identity: &ServerIdentity,
+    address: &RedisAddress,
+    clients: &[ClientKind],
+) -> anyhow::Result<()> {
     let (shown, cli) = (address.masked_url(), address.cli());
     if identity.mode == ServerMode::Sentinel {
         return Err(anyhow::anyhow!(
@@ -47,12 +54,25 @@ pub(crate) fn kind(identity: &ServerIdentity, address: &RedisAddress) -> anyhow:
             "the URL of the primary: {cli} SENTINEL MASTERS tells its address"
         ));
     }
+    let spans = |client: &ClientKind| *client == ClientKind::Cluster;
+    if identity.mode == ServerMode::Standalone && clients.iter().any(spans) {
+        return Err(anyhow::anyhow!("{shown} is no node of a cluster"))
+            .remedy("another --client than cluster, or the URL of a node of a cluster");
+    }
+    if !clients.is_empty() && clients.iter().all(spans) {
+        return Ok(());
+    }
     if let Some(slots) = identity.slots.filter(|slots| *slots < SLOTS) {
         return Err(anyhow::anyhow!(
-            "{shown} is a node of a cluster with {slots} of its {SLOTS} slots, and redis-bench speaks to \
-             one node, which refuses the keys of all other slots"
+            "{shown} is a node of a cluster with {slots} of its {SLOTS} slots, and refuses the keys of \
+             all other slots"
         ))
-        .remedy("a server that is no part of a cluster, or a node that holds all slots");
+        .remedy(if clients.is_empty() {
+            "a server that is no part of a cluster, or a node that holds all slots"
+        } else {
+            "--client cluster and no other, which speaks to all nodes, or a server that is no part of \
+             a cluster"
+        });
     }
     let ServerRole::Replica {
         primary,
@@ -203,10 +223,50 @@ mod tests {
         );
     }
 
-    fn refused(identity: &ServerIdentity) -> Option<String> {
+    fn refused_to(identity: &ServerIdentity, clients: &[ClientKind]) -> Option<String> {
         let address = RedisAddress::parse("redis://app:hunter2@cache:7000/").unwrap();
-        let error = kind(identity, &address).err()?;
+        let error = kind(identity, &address, clients).err()?;
         Some(format!("{error:#}"))
+    }
+
+    fn refused(identity: &ServerIdentity) -> Option<String> {
+        refused_to(identity, &[ClientKind::Pooled])
+    }
+
+    #[test]
+    fn a_part_of_a_cluster_is_for_the_client_of_a_cluster_alone() {
+        let (pooled, cluster) = (ClientKind::Pooled, ClientKind::Cluster);
+        let part = ServerIdentity {
+            mode: ServerMode::Cluster,
+            slots: Some(5_461),
+            ..ServerIdentity::default()
+        };
+        assert_eq!(refused_to(&part, &[cluster]), None);
+        for clients in [&[pooled][..], &[pooled, cluster]] {
+            let said = refused_to(&part, clients).unwrap();
+            assert!(said.contains("--client cluster and no other"), "{said}");
+        }
+        let said = refused_to(&part, &[]).unwrap();
+        assert!(!said.contains("--client"), "{said}");
+        let alone = ServerIdentity {
+            mode: ServerMode::Standalone,
+            ..ServerIdentity::default()
+        };
+        assert_eq!(refused_to(&alone, &[pooled]), None);
+        let said = refused_to(&alone, &[pooled, cluster]).unwrap();
+        assert!(said.contains("no node of a cluster"), "{said}");
+        let replica = ServerIdentity {
+            role: ServerRole::Replica {
+                primary: None,
+                takes_writes: false,
+            },
+            ..part
+        };
+        assert_eq!(
+            refused_to(&replica, &[cluster]),
+            None,
+            "knows the primaries"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use redis::{Cmd, Connection, FromRedisValue, RedisResult, Value};
 
-use crate::server::cluster_nodes;
+use crate::server::cluster_nodes::{self, ClusterNode};
 use crate::server::failure;
 use crate::server::info::Info;
 
@@ -24,6 +24,8 @@ pub(crate) struct ServerIdentity {
     /// Number of slots that a node of a cluster holds; `None` if the server is none, or does not
     /// tell.
     pub(crate) slots: Option<u32>,
+    /// All nodes of the cluster that the server is a node of; empty if it is none, or does not tell.
+    pub(crate) nodes: Vec<ClusterNode>,
     /// Answer to `INFO`; `None` if the server refuses it.
     pub(crate) info: Option<Info>,
     /// Refusal of each command that was tried and refused, by the command's name.
@@ -72,8 +74,8 @@ impl ServerIdentity {
             identity.ask::<Value>(connection, command, &redis::cmd(command))?;
         }
         if identity.mode == ServerMode::Cluster {
-            let nodes = answered(cluster_nodes::read(connection))?.unwrap_or_default();
-            let asked = nodes.iter().find(|node| node.is_asked);
+            identity.nodes = answered(cluster_nodes::read(connection))?.unwrap_or_default();
+            let asked = identity.nodes.iter().find(|node| node.is_asked);
             identity.slots = asked.map(|node| node.slots);
         }
         Ok(identity)

@@ -1,6 +1,7 @@
 //! Redis server under load: its address, its identity and limits, its errors and their remedies.
 
 pub(crate) mod address;
+pub(crate) mod cluster_client;
 pub(crate) mod cluster_nodes;
 pub(crate) mod environment;
 pub(crate) mod failure;

@@ -10,6 +10,7 @@ use redis::{Connection, RedisError, RedisResult, Value};
 use testbed::{Redis, RedisOptions, token};
 
 use crate::cli::ServerFlags;
+use crate::clients::ClientKind;
 use crate::server::address::{PasswordSource, RedisAddress};
 use crate::server::identity::ServerIdentity;
 use crate::server::{failure, guard, port_answer, remedy, tls_check};
@@ -76,16 +77,20 @@ impl RedisServer {
         self.throwaway.is_some()
     }
 
-    /// Connects to the server and asks it what it is. Returns `None` if `cancel` is triggered, which
-    /// a signal does.
+    /// Connects to the server and asks it what it is. `clients` are those of the run, if it has any.
+    /// Returns `None` if `cancel` is triggered, which a signal does.
     ///
     /// # Errors
     /// Fails with a sentence and a remedy if the server does not answer within 12 s, answers with an
-    /// error, or cannot be loaded, as a Sentinel.
-    pub(crate) fn probe(&self, cancel: &Cancel) -> anyhow::Result<Option<ServerIdentity>> {
+    /// error, or cannot be loaded by the clients, as a Sentinel.
+    pub(crate) fn probe(
+        &self,
+        clients: &[ClientKind],
+        cancel: &Cancel,
+    ) -> anyhow::Result<Option<ServerIdentity>> {
         let identity = self.identify(cancel, ServerIdentity::read)?;
         if let Some(identity) = &identity {
-            guard::kind(identity, &self.remote)?;
+            guard::kind(identity, &self.remote, clients)?;
         }
         Ok(identity)
     }

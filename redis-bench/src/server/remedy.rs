@@ -33,19 +33,23 @@ const CAUSES: &[(&str, &str, &str)] = &[
     (
         "MOVED",
         "",
-        "a server that is no part of a cluster: redis-bench speaks to one node and follows no redirection",
+        "--client cluster, which follows redirections, or a server that is no part of a cluster; with that client, again when the cluster has moved its slots",
     ),
     (
         "CROSSSLOT",
         "",
         "a server that is no part of a cluster: a node takes no command with keys of several slots",
     ),
-    ("ASK", "", "again when the cluster has moved its slots"),
+    (
+        "ASK",
+        "",
+        "--client cluster, which follows redirections; with that client, again when the cluster has moved its slots",
+    ),
     ("TRYAGAIN", "", "again when the cluster has moved its slots"),
     (
         "CLUSTERDOWN",
         "",
-        "a server that is no part of a cluster, or this cluster made whole: {cli} CLUSTER INFO",
+        "again when this cluster is whole: {cli} CLUSTER INFO; {cli} CLUSTER NODES tells which node fails",
     ),
     (
         "LOADING",

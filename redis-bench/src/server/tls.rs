@@ -93,6 +93,11 @@ impl RedisTls {
         Ok(client.get_connection_info().clone())
     }
 
+    /// Returns the files of these settings as the driver takes them.
+    pub(crate) fn certificates(&self) -> TlsCertificates {
+        self.certificates.clone()
+    }
+
     /// Returns the settings for a stream that is opened without the driver.
     pub(crate) fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.config)

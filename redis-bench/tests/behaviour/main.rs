@@ -15,6 +15,7 @@ mod common;
 mod burst;
 mod checkout;
 mod clients;
+mod cluster;
 mod connection_counts;
 mod interrupts;
 mod logins;

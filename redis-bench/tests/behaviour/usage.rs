@@ -339,7 +339,7 @@ fn a_node_with_a_part_of_a_clusters_slots_is_told_before_anything_is_written() {
     slots.exec(&mut common::connect(&redis)).unwrap();
     let stderr = told(&TestDirectory::new(), Some(redis.url()), &run_args(), 1);
     assert!(
-        stderr.contains("5461 of its 16384 slots") && stderr.contains("Try: a server that"),
+        stderr.contains("5461 of its 16384 slots") && stderr.contains("Try: --client cluster"),
         "{stderr}"
     );
     assert!(!stderr.contains("MOVED"), "{stderr}");

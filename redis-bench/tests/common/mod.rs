@@ -7,6 +7,8 @@
     missing_docs
 )]
 
+pub(crate) mod cluster;
+
 use std::process::Command;
 
 use bench_report::Report;

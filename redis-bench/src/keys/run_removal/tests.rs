@@ -23,12 +23,12 @@ fn run_keys(keys: u64) -> RunKeys {
     }
 }
 
-fn address(redis: &Redis) -> RedisAddress {
+fn address_of(redis: &Redis) -> RedisAddress {
     RedisAddress::parse(redis.url()).unwrap()
 }
 
 fn connect(redis: &Redis) -> Connection {
-    address(redis).connect().unwrap()
+    address_of(redis).connect().unwrap()
 }
 
 fn names(redis: &Redis) -> Vec<String> {
@@ -43,7 +43,7 @@ fn left_by_user(redis: &Redis, rights: &[&str], keys: &RunKeys) -> Vec<String> {
     user.arg(rights).exec(&mut connect(redis)).unwrap();
     let url = redis.url().replace("redis://", "redis://app:any@");
     let remote = RedisAddress::parse(&url).unwrap();
-    let left = clear(&remote, keys, false, &mut || true);
+    let left = clear(&KeyServers::new(remote, None), keys, &mut || true);
     left.into_iter().map(|left| left.why).collect()
 }
 
@@ -129,7 +129,7 @@ fn keys_of_slots_that_moved_are_removed_from_the_other_node() {
         });
     }
     let keys = run_keys(1_000);
-    for node in [&first, &second] {
+    let plant = |node: &Redis| {
         let mut connection = connect(node);
         let mut name = Vec::new();
         for index in 0..keys.keys {
@@ -138,14 +138,25 @@ fn keys_of_slots_that_moved_are_removed_from_the_other_node() {
             let _ = redis::cmd("SET").arg(&name).arg("x").exec(&mut connection);
         }
         assert!(names(node).len() > 300);
-    }
-    let left = clear(&address(&first), &keys, true, &mut || true);
+    };
+    plant(&first);
+    plant(&second);
+    let identity = ServerIdentity::read(&mut connect(&first)).unwrap();
+    let servers = KeyServers::new(address_of(&first), Some(&identity));
+    let left = clear(&servers, &keys, &mut || true);
     assert!(left.is_empty(), "{left:?}");
     assert_eq!((names(&first).len(), names(&second).len()), (0, 0));
 
-    drop(second);
-    let left = clear(&address(&first), &keys, true, &mut || true);
+    plant(&second);
+    drop(first);
+    let left = clear(&servers, &keys, &mut || true);
     assert_eq!(left.len(), 1, "{left:?}");
     assert!(left[0].why.contains("refused"), "{left:?}");
     assert!(left[0].node.cli().starts_with("redis-cli -h 127.0.0.1"));
+    assert_eq!(names(&second), [""; 0], "the other node told the nodes");
+
+    drop(second);
+    let left = clear(&servers, &keys, &mut || true);
+    assert_eq!(left.len(), 3, "{left:?}");
+    assert!(left[0].why.contains("are not known"), "{left:?}");
 }
