@@ -5,13 +5,13 @@
 
 use futures_util::future;
 use redis::aio::ConnectionLike as _;
-use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::Slot;
 use redis::{Arg, Cmd, Pipeline, RedisResult, Value};
 
+use super::cluster::AllNodes;
 use super::redis_connection::RedisConnection;
 
-impl RedisConnection for ClusterConnection {
+impl RedisConnection for AllNodes {
     async fn command(&mut self, command: &Cmd) -> RedisResult<Value> {
         self.req_packed_command(command).await?.extract_error()
     }
@@ -69,7 +69,7 @@ impl SlotPart {
     ///
     /// # Errors
     /// Fails with the error of the connection.
-    async fn send(&self, connection: &mut ClusterConnection) -> RedisResult<Vec<Value>> {
+    async fn send(&self, connection: &mut AllNodes) -> RedisResult<Vec<Value>> {
         let count = self.commands.len();
         let sent = connection.req_packed_commands(&self.commands, 0, count);
         match sent.await {

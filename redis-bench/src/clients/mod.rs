@@ -4,12 +4,14 @@
 mod client_setup;
 mod cluster;
 mod cluster_connection;
+mod cluster_node;
 mod connection_counts;
 mod managed;
 mod multiplexed;
 mod per_request;
 mod plain;
 mod pooled;
+mod redirections;
 mod redis_connection;
 mod request_error;
 mod timeout_stream;

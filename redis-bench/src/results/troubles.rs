@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bench_cli::table;
+use bench_report::names::steps;
 use bench_report::{Report, StepEnd};
 use load_engine::Failure;
 
@@ -43,8 +44,26 @@ pub(crate) fn troubles(report: &Report) -> Vec<String> {
             .collect();
         lines.push(format!("Errors: {}.", told.join(", ")));
     }
+    lines.extend(redirected(report));
     lines.extend(disturbed(report));
     lines
+}
+
+/// Returns a line with the redirections that the load followed on a cluster; `None` if there were none.
+fn redirected(report: &Report) -> Option<String> {
+    let sum = |name| -> f64 {
+        report
+            .steps
+            .iter()
+            .filter_map(|step| step.value(name))
+            .sum()
+    };
+    let (moved, ask) = (sum(steps::REDIRECTIONS_MOVED), sum(steps::REDIRECTIONS_ASK));
+    (moved + ask > 0.0).then(|| {
+        format!(
+            "Redirections followed, because slots of the cluster moved: {moved} MOVED, {ask} ASK."
+        )
+    })
 }
 
 /// Returns a line for each step that an event at the server disturbed, if there are several: the

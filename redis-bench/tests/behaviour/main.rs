@@ -16,6 +16,7 @@ mod burst;
 mod checkout;
 mod clients;
 mod cluster;
+mod cluster_changes;
 mod connection_counts;
 mod interrupts;
 mod logins;

@@ -1,7 +1,7 @@
 //! Throwaway cluster of three nodes, and what its nodes counted.
 
 use redis::Connection;
-use testbed::{Redis, RedisCluster, RedisOptions};
+use testbed::{RedisCluster, RedisOptions};
 
 /// Throwaway cluster of three nodes.
 pub(crate) struct TestCluster {
@@ -60,9 +60,4 @@ impl TestCluster {
         let nodes = self.nodes.nodes().iter();
         nodes.flat_map(super::keys).collect()
     }
-}
-
-/// Returns the names of all keys of `node`.
-pub(crate) fn names(node: &Redis) -> Vec<String> {
-    super::keys(node)
 }

@@ -153,6 +153,10 @@ figures! { Step:
     CONNECTIONS_FAILED = "connections.failed";
     /// Connections that the load gave up while it was measured, because they broke or failed a check.
     CONNECTIONS_LOST = "connections.lost";
+    /// Redirections to the node to which a slot of a cluster belongs now, which the load followed.
+    REDIRECTIONS_MOVED = "redirections.moved";
+    /// Redirections to the node that is about to get a slot of a cluster, which the load followed.
+    REDIRECTIONS_ASK = "redirections.ask";
     /// Share of the reads that find their key in a simulation of the server's evictions.
     SIMULATED_HIT_RATIO = "simulated_hit_ratio";
     /// Keys that a server with a limit of its memory held at the end.

@@ -1,0 +1,232 @@
+//! Tests of a cluster that changes during the load: slots move from node to node with their keys, and a
+//! node is killed.
+use std::time::{Duration, Instant};
+
+use crate::common::cluster::TestCluster;
+use crate::common::{self, bench};
+use bench_report::{Operation, Report};
+use redis::Connection;
+use test_support::{Ended, RunningProgram, TestDirectory, left_behind};
+use testbed::RedisOptions;
+
+/// Time for which a slot is between two nodes.
+const BETWEEN: Duration = Duration::from_millis(300);
+
+/// Run on a cluster that changed during the load.
+struct ChangedRun {
+    ended: Ended,
+    report: Report,
+}
+
+impl ChangedRun {
+    /// Returns the kinds of failures of requests, each with its number.
+    fn failures(&self) -> Vec<String> {
+        let steps = self.report.steps.iter();
+        let operations = steps.flat_map(|step| step.operations.values());
+        let kinds = operations.flat_map(|operation| &operation.errors);
+        kinds
+            .map(|(kind, count)| format!("{kind}: {count}"))
+            .collect()
+    }
+
+    fn finished(&self) -> u64 {
+        let steps = self.report.steps.iter();
+        let operations = steps.flat_map(|step| step.operations.values());
+        operations
+            .map(|operation: &Operation| operation.succeeded)
+            .sum()
+    }
+}
+
+/// Runs one step with `args`, and calls `change` when requests are being made.
+fn run(cluster: &mut TestCluster, args: &str, change: impl FnOnce(&mut TestCluster)) -> ChangedRun {
+    let place = TestDirectory::new();
+    let args = format!("{args} --client cluster --warmup 0s --repeats 1 --run-dir run");
+    let args: Vec<&str> = args.split_whitespace().collect();
+    let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", cluster.url()));
+    running.wait_for("phase: measure");
+    std::thread::sleep(Duration::from_millis(200));
+    change(cluster);
+    let ended = running.end();
+    assert!(!ended.said.contains("panicked"), "{}", ended.said);
+    ChangedRun {
+        ended,
+        report: common::report(&place, args[0]),
+    }
+}
+
+/// Movement of one slot with its keys from the first node to the second.
+struct Move<'a> {
+    nodes: &'a mut [Connection],
+    slot: u64,
+    port: u16,
+}
+
+impl<'a> Move<'a> {
+    /// Begins the movement of `slot`, which then is between the nodes.
+    fn begin(cluster: &TestCluster, nodes: &'a mut [Connection], slot: u64) -> Self {
+        let [from, to, ..] = &mut *nodes else {
+            panic!("too few nodes")
+        };
+        let (from_id, to_id) = (id(from), id(to));
+        set_slot(to, slot, &["IMPORTING", &from_id]);
+        set_slot(from, slot, &["MIGRATING", &to_id]);
+        let port = cluster.nodes.nodes()[1].port();
+        Self { nodes, slot, port }
+    }
+
+    /// Moves the keys.
+    fn keys(&mut self) {
+        loop {
+            let mut held = redis::cmd("CLUSTER");
+            held.arg("GETKEYSINSLOT").arg(self.slot).arg(100);
+            let held: Vec<String> = held.query(&mut self.nodes[0]).unwrap();
+            if held.is_empty() {
+                return;
+            }
+            let mut migrate = redis::cmd("MIGRATE");
+            migrate.arg("127.0.0.1").arg(self.port).arg("").arg(0);
+            migrate.arg(5_000).arg("KEYS").arg(held);
+            migrate.exec(&mut self.nodes[0]).unwrap();
+        }
+    }
+
+    /// Ends the movement: the slot is the second node's.
+    fn end(self) {
+        let owner = id(&mut self.nodes[1]);
+        for node in [1, 0, 2] {
+            set_slot(&mut self.nodes[node], self.slot, &["NODE", &owner]);
+        }
+    }
+}
+
+fn set_slot(node: &mut Connection, slot: u64, to: &[&str]) {
+    let mut command = redis::cmd("CLUSTER");
+    command.arg("SETSLOT").arg(slot).arg(to);
+    command.exec(node).unwrap();
+}
+
+fn id(node: &mut Connection) -> String {
+    redis::cmd("CLUSTER").arg("MYID").query(node).unwrap()
+}
+
+/// Returns the slots of the keys that the first node holds.
+fn slots_in_use(node: &mut Connection) -> Vec<u64> {
+    let names: Vec<String> = redis::cmd("KEYS").arg("*").query(node).unwrap();
+    let slot = |name| redis::cmd("CLUSTER").arg("KEYSLOT").arg(name).query(node);
+    let mut slots: Vec<u64> = names.iter().map(slot).map(Result::unwrap).collect();
+    slots.sort_unstable();
+    slots.dedup();
+    slots
+}
+
+/// Returns what the step counted as followed redirections.
+fn followed(report: &Report, kind: &str) -> f64 {
+    let figures = report.steps.iter().map(|step| &step.figures);
+    figures.filter_map(|figures| figures.get(kind)).sum()
+}
+
+#[test]
+fn requests_for_a_slot_between_two_nodes_are_followed_there() {
+    let mut cluster = TestCluster::start(&RedisOptions::default());
+    for args in [
+        "pool --workload get --users 20",
+        "pool --workload set --users 20 -P 2",
+        "session --store hash,indexed --users 20",
+    ] {
+        cluster.reset_statistics();
+        let run = run(&mut cluster, &format!("{args} --duration 2s"), |cluster| {
+            let mut nodes = cluster.connections();
+            for slot in slots_in_use(&mut nodes[0]).into_iter().take(3) {
+                let mut moved = Move::begin(cluster, &mut nodes, slot);
+                moved.keys();
+                std::thread::sleep(BETWEEN);
+                moved.end();
+            }
+        });
+        assert_eq!(run.ended.code, Some(0), "{args}: {}", run.ended.said);
+        assert_eq!(run.failures(), [""; 0], "{args}: {}", run.ended.said);
+        assert!(run.finished() > 100, "{args}: {}", run.ended.said);
+        let ask = cluster.errors("ASK")[0];
+        assert!(ask > 0, "{args}: {}", run.ended.said);
+        let told = followed(&run.report, "redirections.ask");
+        assert!(told > 0.0 && told <= ask as f64, "{told} of {ask}");
+        assert!(
+            run.ended.said.contains("Redirections followed"),
+            "{}",
+            run.ended.said
+        );
+        assert_eq!(left_behind(&run.report), None);
+        assert_eq!(cluster.keys(), [""; 0], "{args}");
+    }
+}
+
+/// Reads check the length of each value, and a key that is missing would be a miss: all keys exist and
+/// live for longer than the run.
+#[test]
+fn a_resharding_under_load_loses_no_value() {
+    let mut cluster = TestCluster::start(&RedisOptions::default());
+    let args = "cache --keys 2k --ttl 1h --preload fresh --writes 0.3 --users 20 --duration 3s";
+    let mut count = 0;
+    let run = run(&mut cluster, args, |cluster| {
+        let mut nodes = cluster.connections();
+        let begun = Instant::now();
+        for slot in slots_in_use(&mut nodes[0]) {
+            if begun.elapsed() > Duration::from_secs(2) {
+                break;
+            }
+            let mut moved = Move::begin(cluster, &mut nodes, slot);
+            moved.keys();
+            moved.end();
+            count += 1;
+        }
+    });
+    assert_eq!(run.ended.code, Some(0), "{}", run.ended.said);
+    assert_eq!(run.failures(), [""; 0], "{}", run.ended.said);
+    assert_eq!(run.report.steps[0].censored(), 0, "{}", run.ended.said);
+    assert_eq!(
+        run.report.steps[0].figures["hit_ratio"], 1.0,
+        "{}",
+        run.ended.said
+    );
+    assert!(
+        followed(&run.report, "redirections.moved") > 0.0,
+        "{count} slots: {}",
+        run.ended.said
+    );
+    assert_eq!(left_behind(&run.report), None);
+    assert_eq!(cluster.keys(), [""; 0]);
+}
+
+/// The first node is that of the URL. The others tell the nodes in its place when keys are removed.
+#[test]
+fn a_killed_node_fails_its_requests_and_is_named_with_what_may_be_left() {
+    let mut cluster = TestCluster::start(&RedisOptions::default());
+    for dead in [2, 0] {
+        let args = "cache --keys 300 --users 6 --duration 3s";
+        let run = run(&mut cluster, args, |cluster| {
+            cluster.nodes.nodes_mut()[dead].kill();
+        });
+        let step = &run.report.steps[0];
+        let failed: u64 = step.operations.values().map(Operation::failures).sum();
+        assert!(failed + step.censored() > 0, "{}", run.ended.said);
+        let dead_port = cluster.nodes.nodes()[dead].port().to_string();
+        for (index, node) in cluster.nodes.nodes().iter().enumerate() {
+            let is_named = run
+                .ended
+                .said
+                .contains(&format!("redis-cli -h 127.0.0.1 -p {}", node.port()));
+            assert_eq!(is_named, index == dead, "{dead_port}: {}", run.ended.said);
+            if index != dead {
+                assert_eq!(common::keys(node), [""; 0]);
+            }
+        }
+        cluster.nodes.nodes_mut()[dead].restart().unwrap();
+        test_support::eventually("the cluster is whole again", || {
+            cluster.connections().iter_mut().all(|node| {
+                let info: String = redis::cmd("CLUSTER").arg("INFO").query(node).unwrap();
+                info.contains("cluster_state:ok")
+            })
+        });
+    }
+}
