@@ -136,6 +136,10 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             "url".to_owned(),
             json!(url.as_deref().unwrap_or("throwaway")),
         );
+        // A throwaway server is spoken to in the version that the driver takes by itself.
+        let address = flags.server.address().ok().flatten();
+        let protocol = address.map_or("resp2", |address| address.protocol());
+        config.insert("protocol".to_owned(), json!(protocol));
         let load = &flags.load;
         if load.rate.is_none() && load.curve().is_none() && !load.search.is_given() {
             let users = load.users.as_ref().and_then(LoadCurve::constant);

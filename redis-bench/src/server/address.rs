@@ -5,7 +5,10 @@ use std::time::Duration;
 use bench_cli::UsageError;
 use bench_report::redaction;
 use redis::io::tcp::TcpSettings;
-use redis::{Client, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError};
+use redis::{
+    Client, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
+    RedisError,
+};
 
 use testbed::token;
 
@@ -153,6 +156,14 @@ impl RedisAddress {
     /// Returns the connection settings for the Redis driver, with the credentials.
     pub(crate) fn info(&self) -> &ConnectionInfo {
         &self.info
+    }
+
+    /// Returns the name of the protocol that every connection speaks, as reports have it.
+    pub(crate) fn protocol(&self) -> &'static str {
+        match self.info.redis_settings().protocol() {
+            ProtocolVersion::RESP3 => "resp3",
+            _ => "resp2",
+        }
     }
 
     /// Returns the settings of TLS; `None` for plain connections.

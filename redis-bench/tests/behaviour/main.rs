@@ -27,6 +27,7 @@ mod outages;
 mod permissions;
 mod rate_limit;
 mod refusals;
+mod resp3;
 mod runs;
 mod scripts;
 mod sessions;
