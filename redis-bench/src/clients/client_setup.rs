@@ -39,9 +39,7 @@ impl ClientSetup {
     pub(crate) fn use_factory<W: Work, U: FactoryUse>(self, work: W, user: U) -> U::Output {
         let (server, count) = (self.server, self.connections);
         match self.kind {
-            ClientKind::Pooled => {
-                user.with(&Arc::new(Pooled::new(server.info().clone(), count, work)))
-            }
+            ClientKind::Pooled => user.with(&Arc::new(Pooled::new(server, count, work))),
             ClientKind::Multiplexed => user.with(&Arc::new(Multiplexed::new(server, count, work))),
             ClientKind::Managed => user.with(&Arc::new(Managed::new(server, count, work))),
             ClientKind::Plain => user.with(&Arc::new(Plain::new(server, work))),

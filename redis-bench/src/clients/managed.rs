@@ -49,9 +49,13 @@ impl<W: Work> TargetFactory for Managed<W> {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
+        // The manager knows one address for ever: after a failover it stays at the old primary.
+        let primary = self.server.named_primary().await;
+        let primary = primary.map_err(|error| failure::from_redis(&error))?;
+        let server = primary.as_ref().unwrap_or(&self.server);
         let mut managers = Vec::new();
         for _ in 0..worker.share_of(self.connections).max(1) {
-            let client = Client::open(self.server.info().clone());
+            let client = Client::open(server.info().clone());
             let client = client.map_err(|error| failure::from_redis(&error))?;
             let manager = ConnectionManager::new_with_config(client, config.clone()).await;
             managers.push(manager.map_err(|error| failure::from_redis(&error))?);

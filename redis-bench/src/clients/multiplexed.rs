@@ -148,35 +148,43 @@ impl SharedConnection {
     }
 }
 
-/// Opens a connection to `server` with the time-outs of all clients.
+/// Opens a connection to `server` with the time-outs of all clients. If Sentinels name the server, asks
+/// them for it.
 ///
 /// # Errors
 /// Fails with the error of the attempt to connect; after 5 s with a time-out.
 pub(crate) async fn open_connection(
     address: &RedisAddress,
 ) -> Result<MultiplexedConnection, RedisError> {
-    let server = address.info();
     let opened = async {
-        match (server.addr(), address.tls()) {
-            (ConnectionAddr::Tcp(host, port), _) => {
-                log_in(server, tcp_stream(host, *port).await?).await
-            }
-            (ConnectionAddr::TcpTls { host, port, .. }, Some(tls)) => {
-                let stream = tcp_stream(host, *port).await?;
-                log_in(server, tls.handshake(host, stream).await?).await
-            }
-            (ConnectionAddr::Unix(path), _) => {
-                log_in(server, UnixStream::connect(path).await?).await
-            }
-            _ => Err(RedisError::from((
-                ErrorKind::InvalidClientConfig,
-                "connections of this kind cannot be shared",
-            ))),
-        }
+        let Some(primary) = address.named_primary().await? else {
+            return open_stream(address).await;
+        };
+        let mut connection = open_stream(&primary).await?;
+        primary.check_primary(&mut connection).await?;
+        Ok(connection)
     };
     tokio::time::timeout(CONNECT_TIMEOUT, opened)
         .await
         .unwrap_or_else(|late| Err(std::io::Error::from(late).into()))
+}
+
+async fn open_stream(address: &RedisAddress) -> Result<MultiplexedConnection, RedisError> {
+    let server = address.info();
+    match (server.addr(), address.tls()) {
+        (ConnectionAddr::Tcp(host, port), _) => {
+            log_in(server, tcp_stream(host, *port).await?).await
+        }
+        (ConnectionAddr::TcpTls { host, port, .. }, Some(tls)) => {
+            let stream = tcp_stream(host, *port).await?;
+            log_in(server, tls.handshake(host, stream).await?).await
+        }
+        (ConnectionAddr::Unix(path), _) => log_in(server, UnixStream::connect(path).await?).await,
+        _ => Err(RedisError::from((
+            ErrorKind::InvalidClientConfig,
+            "connections of this kind cannot be shared",
+        ))),
+    }
 }
 
 async fn tcp_stream(host: &str, port: u16) -> std::io::Result<TcpStream> {
@@ -274,7 +282,9 @@ impl<T: Task> Session for MultiplexedSession<T> {
         }
         let done = self.task.perform(&mut self.connection, timestamps).await;
         if let Err(error) = &done.result {
-            self.broken = error.breaks_connection();
+            // With Sentinels, a server that has become a replica is left for the one that they name.
+            self.broken = error.breaks_connection()
+                || (error.is_read_only() && self.shared.server.has_sentinels());
         }
         outcome(done, timestamps).await
     }

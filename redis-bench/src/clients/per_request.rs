@@ -63,6 +63,7 @@ impl<W: Work> Target for PerRequestTarget<W> {
     async fn open(&self, user: UserId) -> Result<Self::Session, Failure> {
         Ok(PerRequestSession {
             server: self.server.clone(),
+            found: None,
             counts: Arc::clone(&self.counts),
             task: self.work.task(user),
         })
@@ -77,6 +78,9 @@ impl<W: Work> Target for PerRequestTarget<W> {
 #[derive(Debug)]
 pub(crate) struct PerRequestSession<T> {
     server: RedisAddress,
+    /// Server of the last request that succeeded, so that Sentinels are not asked for each request;
+    /// `None` after a failure.
+    found: Option<RedisAddress>,
     counts: Arc<ConnectionCounts>,
     task: T,
 }
@@ -87,11 +91,13 @@ impl<T: Task> Session for PerRequestSession<T> {
         timestamps.operation(operation);
         let opened = async {
             checkout::connecting();
-            self.counts.attempted(open_connection(&self.server).await)
+            let server = self.found.as_ref().unwrap_or(&self.server);
+            self.counts.attempted(open_connection(server).await)
         };
         let mut connection = match checkout::observe(timestamps, opened).await {
             Ok(connection) => connection,
             Err(error) => {
+                self.found = None;
                 return failed(operation, failure::from_redis(&error), true, timestamps).await;
             }
         };
@@ -99,6 +105,11 @@ impl<T: Task> Session for PerRequestSession<T> {
         let done = self.task.perform(&mut connection, timestamps).await;
         timestamps.done();
         drop(connection);
+        if done.result.is_err() {
+            self.found = None;
+        } else if self.found.is_none() {
+            self.found = Some(self.server.current());
+        }
         outcome(done, timestamps).await
     }
 

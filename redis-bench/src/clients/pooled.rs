@@ -8,17 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bench_report::names::FigureName;
-use deadpool::managed::{self, Metrics, RecycleResult};
+use deadpool::managed::{self, Manager as _, Metrics, RecycleResult};
 use deadpool_redis::{Manager, Runtime};
 use load_engine::{
     Failure, OperationTable, Outcome, PoolSample, Session, Target, TargetFactory, Timestamps,
     UserId, WorkerShare, checkout,
 };
+use redis::RedisError;
 use redis::aio::MultiplexedConnection;
-use redis::{ConnectionInfo, RedisError};
 
 use super::connection_counts::ConnectionCounts;
 use super::{RESPONSE_TIMEOUT, Task, Work, connection_config, failed, outcome};
+use crate::server::address::RedisAddress;
 use crate::server::failure;
 
 /// Connection manager of deadpool-redis that also reports to the checkout's timing when a check of
@@ -26,6 +27,7 @@ use crate::server::failure;
 #[derive(Debug)]
 struct TimedManager {
     manager: Manager,
+    server: RedisAddress,
     counts: Arc<ConnectionCounts>,
 }
 
@@ -35,6 +37,10 @@ impl managed::Manager for TimedManager {
 
     async fn create(&self) -> Result<MultiplexedConnection, RedisError> {
         checkout::connecting();
+        if self.server.has_sentinels() {
+            // Boxed, because every request would else have room for it.
+            return self.counts.attempted(Box::pin(self.open_primary()).await);
+        }
         self.counts.attempted(self.manager.create().await)
     }
 
@@ -52,12 +58,24 @@ impl managed::Manager for TimedManager {
     }
 }
 
+impl TimedManager {
+    /// Opens a connection to the primary that the Sentinels name now.
+    async fn open_primary(&self) -> Result<MultiplexedConnection, RedisError> {
+        let primary = self.server.named_primary().await?;
+        let primary = primary.unwrap_or_else(|| self.server.clone());
+        let manager = Manager::new_with_config(primary.info().clone(), connection_config())?;
+        let mut connection = manager.create().await?;
+        primary.check_primary(&mut connection).await?;
+        Ok(connection)
+    }
+}
+
 type RedisPool = managed::Pool<TimedManager>;
 
 /// Factory that creates one pool for each worker, with the worker's share of the connections.
 #[derive(Debug)]
 pub(crate) struct Pooled<W> {
-    server: ConnectionInfo,
+    server: RedisAddress,
     size: u64,
     work: Arc<W>,
 }
@@ -65,7 +83,7 @@ pub(crate) struct Pooled<W> {
 impl<W: Work> Pooled<W> {
     /// Creates a factory for pools with `size` connections to `server` in total over all workers.
     /// Each worker's pool has at least one.
-    pub(super) fn new(server: ConnectionInfo, size: u64, work: W) -> Self {
+    pub(super) fn new(server: RedisAddress, size: u64, work: W) -> Self {
         Self {
             server,
             size,
@@ -79,9 +97,15 @@ impl<W: Work> Pooled<W> {
         counts: Arc<ConnectionCounts>,
     ) -> Result<RedisPool, Failure> {
         // Passes redis's own type of settings; with deadpool's type the TCP settings would be lost.
-        let manager = Manager::new_with_config(self.server.clone(), connection_config())
+        let manager = Manager::new_with_config(self.server.info().clone(), connection_config())
             .map_err(|error| failure::from_redis(&error))?;
-        RedisPool::builder(TimedManager { manager, counts })
+        let server = self.server.clone();
+        let timed = TimedManager {
+            manager,
+            server,
+            counts,
+        };
+        RedisPool::builder(timed)
             .max_size(worker.share_of(self.size).max(1) as usize)
             .wait_timeout(Some(RESPONSE_TIMEOUT))
             .runtime(Runtime::Tokio1)

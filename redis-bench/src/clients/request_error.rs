@@ -32,6 +32,11 @@ impl RequestError {
         }
     }
 
+    /// Returns true if the server refused a write because it is a replica.
+    pub(super) fn is_read_only(&self) -> bool {
+        matches!(self, Self::Redis(error) if error.code() == Some("READONLY"))
+    }
+
     /// Returns the failure by which the report counts this error: `missing_key`, or the kind of the
     /// driver's error.
     pub(super) fn failure(&self) -> Failure {

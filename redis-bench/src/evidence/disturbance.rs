@@ -6,6 +6,8 @@ use bench_report::names::redis::{clients, commands, saving};
 use bench_report::names::{self, FigureName};
 use bench_report::{EvidenceRow, ServerEvidence, Step};
 
+use super::interval::FAILED_OVER;
+
 /// Shortest time without an answer that is told, in nanoseconds; a busy machine causes shorter
 /// pauses.
 const STALL_NS: f64 = 100e6;
@@ -58,12 +60,21 @@ pub(crate) fn disturbances(step: &Step) -> Vec<String> {
     if server.value(names::redis::ROLE_CHANGED) == Some(1.0) {
         events.push("its role changed, as in a failover".to_owned());
     }
+    events.extend(failover(server));
     events.extend(expiry_lag(server));
     events.extend(monitors(server));
     events.extend(pauses(server));
     events.extend(others(server));
     events.extend(stall(server, step.generator.worst_stall_ns as f64));
     events
+}
+
+/// Returns the addresses of the primary before and after a failover, of which the evidence tells
+/// nothing else.
+fn failover(server: &ServerEvidence) -> Option<String> {
+    let why = server.unavailable.get("info")?;
+    let servers = why.strip_prefix(FAILED_OVER)?;
+    Some(format!("another primary took over in a failover{servers}"))
 }
 
 /// Returns a count with the name of what was counted, as in `1 key` or `3 keys`.

@@ -13,6 +13,10 @@ use crate::server::info::Info;
 /// Reason for which nothing is known of a server that was restarted within a step.
 pub(crate) const RESTARTED: &str = "the server was restarted meanwhile";
 
+/// Beginning of the reason for which nothing is known of a server that Sentinels replaced by another one
+/// within a step. Both addresses follow.
+pub(crate) const FAILED_OVER: &str = "another server became the primary meanwhile";
+
 /// Part of a step that has begun.
 #[derive(Debug)]
 pub(super) struct StepInterval {

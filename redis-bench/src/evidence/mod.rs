@@ -29,8 +29,8 @@ use redis::{Connection, RedisError, RedisResult};
 
 pub(crate) use self::command_scope::CommandScope;
 pub(crate) use self::disturbance::{MEMORY_LIMIT, disturbances};
-pub(crate) use self::interval::RESTARTED;
 use self::interval::StepInterval;
+pub(crate) use self::interval::{FAILED_OVER, RESTARTED};
 pub(crate) use self::own_account::{LoadShape, surplus_doubt};
 use self::polls::StepPolls;
 use self::reading::{ServerReading, between};
@@ -75,8 +75,7 @@ impl ServerSampler {
         std::thread::Builder::new()
             .name("evidence".to_owned())
             .spawn(move || {
-                let connect = || remote.connect();
-                follow(&connect, scope, &received, &sent);
+                follow(&remote, scope, &received, &sent);
             })?;
         Ok(Self {
             orders,
@@ -147,6 +146,8 @@ impl EvidenceSource for ServerSampler {
 /// Readings of the step that is being measured, up to now.
 struct StepSampling {
     serial: u64,
+    /// Server that was read at the beginning.
+    server: String,
     before: Result<ServerReading, RedisError>,
     polls: StepPolls,
     /// Part of the step since the last question for recent activity; `None` if the server did not
@@ -155,18 +156,20 @@ struct StepSampling {
 }
 
 fn follow(
-    connect: &dyn Fn() -> RedisResult<Connection>,
+    remote: &RedisAddress,
     scope: CommandScope,
     orders: &Receiver<SamplerCommand>,
     results: &Sender<(u64, ServerEvidence)>,
 ) {
+    let connect: &dyn Fn() -> RedisResult<Connection> = &|| remote.connect();
     let mut connection: Option<Connection> = None;
     let mut watch: Option<StepSampling> = None;
     loop {
         match orders.recv_timeout(POLL_INTERVAL) {
             Ok(SamplerCommand::Begin { serial }) => {
                 let before = with(&mut connection, connect, ServerReading::before_step);
-                watch = Some(StepSampling::begin(serial, before));
+                let server = remote.current().masked_url().to_owned();
+                watch = Some(StepSampling::begin((serial, server), before));
             }
             Ok(SamplerCommand::Recent(reply)) => {
                 let seen = watch.as_mut().map_or_else(
@@ -179,7 +182,7 @@ fn follow(
             Ok(SamplerCommand::End) => {
                 if let Some(watch) = watch.take() {
                     let serial = watch.serial;
-                    let evidence = watch.end(&mut connection, connect, scope);
+                    let evidence = watch.end(&mut connection, remote, scope);
                     // Fails if the run has ended, and nobody needs the evidence.
                     let _ = results.send((serial, evidence));
                 }
@@ -222,7 +225,7 @@ fn with<T>(
 }
 
 impl StepSampling {
-    fn begin(serial: u64, before: Result<ServerReading, RedisError>) -> Self {
+    fn begin((serial, server): (u64, String), before: Result<ServerReading, RedisError>) -> Self {
         let mut polls = StepPolls::default();
         let interval = before.as_ref().ok().map(|before| {
             polls.add(&before.info, &before.info, monotonic_ns());
@@ -230,6 +233,7 @@ impl StepSampling {
         });
         Self {
             serial,
+            server,
             before,
             polls,
             interval,
@@ -274,7 +278,7 @@ impl StepSampling {
     fn end(
         mut self,
         connection: &mut Option<Connection>,
-        connect: &dyn Fn() -> RedisResult<Connection>,
+        remote: &RedisAddress,
         scope: CommandScope,
     ) -> ServerEvidence {
         let unavailable = |error: &RedisError| {
@@ -284,12 +288,17 @@ impl StepSampling {
             Ok(before) => before,
             Err(error) => return unavailable(error),
         };
-        let after = match with(connection, connect, |open| {
+        let after = match with(connection, &|| remote.connect(), |open| {
             ServerReading::after_step(open, before)
         }) {
             Ok(after) => after,
             Err(error) => return unavailable(&error),
         };
+        let now = remote.current();
+        if remote.has_sentinels() && self.server != now.masked_url() {
+            let why = format!("{FAILED_OVER} ({} → {})", self.server, now.masked_url());
+            return ServerEvidence::unavailable("info", why);
+        }
         if before.info.text("run_id") != after.info.text("run_id") {
             return ServerEvidence::unavailable("info", RESTARTED);
         }

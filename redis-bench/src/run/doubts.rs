@@ -4,7 +4,7 @@
 use bench_report::{Step, Warning, WarningCode};
 
 use crate::clients::ClientKind;
-use crate::evidence::{self, RESTARTED};
+use crate::evidence::{self, FAILED_OVER, RESTARTED};
 use crate::server::failure::AWAY_KINDS;
 use crate::server::identity::ServerIdentity;
 
@@ -66,7 +66,7 @@ pub(super) fn of_step(
     doubts.into_iter().flatten().collect()
 }
 
-/// Returns a warning if the server was restarted during `step`, the step at `index`, or did not answer
+/// Returns a warning if the server was restarted or replaced by another one during `step`, the step at `index`, or did not answer
 /// at its end while requests failed or waited for it.
 fn outage(identity: Option<&ServerIdentity>, step: &Step, index: usize) -> Option<Warning> {
     if identity?.denied.contains_key("INFO") {
@@ -74,6 +74,7 @@ fn outage(identity: Option<&ServerIdentity>, step: &Step, index: usize) -> Optio
     }
     let why = step.server.as_ref()?.unavailable.get("info")?;
     let is_restart = why == RESTARTED;
+    let failover = why.strip_prefix(FAILED_OVER);
     let operations = step.operations.values();
     let errors = operations.flat_map(|operation| &operation.errors);
     let is_away = |kind: &str| AWAY_KINDS.contains(&kind);
@@ -82,13 +83,13 @@ fn outage(identity: Option<&ServerIdentity>, step: &Step, index: usize) -> Optio
         .map(|(_, count)| count)
         .sum();
     let waiting = step.censored();
-    if !is_restart && failed + waiting == 0 {
+    if !is_restart && failover.is_none() && failed + waiting == 0 {
         return None;
     }
-    let what = if is_restart {
-        "was restarted during the step".to_owned()
-    } else {
-        format!("was away when the step ended ({why})")
+    let what = match failover {
+        _ if is_restart => "was restarted during the step".to_owned(),
+        Some(servers) => format!("failed over to another one during the step{servers}"),
+        None => format!("was away when the step ended ({why})"),
     };
     let message = format!(
         "the server {what}: {failed} requests failed at a connection that it ended or did not take, \
@@ -180,6 +181,12 @@ mod tests {
         assert!(
             restart.contains("was restarted during the step"),
             "{restart}"
+        );
+        let over = format!("{FAILED_OVER} (a:1 → b:2)");
+        let over = told(&step(&over, "refused", 7)).unwrap();
+        assert!(
+            over.contains("another one during the step (a:1 → b:2): 7 requests"),
+            "{over}"
         );
         let gone = told(&step("connection refused", "refused", 7)).unwrap();
         assert!(gone.contains("(connection refused): 7 requests"), "{gone}");

@@ -193,6 +193,11 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             let versions = &mut bench.report.environment.versions;
             versions.insert("redis".to_owned(), version.clone());
         }
+        if server.remote().has_sentinels() {
+            let primary = server.remote().current().masked_url().to_owned();
+            let config = &mut bench.report.config;
+            config.insert("primary".to_owned(), json!(primary));
+        }
         let demand = self.demand(bench, &target.prefix);
         let unchecked = guard::limits(identity.info.as_ref(), demand)?;
         // Kept out of the merged warnings, which would show only one about missing evidence.

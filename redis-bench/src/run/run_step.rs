@@ -141,7 +141,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let Some(spike) = connection_storm::spike(plan).filter(|_| connections > 0) else {
             return Ok(None);
         };
-        let storm = ConnectionStorm::prepare(server.remote(), connections, spike);
+        let storm = ConnectionStorm::prepare(server.remote().current(), connections, spike);
         Ok(Some(storm.context("cannot prepare the connection storm")?))
     }
 

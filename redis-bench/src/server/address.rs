@@ -4,30 +4,39 @@ use std::time::Duration;
 
 use bench_cli::UsageError;
 use bench_report::redaction;
+use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
     Client, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
-    RedisError,
+    RedisError, RedisResult,
 };
+use url::Url;
 
 use testbed::token;
 
 use crate::cli::tls_flags::TlsFlags;
 use crate::clients::CONNECT_TIMEOUT;
+use crate::server::sentinel::{self, HostPort, Sentinels};
 use crate::server::tls::RedisTls;
-use crate::server::{environment, failure, port_answer, url_options};
+use crate::server::{environment, failure, host_list, port_answer, url_options};
 
 /// Time-out of a blocking command that is not measured, such as `INFO`, filling or clearing keys.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Address of a Redis server, and the credentials for it.
+///
+/// With Sentinels it is that of the primary that they name: each new connection asks them for it, so
+/// that it reaches another server after a failover.
 #[derive(Debug, Clone)]
 pub(crate) struct RedisAddress {
+    /// Settings of connections. With Sentinels they have the address of the first one.
     info: ConnectionInfo,
     masked_url: String,
     password: PasswordSource,
     /// Settings of TLS; `None` for plain connections.
     tls: Option<RedisTls>,
+    /// Sentinels that name the server; `None` if the URL itself does.
+    sentinels: Option<Sentinels>,
 }
 
 /// Origin of the password with which connections log in.
@@ -108,15 +117,28 @@ impl RedisAddress {
             );
             return Err(UsageError(text));
         }
+        if url.starts_with("redis-sentinel://") || url.starts_with("sentinel://") {
+            return Err(UsageError(
+                "write the URL of Sentinels as redis://HOST:26379/?sentinel=NAME, with rediss:// \
+                 for TLS"
+                    .to_owned(),
+            ));
+        }
         let unreadable = || {
             // The URL is not shown: a URL that cannot be parsed cannot be redacted with certainty.
             UsageError(format!(
                 "the URL of the Redis server cannot be read; {form}"
             ))
         };
-        let parsed = redis::parse_redis_url(url).ok_or_else(unreadable)?;
+        let (single, others) = host_list::split(url);
+        let parsed = redis::parse_redis_url(&single).ok_or_else(unreadable)?;
         url_options::check(&parsed)?;
-        let info = parsed.into_connection_info().map_err(|_| unreadable())?;
+        let hosts = sentinel_hosts(&parsed, others)?;
+        let name = url_options::sentinel(&parsed);
+        let mut info = parsed.into_connection_info().map_err(|_| unreadable())?;
+        if let Some((host, port)) = hosts.first() {
+            info = sentinel::moved(&info, host, *port);
+        }
         let settings = TcpSettings::default().set_nodelay(true);
         let password = match info.redis_settings().password() {
             Some(_) => PasswordSource::Url,
@@ -127,30 +149,57 @@ impl RedisAddress {
             info: info.set_tcp_settings(settings),
             masked_url: redaction::url(url),
             tls: None,
+            sentinels: name.map(|name| Sentinels::new(&name, hosts)),
         })
     }
 
-    /// Returns the address of another node of the same cluster, with the same credentials.
+    /// Returns the address of another server of the same group, as a node of the same cluster, with the
+    /// same credentials.
     pub(crate) fn at_node(&self, host: &str, port: u16) -> Self {
-        let host_name = host.to_owned();
-        let node = match self.info.addr() {
-            ConnectionAddr::TcpTls {
-                insecure,
-                tls_params,
-                ..
-            } => ConnectionAddr::TcpTls {
-                host: host_name,
-                port,
-                insecure: *insecure,
-                tls_params: tls_params.clone(),
-            },
-            _ => ConnectionAddr::Tcp(host_name, port),
-        };
         Self {
-            info: self.info.clone().set_addr(node),
+            info: sentinel::moved(&self.info, host, port),
             masked_url: format!("{host}:{port}"),
+            sentinels: None,
             ..self.clone()
         }
+    }
+
+    /// Returns true if Sentinels name the server, so that it may be another one after a failover.
+    pub(crate) fn has_sentinels(&self) -> bool {
+        self.sentinels.is_some()
+    }
+
+    /// Returns the address of the server that this process found last, without asking for it. It is
+    /// that of the URL if there are no Sentinels, or none was asked yet.
+    pub(crate) fn current(&self) -> Self {
+        let primary = self.sentinels.as_ref().and_then(Sentinels::primary);
+        primary.map_or_else(|| self.clone(), |(host, port)| self.at_node(&host, port))
+    }
+
+    /// Asks the Sentinels for the primary. Returns `None` if there are none, because the address is then
+    /// that of the server.
+    ///
+    /// # Errors
+    /// Fails with what each Sentinel said if none names a primary.
+    pub(crate) async fn named_primary(&self) -> RedisResult<Option<Self>> {
+        let Some(sentinels) = &self.sentinels else {
+            return Ok(None);
+        };
+        // Boxed, because every request of a client that may connect would else have room for it.
+        let (host, port) = Box::pin(sentinels.ask_async(&self.info)).await?;
+        Ok(Some(self.at_node(&host, port)))
+    }
+
+    /// Checks on a new connection that this server, which a Sentinel named, is a primary.
+    ///
+    /// # Errors
+    /// Fails if it is none, or with the error of the connection.
+    pub(crate) async fn check_primary(
+        &self,
+        connection: &mut MultiplexedConnection,
+    ) -> RedisResult<()> {
+        let role = redis::cmd("ROLE").query_async(connection).await;
+        sentinel::check_primary(role, &self.masked_url)
     }
 
     /// Returns the connection settings for the Redis driver, with the credentials.
@@ -182,6 +231,18 @@ impl RedisAddress {
     /// # Errors
     /// Fails with the error of the driver or the server.
     pub(crate) fn connect(&self) -> Result<Connection, RedisError> {
+        let Some(sentinels) = &self.sentinels else {
+            return self.connect_here();
+        };
+        let (host, port) = sentinels.ask(&self.info)?;
+        let primary = self.at_node(&host, port);
+        let mut connection = primary.connect_here()?;
+        let role = redis::cmd("ROLE").query(&mut connection);
+        sentinel::check_primary(role, primary.masked_url())?;
+        Ok(connection)
+    }
+
+    fn connect_here(&self) -> Result<Connection, RedisError> {
         let client = Client::open(self.info.clone())?;
         let connection = client.get_connection_with_timeout(CONNECT_TIMEOUT);
         let connection = connection.map_err(|error| self.reason_of(error))?;
@@ -202,6 +263,9 @@ impl RedisAddress {
     /// Returns the beginning of a `redis-cli` command that connects to this server, without the
     /// password.
     pub(crate) fn cli(&self) -> String {
+        if let Some((host, port)) = self.sentinels.as_ref().and_then(Sentinels::primary) {
+            return self.at_node(&host, port).cli();
+        }
         let database = match self.info.redis_settings().db() {
             0 => String::new(),
             db => format!(" -n {db}"),
@@ -228,9 +292,54 @@ impl RedisAddress {
     }
 }
 
+/// Returns the Sentinels in a URL, whose first host is that of `url`; none in the URL of a server.
+///
+/// # Errors
+/// Fails with a sentence if there are several hosts, but they are no Sentinels.
+fn sentinel_hosts(url: &Url, others: Vec<HostPort>) -> Result<Vec<HostPort>, UsageError> {
+    if url_options::sentinel(url).is_none() {
+        if others.is_empty() {
+            return Ok(others);
+        }
+        return Err(UsageError(
+            "only the URL of Sentinels has several hosts, as in \
+             redis://HOST:26379,HOST:26379/?sentinel=NAME; a server or a node of a cluster has one"
+                .to_owned(),
+        ));
+    }
+    let host = host_list::named(url).unwrap_or_else(|| "127.0.0.1".to_owned());
+    let mut hosts = vec![(host, url.port().unwrap_or(sentinel::PORT))];
+    hosts.extend(others);
+    Ok(hosts)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sentinels_of_a_url_have_their_ports_and_the_login_is_that_of_the_servers() {
+        let url = "redis://app:hunter2@one,two:7000/3?sentinel=orders";
+        let address = RedisAddress::parse(url).unwrap();
+        assert!(address.has_sentinels());
+        let settings = address.info().redis_settings();
+        assert_eq!((settings.username(), settings.db()), (Some("app"), 3));
+        let ConnectionAddr::Tcp(host, port) = address.info().addr() else {
+            panic!("{address:?}");
+        };
+        assert_eq!((host.as_str(), *port), ("one", 26_379));
+        assert_eq!(
+            address.masked_url(),
+            "redis://app:***@one,two:7000/3?sentinel=orders"
+        );
+        let UsageError(said) = RedisAddress::parse("redis://one,two:7000/3").unwrap_err();
+        assert!(said.contains("?sentinel=NAME"), "{said}");
+        for scheme in ["redis-sentinel", "sentinel"] {
+            let url = format!("{scheme}://one:26379/orders");
+            let UsageError(said) = RedisAddress::parse(&url).unwrap_err();
+            assert!(said.contains("?sentinel=NAME"), "{said}");
+        }
+    }
 
     #[test]
     fn a_password_of_the_environment_logs_in_the_user_of_the_url() {

@@ -16,9 +16,13 @@ use crate::server::tls_failure;
 /// Part of the answer to a connection that is one more than the server takes.
 pub(crate) const TURNED_AWAY: &str = "max number of clients";
 
+/// Kind of a failure to learn from Sentinels which server is the primary.
+pub(crate) const SENTINEL: &str = "sentinel";
+
 /// Returns the kind of an error: `timeout`, `refused`, `reset`, `closed`, `auth`, `response.<CODE>`
 /// (an error answer of the server), `response.maxclients` (the server has its largest number of
-/// clients), `wrong_value`, `no_node` (no node of a cluster is connected), `io.other`, `client`, and the kinds of [`tls_failure`].
+/// clients), `wrong_value`, `no_node` (no node of a cluster is connected), `sentinel` (no Sentinel
+/// names a primary), `io.other`, `client`, and the kinds of [`tls_failure`].
 pub(crate) fn kind(error: &RedisError) -> String {
     if error.is_timeout() {
         return "timeout".to_owned();
@@ -39,6 +43,7 @@ pub(crate) fn kind(error: &RedisError) -> String {
         redis::ErrorKind::AuthenticationFailed => "auth".to_owned(),
         redis::ErrorKind::UnexpectedReturnType => "wrong_value".to_owned(),
         redis::ErrorKind::ClusterConnectionNotFound => "no_node".to_owned(),
+        redis::ErrorKind::MasterNameNotFoundBySentinel => SENTINEL.to_owned(),
         redis::ErrorKind::Io => "io.other".to_owned(),
         _ => "client".to_owned(),
     }
@@ -129,6 +134,10 @@ pub(crate) fn from_redis(error: &RedisError) -> Failure {
         (_, Some(reply)) => reply.message,
         // The operating system says `broken pipe`, and the driver that it read an end.
         ("closed", None) => "the connection was closed".to_owned(),
+        (SENTINEL, None) => {
+            let said = error.detail().unwrap_or_default();
+            format!("the Sentinels name no primary: {said}")
+        }
         _ => error.to_string(),
     };
     Failure::new(kind, &message)

@@ -51,7 +51,8 @@ pub(crate) fn kind(
             "{shown} is a Sentinel, which holds no keys and cannot be loaded"
         ))
         .remedy(format!(
-            "the URL of the primary: {cli} SENTINEL MASTERS tells its address"
+            "{shown} with ?sentinel=NAME at its end, to load the primary that it names: {cli} \
+             SENTINEL MASTERS tells the names"
         ));
     }
     let spans = |client: &ClientKind| *client == ClientKind::Cluster;
@@ -289,7 +290,7 @@ mod tests {
         };
         let primary = Some(("10.0.0.7".to_owned(), 6380));
         for (identity, wanted) in [
-            (sentinel, "SENTINEL MASTERS"),
+            (sentinel, "7000/ with ?sentinel=NAME"),
             (of_role(primary, false), "redis://10.0.0.7:6380/"),
             (of_role(None, false), "INFO replication"),
             (of_slots(Some(5_461)), "5461 of its 16384 slots"),

@@ -151,7 +151,7 @@ impl RedisServer {
     /// for plain connections, or if the server does not answer within 3 s.
     pub(crate) fn encryption(&self, cancel: &Cancel) -> Option<String> {
         self.remote.tls()?;
-        let remote = self.remote();
+        let remote = self.remote.current();
         let asked = BlockingTask::start(move |_| tls_check::encryption(&remote)).ok()?;
         match asked.wait(cancel, WaitLimits::new(ENCRYPTION_TIMEOUT)) {
             TaskResult::Done(encryption) => encryption,
@@ -213,7 +213,8 @@ fn ask(
         if is_odd && port_answer::speaks_tls(remote.info().addr()) {
             NoIdentity::TlsPort
         } else {
-            NoIdentity::Failed(tls_check::explained(failure::from_redis(&error), remote))
+            let failure = failure::from_redis(&error);
+            NoIdentity::Failed(tls_check::explained(failure, &remote.current()))
         }
     })
 }

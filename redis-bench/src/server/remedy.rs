@@ -4,6 +4,7 @@
 use load_engine::Failure;
 
 use crate::server::address::RedisAddress;
+use crate::server::failure::SENTINEL;
 use crate::server::tls_failure;
 
 /// Remedy for a missing or refused login. It shows no URL with a password, so that nothing in it can
@@ -14,6 +15,9 @@ pub(crate) const LOGIN: &str = "user and password of the server in REDIS_URL, wi
 const CLOSED_KINDS: [&str; 3] = ["refused", "reset", "closed"];
 /// Remedy for them.
 const CLOSED: &str = "{cli} INFO server: whether the server runs, and since when; its log says why it ended connections";
+
+/// Remedy for Sentinels that name no primary. The first time it is a Sentinel that `{cli}` asks.
+const NO_PRIMARY: &str = "{cli} PING, and SENTINEL MASTERS at a Sentinel: it tells the names and addresses of the primaries that it watches";
 
 /// Error codes and texts of Redis 6 to 8 and Valkey, each with its remedy. An empty code or text
 /// fits every error; the first entry that fits is used. `{cli}` in a remedy is replaced by a
@@ -101,6 +105,9 @@ pub(crate) fn for_failure(failure: &Failure, remote: &RedisAddress) -> Option<St
     }
     if CLOSED_KINDS.contains(&&*failure.kind) {
         return Some(CLOSED.replace("{cli}", &remote.cli()));
+    }
+    if failure.kind == SENTINEL {
+        return Some(NO_PRIMARY.replace("{cli}", &remote.cli()));
     }
     if let Some(remedy) = tls_failure::remedy(&failure.kind) {
         return Some(remedy.replace("{cli}", &remote.cli()));
@@ -213,7 +220,7 @@ mod tests {
         let cli = "redis-cli -h cache -p 7000 --user app -n 3";
         let fixed = CAUSES.iter().map(|(_, _, remedy)| (*remedy).to_owned());
         let denied = [NO_SET, NO_LIST, NO_KEY].map(missing_right);
-        let others = [LOGIN, CLOSED].map(str::to_owned);
+        let others = [LOGIN, CLOSED, NO_PRIMARY].map(str::to_owned);
         for remedy in fixed.chain(denied).chain(others) {
             let shown = format!("Try: {}", remedy.replace("{cli}", cli));
             assert_eq!(redaction::text(&shown), shown);

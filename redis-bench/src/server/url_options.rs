@@ -44,6 +44,14 @@ pub(crate) fn check(url: &Url) -> Result<(), UsageError> {
     Ok(())
 }
 
+/// Returns the name by which Sentinels know the primary, from the URL of Sentinels; `None` in that of a
+/// server.
+pub(crate) fn sentinel(url: &Url) -> Option<String> {
+    let mut options = url.query_pairs();
+    let (_, name) = options.find(|(name, _)| name == "sentinel")?;
+    (!SOCKET_SCHEMES.contains(&url.scheme())).then(|| name.into_owned())
+}
+
 /// Returns a sentence about a part of `url` that the driver ignores, other than an option; `None` if
 /// there is none.
 fn ignored_part(url: &Url, is_socket: bool) -> Option<&'static str> {
@@ -72,6 +80,14 @@ fn ignored_part(url: &Url, is_socket: bool) -> Option<&'static str> {
 fn fault_at_port(name: &str, value: &str) -> Option<String> {
     let instead = match name {
         "protocol" => return wrong_protocol(value),
+        "sentinel" if value.is_empty() => {
+            let text = "the option sentinel is the name of the primary, as in ?sentinel=mymaster";
+            return Some(text.to_owned());
+        }
+        "sentinel" => return None,
+        "sentinelMasterId" | "master" | "master_name" | "service_name" => {
+            "the name by which Sentinels know the primary as ?sentinel=NAME".to_owned()
+        }
         "db" | "database" => {
             let number = value.parse::<u32>();
             let database = number.map_or_else(|_| "DATABASE".to_owned(), |n| n.to_string());
@@ -80,7 +96,10 @@ fn fault_at_port(name: &str, value: &str) -> Option<String> {
         "user" | "username" | "pass" | "password" => {
             "user and password before the host, redis://USER:PASSWORD@HOST:PORT/".to_owned()
         }
-        _ => return Some(unknown(name, value, "only protocol can stand there")),
+        _ => {
+            let others = "protocol and sentinel can stand there";
+            return Some(unknown(name, value, others));
+        }
     };
     Some(format!(
         "the option {name} has no effect in the URL of a server with a port; write {instead}"
@@ -157,13 +176,14 @@ mod tests {
             "unix:///tmp/redis.sock",
             "unix:///tmp/redis.sock?db=3&user=app&pass=hun%3Fter2&protocol=resp2",
             "redis+unix:///tmp/redis.sock?%64b=3",
+            "rediss://app:hunter2@h/3?sentinel=mymaster&protocol=3",
         ] {
             assert_eq!(said(url), None, "{url}");
         }
     }
 
     /// URLs with a part that the driver ignores or refuses, and a part of the sentence about each.
-    const REFUSED: [(&str, &str); 20] = [
+    const REFUSED: [(&str, &str); 23] = [
         ("redis://h/?db=3", "redis://HOST:PORT/3"),
         ("redis://h/?db=hunter2", "redis://HOST:PORT/DATABASE"),
         ("valkey://h?database=12", "redis://HOST:PORT/12"),
@@ -173,6 +193,9 @@ mod tests {
         ("redis://h/?protocol=3&protocol=2", "protocol twice"),
         ("redis://h/?timeout=5s", "no option timeout after its ?"),
         ("redis://h/?DB=3", "no option DB after its ?"),
+        ("redis://h/?sentinel=", "?sentinel=mymaster"),
+        ("redis://h/?sentinelMasterId=orders", "?sentinel=NAME"),
+        ("unix:///tmp/r.sock?sentinel=orders", "db, user, pass"),
         ("redis://h/?hunter2", "no such option after its ?"),
         ("redis://app:1234?@h:1/", "%3F"),
         ("redis://h/3#insecure", "%23"),

@@ -30,6 +30,7 @@ mod refusals;
 mod resp3;
 mod runs;
 mod scripts;
+mod sentinels;
 mod sessions;
 mod strangers;
 mod tls;

@@ -190,7 +190,7 @@ fn a_sentinel_is_recognized_before_anything_is_written() {
     let args = ["cache", "--run-dir", "run", "--url", &url];
     let (_, stderr) = failing(&place, &args);
     assert!(
-        stderr.contains("is a Sentinel") && stderr.contains("SENTINEL MASTERS"),
+        stderr.contains("is a Sentinel") && stderr.contains("with ?sentinel=NAME"),
         "{stderr}"
     );
     assert!(!stderr.contains("unknown command"), "{stderr}");
