@@ -14,6 +14,8 @@ pub struct Certificates {
     pub authority: PathBuf,
     /// Files with the certificate and the key of a server called `localhost`.
     pub server: (PathBuf, PathBuf),
+    /// Files with the certificate and the key of a server that is called by its address, 127.0.0.1.
+    pub server_by_address: (PathBuf, PathBuf),
     /// Files with the certificate and the key of a client called `app`.
     pub client: (PathBuf, PathBuf),
 }
@@ -48,6 +50,7 @@ impl Certificates {
         Self {
             authority,
             server: issue("localhost"),
+            server_by_address: issue("127.0.0.1"),
             client: issue("app"),
         }
     }

@@ -14,6 +14,7 @@ mod pooled;
 mod redirections;
 mod redis_connection;
 mod request_error;
+mod success_gaps;
 mod timeout_stream;
 
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub(crate) use client_setup::{ClientSetup, FactoryUse};
 pub(crate) use multiplexed::open_connection;
 pub(crate) use redis_connection::RedisConnection;
 pub(crate) use request_error::RequestError;
+pub(crate) use success_gaps::{SuccessGap, SuccessGaps, WatchedWork};
 
 /// Longest wait for an answer. The driver's default of 500 ms would turn a stall into errors, and
 /// cut off the longest latencies.

@@ -45,6 +45,7 @@ pub(crate) fn troubles(report: &Report) -> Vec<String> {
         lines.push(format!("Errors: {}.", told.join(", ")));
     }
     lines.extend(redirected(report));
+    lines.extend(outages(report));
     lines.extend(disturbed(report));
     lines
 }
@@ -63,6 +64,22 @@ fn redirected(report: &Report) -> Option<String> {
         format!(
             "Redirections followed, because slots of the cluster moved: {moved} MOVED, {ask} ASK."
         )
+    })
+}
+
+/// Returns a line for each step with a time in which no request succeeded, where that was watched.
+fn outages(report: &Report) -> impl Iterator<Item = String> {
+    let steps = (1..).zip(&report.steps);
+    steps.filter_map(|(number, step)| {
+        let long = step.value(steps::OUTAGE_LONGEST_NS)?;
+        let until = match step.value(steps::OUTAGE_OPEN) {
+            Some(1.0) => ", until the step ended",
+            _ => "",
+        };
+        let (name, long) = (&step.name, table::duration_ns(long as u64));
+        Some(format!(
+            "Outage: step {number} ({name}): no request succeeded for {long}{until}."
+        ))
     })
 }
 

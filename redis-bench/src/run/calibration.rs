@@ -9,7 +9,7 @@ use bench_report::names::steps;
 use bench_report::{Step, StepEnd};
 use load_engine::{LoadPlan, StepPlan, TargetFactory};
 
-use crate::clients::{ClientSetup, FactoryUse};
+use crate::clients::{ClientSetup, FactoryUse, WatchedWork};
 use crate::keys::run_keys::{Preload, RunKeys};
 use crate::run::redis_run::RedisRun;
 use crate::run::run_target::RunTarget;
@@ -173,7 +173,10 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             connections: count,
             server: server.remote(),
         };
-        let work = self.workload.work(keys, setting.variant);
+        let work = WatchedWork {
+            work: self.workload.work(keys, setting.variant),
+            gaps: None,
+        };
         client.use_factory(work, TrialHere { bench, plan })
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod cleanup;
 mod cluster_checks;
 mod connection_storm;
 pub(crate) mod doubts;
+mod outage;
 mod rate_searches;
 mod redis_run;
 mod run_plan;

@@ -9,16 +9,16 @@ use bench_report::names::steps;
 use load_engine::{Phase, StepPlan, TargetFactory};
 
 use crate::cache::curve::LimitedStep;
-use crate::clients::{ClientKind, ClientSetup, FactoryUse};
+use crate::clients::{ClientKind, ClientSetup, FactoryUse, WatchedWork};
 use crate::evidence::{self, LoadShape, ServerSampler};
 use crate::keys::run_keys::RunKeys;
 use crate::run::connection_storm::{self, ConnectionStorm};
-use crate::run::doubts;
 use crate::run::redis_run::RedisRun;
 use crate::run::run_target::RunTarget;
 use crate::run::setting::Setting;
 use crate::run::worker::StepTarget;
 use crate::run::workload::RedisWorkload;
+use crate::run::{doubts, outage};
 use crate::server::redis_server::RedisServer;
 
 /// Longest wait for the server's evidence of a step after a signal.
@@ -196,11 +196,20 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             server: server.remote(),
         };
         let step = StepHere {
-            bench,
+            bench: &mut *bench,
             plan,
             evidence,
         };
-        client.use_factory(self.workload.work(keys, setting.variant), step)
+        let gaps = client.server.has_sentinels().then(Arc::default);
+        let work = WatchedWork {
+            work: self.workload.work(keys, setting.variant),
+            gaps: gaps.clone(),
+        };
+        let index = client.use_factory(work, step)?;
+        if let Some(gaps) = gaps {
+            outage::conclude(&mut bench.report.steps[index], &gaps);
+        }
+        Ok(index)
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::cache::Cache;
 use crate::cli::{CommonFlags, RedisBenchCli, RedisBenchCommand};
-use crate::clients::{ClientKind, ClientSetup, FactoryUse};
+use crate::clients::{ClientKind, ClientSetup, FactoryUse, WatchedWork};
 use crate::pool::Throughput;
 use crate::run::workload::{self, RedisWorkload};
 use crate::script::Scripted;
@@ -85,7 +85,11 @@ fn run<W: RedisWorkload>(
         server: address,
     };
     let keyspace = workload.keyspace(&target.prefix, target.seed);
-    client.use_factory(workload.work(keyspace, target.variant), ShareOfStep(step))
+    let work = WatchedWork {
+        work: workload.work(keyspace, target.variant),
+        gaps: None,
+    };
+    client.use_factory(work, ShareOfStep(step))
 }
 
 /// Step of which this process runs a share.

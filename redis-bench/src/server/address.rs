@@ -8,7 +8,7 @@ use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
     Client, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
-    RedisError, RedisResult,
+    RedisConnectionInfo, RedisError, RedisResult,
 };
 use url::Url;
 
@@ -286,6 +286,19 @@ impl RedisAddress {
         }
     }
 
+    /// Returns the beginning of a `redis-cli` command that connects to the first Sentinel of the URL;
+    /// `None` if there is none.
+    pub(crate) fn sentinel_cli(&self) -> Option<String> {
+        self.sentinels.as_ref()?;
+        let settings = RedisConnectionInfo::default();
+        let first = Self {
+            info: self.info.clone().set_redis_settings(settings),
+            sentinels: None,
+            ..self.clone()
+        };
+        Some(first.cli())
+    }
+
     /// Returns where the password is from with which connections log in.
     pub(crate) fn password(&self) -> PasswordSource {
         self.password
@@ -332,6 +345,8 @@ mod tests {
             address.masked_url(),
             "redis://app:***@one,two:7000/3?sentinel=orders"
         );
+        let sentinel = address.sentinel_cli();
+        assert_eq!(sentinel.as_deref(), Some("redis-cli -h one -p 26379"));
         let UsageError(said) = RedisAddress::parse("redis://one,two:7000/3").unwrap_err();
         assert!(said.contains("?sentinel=NAME"), "{said}");
         for scheme in ["redis-sentinel", "sentinel"] {

@@ -16,8 +16,8 @@ const CLOSED_KINDS: [&str; 3] = ["refused", "reset", "closed"];
 /// Remedy for them.
 const CLOSED: &str = "{cli} INFO server: whether the server runs, and since when; its log says why it ended connections";
 
-/// Remedy for Sentinels that name no primary. The first time it is a Sentinel that `{cli}` asks.
-const NO_PRIMARY: &str = "{cli} PING, and SENTINEL MASTERS at a Sentinel: it tells the names and addresses of the primaries that it watches";
+/// Remedy for a primary that is gone, or that no Sentinel names.
+const NO_PRIMARY: &str = "{cli} SENTINEL MASTERS: the names of the primaries that the Sentinel watches, where they are and whether they are up";
 
 /// Error codes and texts of Redis 6 to 8 and Valkey, each with its remedy. An empty code or text
 /// fits every error; the first entry that fits is used. `{cli}` in a remedy is replaced by a
@@ -103,11 +103,15 @@ pub(crate) fn for_failure(failure: &Failure, remote: &RedisAddress) -> Option<St
     if failure.kind == "auth" {
         return Some(LOGIN.to_owned());
     }
-    if CLOSED_KINDS.contains(&&*failure.kind) {
-        return Some(CLOSED.replace("{cli}", &remote.cli()));
+    let is_closed = CLOSED_KINDS.contains(&&*failure.kind);
+    if let (Some(cli), true) = (
+        remote.sentinel_cli(),
+        is_closed || failure.kind == SENTINEL || failure.kind == "response.READONLY",
+    ) {
+        return Some(NO_PRIMARY.replace("{cli}", &cli));
     }
-    if failure.kind == SENTINEL {
-        return Some(NO_PRIMARY.replace("{cli}", &remote.cli()));
+    if is_closed {
+        return Some(CLOSED.replace("{cli}", &remote.cli()));
     }
     if let Some(remedy) = tls_failure::remedy(&failure.kind) {
         return Some(remedy.replace("{cli}", &remote.cli()));
@@ -212,6 +216,11 @@ mod tests {
             assert!(remedy.starts_with("redis-cli -h cache -p 7000 INFO server"));
         }
         assert_eq!(for_failure(&Failure::new("timeout", "late"), &remote), None);
+        let named = RedisAddress::parse("redis://one:7000/3?sentinel=orders").unwrap();
+        for kind in ["refused", "sentinel", "response.READONLY"] {
+            let remedy = for_failure(&Failure::new(kind, "gone"), &named).unwrap();
+            assert!(remedy.starts_with("redis-cli -h one -p 7000 SENTINEL MASTERS"));
+        }
     }
 
     /// Remedies are shown through the redaction of all messages, which must find nothing to mask.

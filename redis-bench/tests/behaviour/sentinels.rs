@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::common::{self, bench};
 use bench_report::{Report, WarningCode};
-use test_support::{Ended, RunningProgram, TestDirectory, left_behind};
-use testbed::{Redis, RedisSentinel};
+use nix::sys::signal::Signal;
+use test_support::{Certificates, Ended, RunningProgram, TestDirectory, left_behind};
+use testbed::{Redis, RedisOptions, RedisSentinel, TlsFiles};
 
 /// Ways to connect that ask the Sentinels again when they reconnect.
 const SURVIVING: [&str; 4] = ["pooled", "multiplexed", "plain", "per-request"];
@@ -86,9 +87,11 @@ fn a_killed_primary_is_replaced_under_load_and_the_run_goes_on_at_the_new_one() 
         let place = TestDirectory::new();
         let running = start(&place, &url(&sentinel), client, "--duration 8s");
         primary.kill();
-        let new = await_failover(&sentinel, &old);
+        await_failover(&sentinel, &old);
         let Ended { code, said, .. } = running.end();
         assert_eq!(code, Some(0), "{client}: {said}");
+        // On a busy machine the Sentinel may have replaced the new one as well.
+        let new = named(&sentinel);
         let report = common::report(&place, "pool");
         assert_eq!(report.config["primary"], *old, "{client}");
         let set = &report.steps[0].operations["set"];
@@ -98,6 +101,11 @@ fn a_killed_primary_is_replaced_under_load_and_the_run_goes_on_at_the_new_one() 
         let known = kinds.iter().filter_map(|kind| set.errors.get(*kind));
         assert_eq!(known.sum::<u64>(), set.failures(), "{client}: {set:?}");
         assert!(last_throughput(&report) > 0.0, "{client}: {said}");
+        let step = &report.steps[0];
+        // A second without an answer makes the primary down, and only then is it replaced.
+        assert!(step.figures["outage.longest_ns"] >= 1e9, "{client}: {said}");
+        assert_eq!(step.figures["outage.open"], 0.0, "{client}: {said}");
+        assert!(said.contains("Outage: step 1"), "{client}: {said}");
         let servers = format!("({old} → {new})");
         for code in [WarningCode::TargetAway, WarningCode::DisturbedServer] {
             let told = warning(&report, code);
@@ -106,4 +114,181 @@ fn a_killed_primary_is_replaced_under_load_and_the_run_goes_on_at_the_new_one() 
         assert_eq!(left_behind(&report), None, "{client}");
         assert_eq!(common::keys(promoted(&sentinel, &new)), [""; 0], "{client}");
     }
+}
+
+/// Runs `pool` with these arguments until a failover that a command begins. The old primary lives on,
+/// and the Sentinel makes it a replica some seconds later.
+fn survives_a_wanted_failover(client: &str) {
+    let primary = common::redis();
+    let sentinel = RedisSentinel::start(&primary, 1).unwrap();
+    let old = named(&sentinel);
+    let place = TestDirectory::new();
+    let running = start(&place, &url(&sentinel), client, "--duration 40s");
+    let mut begin = redis::cmd("SENTINEL");
+    begin.arg(&["FAILOVER", RedisSentinel::PRIMARY]);
+    let sentinels = redis::Client::open(sentinel.url()).unwrap();
+    begin
+        .exec(&mut sentinels.get_connection().unwrap())
+        .unwrap();
+    let new = await_failover(&sentinel, &old);
+    let mut admin = common::connect(&primary);
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        let role: Vec<redis::Value> = redis::cmd("ROLE").query(&mut admin).unwrap_or_default();
+        if role.first() == Some(&redis::Value::BulkString(b"slave".to_vec())) {
+            break;
+        }
+        assert!(Instant::now() < until, "{client}: no replica");
+        std::thread::sleep(Duration::from_millis(100));
+        admin = common::connect(&primary);
+    }
+    // Time for the load to leave the old primary, and to make requests at the new one.
+    std::thread::sleep(Duration::from_secs(2));
+    running.signal(Signal::SIGINT);
+    let Ended { code, said, .. } = running.end();
+    assert_eq!(code, Some(130), "{client}: {said}");
+    let report = common::report(&place, "pool");
+    let step = &report.steps[0];
+    // A pool may lose nothing: it checks a connection before each request.
+    assert_ne!(step.figures.get("outage.open"), Some(&1.0), "{said}");
+    assert!(last_throughput(&report) > 0.0, "{client}: {said}");
+    let servers = format!("({old} → {new})");
+    let told = warning(&report, WarningCode::DisturbedServer);
+    assert!(told.contains(&servers), "{client}: {told}");
+    assert_eq!(common::keys(promoted(&sentinel, &new)), [""; 0], "{client}");
+}
+
+#[test]
+fn shared_connections_leave_a_primary_that_has_become_a_replica() {
+    survives_a_wanted_failover("multiplexed");
+}
+
+#[test]
+fn a_pool_leaves_a_primary_that_has_become_a_replica() {
+    survives_a_wanted_failover("pooled");
+}
+
+/// The driver's manager knows one address.
+#[test]
+fn a_connection_manager_does_not_survive_the_loss_of_its_primary_and_that_is_told() {
+    let mut primary = common::redis();
+    let sentinel = RedisSentinel::start(&primary, 1).unwrap();
+    let old = named(&sentinel);
+    let place = TestDirectory::new();
+    let running = start(&place, &url(&sentinel), "managed", "--duration 6s");
+    primary.kill();
+    let new = await_failover(&sentinel, &old);
+    let Ended { code, said, .. } = running.end();
+    assert_eq!(code, Some(0), "{said}");
+    let report = common::report(&place, "pool");
+    let step = &report.steps[0];
+    assert!(step.operations["set"].errors["refused"] > 0, "{said}");
+    assert_eq!(step.figures["outage.open"], 1.0, "{said}");
+    let told = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("until the step ended"), "{said}");
+    assert!(said.contains("SENTINEL MASTERS"), "{said}");
+    assert_eq!(common::keys(promoted(&sentinel, &new)), [""; 0]);
+}
+
+/// Runs `pool` shortly with the URL `url`, and returns its exit code and all that it said.
+fn short(place: &TestDirectory, url: &str, more: &str) -> (Option<i32>, String) {
+    let args = format!(
+        "pool --workload get --users 4 --repeats 1 --warmup 0s --duration 300ms --run-dir run \
+         --url {url} {more}"
+    );
+    let args: Vec<&str> = args.split_whitespace().collect();
+    let output = bench(place, &args).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), said)
+}
+
+#[test]
+fn a_sentinel_that_names_no_primary_is_told_with_what_it_said() {
+    let primary = common::redis();
+    let sentinel = RedisSentinel::start(&primary, 1).unwrap();
+    let (at, free) = (sentinel.port(), "127.0.0.1:1");
+    for (url, wanted) in [
+        (
+            format!("redis://127.0.0.1:{at}/?sentinel=orders"),
+            format!("127.0.0.1:{at} knows no primary called orders"),
+        ),
+        (
+            format!("redis://{free}/?sentinel=orders"),
+            format!("{free}: Connection refused"),
+        ),
+        (
+            format!("{}?sentinel=orders", primary.url()),
+            "ERR unknown command".to_owned(),
+        ),
+    ] {
+        let place = TestDirectory::new();
+        let (code, said) = short(&place, &url, "");
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains(&wanted), "{said}");
+        assert_eq!(said.matches("Try: redis-cli").count(), 1, "{said}");
+        assert!(said.contains("SENTINEL MASTERS"), "{said}");
+    }
+    assert_eq!(common::keys(&primary), [""; 0]);
+}
+
+/// The servers want a password, which the Sentinel does not take, and the first Sentinel of the URL is
+/// down.
+#[test]
+fn every_process_finds_the_primary_by_another_sentinel_and_logs_in_there() {
+    let primary = common::redis_with_password();
+    let sentinel = RedisSentinel::start(&primary, 1).unwrap();
+    let name = RedisSentinel::PRIMARY;
+    let login = primary.url().trim_start_matches("redis://");
+    let login = login.split('@').next().unwrap();
+    let url = format!(
+        "redis://{login}@127.0.0.1:1,127.0.0.1:{}/?sentinel={name}&protocol=resp3",
+        sentinel.port()
+    );
+    let workers = "--client multiplexed --connections 2 --workers 2";
+    let clients = "--client pooled,multiplexed,managed,plain,per-request";
+    for more in [clients, workers] {
+        let place = TestDirectory::new();
+        let (code, said) = short(&place, &url, more);
+        assert_eq!(code, Some(0), "{said}");
+        let report = common::report(&place, "pool");
+        for step in &report.steps {
+            let get = &step.operations["get"];
+            assert!(get.succeeded > 0 && get.failures() == 0, "{more}: {get:?}");
+        }
+        let secrets = [common::PASSWORD, "hunter2"];
+        assert!(
+            secrets.iter().all(|secret| !said.contains(secret)),
+            "{said}"
+        );
+    }
+    assert_eq!(common::keys(&primary), [""; 0]);
+}
+
+#[test]
+fn a_sentinel_and_its_primary_may_both_speak_tls() {
+    let place = TestDirectory::new();
+    let made = Certificates::made_in(place.path());
+    let primary = Redis::start(&RedisOptions {
+        tls: Some(TlsFiles {
+            authority: made.authority.clone(),
+            certificate: made.server_by_address.0.clone(),
+            key: made.server_by_address.1.clone(),
+            asks_clients: false,
+        }),
+        ..RedisOptions::default()
+    })
+    .unwrap();
+    let sentinel = RedisSentinel::start(&primary, 1).unwrap();
+    let more = format!(
+        "--client pooled,multiplexed,managed --ca {}",
+        made.authority.display()
+    );
+    let (code, said) = short(&place, &url(&sentinel), &more);
+    assert_eq!(code, Some(0), "{said}");
+    let report = common::report(&place, "pool");
+    assert!(
+        report.config["tls"].as_str().unwrap().starts_with("TLSv1."),
+        "{said}"
+    );
 }

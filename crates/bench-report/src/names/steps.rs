@@ -157,6 +157,10 @@ figures! { Step:
     REDIRECTIONS_MOVED = "redirections.moved";
     /// Redirections to the node that is about to get a slot of a cluster, which the load followed.
     REDIRECTIONS_ASK = "redirections.ask";
+    /// Longest time in which no request succeeded, whoever made it, in a step with failures.
+    OUTAGE_LONGEST_NS = "outage.longest_ns";
+    /// 1 if that time lasted until the end of the step, 0 otherwise.
+    OUTAGE_OPEN = "outage.open";
     /// Share of the reads that find their key in a simulation of the server's evictions.
     SIMULATED_HIT_RATIO = "simulated_hit_ratio";
     /// Keys that a server with a limit of its memory held at the end.

@@ -36,7 +36,7 @@ const OPEN_PARAMETERS: &str = "sslmode ssl sslrootcert sslcert sslnegotiation tl
     connecttimeoutms timeout timeoutms targetsessionattrs loadbalancehosts options searchpath \
     schema currentschema charset characterencoding useunicode collation parsetime loc timezone \
     servertimezone usessl retrywrites retryreads w authsource authmechanism replicaset \
-    readpreference readconcernlevel directconnection maxpoolsize minpoolsize poolsize pool \
+    readpreference sentinel readconcernlevel directconnection maxpoolsize minpoolsize poolsize pool \
     maxidletimems compressors heartbeat vhost frame frameformat channelmax keepalives \
     keepalivesidle tcpuserestarts role warehouse account region protocol version v ver \
     apiversion api lang locale hl format output fmt type kind page perpage pagesize limit \

@@ -133,6 +133,10 @@ mod tests {
                 "postgres://app:***@db:5432/shop",
             ),
             ("redis://:hunter2@cache/0", "redis://:***@cache/0"),
+            (
+                "redis://:hunter2@one:26379,two:26379/0?sentinel=orders",
+                "redis://:***@one:26379,two:26379/0?sentinel=orders",
+            ),
             ("postgres://app@db/shop", "postgres://app@db/shop"),
             (
                 "postgres://app:hunt%40er2@db/shop",
