@@ -20,6 +20,8 @@ Examples:
   redis-bench pool --workload get --value-size 1KiB
   redis-bench pool --client pooled,multiplexed,managed,plain -P 16
   redis-bench pool --client multiplexed --connections 2 --users 200
+  redis-bench pool --url 'redis://one:26379,two:26379/?sentinel=mymaster' --stop-on 'errors>90%'
+  redis-bench pool --workload get --url 'redis://cache:6379/?protocol=resp3'
   redis-bench pool --client multiplexed --connections 2 --find-rate 'p99<1ms' --workers 2";
 
 /// Flags of `redis-bench pool`.

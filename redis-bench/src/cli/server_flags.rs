@@ -15,8 +15,8 @@ pub(crate) struct ServerFlags {
         env = "REDIS_URL",
         hide_env_values = true,
         value_name = "URL",
-        help = "Your Redis, as in redis://USER:PASSWORD@HOST:PORT/DATABASE, rediss:// for TLS; its \
-                password can be in REDISCLI_AUTH [default: a throwaway server]"
+        help = "Your Redis, as in redis://USER:PASSWORD@HOST:PORT/DATABASE, rediss:// for TLS, \
+                ?sentinel=NAME after the hosts of Sentinels; its password can be in REDISCLI_AUTH [default: a throwaway server]"
     )]
     pub(crate) url: Option<String>,
 

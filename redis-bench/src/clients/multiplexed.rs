@@ -2,6 +2,7 @@
 //! waits for a free connection, and no round trip is spent on checking one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bench_report::names::FigureName;
@@ -24,6 +25,9 @@ use crate::server::failure;
 /// Time after a failed attempt to connect in which no further attempt is made; users that need the
 /// connection get the same error.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Number of no connection: the current one broke, and has no replacement yet.
+const BROKEN: u64 = u64::MAX;
 
 /// Factory that opens each worker's share of the shared connections.
 #[derive(Debug)]
@@ -76,6 +80,9 @@ impl<W: Work> TargetFactory for Multiplexed<W> {
 pub(super) struct SharedConnection {
     server: RedisAddress,
     current: Mutex<CurrentConnection>,
+    /// Number of the connection that works, as far as it is known; [`BROKEN`] once a user found that it
+    /// does not. Every user looks here, so that no other one has to find it out by a failure.
+    working: AtomicU64,
     counts: Arc<ConnectionCounts>,
 }
 
@@ -107,8 +114,17 @@ impl SharedConnection {
         Ok(Self {
             server,
             current,
+            working: AtomicU64::new(0),
             counts,
         })
+    }
+
+    /// Notes that the connection with number `generation` broke.
+    fn broke(&self, generation: u64) {
+        // Fails if it was replaced meanwhile.
+        let _ =
+            self.working
+                .compare_exchange(generation, BROKEN, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Returns the connection that replaces the one with number `generation`, and its own number.
@@ -136,6 +152,7 @@ impl SharedConnection {
                 Ok(connection) => {
                     current.connection = connection;
                     current.generation += 1;
+                    self.working.store(current.generation, Ordering::Relaxed);
                     current.last_error = None;
                 }
                 Err(error) => {
@@ -242,7 +259,6 @@ pub(crate) struct MultiplexedSession<T> {
     shared: Arc<SharedConnection>,
     connection: MultiplexedConnection,
     generation: u64,
-    broken: bool,
     task: T,
 }
 
@@ -257,7 +273,6 @@ impl<T: Task> MultiplexedSession<T> {
             shared,
             connection,
             generation,
-            broken: false,
             task,
         }
     }
@@ -266,7 +281,6 @@ impl<T: Task> MultiplexedSession<T> {
         let (connection, generation) = self.shared.replacement(self.generation).await?;
         self.connection = connection;
         self.generation = generation;
-        self.broken = false;
         Ok(())
     }
 }
@@ -275,7 +289,7 @@ impl<T: Task> Session for MultiplexedSession<T> {
     async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.task.draw();
         timestamps.operation(operation);
-        if self.broken
+        if self.shared.working.load(Ordering::Relaxed) != self.generation
             && let Err(error) = self.reconnect().await
         {
             return failed(operation, failure::from_redis(&error), true, timestamps).await;
@@ -283,8 +297,10 @@ impl<T: Task> Session for MultiplexedSession<T> {
         let done = self.task.perform(&mut self.connection, timestamps).await;
         if let Err(error) = &done.result {
             // With Sentinels, a server that has become a replica is left for the one that they name.
-            self.broken = error.breaks_connection()
-                || (error.is_read_only() && self.shared.server.has_sentinels());
+            let is_over = error.is_read_only() && self.shared.server.has_sentinels();
+            if error.breaks_connection() || is_over {
+                self.shared.broke(self.generation);
+            }
         }
         outcome(done, timestamps).await
     }

@@ -134,6 +134,27 @@ fn each_way_to_connect_comes_back_after_the_server_closed_its_connections() {
     }
 }
 
+/// At a rate there are a thousand users. The first failure of one replaces the connection for all, so
+/// that what fails is what was on its way, and not a request of each user in the 2 s that follow.
+#[test]
+fn users_of_a_shared_connection_do_not_all_find_out_by_a_failure_that_it_broke() {
+    let redis = common::redis();
+    let place = TestDirectory::new();
+    let args = "pool --workload get --client multiplexed --rate 300 --repeats 1 --warmup 100ms \
+                --duration 3s --stop-on p99>1h --run-dir run";
+    let args: Vec<&str> = args.split_whitespace().collect();
+    let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", redis.url()));
+    running.wait_for("2s left");
+    let mut kill = redis::cmd("CLIENT");
+    kill.arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    let killed: u64 = kill.query(&mut common::connect(&redis)).unwrap();
+    assert!(killed > 0);
+    let Ended { code, said, .. } = running.end();
+    assert_eq!(code, Some(0), "{said}");
+    let get = &report(&place, "pool").steps[0].operations["get"];
+    assert!((1..200).contains(&get.failures()), "{get:?}");
+}
+
 /// Behind 2 ms in each direction, the pool's check and the command take 8 ms together. At 500
 /// requests per second 4 requests are then under way (Little's law), and fewer connections cannot
 /// carry the rate.
