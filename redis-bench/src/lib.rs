@@ -42,6 +42,7 @@ use load_engine::RuntimeKind;
 use crate::burst::Burst;
 use crate::cache::{Cache, Stampede};
 use crate::cli::{PoolFlags, RedisBenchCli, RedisBenchCommand, habits};
+use crate::keys::safety_ttl;
 use crate::pool::Throughput;
 use crate::rate_limit::RateLimiting;
 use crate::run::{RedisRun, RedisWorker, workload};
@@ -107,7 +108,9 @@ fn run_pool(flags: &PoolFlags) -> anyhow::Result<Exit> {
         let throughput = Throughput::new(flags, defaults);
         return RedisRun::new("pool", &throughput, common, defaults)?.run();
     };
-    let scripted = Scripted::read(file).map_err(|error| UsageError(format!("{error:#}")))?;
+    let safety_ttl = safety_ttl::of_clients(common, defaults);
+    let scripted = Scripted::read(file, safety_ttl);
+    let scripted = scripted.map_err(|error| UsageError(format!("{error:#}")))?;
     if flags.check_script {
         bench_cli::output::show(&format!("{}\n", scripted.told()))?;
         return Ok(Exit::Done);

@@ -7,9 +7,18 @@ use bench_cli::load::Defaults;
 use testbed::token;
 
 use crate::cli::CommonFlags;
+use crate::clients;
 
 /// Time for which the keys outlive the planned length of the run, for filling and pauses.
 const RESERVE: Duration = Duration::from_hours(1);
+
+/// Returns the longest life of the keys of a run that measures each way to connect of its flags, and
+/// those of [`clients::DEFAULT`] without flags.
+pub(crate) fn of_clients(flags: &CommonFlags, defaults: Defaults) -> Option<Duration> {
+    let clients = clients::selected(&flags.client, &clients::DEFAULT);
+    let settings = clients.iter().map(|client| flags.settings(*client));
+    of_run(flags, defaults, settings.sum())
+}
 
 /// Returns the longest life of the keys of a run that measures this number of settings: the planned
 /// length of all steps and an hour. `None` on a throwaway server, which takes its keys with it.

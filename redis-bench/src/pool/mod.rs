@@ -15,7 +15,7 @@ use serde_json::json;
 use statistics::mean;
 
 use crate::cli::{PoolFlags, PoolWorkload};
-use crate::clients::{self, RedisConnection, RequestError, RequestResult, Task, Work};
+use crate::clients::{RedisConnection, RequestError, RequestResult, Task, Work};
 use crate::keys::run_keys::{Preload, RunKeys};
 use crate::keys::safety_ttl;
 use crate::results::group::groups;
@@ -55,12 +55,7 @@ pub(crate) struct Throughput<'a> {
 impl<'a> Throughput<'a> {
     /// Creates the scenario with these flags. `defaults` apply where they give no value.
     pub(crate) fn new(flags: &'a PoolFlags, defaults: Defaults) -> Self {
-        let clients = clients::selected(&flags.common.client, &clients::DEFAULT);
-        let settings = clients
-            .iter()
-            .map(|client| flags.common.settings(*client))
-            .sum();
-        let safety_ttl = safety_ttl::of_run(&flags.common, defaults, settings);
+        let safety_ttl = safety_ttl::of_clients(&flags.common, defaults);
         Self { flags, safety_ttl }
     }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::cache::Cache;
 use crate::cli::{CommonFlags, RedisBenchCli, RedisBenchCommand};
 use crate::clients::{ClientKind, ClientSetup, FactoryUse, WatchedWork};
+use crate::keys::safety_ttl;
 use crate::pool::Throughput;
 use crate::run::workload::{self, RedisWorkload};
 use crate::script::Scripted;
@@ -44,11 +45,13 @@ impl WorkerScenario for RedisWorker {
         match &self.0.command {
             RedisBenchCommand::Cache(flags) => run(&Cache(flags), &flags.common, &target, step),
             RedisBenchCommand::Pool(flags) => {
+                let defaults = workload::defaults(RuntimeKind::PerCore);
                 if let Some(file) = &flags.script {
-                    let scripted = Scripted::read(file).map_err(|error| format!("{error:#}"))?;
+                    let safety_ttl = safety_ttl::of_clients(&flags.common, defaults);
+                    let scripted = Scripted::read(file, safety_ttl);
+                    let scripted = scripted.map_err(|error| format!("{error:#}"))?;
                     return run(&scripted, &flags.common, &target, step);
                 }
-                let defaults = workload::defaults(RuntimeKind::PerCore);
                 let pool = Throughput::new(flags, defaults);
                 run(&pool, &flags.common, &target, step)
             }

@@ -142,6 +142,12 @@ const ALLOWED: [(KeyPlaces, &[&str]); 5] = [
     (KeyPlaces::Pairs, &["mset"]),
 ];
 
+/// Returns the names of all allowed commands.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    ALLOWED.iter().flat_map(|(_, names)| names.iter().copied())
+}
+
 /// Command that a script may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct AllowedCommand {

@@ -2,7 +2,9 @@
 //! the place of the one command of the scenario `pool`.
 
 mod command_list;
+mod key_life;
 mod lua_check;
+mod safe_keys;
 mod script_error;
 mod script_file;
 mod text;
@@ -12,12 +14,14 @@ mod work;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bench_report::Report;
 use load_engine::StepPlan;
 use serde_json::json;
 
+use self::safe_keys::SAFETY_COMMAND;
 use self::script_error::ScriptText;
 use self::script_file::Script;
 use self::work::ScriptWork;
@@ -32,16 +36,19 @@ pub(crate) struct Scripted {
     script: Script,
     /// Names of the commands of the script, kept until the process ends.
     commands: &'static [&'static str],
+    /// Time to live of keys that the script gives none; `None` on a throwaway server.
+    safety_ttl: Option<Duration>,
     /// Number of steps so far. Each has keys of its own, so that it does not find those of another.
     steps: AtomicU64,
 }
 
 impl Scripted {
-    /// Reads and checks the script in `file`.
+    /// Reads and checks the script in `file`, whose keys live for `safety_ttl` unless it gives them an
+    /// expiry.
     ///
     /// # Errors
     /// Fails if the file cannot be read, or with a `ScriptError` about its first mistake.
-    pub(crate) fn read(file: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn read(file: &Path, safety_ttl: Option<Duration>) -> anyhow::Result<Self> {
         let name = file.display().to_string();
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("cannot read the script {name}"))?;
@@ -49,10 +56,13 @@ impl Scripted {
             file: &name,
             text: &text,
         })?;
+        let mut commands = script.commands.clone();
+        commands.extend(safety_ttl.map(|_| SAFETY_COMMAND));
         Ok(Self {
             file: name,
-            commands: script.commands.clone().leak(),
+            commands: commands.leak(),
             script,
+            safety_ttl,
             steps: AtomicU64::new(0),
         })
     }
@@ -84,7 +94,7 @@ impl RedisWorkload for Scripted {
             value_sizes: None,
             preload: Preload::Ratio(0.0),
             expiry: None,
-            safety_ttl: None,
+            safety_ttl: self.safety_ttl,
             written: Vec::new(),
             seed,
         }
@@ -93,7 +103,7 @@ impl RedisWorkload for Scripted {
     fn work(&self, keyspace: RunKeys, _variant: usize) -> ScriptWork {
         let step = self.steps.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("{}{step}:", keyspace.prefix);
-        ScriptWork::new(&self.script, &prefix, keyspace.seed)
+        ScriptWork::new(&self.script, &prefix, (self.safety_ttl, keyspace.seed))
     }
 
     fn commands(&self) -> &'static [&'static str] {

@@ -50,8 +50,13 @@ pub(super) struct CommandTemplate {
 pub(super) enum Call {
     /// Command of the server with this name, in lower case.
     Command(&'static str),
-    /// Lua script with this source, called with this number of keys.
-    Lua { source: String, keys: usize },
+    /// Lua script, called with this number of keys.
+    Lua {
+        source: String,
+        keys: usize,
+        /// Names of the commands that the script calls, in lower case.
+        calls: Vec<&'static str>,
+    },
 }
 
 impl CommandTemplate {
@@ -79,6 +84,15 @@ struct FileForm {
 #[serde(deny_unknown_fields)]
 struct LuaForm {
     script: Spanned<String>,
+}
+
+/// Lua scripts of a file that were checked, by their names.
+type LuaScripts<'a> = BTreeMap<&'a str, CheckedLua<'a>>;
+
+/// Lua script that was checked: its source, and the commands that it calls.
+struct CheckedLua<'a> {
+    source: &'a str,
+    calls: Vec<&'static str>,
 }
 
 #[derive(Deserialize)]
@@ -115,7 +129,8 @@ impl Script {
             return Err(source.error(0, "no [[sequence]]; a script needs one or more"));
         }
         let mut commands = Vec::new();
-        for lua in form.lua.values() {
+        let mut scripts = BTreeMap::new();
+        for (name, lua) in &form.lua {
             let span = lua.script.span();
             let called = lua_check::check(lua.script.get_ref()).map_err(|(_, why)| {
                 // The text in the file has the same calls as the string, unless it has escapes.
@@ -123,12 +138,15 @@ impl Script {
                 let at = lua_check::check(raw).err().map_or(0, |(at, _)| at);
                 source.error(span.start + at, why)
             });
-            commands.extend(called?);
+            let calls = called?;
+            commands.extend(&calls);
+            let source = lua.script.get_ref();
+            scripts.insert(name.as_str(), CheckedLua { source, calls });
         }
         let mut sequences: Vec<Sequence> = Vec::new();
         let mut across_slots = None;
         for sequence in &form.sequence {
-            let next = sequence.checked(source, &form.lua)?;
+            let next = sequence.checked(source, &scripts)?;
             across_slots = across_slots.or_else(|| sequence.across_slots(&next, source));
             if sequences.iter().any(|known| known.name == next.name) {
                 let why = format!("two sequences are named {}", next.name);
@@ -154,7 +172,7 @@ impl SequenceForm {
     fn checked(
         &self,
         source: ScriptText<'_>,
-        lua: &BTreeMap<String, LuaForm>,
+        lua: &LuaScripts<'_>,
     ) -> Result<Sequence, ScriptError> {
         let at_name = self.name.span().start;
         let name = self.name.get_ref();
@@ -211,7 +229,7 @@ impl CommandForm {
     fn checked(
         &self,
         source: ScriptText<'_>,
-        lua: &BTreeMap<String, LuaForm>,
+        lua: &LuaScripts<'_>,
         at_sequence: usize,
     ) -> Result<CommandTemplate, ScriptError> {
         let template = |text: &Spanned<String>, is_key: bool| {
@@ -230,7 +248,7 @@ impl CommandForm {
                 })
             }
             (None, Some(name)) => {
-                let Some(form) = lua.get(name.get_ref()) else {
+                let Some(script) = lua.get(name.get_ref().as_str()) else {
                     let why = format!("there is no [lua.{}]", name.get_ref());
                     return Err(source.error(name.span().start, why));
                 };
@@ -238,8 +256,9 @@ impl CommandForm {
                 let arguments = self.args.iter().map(|text| template(text, false));
                 Ok(CommandTemplate {
                     call: Call::Lua {
-                        source: form.script.get_ref().clone(),
+                        source: script.source.to_owned(),
                         keys: self.keys.len(),
+                        calls: script.calls.clone(),
                     },
                     arguments: keys.chain(arguments).collect::<Result<_, _>>()?,
                 })

@@ -83,6 +83,20 @@ impl ValueTemplate {
         Ok(Self(parts))
     }
 
+    /// Creates the template that is always `text`.
+    pub(super) fn text(text: &str) -> Self {
+        Self(vec![TemplatePart::Text(text.as_bytes().to_vec())])
+    }
+
+    /// Returns the text of a template without placeholders that are drawn or counted; `None` for
+    /// others.
+    pub(super) fn fixed(&self) -> Option<&[u8]> {
+        match self.0.as_slice() {
+            [TemplatePart::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// Returns the template with `prefix` in front of it.
     pub(super) fn under(&self, prefix: &str) -> Self {
         let front = TemplatePart::Text(prefix.as_bytes().to_vec());

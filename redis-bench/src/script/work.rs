@@ -7,16 +7,19 @@ use std::time::Duration;
 use load_engine::{OperationId, OperationTable, Timestamps, UserId};
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
-use redis::{Cmd, Script as LuaScript};
+use redis::{Cmd, Pipeline, RedisError, Script as LuaScript, Value};
 
+use super::key_life::SafetyNeed;
+use super::safe_keys::{SAFETY_COMMAND, SafeKeys};
 use super::script_file::{Call, CommandTemplate, Script};
 use super::value_template::{TemplateValues, ValueTemplate};
-use crate::clients::{RedisConnection, RequestError, RequestResult, Task, Work, user_random};
+use crate::clients::{RedisConnection, RequestResult, Task, Work, user_random};
 
 /// Sequences of a script, with all keys under the prefix of the run.
 #[derive(Debug)]
 pub(crate) struct ScriptWork {
     sequences: Arc<[BoundSequence]>,
+    safe_keys: Option<Arc<SafeKeys>>,
     seed: u64,
 }
 
@@ -36,6 +39,10 @@ struct BoundCommand {
     name: &'static str,
     lua: Option<BoundLua>,
     arguments: Vec<ValueTemplate>,
+    /// When a command follows that gives the keys a safety TTL.
+    need: SafetyNeed,
+    /// Places of the keys among the words of the command, from 0 for its name.
+    keys: Vec<usize>,
 }
 
 /// Lua script: its source, its hash, and the number of its keys.
@@ -47,8 +54,14 @@ struct BoundLua {
 }
 
 impl ScriptWork {
-    /// Binds the sequences of `script` to keys that begin with `prefix`. `seed` is that of the draws.
-    pub(super) fn new(script: &Script, prefix: &str, seed: u64) -> Self {
+    /// Binds the sequences of `script` to keys that begin with `prefix`, and live for `safety_ttl`
+    /// unless the script gives them an expiry. `seed` is that of the draws.
+    pub(super) fn new(
+        script: &Script,
+        prefix: &str,
+        (safety_ttl, seed): (Option<Duration>, u64),
+    ) -> Self {
+        let safe_keys = safety_ttl.map(|ttl| SafeKeys::new(script, ttl));
         let total: f64 = script.sequences.iter().map(|one| one.weight).sum();
         let mut sum = 0.0;
         let sequences = script.sequences.iter().map(|sequence| {
@@ -59,27 +72,29 @@ impl ScriptWork {
                 up_to: sum / total,
                 think: sequence.think,
                 commands: commands
-                    .map(|command| BoundCommand::new(command, prefix))
+                    .map(|command| BoundCommand::new(command, prefix, safe_keys.as_ref()))
                     .collect(),
             }
         });
         Self {
             sequences: sequences.collect(),
+            safe_keys: safe_keys.map(Arc::new),
             seed,
         }
     }
 }
 
 impl BoundCommand {
-    fn new(command: &CommandTemplate, prefix: &str) -> Self {
+    fn new(command: &CommandTemplate, prefix: &str, safe_keys: Option<&SafeKeys>) -> Self {
         let arguments = command.arguments.iter();
         let arguments = arguments.map(|(template, is_key)| match is_key {
             true => template.under(prefix),
             false => template.clone(),
         });
+        let mut arguments: Vec<ValueTemplate> = arguments.collect();
         let (name, lua) = match &command.call {
             Call::Command(name) => (*name, None),
-            Call::Lua { source, keys } => (
+            Call::Lua { source, keys, .. } => (
                 "evalsha",
                 Some(BoundLua {
                     source: source.clone(),
@@ -88,10 +103,20 @@ impl BoundCommand {
                 }),
             ),
         };
+        let need = safe_keys.map_or(SafetyNeed::Never, |safe| safe.lives.need(command));
+        if let (SafetyNeed::Within, Some(safe)) = (need, safe_keys) {
+            let ttl = safe.ttl_ms().to_string();
+            arguments.extend([ValueTemplate::text("PX"), ValueTemplate::text(&ttl)]);
+        }
+        let front = if lua.is_some() { 3 } else { 1 };
+        let places = command.arguments.iter().enumerate();
+        let keys = places.filter_map(|(place, (_, is_key))| is_key.then_some(front + place));
         Self {
             name,
             lua,
-            arguments: arguments.collect(),
+            arguments,
+            need,
+            keys: keys.collect(),
         }
     }
 }
@@ -106,11 +131,13 @@ impl Work for ScriptWork {
     fn task(&self, user: UserId) -> ScriptTask {
         ScriptTask {
             sequences: Arc::clone(&self.sequences),
+            safe_keys: self.safe_keys.clone(),
             random: user_random(self.seed, user),
             user: user.0,
             count: 0,
             drawn: 0,
             command: Cmd::new(),
+            together: Pipeline::new(),
             buffer: Vec::new(),
         }
     }
@@ -120,6 +147,7 @@ impl Work for ScriptWork {
 #[derive(Debug)]
 pub(crate) struct ScriptTask {
     sequences: Arc<[BoundSequence]>,
+    safe_keys: Option<Arc<SafeKeys>>,
     random: SmallRng,
     user: u64,
     /// Number of the sequence of this user, from 0.
@@ -127,6 +155,8 @@ pub(crate) struct ScriptTask {
     /// Index of the sequence that was drawn last.
     drawn: usize,
     command: Cmd,
+    /// The command with those that give its keys their safety TTL.
+    together: Pipeline,
     buffer: Vec<u8>,
 }
 
@@ -151,10 +181,12 @@ impl ScriptTask {
         command.name
     }
 
-    /// Returns the prepared call of Lua with the source in place of the hash, for a server that does
-    /// not have the script yet.
-    fn with_source(&self, index: usize) -> Option<Cmd> {
-        let lua = self.sequences[self.drawn].commands[index].lua.as_ref()?;
+    /// Puts the source of the prepared call of Lua in place of its hash, for a server that does not
+    /// have the script yet. Returns false if the command calls no script.
+    fn take_source(&mut self, index: usize) -> bool {
+        let Some(lua) = &self.sequences[self.drawn].commands[index].lua else {
+            return false;
+        };
         let mut command = redis::cmd("EVAL");
         command.arg(&lua.source);
         for argument in self.command.args_iter().skip(2) {
@@ -162,25 +194,63 @@ impl ScriptTask {
                 command.arg(bytes);
             }
         }
-        Some(command)
+        self.command = command;
+        true
     }
 
+    /// Sends the prepared command and returns its answer.
     async fn send<C: RedisConnection>(
         &mut self,
         connection: &mut C,
         index: usize,
-    ) -> Result<(), RequestError> {
-        match connection.command(&self.command).await {
-            Err(error) if error.code() == Some("NOSCRIPT") => {
-                let Some(command) = self.with_source(index) else {
-                    return Err(error.into());
-                };
-                connection.command(&command).await?;
-                Ok(())
+    ) -> Result<Value, FailedCommand> {
+        match self.send_once(connection, index).await {
+            Err(FailedCommand { error, .. })
+                if error.code() == Some("NOSCRIPT") && self.take_source(index) =>
+            {
+                self.send_once(connection, index).await
             }
-            answer => Ok(answer.map(drop)?),
+            answer => answer,
         }
     }
+
+    /// Sends the prepared command, together with those that give its keys their safety TTL.
+    async fn send_once<C: RedisConnection>(
+        &mut self,
+        connection: &mut C,
+        index: usize,
+    ) -> Result<Value, FailedCommand> {
+        let command = &self.sequences[self.drawn].commands[index];
+        let failed = |name: &'static str| move |error: RedisError| FailedCommand { name, error };
+        let followed = match (&self.safe_keys, command.need) {
+            (Some(safe), SafetyNeed::Once | SafetyNeed::Always) => {
+                let keys = (command.keys.as_slice(), command.need == SafetyNeed::Once);
+                let follows = safe.follow(&self.command, keys, &mut self.together);
+                follows.then_some(safe)
+            }
+            _ => None,
+        };
+        let Some(safe) = followed else {
+            let answer = connection.command(&self.command).await;
+            return answer.map_err(failed(command.name));
+        };
+        let answers = connection.pipeline(&self.together).await;
+        let mut answers = answers.map_err(failed(command.name))?.into_iter();
+        let answer = answers.next().unwrap_or(Value::Nil).extract_error();
+        let answer = answer.map_err(failed(command.name))?;
+        for given in answers {
+            given.extract_error().map_err(failed(SAFETY_COMMAND))?;
+        }
+        safe.remember(&self.command, &command.keys);
+        Ok(answer)
+    }
+}
+
+/// Command of a sequence that failed.
+#[derive(Debug)]
+struct FailedCommand {
+    name: &'static str,
+    error: RedisError,
 }
 
 impl Task for ScriptTask {
@@ -201,12 +271,12 @@ impl Task for ScriptTask {
         let mut command = "";
         for index in 0..self.sequences[self.drawn].commands.len() {
             command = self.prepare(index);
-            if let Err(error) = self.send(connection, index).await {
+            if let Err(failed) = self.send(connection, index).await {
                 self.count += 1;
                 return RequestResult {
                     operation,
-                    command,
-                    result: Err(error),
+                    command: failed.name,
+                    result: Err(failed.error.into()),
                 };
             }
         }

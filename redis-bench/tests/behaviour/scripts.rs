@@ -1,6 +1,7 @@
 //! Tests of scripts of the user on a real server.
 use crate::common::{self, bench, connect, keys, report, told};
-use test_support::{Ended, RunningProgram, TestDirectory};
+use nix::sys::signal::Signal;
+use test_support::{Ended, RunningProgram, TestDirectory, eventually};
 
 const SCRIPT: &str = "
 [lua.take]
@@ -79,4 +80,62 @@ fn a_script_is_checked_without_a_server_and_its_mistakes_have_a_place() {
     std::fs::write(place.path().join("shop.toml"), harmful).unwrap();
     let said = told(&place, None, &["pool", "--script", "shop.toml"], 2);
     assert!(said.contains("shop.toml:18:8: FLUSHALL is not"), "{said}");
+}
+
+/// Commands of each kind that leaves a key behind, and one key with an expiry of the user's own.
+const WRITING: &str = "
+[lua.fill]
+script = \"return redis.call('RPUSH', KEYS[1], ARGV[1])\"
+
+[[sequence]]
+name = 'write'
+command = [
+  { run = ['SET', 'set:{n}', 'x'] },
+  { run = ['MSET', 'mset:{n}', 'x', 'other:{n}', 'y'] },
+  { run = ['HSET', 'hash:{n}', 'f', 'x'] },
+  { lua = 'fill', keys = ['list:{n}'], args = ['x'] },
+  { run = ['INCR', 'count:{user}'] },
+";
+
+const BRIEF: &str = "
+  { run = ['HSET', 'brief:{n}', 'f', 'x'] },
+  { run = ['EXPIRE', 'brief:{n}', '100'] },
+  { run = ['DEL', 'count:{user}'] },
+";
+
+/// A script is killed while it writes. Every key that it left has an expiry, at most that of the
+/// whole run and an hour, and the one of the script where that has one.
+#[test]
+fn a_killed_script_leaves_no_key_for_ever() {
+    for script in [format!("{WRITING}]"), format!("{WRITING}{BRIEF}]")] {
+        let redis = common::redis();
+        let mut connection = connect(&redis);
+        let place = TestDirectory::new();
+        std::fs::write(place.path().join("s.toml"), &script).unwrap();
+        let args = "pool --script s.toml --client pooled,multiplexed --repeats 1 --duration 20s";
+        let args: Vec<&str> = args.split_whitespace().collect();
+        let running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", redis.url()));
+        let count = |connection: &mut redis::Connection| -> u64 {
+            redis::cmd("DBSIZE").query(connection).unwrap()
+        };
+        eventually("keys are written", || count(&mut connection) > 500);
+        running.signal(Signal::SIGKILL);
+        running.end();
+        let alone = |connection: &mut redis::Connection| {
+            let clients: String = redis::cmd("CLIENT").arg("LIST").query(connection).unwrap();
+            clients.lines().count() == 1
+        };
+        eventually("all clients are gone", || alone(&mut connection));
+        // 2 steps of 20 s with 1 s of warm-up each, and an hour.
+        let longest = (3_600 + 2 * 21) * 1_000;
+        let keys = keys(&redis);
+        assert!(keys.len() > 500);
+        for key in keys {
+            let left_ms: i64 = redis::cmd("PTTL").arg(&key).query(&mut connection).unwrap();
+            assert!((1..=longest).contains(&left_ms), "{key}: {left_ms} ms");
+            // The command before EXPIRE may have been the last.
+            let is_brief = !key.contains("brief:") || left_ms <= 100_000 || left_ms > 3_600_000;
+            assert!(is_brief, "{key}: {left_ms} ms");
+        }
+    }
 }
