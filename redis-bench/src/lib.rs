@@ -52,10 +52,12 @@ use crate::session::Sessions;
 /// Parses the command line of the process and runs the command that it names. Prints results and
 /// errors, and returns the exit code for `main`. Wrong usage ends the process.
 pub fn run() -> ExitCode {
-    if let Err(refused) = habits::check(std::env::args_os().skip(1)) {
-        return bench_cli::run("redis-bench", || Err(refused.into()));
-    }
-    let cli: RedisBenchCli = bench_cli::parse();
+    let has_url = std::env::var_os("REDIS_URL").is_some_and(|url| !url.is_empty());
+    let words = match habits::translated(std::env::args_os().skip(1).collect(), has_url) {
+        Ok(words) => words,
+        Err(refused) => return bench_cli::run("redis-bench", || Err(refused.into())),
+    };
+    let cli: RedisBenchCli = bench_cli::parse_words(words);
     bench_cli::run("redis-bench", || run_command(&cli.command))
 }
 

@@ -3,6 +3,7 @@
 
 use std::any::TypeId;
 use std::ffi::OsString;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, Parser};
@@ -13,6 +14,9 @@ use crate::exit::{self, WRONG_USAGE};
 use crate::flags::Counts;
 use crate::logging::{self, Verbosity};
 use crate::{generate, screen};
+
+/// Words that this process parsed as its command line, with the program's name first.
+static WORDS: OnceLock<Vec<OsString>> = OnceLock::new();
 
 /// Action that a parsed command line demands.
 #[derive(Debug)]
@@ -31,7 +35,15 @@ enum Request<C> {
 /// a failed `generate` with the code of its error. On wrong usage it exits with code 2, after an
 /// error message without secrets.
 pub fn parse<C: Parser>() -> C {
-    match read(std::env::args_os()) {
+    parse_words(std::env::args_os().skip(1))
+}
+
+/// Parses `words`, the command line of this process without the program's name, as [`parse`] does.
+/// For a program that replaces words of the user by others. Worker processes are told `words`.
+pub fn parse_words<C: Parser>(words: impl IntoIterator<Item = OsString>) -> C {
+    let program = std::env::args_os().take(1);
+    let all = || program.chain(words).collect();
+    match read(WORDS.get_or_init(all)) {
         Ok(Request::Run(cli, verbosity)) => {
             logging::start(verbosity);
             cli
@@ -68,7 +80,17 @@ pub(crate) fn read_words<C: Parser>(
     }
 }
 
-fn read<C: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<Request<C>, clap::Error> {
+/// Returns the words that this process parsed as its command line, with the program's name first;
+/// those of the user, if it parsed none.
+#[cfg(feature = "load")]
+pub(crate) fn words() -> Vec<OsString> {
+    let parsed = WORDS.get().cloned();
+    parsed.unwrap_or_else(|| std::env::args_os().collect())
+}
+
+fn read<C: Parser>(
+    words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Result<Request<C>, clap::Error> {
     let mut command = careful(with_shared(C::command()));
     let mut matches = command.try_get_matches_from_mut(words)?;
     if let Some((generate::NAME, wanted)) = matches.subcommand() {

@@ -56,7 +56,7 @@ pub mod terminal_text;
 #[cfg(feature = "load")]
 pub mod workers;
 
-pub use command_line::parse;
+pub use command_line::{parse, parse_words};
 pub use exit::{Exit, Interrupted, Remedy, UsageError, explain, run};
 pub use logging::verbose_flag;
 pub use objective::Objective;

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::Exit;
-use crate::command_line::read_words;
+use crate::command_line::{read_words, words};
 use crate::flags;
 
 /// Hidden subcommand that makes the program run as a worker process.
@@ -38,7 +38,9 @@ pub struct WorkerFlags {
 /// Fails if a worker cannot be started, refuses its parent, does not answer, or has another clock.
 pub fn start(count: u64, version: &str) -> anyhow::Result<WorkerProcesses> {
     let program = std::env::current_exe().context("cannot find the program to start as worker")?;
-    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let words = words()
+        .into_iter()
+        .map(|word| word.to_string_lossy().into_owned());
     let setup = json!(without_load(words));
     let workers = WorkerProcesses::start(count, version, &setup, |_| {
         let mut command = Command::new(&program);

@@ -1,18 +1,108 @@
-//! Flags of other Redis tools that would be misunderstood here. They are refused with what to write
+//! Flags of redis-benchmark and memtier. They are replaced by those of this program with the same
+//! meaning before the command line is parsed; what cannot be honoured is refused with what to write
 //! instead. A password among them is never shown.
+
+mod foreign_flags;
+mod own_flags;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsString;
 
 use bench_cli::UsageError;
+use clap::{Command, CommandFactory as _};
+
+use self::own_flags::{Given, OwnFlag};
+use crate::cli::RedisBenchCli;
 
 /// Flags of other tools for the password, of which the last one takes user and password.
 const PASSWORD_FLAGS: [&str; 2] = ["--pass", "--authenticate"];
+
+/// Returns `words`, the words after the program's name, with flags of this program in place of those
+/// of other tools. `has_url` says that the environment names a server.
+///
+/// # Errors
+/// Fails with a sentence about the first flag that cannot be honoured, with what to write instead.
+pub(crate) fn translated(words: Vec<OsString>, has_url: bool) -> Result<Vec<OsString>, UsageError> {
+    check(words.clone())?;
+    let text: Option<Vec<String>> = words
+        .iter()
+        .map(|word| word.to_str().map(str::to_owned))
+        .collect();
+    let command = RedisBenchCli::command();
+    let scenario = text.as_ref().and_then(|text| scenario(&command, text));
+    let (Some(text), Some(scenario)) = (text, scenario) else {
+        // Such a word is a file's name, which belongs to a flag of this program.
+        return Ok(words);
+    };
+    let (given, mut kept) = foreign_flags::split(text).map_err(UsageError)?;
+    if given.is_empty() {
+        return Ok(words);
+    }
+    let has = |flag: &str| {
+        let mut arguments = scenario.get_arguments();
+        arguments.any(|one| one.get_long() == flag.strip_prefix("--"))
+    };
+    let given = Given {
+        flags: &given,
+        has: &has,
+    };
+    let own = given.own().map_err(UsageError)?;
+    for (index, flag) in own.iter().enumerate() {
+        let name = scenario.get_name();
+        if !has(flag.name) {
+            return Err(UsageError(format!(
+                "{} is {} here, which redis-bench {name} does not have; leave it out",
+                flag.for_flag, flag.name
+            )));
+        }
+        if let Some(other) = contradiction(flag, &own[..index], &kept, has_url) {
+            return Err(UsageError(format!(
+                "{} is {} here, and {other} gives that too; leave one of the two out",
+                flag.for_flag, flag.name
+            )));
+        }
+    }
+    let flags = own
+        .into_iter()
+        .map(|flag| format!("{}={}", flag.name, flag.value));
+    let at = kept
+        .iter()
+        .position(|word| word == "--")
+        .unwrap_or(kept.len());
+    kept.splice(at..at, flags);
+    Ok(kept.into_iter().map(OsString::from).collect())
+}
+
+/// Returns the scenario that `words` name.
+fn scenario<'a>(command: &'a Command, words: &[String]) -> Option<&'a Command> {
+    words.iter().find_map(|word| command.find_subcommand(word))
+}
+
+/// Returns what gives the same as `flag`: another flag of another tool, the flag itself, or the
+/// environment.
+fn contradiction(
+    flag: &OwnFlag,
+    before: &[OwnFlag],
+    kept: &[String],
+    has_url: bool,
+) -> Option<String> {
+    let mut same = before.iter().filter(|other| other.name == flag.name);
+    if let Some(other) = same.next() {
+        return Some(other.for_flag.clone());
+    }
+    let is_given = |word: &String| word.split('=').next() == Some(flag.name);
+    if kept.iter().any(is_given) {
+        return Some(flag.name.to_owned());
+    }
+    (flag.name == "--url" && has_url).then(|| "REDIS_URL".to_owned())
+}
 
 /// Refuses `-a PASSWORD` and `-h HOST` among `words`, the words after the program's name.
 ///
 /// # Errors
 /// Fails with a sentence that says where to write password or host.
-pub(crate) fn check(words: impl IntoIterator<Item = OsString>) -> Result<(), UsageError> {
+fn check(words: impl IntoIterator<Item = OsString>) -> Result<(), UsageError> {
     let words = words
         .into_iter()
         .map(|word| word.to_string_lossy().into_owned());
@@ -51,7 +141,7 @@ fn is_host_given(words: &[String]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+mod refusal_tests {
     use bench_report::redaction;
 
     use super::*;

@@ -52,7 +52,10 @@ const EXAMPLES: &str = "Examples:
   redis-bench cache --client pooled --rate 5000 --stop-on 'p99>20ms'
   redis-bench rate-limit --algorithm fixed-window,gcra --limit 100/1s
   redis-bench observe --url redis://app@cache:6379/ --duration 5m
-  REDIS_URL=redis://app@cache:6379/ redis-bench pool --workload get";
+  REDIS_URL=redis://app@cache:6379/ redis-bench pool --workload get
+
+Flags of redis-benchmark and memtier are understood, as in redis-bench pool -c 20 -d 64 -P 16
+and redis-bench cache --ratio 1:10; docs/redis-habits.md lists them.";
 
 /// Subcommands of `redis-bench`: its scenarios, and the hidden worker.
 #[derive(Debug, Subcommand)]

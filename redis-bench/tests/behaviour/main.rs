@@ -18,6 +18,7 @@ mod clients;
 mod cluster;
 mod cluster_changes;
 mod connection_counts;
+mod habits;
 mod interrupts;
 mod logins;
 mod memory;
