@@ -19,6 +19,8 @@ mod burst;
 mod cache;
 mod cli;
 mod clients;
+#[cfg(test)]
+mod counting;
 mod evidence;
 mod keys;
 mod memory;
@@ -36,13 +38,12 @@ mod session;
 
 use std::process::ExitCode;
 
-use bench_cli::{Exit, UsageError};
+use bench_cli::Exit;
 use load_engine::RuntimeKind;
 
 use crate::burst::Burst;
 use crate::cache::{Cache, Stampede};
-use crate::cli::{PoolFlags, RedisBenchCli, RedisBenchCommand, habits};
-use crate::keys::safety_ttl;
+use crate::cli::{BurstFlags, PoolFlags, RedisBenchCli, RedisBenchCommand, habits};
 use crate::pool::Throughput;
 use crate::rate_limit::RateLimiting;
 use crate::run::{RedisRun, RedisWorker, workload};
@@ -72,13 +73,7 @@ fn run_command(command: &RedisBenchCommand) -> anyhow::Result<Exit> {
             }
             RedisRun::new("cache", &Cache(flags), &flags.common, defaults)?.run()
         }
-        RedisBenchCommand::Burst(flags) => {
-            workload::check_value_size(flags.cache.value_size.longest())?;
-            let flags = flags.settled()?;
-            let defaults = workload::defaults(RuntimeKind::Shared);
-            let burst = Burst::new(&flags);
-            RedisRun::new("burst", &burst, &flags.cache.common, defaults)?.run()
-        }
+        RedisBenchCommand::Burst(flags) => run_burst(flags),
         RedisBenchCommand::Pool(flags) => run_pool(flags),
         RedisBenchCommand::Memory(flags) => memory::run(flags),
         RedisBenchCommand::Observe(flags) => observe::run(flags),
@@ -106,16 +101,31 @@ fn run_pool(flags: &PoolFlags) -> anyhow::Result<Exit> {
     // Uses the cheapest kind of generator, because this scenario measures the client itself.
     let defaults = workload::defaults(RuntimeKind::PerCore);
     let common = &flags.common;
-    let Some(file) = &flags.script else {
-        let throughput = Throughput::new(flags, defaults);
-        return RedisRun::new("pool", &throughput, common, defaults)?.run();
-    };
-    let safety_ttl = safety_ttl::of_clients(common, defaults);
-    let scripted = Scripted::read(file, safety_ttl);
-    let scripted = scripted.map_err(|error| UsageError(format!("{error:#}")))?;
-    if flags.check_script {
-        bench_cli::output::show(&format!("{}\n", scripted.told()))?;
-        return Ok(Exit::Done);
+    match Scripted::given(&flags.script, common, defaults)? {
+        Some(scripted) if flags.script.check_script => scripted.show(),
+        Some(scripted) => RedisRun::new("pool", &scripted, common, defaults)?.run(),
+        None => {
+            let throughput = Throughput::new(flags, defaults);
+            RedisRun::new("pool", &throughput, common, defaults)?.run()
+        }
     }
-    RedisRun::new("pool", &scripted, common, defaults)?.run()
+}
+
+/// Runs the scenario `burst` with the requests of a cache, or with a script of the user.
+fn run_burst(flags: &BurstFlags) -> anyhow::Result<Exit> {
+    workload::check_value_size(flags.cache.value_size.longest())?;
+    let flags = flags.settled()?;
+    let defaults = workload::defaults(RuntimeKind::Shared);
+    let common = &flags.cache.common;
+    match Scripted::given(&flags.script, common, defaults)? {
+        Some(scripted) if flags.script.check_script => scripted.show(),
+        Some(scripted) => {
+            let burst = Burst::new(scripted, flags.storm);
+            RedisRun::new("burst", &burst, common, defaults)?.run()
+        }
+        None => {
+            let burst = Burst::new(Cache(&flags.cache), flags.storm);
+            RedisRun::new("burst", &burst, common, defaults)?.run()
+        }
+    }
 }

@@ -1,5 +1,5 @@
-//! Scenario `burst`: the workload of a cache whose load rises for a while, with a storm of new
-//! connections meanwhile if asked for.
+//! Scenario `burst`: the workload of a cache, or a script of the user, whose load rises for a while,
+//! with a storm of new connections meanwhile if asked for.
 
 mod text;
 
@@ -7,58 +7,67 @@ use std::collections::BTreeMap;
 
 use bench_report::names::{load_series, steps};
 use bench_report::{Report, Series, Step, Warning};
+use load_engine::StepPlan;
 use serde_json::json;
 
-use crate::cache::{Cache, CacheWork};
-use crate::cli::BurstFlags;
+use crate::clients::ClientKind;
 use crate::keys::run_keys::RunKeys;
 use crate::keys::steady_state::SteadyState;
 use crate::run::workload::RedisWorkload;
 
-/// Scenario `burst` of `redis-bench`, with its flags.
+/// Scenario `burst` of `redis-bench`: the requests of `inner` under a load that rises for a while.
 #[derive(Debug)]
-pub(crate) struct Burst<'a> {
-    cache: Cache<'a>,
+pub(crate) struct Burst<W> {
+    inner: W,
     storm: Option<u64>,
 }
 
-impl<'a> Burst<'a> {
-    /// Creates the scenario with these flags, which were settled.
-    pub(crate) fn new(flags: &'a BurstFlags) -> Self {
-        Self {
-            cache: Cache(&flags.cache),
-            storm: flags.storm,
-        }
+impl<W: RedisWorkload> Burst<W> {
+    /// Creates the scenario with the requests of `inner`, and a storm of this number of connections.
+    pub(crate) fn new(inner: W, storm: Option<u64>) -> Self {
+        Self { inner, storm }
     }
 }
 
-impl RedisWorkload for Burst<'_> {
-    type Work = CacheWork;
+impl<W: RedisWorkload> RedisWorkload for Burst<W> {
+    type Work = W::Work;
 
     fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys {
-        self.cache.keyspace(prefix, seed)
+        self.inner.keyspace(prefix, seed)
     }
 
-    fn work(&self, keyspace: RunKeys, variant: usize) -> CacheWork {
-        self.cache.work(keyspace, variant)
+    fn work(&self, keyspace: RunKeys, variant: usize) -> W::Work {
+        self.inner.work(keyspace, variant)
     }
 
     fn commands(&self) -> &'static [&'static str] {
-        self.cache.commands()
+        self.inner.commands()
+    }
+
+    fn has_fixed_commands(&self) -> bool {
+        self.inner.has_fixed_commands()
     }
 
     fn config(&self) -> BTreeMap<String, serde_json::Value> {
-        let mut config = self.cache.config();
+        let mut config = self.inner.config();
         config.extend(self.storm.map(|storm| ("storm".to_owned(), json!(storm))));
         config
     }
 
+    fn describe(&self, plan: StepPlan) -> StepPlan {
+        self.inner.describe(plan)
+    }
+
+    fn default_clients(&self) -> &'static [ClientKind] {
+        self.inner.default_clients()
+    }
+
     fn steady_state(&self, requests_per_s: f64) -> Option<SteadyState> {
-        self.cache.steady_state(requests_per_s)
+        self.inner.steady_state(requests_per_s)
     }
 
     fn begins_steady(&self) -> bool {
-        self.cache.begins_steady()
+        self.inner.begins_steady()
     }
 
     fn storm(&self) -> Option<u64> {
@@ -66,7 +75,7 @@ impl RedisWorkload for Burst<'_> {
     }
 
     fn conclude(&self, step: &mut Step) {
-        self.cache.conclude(step);
+        self.inner.conclude(step);
     }
 
     fn conclude_course(
@@ -82,7 +91,7 @@ impl RedisWorkload for Burst<'_> {
     }
 
     fn text(&self, report: &Report) -> String {
-        text::told(report, &self.variants(), self.storm.is_some())
+        self.inner.text(report) + &text::told(report, &self.variants(), self.storm.is_some())
     }
 }
 

@@ -5,13 +5,14 @@ use clap::Args;
 use load_engine::LoadCurve;
 
 use crate::cli::CacheFlags;
+use crate::cli::script_flags::ScriptFlags;
 
 /// Load without `--rate` and `--users`: enough requests before the spike for a 99th percentile, and
 /// enough time after it to see the recovery.
 const DEFAULT_RATE: &str = "spike:500,5k/3s";
 
 pub(super) const BURST_HELP: &str = "\
-The workload is that of redis-bench cache. By default 500 requests per second arrive, for three \
+The workload is that of redis-bench cache, or the sequences of commands of --script. By default 500 requests per second arrive, for three \
 seconds 5,000, and then 500 again; a step takes 12 s after 1 s of warm-up, 3 times with each client. \
 --rate spike:BASE,PEAK/TIME changes that, or --users spike:BASE,PEAK/TIME for users who wait for \
 their answers.
@@ -26,7 +27,8 @@ Examples:
   redis-bench burst
   redis-bench burst --rate spike:2k,40k/5s --client pooled,multiplexed --repeats 1
   redis-bench burst --users spike:20,400/5s --client pooled --pool-size 16
-  redis-bench burst --storm 500 --client multiplexed --repeats 1";
+  redis-bench burst --storm 500 --client multiplexed --repeats 1
+  redis-bench burst --script examples/redis/shop.toml --rate spike:200,2k/3s";
 
 /// Flags of `redis-bench burst`.
 #[derive(Debug, Clone, Args)]
@@ -34,6 +36,10 @@ pub(crate) struct BurstFlags {
     /// Number of further clients that connect at once when the spike begins, and stay until it ends
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) storm: Option<u64>,
+
+    /// Flags of a script.
+    #[command(flatten)]
+    pub(crate) script: ScriptFlags,
 
     /// Flags of the workload.
     #[command(flatten)]
@@ -46,6 +52,11 @@ impl BurstFlags {
     /// # Errors
     /// Fails with a usage error if another load is given.
     pub(crate) fn settled(&self) -> Result<Self, UsageError> {
+        if !self.cache.maxmemory.is_empty() || !self.cache.stampede.guards.is_empty() {
+            return Err(UsageError(
+                "--maxmemory and --stampede are for redis-bench cache; leave them out".to_owned(),
+            ));
+        }
         let mut settled = self.clone();
         let load = &mut settled.cache.common.load;
         if load.search.is_given() {
@@ -94,6 +105,8 @@ mod tests {
             ("--users 5", "--users spike:20,200/3s"),
             ("--rate ramp:1..5/5s", "a load with a spike"),
             ("--find-rate p99<5ms", "leave --find-rate out"),
+            ("--maxmemory 4MiB", "are for redis-bench cache"),
+            ("--stampede lock --backend 5ms", "are for redis-bench cache"),
         ] {
             let why = settled(args).unwrap_err();
             assert!(why.contains(told), "{args}: {why}");

@@ -9,6 +9,7 @@ mod memory_flags;
 mod observe_flags;
 mod pool_flags;
 mod rate_limit_flags;
+mod script_flags;
 mod server_flags;
 mod session_flags;
 mod share;
@@ -32,6 +33,8 @@ use pool_flags::POOL_HELP;
 pub(crate) use pool_flags::{PoolFlags, PoolWorkload};
 use rate_limit_flags::RATE_LIMIT_HELP;
 pub(crate) use rate_limit_flags::{OnStall, RateLimitFlags, RetryAfter};
+pub(crate) use script_flags::ScriptFlags;
+use script_flags::{REPLACED_IN_BURST, REPLACED_IN_POOL};
 pub(crate) use server_flags::ServerFlags;
 pub(crate) use session_flags::{MOST_PARALLEL, SessionFlags, StoreForm};
 use session_flags::{SESSION_CLIENT_HELP, SESSION_HELP};
@@ -64,10 +67,16 @@ pub(crate) enum RedisBenchCommand {
     #[command(after_help = format!("{CACHE_HELP}\n\n{CURVES_HELP}"))]
     Cache(Box<CacheFlags>),
     /// Raise the load of a cache for a while: latency, backlog and recovery
-    #[command(after_help = format!("{BURST_HELP}\n\n{CURVES_HELP}"))]
+    #[command(
+        after_help = format!("{BURST_HELP}\n\n{CURVES_HELP}"),
+        mut_arg("script", |script| script.conflicts_with_all(REPLACED_IN_BURST))
+    )]
     Burst(Box<BurstFlags>),
     /// Compare ways to connect by plain SET or GET throughput
-    #[command(after_help = format!("{POOL_HELP}\n\n{CURVES_HELP}"))]
+    #[command(
+        after_help = format!("{POOL_HELP}\n\n{CURVES_HELP}"),
+        mut_arg("script", |script| script.conflicts_with_all(REPLACED_IN_POOL))
+    )]
     Pool(Box<PoolFlags>),
     /// Measure the memory of keys, and predict it
     #[command(after_help = MEMORY_HELP)]

@@ -1,11 +1,10 @@
 //! Flags of the scenario `pool`.
 
-use std::path::PathBuf;
-
 use bench_cli::flags;
 use clap::{Args, ValueEnum};
 
 use crate::cli::CommonFlags;
+use crate::cli::script_flags::ScriptFlags;
 
 pub(super) const POOL_HELP: &str = "\
 By default 50 users send requests for 5 s after 1 s of warm-up, 3 times with each client; --users \
@@ -22,6 +21,7 @@ Examples:
   redis-bench pool --client multiplexed --connections 2 --users 200
   redis-bench pool --url 'redis://one:26379,two:26379/?sentinel=mymaster' --stop-on 'errors>90%'
   redis-bench pool --workload get --url 'redis://cache:6379/?protocol=resp3'
+  redis-bench pool -c 20 -d 64 --client plain
   redis-bench pool --client multiplexed --connections 2 --find-rate 'p99<1ms' --workers 2";
 
 /// Flags of `redis-bench pool`.
@@ -39,17 +39,9 @@ pub(crate) struct PoolFlags {
     #[arg(short = 'P', long, value_parser = flags::count, value_name = "N", default_value = "1")]
     pub(crate) pipeline: u64,
 
-    /// Script in TOML with sequences of commands, in place of --workload
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with_all = ["workload", "value_size", "pipeline"]
-    )]
-    pub(crate) script: Option<PathBuf>,
-
-    /// Check the script and make no load
-    #[arg(long, requires = "script")]
-    pub(crate) check_script: bool,
+    /// Flags of a script.
+    #[command(flatten)]
+    pub(crate) script: ScriptFlags,
 
     /// Flags of every scenario.
     #[command(flatten)]

@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
+use bench_cli::UsageError;
+use bench_cli::load::Defaults;
 use load_engine::{RuntimeKind, TargetFactory, WorkerScenario, WorkerStep};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cache::Cache;
-use crate::cli::{CommonFlags, RedisBenchCli, RedisBenchCommand};
+use crate::cli::{CommonFlags, RedisBenchCli, RedisBenchCommand, ScriptFlags};
 use crate::clients::{ClientKind, ClientSetup, FactoryUse, WatchedWork};
-use crate::keys::safety_ttl;
 use crate::pool::Throughput;
 use crate::run::workload::{self, RedisWorkload};
 use crate::script::Scripted;
@@ -46,10 +47,8 @@ impl WorkerScenario for RedisWorker {
             RedisBenchCommand::Cache(flags) => run(&Cache(flags), &flags.common, &target, step),
             RedisBenchCommand::Pool(flags) => {
                 let defaults = workload::defaults(RuntimeKind::PerCore);
-                if let Some(file) = &flags.script {
-                    let safety_ttl = safety_ttl::of_clients(&flags.common, defaults);
-                    let scripted = Scripted::read(file, safety_ttl);
-                    let scripted = scripted.map_err(|error| format!("{error:#}"))?;
+                let script = (&flags.script, &flags.common, defaults);
+                if let Some(scripted) = scripted(script)? {
                     return run(&scripted, &flags.common, &target, step);
                 }
                 let pool = Throughput::new(flags, defaults);
@@ -57,7 +56,11 @@ impl WorkerScenario for RedisWorker {
             }
             RedisBenchCommand::Burst(flags) => {
                 let cache = &flags.cache;
-                run(&Cache(cache), &cache.common, &target, step)
+                let defaults = workload::defaults(RuntimeKind::Shared);
+                match scripted((&flags.script, &cache.common, defaults))? {
+                    Some(scripted) => run(&scripted, &cache.common, &target, step),
+                    None => run(&Cache(cache), &cache.common, &target, step),
+                }
             }
             RedisBenchCommand::Memory(_) => Err("memory makes no load".to_owned()),
             RedisBenchCommand::Observe(_) => Err("observe makes no load".to_owned()),
@@ -68,6 +71,13 @@ impl WorkerScenario for RedisWorker {
             RedisBenchCommand::Worker => Err("a worker leads no workers".to_owned()),
         }
     }
+}
+
+/// Reads the script that the flags name; `None` if they name none.
+fn scripted(
+    (script, flags, defaults): (&ScriptFlags, &CommonFlags, Defaults),
+) -> Result<Option<Scripted>, String> {
+    Scripted::given(script, flags, defaults).map_err(|UsageError(why)| why)
 }
 
 fn run<W: RedisWorkload>(

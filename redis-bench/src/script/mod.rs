@@ -1,7 +1,10 @@
 //! Scripts of the user: weighted sequences of commands whose keys and values are templates. They take
-//! the place of the one command of the scenario `pool`.
+//! the place of the one command of the scenario `pool`, and of the cache of `burst`.
 
+#[cfg(test)]
+mod allocation_tests;
 mod command_list;
+mod expected_answer;
 mod key_life;
 mod lua_check;
 mod safe_keys;
@@ -17,6 +20,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use bench_cli::load::Defaults;
+use bench_cli::{Exit, UsageError};
 use bench_report::Report;
 use load_engine::StepPlan;
 use serde_json::json;
@@ -25,7 +30,9 @@ use self::safe_keys::SAFETY_COMMAND;
 use self::script_error::ScriptText;
 use self::script_file::Script;
 use self::work::ScriptWork;
+use crate::cli::{CommonFlags, ScriptFlags};
 use crate::keys::run_keys::{Preload, RunKeys};
+use crate::keys::safety_ttl;
 use crate::run::workload::RedisWorkload;
 
 /// Load that a script of the user describes.
@@ -43,12 +50,31 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
+    /// Reads and checks the script that `script` names; `None` if it names none. `flags` are those of
+    /// the run, with `defaults` where they give no value.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read, or with the place of its first mistake.
+    pub(crate) fn given(
+        script: &ScriptFlags,
+        flags: &CommonFlags,
+        defaults: Defaults,
+    ) -> Result<Option<Self>, UsageError> {
+        let Some(file) = &script.script else {
+            return Ok(None);
+        };
+        let scripted = Self::read(file, safety_ttl::of_clients(flags, defaults));
+        scripted
+            .map(Some)
+            .map_err(|error| UsageError(format!("{error:#}")))
+    }
+
     /// Reads and checks the script in `file`, whose keys live for `safety_ttl` unless it gives them an
     /// expiry.
     ///
     /// # Errors
     /// Fails if the file cannot be read, or with a `ScriptError` about its first mistake.
-    pub(crate) fn read(file: &Path, safety_ttl: Option<Duration>) -> anyhow::Result<Self> {
+    fn read(file: &Path, safety_ttl: Option<Duration>) -> anyhow::Result<Self> {
         let name = file.display().to_string();
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("cannot read the script {name}"))?;
@@ -67,8 +93,16 @@ impl Scripted {
         })
     }
 
-    /// Returns a sentence about the script, which has no mistakes.
-    pub(crate) fn told(&self) -> String {
+    /// Shows on stdout that the script has no mistakes.
+    ///
+    /// # Errors
+    /// Fails if stdout cannot be written.
+    pub(crate) fn show(&self) -> anyhow::Result<Exit> {
+        bench_cli::output::show(&format!("{}\n", self.told()))?;
+        Ok(Exit::Done)
+    }
+
+    fn told(&self) -> String {
         let sequences = self.script.sequences.iter();
         let told = sequences.map(|sequence| match sequence.commands.len() {
             1 => format!("{} (1 command)", sequence.name),

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::command_list::{AllowedCommand, allowed};
+use super::expected_answer::ExpectedAnswer;
 use super::lua_check;
 use super::script_error::{ScriptError, ScriptText};
 use super::value_template::ValueTemplate;
@@ -43,6 +44,8 @@ pub(super) struct CommandTemplate {
     pub(super) call: Call,
     /// Arguments after the name, or the keys and arguments of Lua; true for a key.
     pub(super) arguments: Vec<(ValueTemplate, bool)>,
+    /// Answer that it must have; `None` if any will do but an error.
+    pub(super) expected: Option<ExpectedAnswer>,
 }
 
 /// What a command calls.
@@ -113,6 +116,7 @@ struct CommandForm {
     keys: Vec<Spanned<String>>,
     #[serde(default)]
     args: Vec<Spanned<String>>,
+    expect: Option<Spanned<toml::Value>>,
 }
 
 impl Script {
@@ -237,6 +241,11 @@ impl CommandForm {
             let parsed = parsed.map_err(|why| source.error(text.span().start, why))?;
             Ok((parsed, is_key))
         };
+        let expected = self.expect.as_ref().map(|expect| {
+            let parsed = ExpectedAnswer::parse(expect.get_ref());
+            parsed.map_err(|why| source.error(expect.span().start, why))
+        });
+        let expected = expected.transpose()?;
         match (&self.run, &self.lua) {
             (Some(run), None) if self.keys.is_empty() && self.args.is_empty() => {
                 let (command, arguments) = split(source, run)?;
@@ -245,6 +254,7 @@ impl CommandForm {
                 Ok(CommandTemplate {
                     call: Call::Command(command.name),
                     arguments: arguments.collect::<Result<_, _>>()?,
+                    expected,
                 })
             }
             (None, Some(name)) => {
@@ -261,6 +271,7 @@ impl CommandForm {
                         calls: script.calls.clone(),
                     },
                     arguments: keys.chain(arguments).collect::<Result<_, _>>()?,
+                    expected,
                 })
             }
             (Some(run), _) => Err(source.error(

@@ -97,6 +97,12 @@ impl ValueTemplate {
         }
     }
 
+    /// Returns true if a part is drawn anew each time that the template is written.
+    pub(super) fn is_drawn(&self) -> bool {
+        let mut parts = self.0.iter();
+        parts.any(|part| matches!(part, TemplatePart::Number(_) | TemplatePart::Hex(_)))
+    }
+
     /// Returns the template with `prefix` in front of it.
     pub(super) fn under(&self, prefix: &str) -> Self {
         let front = TemplatePart::Text(prefix.as_bytes().to_vec());

@@ -7,8 +7,9 @@ use std::time::Duration;
 use load_engine::{OperationId, OperationTable, Timestamps, UserId};
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
-use redis::{Cmd, Pipeline, RedisError, Script as LuaScript, Value};
+use redis::{Cmd, ErrorKind, Pipeline, RedisError, Script as LuaScript, Value};
 
+use super::expected_answer::{self, ExpectedAnswer};
 use super::key_life::SafetyNeed;
 use super::safe_keys::{SAFETY_COMMAND, SafeKeys};
 use super::script_file::{Call, CommandTemplate, Script};
@@ -39,6 +40,7 @@ struct BoundCommand {
     name: &'static str,
     lua: Option<BoundLua>,
     arguments: Vec<ValueTemplate>,
+    expected: Option<ExpectedAnswer>,
     /// When a command follows that gives the keys a safety TTL.
     need: SafetyNeed,
     /// Places of the keys among the words of the command, from 0 for its name.
@@ -115,6 +117,7 @@ impl BoundCommand {
             name,
             lua,
             arguments,
+            expected: command.expected.clone(),
             need,
             keys: keys.collect(),
         }
@@ -179,6 +182,31 @@ impl ScriptTask {
             self.command.arg(&self.buffer);
         }
         command.name
+    }
+
+    /// Checks that `answer` is the one that the script expects of the command at `index`.
+    fn check(&mut self, answer: &Value, index: usize) -> Result<(), FailedCommand> {
+        let command = &self.sequences[self.drawn].commands[index];
+        let Some(expected) = &command.expected else {
+            return Ok(());
+        };
+        let mut values = TemplateValues {
+            user: self.user,
+            count: self.count,
+            random: &mut self.random,
+        };
+        if expected.is(answer, &mut values, &mut self.buffer) {
+            return Ok(());
+        }
+        let answer = expected_answer::told(answer);
+        Err(FailedCommand {
+            name: command.name,
+            error: RedisError::from((
+                ErrorKind::UnexpectedReturnType,
+                "another answer than the script expects",
+                format!("{expected} is expected, and the answer is {answer}"),
+            )),
+        })
     }
 
     /// Puts the source of the prepared call of Lua in place of its hash, for a server that does not
@@ -271,7 +299,9 @@ impl Task for ScriptTask {
         let mut command = "";
         for index in 0..self.sequences[self.drawn].commands.len() {
             command = self.prepare(index);
-            if let Err(failed) = self.send(connection, index).await {
+            let answer = self.send(connection, index).await;
+            let checked = answer.and_then(|answer| self.check(&answer, index));
+            if let Err(failed) = checked {
                 self.count += 1;
                 return RequestResult {
                     operation,

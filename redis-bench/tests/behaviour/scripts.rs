@@ -139,3 +139,76 @@ fn a_killed_script_leaves_no_key_for_ever() {
         }
     }
 }
+
+/// Every second answer is another one than the script expects. The sequence ends there, and counts as
+/// failed with `wrong_value`.
+#[test]
+fn an_answer_that_is_not_the_expected_one_is_a_wrong_value() {
+    let script = "
+[[sequence]]
+name = 'right'
+command = [
+  { run = ['SET', 'a:{user}', '{n}'], expect = 'OK' },
+  { run = ['GET', 'a:{user}'], expect = '{n}' },
+  { run = ['GET', 'missing'], expect = false },
+]
+
+[[sequence]]
+name = 'wrong'
+command = [
+  { run = ['SET', 'b:{user}', 'planted'] },
+  { run = ['GET', 'b:{user}'], expect = 'other' },
+  { run = ['INCR', 'never'] },
+]
+";
+    let place = TestDirectory::new();
+    std::fs::write(place.path().join("s.toml"), script).unwrap();
+    let args = "pool --script s.toml --run-dir run --client plain --repeats 1 --warmup 0 --rate 400 \
+                --duration 1s";
+    let args: Vec<&str> = args.split_whitespace().collect();
+    let Ended { code, said, .. } = RunningProgram::start(&mut bench(&place, &args)).end();
+    assert_eq!(code, Some(0), "{said}");
+    let report = report(&place, "pool");
+    let step = &report.steps[0];
+    assert_eq!(step.operations["right"].failures(), 0);
+    let wrong = &step.operations["wrong"];
+    assert_eq!(wrong.errors.get("wrong_value"), Some(&wrong.attempted));
+    let told = step.failures.iter().map(|failure| &failure.message);
+    let told: Vec<&String> = told.collect();
+    assert!(
+        told.iter().any(|one| one.contains("\"planted\"")),
+        "{told:?}"
+    );
+}
+
+/// A script under a load with a spike has results before, in and after it, by sequence.
+#[test]
+fn a_script_can_be_the_requests_of_a_burst() {
+    let redis = common::redis();
+    let place = TestDirectory::new();
+    let script = SCRIPT.replace("['INCR', 'text']", "['GET', 'text']");
+    std::fs::write(place.path().join("shop.toml"), script).unwrap();
+    let args = "burst --script shop.toml --run-dir run --client multiplexed --repeats 1 --warmup 0 \
+                --rate spike:200,800/1s --duration 3s --workers 1";
+    let args: Vec<&str> = args.split_whitespace().collect();
+    let running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", redis.url()));
+    let Ended { code, said, .. } = running.end();
+    assert_eq!(code, Some(0), "{said}");
+    let report = report(&place, "burst");
+    let segments = &report.steps[0].segments;
+    let names: Vec<&str> = segments.iter().map(|segment| &*segment.name).collect();
+    assert_eq!(names, ["before", "spike", "after"]);
+    for segment in segments {
+        assert!(segment.operations["cart"].succeeded > 0, "{}", segment.name);
+    }
+    assert_eq!(report.config["script"], "shop.toml");
+    assert!(!report.config.contains_key("keys"), "{:?}", report.config);
+    assert!(
+        said.contains("backlog") && said.contains("sequence"),
+        "{said}"
+    );
+    assert_eq!(keys(&redis), [""; 0]);
+    let refused = ["burst", "--script", "shop.toml", "--keys", "5"];
+    let refused = told(&place, None, &refused, 2);
+    assert!(refused.contains("cannot be used with"), "{refused}");
+}

@@ -88,6 +88,14 @@ fn mistakes_are_told_with_line_and_column() {
             "s.toml:4:20: {x} is no placeholder",
         ),
         (with("run = ['GET']"), "s.toml:4:8: GET needs more"),
+        (
+            with("run = ['GET', 'k']\nexpect = 1.5"),
+            "s.toml:5:10: an answer is a text",
+        ),
+        (
+            with("run = ['GET', 'k']\nexpect = ['{hex:4}']"),
+            "s.toml:5:10: {hex:4} is drawn anew",
+        ),
         (with("run = []"), "s.toml:4:7: a command needs a name"),
         (with("lua = 'no'"), "s.toml:4:7: there is no [lua.no]"),
         (
