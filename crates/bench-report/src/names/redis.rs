@@ -129,6 +129,26 @@ figures! { Server:
     EVICTED_KEYS_PER_S = "evicted_keys_per_s";
     /// Bytes per second that a watched server sent.
     NET_OUTPUT_BYTES_PER_S = "net_output_bytes_per_s";
+    /// Speed of the network interface between load and server, in bytes per second and direction.
+    LINK_BYTES_PER_S = "link_bytes_per_s";
+    /// Share of the commands of all nodes of a cluster that the busiest node executed.
+    BUSIEST_NODE_CALLS_RATIO = "busiest_node_calls_ratio";
+    /// Largest memory that the data used since the server started, in bytes.
+    USED_MEMORY_PEAK_BYTES = "used_memory_peak_bytes";
+    /// Memory of the process divided by that of the data.
+    FRAGMENTATION_RATIO = "fragmentation_ratio";
+    /// Memory of the server's own tables and buffers, in bytes.
+    MEMORY_OVERHEAD_BYTES = "memory_overhead_bytes";
+    /// Memory of the buffers of replicas, in bytes.
+    REPLICAS_MEMORY_BYTES = "replicas_memory_bytes";
+    /// Objects that another thread freed.
+    LAZYFREED_OBJECTS = "lazyfreed_objects";
+    /// Keys in all databases.
+    KEYS = "keys";
+    /// Keys that will expire.
+    EXPIRING_KEYS = "expiring_keys";
+    /// Keys whose size was sampled after the step.
+    KEYS_SAMPLED = "keys_sampled";
 }
 
 families! { Server:
@@ -203,6 +223,74 @@ tables! {
         SETTING = "setting";
         /// Value of the setting.
         VALUE = "value";
+    }
+    /// Nodes of a cluster. A replica repeats the writes of its primary, so it has a row and counts in no sum.
+    nodes = "nodes" {
+        /// Host and port of the node.
+        NODE = "node";
+        /// Role of the node: `primary` or `replica`; missing if it was not read.
+        ROLE = "role";
+        /// Reason for which the node was not read; missing if it was.
+        REASON = "reason";
+        /// Time between the two readings of the node, in seconds.
+        INTERVAL_S = "interval_s";
+        /// Number of slots whose keys the node holds.
+        SLOTS = "slots";
+        /// Commands that the node executed, without those of this program's own readings.
+        CALLS = "calls";
+        /// Commands per second.
+        CALLS_PER_S = "calls_per_s";
+        /// Share of the commands of all primaries; missing if one of them was not read.
+        CALLS_RATIO = "calls_ratio";
+        /// Share of time for which the thread that executes commands was busy.
+        BUSY_RATIO = "busy_ratio";
+        /// Bytes that the node received.
+        NET_INPUT_BYTES = "net_input_bytes";
+        /// Bytes that the node sent.
+        NET_OUTPUT_BYTES = "net_output_bytes";
+        /// Memory that its data uses.
+        USED_MEMORY_BYTES = "used_memory_bytes";
+        /// Keys in the node.
+        KEYS = "keys";
+    }
+    /// Events of the server's latency monitor.
+    latency_events = "latency_events" {
+        /// Name of the event, as in `command` or `fork`.
+        EVENT = "event";
+        /// Seconds of the step in which it happened.
+        SECONDS = "seconds";
+        /// Longest of them, in microseconds.
+        LONGEST_US = "longest_us";
+    }
+    /// Percentiles of the time in each command since the server started or its statistics were reset.
+    call_percentiles = "call_percentiles" {
+        /// Name of the command.
+        COMMAND = "command";
+        /// Median, in microseconds.
+        P50_US = "p50_us";
+        /// 99th percentile, in microseconds.
+        P99_US = "p99_us";
+        /// 99.9th percentile, in microseconds.
+        P999_US = "p999_us";
+    }
+    /// Largest, most used and slow keys below the prefix of the run.
+    key_hints = "key_hints" {
+        /// Name of the key; parts of it that may be secret are masked.
+        KEY = "key";
+        /// Reason for which it is listed: `big`, `hot` or `slow`.
+        WHY = "why";
+        /// Command of the slow log that used it; missing for others.
+        COMMAND = "command";
+        /// Type of its value, as in `list`.
+        TYPE = "type";
+        /// Encoding of its value, as in `quicklist`.
+        ENCODING = "encoding";
+        /// Memory of key and value, in bytes.
+        BYTES = "bytes";
+        /// Number of elements of its value; missing for a string.
+        ELEMENTS = "elements";
+        /// Logarithmic counter of accesses that the server keeps for its eviction by frequency.
+        FREQUENCY = "frequency";
     }
     /// Sizes of values up to which the server uses a compact encoding.
     encoding_limits = "encoding_limits" {
