@@ -7,7 +7,7 @@ use bench_report::clock::monotonic_ns;
 
 use super::command_scope::CommandScope;
 use super::polls::StepPolls;
-use super::reading;
+use super::{node_row, reading};
 use crate::server::info::Info;
 
 /// Reason for which nothing is known of a server that was restarted within a step.
@@ -48,10 +48,17 @@ impl StepInterval {
         }
         self.polls.add(info, info, monotonic_ns());
         let mut evidence = ServerEvidence::default();
-        let commands = (scope, self.polls.asked());
+        let asked = self.polls.asked();
         let infos = (&self.info, info);
-        reading::add_counters(&mut evidence, infos, self.at.elapsed(), None, commands);
+        reading::add_counters(
+            &mut evidence,
+            infos,
+            self.at.elapsed(),
+            None,
+            (scope, asked),
+        );
         self.polls.add_to(&mut evidence);
+        node_row::add(&mut evidence, info, asked, None);
         evidence
     }
 }

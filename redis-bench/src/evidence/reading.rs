@@ -1,6 +1,6 @@
-//! Reading of the server at the beginning or the end of a step. Without an answer to `INFO` there
-//! is no reading. Other parts that cannot be read are listed in the evidence as unavailable, with
-//! the reason.
+//! Reading of the server at the beginning or the end of a step. Parts that the server refuses, `INFO`
+//! among them, are listed in the evidence as unavailable, with the reason. Without an answer to `INFO`
+//! there is no reading.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,7 +15,8 @@ use super::counter_resets::CounterResets;
 use super::histogram::{self, Histograms};
 use super::process::{self, ServerProcess};
 use super::slow_log::{self, SlowCall};
-use super::{commands, counters, settings};
+use super::{commands, counters, node_row, settings};
+use crate::server::cluster_nodes::{self, ClusterNode};
 use crate::server::failure;
 use crate::server::info::Info;
 
@@ -25,7 +26,7 @@ type ReadResult<T> = Result<T, String>;
 /// Everything that is read of the server at the beginning or the end of a step.
 pub(super) struct ServerReading {
     at: Instant,
-    pub(super) info: Info,
+    pub(super) info: ReadResult<Info>,
     histograms: ReadResult<Histograms>,
     clients: ReadResult<Vec<ClientEntry>>,
     process: ReadResult<ServerProcess>,
@@ -33,6 +34,8 @@ pub(super) struct ServerReading {
     /// added since then.
     slow: ReadResult<SlowLog>,
     settings: ReadResult<BTreeMap<String, String>>,
+    /// Nodes of the cluster, at the end of a step; empty if the server is no node of a cluster.
+    pub(super) nodes: ReadResult<Vec<ClusterNode>>,
 }
 
 /// Part of the slow log that a reading contains.
@@ -45,27 +48,39 @@ fn or_reason<T>(read: RedisResult<T>) -> ReadResult<T> {
     read.map_err(|error| failure::from_redis(&error).to_string())
 }
 
+/// Reads the part of `INFO` with this name, or the reason for which the server refuses `INFO`.
+///
+/// # Errors
+/// Fails if the server does not answer, or with another error.
+fn info_unless_refused(connection: &mut Connection, part: &str) -> RedisResult<ReadResult<Info>> {
+    match Info::section(connection, part) {
+        Err(error) if !failure::is_refused(&error) => Err(error),
+        read => Ok(or_reason(read)),
+    }
+}
+
 impl ServerReading {
     /// Reads the server before a step. `INFO` is the last command, so that the other commands are
     /// not counted in the step.
     ///
     /// # Errors
-    /// Fails if the server does not answer `INFO`.
+    /// Fails if the server does not answer `INFO`, even with a refusal.
     pub(super) fn before_step(connection: &mut Connection) -> RedisResult<Self> {
         let settings = or_reason(settings::read(connection));
         let slow = or_reason(slow_log::newest(connection)).map(SlowLog::Newest);
-        let clients = Info::section(connection, "clients")?;
-        let clients = client_list::read(connection, clients.number("connected_clients"));
+        let counted = info_unless_refused(connection, "clients")?;
+        let clients = client_list::read(connection, connected(&counted));
         let histograms = or_reason(histogram::read(connection));
-        let info = Info::read(connection)?;
+        let info = info_unless_refused(connection, "all")?;
         Ok(Self {
             at: Instant::now(),
-            process: process::read(&info),
+            process: process_of(&info),
             info,
             histograms,
             clients,
             slow,
             settings,
+            nodes: Ok(Vec::new()),
         })
     }
 
@@ -73,13 +88,13 @@ impl ServerReading {
     /// command, so that the other commands are not counted in the step.
     ///
     /// # Errors
-    /// Fails if the server does not answer `INFO`.
+    /// Fails if the server does not answer `INFO`, even with a refusal.
     pub(super) fn after_step(connection: &mut Connection, began: &Self) -> RedisResult<Self> {
-        let info = Info::read(connection)?;
+        let info = info_unless_refused(connection, "all")?;
         let at = Instant::now();
         let histograms = or_reason(histogram::read(connection));
         let slow = match &began.slow {
-            Ok(SlowLog::Newest(_)) if slow_log::was_reset(&began.info, &info) => {
+            Ok(SlowLog::Newest(_)) if was_slow_log_reset(&began.info, &info) => {
                 Err("was reset meanwhile (SLOWLOG RESET)".to_owned())
             }
             Ok(SlowLog::Newest(last)) => {
@@ -88,16 +103,36 @@ impl ServerReading {
             Ok(SlowLog::Since(..)) => Err("it was read before".to_owned()),
             Err(reason) => Err(reason.clone()),
         };
+        let is_node = info.as_ref().is_ok_and(node_row::is_cluster_node);
         Ok(Self {
             at,
-            process: process::read(&info),
-            clients: client_list::read(connection, info.number("connected_clients")),
+            nodes: if is_node {
+                or_reason(cluster_nodes::read(connection))
+            } else {
+                Ok(Vec::new())
+            },
+            process: process_of(&info),
+            clients: client_list::read(connection, connected(&info)),
             info,
             histograms,
             slow,
             settings: began.settings.clone(),
         })
     }
+}
+
+fn connected(info: &ReadResult<Info>) -> Option<f64> {
+    info.as_ref().ok()?.number("connected_clients")
+}
+
+fn process_of(info: &ReadResult<Info>) -> ReadResult<ServerProcess> {
+    process::read(info.as_ref().map_err(Clone::clone)?)
+}
+
+/// Returns true if the slow log was emptied between the readings; false if `INFO` does not tell.
+fn was_slow_log_reset(before: &ReadResult<Info>, after: &ReadResult<Info>) -> bool {
+    let infos = before.as_ref().ok().zip(after.as_ref().ok());
+    infos.is_some_and(|(before, after)| slow_log::was_reset(before, after))
 }
 
 /// Returns the evidence of a step from the readings before and after it. `scope` tells the commands
@@ -110,15 +145,17 @@ pub(super) fn between(
     scope: CommandScope,
     polls: u64,
 ) -> ServerEvidence {
-    let infos = (&before.info, &after.info);
     let mut evidence = ServerEvidence::default();
+    let infos = both(&mut evidence, "info", (&before.info, &after.info));
     let histograms = both(
         &mut evidence,
         "latency_histogram",
         (&before.histograms, &after.histograms),
     );
-    let interval = after.at.saturating_duration_since(before.at);
-    add_counters(&mut evidence, infos, interval, histograms, (scope, polls));
+    if let Some(infos) = infos {
+        let interval = after.at.saturating_duration_since(before.at);
+        add_counters(&mut evidence, infos, interval, histograms, (scope, polls));
+    }
     if let Some((before, after)) = both(&mut evidence, "clients", (&before.clients, &after.clients))
     {
         table(
@@ -153,6 +190,16 @@ pub(super) fn between(
             settings::rows(settings),
         ),
         Err(reason) => unread(&mut evidence, "settings", reason),
+    }
+    if let Err(reason) = &after.nodes {
+        unread(&mut evidence, "nodes", reason);
+    }
+    if let Some(infos) = infos {
+        let slots = after.nodes.as_ref().ok().and_then(|nodes| {
+            let asked = nodes.iter().find(|node| node.is_asked);
+            asked.map(|node| node.slots)
+        });
+        node_row::add(&mut evidence, infos.1, polls, slots);
     }
     evidence
 }

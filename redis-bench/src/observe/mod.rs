@@ -91,7 +91,8 @@ impl Scenario for WatchedServer<'_> {
             let versions = &mut bench.report.environment.versions;
             versions.insert("redis".to_owned(), version);
         }
-        let sampler = ServerSampler::start(server.remote(), CommandScope::Everyone);
+        let sampler =
+            ServerSampler::start(&server.remote(), &identity.nodes, CommandScope::Everyone);
         sampler.map(Some).context("cannot watch the server")
     }
 

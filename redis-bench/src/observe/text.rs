@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bench_cli::table::{self, Table};
-use bench_report::names::redis::{self, clients, commands, slow_calls};
+use bench_report::names::redis::{self, clients, commands, nodes, slow_calls};
 use bench_report::names::{ColumnName, TableName, summaries};
 use bench_report::{EvidenceRow, Report, ServerEvidence, Step, Summary};
 
@@ -68,6 +68,7 @@ pub(super) fn render(report: &Report) -> String {
     let Some(server) = &step.server else {
         return text;
     };
+    cluster_nodes(&mut text, server);
     used_commands(&mut text, server);
     slow_commands(&mut text, server);
     special_clients(&mut text, server);
@@ -85,6 +86,46 @@ pub(super) fn render(report: &Report) -> String {
         }
     }
     text
+}
+
+/// Appends a table of the nodes of a cluster, those with most commands first, and the reason for each that
+/// was not read.
+fn cluster_nodes(text: &mut String, server: &ServerEvidence) {
+    let all = rows(server, nodes::TABLE);
+    let is_read = |row: &&EvidenceRow| row.label(nodes::REASON).is_none();
+    let read: Vec<EvidenceRow> = all.iter().filter(is_read).cloned().collect();
+    let seconds = |row: &EvidenceRow| row.value(nodes::INTERVAL_S).filter(|s| *s > 0.0);
+    section(
+        text,
+        "Nodes",
+        &["", "commands", "share", "busy", "sent", "slots"],
+        &read,
+        |row| {
+            let sent = row.value(nodes::NET_OUTPUT_BYTES).zip(seconds(row));
+            let or_dash = |shown: Option<String>| shown.unwrap_or("–".to_owned());
+            let slots = match row.label(nodes::ROLE) {
+                Some("replica") => "replica".to_owned(),
+                _ => count(row.value(nodes::SLOTS)),
+            };
+            vec![
+                truncate(&label(row, nodes::NODE)),
+                or_dash(row.value(nodes::CALLS_PER_S).map(table::rate)),
+                or_dash(row.value(nodes::CALLS_RATIO).map(table::ratio)),
+                or_dash(row.value(nodes::BUSY_RATIO).map(table::ratio)),
+                or_dash(sent.map(|(sent, s)| format!("{}/s", table::bytes((sent / s) as u64)))),
+                slots,
+            ]
+        },
+    );
+    let unread = all.iter().filter_map(|row| {
+        let (node, role) = (row.label(nodes::NODE)?, row.label(nodes::ROLE)?);
+        Some(format!("{node} ({role}), {}", row.label(nodes::REASON)?))
+    });
+    paragraph(
+        text,
+        "Nodes that were not read",
+        &unread.collect::<Vec<_>>(),
+    );
 }
 
 /// Appends a table of the commands that took most time. The longest call is an upper bound of its
@@ -157,7 +198,7 @@ fn special_clients(text: &mut String, server: &ServerEvidence) {
                 truncate(&host),
                 label(row, clients::COMMAND),
                 count(row.value(clients::CLIENTS)),
-                unread.map_or("–".to_owned(), |bytes| table::bytes(bytes as u64)),
+                bytes(unread),
             ]
         },
     );
@@ -211,6 +252,10 @@ fn label(row: &EvidenceRow, column: ColumnName) -> String {
 
 fn count(count: Option<f64>) -> String {
     count.map_or("–".to_owned(), |count| format!("{count:.0}"))
+}
+
+fn bytes(bytes: Option<f64>) -> String {
+    bytes.map_or("–".to_owned(), |bytes| table::bytes(bytes as u64))
 }
 
 /// Returns a number of microseconds as text.

@@ -73,7 +73,7 @@ fn outage(identity: Option<&ServerIdentity>, step: &Step, index: usize) -> Optio
         return None;
     }
     let why = step.server.as_ref()?.unavailable.get("info")?;
-    let is_restart = why == RESTARTED;
+    let is_restart = why.ends_with(RESTARTED);
     let failover = why.strip_prefix(FAILED_OVER);
     let operations = step.operations.values();
     let errors = operations.flat_map(|operation| &operation.errors);

@@ -203,6 +203,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         // Kept out of the merged warnings, which would show only one about missing evidence.
         let doubt = doubts::unchecked_limits(&identity, &unchecked);
         bench.report.warnings.extend(doubt);
+        let nodes = identity.nodes.clone();
         target.identity = Some(identity);
         if let Some(encryption) = server.encryption(&bench.cancel) {
             bench
@@ -223,7 +224,8 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             return Ok(Some(None));
         }
         let evidence = ServerSampler::start(
-            server.remote(),
+            &server.remote(),
+            &nodes,
             CommandScope::Load(self.workload.commands()),
         );
         let evidence = evidence.context("cannot watch the server")?;

@@ -10,7 +10,9 @@ const FIELDS_BEFORE_SLOTS: usize = 8;
 /// One node of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ClusterNode {
-    /// Address of the node; empty if the node that was asked does not know its own.
+    /// Identifier that the node keeps for its whole life.
+    pub(crate) id: String,
+    /// Host of the node; empty if the node that was asked does not know its own.
     pub(crate) host: String,
     /// Name of the node's host; `None` if it announces none.
     pub(crate) host_name: Option<String>,
@@ -18,8 +20,17 @@ pub(crate) struct ClusterNode {
     pub(crate) port: u16,
     /// True for the node that was asked.
     pub(crate) is_asked: bool,
+    /// True if the node follows a primary.
+    pub(crate) is_replica: bool,
     /// Number of slots whose keys the node holds; 0 for a replica.
     pub(crate) slots: u32,
+}
+
+impl ClusterNode {
+    /// Returns true if the node that was asked knows where this node is.
+    pub(crate) fn has_address(&self) -> bool {
+        !self.host.is_empty() && self.port != 0
+    }
 }
 
 /// Asks a node of a cluster for all nodes.
@@ -32,22 +43,26 @@ pub(crate) fn read(connection: &mut Connection) -> RedisResult<Vec<ClusterNode>>
 }
 
 /// Parses an answer to `CLUSTER NODES`. Lines that cannot be parsed are left out.
-fn parse(text: &str) -> Vec<ClusterNode> {
+pub(crate) fn parse(text: &str) -> Vec<ClusterNode> {
     text.lines().filter_map(node).collect()
 }
 
 fn node(line: &str) -> Option<ClusterNode> {
     let mut fields = line.split_whitespace();
-    let address = fields.nth(1)?;
+    let id = fields.next()?.to_owned();
+    let address = fields.next()?;
     let flags = fields.next()?;
+    let has = |name: &str| flags.split(',').any(|flag| flag == name);
     // The address is followed by the port of the cluster's bus and by the node's host name.
     let (host, port) = address.split('@').next()?.rsplit_once(':')?;
     let host_name = address.split(',').nth(1).filter(|name| !name.is_empty());
     Some(ClusterNode {
+        id,
         host: host.to_owned(),
         host_name: host_name.map(str::to_owned),
         port: port.parse().ok()?,
-        is_asked: flags.split(',').any(|flag| flag == "myself"),
+        is_asked: has("myself"),
+        is_replica: has("slave"),
         slots: fields
             .skip(FIELDS_BEFORE_SLOTS - 3)
             .filter_map(slots_in)
@@ -76,6 +91,8 @@ mod tests {
              292f :30003 master,fail - 0 1426238318243 3 disconnected\n\
              odd line\n",
         );
+        assert_eq!((&*nodes[2].id, nodes[2].is_replica), ("e7d1", false));
+        assert!(nodes[0].is_replica && nodes[0].has_address() && !nodes[3].has_address());
         let told: Vec<_> = nodes
             .iter()
             .map(|node| (&*node.host, node.port, node.is_asked, node.slots))

@@ -81,12 +81,25 @@ impl ServerIdentity {
         Ok(identity)
     }
 
+    /// Asks the server for its version, mode, role, `INFO`, and the nodes of its cluster, and nothing
+    /// else.
+    ///
+    /// # Errors
+    /// Fails as [`Self::told`] does.
+    pub(crate) fn watched(connection: &mut Connection) -> RedisResult<Self> {
+        let mut identity = Self::told(connection)?;
+        if identity.mode == ServerMode::Cluster {
+            identity.nodes = answered(cluster_nodes::read(connection))?.unwrap_or_default();
+        }
+        Ok(identity)
+    }
+
     /// Asks the server for its version, mode, role and `INFO`, and nothing else.
     ///
     /// # Errors
     /// Fails with the error of the connection, or with that of the server for `INFO` unless the
     /// user may not use it.
-    pub(crate) fn told(connection: &mut Connection) -> RedisResult<Self> {
+    fn told(connection: &mut Connection) -> RedisResult<Self> {
         let mut identity = Self::default();
         let hello: Option<HashMap<String, Value>> =
             identity.ask(connection, "HELLO", &redis::cmd("HELLO"))?;

@@ -103,7 +103,7 @@ impl RedisServer {
     /// Fails with a sentence and a remedy if the server does not answer within 12 s, answers with an
     /// error, or refuses `INFO` to its user.
     pub(crate) fn probe_to_read(&self, cancel: &Cancel) -> anyhow::Result<Option<ServerIdentity>> {
-        let identity = self.identify(cancel, ServerIdentity::told)?;
+        let identity = self.identify(cancel, ServerIdentity::watched)?;
         let denied = identity.as_ref().and_then(|told| told.denied.get("INFO"));
         if let Some(refusal) = denied {
             let what = format!("cannot watch {}", self.remote.masked_url());

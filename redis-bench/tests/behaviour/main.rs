@@ -23,6 +23,7 @@ mod interrupts;
 mod logins;
 mod memory;
 mod memory_limits;
+mod nodes;
 mod observe;
 mod outages;
 mod permissions;

@@ -135,7 +135,7 @@ figures! { Server:
     BUSIEST_NODE_CALLS_RATIO = "busiest_node_calls_ratio";
     /// Largest memory that the data used since the server started, in bytes.
     USED_MEMORY_PEAK_BYTES = "used_memory_peak_bytes";
-    /// Memory of the process divided by that of the data.
+    /// Memory that the allocator uses for the data divided by that of the data.
     FRAGMENTATION_RATIO = "fragmentation_ratio";
     /// Memory of the server's own tables and buffers, in bytes.
     MEMORY_OVERHEAD_BYTES = "memory_overhead_bytes";
