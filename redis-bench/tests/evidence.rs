@@ -172,6 +172,42 @@ fn a_user_who_may_do_little_learns_what_could_not_be_read() {
 }
 
 #[test]
+fn without_info_slow_calls_clients_and_settings_are_still_read() {
+    let settings_of = [("slowlog-log-slower-than", "0")];
+    let settings_of = settings_of.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let redis = Redis::start(&RedisOptions {
+        settings: settings_of.to_vec(),
+        ..RedisOptions::default()
+    })
+    .unwrap();
+    let mut admin = common::connect(&redis);
+    let rules = ["SETUSER", "little", "on", ">pw", "~*", "+@all", "-info"];
+    redis::cmd("ACL").arg(&rules).exec(&mut admin).unwrap();
+    let url = redis.url().replace("redis://", "redis://little:pw@");
+    let mut monitor = common::connect(&redis);
+    let mut follow = || redis::cmd("MONITOR").exec(&mut monitor).unwrap();
+    let report = run(&url, "--duration 700ms", &mut follow);
+    let server = report.steps[0].server.as_ref().unwrap();
+    assert!(server.unavailable["info"].starts_with("NOPERM"));
+    assert!(server.figures["slowlog_entries"] > 0.0);
+    assert!(row(server, "slow_calls", "command", "get").figures["calls"] > 0.0);
+    assert_eq!(
+        row(server, "clients", "kind", "monitor").figures["clients"],
+        1.0
+    );
+    let slower = row(server, "settings", "setting", "slowlog-log-slower-than");
+    assert_eq!(slower.labels["value"], "0");
+    for counter in ["interval_s", "keyspace_hits", "answers"] {
+        assert!(!server.figures.contains_key(counter), "{counter}");
+    }
+    // Refused questions were not asked again and again.
+    let refused = redis::cmd("ACL")
+        .arg("LOG")
+        .query::<Vec<redis::Value>>(&mut admin);
+    assert!(refused.unwrap().len() <= 4);
+}
+
+#[test]
 fn a_child_process_that_saves_data_is_told_with_its_times() {
     let redis = common::redis();
     let step = step(redis.url(), "--duration 800ms", || {
