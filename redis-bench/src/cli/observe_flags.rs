@@ -16,6 +16,8 @@ keys and their values are not kept.
 Examples:
   redis-bench observe --url redis://app@cache:6379/ --duration 5m
       beside the load that is there; the password comes from REDISCLI_AUTH
+  redis-bench observe --url redis://app@cache:6379/ --keys-under cart:
+      type and size of big, hot and slow keys of carts, with masked names
   redis-bench observe --url redis://app@cache:6379/ --duration 1h \\
       --interval 30s --run-dir reports/friday
       for the analyzer: bottleneck-analyzer analyze reports/friday";
@@ -38,6 +40,11 @@ pub(crate) struct ObserveFlags {
     /// Time between two shown lines, and between two recorded points
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "2s")]
     pub(crate) interval: Duration,
+
+    /// Name the type and size of large, much used and slow keys whose names begin so, at the end;
+    /// their names are masked after PREFIX
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new(), value_name = "PREFIX")]
+    pub(crate) keys_under: Option<String>,
 
     /// Flags of the output and the report.
     #[command(flatten)]

@@ -9,7 +9,7 @@ use crate::server::info::Info;
 
 /// Counters that `CONFIG RESETSTAT` clears: a field of `INFO`, and the name of the figure with its
 /// growth over a step.
-pub(super) const CLEARED: [(&str, FigureName); 26] = [
+pub(super) const CLEARED: [(&str, FigureName); 27] = [
     ("keyspace_hits", names::redis::KEYSPACE_HITS),
     ("keyspace_misses", names::redis::KEYSPACE_MISSES),
     ("expired_keys", names::redis::EXPIRED_KEYS),
@@ -39,6 +39,7 @@ pub(super) const CLEARED: [(&str, FigureName); 26] = [
     ("sync_partial_err", names::redis::SYNC_PARTIAL_ERR),
     ("total_active_defrag_time", names::redis::ACTIVE_DEFRAG_MS),
     ("acl_access_denied_cmd", names::redis::ACL_DENIED),
+    ("lazyfreed_objects", names::redis::LAZYFREED_OBJECTS),
     // Field since version 7.0.
     (
         "total_eviction_exceeded_time",
@@ -74,11 +75,17 @@ const KEPT: [(&str, FigureName); 2] = [
 ];
 
 /// Gauges: a field of `INFO`, and the name of the figure with its value at the end of a step.
-const GAUGES: [(&str, FigureName); 11] = [
+const GAUGES: [(&str, FigureName); 15] = [
     ("used_memory", names::redis::USED_MEMORY_BYTES),
     ("used_memory_rss", names::redis::RSS_BYTES),
     ("maxmemory", names::redis::MAXMEMORY_BYTES),
+    ("used_memory_peak", names::redis::USED_MEMORY_PEAK_BYTES),
+    ("used_memory_overhead", names::redis::MEMORY_OVERHEAD_BYTES),
+    // The field `mem_fragmentation_ratio` is about the whole process, whose fixed parts make it large for
+    // little data. Source: redis/redis#3786.
+    ("allocator_frag_ratio", names::redis::FRAGMENTATION_RATIO),
     ("mem_clients_normal", names::redis::CLIENTS_MEMORY_BYTES),
+    ("mem_clients_slaves", names::redis::REPLICAS_MEMORY_BYTES),
     ("number_of_cached_scripts", names::redis::CACHED_SCRIPTS),
     (
         "lazyfree_pending_objects",
@@ -104,6 +111,14 @@ pub(super) fn add_kept(evidence: &mut ServerEvidence, (before, after): (&Info, &
     for (field, figure) in GAUGES {
         if let Some(value) = after.number(field) {
             evidence.figure(figure, value);
+        }
+    }
+    for (part, figure) in [
+        ("keys", names::redis::KEYS),
+        ("expires", names::redis::EXPIRING_KEYS),
+    ] {
+        if let Some(keys) = after.keyspace(part) {
+            evidence.figure(figure, keys);
         }
     }
     if let (Some(was), Some(is)) = (before.text("role"), after.text("role")) {
@@ -198,6 +213,19 @@ mod tests {
         let of = |before, after| all(&at(before), &at(after)).figures;
         assert!(!of(3, 3).contains_key("latest_fork_us"));
         assert!((of(3, 4)["latest_fork_us"] - 900.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn keys_of_all_databases_add_up_and_an_empty_server_has_none() {
+        let of = |info: &str| {
+            let info = Info::parse(info);
+            kept(&info, &info).figures
+        };
+        let figures =
+            of("# Keyspace\ndb0:keys=7,expires=2,avg_ttl=9\ndb11:keys=3,expires=1,avg_ttl=9\n");
+        assert_eq!((figures["keys"], figures["expiring_keys"]), (10.0, 3.0));
+        assert_eq!(of("# Keyspace\n")["keys"], 0.0);
+        assert!(!of("# Stats\n").contains_key("keys"), "missing is not zero");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! during and after the step; on a cluster from each of its nodes. Nothing on the server is reset or
 //! set.
 
+mod call_percentiles;
 mod client_list;
 mod cluster_evidence;
 mod command_scope;
@@ -12,6 +13,9 @@ mod disturbance;
 mod figure_sums;
 mod histogram;
 mod interval;
+mod key_hints;
+mod key_scope;
+mod latency_events;
 mod node_row;
 mod node_sampler;
 mod own_account;
@@ -32,6 +36,8 @@ use self::cluster_evidence::{NodeName, merged};
 pub(crate) use self::command_scope::CommandScope;
 pub(crate) use self::disturbance::{MEMORY_LIMIT, disturbances};
 pub(crate) use self::interval::{FAILED_OVER, RESTARTED};
+pub(crate) use self::key_scope::KeyScope;
+pub(crate) use self::node_sampler::SamplerScope;
 use self::node_sampler::{NodeEvidence, NodeSampler};
 pub(crate) use self::own_account::{LoadShape, surplus_doubt};
 pub(crate) use self::round_trips::checks_per_request;
@@ -48,22 +54,22 @@ pub(crate) struct ServerSampler {
 
 impl ServerSampler {
     /// Starts a thread for the server at `remote`, and one for each other of `nodes`, the nodes of its
-    /// cluster; they connect when a step begins. `scope` tells the commands of the load from others.
-    /// The threads end after this value is dropped.
+    /// cluster; they connect when a step begins. `scope` tells what is read. The threads end after this
+    /// value is dropped.
     ///
     /// # Errors
     /// Fails if the operating system starts no thread.
     pub(crate) fn start(
         remote: &RedisAddress,
         nodes: &[ClusterNode],
-        scope: CommandScope,
+        scope: &SamplerScope,
     ) -> std::io::Result<Self> {
         let asked = nodes.iter().find(|node| node.is_asked);
         let first = NodeName::of_asked(asked, remote);
-        let mut read = vec![(first, NodeSampler::start(remote.clone(), scope)?)];
+        let mut read = vec![(first, NodeSampler::start(remote.clone(), scope.clone())?)];
         let others = nodes.iter().filter(|node| !node.is_asked);
         for node in others.filter(|node| node.has_address()) {
-            let sampler = NodeSampler::start(remote.at_node(&node.host, node.port), scope)?;
+            let sampler = NodeSampler::start(remote.at_node(&node.host, node.port), scope.clone())?;
             read.push((NodeName::of(node), sampler));
         }
         Ok(Self { nodes: read })

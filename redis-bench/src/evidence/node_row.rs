@@ -17,6 +17,11 @@ pub(super) fn is_cluster_node(info: &Info) -> bool {
     info.number("cluster_enabled") == Some(1.0)
 }
 
+/// Returns true if the server that gave this answer follows another.
+pub(super) fn is_replica(info: &Info) -> bool {
+    matches!(info.text("role"), Some("slave" | "replica"))
+}
+
 /// Adds to the evidence of a cluster's node the table of nodes with its own row, which has no name
 /// yet. `info` is its last answer, `polls` the number of `INFO` calls of this program in between, and
 /// `slots` the number of slots that it holds, if known. Other servers get no row.
@@ -24,10 +29,7 @@ pub(super) fn add(evidence: &mut ServerEvidence, info: &Info, polls: u64, slots:
     if !is_cluster_node(info) {
         return;
     }
-    let role = match info.text("role") {
-        Some("slave" | "replica") => REPLICA,
-        _ => PRIMARY,
-    };
+    let role = if is_replica(info) { REPLICA } else { PRIMARY };
     let figure = |name: FigureName| evidence.value(name);
     let told = |value: Option<f64>| value.unwrap_or(f64::NAN);
     let calls = figure(names::redis::COMMANDS_PROCESSED).map(|all| (all - polls as f64).max(0.0));

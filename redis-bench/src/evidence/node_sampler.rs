@@ -10,6 +10,7 @@ use redis::{Connection, RedisError, RedisResult};
 
 use super::command_scope::CommandScope;
 use super::interval::{FAILED_OVER, RESTARTED, StepInterval};
+use super::key_scope::KeyScope;
 use super::polls::{self, StepPolls};
 use super::reading::{ServerReading, between};
 use crate::server::address::RedisAddress;
@@ -24,6 +25,15 @@ enum SamplerCommand {
     Begin { serial: u64 },
     Recent(Sender<ServerEvidence>),
     End,
+}
+
+/// Part of what a server does that its evidence is about.
+#[derive(Debug, Clone)]
+pub(crate) struct SamplerScope {
+    /// Commands of the load.
+    pub(crate) commands: CommandScope,
+    /// Keys of which large, much used and slow ones are named; `None` for none.
+    pub(crate) keys: Option<KeyScope>,
 }
 
 /// Evidence about one server.
@@ -59,18 +69,17 @@ pub(super) struct NodeSampler {
 
 impl NodeSampler {
     /// Starts the thread that reads the server at `remote`, which connects when a step begins.
-    /// `scope` tells the commands of the load from others. The thread ends after this value is
-    /// dropped.
+    /// `asked` tells what is read. The thread ends after this value is dropped.
     ///
     /// # Errors
     /// Fails if the operating system starts no thread.
-    pub(super) fn start(remote: RedisAddress, scope: CommandScope) -> std::io::Result<Self> {
+    pub(super) fn start(remote: RedisAddress, asked: SamplerScope) -> std::io::Result<Self> {
         let (orders, received) = mpsc::channel();
         let (sent, results) = mpsc::channel();
         std::thread::Builder::new()
             .name("evidence".to_owned())
             .spawn(move || {
-                follow(&remote, scope, &received, &sent);
+                follow(&remote, &asked, &received, &sent);
             })?;
         Ok(Self {
             orders,
@@ -157,7 +166,7 @@ struct StepSampling {
 
 fn follow(
     remote: &RedisAddress,
-    scope: CommandScope,
+    scope: &SamplerScope,
     orders: &Receiver<SamplerCommand>,
     results: &Sender<(u64, NodeEvidence)>,
 ) {
@@ -174,7 +183,7 @@ fn follow(
             Ok(SamplerCommand::Recent(reply)) => {
                 let seen = watch.as_mut().map_or_else(
                     || ServerEvidence::unavailable("info", "nothing is measured"),
-                    |watch| watch.recent(&mut connection, connect, scope),
+                    |watch| watch.recent(&mut connection, connect, scope.commands),
                 );
                 // Fails if the run has ended, and nobody needs the evidence.
                 let _ = reply.send(seen);
@@ -283,7 +292,7 @@ impl StepSampling {
         mut self,
         connection: &mut Option<Connection>,
         remote: &RedisAddress,
-        scope: CommandScope,
+        scope: &SamplerScope,
     ) -> NodeEvidence {
         let unavailable = |error: &RedisError| {
             ServerEvidence::unavailable("info", failure::from_redis(error).to_string()).into()
@@ -293,7 +302,7 @@ impl StepSampling {
             Err(error) => return unavailable(error),
         };
         let after = match with(connection, &|| remote.connect(), |open| {
-            ServerReading::after_step(open, before)
+            ServerReading::after_step(open, before, scope.keys.as_ref())
         }) {
             Ok(after) => after,
             Err(error) => return unavailable(&error),
@@ -311,7 +320,7 @@ impl StepSampling {
             }
             self.polls.add(ended, ended, monotonic_ns());
         }
-        let mut evidence = between(before, &after, scope, asked);
+        let mut evidence = between(before, &after, scope.commands, asked);
         self.polls.add_to(&mut evidence);
         NodeEvidence {
             evidence,

@@ -13,9 +13,12 @@ use super::client_list::{self, ClientEntry};
 use super::command_scope::CommandScope;
 use super::counter_resets::CounterResets;
 use super::histogram::{self, Histograms};
+use super::key_hints::{self, KeyHints};
+use super::key_scope::KeyScope;
+use super::latency_events::{self, LatencyEvent, LatencyMonitor};
 use super::process::{self, ServerProcess};
 use super::slow_log::{self, SlowCall};
-use super::{commands, counters, node_row, settings};
+use super::{call_percentiles, commands, counters, node_row, settings};
 use crate::server::cluster_nodes::{self, ClusterNode};
 use crate::server::failure;
 use crate::server::info::Info;
@@ -34,6 +37,10 @@ pub(super) struct ServerReading {
     /// added since then.
     slow: ReadResult<SlowLog>,
     settings: ReadResult<BTreeMap<String, String>>,
+    /// Latency monitor: its state at the beginning of a step, its events at the end.
+    latency: ReadResult<LatencyReading>,
+    /// Keys below the prefix, at the end of a step; `None` if there is no prefix.
+    hints: ReadResult<Option<KeyHints>>,
     /// Nodes of the cluster, at the end of a step; empty if the server is no node of a cluster.
     pub(super) nodes: ReadResult<Vec<ClusterNode>>,
 }
@@ -42,6 +49,12 @@ pub(super) struct ServerReading {
 enum SlowLog {
     Newest(Option<u64>),
     Since(Option<u64>, Vec<SlowCall>),
+}
+
+/// Part of the latency monitor that a reading contains.
+enum LatencyReading {
+    Before(LatencyMonitor),
+    Since(Vec<LatencyEvent>),
 }
 
 fn or_reason<T>(read: RedisResult<T>) -> ReadResult<T> {
@@ -68,6 +81,7 @@ impl ServerReading {
     pub(super) fn before_step(connection: &mut Connection) -> RedisResult<Self> {
         let settings = or_reason(settings::read(connection));
         let slow = or_reason(slow_log::newest(connection)).map(SlowLog::Newest);
+        let latency = latency_events::before(connection, settings.as_ref().ok());
         let counted = info_unless_refused(connection, "clients")?;
         let clients = client_list::read(connection, connected(&counted));
         let histograms = or_reason(histogram::read(connection));
@@ -80,16 +94,23 @@ impl ServerReading {
             clients,
             slow,
             settings,
+            latency: latency.map(LatencyReading::Before),
+            hints: Ok(None),
             nodes: Ok(Vec::new()),
         })
     }
 
-    /// Reads the server after a step; `began` is the reading before it. `INFO` is the first
-    /// command, so that the other commands are not counted in the step.
+    /// Reads the server after a step; `began` is the reading before it, and `keys` are the keys about
+    /// which it may tell. `INFO` is the first command, so that the other commands are not counted in the
+    /// step.
     ///
     /// # Errors
     /// Fails if the server does not answer `INFO`, even with a refusal.
-    pub(super) fn after_step(connection: &mut Connection, began: &Self) -> RedisResult<Self> {
+    pub(super) fn after_step(
+        connection: &mut Connection,
+        began: &Self,
+        keys: Option<&KeyScope>,
+    ) -> RedisResult<Self> {
         let info = info_unless_refused(connection, "all")?;
         let at = Instant::now();
         let histograms = or_reason(histogram::read(connection));
@@ -98,12 +119,25 @@ impl ServerReading {
                 Err("was reset meanwhile (SLOWLOG RESET)".to_owned())
             }
             Ok(SlowLog::Newest(last)) => {
-                slow_log::since(connection, *last).map(|calls| SlowLog::Since(*last, calls))
+                slow_log::since(connection, *last, keys).map(|calls| SlowLog::Since(*last, calls))
             }
             Ok(SlowLog::Since(..)) => Err("it was read before".to_owned()),
             Err(reason) => Err(reason.clone()),
         };
+        let latency = match &began.latency {
+            Ok(LatencyReading::Before(monitor)) => {
+                latency_events::since(connection, monitor).map(LatencyReading::Since)
+            }
+            Ok(LatencyReading::Since(_)) => Err("it was read before".to_owned()),
+            Err(reason) => Err(reason.clone()),
+        };
         let is_node = info.as_ref().is_ok_and(node_row::is_cluster_node);
+        let is_replica = is_node && info.as_ref().is_ok_and(node_row::is_replica);
+        // A replica in a cluster sends those who ask for a key to its primary.
+        let hints = match keys.filter(|_| !is_replica) {
+            Some(keys) => hints(connection, keys, &slow, &began.settings).map(Some),
+            None => Ok(None),
+        };
         Ok(Self {
             at,
             nodes: if is_node {
@@ -117,8 +151,27 @@ impl ServerReading {
             histograms,
             slow,
             settings: began.settings.clone(),
+            latency,
+            hints,
         })
     }
+}
+
+/// Reads what is told of the keys in `scope`: those of the slow log, large and much used ones.
+fn hints(
+    connection: &mut Connection,
+    scope: &KeyScope,
+    slow: &ReadResult<SlowLog>,
+    settings: &ReadResult<BTreeMap<String, String>>,
+) -> ReadResult<KeyHints> {
+    let calls = match slow {
+        Ok(SlowLog::Since(_, calls)) => calls.as_slice(),
+        _ => &[],
+    };
+    let policy = settings.as_ref().ok();
+    let policy = policy.and_then(|settings| settings.get("maxmemory-policy"));
+    let counts_accesses = policy.is_some_and(|policy| policy.ends_with("-lfu"));
+    key_hints::read(connection, scope, calls, counts_accesses)
 }
 
 fn connected(info: &ReadResult<Info>) -> Option<f64> {
@@ -191,6 +244,7 @@ pub(super) fn between(
         ),
         Err(reason) => unread(&mut evidence, "settings", reason),
     }
+    add_events_and_keys(&mut evidence, after);
     if let Err(reason) = &after.nodes {
         unread(&mut evidence, "nodes", reason);
     }
@@ -200,8 +254,27 @@ pub(super) fn between(
             asked.map(|node| node.slots)
         });
         node_row::add(&mut evidence, infos.1, polls, slots);
+        call_percentiles::add(&mut evidence, infos.1);
     }
     evidence
+}
+
+/// Adds the events of the latency monitor, and what is told of keys, from the reading `after` a step.
+fn add_events_and_keys(evidence: &mut ServerEvidence, after: &ServerReading) {
+    match &after.latency {
+        Ok(LatencyReading::Since(events)) => table(
+            evidence,
+            names::redis::latency_events::TABLE,
+            latency_events::rows(events),
+        ),
+        Ok(LatencyReading::Before(_)) => {}
+        Err(reason) => unread(evidence, "latency_events", reason),
+    }
+    match &after.hints {
+        Ok(Some(hints)) => hints.add_to(evidence),
+        Ok(None) => {}
+        Err(reason) => unread(evidence, "key_hints", reason),
+    }
 }
 
 /// Adds what two readings of `INFO` tell, the second of them `interval` after the first, and the use

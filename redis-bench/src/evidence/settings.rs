@@ -6,13 +6,16 @@ use bench_report::EvidenceRow;
 use bench_report::names::redis::settings;
 use redis::{Connection, RedisResult};
 
+use super::latency_events;
+
 /// Names of the settings that are read. None of them can contain a secret.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "appendfsync",
     "no-appendfsync-on-rewrite",
     "save",
     "maxmemory-policy",
     "slowlog-log-slower-than",
+    latency_events::THRESHOLD,
     "io-threads",
     "hz",
     "active-expire-effort",

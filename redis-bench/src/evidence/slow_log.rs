@@ -1,7 +1,7 @@
 //! Calls in the Redis server's `SLOWLOG`, which took longer than the server's own threshold.
 //! Entries are numbered, so the entries of a step can be distinguished from older ones without a
-//! reset. Only the command, the number of its arguments and its duration are stored, never the
-//! arguments.
+//! reset. Only the command, the number of its arguments, its duration and a key below the prefix of the
+//! run are stored, never other arguments.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use bench_report::EvidenceRow;
 use bench_report::names::redis::slow_calls;
 use redis::{Connection, FromRedisValue as _, RedisResult, Value};
 
+use super::key_scope::KeyScope;
 use crate::server::failure;
 use crate::server::info::Info;
 
@@ -20,14 +21,20 @@ const CONTAINERS: [&str; 16] = [
     "module", "object", "pubsub", "script", "slowlog", "xgroup", "xinfo",
 ];
 
-/// Entry of the slow log: its number, the duration in microseconds, the command, and the number of
-/// arguments.
+/// Note of the server at the end of an argument that it cut.
+const CUT: &[u8] = b" more bytes)";
+
+/// Entry of the slow log.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct SlowCall {
-    id: u64,
-    usec: f64,
-    command: String,
-    arguments: usize,
+    pub(super) id: u64,
+    /// Duration in microseconds.
+    pub(super) usec: f64,
+    pub(super) command: String,
+    /// Number of arguments.
+    pub(super) arguments: usize,
+    /// First argument that is a key of the scope that was read; `None` for other keys.
+    pub(super) key: Option<Vec<u8>>,
 }
 
 /// Reads the number of the newest entry of the slow log; `None` if it is empty.
@@ -35,19 +42,20 @@ pub(super) struct SlowCall {
 /// # Errors
 /// Fails with the error of the server.
 pub(super) fn newest(connection: &mut Connection) -> RedisResult<Option<u64>> {
-    Ok(get(connection, 1)?.first().map(|call| call.id))
+    Ok(get(connection, 1, None)?.first().map(|call| call.id))
 }
 
 /// Reads the entries of the slow log with a number above `last`, newest first; all entries for
-/// `None`. At most 128 entries are read.
+/// `None`. At most 128 entries are read. Only keys of `scope` are kept.
 ///
 /// # Errors
 /// Fails with a sentence: the error of the server, or that somebody emptied the log meanwhile.
 pub(super) fn since(
     connection: &mut Connection,
     last: Option<u64>,
+    scope: Option<&KeyScope>,
 ) -> Result<Vec<SlowCall>, String> {
-    let calls = get(connection, ENTRIES);
+    let calls = get(connection, ENTRIES, scope);
     newer(
         last,
         calls.map_err(|error| failure::from_redis(&error).to_string())?,
@@ -78,15 +86,20 @@ pub(super) fn was_reset(before: &Info, after: &Info) -> bool {
     resets(after) > resets(before)
 }
 
-fn get(connection: &mut Connection, count: usize) -> RedisResult<Vec<SlowCall>> {
+fn get(
+    connection: &mut Connection,
+    count: usize,
+    scope: Option<&KeyScope>,
+) -> RedisResult<Vec<SlowCall>> {
     let answer: Vec<Value> = redis::cmd("SLOWLOG")
         .arg("GET")
         .arg(count)
         .query(connection)?;
-    Ok(answer.into_iter().filter_map(entry).collect())
+    let entries = answer.into_iter();
+    Ok(entries.filter_map(|value| entry(value, scope)).collect())
 }
 
-fn entry(value: Value) -> Option<SlowCall> {
+fn entry(value: Value, scope: Option<&KeyScope>) -> Option<SlowCall> {
     let Value::Array(fields) = value else {
         return None;
     };
@@ -104,11 +117,15 @@ fn entry(value: Value) -> Option<SlowCall> {
     {
         command = format!("{command}|{second}");
     }
+    let is_key =
+        |word: &Vec<u8>| scope.is_some_and(|scope| scope.contains(word)) && !word.ends_with(CUT);
+    let mut arguments = words.filter_map(|word| Vec::<u8>::from_redis_value(word).ok());
     Some(SlowCall {
         id,
         usec,
         command,
         arguments: all - 1,
+        key: arguments.find(is_key),
     })
 }
 
@@ -152,15 +169,19 @@ mod tests {
     use super::*;
 
     fn told(id: i64, usec: i64, words: &[&str]) -> SlowCall {
+        told_within(None, id, usec, words)
+    }
+
+    fn told_within(scope: Option<&KeyScope>, id: i64, usec: i64, words: &[&str]) -> SlowCall {
         let text = |s: &&str| Value::BulkString(s.as_bytes().to_vec());
         let words = Value::Array(words.iter().map(text).collect());
-        entry(Value::Array(vec![
+        let entry_of = Value::Array(vec![
             Value::Int(id),
             Value::Int(1_700_000_000),
             Value::Int(usec),
             words,
-        ]))
-        .unwrap()
+        ]);
+        entry(entry_of, scope).unwrap()
     }
 
     #[test]
@@ -177,6 +198,23 @@ mod tests {
         assert_eq!(rows[1].labels["command"], "config|get");
         assert_eq!(rows[1].figures["arguments_max"], 2.0);
         assert!(!format!("{calls:?}").contains("secret"));
+    }
+
+    #[test]
+    fn only_keys_of_the_scope_are_kept_and_no_cut_one() {
+        let scope = KeyScope::own("run:");
+        let key = |words: &[&str]| told_within(Some(&scope), 1, 20_000, words).key;
+        assert_eq!(
+            key(&["lrange", "run:a", "0", "-1"]),
+            Some(b"run:a".to_vec())
+        );
+        assert_eq!(key(&["get", "others:a"]), None);
+        assert_eq!(key(&["get", "run:aaa... (12 more bytes)"]), None);
+        assert_eq!(
+            told(1, 20_000, &["get", "run:a"]).key,
+            None,
+            "without a scope"
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod live;
 mod rates;
+mod tables;
 mod text;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ use load_engine::Phase;
 use serde_json::{Value, json};
 
 use crate::cli::ObserveFlags;
-use crate::evidence::{CommandScope, ServerSampler, disturbances};
+use crate::evidence::{CommandScope, KeyScope, SamplerScope, ServerSampler, disturbances};
 use crate::server::redis_server::RedisServer;
 
 /// Time between two checks for a signal, 20 ms.
@@ -71,6 +72,7 @@ impl Scenario for WatchedServer<'_> {
             ("url".to_owned(), json!(url)),
             ("duration_ns".to_owned(), nanoseconds(self.flags.duration)),
             ("interval_ns".to_owned(), nanoseconds(self.flags.interval)),
+            ("keys_under".to_owned(), json!(self.flags.keys_under)),
         ])
     }
 
@@ -91,8 +93,12 @@ impl Scenario for WatchedServer<'_> {
             let versions = &mut bench.report.environment.versions;
             versions.insert("redis".to_owned(), version);
         }
-        let sampler =
-            ServerSampler::start(&server.remote(), &identity.nodes, CommandScope::Everyone);
+        let keys = self.flags.keys_under.as_deref().map(KeyScope::of_others);
+        let scope = SamplerScope {
+            commands: CommandScope::Everyone,
+            keys,
+        };
+        let sampler = ServerSampler::start(&server.remote(), &identity.nodes, &scope);
         sampler.map(Some).context("cannot watch the server")
     }
 

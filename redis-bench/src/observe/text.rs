@@ -1,19 +1,15 @@
 //! Text of the result of `observe` for the terminal.
 
-use std::fmt::Write as _;
+use bench_cli::table;
+use bench_report::names::redis::{self, latency_events};
+use bench_report::names::summaries;
+use bench_report::{Report, ServerEvidence, Step, Summary};
 
-use bench_cli::table::{self, Table};
-use bench_report::names::redis::{self, clients, commands, nodes, slow_calls};
-use bench_report::names::{ColumnName, TableName, summaries};
-use bench_report::{EvidenceRow, Report, ServerEvidence, Step, Summary};
-
-use super::rates::is_own;
+use super::tables::{
+    cluster_nodes, duration, lifetime_percentiles, listed_keys, paragraph, rows, slow_commands,
+    special_clients, used_commands,
+};
 use crate::evidence::{ThreadTime, disturbances};
-
-/// Largest number of rows that the text shows of a table; the report has all of them.
-const SHOWN: usize = 8;
-/// Largest width in characters of a text column.
-const LABEL: usize = 22;
 
 /// Computes headline and figures from the steps of a run, of which there is at most one.
 pub(super) fn summary(steps: &[Step]) -> Summary {
@@ -70,8 +66,12 @@ pub(super) fn render(report: &Report) -> String {
     };
     cluster_nodes(&mut text, server);
     used_commands(&mut text, server);
+    lifetime_percentiles(&mut text, server);
     slow_commands(&mut text, server);
+    listed_keys(&mut text, server);
     special_clients(&mut text, server);
+    latency_spikes(&mut text, server);
+    memory_use(&mut text, server);
     keys_gone(&mut text, server);
     let errors = server.figures.iter().filter_map(|(name, count)| {
         let code = redis::ERRORS.member(name)?;
@@ -88,119 +88,42 @@ pub(super) fn render(report: &Report) -> String {
     text
 }
 
-/// Appends a table of the nodes of a cluster, those with most commands first, and the reason for each that
-/// was not read.
-fn cluster_nodes(text: &mut String, server: &ServerEvidence) {
-    let all = rows(server, nodes::TABLE);
-    let is_read = |row: &&EvidenceRow| row.label(nodes::REASON).is_none();
-    let read: Vec<EvidenceRow> = all.iter().filter(is_read).cloned().collect();
-    let seconds = |row: &EvidenceRow| row.value(nodes::INTERVAL_S).filter(|s| *s > 0.0);
-    section(
-        text,
-        "Nodes",
-        &["", "commands", "share", "busy", "sent", "slots"],
-        &read,
-        |row| {
-            let sent = row.value(nodes::NET_OUTPUT_BYTES).zip(seconds(row));
-            let or_dash = |shown: Option<String>| shown.unwrap_or("–".to_owned());
-            let slots = match row.label(nodes::ROLE) {
-                Some("replica") => "replica".to_owned(),
-                _ => count(row.value(nodes::SLOTS)),
-            };
-            vec![
-                truncate(&label(row, nodes::NODE)),
-                or_dash(row.value(nodes::CALLS_PER_S).map(table::rate)),
-                or_dash(row.value(nodes::CALLS_RATIO).map(table::ratio)),
-                or_dash(row.value(nodes::BUSY_RATIO).map(table::ratio)),
-                or_dash(sent.map(|(sent, s)| format!("{}/s", table::bytes((sent / s) as u64)))),
-                slots,
-            ]
-        },
-    );
-    let unread = all.iter().filter_map(|row| {
-        let (node, role) = (row.label(nodes::NODE)?, row.label(nodes::ROLE)?);
-        Some(format!("{node} ({role}), {}", row.label(nodes::REASON)?))
+/// Appends the events of the latency monitor.
+fn latency_spikes(text: &mut String, server: &ServerEvidence) {
+    let events = rows(server, latency_events::TABLE).iter();
+    let told = events.filter_map(|row| {
+        let longest = duration(row.value(latency_events::LONGEST_US));
+        let seconds = row.value(latency_events::SECONDS)?;
+        let event = row.label(latency_events::EVENT)?;
+        Some(format!("{event} up to {longest} in {seconds:.0} s"))
     });
+    paragraph(text, "Latency monitor", &told.collect::<Vec<_>>());
+}
+
+/// Appends figures of the memory beside those of the headline.
+fn memory_use(text: &mut String, server: &ServerEvidence) {
+    let size = |name, what: &str| {
+        let bytes = server.value(name).filter(|bytes| *bytes > 0.0)?;
+        Some(format!("{what} {}", table::bytes(bytes as u64)))
+    };
+    let number = |name, what: &str| {
+        let number = server.value(name).filter(|number| *number > 0.0)?;
+        Some(format!("{number:.0} {what}"))
+    };
+    let ratio = server.value(redis::FRAGMENTATION_RATIO);
+    let told = [
+        size(redis::USED_MEMORY_PEAK_BYTES, "peak"),
+        size(redis::MEMORY_OVERHEAD_BYTES, "tables and buffers"),
+        size(redis::REPLICAS_MEMORY_BYTES, "buffers of replicas"),
+        ratio.map(|ratio| format!("fragmentation {ratio:.2}")),
+        number(redis::KEYS, "keys"),
+        number(redis::EXPIRING_KEYS, "keys that expire"),
+        number(redis::LAZYFREED_OBJECTS, "objects freed by another thread"),
+    ];
     paragraph(
         text,
-        "Nodes that were not read",
-        &unread.collect::<Vec<_>>(),
-    );
-}
-
-/// Appends a table of the commands that took most time. The longest call is an upper bound of its
-/// class in the server's histogram.
-fn used_commands(text: &mut String, server: &ServerEvidence) {
-    section(
-        text,
-        "Commands by time",
-        &["", "calls", "mean", "longest", "time", "failed", "refused"],
-        rows(server, commands::TABLE),
-        |row| {
-            let (calls, usec) = (row.value(commands::CALLS), row.value(commands::USEC));
-            let mean = calls.zip(usec).filter(|(calls, _)| *calls > 0.0);
-            let longest = duration(row.value(commands::LONGEST_US));
-            let longest = match longest.as_str() {
-                "–" => longest,
-                _ => format!("≤\u{a0}{longest}"),
-            };
-            let whose = if is_own(row) { " (this program)" } else { "" };
-            vec![
-                truncate(&format!("{}{whose}", label(row, commands::COMMAND))),
-                count(calls),
-                duration(mean.map(|(calls, usec)| usec / calls)),
-                longest,
-                duration(usec),
-                count(row.value(commands::FAILED_CALLS)),
-                count(row.value(commands::REJECTED_CALLS)),
-            ]
-        },
-    );
-}
-
-/// Appends a table of the calls in the slow log.
-fn slow_commands(text: &mut String, server: &ServerEvidence) {
-    section(
-        text,
-        "Slow calls",
-        &["", "calls", "longest", "time", "arguments at most"],
-        rows(server, slow_calls::TABLE),
-        |row| {
-            vec![
-                truncate(&label(row, slow_calls::COMMAND)),
-                count(row.value(slow_calls::CALLS)),
-                duration(row.value(slow_calls::LONGEST_US)),
-                duration(row.value(slow_calls::USEC)),
-                count(row.value(slow_calls::ARGUMENTS_MAX)),
-            ]
-        },
-    );
-}
-
-/// Appends a table of the clients that cost the server more than their commands do.
-fn special_clients(text: &mut String, server: &ServerEvidence) {
-    section(
-        text,
-        "Clients that follow, wait or do not read",
-        &["kind, name", "host", "last command", "clients", "unread"],
-        rows(server, clients::TABLE),
-        |row| {
-            let name = label(row, clients::NAME);
-            let (kind, host) = (label(row, clients::KIND), label(row, clients::ADDRESS));
-            let named = if name.is_empty() {
-                kind
-            } else {
-                format!("{kind}, {name}")
-            };
-            let unread = row.value(clients::OUTPUT_BYTES);
-            vec![
-                truncate(&named),
-                truncate(&host),
-                label(row, clients::COMMAND),
-                count(row.value(clients::CLIENTS)),
-                bytes(unread),
-            ]
-        },
+        "Memory",
+        &told.into_iter().flatten().collect::<Vec<_>>(),
     );
 }
 
@@ -217,62 +140,10 @@ fn keys_gone(text: &mut String, server: &ServerEvidence) {
     paragraph(text, "Keys", &told.collect::<Vec<_>>());
 }
 
-/// Appends a paragraph with a title and `parts`, unless there are none.
-fn paragraph(text: &mut String, title: &str, parts: &[String]) {
-    if !parts.is_empty() {
-        let line = format!("{title}: {}", parts.join("; "));
-        let _ = write!(text, "\n{}", table::paragraph(&line, 0));
-    }
-}
-
-fn rows(server: &ServerEvidence, table: TableName) -> &[EvidenceRow] {
-    server.rows(table).unwrap_or_default()
-}
-
-fn section(
-    text: &mut String,
-    title: &str,
-    header: &[&str],
-    rows: &[EvidenceRow],
-    cells: impl Fn(&EvidenceRow) -> Vec<String>,
-) {
-    if rows.is_empty() {
-        return;
-    }
-    let mut table = Table::new(header);
-    for row in rows.iter().take(SHOWN) {
-        table.row(&cells(row));
-    }
-    let _ = write!(text, "\n{title}\n{table}");
-}
-
-fn label(row: &EvidenceRow, column: ColumnName) -> String {
-    row.label(column).unwrap_or_default().to_owned()
-}
-
-fn count(count: Option<f64>) -> String {
-    count.map_or("–".to_owned(), |count| format!("{count:.0}"))
-}
-
-fn bytes(bytes: Option<f64>) -> String {
-    bytes.map_or("–".to_owned(), |bytes| table::bytes(bytes as u64))
-}
-
-/// Returns a number of microseconds as text.
-fn duration(us: Option<f64>) -> String {
-    us.map_or("–".to_owned(), |us| table::duration_ns((us * 1e3) as u64))
-}
-
-/// Shortens `text` to 22 characters, the last of which is then an ellipsis.
-fn truncate(text: &str) -> String {
-    match text.char_indices().nth(LABEL - 1) {
-        Some((end, _)) if text.chars().count() > LABEL => format!("{}…", &text[..end]),
-        _ => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use bench_report::EvidenceRow;
+    use bench_report::names::redis::{clients, commands};
     use bench_report::names::{self, FigureName};
 
     use super::*;

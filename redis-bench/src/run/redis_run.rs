@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::cli::CommonFlags;
 use crate::clients::{self, ClientKind};
-use crate::evidence::{CommandScope, ServerSampler};
+use crate::evidence::{CommandScope, KeyScope, SamplerScope, ServerSampler};
 use crate::keys::run_keys;
 use crate::keys::run_removal::KeyServers;
 use crate::results::{summary, troubles};
@@ -223,11 +223,11 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         if self.host.is_some_and(|host| !host.watches_server()) {
             return Ok(Some(None));
         }
-        let evidence = ServerSampler::start(
-            &server.remote(),
-            &nodes,
-            CommandScope::Load(self.workload.commands()),
-        );
+        let scope = SamplerScope {
+            commands: CommandScope::Load(self.workload.commands()),
+            keys: Some(KeyScope::own(&target.prefix)),
+        };
+        let evidence = ServerSampler::start(&server.remote(), &nodes, &scope);
         let evidence = evidence.context("cannot watch the server")?;
         Ok(Some(Some(evidence)))
     }

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 
 use redis::{Connection, RedisResult};
 
+/// Heading of the section about the keys of each database.
+const KEYSPACE: &str = "# Keyspace";
+
 /// Fields of an answer to `INFO`, by name, with their values as text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Info(BTreeMap<String, String>);
@@ -41,16 +44,30 @@ impl Info {
         Ok(Self::parse(&text))
     }
 
-    /// Parses the text of an answer to `INFO`, which has lines of `name:value`. Comments and other
-    /// lines are skipped.
+    /// Parses the text of an answer to `INFO`, which has lines of `name:value`. The heading of a section
+    /// becomes a field without a value; other lines are skipped.
     pub(crate) fn parse(text: &str) -> Self {
-        let fields = text.lines().filter(|line| !line.starts_with('#'));
-        let pairs = fields.filter_map(|line| line.trim_end().split_once(':'));
+        let lines = text.lines().map(str::trim_end);
+        let pairs = lines.filter_map(|line| {
+            let heading = line.starts_with('#').then_some((line, ""));
+            heading.or_else(|| line.split_once(':'))
+        });
         Self(
             pairs
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
         )
+    }
+
+    /// Returns the sum of the number `part_name` over all databases, as `keys`. An empty database has no
+    /// field, so the sum is 0 if there is none; `None` if the answer has no section about keys.
+    pub(crate) fn keyspace(&self, part_name: &str) -> Option<f64> {
+        self.text(KEYSPACE)?;
+        let databases = self.0.iter().filter(|(name, _)| {
+            let number = name.strip_prefix("db");
+            number.is_some_and(|number| number.parse::<u32>().is_ok())
+        });
+        databases.map(|(_, value)| part(value, part_name)).sum()
     }
 
     /// Returns the field `name` as text; `None` if the answer does not have it.

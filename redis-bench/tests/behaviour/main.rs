@@ -20,6 +20,7 @@ mod cluster_changes;
 mod connection_counts;
 mod habits;
 mod interrupts;
+mod key_hints;
 mod logins;
 mod memory;
 mod memory_limits;

@@ -1,34 +1,16 @@
 //! Tests of the evidence about the nodes of a cluster: each has a row, the hot one is visible, and what one
 //! of them does not tell is not known of all.
 
-use std::time::Duration;
-
-use crate::common::{self, bench};
+use crate::common;
 use bench_report::names::redis::{commands, nodes};
 use bench_report::names::{FigureName, redis as figures};
-use bench_report::{EvidenceRow, Report, ServerEvidence};
+use bench_report::{EvidenceRow, ServerEvidence};
 use redis::Connection;
-use test_support::{RunningProgram, TestDirectory};
 use testbed::{Redis, RedisCluster, RedisOptions};
 
 const SLOTS: u32 = 16_384;
 
-/// Watches the cluster of `redis` for 1.5 s, while `meanwhile` runs, and returns what the program said and
-/// the evidence.
-fn watched(redis: &Redis, meanwhile: impl FnOnce()) -> (String, ServerEvidence) {
-    let place = TestDirectory::new();
-    let args = "observe --run-dir run --duration 1500ms --interval 500ms --url";
-    let args: Vec<&str> = args.split(' ').chain([redis.url()]).collect();
-    let mut running = RunningProgram::start(&mut bench(&place, &args));
-    running.wait_for("phase: measure");
-    // Waits until all nodes were read for the first time.
-    std::thread::sleep(Duration::from_millis(200));
-    meanwhile();
-    let ended = running.end();
-    assert_eq!(ended.code, Some(0), "{}", ended.said);
-    let mut report: Report = common::report(&place, "observe");
-    (ended.said, report.steps.remove(0).server.unwrap())
-}
+const WATCH: &str = "--duration 1500ms --interval 500ms";
 
 /// Returns a key that node `index` of three holds.
 fn key_of(index: u32, connection: &mut Connection) -> String {
@@ -72,7 +54,7 @@ fn the_node_with_nine_of_ten_requests_is_named_with_its_share_of_all() {
         }
     };
     // Any node tells of the whole cluster.
-    let (said, server) = watched(&cluster.nodes()[2], load);
+    let (said, server) = common::watched(cluster.nodes()[2].url(), WATCH, load);
     let all = server.rows(nodes::TABLE).unwrap();
     assert_eq!(all.len(), 3, "{all:?}");
     let slots: f64 = all.iter().filter_map(|row| row.value(nodes::SLOTS)).sum();
@@ -104,17 +86,8 @@ fn a_node_that_dies_has_a_row_with_the_reason_and_no_sum_is_told() {
     let mut cluster = RedisCluster::start(3, &RedisOptions::default()).unwrap();
     let lost = format!("127.0.0.1:{}", cluster.nodes()[1].port());
     let url = cluster.nodes()[0].url().to_owned();
-    let place = TestDirectory::new();
-    let args = "observe --run-dir run --duration 1500ms --interval 500ms --url";
-    let args: Vec<&str> = args.split(' ').chain([url.as_str()]).collect();
-    let mut running = RunningProgram::start(&mut bench(&place, &args));
-    running.wait_for("phase: measure");
-    std::thread::sleep(Duration::from_millis(300));
-    cluster.nodes_mut()[1].kill();
-    let ended = running.end();
-    assert_eq!(ended.code, Some(0), "{}", ended.said);
-    let report: Report = common::report(&place, "observe");
-    let server = report.steps[0].server.as_ref().unwrap();
+    let kill = || cluster.nodes_mut()[1].kill();
+    let (said, server) = common::watched(&url, WATCH, kill);
     let mut rows = server.rows(nodes::TABLE).unwrap().iter();
     let row = rows
         .find(|row| row.label(nodes::NODE) == Some(&lost))
@@ -130,5 +103,5 @@ fn a_node_that_dies_has_a_row_with_the_reason_and_no_sum_is_told() {
         "{:?}",
         server.unavailable
     );
-    assert!(ended.said.contains(&lost), "{}", ended.said);
+    assert!(said.contains(&lost), "{said}");
 }

@@ -10,9 +10,10 @@
 pub(crate) mod cluster;
 
 use std::process::Command;
+use std::time::Duration;
 
-use bench_report::Report;
-use test_support::TestDirectory;
+use bench_report::{Report, ServerEvidence};
+use test_support::{RunningProgram, TestDirectory};
 use testbed::{Redis, RedisOptions};
 
 pub(crate) const PASSWORD: &str = "hunter2-%/s3cret";
@@ -76,4 +77,21 @@ pub(crate) fn told(place: &TestDirectory, url: Option<&str>, args: &[&str], code
         assert!(!stderr.contains(unwanted), "{args:?}: {stderr}");
     }
     stderr
+}
+
+/// Watches the server at `url` by `observe` with `args`, while `meanwhile` runs from the first reading on,
+/// and returns what the program said and the evidence.
+pub(crate) fn watched(url: &str, args: &str, meanwhile: impl FnOnce()) -> (String, ServerEvidence) {
+    let place = TestDirectory::new();
+    let words = ["observe", "--run-dir", "run", "--url", url].into_iter();
+    let words: Vec<&str> = words.chain(args.split_whitespace()).collect();
+    let mut running = RunningProgram::start(&mut bench(&place, &words));
+    running.wait_for("phase: measure");
+    // Waits until the server was read for the first time.
+    std::thread::sleep(Duration::from_millis(300));
+    meanwhile();
+    let ended = running.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    let mut report = report(&place, "observe");
+    (ended.said, report.steps.remove(0).server.unwrap())
 }
