@@ -73,7 +73,7 @@ pub use record::{
     timestamps::Timestamps,
     traced_request::TracedRequest,
 };
-pub use requests::target::{Session, Target, TargetFactory, UserId};
+pub use requests::target::{ArrivalInstants, Session, Target, TargetFactory, UserId};
 pub use traced::{
     actor::{Actor, RunView},
     traced_plan::{Excused, TracedPlan},

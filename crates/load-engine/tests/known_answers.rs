@@ -62,6 +62,28 @@ fn a_stall_shows_in_the_response_time_of_everyone_who_was_due_in_it() {
     assert_eq!(hit.attempted, 3_000);
 }
 
+/// Ten requests of 40 ms are due at once in the middle of a second, and one at a time is served. None
+/// is due at any other time, whatever the rate of the plan, and those after the end are not begun.
+#[test]
+fn arrivals_are_due_at_the_instants_that_the_target_gives() {
+    let instants = [vec![500_000_000; 10], vec![2_000_000_000; 5]].concat();
+    let known = Known {
+        at_once: 1,
+        takes: Duration::from_millis(40),
+        instants: Some(instants),
+        ..Known::default()
+    };
+    let result = run(&open(100.0, 64, Duration::from_secs(1)), known);
+    let hit = hit(&result);
+    assert_eq!((hit.attempted, hit.succeeded), (10, 10));
+    let response = hit.response.as_ref();
+    let (first, last) = (p(response, 0.01), p(response, 1.0));
+    assert!(
+        last >= 0.4e9 && last - first >= 0.35e9,
+        "each waited for those before it: {first} to {last} ns"
+    );
+}
+
 #[test]
 fn phases_add_up() {
     let known = Known {

@@ -3,9 +3,9 @@
 use bench_report::clock::monotonic_ns;
 
 use super::arrival_queue::{ARRIVAL_QUEUE_CAPACITY, ArrivalQueue};
+use super::due_instants::DueInstants;
 use crate::load::pacer::Pacer;
 use crate::load::step_state::{PacerError, StepState};
-use crate::plan::arrivals::Arrivals;
 use crate::plan::intended_load::IntendedLoad;
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::WaitStrategy;
@@ -21,7 +21,7 @@ const LONG_WAIT_NS: u64 = 10_000_000;
 pub(super) struct ArrivalRelease<'a> {
     queue: &'a ArrivalQueue,
     shared: &'a StepState,
-    arrivals: Arrivals,
+    arrivals: DueInstants,
     start_ns: u64,
     end_ns: u64,
     /// Number of changes of the load that `arrivals` already includes.
@@ -32,7 +32,7 @@ pub(super) struct ArrivalRelease<'a> {
 
 impl<'a> ArrivalRelease<'a> {
     pub(super) fn new(
-        arrivals: Arrivals,
+        arrivals: DueInstants,
         segments: &Segments,
         queue: &'a ArrivalQueue,
         shared: &'a StepState,

@@ -3,6 +3,7 @@
 pub(crate) mod arrival_queue;
 mod arrival_release;
 mod arrival_server;
+mod due_instants;
 mod open_session;
 pub(crate) mod target;
 mod user;

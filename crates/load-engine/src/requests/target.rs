@@ -15,6 +15,9 @@ use crate::record::timestamps::Timestamps;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserId(pub u64);
 
+/// Instants at which arrivals are due, rising, in nanoseconds since the start of the warm-up.
+pub type ArrivalInstants = Box<dyn Iterator<Item = u64> + Send>;
+
 /// Target of the load, such as a pool of connections. Each worker has one of its own.
 pub trait Target: Send + Sync + 'static {
     /// Type of the session that one user has on the target.
@@ -35,6 +38,14 @@ pub trait Target: Send + Sync + 'static {
     /// measured part, summed over all targets. The engine calls this at regular intervals.
     fn tallies(&self) -> Vec<(FigureName, u64)> {
         Vec::new()
+    }
+
+    /// Returns the instants at which this worker's arrivals of an open loop are due; `None`, the
+    /// default, if they follow the rate of the plan. The engine asks once, before the first arrival,
+    /// and takes each instant before it releases the arrival of the one before. It expects no two
+    /// workers: instants are not shared among them.
+    fn arrivals(&self) -> Option<ArrivalInstants> {
+        None
     }
 
     /// Releases the resources of the target at the end of the step. Cut off if it takes long.

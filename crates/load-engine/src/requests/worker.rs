@@ -11,12 +11,13 @@ use tokio_util::sync::CancellationToken;
 use super::arrival_queue::ArrivalQueue;
 use super::arrival_release::ArrivalRelease;
 use super::arrival_server::{self, IdleSessions};
+use super::due_instants::DueInstants;
 use super::target::{Target, TargetFactory, UserId};
 use super::user_tasks::{SessionTasks, UserTasks};
 use crate::load::opening_order::OpeningOrder;
 use crate::load::step_state::StepState;
 use crate::plan::load_plan::{LoadPlan, SessionOpening};
-use crate::plan::step_plan::StepPlan;
+use crate::plan::step_plan::{StepPlan, WaitStrategy};
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
 use crate::record::in_flight_request::InFlightRequest;
@@ -98,7 +99,13 @@ async fn make_load<T: Target>(
     }
     let pacer = match plan.load {
         LoadPlan::Open { .. } => {
-            let pacing = pace(worker, plan.clone(), Arc::clone(&queue), Arc::clone(shared));
+            let arrivals = match target.arrivals() {
+                Some(given) => Some(DueInstants::given(given)),
+                None => plan.arrivals(worker).map(DueInstants::Planned),
+            };
+            let sessions = worker.share_of(plan.load.sessions()) as usize;
+            let queue = (Arc::clone(&queue), sessions);
+            let pacing = pace(arrivals, plan.waiting, queue, Arc::clone(shared));
             Some(tokio::spawn(pacing))
         }
         LoadPlan::Closed { .. } => None,
@@ -191,20 +198,21 @@ async fn changed<T: Target>(users: &mut Option<UserTasks<'_, T>>) {
 }
 
 /// Releases each of this worker's arrivals when it is due, until the measured part ends or the step
-/// is halted; then closes the queue. Does nothing in a closed loop.
+/// is halted; then closes the queue, from which so many sessions take them. Does nothing without
+/// `arrivals`, as for a step without length.
 async fn pace(
-    worker: WorkerShare,
-    plan: StepPlan,
-    queue: Arc<ArrivalQueue>,
+    arrivals: Option<DueInstants>,
+    waiting: WaitStrategy,
+    (queue, sessions): (Arc<ArrivalQueue>, usize),
     shared: Arc<StepState>,
 ) {
     let segments = shared.step.segments.wait().await;
-    let Some(arrivals) = plan.arrivals(worker) else {
+    let Some(arrivals) = arrivals else {
         return;
     };
     let release = ArrivalRelease::new(arrivals, segments, &queue, &shared);
-    release.run(plan.waiting).await;
-    queue.close(worker.share_of(plan.load.sessions()) as usize);
+    release.run(waiting).await;
+    queue.close(sessions);
 }
 
 /// Reads the state of the target's pool and its tallies at regular intervals until `done` is

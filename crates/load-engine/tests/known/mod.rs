@@ -9,8 +9,9 @@ use bench_report::clock::monotonic_ns;
 use bench_report::names::{FigureName, steps};
 use bench_report::{Histogram, Operation};
 use load_engine::{
-    Cancel, Failure, LoadPlan, OperationId, OperationTable, Outcome, PoolSample, Session, StepPlan,
-    StepResult, Target, TargetFactory, Timestamps, UserId, WorkerShare, run_requests,
+    ArrivalInstants, Cancel, Failure, LoadPlan, OperationId, OperationTable, Outcome, PoolSample,
+    Session, StepPlan, StepResult, Target, TargetFactory, Timestamps, UserId, WorkerShare,
+    run_requests,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -24,6 +25,8 @@ pub(crate) struct Known {
     pub(crate) stall: Option<(u64, u64)>,
     pub(crate) fails_every: u64,
     pub(crate) hits_first: Option<u64>,
+    /// Instants that the target gives for its arrivals, in nanoseconds since the start.
+    pub(crate) instants: Option<Vec<u64>>,
     /// Time that a session works between two requests, and the pause that it asks for after it.
     pub(crate) rests: Option<Duration>,
     pub(crate) opens: bool,
@@ -47,6 +50,7 @@ impl Default for Known {
             stall: None,
             fails_every: u64::MAX,
             hits_first: None,
+            instants: None,
             rests: None,
             opens: true,
             refuses: 0,
@@ -134,6 +138,11 @@ impl Target for KnownTarget {
     fn tallies(&self) -> Vec<(FigureName, u64)> {
         let hits = self.hits.load(Ordering::Relaxed);
         vec![(steps::CONNECTIONS_OPENED, hits)]
+    }
+
+    fn arrivals(&self) -> Option<ArrivalInstants> {
+        let instants = self.known.instants.clone()?;
+        Some(Box::new(instants.into_iter()))
     }
 
     fn pool(&self) -> Option<PoolSample> {
