@@ -32,6 +32,10 @@ const SCENARIOS: &[(&str, &str)] = &[
         "redis-bench burst",
         "a cache in a spike: backlog, time to recover",
     ),
+    (
+        "redis-bench replay",
+        "a trace at its own times: hits, latency, lag",
+    ),
     ("redis-bench pool", "ways to connect by plain throughput"),
     (
         "redis-bench memory",

@@ -1,6 +1,6 @@
 //! Loads Redis as applications use it, and measures the cost of the way to connect.
 //!
-//! A scenario defines the requests of users (`cache`, `burst`, `pool`, `rate_limit`, `session`;
+//! A scenario defines the requests of users (`cache`, `burst`, `replay`, `pool`, `rate_limit`, `session`;
 //! `script` has those of the user). A client defines how they are sent (`clients`). `run` runs the
 //! steps of all clients in a shuffled order, adds the server's evidence to each step, and removes the
 //! run's keys (`keys`). `results` compares the clients. `memory` makes no load: it writes keys and
@@ -27,8 +27,6 @@ mod memory;
 mod observe;
 mod pool;
 mod rate_limit;
-// Only tests read traces until there is a scenario that replays them.
-#[cfg(test)]
 mod replay;
 mod results;
 mod run;
@@ -46,6 +44,7 @@ use crate::cache::{Cache, Stampede};
 use crate::cli::{BurstFlags, PoolFlags, RedisBenchCli, RedisBenchCommand, habits};
 use crate::pool::Throughput;
 use crate::rate_limit::RateLimiting;
+use crate::replay::Replay;
 use crate::run::{RedisRun, RedisWorker, workload};
 use crate::script::Scripted;
 use crate::session::Sessions;
@@ -74,6 +73,10 @@ fn run_command(command: &RedisBenchCommand) -> anyhow::Result<Exit> {
             RedisRun::new("cache", &Cache(flags), &flags.common, defaults)?.run()
         }
         RedisBenchCommand::Burst(flags) => run_burst(flags),
+        RedisBenchCommand::Replay(flags) => {
+            let replay = Replay::read(flags)?;
+            RedisRun::new("replay", &replay, replay.common(), Replay::defaults())?.run()
+        }
         RedisBenchCommand::Pool(flags) => run_pool(flags),
         RedisBenchCommand::Memory(flags) => memory::run(flags),
         RedisBenchCommand::Observe(flags) => observe::run(flags),

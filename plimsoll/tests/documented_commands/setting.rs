@@ -42,6 +42,17 @@ const SCRIPTS: [(&str, &str); 3] = [
     ("buy.sql", "SELECT 2;\n"),
     ("checkout.sql", "\\set n random(1, :tenants)\nSELECT :n;\n"),
 ];
+/// Names and texts of the traces of caches that commands name.
+const TRACES: [(&str, &str); 3] = [
+    ("cluster052.csv", "0,a,1,5,3,get,0\n1,a,1,5,3,set,60\n"),
+    ("day.csv", "0,a,1,5,3,get,0\n1,a,1,5,3,set,60\n"),
+    (
+        "monitor.txt",
+        "OK\n1.5 [0 127.0.0.1:5] \"GET\" \"a\"\n1.6 [0 127.0.0.1:5] \"GET\" \"a\"\n",
+    ),
+];
+/// Path of the trace that others are copies of, in the repository.
+const TRACE: &str = "redis-bench/src/replay/sample/zipf.oracleGeneral.zst";
 
 /// Runs a command until it ends; a program that reports that it is working is interrupted by
 /// SIGINT.
@@ -155,9 +166,10 @@ fn furnish(place: &TestDirectory) {
     let at = |name: &str| place.path().join(name);
     symlink(root().join("examples"), at("examples")).unwrap();
     fs::write(at("Makefile"), "test:\n\t@true\n").unwrap();
-    for (name, script) in SCRIPTS {
+    for (name, script) in SCRIPTS.into_iter().chain(TRACES) {
         fs::write(at(name), script).unwrap();
     }
+    fs::copy(root().join(TRACE), at("zipf.oracleGeneral.zst")).unwrap();
     let smoke = root().join("reports/examples/smoke");
     let thresholds = root().join("bottleneck-analyzer/thresholds.toml");
     fs::copy(thresholds, at("mine.toml")).unwrap();

@@ -20,7 +20,7 @@ impl Scenario {
     }
 }
 
-pub(crate) const SCENARIOS: [Scenario; 10] = [
+pub(crate) const SCENARIOS: [Scenario; 11] = [
     Scenario {
         bench: "db-pool-bench",
         name: "sweep",
@@ -68,6 +68,18 @@ pub(crate) const SCENARIOS: [Scenario; 10] = [
         bench: "redis-bench",
         name: "burst",
         flags: "--client pooled --pool-size 2 --keys 100 --rate spike:200,400/300ms --storm 4 --warmup 0 --repeats 1",
+        brief: "--duration 1s",
+        long: "--duration 60s",
+        under_load: "phase: measure",
+    },
+    Scenario {
+        bench: "redis-bench",
+        name: "replay",
+        flags: concat!(
+            "--speed 100 --client pooled --pool-size 2 --repeats 1 --trace ",
+            env!("CARGO_MANIFEST_DIR"),
+            "/../redis-bench/src/replay/sample/zipf.oracleGeneral.zst"
+        ),
         brief: "--duration 1s",
         long: "--duration 60s",
         under_load: "phase: measure",

@@ -75,31 +75,35 @@ impl LimitFigures<'_> {
         })
     }
 
-    /// Returns the curve of the hit ratio over the limits of memory, with the means of all repeats;
-    /// nothing without limits.
+    /// Returns the curve of the hit ratio over the limits of memory; nothing without limits.
     pub(super) fn text(&self, report: &Report) -> String {
-        let limits = self.limits();
-        if limits.is_empty() {
-            return String::new();
-        }
-        let points = limits.iter().map(|limit| {
-            let name = Parameter::Text(limit.to_string());
-            let of_limit: Vec<&Step> = report
-                .steps
-                .iter()
-                .filter(|step| step.parameters.get(MEMORY_LIMIT) == Some(&name))
-                .collect();
-            let figure = |figure| {
-                let values = of_limit.iter().filter_map(|step| step.value(figure));
-                mean(&values.collect::<Vec<f64>>())
-            };
-            CurvePoint {
-                limit: *limit,
-                keys: figure(steps::KEYS_HELD).map(|keys| keys.round() as u64),
-                measured: figure(steps::HIT_RATIO),
-                simulated: figure(steps::SIMULATED_HIT_RATIO),
-            }
-        });
-        format!("\n{}", curve_text(&points.collect::<Vec<_>>()))
+        limit_text(report, &self.limits())
     }
+}
+
+/// Returns the curve of the hit ratio over `limits`, the limits of memory of a run, with the means of
+/// all repeats; nothing without limits.
+pub(crate) fn limit_text(report: &Report, limits: &[MemoryLimit]) -> String {
+    if limits.is_empty() {
+        return String::new();
+    }
+    let points = limits.iter().map(|limit| {
+        let name = Parameter::Text(limit.to_string());
+        let of_limit: Vec<&Step> = report
+            .steps
+            .iter()
+            .filter(|step| step.parameters.get(MEMORY_LIMIT) == Some(&name))
+            .collect();
+        let figure = |figure| {
+            let values = of_limit.iter().filter_map(|step| step.value(figure));
+            mean(&values.collect::<Vec<f64>>())
+        };
+        CurvePoint {
+            limit: *limit,
+            keys: figure(steps::KEYS_HELD).map(|keys| keys.round() as u64),
+            measured: figure(steps::HIT_RATIO),
+            simulated: figure(steps::SIMULATED_HIT_RATIO),
+        }
+    });
+    format!("\n{}", curve_text(&points.collect::<Vec<_>>()))
 }

@@ -22,6 +22,7 @@ use serde_json::json;
 use self::backend::Backend;
 pub(crate) use self::cache_work::CacheWork;
 use self::hit_ratio_course::{DRIFT_BOUND, HitRatioCourse, HitRatioDrift};
+pub(crate) use self::limit_figures::limit_text;
 pub(crate) use self::stampede::Stampede;
 use crate::cache::curve::{LimitedStep, MemoryLimit, StepKeys};
 use crate::cache::limit_figures::LimitFigures;
@@ -232,7 +233,7 @@ impl RedisWorkload for Cache<'_> {
 
 /// Returns the hit ratio of a step, from 0 to 1: reads that found their key ÷ all reads with an
 /// answer. A read whose write-back failed counts as a miss. `None` if no read was answered.
-fn hit_ratio(step: &Step) -> Option<f64> {
+pub(crate) fn hit_ratio(step: &Step) -> Option<f64> {
     let answered = |operation: &Operation| operation.succeeded;
     let hits = step.operations.get("get").map_or(0, answered);
     let misses = step
@@ -242,7 +243,9 @@ fn hit_ratio(step: &Step) -> Option<f64> {
     (hits + misses > 0).then(|| hits as f64 / (hits + misses) as f64)
 }
 
-fn server_hit_ratio(step: &Step) -> Option<f64> {
+/// Returns the hit ratio of a step as the server counted it, from 0 to 1; `None` if it did not, or had no
+/// reads.
+pub(crate) fn server_hit_ratio(step: &Step) -> Option<f64> {
     let server = step.server.as_ref()?;
     let hits = server.value(names::redis::KEYSPACE_HITS)?;
     let misses = server.value(names::redis::KEYSPACE_MISSES)?;

@@ -9,6 +9,7 @@ mod memory_flags;
 mod observe_flags;
 mod pool_flags;
 mod rate_limit_flags;
+mod replay_flags;
 mod script_flags;
 mod server_flags;
 mod session_flags;
@@ -33,6 +34,8 @@ use pool_flags::POOL_HELP;
 pub(crate) use pool_flags::{PoolFlags, PoolWorkload};
 use rate_limit_flags::RATE_LIMIT_HELP;
 pub(crate) use rate_limit_flags::{OnStall, RateLimitFlags, RetryAfter};
+pub(crate) use replay_flags::ReplayFlags;
+use replay_flags::{REPLAY_HELP, shown_of_replay};
 pub(crate) use script_flags::ScriptFlags;
 use script_flags::{REPLACED_IN_BURST, REPLACED_IN_POOL};
 pub(crate) use server_flags::ServerFlags;
@@ -72,6 +75,13 @@ pub(crate) enum RedisBenchCommand {
         mut_arg("script", |script| script.conflicts_with_all(REPLACED_IN_BURST))
     )]
     Burst(Box<BurstFlags>),
+    /// Send the requests of a trace at its instants: hit ratio, latency, lag behind the trace
+    #[command(
+        after_help = REPLAY_HELP,
+        mut_args(shown_of_replay),
+        mut_arg("client", |client| client.help(SESSION_CLIENT_HELP))
+    )]
+    Replay(Box<ReplayFlags>),
     /// Compare ways to connect by plain SET or GET throughput
     #[command(
         after_help = format!("{POOL_HELP}\n\n{CURVES_HELP}"),

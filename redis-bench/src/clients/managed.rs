@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use load_engine::{
-    Failure, OperationTable, Outcome, Session, Target, TargetFactory, Timestamps, UserId,
-    WorkerShare,
+    ArrivalInstants, Failure, OperationTable, Outcome, Session, Target, TargetFactory, Timestamps,
+    UserId, WorkerShare,
 };
 use redis::Client;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
@@ -92,6 +92,10 @@ impl<W: Work, C: RedisConnection + Sync + 'static> Target for SharedTarget<W, C>
             connection: self.connections[index].clone(),
             task: self.work.task(user),
         })
+    }
+
+    fn arrivals(&self) -> Option<ArrivalInstants> {
+        self.work.arrivals()
     }
 }
 

@@ -20,7 +20,7 @@ mod timeout_stream;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use load_engine::{OperationId, OperationTable, Outcome, Timestamps, UserId};
+use load_engine::{ArrivalInstants, OperationId, OperationTable, Outcome, Timestamps, UserId};
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use redis::AsyncConnectionConfig;
@@ -105,6 +105,12 @@ pub(crate) trait Work: Send + Sync + 'static {
 
     /// Creates the sequence of requests of `user`.
     fn task(&self, user: UserId) -> Self::Task;
+
+    /// Returns the instants at which the requests of an open loop are due; `None`, the default, if
+    /// they follow the rate of the plan. Called once for each worker.
+    fn arrivals(&self) -> Option<ArrivalInstants> {
+        None
+    }
 }
 
 /// Sequence of requests of one user, with buffers that are reused from request to request.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bench_report::names::FigureName;
 use load_engine::{
-    Failure, OperationTable, Outcome, Session, Target, TargetFactory, Timestamps, UserId,
-    WorkerShare,
+    ArrivalInstants, Failure, OperationTable, Outcome, Session, Target, TargetFactory, Timestamps,
+    UserId, WorkerShare,
 };
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError};
@@ -246,6 +246,10 @@ impl<W: Work> Target for MultiplexedTarget<W> {
         let index = (user.0 / self.workers) as usize % self.connections.len();
         let shared = Arc::clone(&self.connections[index]);
         Ok(MultiplexedSession::new(shared, self.work.task(user)).await)
+    }
+
+    fn arrivals(&self) -> Option<ArrivalInstants> {
+        self.work.arrivals()
     }
 
     fn tallies(&self) -> Vec<(FigureName, u64)> {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::server::address::RedisAddress;
 use bench_report::names::FigureName;
 use load_engine::{
-    Failure, OperationTable, Outcome, Session, Target, TargetFactory, Timestamps, UserId,
-    WorkerShare, checkout,
+    ArrivalInstants, Failure, OperationTable, Outcome, Session, Target, TargetFactory, Timestamps,
+    UserId, WorkerShare, checkout,
 };
 
 use super::connection_counts::ConnectionCounts;
@@ -67,6 +67,10 @@ impl<W: Work> Target for PerRequestTarget<W> {
             counts: Arc::clone(&self.counts),
             task: self.work.task(user),
         })
+    }
+
+    fn arrivals(&self) -> Option<ArrivalInstants> {
+        self.work.arrivals()
     }
 
     fn tallies(&self) -> Vec<(FigureName, u64)> {

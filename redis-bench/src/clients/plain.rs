@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::server::address::RedisAddress;
 use bench_report::names::FigureName;
-use load_engine::{Failure, OperationTable, Target, TargetFactory, UserId, WorkerShare};
+use load_engine::{
+    ArrivalInstants, Failure, OperationTable, Target, TargetFactory, UserId, WorkerShare,
+};
 
 use super::Work;
 use super::connection_counts::ConnectionCounts;
@@ -61,6 +63,10 @@ impl<W: Work> Target for PlainTarget<W> {
         let own = SharedConnection::connect(self.server.clone(), counts).await;
         let own = Arc::new(own.map_err(|error| failure::from_redis(&error))?);
         Ok(MultiplexedSession::new(own, self.work.task(user)).await)
+    }
+
+    fn arrivals(&self) -> Option<ArrivalInstants> {
+        self.work.arrivals()
     }
 
     fn tallies(&self) -> Vec<(FigureName, u64)> {

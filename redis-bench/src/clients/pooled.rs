@@ -11,8 +11,8 @@ use bench_report::names::FigureName;
 use deadpool::managed::{self, Manager as _, Metrics, RecycleResult};
 use deadpool_redis::{Manager, Runtime};
 use load_engine::{
-    Failure, OperationTable, Outcome, PoolSample, Session, Target, TargetFactory, Timestamps,
-    UserId, WorkerShare, checkout,
+    ArrivalInstants, Failure, OperationTable, Outcome, PoolSample, Session, Target, TargetFactory,
+    Timestamps, UserId, WorkerShare, checkout,
 };
 use redis::RedisError;
 use redis::aio::MultiplexedConnection;
@@ -165,6 +165,10 @@ impl<W: Work> Target for PooledTarget<W> {
             pool: self.pool.clone(),
             task: self.work.task(user),
         })
+    }
+
+    fn arrivals(&self) -> Option<ArrivalInstants> {
+        self.work.arrivals()
     }
 
     fn pool(&self) -> Option<PoolSample> {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::skipped_lines::SkippedLines;
 use super::spread::{Spread, TimedEvent};
 use super::trace_error::TraceError;
 use super::trace_reader::{TraceFormat, TraceReader};
@@ -18,7 +19,10 @@ pub(crate) struct ReplaySchedule {
     events: Option<Spread>,
     /// Time in the trace at which the running loop begins, in nanoseconds.
     begin_ns: u64,
-    skipped: u64,
+    /// Time in the trace at which the loops that are over end, in nanoseconds.
+    end_ns: u64,
+    /// Lines that the loops that are over left out.
+    skipped: SkippedLines,
     out_of_order: u64,
 }
 
@@ -42,15 +46,25 @@ impl ReplaySchedule {
             loops_left: loops.saturating_sub(1),
             events: (loops > 0).then(|| Spread::new(events)),
             begin_ns: 0,
-            skipped: 0,
+            end_ns: 0,
+            skipped: SkippedLines::default(),
             out_of_order: 0,
         })
     }
 
-    /// Returns the number of commands of all loops so far that were skipped, because a replay does
-    /// not send such.
-    pub(crate) fn skipped(&self) -> u64 {
-        self.skipped + self.events.as_ref().map_or(0, Spread::skipped)
+    /// Returns the lines that all loops so far left out.
+    pub(crate) fn skipped(&self) -> SkippedLines {
+        let mut skipped = self.skipped.clone();
+        if let Some(events) = &self.events {
+            skipped.add(events.skipped());
+        }
+        skipped
+    }
+
+    /// Returns the time from the start of the replay to the end of the last loop that is over, in
+    /// nanoseconds.
+    pub(crate) fn length_ns(&self) -> u64 {
+        (self.end_ns as f64 / self.speed) as u64
     }
 
     /// Returns the number of events of all loops so far that had a time before that of the one ahead
@@ -64,11 +78,12 @@ impl ReplaySchedule {
     fn next_loop(&mut self) -> Result<(), TraceError> {
         (self.skipped, self.out_of_order) = (self.skipped(), self.out_of_order());
         let length_ns = self.events.take().map_or(0, |events| events.length_ns());
+        self.end_ns = self.begin_ns.saturating_add(length_ns);
         if self.loops_left == 0 || length_ns == 0 {
             return Ok(());
         }
         self.loops_left -= 1;
-        self.begin_ns = self.begin_ns.saturating_add(length_ns);
+        self.begin_ns = self.end_ns;
         self.events = Some(Spread::new(TraceReader::open(&self.file, self.format)?));
         Ok(())
     }
@@ -108,6 +123,7 @@ mod tests {
     use test_support::TestDirectory;
 
     use super::super::trace_error::{TraceFault, TracePlace};
+    use super::super::zstd_frames::compressed;
     use super::*;
 
     fn schedule(
@@ -170,25 +186,38 @@ mod tests {
             times,
             [vec![0, 200_000, 200_000, 400_000], second.to_vec()].concat()
         );
-        assert_eq!((twice.skipped(), twice.out_of_order()), (2, 2));
+        assert_eq!(twice.length_ns() / 1_000, 2 * 533_333);
+        let skipped = twice.skipped();
+        assert_eq!((skipped.commands, twice.out_of_order()), (2, 2));
+        assert_eq!(skipped.first_command, Some(TracePlace::Line(2)));
     }
 
     #[test]
-    fn a_fault_ends_the_schedule_after_the_events_before_it() {
-        let (mut broken, _place) = schedule(TraceFormat::Twitter, &format!("{FOUR}12,e,1"), 1.0, 3);
-        let before: Vec<TimedEvent> = broken.by_ref().map_while(Result::ok).collect();
-        assert_eq!(before.len(), 4);
-        assert!(broken.next().is_none());
-        let (mut broken, _place) = schedule(TraceFormat::Twitter, &format!("{FOUR}12,e,1"), 1.0, 3);
-        let error = broken.find_map(Result::err).unwrap();
-        assert_eq!(error.place, TracePlace::Line(5));
-        assert!(matches!(
-            error.fault,
-            TraceFault::Columns {
-                found: 3,
-                wanted: 7
-            }
-        ));
+    fn lines_that_are_no_request_are_left_out_and_the_first_is_told() {
+        let content = FOUR.replace("10,c", "10,c,1\n\nnoon,c,1,1,1,get,0\n10,c");
+        let (mut twice, _place) = schedule(TraceFormat::Twitter, &content, 1.0, 2);
+        assert_eq!(twice.by_ref().filter_map(Result::ok).count(), 8);
+        let skipped = twice.skipped();
+        assert_eq!((skipped.faulty, skipped.commands), (4, 0));
+        let first = skipped.first_faulty.unwrap();
+        assert_eq!(first, "line 3: the line has 3 columns, not 7");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_on_ends_the_schedule_after_the_events_before() {
+        let lines = format!("{FOUR}{}", "12,e,1,1,1,get,0\n".repeat(30_000));
+        let whole = compressed(lines.as_bytes());
+        let place = TestDirectory::new();
+        let file = place.path().join("trace");
+        fs::write(&file, &whole[..whole.len() - 9]).unwrap();
+        let mut cut = ReplaySchedule::open(&file, TraceFormat::Twitter, 1.0, 3).unwrap();
+        let before = cut.by_ref().map_while(Result::ok).count();
+        assert!(before > 4, "{before}");
+        assert!(cut.next().is_none());
+        let mut cut = ReplaySchedule::open(&file, TraceFormat::Twitter, 1.0, 3).unwrap();
+        let error = cut.find_map(Result::err).unwrap();
+        assert_eq!(error.place, TracePlace::Line(before as u64 + 1));
+        assert!(matches!(error.fault, TraceFault::Io(_)), "{error}");
     }
 
     #[test]

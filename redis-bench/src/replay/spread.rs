@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::skipped_lines::SkippedLines;
 use super::trace_error::{TraceError, TraceFault};
 use super::trace_event::TraceEvent;
 use super::trace_reader::TraceReader;
@@ -82,8 +83,8 @@ impl Spread {
         self.out_of_order
     }
 
-    /// Returns the number of commands that were skipped so far, because a replay does not send such.
-    pub(crate) fn skipped(&self) -> u64 {
+    /// Returns the lines that were left out so far.
+    pub(crate) fn skipped(&self) -> &SkippedLines {
         self.events.skipped()
     }
 

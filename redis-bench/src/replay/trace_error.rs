@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::trace_input::LONGEST_LINE;
-
+/// Length of the longest line, in bytes. A file with a longer one is no trace in text.
+pub(crate) const LONGEST_LINE: usize = 16 << 20;
 /// Length of the longest piece of a trace that a message shows, in characters.
 const LONGEST_TEXT: usize = 40;
 

@@ -6,11 +6,9 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::trace_error::{TraceError, TraceFault, TracePlace};
+use super::trace_error::{LONGEST_LINE, TraceError, TraceFault, TracePlace};
 use super::zstd_frames::ZstdFrames;
 
-/// Length of the longest line, in bytes. A file with a longer one is no trace in text.
-pub(crate) const LONGEST_LINE: usize = 16 << 20;
 /// Size of the buffers for the file and for what is decompressed, in bytes.
 const BUFFER: usize = 128 << 10;
 /// First bytes of a file of gzip: its magic number, and the only method of compression.
@@ -107,6 +105,11 @@ impl TraceInput {
             return Err(self.error(TraceFault::CutOff { found, wanted }));
         }
         Ok(true)
+    }
+
+    /// Returns the place of the line or record that was read last.
+    pub(crate) fn place(&self) -> TracePlace {
+        self.place
     }
 
     /// Returns the error of `fault` in the line or record that was read last.

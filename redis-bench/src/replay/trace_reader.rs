@@ -3,35 +3,49 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
+use clap::ValueEnum;
+
 use super::kv_replay::KvReplayColumns;
 use super::monitor::MonitorLines;
 use super::oracle_general::{self, RECORD};
+use super::skipped_lines::SkippedLines;
 use super::trace_error::{TraceError, TraceFault};
 use super::trace_event::TraceEvent;
 use super::trace_input::TraceInput;
 use super::twitter;
 
 /// Format of a trace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TraceFormat {
-    /// Text of Twitter's cache servers.
+    /// Twitter's cache-trace: time,key,key size,value size,client,operation,TTL
     Twitter,
-    /// Text for the replay of `CacheLib`.
+    /// CSV for the replay of Meta's cachebench, with a header
     KvReplay,
-    /// Binary records of libCacheSim.
+    /// Binary records of libCacheSim, all of them reads
     OracleGeneral,
-    /// Output of Redis's `MONITOR`.
+    /// Output of redis-cli MONITOR, as memtier's --monitor-input takes it
     Monitor,
 }
 
 impl TraceFormat {
+    /// Returns the name of the format, as on the command line and in reports.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Twitter => "twitter",
+            Self::KvReplay => "kv-replay",
+            Self::OracleGeneral => "oracle-general",
+            Self::Monitor => "monitor",
+        }
+    }
+
     /// Returns true if the format has times in whole seconds.
     pub(crate) fn counts_seconds(self) -> bool {
         self != Self::Monitor
     }
 }
 
-/// Events of a trace file in their order. After an error there are no more.
+/// Events of a trace file in their order, without the lines that are no request. After an error, such
+/// as one of the disk, there are no more.
 #[derive(Debug)]
 pub(crate) struct TraceReader {
     input: TraceInput,
@@ -39,6 +53,7 @@ pub(crate) struct TraceReader {
     format: TraceFormat,
     /// Events of the lines that were read, and how often each is still to be returned.
     pending: VecDeque<(TraceEvent, u32)>,
+    skipped: SkippedLines,
     ended: bool,
 }
 
@@ -72,6 +87,7 @@ impl TraceReader {
             parser,
             format,
             pending: VecDeque::new(),
+            skipped: SkippedLines::default(),
             ended: false,
         })
     }
@@ -81,12 +97,9 @@ impl TraceReader {
         self.format
     }
 
-    /// Returns the number of commands that were skipped so far, because a replay does not send such.
-    pub(crate) fn skipped(&self) -> u64 {
-        match &self.parser {
-            Parser::Monitor(lines) => lines.skipped(),
-            _ => 0,
-        }
+    /// Returns the lines that were left out so far.
+    pub(crate) fn skipped(&self) -> &SkippedLines {
+        &self.skipped
     }
 
     /// Returns the error of `fault` in the line or record that was read last.
@@ -108,15 +121,31 @@ impl TraceReader {
             return Ok(false);
         }
         let line = self.input.line();
+        if line.trim().is_empty() {
+            return Ok(true);
+        }
+        let held = self.pending.len();
         let read = match &mut self.parser {
-            Parser::Twitter => twitter::parse(line).map(|event| self.pending.push_back((event, 1))),
-            Parser::KvReplay(columns) => columns
-                .parse(line)
-                .map(|event| self.pending.push_back(event)),
+            Parser::Twitter => twitter::parse(line).map(|event| {
+                self.pending.push_back((event, 1));
+                true
+            }),
+            Parser::KvReplay(columns) => columns.parse(line).map(|event| {
+                self.pending.push_back(event);
+                true
+            }),
             Parser::Monitor(lines) => lines.read(line, &mut self.pending),
-            Parser::OracleGeneral => Ok(()),
+            Parser::OracleGeneral => Ok(true),
         };
-        read.map_err(|fault| self.input.error(fault))?;
+        match read {
+            Ok(true) => {}
+            Ok(false) => self.skipped.count_command(self.input.place()),
+            Err(fault) => {
+                // A line is replayed as a whole or not at all.
+                self.pending.truncate(held);
+                self.skipped.count_faulty(self.input.place(), &fault);
+            }
+        }
         Ok(true)
     }
 }
@@ -141,8 +170,6 @@ impl Iterator for TraceReader {
                 Ok(found) => self.ended = !found,
                 Err(error) => {
                     self.ended = true;
-                    // A line is replayed as a whole or not at all.
-                    self.pending.clear();
                     return Some(Err(error));
                 }
             }

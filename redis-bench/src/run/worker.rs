@@ -62,6 +62,9 @@ impl WorkerScenario for RedisWorker {
                     None => run(&Cache(cache), &cache.common, &target, step),
                 }
             }
+            RedisBenchCommand::Replay(_) => {
+                Err("replay makes its whole load in one process".to_owned())
+            }
             RedisBenchCommand::Memory(_) => Err("memory makes no load".to_owned()),
             RedisBenchCommand::Observe(_) => Err("observe makes no load".to_owned()),
             RedisBenchCommand::RateLimit(_) => {

@@ -30,6 +30,7 @@ mod outages;
 mod permissions;
 mod rate_limit;
 mod refusals;
+mod replay;
 mod resp3;
 mod runs;
 mod scripts;

@@ -239,6 +239,14 @@ figures! { Step:
     SESSIONS_TOKENS_LOST = "sessions.tokens_lost";
     /// Memory of a session on the server, with the index of a user who has one session.
     SESSIONS_EACH_BYTES = "sessions.each_bytes";
+    /// Requests of the trace that a replay was to send, in the whole step.
+    REPLAY_REQUESTS = "replay.requests";
+    /// Requests of the trace that were not sent.
+    REPLAY_UNSENT = "replay.unsent";
+    /// Requests that were sent more than 10 ms after their instant in the trace.
+    REPLAY_LATE = "replay.late";
+    /// Longest time from the instant of a request in the trace until it was sent.
+    REPLAY_LONGEST_LAG_NS = "replay.longest_lag_ns";
 }
 
 families! { Step:
