@@ -13,6 +13,7 @@ use test_support::{TestDirectory, copy_program, eventually};
 
 use crate::child::Child;
 use crate::planting::{Beside, Stopped};
+use crate::redis_words::redis_commands;
 use crate::stage::program;
 use crate::target_server::TargetServer;
 
@@ -69,12 +70,17 @@ pub(crate) fn start(
                 .envs(server.address());
             Ok(vec![guest(command)])
         }
+        Beside::Redis { commands, .. } => {
+            // A command with a mistake fails here; later errors, as of a save while one is under way, do not count.
+            server.redis(commands)?;
+            Ok(Vec::new())
+        }
         Beside::Stops { .. } => Ok(Vec::new()),
     }
 }
 
-/// Stops and continues the server, the load (the process `load`) or the standby at the intervals of
-/// `beside`, until `over` is set. Returns at once for other disturbances.
+/// Stops and continues the server, the load (the process `load`) or the standby, or sends the commands of a
+/// client of Redis, at the intervals of `beside`, until `over` is set. Returns at once for other disturbances.
 pub(crate) fn tend(
     beside: &Beside,
     server: &TargetServer,
@@ -82,6 +88,9 @@ pub(crate) fn tend(
     load: u32,
     over: &AtomicBool,
 ) {
+    if let Beside::Redis { commands, every_ms } = beside {
+        return repeat(server, commands, *every_ms, over);
+    }
     let (every_ms, stopped_ms, stop): (u64, u64, Box<dyn Fn(bool)>) = match *beside {
         Beside::Stops {
             whose,
@@ -122,6 +131,21 @@ pub(crate) fn tend(
             std::thread::sleep(Duration::from_millis(stopped_ms));
             stop(false);
         }
+    }
+}
+
+/// Sends the lines of `commands` to Redis on one connection every `every_ms` milliseconds until `over` is set.
+fn repeat(server: &TargetServer, commands: &str, every_ms: u64, over: &AtomicBool) {
+    let Ok(mut connection) = server.redis_connection() else {
+        return;
+    };
+    while !over.load(Ordering::Relaxed) {
+        let begun = std::time::Instant::now();
+        for command in redis_commands(commands) {
+            let _ = command.query::<redis::Value>(&mut connection);
+        }
+        let took_ms = begun.elapsed().as_millis() as u64;
+        wait(every_ms.saturating_sub(took_ms), over);
     }
 }
 

@@ -102,12 +102,16 @@ pub(crate) struct ServerSetup {
     pub(crate) kind: ServerKind,
     #[serde(default)]
     pub(crate) settings: BTreeMap<String, String>,
-    /// Statements that are executed once before the load: SQL, or lines of words for Redis.
+    /// Statements that are executed once before the load: SQL, or lines of words for Redis, in which a
+    /// text between double quotes is one word.
     #[serde(default)]
     pub(crate) setup: String,
     /// Delay that a proxy between load and server adds to each direction, in milliseconds.
     #[serde(default)]
     pub(crate) delay_ms: u64,
+    /// Bytes per second that such a proxy carries in each direction; any number if 0.
+    #[serde(default)]
+    pub(crate) bytes_per_s: u64,
     /// CPUs that the server may use, as `taskset` takes them; all if empty.
     #[serde(default)]
     pub(crate) cpus: String,
@@ -119,6 +123,8 @@ pub(crate) struct ServerSetup {
 pub(crate) enum ServerKind {
     Postgres,
     Redis,
+    /// Cluster of three primaries.
+    RedisCluster,
     Websocket,
     /// No server of the harness: the bench starts one of its own.
     #[default]
@@ -167,6 +173,9 @@ pub(crate) enum Beside {
         count: u32,
         script: String,
     },
+    /// Client of Redis that sends these commands, lines of words as in `setup`, on a connection of its
+    /// own and not through a proxy, once in `every_ms` milliseconds.
+    Redis { commands: String, every_ms: u64 },
     /// CPU quota: the processes are in a control group that may use this number of cores.
     Quota { cores: f64 },
     /// Stops: all processes of the server, or the program that makes the load, are stopped for the

@@ -1,17 +1,23 @@
 //! Throwaway server of a planting, of any kind that the benches load.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU64;
 use std::process::Command;
 use std::time::Duration;
 
 use test_support::TestDirectory;
-use testbed::{Faults, Postgres, PostgresOptions, Proxy, Redis, RedisOptions, WebSocketServer};
+use testbed::{
+    Faults, Postgres, PostgresOptions, Proxy, Redis, RedisCluster, RedisOptions, WebSocketServer,
+};
 
 use crate::planting::{ServerKind, ServerSetup};
+use crate::redis_words::redis_commands;
 use crate::stage::program;
 
 /// Password of the throwaway servers, which listen only on this machine.
 const PASSWORD: &str = "planted";
+/// Primaries of a Redis cluster: the fewest that can outvote a lost one.
+const CLUSTER_NODES: usize = 3;
 
 /// Running server, with the proxy between it and the load if data is delayed.
 pub(crate) struct TargetServer {
@@ -22,6 +28,7 @@ pub(crate) struct TargetServer {
 enum RunningKind {
     Postgres(Postgres),
     Redis(Redis),
+    RedisCluster(RedisCluster),
     Websocket(WebSocketServer),
     Own,
 }
@@ -39,14 +46,15 @@ impl TargetServer {
         }
         match &server.kind {
             RunningKind::Postgres(_) => server.psql(place, &setup.setup)?,
-            RunningKind::Redis(redis) => words(redis.url(), &setup.setup)?,
+            RunningKind::Redis(_) | RunningKind::RedisCluster(_) => server.redis(&setup.setup)?,
             RunningKind::Websocket(_) | RunningKind::Own => {}
         }
-        if let (Some(port), delay_ms @ 1..) = (server.port(), setup.delay_ms) {
-            let faults = Faults {
-                delay: Duration::from_millis(delay_ms),
-                ..Faults::default()
-            };
+        let faults = Faults {
+            delay: Duration::from_millis(setup.delay_ms),
+            bytes_per_s: NonZeroU64::new(setup.bytes_per_s),
+            ..Faults::default()
+        };
+        if let Some(port) = server.port().filter(|_| faults != Faults::default()) {
             let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             server.proxy = Some(Proxy::start(target, faults).map_err(|e| e.to_string())?);
         }
@@ -59,6 +67,7 @@ impl TargetServer {
         let (name, url) = match &self.kind {
             RunningKind::Postgres(server) => ("DATABASE_URL", server.url()),
             RunningKind::Redis(server) => ("REDIS_URL", server.url()),
+            RunningKind::RedisCluster(cluster) => ("REDIS_URL", cluster.nodes().first()?.url()),
             RunningKind::Websocket(server) => ("WS_URL", server.url()),
             RunningKind::Own => return None,
         };
@@ -76,6 +85,9 @@ impl TargetServer {
         match &self.kind {
             RunningKind::Postgres(server) => server.processes(),
             RunningKind::Redis(server) => server.processes(),
+            RunningKind::RedisCluster(cluster) => {
+                cluster.nodes().iter().flat_map(Redis::processes).collect()
+            }
             RunningKind::Websocket(server) => server.processes(),
             RunningKind::Own => Vec::new(),
         }
@@ -88,6 +100,8 @@ impl TargetServer {
             (RunningKind::Postgres(server), false) => server.resume(),
             (RunningKind::Redis(server), true) => server.pause(),
             (RunningKind::Redis(server), false) => server.resume(),
+            (RunningKind::RedisCluster(cluster), true) => cluster.nodes().iter().for_each(Redis::pause),
+            (RunningKind::RedisCluster(cluster), false) => cluster.nodes().iter().for_each(Redis::resume),
             (RunningKind::Websocket(server), true) => server.pause(),
             (RunningKind::Websocket(server), false) => server.resume(),
             (RunningKind::Own, _) => {}
@@ -138,10 +152,37 @@ impl TargetServer {
         said(&mut command)
     }
 
+    /// Executes the lines of `commands` on a Redis server in order, and stops at the first error.
+    ///
+    /// # Errors
+    /// Fails with the server's answer if a command fails.
+    pub(crate) fn redis(&self, commands: &str) -> Result<(), String> {
+        let told = |error: redis::RedisError| error.to_string();
+        let mut connection = self.redis_connection().map_err(told)?;
+        redis_commands(commands).into_iter().try_for_each(|command| {
+            let answer = command.query::<redis::Value>(&mut connection);
+            answer.map(drop).map_err(told)
+        })
+    }
+
+    /// Connects to a Redis server, and not through its proxy; to the first node of a cluster.
+    ///
+    /// # Errors
+    /// Fails if it does not answer.
+    pub(crate) fn redis_connection(&self) -> redis::RedisResult<redis::Connection> {
+        let url = match &self.kind {
+            RunningKind::Redis(server) => Some(server.url()),
+            RunningKind::RedisCluster(cluster) => cluster.nodes().first().map(Redis::url),
+            _ => None,
+        };
+        redis::Client::open(url.expect("commands need a Redis server"))?.get_connection()
+    }
+
     fn port(&self) -> Option<u16> {
         match &self.kind {
             RunningKind::Postgres(server) => Some(server.port()),
             RunningKind::Redis(server) => Some(server.port()),
+            RunningKind::RedisCluster(cluster) => cluster.nodes().first().map(Redis::port),
             RunningKind::Websocket(server) => Some(server.port()),
             RunningKind::Own => None,
         }
@@ -170,6 +211,14 @@ fn start(setup: &ServerSetup) -> Result<RunningKind, String> {
             ..RedisOptions::default()
         })
         .map(RunningKind::Redis),
+        ServerKind::RedisCluster => RedisCluster::start(
+            CLUSTER_NODES,
+            &RedisOptions {
+                settings,
+                ..RedisOptions::default()
+            },
+        )
+        .map(RunningKind::RedisCluster),
         ServerKind::Websocket => {
             let flags = settings
                 .into_iter()
@@ -180,25 +229,6 @@ fn start(setup: &ServerSetup) -> Result<RunningKind, String> {
         ServerKind::Own => Ok(RunningKind::Own),
     };
     started.map_err(|error| error.to_string())
-}
-
-/// Sends each line of `lines` to Redis as a command of words that spaces separate.
-fn words(url: &str, lines: &str) -> Result<(), String> {
-    let told = |error: redis::RedisError| error.to_string();
-    let mut connection = redis::Client::open(url)
-        .and_then(|c| c.get_connection())
-        .map_err(told)?;
-    for line in lines.lines().filter(|line| !line.trim().is_empty()) {
-        let mut words = line.split_whitespace();
-        let mut command = redis::cmd(words.next().unwrap_or_default());
-        for word in words {
-            command.arg(word);
-        }
-        command
-            .query::<redis::Value>(&mut connection)
-            .map_err(told)?;
-    }
-    Ok(())
 }
 
 /// Runs a command to its end.
