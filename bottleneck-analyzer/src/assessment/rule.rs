@@ -145,7 +145,7 @@ rules! {
     RedisAppendOnly = "redis_append_only",
     /// Bytes sent and received use Redis's thread.
     RedisBytes = "redis_bytes",
-    /// Other clients connect all the time.
+    /// Connections are opened all the time.
     RedisChurn = "redis_churn",
     /// A command of another client holds Redis up.
     RedisCommand = "redis_command",
@@ -155,6 +155,8 @@ rules! {
     RedisMaxclients = "redis_maxclients",
     /// A client runs MONITOR.
     RedisMonitor = "redis_monitor",
+    /// Carrying large values takes the time.
+    RedisNetworkBytes = "redis_network_bytes",
     /// Redis waits for a CPU.
     RedisNoCpu = "redis_no_cpu",
     /// Single commands take far longer than the others.
@@ -165,6 +167,10 @@ rules! {
     RedisPaused = "redis_paused",
     /// Redis cut clients off whose request was too long.
     RedisQueryLimit = "redis_query_limit",
+    /// A pool checks each connection with a round trip before it hands it out.
+    RedisRecycling = "redis_recycling",
+    /// The way to Redis takes the time.
+    RedisRoundTrips = "redis_round_trips",
     /// Redis writes its data to disk.
     RedisSaving = "redis_saving",
     /// Redis keeps many scripts.

@@ -27,6 +27,13 @@ const RUNNABLE: &str = "server_runnable";
 /// to be the limit: the CPU may be short even if the machine has idle cores, which the server may not use.
 const MOST_RUNNABLE: f64 = 0.5;
 
+/// Rules about the time between client and server.
+const WAYS: [Rule; 3] = [
+    Rule::RoundTrips,
+    Rule::RedisRoundTrips,
+    Rule::RedisRecycling,
+];
+
 /// Pool at the operating point, with the figures that the rule judges.
 struct PoolCase<'f> {
     model: &'f TimeModel,
@@ -216,7 +223,7 @@ fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<String> {
     let id = bench.id();
     let slows = |f: &&Finding| {
         let of_response = f.impact.is_some_and(|i| i.of == ImpactOf::ResponseTime);
-        let is_way = f.rule() == Rule::RoundTrips;
+        let is_way = WAYS.contains(&f.rule());
         f.kind == FindingKind::Problem && f.is_sure() && f.is_about(&id) && of_response && !is_way
     };
     let found = out.findings.iter().find(slows);

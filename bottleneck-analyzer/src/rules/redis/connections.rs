@@ -8,15 +8,19 @@
 
 use bench_report::names;
 
-use crate::assessment::{ComputedFigure, Confidence, FindingKind, Rule};
+use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{counted, duration_ns, plain};
 use crate::finding_draft::FindingDraft;
+use crate::json_pointer::escape;
 use crate::redis::RedisEvidence;
+use crate::requests;
 
 use super::materiality::MATTERS;
 
+/// Kind of the failures of requests whose connection was turned away.
+const TURNED_AWAY: &str = "response.maxclients";
 /// Smallest connected share of `maxclients` at which the rule `redis_maxclients` fires.
 const NEARLY_ALL: f64 = 0.90;
 /// Smallest number of new connections per call of the load at which the load counts as not keeping
@@ -63,7 +67,33 @@ fn refused(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclus
     let how = "most clients connected at once + connections between the nodes of the cluster";
     let all = ComputedFigure::new("connections that count against the limit", used, how);
     let draft = turned_away(bench, (refused, limit), &statement);
-    out.add_finding(draft.computes([all]).evidence(evidence));
+    let (failed, seen) = failed(bench, server);
+    let draft = draft.computes([all]).evidence(evidence).evidence(seen);
+    out.add_finding(if failed > 0.0 && refused >= 1.0 {
+        draft.impact(failed / server.calls, ImpactOf::Requests)
+    } else {
+        draft
+    });
+}
+
+/// Returns the number of requests that failed because their connection was turned away, with its evidence.
+fn failed(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>) -> (f64, Vec<EvidenceItem>) {
+    let (mut failed, mut evidence) = (0.0, Vec::new());
+    for (name, operation) in requests::request_operations(server.step) {
+        let Some(count) = operation.errors.get(TURNED_AWAY) else {
+            continue;
+        };
+        failed += *count as f64;
+        let pointer = format!(
+            "/steps/{}/operations/{}/errors/{}",
+            server.index,
+            escape(name),
+            escape(TURNED_AWAY)
+        );
+        let label = format!("requests of {name} that were turned away");
+        evidence.extend(bench.source.evidence(label, &pointer));
+    }
+    (failed, evidence)
 }
 
 /// Builds the finding about a number of connections near or past the limit. `refused` is the number
@@ -110,8 +140,7 @@ fn churn(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusio
             "a user that may run INFO",
         );
     };
-    let parts = server.step.pool.as_ref().and_then(|pool| pool.checkout);
-    let connecting_ns = parts.map_or(0.0, |parts| parts.connect_mean_ns);
+    let connecting_ns = connecting_ns(server);
     let impact = server.share_of_response(connecting_ns);
     let evidence = server.evidence(names::redis::CONNECTIONS_RECEIVED);
     let ours = impact >= MATTERS;
@@ -125,6 +154,19 @@ fn churn(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusio
         return out.rule_out(rule, bench.component, statement, evidence);
     }
     out.add_finding(churned(bench, server, came, (ours, connecting_ns)));
+}
+
+/// Returns the mean time of a call that is spent on opening a connection, in nanoseconds: a part of the pool's
+/// checkout, and without a pool, as with a connection for each request, all of it.
+fn connecting_ns(server: &RedisEvidence<'_>) -> f64 {
+    if let Some(pool) = &server.step.pool {
+        return pool.checkout.map_or(0.0, |parts| parts.connect_mean_ns);
+    }
+    let all = requests::request_operations(server.step).filter_map(|(_, o)| o.checkout.as_ref());
+    let (sum, count) = all.fold((0.0, 0.0), |(sum, count), times| {
+        (sum + times.mean_ns * times.count as f64, count + times.count as f64)
+    });
+    sum / f64::max(count, 1.0)
 }
 
 /// Builds the finding about connections that are opened and closed all the time. `came` is the

@@ -7,17 +7,22 @@ mod clients;
 mod commands;
 mod connections;
 mod expiry;
+mod finding_parents;
 mod join_repeats;
 mod materiality;
+mod network_bytes;
 mod no_cpu;
 mod outliers;
 mod paused;
 mod query_limit;
+mod recycling;
 pub(super) mod refused_commands;
+mod round_trips;
 mod saving;
 mod stall;
 mod stall_cost;
 mod swap;
+mod transit;
 
 use crate::assessment::{ComponentKind, Rule};
 use crate::bench_facts::BenchFacts;
@@ -29,7 +34,7 @@ use join_repeats::JudgedRepeat;
 /// Rule that checks one repeat of a bench and adds its conclusions to the last argument.
 type RedisRule = fn(&BenchFacts<'_>, &RedisEvidence<'_>, &mut Conclusions);
 
-const ALL: [RedisRule; 13] = [
+const ALL: [RedisRule; 16] = [
     commands::check,
     outliers::check,
     bytes::check,
@@ -38,6 +43,9 @@ const ALL: [RedisRule; 13] = [
     expiry::check,
     connections::check,
     clients::check,
+    recycling::check,
+    round_trips::check,
+    network_bytes::check,
     query_limit::check,
     paused::check,
     stall::check,
@@ -67,5 +75,6 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
             );
         }
         join_repeats::join(bench, repeats, out);
+        finding_parents::assign(bench, out);
     }
 }
