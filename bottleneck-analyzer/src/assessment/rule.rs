@@ -99,6 +99,10 @@ rules! {
     LatencyPastObjective = "latency_past_objective",
     /// Connections are not given back to the pool.
     LeakedConnections = "leaked_connections",
+    /// Counters of a rate limiter never expire.
+    LimiterLocksOut = "limiter_locks_out",
+    /// A rate limiter admits more than its limit allows.
+    LimiterOverAdmits = "limiter_over_admits",
     /// A network link is used up.
     LinkSaturated = "link_saturated",
     /// A listening socket refused connections.
@@ -193,6 +197,8 @@ rules! {
     RoundTrips = "round_trips",
     /// Whole tables are read.
     SequentialScans = "sequential_scans",
+    /// A store of sessions loses changes or sessions.
+    SessionRaces = "session_races",
     /// Statements sleep.
     Sleeps = "sleeps",
     /// A replication slot keeps more and more of the write-ahead log.

@@ -24,6 +24,7 @@ mod group_limits;
 mod hit_ratio;
 mod kept_connections;
 mod latency_objective;
+mod limiter;
 mod littles_law;
 mod memory;
 mod memory_growth;
@@ -35,6 +36,7 @@ mod postgres;
 mod rate_search;
 mod redis;
 mod repeats_disagree;
+mod session_races;
 mod spike_recovery;
 mod stalls;
 mod steal;
@@ -42,6 +44,7 @@ mod stopped_steps;
 mod sysmon_missing;
 mod throttled;
 mod unexplained_time;
+mod variants;
 mod websocket_limit;
 
 use crate::conclusions::Conclusions;
@@ -60,6 +63,8 @@ const ALL: &[RunRule] = &[
     postgres::check,
     throttled::check,
     redis::check,
+    limiter::check,
+    session_races::check,
     cpu_others::check,
     stalls::check,
     drift::check,

@@ -104,6 +104,7 @@ fn healthy_server(server: &mut ServerEvidence, throughput: f64, miss: f64) {
         ("connections_received", 0.0),
         ("commands_processed", throughput * 1.1),
         ("net_output_bytes", throughput * 100.0),
+        ("net_input_bytes", throughput * 50.0),
         ("output_buffer_max_bytes", 0.0),
         ("answers", 10.0),
         ("answer_mean_ns", 130_000.0),

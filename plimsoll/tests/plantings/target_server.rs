@@ -100,8 +100,12 @@ impl TargetServer {
             (RunningKind::Postgres(server), false) => server.resume(),
             (RunningKind::Redis(server), true) => server.pause(),
             (RunningKind::Redis(server), false) => server.resume(),
-            (RunningKind::RedisCluster(cluster), true) => cluster.nodes().iter().for_each(Redis::pause),
-            (RunningKind::RedisCluster(cluster), false) => cluster.nodes().iter().for_each(Redis::resume),
+            (RunningKind::RedisCluster(cluster), true) => {
+                cluster.nodes().iter().for_each(Redis::pause)
+            }
+            (RunningKind::RedisCluster(cluster), false) => {
+                cluster.nodes().iter().for_each(Redis::resume)
+            }
             (RunningKind::Websocket(server), true) => server.pause(),
             (RunningKind::Websocket(server), false) => server.resume(),
             (RunningKind::Own, _) => {}
@@ -159,10 +163,12 @@ impl TargetServer {
     pub(crate) fn redis(&self, commands: &str) -> Result<(), String> {
         let told = |error: redis::RedisError| error.to_string();
         let mut connection = self.redis_connection().map_err(told)?;
-        redis_commands(commands).into_iter().try_for_each(|command| {
-            let answer = command.query::<redis::Value>(&mut connection);
-            answer.map(drop).map_err(told)
-        })
+        redis_commands(commands)
+            .into_iter()
+            .try_for_each(|command| {
+                let answer = command.query::<redis::Value>(&mut connection);
+                answer.map(drop).map_err(told)
+            })
     }
 
     /// Connects to a Redis server, and not through its proxy; to the first node of a cluster.

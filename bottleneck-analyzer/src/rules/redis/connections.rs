@@ -164,7 +164,10 @@ fn connecting_ns(server: &RedisEvidence<'_>) -> f64 {
     }
     let all = requests::request_operations(server.step).filter_map(|(_, o)| o.checkout.as_ref());
     let (sum, count) = all.fold((0.0, 0.0), |(sum, count), times| {
-        (sum + times.mean_ns * times.count as f64, count + times.count as f64)
+        (
+            sum + times.mean_ns * times.count as f64,
+            count + times.count as f64,
+        )
     });
     sum / f64::max(count, 1.0)
 }

@@ -53,7 +53,12 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     let extra = server.step.value(steps::EXTRA_ROUND_TRIPS_PER_REQUEST);
     let counted = extra.map_or_else(
         || "How often it did was not counted.".to_owned(),
-        |extra| format!("The server counted {} of them for each request.", plain(extra)),
+        |extra| {
+            format!(
+                "The server counted {} of them for each request.",
+                plain(extra)
+            )
+        },
     );
     out.add_finding(
         bench
