@@ -155,6 +155,8 @@ rules! {
     RedisCommand = "redis_command",
     /// Expiring keys takes the time.
     RedisExpiry = "redis_expiry",
+    /// A node of a Redis cluster gets most of the commands.
+    RedisHotKey = "redis_hot_key",
     /// Redis turns clients away.
     RedisMaxclients = "redis_maxclients",
     /// A client runs MONITOR.

@@ -67,7 +67,10 @@ fn a_counter_that_never_expires_locks_users_out() {
     let assessment = limiter("fixed-window/racy", (0.0, 1.0), &locked);
     let found = told(&assessment, "limiter_locks_out");
     assert!(found.title.contains("3 keys"), "{}", found.title);
-    assert!(!is_told(&limiter("gcra", (0.0, 1.0), &[]), "limiter_locks_out"));
+    assert!(!is_told(
+        &limiter("gcra", (0.0, 1.0), &[]),
+        "limiter_locks_out"
+    ));
 }
 
 fn sessions(name: &str, more: &[(&str, f64)]) -> Assessment {
@@ -95,7 +98,11 @@ fn a_store_that_loses_changes_is_told_with_their_number_and_one_that_does_not_is
     let found = told(&assessment, "session_races");
     assert_eq!(found.kind, FindingKind::Problem);
     assert_eq!(found.thing.as_deref(), Some("string"));
-    assert!(found.title.contains("acknowledged change"), "{}", found.title);
+    assert!(
+        found.title.contains("acknowledged change"),
+        "{}",
+        found.title
+    );
     assert!(found.title.contains("there again"), "{}", found.title);
     assert!(found.detail.contains("written over"), "{}", found.detail);
     assert!(found.impact.unwrap().ratio > 0.006);

@@ -71,7 +71,8 @@ fn checks(step: &mut Step, check_ns: f64) {
         }),
         ..PoolUsage::default()
     });
-    step.figures.insert("extra_round_trips_per_request".into(), 1.0);
+    step.figures
+        .insert("extra_round_trips_per_request".into(), 1.0);
 }
 
 #[test]
@@ -88,7 +89,10 @@ fn a_pool_s_check_over_a_network_is_a_problem_and_beside_the_server_a_note() {
     assert!(found.detail.contains("PING") && found.detail.contains("1 of them"));
     assert!((found.impact.unwrap().ratio - 0.45).abs() < 0.05);
     let near = checked(0.1 * MS, 0.1 * MS);
-    assert_eq!(told(&near, "redis_recycling").kind, FindingKind::Information);
+    assert_eq!(
+        told(&near, "redis_recycling").kind,
+        FindingKind::Information
+    );
     assert!(!is_told(&checked(0.1 * MS, 1.0 * MS), "redis_recycling"));
     // Without a pool nothing is checked, and nothing is said.
     let shared = calls_of(2.2 * MS, |step| answer(step, 1.0 * MS));
@@ -128,8 +132,14 @@ fn values_that_take_the_time_of_a_call_are_told_with_their_size() {
     assert!(found.title.contains("866 KiB"), "{}", found.title);
     assert!(found.impact.unwrap().ratio > 0.8, "{:?}", found.impact);
     // As slow with small values, and as large without any time.
-    assert!(!is_told(&carried(1_000.0, 20.0 * MS), "redis_network_bytes"));
-    assert!(!is_told(&carried(1_048_576.0, 0.4 * MS), "redis_network_bytes"));
+    assert!(!is_told(
+        &carried(1_000.0, 20.0 * MS),
+        "redis_network_bytes"
+    ));
+    assert!(!is_told(
+        &carried(1_048_576.0, 0.4 * MS),
+        "redis_network_bytes"
+    ));
     let busy = calls_of(20.0 * MS, |step| {
         values(step, 1_048_576.0);
         step.generator.cpu_ratio = 0.95;
@@ -167,7 +177,8 @@ fn requests_that_fail_because_redis_turns_their_connections_away_follow_from_its
         server.plant("rejected_connections", 1_800.0);
         server.plant("maxclients", 30.0);
         let get = step.operations.get_mut("get").unwrap();
-        get.errors.insert("response.maxclients".into(), get.attempted / 10);
+        get.errors
+            .insert("response.maxclients".into(), get.attempted / 10);
         get.attempted += get.attempted / 10;
     });
     let limit = told(&assessment, "redis_maxclients");
@@ -178,4 +189,30 @@ fn requests_that_fail_because_redis_turns_their_connections_away_follow_from_its
     assert_eq!(failures.kind, FindingKind::Symptom);
     assert_eq!(failures.parent.as_ref(), Some(&limit.id));
     assert_eq!(named(&assessment)[0], "redis_maxclients");
+}
+
+/// Planted: a few writes, which the minimal queries of the bench never meet, each with a flush of 3 ms.
+#[test]
+fn writes_that_wait_for_the_disk_are_told_where_no_query_waited() {
+    let flushed = |call_ns: f64, policy: &str| {
+        calls_of(call_ns, |step| {
+            let server = step.server.as_mut().unwrap();
+            server.plant("aof_enabled", 1.0);
+            server.plant("answer_mean_ns", 105_000.0);
+            for row in server.tables.get_mut("settings").unwrap() {
+                if row.labels["setting"] == "appendfsync" {
+                    row.labels.insert("value".into(), policy.into());
+                }
+            }
+        })
+    };
+    let assessment = flushed(3.0 * MS, "always");
+    let found = told(&assessment, "redis_append_only");
+    assert_eq!(named(&assessment)[0], "redis_append_only");
+    assert!(found.impact.unwrap().ratio > 0.8, "{:?}", found.impact);
+    assert!(!is_told(&flushed(0.3 * MS, "always"), "redis_append_only"));
+    assert!(!is_told(
+        &flushed(3.0 * MS, "everysec"),
+        "redis_append_only"
+    ));
 }

@@ -192,6 +192,13 @@ impl<'a> RedisEvidence<'a> {
         Some(self.outside_commands_s()? * ratio / self.seconds)
     }
 
+    /// Returns true if the server sent fewer than `bytes` for a call, as far as that is known.
+    pub(crate) fn own_answers_below(&self, bytes: f64) -> bool {
+        let sent = self.figure(names::redis::NET_OUTPUT_BYTES).unwrap_or(0.0);
+        let others = self.others_bytes().unwrap_or(0.0);
+        sent - others < bytes * self.calls
+    }
+
     /// Returns the number of bytes that the server sent to the load: the values that it read, and a short
     /// answer to each call. `None` if the size of the values is not known.
     fn own_answer_bytes(&self) -> Option<f64> {

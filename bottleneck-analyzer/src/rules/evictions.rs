@@ -24,7 +24,7 @@ const RULE: Rule = Rule::Evictions;
 const EXPLAINS: f64 = 0.5;
 
 /// Commands that write keys, as the server's statistics name them.
-const WRITING: &[&str] = &[
+pub(super) const WRITING: &[&str] = &[
     "append",
     "bitfield",
     "bitop",

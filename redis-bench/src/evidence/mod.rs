@@ -25,6 +25,7 @@ mod reading;
 mod round_trips;
 mod settings;
 mod slow_log;
+mod slow_script;
 mod thread_time;
 
 use std::time::{Duration, Instant};

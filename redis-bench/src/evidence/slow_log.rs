@@ -1,7 +1,7 @@
 //! Calls in the Redis server's `SLOWLOG`, which took longer than the server's own threshold.
 //! Entries are numbered, so the entries of a step can be distinguished from older ones without a
-//! reset. Only the command, the number of its arguments, its duration and a key below the prefix of the
-//! run are stored, never other arguments.
+//! reset. Only the command, the number of its arguments, its duration, the name of a script and a key
+//! below the prefix of the run are stored, never other arguments.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use bench_report::names::redis::slow_calls;
 use redis::{Connection, FromRedisValue as _, RedisResult, Value};
 
 use super::key_scope::KeyScope;
+use super::slow_script::script_name;
 use crate::server::failure;
 use crate::server::info::Info;
 
@@ -35,6 +36,8 @@ pub(super) struct SlowCall {
     pub(super) arguments: usize,
     /// First argument that is a key of the scope that was read; `None` for other keys.
     pub(super) key: Option<Vec<u8>>,
+    /// Name of the script that it called; `None` if it is no call of a script.
+    script: Option<String>,
 }
 
 /// Reads the number of the newest entry of the slow log; `None` if it is empty.
@@ -110,22 +113,26 @@ fn entry(value: Value, scope: Option<&KeyScope>) -> Option<SlowCall> {
         return None;
     };
     let (all, mut words) = (words.len(), words.into_iter());
-    let mut word = || Some(String::from_redis_value(words.next()?).ok()?.to_lowercase());
-    let mut command = word()?;
+    let mut word = || String::from_redis_value(words.next()?).ok();
+    let mut command = word()?.to_lowercase();
     if CONTAINERS.contains(&command.as_str())
         && let Some(second) = word()
     {
-        command = format!("{command}|{second}");
+        command = format!("{command}|{}", second.to_lowercase());
     }
+    let arguments = words.filter_map(|word| Vec::<u8>::from_redis_value(word).ok());
+    let arguments: Vec<Vec<u8>> = arguments.collect();
+    let first = arguments.first().map(|first| String::from_utf8_lossy(first));
+    let script = first.and_then(|first| script_name(&command, &first));
     let is_key =
         |word: &Vec<u8>| scope.is_some_and(|scope| scope.contains(word)) && !word.ends_with(CUT);
-    let mut arguments = words.filter_map(|word| Vec::<u8>::from_redis_value(word).ok());
     Some(SlowCall {
         id,
         usec,
-        command,
         arguments: all - 1,
-        key: arguments.find(is_key),
+        key: arguments.into_iter().find(is_key),
+        script,
+        command,
     })
 }
 
@@ -151,15 +158,18 @@ pub(super) fn rows(calls: &[SlowCall]) -> Vec<EvidenceRow> {
     commands.sort_by(|a, b| longest(&b.1).total_cmp(&longest(&a.1)));
     let row = |(command, calls): (&str, Vec<&SlowCall>)| {
         let arguments = calls.iter().map(|call| call.arguments).max();
-        EvidenceRow::new(
-            [(slow_calls::COMMAND, command.to_owned())],
-            [
-                (slow_calls::CALLS, calls.len() as f64),
-                (slow_calls::LONGEST_US, longest(&calls)),
-                (slow_calls::USEC, calls.iter().map(|call| call.usec).sum()),
-                (slow_calls::ARGUMENTS_MAX, arguments.unwrap_or(0) as f64),
-            ],
-        )
+        let figures = [
+            (slow_calls::CALLS, calls.len() as f64),
+            (slow_calls::LONGEST_US, longest(&calls)),
+            (slow_calls::USEC, calls.iter().map(|call| call.usec).sum()),
+            (slow_calls::ARGUMENTS_MAX, arguments.unwrap_or(0) as f64),
+        ];
+        let command = (slow_calls::COMMAND, command.to_owned());
+        let slowest = calls.iter().max_by(|a, b| a.usec.total_cmp(&b.usec));
+        match slowest.and_then(|call| call.script.clone()) {
+            Some(script) => EvidenceRow::new([command, (slow_calls::SCRIPT, script)], figures),
+            None => EvidenceRow::new([command], figures),
+        }
     };
     commands.into_iter().map(row).collect()
 }
@@ -215,6 +225,19 @@ mod tests {
             None,
             "without a scope"
         );
+    }
+
+    #[test]
+    fn the_script_of_the_longest_call_is_named() {
+        let calls = [
+            told(3, 15_000, &["EVALSHA", "77aa", "1", "user:ann"]),
+            told(2, 12_000, &["EVAL", "return 1", "0"]),
+            told(1, 90_000, &["EVAL", "while true do end", "0", "user:ann"]),
+        ];
+        let rows = rows(&calls);
+        assert_eq!(rows[0].labels["script"], "while true do end");
+        assert_eq!(rows[1].labels["script"], "77aa");
+        assert!(!format!("{calls:?}").contains("ann"));
     }
 
     #[test]

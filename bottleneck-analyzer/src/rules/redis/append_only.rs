@@ -4,15 +4,19 @@
 //! connection. With another setting it fires if `aof_delayed_fsync` counted a write that waited; a problem if
 //! calls lost a tenth of their response time to a stall of the server that nothing else explains. Reads the
 //! settings, `aof_enabled`, `answers` and `answer_mean_ns`, `answer_least_ns`, `answer_most_ns`. The wait of a call
-//! for flushes is (mean − fastest answer) × round trips.
+//! for flushes is (mean − fastest answer) × round trips. Of a load that writes it is at least what is left of a call
+//! beside the server's work and its round trips, where generator and machine have room.
 
 use super::stall_cost::{self, delays_matter};
-use crate::assessment::{Confidence, FindingKind, Rule};
+use super::transit::{self, Transit};
+use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{counted, duration_ns, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
+use crate::rules::evictions::WRITING;
+use bench_report::EvidenceRow;
 use bench_report::names;
 
 const RULE: Rule = Rule::RedisAppendOnly;
@@ -66,9 +70,47 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     }
 }
 
-/// Returns the mean time that a call waits for flushes of the append-only file, in nanoseconds;
-/// `None` if it was not measured, or from too few answers.
-fn waited_ns(server: &RedisEvidence<'_>) -> Option<f64> {
+/// Smallest time of a call outside of server and network, in nanoseconds, that is taken for the wait of its writes;
+/// a client also needs some.
+const LEAST_NS: f64 = 3e5;
+/// Largest number of bytes of a call whose carrying is not taken for a flush.
+const SMALL_BYTES: f64 = 16_384.0;
+
+/// Returns the mean time that a call waits for flushes of the append-only file, in nanoseconds, with more of its
+/// evidence: the larger of what minimal queries waited, and of what is left of the calls beside the server's work and
+/// the network. Queries seldom meet a flush where few writes are made. `None` if neither was measured.
+fn waited_ns(
+    bench: &BenchFacts<'_>,
+    server: &RedisEvidence<'_>,
+) -> Option<(f64, Vec<EvidenceItem>)> {
+    let polled = polled_ns(server);
+    let left = Transit::of(bench, server).filter(|_| writes_little(bench, server));
+    let left = left.map(|transit| {
+        (
+            transit.beyond_ns() + polled.unwrap_or(0.0),
+            transit.evidence,
+        )
+    });
+    let left = left.filter(|(ns, _)| *ns >= LEAST_NS.max(polled.unwrap_or(0.0)));
+    left.or_else(|| Some((polled?, Vec::new())))
+}
+
+/// Returns true if the load writes, with small values, on a generator that has room.
+fn writes_little(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>) -> bool {
+    let writes = |(_, row): (usize, &EvidenceRow)| {
+        row.label(names::redis::commands::COMMAND)
+            .is_some_and(|command| WRITING.contains(&command))
+    };
+    let received = server.figure(names::redis::NET_INPUT_BYTES).unwrap_or(0.0);
+    server.commands_of("load").any(writes)
+        && received < SMALL_BYTES * server.calls
+        && server.own_answers_below(SMALL_BYTES)
+        && !transit::is_full(bench, server)
+}
+
+/// Returns the mean time that a call waits for flushes by the wait of minimal queries, in nanoseconds; `None` if it
+/// was not measured, or from too few answers.
+fn polled_ns(server: &RedisEvidence<'_>) -> Option<f64> {
     let answers = server.figure(names::redis::ANSWERS);
     if answers.is_some_and(|answers| answers < LEAST_ANSWERS) {
         return None;
@@ -78,7 +120,7 @@ fn waited_ns(server: &RedisEvidence<'_>) -> Option<f64> {
 }
 
 fn always(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let Some(waited) = waited_ns(server) else {
+    let Some((waited, more)) = waited_ns(bench, server) else {
         return out.cannot_judge(
             RULE,
             bench.component,
@@ -93,20 +135,16 @@ fn always(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusi
         server.evidence(names::redis::ANSWERS),
         server.evidence(names::redis::AOF_ENABLED),
     ];
+    let evidence = evidence.into_iter().flatten().chain(more);
     if ratio < MATTERS {
         let statement = format!(
             "appendfsync always: a call waited {} for the disk, {} of its time",
             duration_ns(waited),
             share(ratio)
         );
-        return out.rule_out(
-            RULE,
-            bench.component,
-            statement,
-            evidence.into_iter().flatten(),
-        );
+        return out.rule_out(RULE, bench.component, statement, evidence);
     }
-    out.add_finding(flushed(bench, server, ratio, waited).evidence(evidence.into_iter().flatten()));
+    out.add_finding(flushed(bench, server, ratio, waited).evidence(evidence));
 }
 
 /// Builds the finding about writes that wait for the disk. A call waits `waited` nanoseconds on
@@ -124,12 +162,19 @@ fn flushed(
             format!(
                 "Redis flushes its append-only file before it answers, and serves nobody \
                      meanwhile: a minimal command took {} on average and {} at best. \
-                     The mean response time is {}.",
+                     Of a mean response time of {} that is about {}.",
                 duration_ns(server.figure(names::redis::ANSWER_MEAN_NS).unwrap_or(0.0)),
                 duration_ns(server.figure(names::redis::ANSWER_LEAST_NS).unwrap_or(0.0)),
                 duration_ns(server.response_ns),
+                duration_ns(waited),
             ),
         )
+        .computes([ComputedFigure::new(
+            "wait of a call for flushes, in nanoseconds",
+            waited,
+            "the larger of (mean answer - fastest answer) × round trips and the time of a call beside the \
+             server's work and its round trips",
+        )])
         .thing("appendfsync always")
         .saves(ratio * server.response_ns, server.response_ns)
         .confidence(Confidence::Medium)

@@ -1,7 +1,7 @@
 //! Rules `redis_command` and `redis_scripts` about commands of other clients.
 //!
 //! `redis_command` fires if calls of the load spend a tenth of their response time waiting for one command of
-//! other clients. Reads the table `commands` (`INFO commandstats`, latency histograms) and the slow log. The
+//! other clients; a script is named as the slow log tells it. Reads the table `commands` (`INFO commandstats`, latency histograms) and the slow log. The
 //! wait follows from the M/G/1 queue in [`crate::redis`]. A command that may have run inside of scripts or
 //! transactions counts only with the time that it cannot have spent there: if that is below the bound and its
 //! whole time is not, it is told as a possible part of the scripts, or as an open question. `redis_scripts`
@@ -11,7 +11,7 @@ use bench_report::EvidenceRow;
 use bench_report::names;
 
 use super::materiality::MATTERS;
-use super::saving;
+use super::{saving, slow_key};
 use crate::assessment::{Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
@@ -151,13 +151,13 @@ fn found(
         counted_twice(server, worst, rest),
     );
     let (actions, why) = advice(worst.name);
+    let (title, thing) = title(server, worst);
+    let (key, size) = slow_key::told(server, worst.name);
     bench
         .finding(RULE, FindingKind::Problem)
-        .says(
-            format!("The command {name} of another client holds Redis up"),
-            detail,
-        )
-        .thing(name.clone())
+        .says(title, detail + &key)
+        .thing(thing)
+        .evidence(size)
         .saves(worst.wait_ns, server.response_ns)
         .confidence(confidence(
             calls,
@@ -176,6 +176,31 @@ fn found(
             format!("up to {} a call", duration_ns(worst.wait_ns)),
             why,
         )
+}
+
+/// Returns title and thing of the finding: the command, and the script that it calls if the slow log names it.
+fn title(server: &RedisEvidence<'_>, worst: &OtherCommand<'_>) -> (String, String) {
+    let name = worst.shown();
+    let what = match worst.name {
+        "eval" | "eval_ro" | "evalsha" | "evalsha_ro" => "script",
+        "fcall" | "fcall_ro" => "function",
+        _ => {
+            let title = format!("The command {name} of another client holds Redis up");
+            return (title, name);
+        }
+    };
+    let row = logged(server, worst).and_then(|(place, _)| server.rows("slow_calls").nth(place));
+    let script = row.and_then(|(_, row)| row.label(names::redis::slow_calls::SCRIPT));
+    match script {
+        Some(script) => (
+            format!("A {what} of another client holds Redis up: {name} {script}"),
+            format!("{name} {script}"),
+        ),
+        None => (
+            format!("A {what} of another client holds Redis up ({name})"),
+            name,
+        ),
+    }
 }
 
 /// Names the further commands that calls of the load wait behind, as a sentence that begins with a space; empty if

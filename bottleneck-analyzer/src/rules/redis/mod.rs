@@ -8,6 +8,7 @@ mod commands;
 mod connections;
 mod expiry;
 mod finding_parents;
+mod hot_key;
 mod join_repeats;
 mod materiality;
 mod network_bytes;
@@ -19,6 +20,7 @@ mod recycling;
 pub(super) mod refused_commands;
 mod round_trips;
 mod saving;
+mod slow_key;
 mod stall;
 mod stall_cost;
 mod swap;
@@ -34,7 +36,7 @@ use join_repeats::JudgedRepeat;
 /// Rule that checks one repeat of a bench and adds its conclusions to the last argument.
 type RedisRule = fn(&BenchFacts<'_>, &RedisEvidence<'_>, &mut Conclusions);
 
-const ALL: [RedisRule; 16] = [
+const ALL: [RedisRule; 17] = [
     commands::check,
     outliers::check,
     bytes::check,
@@ -46,6 +48,7 @@ const ALL: [RedisRule; 16] = [
     recycling::check,
     round_trips::check,
     network_bytes::check,
+    hot_key::check,
     query_limit::check,
     paused::check,
     stall::check,

@@ -8,7 +8,7 @@
 use bench_report::names;
 
 use super::materiality::MATTERS;
-use super::transit::Transit;
+use super::transit::{self, Transit};
 use crate::assessment::{ComputedFigure, Confidence, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
@@ -21,8 +21,6 @@ const RULE: Rule = Rule::RedisNetworkBytes;
 const LARGE_BYTES: f64 = 16_384.0;
 /// Smallest time of a call, in nanoseconds, that carrying its bytes must take.
 const LEAST_NS: f64 = 1e6;
-/// Share of a CPU, from 0 to 1, from which generator or machine count as full.
-const FULL: f64 = 0.9;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let (Some(sent), Some(received)) = (
@@ -59,11 +57,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         );
         return out.rule_out(RULE, bench.component, statement, evidence);
     }
-    let generator = &server.step.generator;
-    let is_full = generator.is_saturated(FULL)
-        || generator.full_thread(FULL).is_some()
-        || bench.cpu_past(FULL) == Some(true);
-    if is_full {
+    if transit::is_full(bench, server) {
         let question = format!(
             "whether the {} of a call fill the network: {} of it are spent outside of the server, and generator \
              or machine have no CPU left",

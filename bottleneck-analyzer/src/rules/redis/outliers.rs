@@ -9,6 +9,7 @@ use bench_report::EvidenceRow;
 use bench_report::names;
 
 use super::materiality::MATTERS;
+use super::slow_key;
 use crate::assessment::{Confidence, EvidenceItem, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
@@ -166,8 +167,10 @@ fn found(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, worst: &SlowCalls) 
     let sent = server.others_bytes().map_or_else(String::new, |sent| {
         format!(" Beside the load's answers Redis sent {}.", bytes(sent))
     });
+    let (key, size) = slow_key::told(server, &worst.name);
     bench.finding(RULE, FindingKind::Problem)
     .thing(name.clone())
+    .evidence(size)
     .says(
         format!(
             "Some {name} calls take up to {}: large values",
@@ -175,7 +178,7 @@ fn found(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, worst: &SlowCalls) 
         ),
         format!(
             "{} of {} calls do; the mean of all is {}. {whose}Redis carries out one command at a \
-                 time: {} of the mean response time of {} is waiting behind these.{sent}",
+                 time: {} of the mean response time of {} is waiting behind these.{key}{sent}",
             plain(worst.those),
             plain(worst.calls),
             duration_ns(worst.mean_us * 1e3),

@@ -68,6 +68,17 @@ impl Transit {
     }
 }
 
+/// Share of a CPU, from 0 to 1, from which generator or machine count as full.
+const FULL: f64 = 0.9;
+
+/// Returns true if generator or machine have no CPU left, so that time outside of the server may be the client's.
+pub(super) fn is_full(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>) -> bool {
+    let generator = &server.step.generator;
+    generator.is_saturated(FULL)
+        || generator.full_thread(FULL).is_some()
+        || bench.cpu_past(FULL) == Some(true)
+}
+
 /// Returns the number of commands that the load sent for a call, rounded; those of the pool's check do not count.
 fn commands_per_call(server: &RedisEvidence<'_>) -> f64 {
     let calls = |(_, row): (usize, &EvidenceRow)| row.value(names::redis::commands::CALLS);

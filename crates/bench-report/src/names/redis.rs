@@ -192,6 +192,8 @@ tables! {
         USEC = "usec";
         /// Largest number of arguments.
         ARGUMENTS_MAX = "arguments_max";
+        /// Script of the longest of them: its function, its SHA-1, or its first line; missing for other commands.
+        SCRIPT = "script";
     }
     /// Clients that do something special.
     clients = "clients" {
