@@ -1,7 +1,7 @@
 # demo: the whole suite on throwaway servers · test: every test · lint: what CI lints
 # bench: against pgbench, redis-benchmark, pidstat and psutil · soak: fifty interrupts, five sweeps in a row,
 # fifty scrapers for a minute
-# prove: causes planted on throwaway servers must be named, healthy runs must be called healthy; an hour, in the
+# prove: causes planted on throwaway servers must be named, healthy runs must be called healthy; 80 minutes, in the
 # background; prove-status: how far it is; prove-judge: the same runs judged by the present analyzer
 # schema: docs/schema anew
 # docs/architecture.svg: the picture anew, with Graphviz

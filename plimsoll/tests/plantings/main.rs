@@ -93,7 +93,7 @@ fn every_planting_is_declared_and_those_of_the_proving_ground_have_three_severit
 }
 
 #[test]
-#[ignore = "takes an hour: make prove"]
+#[ignore = "takes 80 minutes: make prove"]
 fn prove() {
     let ground = ProvingGround::open();
     publish(&ground.prove());
