@@ -42,7 +42,7 @@ use load_engine::RuntimeKind;
 use crate::burst::Burst;
 use crate::cache::{Cache, Stampede};
 use crate::cli::{BurstFlags, PoolFlags, RedisBenchCli, RedisBenchCommand, habits};
-use crate::pool::Throughput;
+use crate::pool::{Throughput, recovery};
 use crate::rate_limit::RateLimiting;
 use crate::replay::Replay;
 use crate::run::{RedisRun, RedisWorker, workload};
@@ -104,6 +104,9 @@ fn run_pool(flags: &PoolFlags) -> anyhow::Result<Exit> {
     // Uses the cheapest kind of generator, because this scenario measures the client itself.
     let defaults = workload::defaults(RuntimeKind::PerCore);
     let common = &flags.common;
+    if flags.recovery {
+        return recovery::run(flags);
+    }
     match Scripted::given(&flags.script, common, defaults)? {
         Some(scripted) if flags.script.check_script => scripted.show(),
         Some(scripted) => RedisRun::new("pool", &scripted, common, defaults)?.run(),

@@ -15,6 +15,8 @@ With --pipeline a request is that many commands, sent at once; its latency is th
 With --script a request is a sequence of commands of your own, drawn by weight; all keys are put \
 under the prefix of the run, and are removed at the end.
 
+With --recovery 500 requests per second arrive with each way to connect (--rate changes that); its connections are killed, the server is restarted, or ends connections that were idle, and the requests of the next 5 s tell how the client comes back.
+
 Examples:
   redis-bench pool --workload get --value-size 1KiB
   redis-bench pool --client pooled,multiplexed,managed,plain -P 16
@@ -22,6 +24,7 @@ Examples:
   redis-bench pool --url 'redis://one:26379,two:26379/?sentinel=mymaster' --stop-on 'errors>90%'
   redis-bench pool --workload get --url 'redis://cache:6379/?protocol=resp3'
   redis-bench pool -c 20 -d 64 --client plain
+  redis-bench pool --recovery --client pooled,managed
   redis-bench pool --client multiplexed --connections 2 --find-rate 'p99<1ms' --workers 2";
 
 /// Flags of `redis-bench pool`.
@@ -38,6 +41,18 @@ pub(crate) struct PoolFlags {
     /// Number of commands that each request sends at once, in a pipeline
     #[arg(short = 'P', long, value_parser = flags::count, value_name = "N", default_value = "1")]
     pub(crate) pipeline: u64,
+
+    /// Measure how each way to connect comes back after its connections were killed, after a restart
+    /// of the server and after the server ended idle connections, on a throwaway server; --duration is
+    /// the time watched after each
+    #[arg(
+        long,
+        conflicts_with_all = [
+            "script", "pipeline", "users", "find_rate", "spawn_rate", "think_time", "repeats",
+            "warmup", "runtime", "spin", "pacing", "stop_on", "objective", "workers", "worker"
+        ]
+    )]
+    pub(crate) recovery: bool,
 
     /// Flags of a script.
     #[command(flatten)]

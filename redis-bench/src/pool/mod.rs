@@ -1,6 +1,8 @@
 //! Scenario `pool`: all requests send the same command, so that the load measures only the cost of
 //! the way to connect.
 
+pub(crate) mod recovery;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -77,6 +77,18 @@ impl RedisServer {
         self.throwaway.is_some()
     }
 
+    /// Restarts the throwaway server that this run started, with its data and at the same address.
+    ///
+    /// # Errors
+    /// Fails if this run started none, or if the server cannot be restarted.
+    pub(crate) fn restart(&mut self) -> anyhow::Result<()> {
+        let redis = self.throwaway.as_mut();
+        let redis = redis.context("only a throwaway server is restarted")?;
+        redis
+            .restart()
+            .context("cannot restart the throwaway Redis")
+    }
+
     /// Connects to the server and asks it what it is. `clients` are those of the run, if it has any.
     /// Returns `None` if `cancel` is triggered, which a signal does.
     ///

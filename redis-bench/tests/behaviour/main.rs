@@ -29,6 +29,7 @@ mod observe;
 mod outages;
 mod permissions;
 mod rate_limit;
+mod recovery;
 mod refusals;
 mod replay;
 mod resp3;

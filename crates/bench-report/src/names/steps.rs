@@ -61,6 +61,20 @@ figures! { Step:
     STORM_MEDIAN_NS = "storm.median_ns";
     /// Longest of these times.
     STORM_LONGEST_NS = "storm.longest_ns";
+    /// Connections of a client that an event at the server ended.
+    EVENT_CONNECTIONS_ENDED = "event.connections_ended";
+    /// Requests that failed or were never answered from the event on.
+    EVENT_REQUESTS_FAILED = "event.requests_failed";
+    /// Time from the end of the event to the first success.
+    EVENT_FIRST_SUCCESS_NS = "event.first_success_ns";
+    /// 99th percentile of the latency before the event.
+    EVENT_BASE_P99_NS = "event.base_p99_ns";
+    /// Time from the end of the event until requests were as fast as before.
+    EVENT_P99_BACK_NS = "event.p99_back_ns";
+    /// The same time, if the step ended too early to confirm it.
+    EVENT_P99_UNCONFIRMED_NS = "event.p99_unconfirmed_ns";
+    /// Connections that the server took from the client since the event.
+    EVENT_CONNECTIONS_OPENED = "event.connections_opened";
     /// Requests that were not over when the part ended.
     UNFINISHED = "unfinished";
     /// Connections that the pool opened.
