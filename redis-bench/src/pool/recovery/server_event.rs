@@ -16,6 +16,9 @@ use crate::server::redis_server::RedisServer;
 
 /// Time after which the server ends idle connections, in seconds, while that is measured.
 const TIMEOUT_S: u64 = 1;
+/// Time from the beginning of the pause after which its connections are counted: requests that were
+/// under way are over by then.
+const SETTLED: Duration = Duration::from_millis(500);
 /// Time before the end of the pause at which the time-out is switched off again.
 const AHEAD: Duration = Duration::from_millis(100);
 
@@ -65,6 +68,10 @@ impl<T: Send + Sync> Actor<T> for ServerEvent {
             RecoveryEvent::Kill => self.blocking(kill).await,
             RecoveryEvent::Restart => self.blocking(restart).await,
             RecoveryEvent::IdleTimeout => {
+                let settled_ns = run.segment_start_ns(1) + SETTLED.as_nanos() as u64;
+                if run.ends_before(settled_ns).await {
+                    return;
+                }
                 let begun = self.blocking(begin_timeout).await;
                 let over_ns = run.segment_start_ns(2);
                 let until_ns = over_ns.saturating_sub(AHEAD.as_nanos() as u64);
