@@ -1,8 +1,11 @@
 //! Tests of the recovery of each way to connect after events at a throwaway server.
 
 use crate::common::{bench, report, told};
-use bench_report::Step;
+use std::time::Duration;
+
 use bench_report::names::steps;
+use bench_report::{Status, Step};
+use nix::sys::signal::Signal;
 use test_support::{Ended, RunningProgram, TestDirectory};
 
 /// Returns the step in which the way to connect `client` was watched after `event`.
@@ -95,6 +98,32 @@ fn requests_with_connections_of_their_own_come_back() {
     let after = recovered("per-request", "a connection per request");
     let opened = after[0].value(steps::EVENT_CONNECTIONS_OPENED).unwrap();
     assert!(opened > 300.0, "{opened}");
+}
+
+/// A signal ends the measurement in order, wherever it is, and leaves no server.
+#[test]
+fn a_signal_ends_a_measurement_of_recovery() {
+    for wait_ms in [0, 4_000] {
+        let place = TestDirectory::new();
+        let args = [
+            "pool",
+            "--recovery",
+            "--client",
+            "managed",
+            "--run-dir",
+            "run",
+        ];
+        let mut running = RunningProgram::start(&mut bench(&place, &args));
+        running.wait_for("phase: measure");
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        running.signal(Signal::SIGINT);
+        running
+            .end()
+            .assert_interrupted("the connections are watched");
+        let report = report(&place, "pool");
+        assert_eq!(report.status, Status::Interrupted);
+        assert_eq!(place.left_behind_after(Duration::from_secs(10)), [""; 0]);
+    }
 }
 
 #[test]

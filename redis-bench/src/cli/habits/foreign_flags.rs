@@ -211,12 +211,17 @@ pub(super) fn split(words: Vec<String>) -> Result<(Vec<GivenFlag>, Vec<String>),
 
 /// Returns name, meaning and attached value of the flag of another tool that `word` is.
 fn recognized(word: &str) -> Option<(String, Meaning, Option<String>)> {
-    let is_long = word.starts_with("--");
-    let (name, attached) = if is_long {
-        match word.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (word, None),
-        }
+    let (start, value) = match word.split_once('=') {
+        Some((start, value)) => (start, Some(value)),
+        None => (word, None),
+    };
+    // The help of redis-benchmark long wrote -dbnum for --dbnum, which is not -d with a value.
+    let with_two = format!("-{start}");
+    let is_long_with_one = is_name(&with_two);
+    let (name, attached) = if start.starts_with("--") {
+        (start, value)
+    } else if start.len() > 2 && is_long_with_one {
+        (with_two.as_str(), value)
     } else if word.starts_with('-') {
         let end = word.char_indices().nth(2).map_or(word.len(), |(at, _)| at);
         let (name, value) = word.split_at(end);
@@ -227,6 +232,11 @@ fn recognized(word: &str) -> Option<(String, Meaning, Option<String>)> {
     let mut flags = FOREIGN_FLAGS.iter();
     let found = flags.find(|flag| flag.names.contains(&name))?;
     Some((name.to_owned(), found.meaning, attached.map(str::to_owned)))
+}
+
+/// Returns true if another tool has a flag with this name.
+fn is_name(name: &str) -> bool {
+    FOREIGN_FLAGS.iter().any(|flag| flag.names.contains(&name))
 }
 
 #[cfg(test)]
