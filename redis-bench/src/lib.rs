@@ -23,6 +23,7 @@ mod clients;
 mod counting;
 mod evidence;
 mod keys;
+mod load_scenario;
 mod memory;
 mod observe;
 mod pool;
@@ -39,15 +40,11 @@ use std::process::ExitCode;
 use bench_cli::Exit;
 use load_engine::RuntimeKind;
 
-use crate::burst::Burst;
-use crate::cache::{Cache, Stampede};
-use crate::cli::{BurstFlags, PoolFlags, RedisBenchCli, RedisBenchCommand, habits};
-use crate::pool::{Throughput, recovery};
-use crate::rate_limit::RateLimiting;
-use crate::replay::Replay;
-use crate::run::{RedisRun, RedisWorker, workload};
+use crate::cli::{CommonFlags, RedisBenchCli, RedisBenchCommand, ScriptFlags, habits};
+use crate::load_scenario::{Execute, use_load};
+use crate::pool::recovery;
+use crate::run::{RedisWorker, workload};
 use crate::script::Scripted;
-use crate::session::Sessions;
 
 /// Parses the command line of the process and runs the command that it names. Prints results and
 /// errors, and returns the exit code for `main`. Wrong usage ends the process.
@@ -63,75 +60,27 @@ pub fn run() -> ExitCode {
 
 fn run_command(command: &RedisBenchCommand) -> anyhow::Result<Exit> {
     match command {
-        RedisBenchCommand::Cache(flags) => {
-            workload::check_value_size(flags.value_size.longest())?;
-            flags.check()?;
-            let defaults = workload::defaults(RuntimeKind::Shared);
-            if let Some(stampede) = Stampede::new(flags)? {
-                return RedisRun::new("cache", &stampede, &flags.common, defaults)?.run();
-            }
-            RedisRun::new("cache", &Cache(flags), &flags.common, defaults)?.run()
-        }
-        RedisBenchCommand::Burst(flags) => run_burst(flags),
-        RedisBenchCommand::Replay(flags) => {
-            let replay = Replay::read(flags)?;
-            RedisRun::new("replay", &replay, replay.common(), Replay::defaults())?.run()
-        }
-        RedisBenchCommand::Pool(flags) => run_pool(flags),
         RedisBenchCommand::Memory(flags) => memory::run(flags),
         RedisBenchCommand::Observe(flags) => observe::run(flags),
-        RedisBenchCommand::RateLimit(flags) => {
-            flags.check()?;
-            let defaults = workload::defaults(RuntimeKind::Shared);
-            let limiting = RateLimiting::new(flags, defaults);
-            RedisRun::new("rate-limit", &limiting, &flags.common, defaults)?.run()
+        RedisBenchCommand::Pool(flags) if flags.recovery => {
+            workload::check_value_size(flags.value_size)?;
+            recovery::run(flags)
         }
-        RedisBenchCommand::Session(flags) => {
-            let flags = flags.settled()?;
-            let sessions = Sessions::new(&flags);
-            let defaults = workload::defaults(RuntimeKind::Shared);
-            RedisRun::new("session", &sessions, &flags.common, defaults)?.run()
+        RedisBenchCommand::Pool(flags) if flags.script.check_script => {
+            show_script(&flags.script, &flags.common)
+        }
+        RedisBenchCommand::Burst(flags) if flags.script.check_script => {
+            show_script(&flags.script, &flags.cache.common)
         }
         RedisBenchCommand::Worker => {
             bench_cli::workers::serve(env!("CARGO_PKG_VERSION"), |cli| Ok(RedisWorker(cli)))
         }
+        load => use_load(load, Execute),
     }
 }
 
-/// Runs the scenario `pool` with its one command, or with a script of the user.
-fn run_pool(flags: &PoolFlags) -> anyhow::Result<Exit> {
-    workload::check_value_size(flags.value_size)?;
-    // Uses the cheapest kind of generator, because this scenario measures the client itself.
-    let defaults = workload::defaults(RuntimeKind::PerCore);
-    let common = &flags.common;
-    if flags.recovery {
-        return recovery::run(flags);
-    }
-    match Scripted::given(&flags.script, common, defaults)? {
-        Some(scripted) if flags.script.check_script => scripted.show(),
-        Some(scripted) => RedisRun::new("pool", &scripted, common, defaults)?.run(),
-        None => {
-            let throughput = Throughput::new(flags, defaults);
-            RedisRun::new("pool", &throughput, common, defaults)?.run()
-        }
-    }
-}
-
-/// Runs the scenario `burst` with the requests of a cache, or with a script of the user.
-fn run_burst(flags: &BurstFlags) -> anyhow::Result<Exit> {
-    workload::check_value_size(flags.cache.value_size.longest())?;
-    let flags = flags.settled()?;
-    let defaults = workload::defaults(RuntimeKind::Shared);
-    let common = &flags.cache.common;
-    match Scripted::given(&flags.script, common, defaults)? {
-        Some(scripted) if flags.script.check_script => scripted.show(),
-        Some(scripted) => {
-            let burst = Burst::new(scripted, flags.storm);
-            RedisRun::new("burst", &burst, common, defaults)?.run()
-        }
-        None => {
-            let burst = Burst::new(Cache(&flags.cache), flags.storm);
-            RedisRun::new("burst", &burst, common, defaults)?.run()
-        }
-    }
+/// Checks the script that `script` names, and shows its sequences.
+fn show_script(script: &ScriptFlags, flags: &CommonFlags) -> anyhow::Result<Exit> {
+    let checked = Scripted::given(script, flags, workload::defaults(RuntimeKind::Shared))?;
+    checked.map_or(Ok(Exit::Done), |scripted| scripted.show())
 }

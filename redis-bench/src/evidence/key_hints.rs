@@ -324,6 +324,7 @@ mod tests {
             command: command.to_owned(),
             arguments: 1,
             key: key.map(|key| key.as_bytes().to_vec()),
+            script: None,
         };
         let calls = [
             call(10.0, "get", Some("b")),

@@ -37,7 +37,7 @@ pub(super) struct SlowCall {
     /// First argument that is a key of the scope that was read; `None` for other keys.
     pub(super) key: Option<Vec<u8>>,
     /// Name of the script that it called; `None` if it is no call of a script.
-    script: Option<String>,
+    pub(super) script: Option<String>,
 }
 
 /// Reads the number of the newest entry of the slow log; `None` if it is empty.
@@ -122,7 +122,9 @@ fn entry(value: Value, scope: Option<&KeyScope>) -> Option<SlowCall> {
     }
     let arguments = words.filter_map(|word| Vec::<u8>::from_redis_value(word).ok());
     let arguments: Vec<Vec<u8>> = arguments.collect();
-    let first = arguments.first().map(|first| String::from_utf8_lossy(first));
+    let first = arguments
+        .first()
+        .map(|first| String::from_utf8_lossy(first));
     let script = first.and_then(|first| script_name(&command, &first));
     let is_key =
         |word: &Vec<u8>| scope.is_some_and(|scope| scope.contains(word)) && !word.ends_with(CUT);

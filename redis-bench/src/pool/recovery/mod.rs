@@ -256,7 +256,8 @@ impl Scenario for RecoveryRun<'_> {
     ) -> anyhow::Result<Option<RunKeys>> {
         bench.phase(Phase::Connect);
         let server = target.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(identity) = server.probe(&bench.cancel)? else {
+        let kinds: Vec<ClientKind> = self.clients().iter().map(|client| client.kind).collect();
+        let Some(identity) = server.probe(&kinds, &bench.cancel)? else {
             return Ok(None);
         };
         if let Some(version) = &identity.version {
