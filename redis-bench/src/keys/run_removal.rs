@@ -1,5 +1,7 @@
 //! Removal of a run's keys from every node that may hold them, and what is left where it failed.
 
+use std::time::Duration;
+
 use redis::{Connection, RedisResult};
 
 use crate::keys::run_keys::RunKeys;
@@ -8,6 +10,10 @@ use crate::server::address::RedisAddress;
 use crate::server::cluster_nodes::{self, ClusterNode};
 use crate::server::failure;
 use crate::server::identity::{ServerIdentity, ServerMode};
+
+/// Time-out of an attempt to connect to a node. The others are then cleared before the removal is
+/// abandoned, which it is after 2 s without an answer.
+const NODE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Server on which keys of a run may be left.
 #[derive(Debug)]
@@ -56,7 +62,8 @@ impl KeyServers {
     /// # Errors
     /// Fails with the reason of the first one as a sentence if none tells.
     fn present_others(&self) -> Result<Vec<RedisAddress>, String> {
-        let read = |node: &RedisAddress| cluster_nodes::read(&mut node.connect()?);
+        let read =
+            |node: &RedisAddress| cluster_nodes::read(&mut node.connect_within(NODE_TIMEOUT)?);
         let first = match read(&self.remote) {
             Ok(nodes) => return Ok(others(&self.remote, &nodes)),
             Err(error) => failure::from_redis(&error).to_string(),
@@ -145,7 +152,7 @@ fn remove(
     open: &mut Option<Connection>,
     answered: &mut impl FnMut() -> bool,
 ) -> RedisResult<bool> {
-    let connection = open.insert(node.connect()?);
+    let connection = open.insert(node.connect_within(NODE_TIMEOUT)?);
     key_removal::clear(connection, keys, answered)
 }
 

@@ -74,7 +74,12 @@ impl RunTarget {
         let why = match writer.wait(&bench.cancel, WaitLimits::new(timeout)) {
             TaskResult::Done(Ok(filled)) => return Ok(filled),
             TaskResult::Done(Err(error)) => {
-                remedy = remedy::for_failure(&error.first, &server.remote());
+                let of_failure = if spans_cluster {
+                    remedy::on_cluster
+                } else {
+                    remedy::for_failure
+                };
+                remedy = of_failure(&error.first, &server.remote());
                 error.to_string()
             }
             TaskResult::Cancelled => {

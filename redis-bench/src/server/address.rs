@@ -231,20 +231,28 @@ impl RedisAddress {
     /// # Errors
     /// Fails with the error of the driver or the server.
     pub(crate) fn connect(&self) -> Result<Connection, RedisError> {
+        self.connect_within(CONNECT_TIMEOUT)
+    }
+
+    /// Connects as [`Self::connect`] does, but fails after `timeout`.
+    ///
+    /// # Errors
+    /// Fails as [`Self::connect`] does.
+    pub(crate) fn connect_within(&self, timeout: Duration) -> Result<Connection, RedisError> {
         let Some(sentinels) = &self.sentinels else {
-            return self.connect_here();
+            return self.connect_here(timeout);
         };
         let (host, port) = sentinels.ask(&self.info)?;
         let primary = self.at_node(&host, port);
-        let mut connection = primary.connect_here()?;
+        let mut connection = primary.connect_here(timeout)?;
         let role = redis::cmd("ROLE").query(&mut connection);
         sentinel::check_primary(role, primary.masked_url())?;
         Ok(connection)
     }
 
-    fn connect_here(&self) -> Result<Connection, RedisError> {
+    fn connect_here(&self, timeout: Duration) -> Result<Connection, RedisError> {
         let client = Client::open(self.info.clone())?;
-        let connection = client.get_connection_with_timeout(CONNECT_TIMEOUT);
+        let connection = client.get_connection_with_timeout(timeout);
         let connection = connection.map_err(|error| self.reason_of(error))?;
         connection.set_read_timeout(Some(COMMAND_TIMEOUT))?;
         connection.set_write_timeout(Some(COMMAND_TIMEOUT))?;

@@ -121,6 +121,16 @@ pub(crate) fn for_failure(failure: &Failure, remote: &RedisAddress) -> Option<St
     Some(remedy.replace("{cli}", &remote.cli()))
 }
 
+/// Returns the remedy for a failure on one of the nodes of a cluster, of which the server at `remote` is
+/// another; `None` if its cause is not known.
+pub(crate) fn on_cluster(failure: &Failure, remote: &RedisAddress) -> Option<String> {
+    let is_away = CLOSED_KINDS.contains(&&*failure.kind);
+    if is_away || matches!(&*failure.kind, "timeout" | "no_node") {
+        return Some(FAILED_NODE.replace("{cli}", &remote.cli()));
+    }
+    for_failure(failure, remote)
+}
+
 fn find(code: &str, message: &str) -> Option<String> {
     if code == "NOPERM" {
         return Some(missing_right(message));

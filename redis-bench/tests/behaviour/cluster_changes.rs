@@ -2,8 +2,8 @@
 //! node is killed.
 use std::time::{Duration, Instant};
 
-use crate::common::cluster::TestCluster;
-use crate::common::{self, bench};
+use crate::common::cluster::{TestCluster, calls};
+use crate::common::{self, bench, told};
 use bench_report::{Operation, Report};
 use redis::Connection;
 use test_support::{Ended, RunningProgram, TestDirectory, left_behind};
@@ -229,4 +229,91 @@ fn a_killed_node_fails_its_requests_and_is_named_with_what_may_be_left() {
             })
         });
     }
+}
+
+/// Returns the values of the series `name` in the measured intervals of the only step.
+fn intervals(report: &Report, name: &str) -> Vec<f64> {
+    let mut series = report.series.iter();
+    let series = series.find(|series| series.name == name).unwrap();
+    let end_ns = report.steps[0].window.measure_end_ns;
+    let all = series.at_ns.iter().zip(&series.mean);
+    let measured = all.filter(|(at, _)| **at <= end_ns);
+    measured.map(|(_, value)| value.unwrap()).collect()
+}
+
+/// As in a failover, but the node that takes over is one that was there before, and has no copy.
+#[test]
+fn requests_go_to_the_node_that_takes_the_slots_of_a_killed_one() {
+    let mut cluster = TestCluster::start(&RedisOptions::default());
+    let args = "cache --keys 300 --users 6 --duration 4s --stop-on p99>1h";
+    let run = run(&mut cluster, args, |cluster| {
+        cluster.nodes.nodes_mut()[2].kill();
+        let alive = &cluster.nodes.nodes()[..2];
+        let mut alive: Vec<Connection> = alive.iter().map(common::connect).collect();
+        let heir = id(&mut alive[1]);
+        for node in &mut alive {
+            let mut slots = redis::Pipeline::new();
+            for slot in 16_384 * 2 / 3..16_384 {
+                let command = slots.cmd("CLUSTER").arg("SETSLOT").arg(slot);
+                command.arg("NODE").arg(&heir).ignore();
+            }
+            slots.exec(node).unwrap();
+        }
+    });
+    let said = &run.ended.said;
+    assert_eq!(run.ended.code, Some(0), "{said}");
+    assert!(run.failures().join(" ").contains("refused"), "{said}");
+    let answered = intervals(&run.report, "throughput_per_s");
+    assert!(answered.last().unwrap() > &0.0, "{said}");
+    assert_eq!(
+        intervals(&run.report, "errors_per_s").last(),
+        Some(&0.0),
+        "{said}"
+    );
+    let alive = &cluster.nodes.nodes()[..2];
+    assert!(alive.iter().all(|node| common::keys(node).is_empty()));
+}
+
+/// The other nodes go on answering: a third of 300 requests a second is for each.
+#[test]
+fn a_node_that_stands_still_delays_its_own_requests_only() {
+    let mut cluster = TestCluster::start(&RedisOptions::default());
+    let args = "cache --keys 1k --rate 300 --duration 3s";
+    let mut answered = 0;
+    let run = run(&mut cluster, args, |cluster| {
+        let [first, .., last] = cluster.nodes.nodes() else {
+            panic!("too few nodes")
+        };
+        last.pause();
+        let before = calls(first, "get");
+        std::thread::sleep(Duration::from_secs(1));
+        answered = calls(first, "get") - before;
+        last.resume();
+    });
+    assert!(answered >= 20, "{answered} requests, {}", run.ended.said);
+    let said = &run.ended.said;
+    assert_eq!(run.ended.code, Some(0), "{said}");
+    assert_eq!(run.failures(), [""; 0], "{said}");
+    let get = &run.report.steps[0].operations["get"];
+    let longest_ns = get.latency().unwrap().max_ns;
+    assert!(longest_ns >= 900_000_000, "{longest_ns} ns {said}");
+    assert_eq!(cluster.keys(), [""; 0]);
+}
+
+#[test]
+fn a_node_that_hangs_before_the_load_is_told_with_where_keys_may_be_left() {
+    let cluster = TestCluster::start(&RedisOptions::default());
+    let nodes = cluster.nodes.nodes();
+    nodes[2].pause();
+    let args = ["pool", "--client", "cluster", "--run-dir", "run"];
+    let place = TestDirectory::new();
+    let stderr = told(&place, Some(cluster.url()), &args, 1);
+    nodes[2].resume();
+    assert!(stderr.contains("no answer in time"), "{stderr}");
+    assert!(
+        stderr.contains("CLUSTER NODES on a node that runs"),
+        "{stderr}"
+    );
+    let removing = format!("redis-cli -h 127.0.0.1 -p {} --scan", nodes[2].port());
+    assert!(stderr.contains(&removing), "{stderr}");
 }

@@ -1,7 +1,7 @@
 //! Throwaway cluster of three nodes, and what its nodes counted.
 
 use redis::Connection;
-use testbed::{RedisCluster, RedisOptions};
+use testbed::{Redis, RedisCluster, RedisOptions};
 
 /// Throwaway cluster of three nodes.
 pub(crate) struct TestCluster {
@@ -34,24 +34,16 @@ impl TestCluster {
 
     /// Returns the number of calls of `command` on each node.
     pub(crate) fn calls(&self, command: &str) -> Vec<u64> {
-        self.statistics("commandstats", &format!("cmdstat_{command}:calls="))
+        let nodes = self.nodes.nodes().iter();
+        nodes.map(|node| calls(node, command)).collect()
     }
 
     /// Returns the number of error answers with `code` of each node.
     pub(crate) fn errors(&self, code: &str) -> Vec<u64> {
-        self.statistics("errorstats", &format!("errorstat_{code}:count="))
-    }
-
-    fn statistics(&self, section: &str, line: &str) -> Vec<u64> {
-        let connections = self.connections().into_iter();
-        connections
-            .map(|mut connection| {
-                let mut info = redis::cmd("INFO");
-                let info: String = info.arg(section).query(&mut connection).unwrap();
-                let found = info.lines().find_map(|text| text.strip_prefix(line));
-                let count = found.map_or("0", |rest| rest.split(',').next().unwrap());
-                count.parse().unwrap()
-            })
+        let line = format!("errorstat_{code}:count=");
+        let nodes = self.nodes.nodes().iter();
+        nodes
+            .map(|node| statistic(node, "errorstats", &line))
             .collect()
     }
 
@@ -60,4 +52,17 @@ impl TestCluster {
         let nodes = self.nodes.nodes().iter();
         nodes.flat_map(super::keys).collect()
     }
+}
+
+/// Returns the number of calls of `command` on `node`.
+pub(crate) fn calls(node: &Redis, command: &str) -> u64 {
+    statistic(node, "commandstats", &format!("cmdstat_{command}:calls="))
+}
+
+fn statistic(node: &Redis, section: &str, line: &str) -> u64 {
+    let mut info = redis::cmd("INFO");
+    let info: String = info.arg(section).query(&mut super::connect(node)).unwrap();
+    let found = info.lines().find_map(|text| text.strip_prefix(line));
+    let count = found.map_or("0", |rest| rest.split(',').next().unwrap());
+    count.parse().unwrap()
 }
