@@ -7,11 +7,25 @@ use crate::clients::ClientKind;
 use crate::run::redis_run::RedisRun;
 use crate::run::workload::RedisWorkload;
 use crate::server::address::RedisAddress;
+use crate::server::cluster_nodes::SLOTS;
+use crate::server::guard::Demand;
+use crate::server::identity::ServerIdentity;
 
 impl<W: RedisWorkload> RedisRun<'_, W> {
     /// Returns true if the keys of the run lie on all nodes of a cluster.
     pub(super) fn spans_cluster(&self) -> bool {
         self.clients().any(|client| client == ClientKind::Cluster)
+    }
+
+    /// Returns the part of `demand` that the server with this identity must meet: on a cluster that is
+    /// the memory of the keys of its own slots.
+    pub(super) fn demand_of_node(&self, demand: Demand, identity: &ServerIdentity) -> Demand {
+        let slots = identity.slots.filter(|_| self.spans_cluster());
+        let share = slots.map_or(1.0, |slots| f64::from(slots) / f64::from(SLOTS));
+        Demand {
+            bytes: (demand.bytes as f64 * share) as u64,
+            ..demand
+        }
     }
 
     /// Checks that the server and the requests are ones for the client of a cluster, if the run has

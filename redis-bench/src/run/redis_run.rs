@@ -199,6 +199,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             config.insert("primary".to_owned(), json!(primary));
         }
         let demand = self.demand(bench, &target.prefix);
+        let demand = self.demand_of_node(demand, &identity);
         let unchecked = guard::limits(identity.info.as_ref(), demand)?;
         // Kept out of the merged warnings, which would show only one about missing evidence.
         let doubt = doubts::unchecked_limits(&identity, &unchecked);
