@@ -38,7 +38,7 @@ impl<W: Work> Managed<W> {
 }
 
 impl<W: Work> TargetFactory for Managed<W> {
-    type Target = SharedTarget<W, ConnectionManager>;
+    type Target = ManagedTarget<W>;
 
     fn operations(&self) -> OperationTable {
         self.work.operations()
@@ -60,38 +60,29 @@ impl<W: Work> TargetFactory for Managed<W> {
             let manager = ConnectionManager::new_with_config(client, config.clone()).await;
             managers.push(manager.map_err(|error| failure::from_redis(&error))?);
         }
-        Ok(SharedTarget::new(managers, worker, &self.work))
+        Ok(ManagedTarget {
+            managers,
+            workers: worker.count,
+            work: Arc::clone(&self.work),
+        })
     }
 }
 
-/// Connections of one worker that replace themselves, among which its users are divided.
-pub(crate) struct SharedTarget<W, C> {
-    connections: Vec<C>,
+/// Managed connections of one worker, among which its users are divided.
+pub(crate) struct ManagedTarget<W> {
+    managers: Vec<ConnectionManager>,
     workers: u64,
     work: Arc<W>,
 }
 
-impl<W: Work, C: RedisConnection + Sync + 'static> SharedTarget<W, C> {
-    /// Creates the target of `worker` with these connections, of which there must be one or more.
-    pub(super) fn new(connections: Vec<C>, worker: WorkerShare, work: &Arc<W>) -> Self {
-        Self {
-            connections,
-            workers: worker.count,
-            work: Arc::clone(work),
-        }
-    }
-}
-
-impl<W: Work, C: RedisConnection + Sync + 'static> Target for SharedTarget<W, C> {
-    type Session = SharedSession<W::Task, C>;
+impl<W: Work> Target for ManagedTarget<W> {
+    type Session = SharedSession<W::Task, ConnectionManager>;
 
     async fn open(&self, user: UserId) -> Result<Self::Session, Failure> {
         // Users are assigned to workers in turn, so the numbers of one worker's users differ by `workers`.
-        let index = (user.0 / self.workers) as usize % self.connections.len();
-        Ok(SharedSession {
-            connection: self.connections[index].clone(),
-            task: self.work.task(user),
-        })
+        let index = (user.0 / self.workers) as usize % self.managers.len();
+        let manager = self.managers[index].clone();
+        Ok(SharedSession::new(manager, self.work.task(user)))
     }
 
     fn arrivals(&self) -> Option<ArrivalInstants> {
@@ -103,6 +94,13 @@ impl<W: Work, C: RedisConnection + Sync + 'static> Target for SharedTarget<W, C>
 pub(crate) struct SharedSession<T, C> {
     connection: C,
     task: T,
+}
+
+impl<T, C> SharedSession<T, C> {
+    /// Creates a user of `connection` with the requests of `task`.
+    pub(super) fn new(connection: C, task: T) -> Self {
+        Self { connection, task }
+    }
 }
 
 impl<T: Task, C: RedisConnection + 'static> Session for SharedSession<T, C> {

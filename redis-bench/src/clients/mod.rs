@@ -3,17 +3,15 @@
 
 mod client_setup;
 mod cluster;
-mod cluster_connection;
-mod cluster_node;
 mod connection_counts;
 mod managed;
 mod multiplexed;
 mod per_request;
 mod plain;
 mod pooled;
-mod redirections;
 mod redis_connection;
 mod request_error;
+mod shared_connection;
 mod success_gaps;
 mod timeout_stream;
 
@@ -27,9 +25,9 @@ use redis::AsyncConnectionConfig;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use client_setup::{ClientSetup, FactoryUse};
-pub(crate) use multiplexed::open_connection;
 pub(crate) use redis_connection::RedisConnection;
 pub(crate) use request_error::RequestError;
+pub(crate) use shared_connection::open_connection;
 pub(crate) use success_gaps::{SuccessGap, SuccessGaps, WatchedWork};
 
 /// Longest wait for an answer. The driver's default of 500 ms would turn a stall into errors, and
@@ -54,7 +52,7 @@ pub(crate) enum ClientKind {
     Plain,
     /// A connection for each request, closed after it.
     PerRequest,
-    /// Shared connections to each node of a cluster: the driver's `ClusterConnection`.
+    /// Shared connections to each node of a cluster.
     Cluster,
 }
 

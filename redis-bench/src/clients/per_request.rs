@@ -12,7 +12,7 @@ use load_engine::{
 };
 
 use super::connection_counts::ConnectionCounts;
-use super::multiplexed::open_connection;
+use super::shared_connection::open_connection;
 use super::{Task, Work, failed, outcome};
 use crate::server::failure;
 

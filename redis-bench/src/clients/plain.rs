@@ -11,7 +11,8 @@ use load_engine::{
 
 use super::Work;
 use super::connection_counts::ConnectionCounts;
-use super::multiplexed::{MultiplexedSession, SharedConnection};
+use super::multiplexed::MultiplexedSession;
+use super::shared_connection::SharedConnection;
 use crate::server::failure;
 
 /// Factory of targets in which each user has a connection of its own.

@@ -72,7 +72,7 @@ impl KeyServers {
         let nodes = told.ok_or(first)?;
         let here = self.remote.info().addr().to_string();
         let elsewhere = nodes.iter().filter(|node| node.slots > 0);
-        let elsewhere = elsewhere.filter_map(|node| address(&self.remote, node));
+        let elsewhere = elsewhere.filter_map(|node| node.address(&self.remote));
         Ok(elsewhere
             .filter(|node| node.info().addr().to_string() != here)
             .collect())
@@ -83,15 +83,7 @@ impl KeyServers {
 /// `nodes`.
 fn others(remote: &RedisAddress, nodes: &[ClusterNode]) -> Vec<RedisAddress> {
     let others = nodes.iter().filter(|node| !node.is_asked && node.slots > 0);
-    others.filter_map(|node| address(remote, node)).collect()
-}
-
-/// Returns the address of `node`; `None` if its host is not known. For TLS it is reached by its name,
-/// which its certificate has.
-fn address(remote: &RedisAddress, node: &ClusterNode) -> Option<RedisAddress> {
-    let name = node.host_name.as_deref().filter(|_| remote.tls().is_some());
-    let host = name.unwrap_or(&node.host);
-    (!host.is_empty()).then(|| remote.at_node(host, node.port))
+    others.filter_map(|node| node.address(remote)).collect()
 }
 
 /// Removes the keys of a run from its server, and if that is a node of a cluster, from all nodes:

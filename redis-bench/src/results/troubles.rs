@@ -6,6 +6,7 @@ use bench_cli::table;
 use bench_report::names::steps;
 use bench_report::{Report, StepEnd};
 use load_engine::Failure;
+use serde_json::Value;
 
 use crate::evidence;
 use crate::server::address::RedisAddress;
@@ -109,9 +110,16 @@ pub(crate) fn remedies(report: &Report, remote: &RedisAddress) -> String {
         why.contains(failure::TURNED_AWAY)
             .then(|| Failure::new("response.maxclients", why))
     });
+    let clients = report.config.get("clients").and_then(Value::as_array);
+    let is_cluster = clients.is_some_and(|clients| clients.iter().any(|one| one == "cluster"));
+    let of_failure = if is_cluster {
+        remedy::on_cluster
+    } else {
+        remedy::for_failure
+    };
     let remedies: BTreeSet<String> = failures
         .chain(unread)
-        .filter_map(|failure| remedy::for_failure(&failure, remote))
+        .filter_map(|failure| of_failure(&failure, remote))
         .collect();
     let told = remedies.iter().map(|remedy| format!("Try: {remedy}"));
     told.map(|line| table::paragraph(&line, 0)).collect()

@@ -13,7 +13,7 @@ use load_engine::{Cancel, WallTime};
 use crate::keys::run_keys::RunKeys;
 use crate::run::cleanup::KeyWriter;
 use crate::run::setting::Setting;
-use crate::server::cluster_client::cluster_client;
+use crate::server::cluster_client::connect_to_all;
 use crate::server::identity::ServerIdentity;
 use crate::server::redis_server::RedisServer;
 use crate::server::remedy;
@@ -64,8 +64,7 @@ impl RunTarget {
         let spans_cluster = self.spans_cluster;
         let fill = move |stop: &Cancel| {
             if spans_cluster {
-                let mut all_nodes = cluster_client(&remote)?.get_connection()?;
-                return keys.fill(&mut all_nodes, stop, starts_at);
+                return keys.fill(&mut connect_to_all(&remote)?, stop, starts_at);
             }
             keys.fill(&mut remote.connect()?, stop, starts_at)
         };

@@ -24,9 +24,6 @@ pub(super) struct Script {
     pub(super) across_slots: Option<ScriptError>,
 }
 
-/// Commands whose keys may be in several slots, because the client of a cluster divides them by slot.
-const DIVIDED: [&str; 6] = ["del", "exists", "mget", "mset", "touch", "unlink"];
-
 /// Sequence of commands, which is one request of the load.
 #[derive(Debug)]
 pub(super) struct Sequence {
@@ -63,12 +60,8 @@ pub(super) enum Call {
 }
 
 impl CommandTemplate {
-    /// Returns true if one node of a cluster has all keys of the command, or if the command can be
-    /// divided among several.
-    fn fits_a_cluster(&self) -> bool {
-        if matches!(self.call, Call::Command(name) if DIVIDED.contains(&name)) {
-            return true;
-        }
+    /// Returns true if all keys of the command are in one slot of a cluster.
+    fn is_in_one_slot(&self) -> bool {
         let keys = self.arguments.iter().filter(|(_, is_key)| *is_key);
         let keys: Vec<&ValueTemplate> = keys.map(|(key, _)| key).collect();
         keys.windows(2).all(|pair| pair[0].is_in_slot_of(pair[1]))
@@ -218,7 +211,7 @@ impl SequenceForm {
     /// in several slots.
     fn across_slots(&self, checked: &Sequence, source: ScriptText<'_>) -> Option<ScriptError> {
         let mut commands = self.command.iter().zip(&checked.commands);
-        let (form, _) = commands.find(|(_, command)| !command.fits_a_cluster())?;
+        let (form, _) = commands.find(|(_, command)| !command.is_in_one_slot())?;
         let run = form.run.as_ref().map(Spanned::span);
         let place = run.or_else(|| form.lua.as_ref().map(Spanned::span))?;
         Some(source.error(

@@ -112,13 +112,14 @@ impl ValueTemplate {
     /// Returns true if this key and `other` are in one slot of a cluster whenever they are parts of one
     /// command: they have the same hash tag, or the same name, without anything drawn.
     pub(super) fn is_in_slot_of(&self, other: &Self) -> bool {
-        let tag = self.tag();
-        tag == other.tag() && !tag.contains(&SlotSymbol::Drawn)
+        let part = self.slot_part();
+        part == other.slot_part() && !part.1.contains(&SlotSymbol::Drawn)
     }
 
-    /// Returns the part of a key by which its slot is found: what stands between the first `{` and the
-    /// next `}`, or all if that is nothing. Source: Redis cluster specification, hash tags.
-    fn tag(&self) -> Vec<SlotSymbol> {
+    /// Returns the part of a key by which its slot is found: true and what stands between the first `{`
+    /// and the next `}`, or false and all if that is nothing. Source: Redis cluster specification, hash
+    /// tags.
+    fn slot_part(&self) -> (bool, Vec<SlotSymbol>) {
         let symbols = self.0.iter().flat_map(|part| match part {
             TemplatePart::Text(text) => text.iter().copied().map(SlotSymbol::Byte).collect(),
             TemplatePart::User => vec![SlotSymbol::User],
@@ -132,11 +133,11 @@ impl ValueTemplate {
                 .map(|at| from + at)
         };
         let Some(open) = find(b'{', 0) else {
-            return symbols;
+            return (false, symbols);
         };
         match find(b'}', open) {
-            Some(close) if close > open + 1 => symbols[open + 1..close].to_vec(),
-            _ => symbols,
+            Some(close) if close > open + 1 => (true, symbols[open + 1..close].to_vec()),
+            _ => (false, symbols),
         }
     }
 

@@ -21,7 +21,7 @@ use crate::server::tls::RedisTls;
 use crate::server::{environment, failure, host_list, port_answer, url_options};
 
 /// Time-out of a blocking command that is not measured, such as `INFO`, filling or clearing keys.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Address of a Redis server, and the credentials for it.
 ///
@@ -161,6 +161,16 @@ impl RedisAddress {
             masked_url: format!("{host}:{port}"),
             sentinels: None,
             ..self.clone()
+        }
+    }
+
+    /// Returns the address of another node of the same cluster on the same host; a Unix socket stays.
+    pub(crate) fn at_port(&self, port: u16) -> Self {
+        match self.info.addr() {
+            ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => {
+                self.at_node(host, port)
+            }
+            _ => self.clone(),
         }
     }
 

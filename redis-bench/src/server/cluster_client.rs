@@ -1,27 +1,29 @@
-//! Settings of the driver's client for a whole cluster, as one of its nodes is known.
+//! Connection to all nodes of a cluster for work that is not measured, as writing the keys of a run.
 
 use redis::RedisResult;
-use redis::cluster::{ClusterClient, ClusterClientBuilder};
+use redis::cluster::{ClusterClientBuilder, ClusterConnection};
 
-use crate::clients::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT};
-use crate::server::address::RedisAddress;
+use crate::clients::CONNECT_TIMEOUT;
+use crate::server::address::{COMMAND_TIMEOUT, RedisAddress};
 
-/// Creates the client for the cluster of which the server at `address` is a node. It asks that node
-/// for the others, and logs in on each with the same user. Retries and their pauses stay as the
-/// driver has them; only the time-outs are those of all clients. That of a request holds for all of
-/// its retries together.
+/// Largest number of times that a command is sent again, after a redirection or a failure. The driver
+/// waits before some of them, for a second or more.
+const RETRIES: u32 = 4;
+
+/// Connects to the cluster of which the server at `address` is a node. The driver asks that node for
+/// the others, and logs in on each with the same user.
 ///
 /// # Errors
-/// Fails if the driver cannot use the address or its certificates.
-pub(crate) fn cluster_client(address: &RedisAddress) -> RedisResult<ClusterClient> {
+/// Fails with the error of the driver or of a node.
+pub(crate) fn connect_to_all(address: &RedisAddress) -> RedisResult<ClusterConnection> {
     let info = address.info();
-    let builder = ClusterClientBuilder::new([info.clone()])
+    let mut builder = ClusterClientBuilder::new([info.clone()])
         .tcp_settings(info.tcp_settings().clone())
         .connection_timeout(CONNECT_TIMEOUT)
-        .response_timeout(RESPONSE_TIMEOUT)
-        .overall_response_timeout(Some(RESPONSE_TIMEOUT));
-    match address.tls() {
-        Some(tls) => builder.certs(tls.certificates()).build(),
-        None => builder.build(),
+        .response_timeout(COMMAND_TIMEOUT)
+        .retries(RETRIES);
+    if let Some(tls) = address.tls() {
+        builder = builder.certs(tls.certificates());
     }
+    builder.build()?.get_connection()
 }

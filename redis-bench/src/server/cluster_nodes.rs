@@ -1,6 +1,8 @@
 //! Nodes of a Redis Cluster, as one of them describes the cluster.
 
-use redis::{Connection, RedisResult};
+use redis::{Cmd, Connection, RedisResult, Value};
+
+use crate::server::address::RedisAddress;
 
 /// Number of slots over which a cluster divides its keys. Source: `CLUSTER_SLOTS` in src/cluster.h.
 pub(crate) const SLOTS: u32 = 16_384;
@@ -24,6 +26,48 @@ pub(crate) struct ClusterNode {
     pub(crate) is_replica: bool,
     /// Number of slots whose keys the node holds; 0 for a replica.
     pub(crate) slots: u32,
+    /// First and last slot of each range of slots that the node holds.
+    pub(crate) ranges: Vec<(u16, u16)>,
+}
+
+impl ClusterNode {
+    /// Creates a node of which only the address is known. `host` may be its name.
+    pub(crate) fn at(host: &str, port: u16) -> Self {
+        Self {
+            id: String::new(),
+            host: host.to_owned(),
+            host_name: None,
+            port,
+            is_asked: false,
+            is_replica: false,
+            slots: 0,
+            ranges: Vec::new(),
+        }
+    }
+
+    /// Returns the address of this node of the cluster to which the server at `remote` belongs; `None`
+    /// if its host is not known. For TLS it is reached by its name, which its certificate has.
+    pub(crate) fn address(&self, remote: &RedisAddress) -> Option<RedisAddress> {
+        let name = self.host_name.as_deref().filter(|_| remote.tls().is_some());
+        let host = name.unwrap_or(&self.host);
+        (!host.is_empty()).then(|| remote.at_node(host, self.port))
+    }
+}
+
+/// Returns the question for the nodes of a cluster.
+pub(crate) fn question() -> Cmd {
+    let mut question = redis::cmd("CLUSTER");
+    question.arg("NODES");
+    question
+}
+
+/// Returns the nodes in an answer to [`question`].
+///
+/// # Errors
+/// Fails with the error answer of the server, as of a server that is part of no cluster.
+pub(crate) fn read_answer(answer: Value) -> RedisResult<Vec<ClusterNode>> {
+    let text: String = redis::from_redis_value(answer.extract_error()?)?;
+    Ok(parse(&text))
 }
 
 impl ClusterNode {
@@ -38,7 +82,7 @@ impl ClusterNode {
 /// # Errors
 /// Fails with the error of the connection or the server, as of a server that is part of no cluster.
 pub(crate) fn read(connection: &mut Connection) -> RedisResult<Vec<ClusterNode>> {
-    let text: String = redis::cmd("CLUSTER").arg("NODES").query(connection)?;
+    let text: String = question().query(connection)?;
     Ok(parse(&text))
 }
 
@@ -56,26 +100,30 @@ fn node(line: &str) -> Option<ClusterNode> {
     // The address is followed by the port of the cluster's bus and by the node's host name.
     let (host, port) = address.split('@').next()?.rsplit_once(':')?;
     let host_name = address.split(',').nth(1).filter(|name| !name.is_empty());
+    let port = port.parse().ok()?;
+    let ranges = fields.skip(FIELDS_BEFORE_SLOTS - 3).filter_map(range);
+    let ranges: Vec<(u16, u16)> = ranges.collect();
+    let counts = ranges
+        .iter()
+        .map(|(first, last)| u32::from(last - first) + 1);
     Some(ClusterNode {
         id,
         host: host.to_owned(),
         host_name: host_name.map(str::to_owned),
-        port: port.parse().ok()?,
+        port,
         is_asked: has("myself"),
         is_replica: has("slave"),
-        slots: fields
-            .skip(FIELDS_BEFORE_SLOTS - 3)
-            .filter_map(slots_in)
-            .sum(),
+        slots: counts.sum(),
+        ranges,
     })
 }
 
-/// Returns the number of slots in a range such as `0-5460` or `7`; `None` for a slot that is being
-/// moved, as in `[93-<-NODE]`, which a range contains if the node still has it.
-fn slots_in(range: &str) -> Option<u32> {
-    let (first, last) = range.split_once('-').unwrap_or((range, range));
-    let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
-    Some(last.checked_sub(first)? + 1)
+/// Returns the first and the last slot of a range such as `0-5460` or `7`; `None` for a slot that is
+/// being moved, as in `[93-<-NODE]`, which a range contains if the node still has it.
+fn range(text: &str) -> Option<(u16, u16)> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+    (first <= last && u32::from(last) < SLOTS).then_some((first, last))
 }
 
 #[cfg(test)]
@@ -99,6 +147,7 @@ mod tests {
             .collect();
         assert_eq!(nodes[0].host_name.as_deref(), Some("hostname4"));
         assert_eq!(nodes[1].host_name, None);
+        assert_eq!(nodes[2].ranges, [(0, 5_459), (5_460, 5_460)]);
         assert_eq!(
             told,
             [

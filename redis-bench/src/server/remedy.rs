@@ -15,6 +15,9 @@ pub(crate) const LOGIN: &str = "user and password of the server in REDIS_URL, wi
 const CLOSED_KINDS: [&str; 3] = ["refused", "reset", "closed"];
 /// Remedy for them.
 const CLOSED: &str = "{cli} INFO server: whether the server runs, and since when; its log says why it ended connections";
+/// Remedy for them on a cluster, where another node than the one in the URL may have failed.
+const FAILED_NODE: &str =
+    "{cli} CLUSTER NODES on a node that runs: which one fails, or which slots nobody holds";
 
 /// Remedy for a primary that is gone, or that no Sentinel names.
 const NO_PRIMARY: &str = "{cli} SENTINEL MASTERS: the names of the primaries that the Sentinel watches, where they are and whether they are up";
@@ -231,6 +234,14 @@ mod tests {
             let remedy = for_failure(&Failure::new(kind, "gone"), &named).unwrap();
             assert!(remedy.starts_with("redis-cli -h one -p 7000 SENTINEL MASTERS"));
         }
+        let refused = Failure::new("refused", "gone");
+        let remedy = on_cluster(&refused, &remote).unwrap();
+        assert!(remedy.contains("7000 CLUSTER NODES"), "{remedy}");
+        let out_of_memory = Failure::new("response.OOM", "OOM command not allowed");
+        assert_eq!(
+            on_cluster(&out_of_memory, &remote),
+            for_failure(&out_of_memory, &remote)
+        );
     }
 
     /// Remedies are shown through the redaction of all messages, which must find nothing to mask.
@@ -240,6 +251,7 @@ mod tests {
         let fixed = CAUSES.iter().map(|(_, _, remedy)| (*remedy).to_owned());
         let denied = [NO_SET, NO_LIST, NO_KEY].map(missing_right);
         let others = [LOGIN, CLOSED, NO_PRIMARY].map(str::to_owned);
+        let others = [LOGIN, CLOSED, FAILED_NODE].map(str::to_owned);
         for remedy in fixed.chain(denied).chain(others) {
             let shown = format!("Try: {}", remedy.replace("{cli}", cli));
             assert_eq!(redaction::text(&shown), shown);

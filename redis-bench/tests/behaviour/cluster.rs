@@ -16,7 +16,7 @@ name = 'cart'
 [[sequence.command]]
 run = ['HSET', 'cart:{user}', 'item:{zipf:50}', '{bytes:20}']
 [[sequence.command]]
-run = ['MGET', 'a:{uniform:50}', 'b:{uniform:50}', 'c:{uniform:50}']
+run = ['MGET', '{{{user}}}:a', '{{{user}}}:b']
 [[sequence.command]]
 run = ['RENAME', '{{cart:{user}}}:new', '{{cart:{user}}}']
 [[sequence.command]]

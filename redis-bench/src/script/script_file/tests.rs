@@ -44,8 +44,8 @@ fn a_command_with_keys_of_several_slots_is_found_with_its_place() {
     };
     for run in [
         "run = ['RENAME', '{{a}}1', '{{a}}2']",
-        "run = ['MGET', 'a', 'b']",
-        "run = ['MSET', 'a', '1', 'b', '2']",
+        "run = ['MGET', '{{a}}1', '{{a}}2']",
+        "run = ['MSET', '{{a}}', '1', 'x{{a}}', '2']",
         "run = ['SMOVE', '{{a}}1', '{{a}}2', 'member']",
         "run = ['TIME']",
     ] {
@@ -53,6 +53,7 @@ fn a_command_with_keys_of_several_slots_is_found_with_its_place() {
     }
     for run in [
         "run = ['RENAME', 'a', 'b']",
+        "run = ['MGET', '{{a}}', 'a']",
         "run = ['PFCOUNT', '{{a}}1', 'b']",
     ] {
         let told = told(run).unwrap();
