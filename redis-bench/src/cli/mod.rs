@@ -56,6 +56,7 @@ const EXAMPLES: &str = "Examples:
   redis-bench cache
   redis-bench cache --pool-size 16 --keys 1M --zipf 0.9
   redis-bench cache --client pooled --rate 5000 --stop-on 'p99>20ms'
+  redis-bench cache --client cluster --url redis://app@node-1:6379/
   redis-bench rate-limit --algorithm fixed-window,gcra --limit 100/1s
   redis-bench observe --url redis://app@cache:6379/ --duration 5m
   REDIS_URL=redis://app@cache:6379/ redis-bench pool --workload get

@@ -61,7 +61,7 @@ pub(crate) fn kind(
             .remedy("another --client than cluster, or the URL of a node of a cluster");
     }
     if !clients.is_empty() && clients.iter().all(spans) {
-        return Ok(());
+        return nodes(identity, address);
     }
     if let Some(slots) = identity.slots.filter(|slots| *slots < SLOTS) {
         return Err(anyhow::anyhow!(
@@ -89,6 +89,24 @@ pub(crate) fn kind(
         Some((host, port)) => format!("the URL of its primary: redis://{host}:{port}/"),
         None => format!("the URL of its primary: {cli} INFO replication names it"),
     })
+}
+
+/// Checks that the nodes of the cluster are known to which the server at `address` belongs.
+///
+/// # Errors
+/// Fails with a remedy if the user may not ask for them.
+fn nodes(identity: &ServerIdentity, address: &RedisAddress) -> anyhow::Result<()> {
+    if identity.mode != ServerMode::Cluster || !identity.nodes.is_empty() {
+        return Ok(());
+    }
+    let shown = address.masked_url();
+    Err(anyhow::anyhow!(
+        "{shown} does not tell the nodes of its cluster (CLUSTER NODES)"
+    ))
+    .remedy(
+        "a user who may CLUSTER NODES and CLUSTER SLOTS (ACL SETUSER NAME +cluster|nodes \
+         +cluster|slots)",
+    )
 }
 
 /// Checks `demand` against the limits of the server, as far as it tells them, and of this process.
@@ -166,6 +184,7 @@ fn memory(info: &Info, bytes: u64) -> anyhow::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::cluster_nodes::ClusterNode;
 
     const SERVER: &str =
         "used_memory:1000000\nmaxmemory:11000000\nconnected_clients:5\nmaxclients:100\n";
@@ -240,9 +259,16 @@ mod tests {
         let part = ServerIdentity {
             mode: ServerMode::Cluster,
             slots: Some(5_461),
+            nodes: vec![ClusterNode::at("cache", 7_000)],
             ..ServerIdentity::default()
         };
         assert_eq!(refused_to(&part, &[cluster]), None);
+        let silent = ServerIdentity {
+            nodes: Vec::new(),
+            ..part.clone()
+        };
+        let said = refused_to(&silent, &[cluster]).unwrap();
+        assert!(said.contains("+cluster|nodes"), "{said}");
         for clients in [&[pooled][..], &[pooled, cluster]] {
             let said = refused_to(&part, clients).unwrap();
             assert!(said.contains("--client cluster and no other"), "{said}");

@@ -136,11 +136,10 @@ fn a_script_goes_to_the_node_of_each_key_and_workers_share_the_load() {
 fn a_user_with_a_password_logs_in_on_every_node() {
     let cluster = TestCluster::start(&RedisOptions {
         password: Some(common::PASSWORD.to_owned()),
-        users: vec![RedisUser {
-            name: USER.to_owned(),
-            password: USER_PASSWORD.to_owned(),
-            rules: "~plimsoll:* +@all".to_owned(),
-        }],
+        users: vec![
+            user(USER, "~plimsoll:* +@all"),
+            user("lost", "~plimsoll:* +@all -cluster"),
+        ],
         ..RedisOptions::default()
     });
     let port = cluster.nodes.nodes()[0].port();
@@ -157,8 +156,11 @@ fn a_user_with_a_password_logs_in_on_every_node() {
         assert_spread(&cluster.calls("set"), &said);
         assert_eq!(cluster.keys(), [""; 0]);
     }
-    let wrong = format!("redis://{USER}:hunter2-no@127.0.0.1:{port}/");
+    let lost = format!("redis://lost:{USER_PASSWORD}@127.0.0.1:{port}/");
     let args = ["pool", "--client", "cluster", "--run-dir", "run"];
+    let stderr = told(&TestDirectory::new(), Some(&lost), &args, 1);
+    assert!(stderr.contains("a user who may CLUSTER"), "{stderr}");
+    let wrong = format!("redis://{USER}:hunter2-no@127.0.0.1:{port}/");
     let stderr = told(&TestDirectory::new(), Some(&wrong), &args, 1);
     assert!(
         stderr.contains("did not take user and password"),
@@ -168,6 +170,14 @@ fn a_user_with_a_password_logs_in_on_every_node() {
 
 const USER: &str = "app";
 const USER_PASSWORD: &str = "hunter2-app";
+
+fn user(name: &str, rules: &str) -> RedisUser {
+    RedisUser {
+        name: name.to_owned(),
+        password: USER_PASSWORD.to_owned(),
+        rules: rules.to_owned(),
+    }
+}
 
 #[test]
 fn every_node_is_reached_by_tls() {

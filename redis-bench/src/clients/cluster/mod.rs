@@ -3,7 +3,7 @@
 //!
 //! The driver's own client of a cluster is not used for the load. While it asks for the nodes of the
 //! slots, after a redirection, it lets no request go on, also none that holds the lock that it waits
-//! for: with 60 requests at once it stands still for good (driver 1.8.1, tokio 1.54.1). It hides failed
+//! for: with 64 requests at once it stood still for good (driver 1.8.1, tokio 1.54.1). It hides failed
 //! nodes behind retries of several minutes, and copies each command.
 
 mod cluster_link;
