@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
-use load_engine::{OperationId, OperationTable, Timestamps, UserId};
+use load_engine::{ArrivalInstants, OperationId, OperationTable, Timestamps, UserId};
 
 use super::{RedisConnection, RequestResult, Task, Work};
 
@@ -69,6 +69,10 @@ impl<W: Work> Work for WatchedWork<W> {
             task: self.work.task(user),
             gaps: self.gaps.clone(),
         }
+    }
+
+    fn arrivals(&self) -> Option<ArrivalInstants> {
+        self.work.arrivals()
     }
 }
 

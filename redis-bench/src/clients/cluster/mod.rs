@@ -14,7 +14,9 @@ mod redirections;
 use std::sync::Arc;
 
 use bench_report::names::FigureName;
-use load_engine::{Failure, OperationTable, Target, TargetFactory, UserId, WorkerShare};
+use load_engine::{
+    ArrivalInstants, Failure, OperationTable, Target, TargetFactory, UserId, WorkerShare,
+};
 
 use self::cluster_link::ClusterLink;
 use self::node_set::NodeSet;
@@ -82,6 +84,10 @@ impl<W: Work> Target for ClusterTarget<W> {
         let index = (user.0 / self.workers) as usize % self.sets.len();
         let link = ClusterLink::new(Arc::clone(&self.sets[index])).await;
         Ok(SharedSession::new(link, self.work.task(user)))
+    }
+
+    fn arrivals(&self) -> Option<ArrivalInstants> {
+        self.work.arrivals()
     }
 
     fn tallies(&self) -> Vec<(FigureName, u64)> {
