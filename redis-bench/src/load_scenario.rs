@@ -115,6 +115,7 @@ fn use_pool<U: LoadUse>(flags: &PoolFlags, user: U) -> anyhow::Result<U::Output>
     if let Some(scripted) = Scripted::given(&flags.script, common, defaults)? {
         return user.with(&RedisRun::new("pool", &scripted, common, defaults)?);
     }
+    flags.check()?;
     let throughput = Throughput::new(flags, defaults);
     user.with(&RedisRun::new("pool", &throughput, common, defaults)?)
 }

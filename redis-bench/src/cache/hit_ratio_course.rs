@@ -4,6 +4,8 @@ use bench_report::names::load_series;
 use bench_report::{Series, Step};
 use statistics::mann_kendall;
 
+use super::STALE_MISS;
+
 /// Smallest change of the hit ratio, from 0 to 1, that is told as a drift.
 pub(super) const DRIFT_BOUND: f64 = 0.01;
 /// Largest p-value of the test for a trend at which a change is told as a drift.
@@ -60,6 +62,8 @@ impl HitRatioCourse {
         let (Some(hits), Some(misses)) = (of_operation("get"), of_operation("miss")) else {
             return Self::default();
         };
+        // Only where reads go to a replica.
+        let stale = of_operation(STALE_MISS);
         let window = &step.window;
         let mut intervals = Vec::new();
         let mut begin_ns = window.start_ns;
@@ -73,6 +77,8 @@ impl HitRatioCourse {
             let (true, (Some(hits), Some(misses))) = (is_measured, both) else {
                 continue;
             };
+            let stale = stale.and_then(|stale| stale.mean.get(n).copied().flatten());
+            let misses = misses + stale.unwrap_or(0.0);
             if hits + misses > 0.0 {
                 let seconds = length_ns as f64 / 1e9;
                 intervals.push(IntervalReads {

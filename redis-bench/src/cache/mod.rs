@@ -6,6 +6,7 @@ mod cache_work;
 pub(crate) mod curve;
 mod effective_latency;
 mod hit_ratio_course;
+mod known_writes;
 mod limit_figures;
 mod stampede;
 #[cfg(test)]
@@ -20,13 +21,14 @@ use bench_report::{Operation, Report, Series, Step, Warning, WarningCode};
 use serde_json::json;
 
 use self::backend::Backend;
-pub(crate) use self::cache_work::CacheWork;
+pub(crate) use self::cache_work::{CacheWork, STALE_MISS};
 use self::hit_ratio_course::{DRIFT_BOUND, HitRatioCourse, HitRatioDrift};
+use self::known_writes::KnownWrites;
 pub(crate) use self::limit_figures::limit_text;
 pub(crate) use self::stampede::Stampede;
 use crate::cache::curve::{LimitedStep, MemoryLimit, StepKeys};
 use crate::cache::limit_figures::LimitFigures;
-use crate::cli::{CacheFlags, PreloadFlag};
+use crate::cli::{CacheFlags, PreloadFlag, ReadFrom};
 use crate::clients::{self, ClientKind};
 use crate::evidence::MEMORY_LIMIT;
 use crate::keys::expiry::Expiry;
@@ -120,6 +122,10 @@ impl RedisWorkload for Cache<'_> {
             writes_ratio: self.0.writes,
             value: keyspace.value().into(),
             backend: self.0.backend.map(|flag| Arc::new(Backend::new(flag))),
+            writes: match self.0.reads.read_from {
+                ReadFrom::Replica => Some(Arc::new(KnownWrites::new(keyspace.keys))),
+                ReadFrom::Primary => None,
+            },
             keyspace: Arc::new(keyspace),
         }
     }
@@ -136,7 +142,14 @@ impl RedisWorkload for Cache<'_> {
         self.limit_figures().limits().get(variant).copied()
     }
 
+    fn reads_from(&self) -> ReadFrom {
+        self.0.reads.read_from
+    }
+
     fn default_clients(&self) -> &'static [ClientKind] {
+        if self.0.reads.read_from == ReadFrom::Replica {
+            return &[ClientKind::Multiplexed];
+        }
         if self.0.maxmemory.is_empty() {
             return &clients::DEFAULT;
         }
@@ -236,10 +249,11 @@ impl RedisWorkload for Cache<'_> {
 pub(crate) fn hit_ratio(step: &Step) -> Option<f64> {
     let answered = |operation: &Operation| operation.succeeded;
     let hits = step.operations.get("get").map_or(0, answered);
-    let misses = step
-        .operations
-        .get("miss")
-        .map_or(0, |miss| miss.succeeded + miss.failures());
+    let without_key = |name| {
+        let operation = step.operations.get(name);
+        operation.map_or(0, |miss: &Operation| miss.succeeded + miss.failures())
+    };
+    let misses = without_key("miss") + without_key(STALE_MISS);
     (hits + misses > 0).then(|| hits as f64 / (hits + misses) as f64)
 }
 

@@ -85,6 +85,7 @@ fn run_on(
         kind: client,
         connections: 4,
         server: RedisAddress::parse(redis.url()).unwrap(),
+        replica: None,
     };
     let result = client.use_factory(cache.work(keyspace, 0), PlannedStep(plan));
     let step = &result.step;

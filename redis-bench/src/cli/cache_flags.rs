@@ -6,10 +6,11 @@ use bench_cli::{UsageError, flags};
 use clap::Args;
 
 use crate::cache::curve::PolicyName;
-use crate::cli::CommonFlags;
 use crate::cli::backend_flag::BackendFlag;
 use crate::cli::share::share;
 use crate::cli::stampede_flags::StampedeFlags;
+use crate::cli::{CommonFlags, ReadFrom, ReadFromFlag};
+use crate::clients::ClientKind;
 use crate::keys::key_skew::Skew;
 use crate::keys::value_sizes::ValueSizes;
 
@@ -44,6 +45,7 @@ Examples:
   redis-bench cache --client multiplexed --rate 2000 --backend exp:20ms
   redis-bench cache --stampede none,lock,early --backend 50ms --rate 1000 --ttl 2s
   redis-bench cache --client pooled --rate spike:500,5k/10s --repeats 1
+  redis-bench cache --read-from replica --ttl 2s --rate 2000
   redis-bench cache --client pooled --find-rate 'p99<5ms'
   redis-bench cache --users ramp:10..500/1m --think-time exp:20ms";
 
@@ -133,6 +135,10 @@ pub(crate) struct CacheFlags {
     #[arg(long, value_parser = BackendFlag::parse, value_name = "TIME[/N]")]
     pub(crate) backend: Option<BackendFlag>,
 
+    /// Flag of the server that reads go to.
+    #[command(flatten)]
+    pub(crate) reads: ReadFromFlag,
+
     /// Flags about stampedes.
     #[command(flatten)]
     pub(crate) stampede: StampedeFlags,
@@ -168,7 +174,39 @@ impl CacheFlags {
                  leave --workers and --worker out"
             )));
         }
+        self.check_reads()?;
         self.check_limits()
+    }
+
+    /// Checks that reads from a replica are told apart from its primary's, and are not measured in ways
+    /// that know one server only.
+    ///
+    /// # Errors
+    /// Fails with a sentence that says what to leave out.
+    fn check_reads(&self) -> Result<(), UsageError> {
+        if self.reads.read_from == ReadFrom::Primary {
+            return Ok(());
+        }
+        let alone = [
+            (!self.maxmemory.is_empty(), "--maxmemory"),
+            (self.backend.is_some(), "--backend"),
+            (!self.stampede.guards.is_empty(), "--stampede"),
+        ];
+        if let Some((_, flag)) = alone.iter().find(|(is_given, _)| *is_given) {
+            return Err(UsageError(format!(
+                "{flag} is measured at one server; leave it or --read-from replica out"
+            )));
+        }
+        let is_split =
+            |client: &ClientKind| matches!(client, ClientKind::Multiplexed | ClientKind::Plain);
+        if self.common.client.iter().all(is_split) {
+            return Ok(());
+        }
+        Err(UsageError(
+            "requests that read from a replica and write to its primary need a connection to each, \
+             which only --client multiplexed,plain have"
+                .to_owned(),
+        ))
     }
 
     /// Checks that limits of memory are those of a throwaway server, and of steps with a given load.

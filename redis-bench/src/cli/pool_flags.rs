@@ -1,10 +1,10 @@
 //! Flags of the scenario `pool`.
 
-use bench_cli::flags;
+use bench_cli::{UsageError, flags};
 use clap::{Args, ValueEnum};
 
-use crate::cli::CommonFlags;
 use crate::cli::script_flags::ScriptFlags;
+use crate::cli::{CommonFlags, ReadFrom, ReadFromFlag};
 
 pub(super) const POOL_HELP: &str = "\
 By default 50 users send requests for 5 s after 1 s of warm-up, 3 times with each client; --users \
@@ -25,6 +25,7 @@ Examples:
   redis-bench pool --workload get --url 'redis://cache:6379/?protocol=resp3'
   redis-bench pool -c 20 -d 64 --client plain
   redis-bench pool --recovery --client pooled,managed
+  redis-bench pool --workload get --read-from replica
   redis-bench pool --client multiplexed --connections 2 --find-rate 'p99<1ms' --workers 2";
 
 /// Flags of `redis-bench pool`.
@@ -42,13 +43,17 @@ pub(crate) struct PoolFlags {
     #[arg(short = 'P', long, value_parser = flags::count, value_name = "N", default_value = "1")]
     pub(crate) pipeline: u64,
 
+    /// Flag of the server that reads go to.
+    #[command(flatten)]
+    pub(crate) reads: ReadFromFlag,
+
     /// Measure how each way to connect comes back after its connections were killed, after a restart
     /// of the server and after the server ended idle connections, on a throwaway server; --duration is
     /// the time watched after each
     #[arg(
         long,
         conflicts_with_all = [
-            "script", "pipeline", "users", "find_rate", "spawn_rate", "think_time", "repeats",
+            "script", "read_from", "pipeline", "users", "find_rate", "spawn_rate", "think_time", "repeats",
             "warmup", "runtime", "spin", "pacing", "stop_on", "objective", "workers", "worker"
         ]
     )]
@@ -61,6 +66,22 @@ pub(crate) struct PoolFlags {
     /// Flags of every scenario.
     #[command(flatten)]
     pub(crate) common: CommonFlags,
+}
+
+impl PoolFlags {
+    /// Checks what the flags mean together.
+    ///
+    /// # Errors
+    /// Fails with a usage error if writes were to go to a replica.
+    pub(crate) fn check(&self) -> Result<(), UsageError> {
+        if self.reads.read_from == ReadFrom::Replica && self.workload == PoolWorkload::Set {
+            return Err(UsageError(
+                "a replica takes no writes; write --workload get with --read-from replica"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Command that the scenario `pool` sends in every request.

@@ -17,9 +17,9 @@ pub(crate) struct ScriptFlags {
 }
 
 /// Flags that a script takes the place of in `pool`.
-pub(super) const REPLACED_IN_POOL: [&str; 3] = ["workload", "value_size", "pipeline"];
+pub(super) const REPLACED_IN_POOL: [&str; 4] = ["workload", "value_size", "pipeline", "read_from"];
 /// Flags that a script takes the place of in `burst`.
-pub(super) const REPLACED_IN_BURST: [&str; 13] = [
+pub(super) const REPLACED_IN_BURST: [&str; 14] = [
     "keys",
     "preload",
     "zipf",
@@ -33,4 +33,5 @@ pub(super) const REPLACED_IN_BURST: [&str; 13] = [
     "backend",
     "guards",
     "lock_ttl",
+    "read_from",
 ];

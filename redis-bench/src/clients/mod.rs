@@ -9,6 +9,7 @@ mod multiplexed;
 mod per_request;
 mod plain;
 mod pooled;
+mod read_split;
 mod redis_connection;
 mod request_error;
 mod shared_connection;

@@ -11,8 +11,11 @@ use load_engine::{
 };
 
 use super::connection_counts::ConnectionCounts;
+use super::read_split::ReadSplit;
 use super::shared_connection::{SharedConnection, SharedLink};
-use super::{Task, Work, failed, outcome};
+use super::{RequestError, RequestResult, Task, Work, failed, outcome};
+use redis::RedisError;
+
 use crate::server::address::RedisAddress;
 use crate::server::failure;
 
@@ -20,19 +23,41 @@ use crate::server::failure;
 #[derive(Debug)]
 pub(crate) struct Multiplexed<W> {
     server: RedisAddress,
+    replica: Option<RedisAddress>,
     connections: u64,
     work: Arc<W>,
 }
 
 impl<W: Work> Multiplexed<W> {
     /// Creates a factory for `connections` connections to `server`, which are divided among all
-    /// workers. Each worker opens at least one.
-    pub(super) fn new(server: RedisAddress, connections: u64, work: W) -> Self {
+    /// workers, and for as many to its replica if reads go there. Each worker opens at least one.
+    pub(super) fn new(
+        (server, replica): (RedisAddress, Option<RedisAddress>),
+        connections: u64,
+        work: W,
+    ) -> Self {
         Self {
             server,
+            replica,
             connections,
             work: Arc::new(work),
         }
+    }
+
+    /// Opens `count` connections to `server`.
+    async fn open(
+        server: &RedisAddress,
+        count: u64,
+        counts: &Arc<ConnectionCounts>,
+    ) -> Result<Vec<Arc<SharedConnection>>, Failure> {
+        let mut connections = Vec::new();
+        for _ in 0..count {
+            let shared = SharedConnection::connect(server.clone(), Arc::clone(counts)).await;
+            connections.push(Arc::new(
+                shared.map_err(|error| failure::from_redis(&error))?,
+            ));
+        }
+        Ok(connections)
     }
 }
 
@@ -44,16 +69,16 @@ impl<W: Work> TargetFactory for Multiplexed<W> {
     }
 
     async fn build(&self, worker: WorkerShare) -> Result<Self::Target, Failure> {
-        let mut connections = Vec::new();
         let counts = Arc::<ConnectionCounts>::default();
-        for _ in 0..worker.share_of(self.connections).max(1) {
-            let shared = SharedConnection::connect(self.server.clone(), Arc::clone(&counts)).await;
-            connections.push(Arc::new(
-                shared.map_err(|error| failure::from_redis(&error))?,
-            ));
-        }
+        let count = worker.share_of(self.connections).max(1);
+        let connections = Self::open(&self.server, count, &counts).await?;
+        let replicas = match &self.replica {
+            Some(replica) => Self::open(replica, count, &counts).await?,
+            None => Vec::new(),
+        };
         Ok(MultiplexedTarget {
             connections,
+            replicas,
             counts,
             workers: worker.count,
             work: Arc::clone(&self.work),
@@ -65,6 +90,8 @@ impl<W: Work> TargetFactory for Multiplexed<W> {
 #[derive(Debug)]
 pub(crate) struct MultiplexedTarget<W> {
     connections: Vec<Arc<SharedConnection>>,
+    /// As many connections to a replica; none if reads do not go there.
+    replicas: Vec<Arc<SharedConnection>>,
     counts: Arc<ConnectionCounts>,
     workers: u64,
     work: Arc<W>,
@@ -77,7 +104,8 @@ impl<W: Work> Target for MultiplexedTarget<W> {
         // Users are assigned to workers in turn, so the numbers of one worker's users differ by `workers`.
         let index = (user.0 / self.workers) as usize % self.connections.len();
         let shared = Arc::clone(&self.connections[index]);
-        Ok(MultiplexedSession::new(shared, self.work.task(user)).await)
+        let replica = self.replicas.get(index).map(Arc::clone);
+        Ok(MultiplexedSession::new((shared, replica), self.work.task(user)).await)
     }
 
     fn arrivals(&self) -> Option<ArrivalInstants> {
@@ -92,15 +120,55 @@ impl<W: Work> Target for MultiplexedTarget<W> {
 /// One user of a shared connection, with the user's requests.
 #[derive(Debug)]
 pub(crate) struct MultiplexedSession<T> {
-    link: SharedLink,
+    primary: SharedLink,
+    /// Connection for reads; `None` if they go to the primary.
+    replica: Option<SharedLink>,
     task: T,
 }
 
 impl<T: Task> MultiplexedSession<T> {
-    /// Creates a user of the connection `shared` with the requests of `task`.
-    pub(super) async fn new(shared: Arc<SharedConnection>, task: T) -> Self {
-        let link = SharedLink::new(shared).await;
-        Self { link, task }
+    /// Creates a user of the connection `primary`, and of `replica` for reads if it is given, with the
+    /// requests of `task`.
+    pub(super) async fn new(
+        (primary, replica): (Arc<SharedConnection>, Option<Arc<SharedConnection>>),
+        task: T,
+    ) -> Self {
+        Self {
+            primary: SharedLink::new(primary).await,
+            replica: match replica {
+                Some(replica) => Some(SharedLink::new(replica).await),
+                None => None,
+            },
+            task,
+        }
+    }
+
+    /// Executes the next request. Returns its result, and true if the replica had the last word.
+    ///
+    /// # Errors
+    /// Fails with the error of the attempt to replace a broken connection.
+    async fn perform(
+        &mut self,
+        timestamps: &mut Timestamps,
+    ) -> Result<(RequestResult, bool), RedisError> {
+        let primary = self.primary.connection().await?;
+        let Some(replica) = &mut self.replica else {
+            return Ok((self.task.perform(primary, timestamps).await, false));
+        };
+        let mut split = ReadSplit::new(primary.clone(), replica.connection().await?.clone());
+        let done = self.task.perform(&mut split, timestamps).await;
+        Ok((done, split.is_reading()))
+    }
+
+    /// Notes that the connection of the last request broke, if `error` says so.
+    fn note(&self, error: &RequestError, is_by_replica: bool) {
+        let replica = self.replica.as_ref().filter(|_| is_by_replica);
+        let used = replica.unwrap_or(&self.primary);
+        // With Sentinels, a server that has become a replica is left for the one that they name.
+        let is_over = error.is_read_only() && used.has_sentinels();
+        if error.breaks_connection() || is_over {
+            used.broke();
+        }
     }
 }
 
@@ -108,19 +176,14 @@ impl<T: Task> Session for MultiplexedSession<T> {
     async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.task.draw();
         timestamps.operation(operation);
-        let connection = match self.link.connection().await {
-            Ok(connection) => connection,
+        let (done, is_by_replica) = match self.perform(timestamps).await {
+            Ok(done) => done,
             Err(error) => {
                 return failed(operation, failure::from_redis(&error), true, timestamps).await;
             }
         };
-        let done = self.task.perform(connection, timestamps).await;
         if let Err(error) = &done.result {
-            // With Sentinels, a server that has become a replica is left for the one that they name.
-            let is_over = error.is_read_only() && self.link.has_sentinels();
-            if error.breaks_connection() || is_over {
-                self.link.broke();
-            }
+            self.note(error, is_by_replica);
         }
         outcome(done, timestamps).await
     }

@@ -19,14 +19,16 @@ use crate::server::failure;
 #[derive(Debug)]
 pub(crate) struct Plain<W> {
     server: RedisAddress,
+    replica: Option<RedisAddress>,
     work: Arc<W>,
 }
 
 impl<W: Work> Plain<W> {
-    /// Creates a factory for connections to `server`.
-    pub(super) fn new(server: RedisAddress, work: W) -> Self {
+    /// Creates a factory for connections to `server`, and to a replica for reads if there is one.
+    pub(super) fn new((server, replica): (RedisAddress, Option<RedisAddress>), work: W) -> Self {
         Self {
             server,
+            replica,
             work: Arc::new(work),
         }
     }
@@ -42,6 +44,7 @@ impl<W: Work> TargetFactory for Plain<W> {
     async fn build(&self, _worker: WorkerShare) -> Result<Self::Target, Failure> {
         Ok(PlainTarget {
             server: self.server.clone(),
+            replica: self.replica.clone(),
             counts: Arc::default(),
             work: Arc::clone(&self.work),
         })
@@ -52,18 +55,30 @@ impl<W: Work> TargetFactory for Plain<W> {
 #[derive(Debug)]
 pub(crate) struct PlainTarget<W> {
     server: RedisAddress,
+    replica: Option<RedisAddress>,
     counts: Arc<ConnectionCounts>,
     work: Arc<W>,
+}
+
+impl<W> PlainTarget<W> {
+    async fn own(&self, server: &RedisAddress) -> Result<Arc<SharedConnection>, Failure> {
+        let counts = Arc::clone(&self.counts);
+        let own = SharedConnection::connect(server.clone(), counts).await;
+        own.map(Arc::new)
+            .map_err(|error| failure::from_redis(&error))
+    }
 }
 
 impl<W: Work> Target for PlainTarget<W> {
     type Session = MultiplexedSession<W::Task>;
 
     async fn open(&self, user: UserId) -> Result<Self::Session, Failure> {
-        let counts = Arc::clone(&self.counts);
-        let own = SharedConnection::connect(self.server.clone(), counts).await;
-        let own = Arc::new(own.map_err(|error| failure::from_redis(&error))?);
-        Ok(MultiplexedSession::new(own, self.work.task(user)).await)
+        let own = self.own(&self.server).await?;
+        let replica = match &self.replica {
+            Some(replica) => Some(self.own(replica).await?),
+            None => None,
+        };
+        Ok(MultiplexedSession::new((own, replica), self.work.task(user)).await)
     }
 
     fn arrivals(&self) -> Option<ArrivalInstants> {

@@ -13,6 +13,14 @@ pub(crate) trait RedisConnection: Clone + Send {
     /// Fails with the error of the connection, or with the server's error answer.
     fn command(&mut self, command: &Cmd) -> impl Future<Output = RedisResult<Value>> + Send;
 
+    /// Sends a `command` that only reads and returns its answer, which may be that of a replica.
+    ///
+    /// # Errors
+    /// Fails as [`Self::command`] does.
+    fn read(&mut self, command: &Cmd) -> impl Future<Output = RedisResult<Value>> + Send {
+        self.command(command)
+    }
+
     /// Sends all commands of `pipeline` at once and returns their answers in order. Each may be an
     /// error answer.
     ///

@@ -16,7 +16,7 @@ use redis::{Cmd, ErrorKind, Pipeline, RedisError, Value};
 use serde_json::json;
 use statistics::mean;
 
-use crate::cli::{PoolFlags, PoolWorkload};
+use crate::cli::{PoolFlags, PoolWorkload, ReadFrom};
 use crate::clients::{RedisConnection, RequestError, RequestResult, Task, Work};
 use crate::keys::run_keys::{Preload, RunKeys};
 use crate::keys::safety_ttl;
@@ -85,6 +85,14 @@ impl RedisWorkload for Throughput<'_> {
 
     fn commands(&self) -> &'static [&'static str] {
         self.flags.workload.operations()
+    }
+
+    fn reads_from(&self) -> ReadFrom {
+        self.flags.reads.read_from
+    }
+
+    fn only_reads(&self) -> bool {
+        self.flags.workload == PoolWorkload::Get
     }
 
     fn config(&self) -> BTreeMap<String, serde_json::Value> {

@@ -8,6 +8,7 @@ use bench_report::{Report, StepEnd};
 use load_engine::Failure;
 use serde_json::Value;
 
+use crate::cache::STALE_MISS;
 use crate::evidence;
 use crate::server::address::RedisAddress;
 use crate::server::{failure, remedy};
@@ -47,6 +48,7 @@ pub(crate) fn troubles(report: &Report) -> Vec<String> {
     }
     lines.extend(redirected(report));
     lines.extend(outages(report));
+    lines.extend(replicas(report));
     lines.extend(disturbed(report));
     lines
 }
@@ -81,6 +83,37 @@ fn outages(report: &Report) -> impl Iterator<Item = String> {
         Some(format!(
             "Outage: step {number} ({name}): no request succeeded for {long}{until}."
         ))
+    })
+}
+
+/// Returns a line for each step whose reads went to a replica: how far it was behind, and how many reads
+/// missed what had been written.
+fn replicas(report: &Report) -> impl Iterator<Item = String> {
+    let steps = (1..).zip(&report.steps);
+    steps.filter_map(|(number, step)| {
+        let mut told = Vec::new();
+        let bytes = |figure| Some(table::bytes(step.value(figure)? as u64));
+        if let (Some(mean), Some(most)) = (
+            bytes(steps::REPLICA_LAG_MEAN_BYTES),
+            bytes(steps::REPLICA_LAG_MOST_BYTES),
+        ) {
+            told.push(format!(
+                "{mean} behind the primary on average, {most} at most"
+            ));
+        }
+        let unlinked = step.value(steps::REPLICA_UNLINKED_RATIO);
+        if let Some(unlinked) = unlinked.filter(|ratio| *ratio > 0.0) {
+            let share = table::ratio(unlinked);
+            told.push(format!(
+                "not connected to its primary for {share} of the time"
+            ));
+        }
+        if let Some(stale) = step.operations.get(STALE_MISS) {
+            let count = stale.succeeded + stale.failures();
+            told.push(format!("{count} reads did not find what had been written"));
+        }
+        let (name, told) = (&step.name, told.join("; "));
+        (!told.is_empty()).then(|| format!("Replica: step {number} ({name}): {told}."))
     })
 }
 

@@ -163,6 +163,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
                 client: setting.client,
                 variant: setting.variant,
                 connections: count,
+                replica: target.replica_place(),
                 prefix: keys.prefix,
                 seed: keys.seed,
             };
@@ -172,7 +173,9 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             kind: setting.client,
             connections: count,
             server: server.remote(),
+            replica: None,
         };
+        let client = client.reading_from(target.replica.clone(), self.workload.only_reads());
         let work = WatchedWork {
             work: self.workload.work(keys, setting.variant),
             gaps: None,

@@ -8,6 +8,7 @@ pub(crate) mod doubts;
 mod outage;
 mod rate_searches;
 mod redis_run;
+mod replica_watch;
 mod run_plan;
 mod run_step;
 mod run_target;

@@ -11,7 +11,7 @@ use bench_report::{Report, Step, StepEnd, Summary, redaction};
 use load_engine::{LoadCurve, Phase, StepPlan, StopRule};
 use serde_json::json;
 
-use crate::cli::CommonFlags;
+use crate::cli::{CommonFlags, ReadFrom};
 use crate::clients::{self, ClientKind};
 use crate::evidence::{CommandScope, KeyScope, SamplerScope, ServerSampler};
 use crate::keys::run_keys;
@@ -140,6 +140,9 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         let address = flags.server.address().ok().flatten();
         let protocol = address.map_or("resp2", |address| address.protocol());
         config.insert("protocol".to_owned(), json!(protocol));
+        if self.workload.reads_from() == ReadFrom::Replica {
+            config.insert("read_from".to_owned(), json!("replica"));
+        }
         let load = &flags.load;
         if load.rate.is_none() && load.curve().is_none() && !load.search.is_given() {
             let users = load.users.as_ref().and_then(LoadCurve::constant);
@@ -166,8 +169,13 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
     }
 
     fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<RunTarget>> {
+        let mut server = RedisServer::open(&self.flags.server)?;
+        if self.workload.reads_from() == ReadFrom::Replica {
+            server.start_replica()?;
+        }
         Ok(Some(RunTarget {
-            server: RedisServer::open(&self.flags.server)?,
+            server,
+            replica: None,
             prefix: run_keys::prefix(&host_worker::data_name(bench)),
             over: None,
             begun: false,
@@ -197,6 +205,12 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             let primary = server.remote().current().masked_url().to_owned();
             let config = &mut bench.report.config;
             config.insert("primary".to_owned(), json!(primary));
+        }
+        if self.workload.reads_from() == ReadFrom::Replica {
+            let replica = server.online_replica(&identity)?;
+            let told = json!(replica.masked_url());
+            bench.report.config.insert("replica".to_owned(), told);
+            target.replica = Some(replica);
         }
         let demand = self.demand(bench, &target.prefix);
         let demand = self.demand_of_node(demand, &identity);
@@ -228,7 +242,11 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             commands: CommandScope::Load(self.workload.commands()),
             keys: Some(KeyScope::own(&target.prefix)),
         };
-        let evidence = ServerSampler::start(&server.remote(), &nodes, &scope);
+        // Where all requests go to the replica, it is the server under load.
+        let replica = target.replica.clone();
+        let watched = replica.filter(|_| self.workload.only_reads());
+        let watched = watched.unwrap_or_else(|| server.remote());
+        let evidence = ServerSampler::start(&watched, &nodes, &scope);
         let evidence = evidence.context("cannot watch the server")?;
         Ok(Some(Some(evidence)))
     }

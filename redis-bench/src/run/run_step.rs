@@ -9,11 +9,13 @@ use bench_report::names::steps;
 use load_engine::{Phase, StepPlan, TargetFactory};
 
 use crate::cache::curve::LimitedStep;
+use crate::cli::ReadFrom;
 use crate::clients::{ClientKind, ClientSetup, FactoryUse, WatchedWork};
 use crate::evidence::{self, LoadShape, ServerSampler};
 use crate::keys::run_keys::RunKeys;
 use crate::run::connection_storm::{self, ConnectionStorm};
 use crate::run::redis_run::RedisRun;
+use crate::run::replica_watch::ReplicaWatch;
 use crate::run::run_target::RunTarget;
 use crate::run::setting::Setting;
 use crate::run::worker::StepTarget;
@@ -43,6 +45,9 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let Some(prepared) = self.prepare_keys(bench, target, setting, &plan)? else {
             return Ok(None);
         };
+        if !target.await_replica(bench)? {
+            return Ok(None);
+        }
         let keys = prepared.keys;
         let limited = self.limited(target, setting)?;
         let mut nobody = ();
@@ -61,19 +66,28 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             }
             None => source,
         };
+        let watch = target.replica.clone().map(|replica| {
+            let watch = ReplicaWatch::start(server.remote(), replica);
+            watch.context("cannot watch the replica")
+        });
+        let watch = watch.transpose()?;
         let index = if bench.has_workers() {
             let target = StepTarget {
                 throwaway_url: server.throwaway_url().map(str::to_owned),
                 client: setting.client,
                 variant: setting.variant,
                 connections: self.connections(setting),
+                replica: target.replica_place(),
                 prefix: keys.prefix,
                 seed: keys.seed,
             };
             bench.step_on_workers(&plan, &target, source)?
         } else {
-            self.step_here(bench, &plan, (server, setting), keys, source)?
+            self.step_here(bench, &plan, (target, setting), keys, source)?
         };
+        if let Some(watch) = watch {
+            watch.end(&mut bench.report.steps[index]);
+        }
         let bound = if bench.interrupted() {
             EVIDENCE_TIMEOUT_INTERRUPTED
         } else {
@@ -165,8 +179,10 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
     /// request, as with the redirections of a cluster, or if this host makes only a share of the load,
     /// because the server counts all of it.
     fn load_shape(&self, setting: Setting) -> Option<LoadShape<'_>> {
+        // Where reads go to a replica, no server counts all commands.
         let is_counted = self.host.is_none()
             && self.workload.has_fixed_commands()
+            && self.workload.reads_from() == ReadFrom::Primary
             && setting.client != ClientKind::Cluster;
         is_counted.then(|| LoadShape {
             commands: self.workload.commands(),
@@ -186,15 +202,17 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         &self,
         bench: &mut Bench,
         plan: &StepPlan,
-        (server, setting): (&RedisServer, Setting),
+        (target, setting): (&RunTarget, Setting),
         keys: RunKeys,
         evidence: &mut dyn EvidenceSource,
     ) -> anyhow::Result<usize> {
         let client = ClientSetup {
             kind: setting.client,
             connections: self.connections(setting),
-            server: server.remote(),
+            server: target.server.remote(),
+            replica: None,
         };
+        let client = client.reading_from(target.replica.clone(), self.workload.only_reads());
         let step = StepHere {
             bench: &mut *bench,
             plan,

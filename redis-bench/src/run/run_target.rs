@@ -9,22 +9,29 @@ use bench_cli::bench::Bench;
 use bench_cli::blocking::{BlockingTask, TaskResult, WaitLimits};
 
 use load_engine::{Cancel, WallTime};
+use redis::ConnectionAddr;
 
 use crate::keys::run_keys::RunKeys;
 use crate::run::cleanup::KeyWriter;
 use crate::run::setting::Setting;
+use crate::server::address::RedisAddress;
 use crate::server::cluster_client::connect_to_all;
 use crate::server::identity::ServerIdentity;
 use crate::server::redis_server::RedisServer;
-use crate::server::remedy;
+use crate::server::{failure, remedy, replica};
 
 /// Time limit for writing the run's keys before a step.
 const FILL_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// Longest wait for the replica to copy the keys of a step.
+const COPY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Redis server of a run, and the state of the keys that the run writes to it.
 #[derive(Debug)]
 pub(crate) struct RunTarget {
     pub(crate) server: RedisServer,
+    /// Replica that reads go to; `None` if they go to the server itself.
+    pub(crate) replica: Option<RedisAddress>,
     /// Prefix of the names of the run's keys.
     pub(crate) prefix: String,
     /// Instant at which the run is over on every host; `None` if only one host creates the load.
@@ -42,6 +49,44 @@ pub(crate) struct RunTarget {
 }
 
 impl RunTarget {
+    /// Returns host and port of the replica that reads go to; `None` if they go to the server itself.
+    pub(crate) fn replica_place(&self) -> Option<(String, u16)> {
+        match self.replica.as_ref()?.info().addr() {
+            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+                Some((host.clone(), *port))
+            }
+            _ => None,
+        }
+    }
+
+    /// Waits until the replica has all that was written so far, if reads go to one. Returns false if a
+    /// signal is received.
+    ///
+    /// # Errors
+    /// Fails with a remedy if the replica cannot be read, or does not catch up within ten seconds.
+    pub(crate) fn await_replica(&self, bench: &Bench) -> anyhow::Result<bool> {
+        let Some(replica) = self.replica.clone() else {
+            return Ok(true);
+        };
+        let (primary, shown) = (self.server.remote(), replica.masked_url().to_owned());
+        let cli = replica.cli();
+        let copied = BlockingTask::start(move |stop: &Cancel| {
+            let copied = replica::await_copy(&primary, &replica, &mut || !stop.is_cancelled());
+            copied.map_err(|error| failure::from_redis(&error).to_string())
+        });
+        let copied = copied.context("cannot wait for the replica")?;
+        let why = match copied.wait(&bench.cancel, WaitLimits::new(COPY_TIMEOUT)) {
+            TaskResult::Done(Ok(true)) => return Ok(true),
+            TaskResult::Done(Ok(false)) | TaskResult::Cancelled => return Ok(false),
+            TaskResult::Done(Err(why)) => why,
+            TaskResult::TimedOut => format!("it did not catch up within {COPY_TIMEOUT:?}"),
+            TaskResult::Lost => "the thread that reads it ended without a result".to_owned(),
+        };
+        Err(anyhow::anyhow!(why))
+            .with_context(|| format!("the replica {shown} cannot take the reads of the load"))
+            .remedy(format!("{cli} INFO replication; or --read-from primary"))
+    }
+
     /// Brings the keys into the state in which a step begins. Returns false if a signal is
     /// received. If `starts_at`, the start of the step, is given, stops waiting at that instant and
     /// returns true: the step is then late.

@@ -30,6 +30,8 @@ pub(crate) struct StepTarget {
     pub(crate) variant: usize,
     /// Number of connections of the step in total over all workers.
     pub(crate) connections: u64,
+    /// Host and port of the replica that reads go to; `None` if they go to the server itself.
+    pub(crate) replica: Option<(String, u16)>,
     /// Prefix of the names of the run's keys.
     pub(crate) prefix: String,
     /// Seed of the random draw of keys in this step.
@@ -95,11 +97,15 @@ fn run<W: RedisWorkload>(
         (None, None) => return Err("the parent named no server".to_owned()),
     };
     let address = address.map_err(|error| error.to_string())?;
+    let replica = target.replica.as_ref();
+    let replica = replica.map(|(host, port)| address.at_node(host, *port));
     let client = ClientSetup {
         kind: target.client,
         connections: target.connections,
         server: address,
+        replica: None,
     };
+    let client = client.reading_from(replica, workload.only_reads());
     let keyspace = workload.keyspace(&target.prefix, target.seed);
     let work = WatchedWork {
         work: workload.work(keyspace, target.variant),

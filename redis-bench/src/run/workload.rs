@@ -9,6 +9,7 @@ use bench_report::{Report, Series, Step, Warning};
 use load_engine::{RuntimeKind, StepPlan};
 
 use crate::cache::curve::{LimitedStep, MemoryLimit, StepKeys};
+use crate::cli::ReadFrom;
 use crate::clients::{self, ClientKind, Work};
 use crate::keys::run_keys::RunKeys;
 use crate::keys::steady_state::SteadyState;
@@ -85,6 +86,16 @@ pub(crate) trait RedisWorkload {
     /// Adds the scenario's own figures to a finished step; none by default.
     fn conclude(&self, step: &mut Step) {
         let _ = step;
+    }
+
+    /// Returns the server that reads go to; the primary by default.
+    fn reads_from(&self) -> ReadFrom {
+        ReadFrom::Primary
+    }
+
+    /// Returns true if every request only reads, false (the default) if some write.
+    fn only_reads(&self) -> bool {
+        false
     }
 
     /// Returns the number of further clients that connect at once when the spike of a step begins;

@@ -12,6 +12,7 @@ pub(crate) mod info;
 mod port_answer;
 pub(crate) mod redis_server;
 pub(crate) mod remedy;
+pub(crate) mod replica;
 mod sentinel;
 pub(crate) mod tls;
 mod tls_check;

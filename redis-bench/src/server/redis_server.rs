@@ -13,7 +13,7 @@ use crate::cli::ServerFlags;
 use crate::clients::ClientKind;
 use crate::server::address::{PasswordSource, RedisAddress};
 use crate::server::identity::ServerIdentity;
-use crate::server::{failure, guard, port_answer, remedy, tls_check};
+use crate::server::{failure, guard, port_answer, remedy, replica, tls_check};
 
 /// Time-out for the first connection and the answers about the server's identity.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(12);
@@ -27,6 +27,8 @@ pub(crate) struct RedisServer {
     remote: RedisAddress,
     ours: bool,
     throwaway: Option<Redis>,
+    /// Replica of the throwaway server; `None` unless reads go there.
+    replica: Option<Redis>,
 }
 
 impl RedisServer {
@@ -42,6 +44,7 @@ impl RedisServer {
                 remote,
                 ours: token::is_ours(&mark, url),
                 throwaway: None,
+                replica: None,
             });
         }
         let redis = Redis::start(&RedisOptions::default())
@@ -51,7 +54,40 @@ impl RedisServer {
             remote: RedisAddress::parse(redis.url())?,
             ours: true,
             throwaway: Some(redis),
+            replica: None,
         })
+    }
+
+    /// Starts a replica of the throwaway server, which has copied its data then. Does nothing if the
+    /// server is one of the user.
+    ///
+    /// # Errors
+    /// Fails if it cannot be started.
+    pub(crate) fn start_replica(&mut self) -> anyhow::Result<()> {
+        if let Some(primary) = &self.throwaway {
+            let replica = primary.start_replica();
+            self.replica = Some(replica.context("cannot start a replica of the throwaway Redis")?);
+        }
+        Ok(())
+    }
+
+    /// Returns the address of the first replica that this server, with this identity, calls online.
+    ///
+    /// # Errors
+    /// Fails with a sentence and a remedy if it tells none.
+    pub(crate) fn online_replica(&self, identity: &ServerIdentity) -> anyhow::Result<RedisAddress> {
+        let shown = self.remote.masked_url();
+        let Some(info) = &identity.info else {
+            return Err(anyhow::anyhow!("{shown} does not tell its replicas"))
+                .remedy("a user who may run INFO (ACL SETUSER … +info permits it)");
+        };
+        match replica::online(info) {
+            Some((host, port)) => Ok(self.remote.at_node(&host, port)),
+            None => Err(anyhow::anyhow!("{shown} has no replica that is online")).remedy(format!(
+                "a primary with a replica: {} INFO replication names them; or --read-from primary",
+                self.remote.cli()
+            )),
+        }
     }
 
     /// Returns the address of the server, with its credentials.

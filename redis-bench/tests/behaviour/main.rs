@@ -32,6 +32,7 @@ mod rate_limit;
 mod recovery;
 mod refusals;
 mod replay;
+mod replicas;
 mod resp3;
 mod runs;
 mod scripts;

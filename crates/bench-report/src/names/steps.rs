@@ -175,6 +175,12 @@ figures! { Step:
     OUTAGE_LONGEST_NS = "outage.longest_ns";
     /// 1 if that time lasted until the end of the step, 0 otherwise.
     OUTAGE_OPEN = "outage.open";
+    /// Bytes of the replication that the replica had not received, on average.
+    REPLICA_LAG_MEAN_BYTES = "replica.lag_mean_bytes";
+    /// Largest number of these bytes that was seen.
+    REPLICA_LAG_MOST_BYTES = "replica.lag_most_bytes";
+    /// Share of the looks at which the replica was not connected to its primary.
+    REPLICA_UNLINKED_RATIO = "replica.unlinked_ratio";
     /// Share of the reads that find their key in a simulation of the server's evictions.
     SIMULATED_HIT_RATIO = "simulated_hit_ratio";
     /// Keys that a server with a limit of its memory held at the end.

@@ -96,6 +96,7 @@ fn compare(policy: PolicyName, bytes: u64) -> StepRatios {
         kind: ClientKind::Multiplexed,
         connections: 1,
         server: address,
+        replica: None,
     };
     let step = client.use_factory(work, PlannedStep(&plan)).step;
     assert_eq!(step.end, StepEnd::Completed);

@@ -32,6 +32,7 @@ fn step(args: &str) -> Step {
         kind: ClientKind::Multiplexed,
         connections: 1,
         server: RedisAddress::parse(redis.url()).unwrap(),
+        replica: None,
     };
     let work = stampede.work(stampede.keyspace("plimsoll:test:", 7), 0);
     let mut step = client.use_factory(work, PlannedStep(&plan)).step;
