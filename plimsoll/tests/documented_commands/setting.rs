@@ -43,9 +43,10 @@ const SCRIPTS: [(&str, &str); 3] = [
     ("checkout.sql", "\\set n random(1, :tenants)\nSELECT :n;\n"),
 ];
 /// Names and texts of the traces of caches that commands name.
-const TRACES: [(&str, &str); 3] = [
+const TRACES: [(&str, &str); 4] = [
     ("cluster052.csv", "0,a,1,5,3,get,0\n1,a,1,5,3,set,60\n"),
     ("day.csv", "0,a,1,5,3,get,0\n1,a,1,5,3,set,60\n"),
+    ("kvcache.csv", "key,op,size\na,GET,5\na,SET,5\n"),
     (
         "monitor.txt",
         "OK\n1.5 [0 127.0.0.1:5] \"GET\" \"a\"\n1.6 [0 127.0.0.1:5] \"GET\" \"a\"\n",

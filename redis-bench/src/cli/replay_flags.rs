@@ -14,9 +14,8 @@ use crate::replay::trace_reader::TraceFormat;
 const SPEEDS: std::ops::RangeInclusive<f64> = 1e-3..=1e9;
 
 /// Flags of a load, which a trace sets: they are refused, and not shown.
-const HIDDEN: [&str; 12] = [
+const HIDDEN: [&str; 11] = [
     "users",
-    "rate",
     "find_rate",
     "spawn_rate",
     "pacing",
@@ -29,7 +28,11 @@ const HIDDEN: [&str; 12] = [
     "watch_server",
 ];
 /// Texts about flags that mean something else in a replay.
-const OTHER_HELP: [(&str, &str); 3] = [
+const OTHER_HELP: [(&str, &str); 4] = [
+    (
+        "rate",
+        "Requests per second, evenly spaced, in place of the times of the trace; for one without times",
+    ),
     (
         "duration",
         "Longest time of the replay after the warm-up [default: to the end of the trace]",
@@ -61,6 +64,7 @@ server. Without --url and REDIS_URL a throwaway server is started, which --maxme
 
 Examples:
   redis-bench replay --trace cluster052.csv --speed 10 --duration 60s
+  redis-bench replay --trace kvcache.csv --rate 2k
   redis-bench replay --trace monitor.txt --trace-format monitor --client pooled,multiplexed
   redis-bench replay --trace zipf.oracleGeneral.zst --value-size 512 --requests 500k --speed 200
   redis-bench replay --trace day.csv --maxmemory 64MiB,256MiB --policy allkeys-lru,allkeys-lfu";
@@ -77,7 +81,13 @@ pub(crate) struct ReplayFlags {
     pub(crate) trace_format: Option<TraceFormat>,
 
     /// Number of seconds of the trace that pass in one second
-    #[arg(long, value_parser = speed, value_name = "FACTOR", default_value = "1")]
+    #[arg(
+        long,
+        value_parser = speed,
+        value_name = "FACTOR",
+        default_value = "1",
+        conflicts_with = "rate"
+    )]
     pub(crate) speed: f64,
 
     /// Number of times that the trace is sent, one after the other
@@ -136,7 +146,7 @@ impl ReplayFlags {
         let load = &self.common.load;
         let given = [
             (load.users.is_some(), "--users"),
-            (load.rate.is_some(), "--rate"),
+            (load.curve().is_some(), "the curve of --rate"),
             (load.search.is_given(), "--find-rate"),
             (load.spawn_rate.is_some(), "--spawn-rate"),
             (load.pacing.is_some(), "--pacing"),
@@ -144,7 +154,8 @@ impl ReplayFlags {
         ];
         if let Some((_, flag)) = given.iter().find(|(is_given, _)| *is_given) {
             return Err(UsageError(format!(
-                "the trace sets when requests are sent; leave {flag} out, or change --speed"
+                "the trace sets when requests are sent; leave {flag} out, and use --speed or a number as \
+                 --rate"
             )));
         }
         let is_shared = self.common.workers.workers.is_some() || self.common.host.worker.is_some();
@@ -204,7 +215,7 @@ mod tests {
     fn a_load_beside_that_of_the_trace_is_refused() {
         for (args, told) in [
             ("--users 5", "leave --users out"),
-            ("--rate 5", "leave --rate out"),
+            ("--rate ramp:1..5/5s", "leave the curve of --rate out"),
             ("--find-rate p99<5ms", "leave --find-rate out"),
             ("--think-time 1s", "leave --think-time out"),
             ("--workers 2", "leave --workers"),

@@ -144,6 +144,7 @@ impl Scenario for MemoryRun<'_> {
             storm: 0,
             connections: CONNECTIONS,
             bytes: self.estimated_bytes(),
+            fewer_keys: "fewer --keys",
             descriptors: bench.report.environment.nofile_soft,
         };
         let unchecked = guard::limits(identity.info.as_ref(), demand)?;

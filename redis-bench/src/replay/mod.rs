@@ -32,6 +32,7 @@ mod sample;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -157,6 +158,12 @@ impl Replay {
 
 /// Returns the part of the trace that the flags choose.
 fn part(flags: &ReplayFlags) -> Result<TracePart, UsageError> {
+    if fs::metadata(&flags.trace).is_ok_and(|found| !found.is_file()) {
+        return Err(UsageError(format!(
+            "{} is no regular file, and a trace is read several times; write it into one",
+            flags.trace.display()
+        )));
+    }
     let format = match flags.trace_format {
         Some(format) => format,
         None => format_of(&flags.trace)
@@ -174,6 +181,12 @@ fn part(flags: &ReplayFlags) -> Result<TracePart, UsageError> {
         file: flags.trace.clone(),
         format,
         speed: flags.speed,
+        rate_per_s: flags
+            .common
+            .load
+            .rate
+            .as_ref()
+            .and_then(LoadCurve::constant),
         loops: u32::try_from(flags.loops).unwrap_or(u32::MAX),
         requests: flags.requests,
         longest: step.duration.map(|measured| measured + warmup),
@@ -269,10 +282,13 @@ impl RedisWorkload for Replay {
             ),
             ("trace_out_of_order".to_owned(), json!(survey.out_of_order)),
             ("keys".to_owned(), json!(self.keys.count())),
-            ("speed".to_owned(), json!(flags.speed)),
             ("loops".to_owned(), json!(flags.loops)),
             ("in_order".to_owned(), json!(flags.in_order)),
         ]);
+        match self.part.rate_per_s {
+            Some(per_s) => config.insert("trace_rate_per_s".to_owned(), json!(per_s)),
+            None => config.insert("speed".to_owned(), json!(flags.speed)),
+        };
         if let Some(bytes) = flags.value_size {
             config.insert("value_bytes".to_owned(), json!(bytes));
         }
@@ -293,11 +309,18 @@ impl RedisWorkload for Replay {
         {
             *in_flight_cap = 1;
         }
-        plan.parameter("speed", self.flags.speed)
+        match self.part.rate_per_s {
+            Some(_) => plan,
+            None => plan.parameter("speed", self.flags.speed),
+        }
     }
 
     fn default_clients(&self) -> &'static [ClientKind] {
         &CLIENTS
+    }
+
+    fn fewer_keys(&self) -> &'static str {
+        "a part of the trace (--requests N, --duration TIME)"
     }
 
     fn written_bytes(&self) -> u64 {

@@ -211,6 +211,7 @@ mod tests {
             file,
             format: TraceFormat::Twitter,
             speed: rules.speed,
+            rate_per_s: None,
             loops: 1,
             requests: None,
             longest: None,

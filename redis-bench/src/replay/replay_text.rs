@@ -42,9 +42,10 @@ impl ToldReplay<'_> {
 
     fn trace(&self) -> String {
         let [reads, writes, removals] = self.survey.requests;
-        let speed = match self.part.speed {
-            1.0 => "as fast as it was recorded".to_owned(),
-            speed => format!(
+        let speed = match (self.part.rate_per_s, self.part.speed) {
+            (Some(per_s), _) => format!("{} in place of its own times", table::rate(per_s)),
+            (None, 1.0) => "as fast as it was recorded".to_owned(),
+            (None, speed) => format!(
                 "{} times as fast as it was recorded, with times to live as much shorter",
                 table::three_digits(speed)
             ),
@@ -65,13 +66,13 @@ impl ToldReplay<'_> {
         let mut told = Vec::new();
         if let Some(first) = &skipped.first_faulty {
             told.push(format!(
-                "Left out: {} that are no request; the first is {first}.",
+                "Left out as no request: {}, first {first}.",
                 counted(skipped.faulty, "line", "lines")
             ));
         }
         if let Some(first) = skipped.first_command {
             told.push(format!(
-                "Left out: {} that read, write or remove no string; the first is in {first}.",
+                "Left out as no read, write or removal of a string: {}, first {first}.",
                 counted(skipped.commands, "command", "commands")
             ));
         }
@@ -156,6 +157,7 @@ mod tests {
             file: PathBuf::from("/home/someone/day.csv"),
             format: TraceFormat::Twitter,
             speed: 60.0,
+            rate_per_s: None,
             loops: 1,
             requests: None,
             longest: None,
@@ -199,8 +201,8 @@ mod tests {
         for wanted in [
             "Trace day.csv (twitter): 900 reads, 90 writes and 10 removals of 55 keys in 20.0 s, 60.0 \
              times as fast as it was recorded",
-            "Left out: 2 lines that are no request; the first is line 7: the line has 3 columns",
-            "1 command that read, write or remove no string; the first is in line 9",
+            "Left out as no request: 2 lines, first line 7: the line has 3 columns",
+            "removal of a string: 1 command, first line 9.",
             "Out of order: 3 requests",
             "Sizes: 4 keys",
             "2000 15 3.00 s 15",

@@ -13,6 +13,7 @@ use super::trace_reader::{TraceFormat, TraceReader};
 pub(crate) struct ReplaySchedule {
     file: PathBuf,
     format: TraceFormat,
+    rate_per_s: Option<f64>,
     speed: f64,
     loops_left: u32,
     /// Events of the running loop; `None` after the last.
@@ -42,6 +43,7 @@ impl ReplaySchedule {
         Ok(Self {
             file: file.to_owned(),
             format,
+            rate_per_s: None,
             speed,
             loops_left: loops.saturating_sub(1),
             events: (loops > 0).then(|| Spread::new(events)),
@@ -50,6 +52,15 @@ impl ReplaySchedule {
             skipped: SkippedLines::default(),
             out_of_order: 0,
         })
+    }
+
+    /// Replaces the times of the trace, if it has any, by those of a constant rate, before anything is
+    /// read.
+    #[must_use]
+    pub(crate) fn at_rate(mut self, rate_per_s: Option<f64>) -> Self {
+        self.rate_per_s = rate_per_s;
+        self.events = self.events.map(|events| events.at_rate(rate_per_s));
+        self
     }
 
     /// Returns the lines that all loops so far left out.
@@ -84,7 +95,8 @@ impl ReplaySchedule {
         }
         self.loops_left -= 1;
         self.begin_ns = self.end_ns;
-        self.events = Some(Spread::new(TraceReader::open(&self.file, self.format)?));
+        let events = TraceReader::open(&self.file, self.format)?;
+        self.events = Some(Spread::new(events.at_rate(self.rate_per_s)));
         Ok(())
     }
 }
@@ -218,6 +230,22 @@ mod tests {
         let error = cut.find_map(Result::err).unwrap();
         assert_eq!(error.place, TracePlace::Line(before as u64 + 1));
         assert!(matches!(error.fault, TraceFault::Io(_)), "{error}");
+    }
+
+    #[test]
+    fn a_rate_replaces_the_times_of_a_trace_and_those_that_it_does_not_have() {
+        for (format, content) in [
+            (TraceFormat::Twitter, FOUR),
+            (
+                TraceFormat::KvReplay,
+                "key,op,size,op_count\na,GET,1,3\nb,GET,1,1\n",
+            ),
+        ] {
+            let (twice, _place) = schedule(format, content, 1.0, 2);
+            let at_rate = twice.at_rate(Some(10.0));
+            // Four events have three gaps of 100 ms, and the second loop begins after a fourth.
+            assert_eq!(times_ms(at_rate), [0, 100, 200, 300, 400, 500, 600, 700]);
+        }
     }
 
     #[test]

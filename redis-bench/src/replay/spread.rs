@@ -62,12 +62,18 @@ impl Spread {
         }
     }
 
+    /// Replaces the times of the events by those of a constant rate, before anything is read.
+    pub(crate) fn at_rate(mut self, rate_per_s: Option<f64>) -> Self {
+        self.events = self.events.at_rate(rate_per_s);
+        self
+    }
+
     /// Returns the length of what was returned so far, in nanoseconds: all seconds from the first
     /// to the last. With finer times it is the time up to the last event and once more the mean
     /// time between two.
     pub(crate) fn length_ns(&self) -> u64 {
         let passed_us = self.now_us - self.first_us.unwrap_or(self.now_us);
-        if self.events.format().counts_seconds() {
+        if self.events.counts_seconds() {
             return if self.first_us.is_some() {
                 passed_us * 1_000 + SECOND_NS
             } else {
@@ -161,7 +167,7 @@ impl Iterator for Spread {
     type Item = Result<TimedEvent, TraceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.events.format().counts_seconds() {
+        if self.events.counts_seconds() {
             return match self.next_in_second() {
                 Some(event) => {
                     self.returned += 1;

@@ -54,6 +54,10 @@ pub(crate) struct TraceReader {
     /// Events of the lines that were read, and how often each is still to be returned.
     pending: VecDeque<(TraceEvent, u32)>,
     skipped: SkippedLines,
+    /// Events per second that replace the times of the trace; `None` if it keeps them.
+    rate_per_s: Option<f64>,
+    /// Number of events that were returned.
+    returned: u64,
     ended: bool,
 }
 
@@ -88,13 +92,22 @@ impl TraceReader {
             format,
             pending: VecDeque::new(),
             skipped: SkippedLines::default(),
+            rate_per_s: None,
+            returned: 0,
             ended: false,
         })
     }
 
-    /// Returns the format that the file is read in.
-    pub(crate) fn format(&self) -> TraceFormat {
-        self.format
+    /// Replaces the times of the events, if they have any, by those of a constant rate.
+    #[must_use]
+    pub(crate) fn at_rate(mut self, rate_per_s: Option<f64>) -> Self {
+        self.rate_per_s = rate_per_s;
+        self
+    }
+
+    /// Returns true if the events have times in whole seconds.
+    pub(crate) fn counts_seconds(&self) -> bool {
+        self.rate_per_s.is_none() && self.format.counts_seconds()
     }
 
     /// Returns the lines that were left out so far.
@@ -156,11 +169,15 @@ impl Iterator for TraceReader {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some((event, left)) = self.pending.front_mut() {
-                let event = *event;
+                let mut event = *event;
                 *left -= 1;
                 if *left == 0 {
                     self.pending.pop_front();
                 }
+                if let Some(rate_per_s) = self.rate_per_s {
+                    event.at_us = Some((self.returned as f64 * 1e6 / rate_per_s) as u64);
+                }
+                self.returned += 1;
                 return Some(Ok(event));
             }
             if self.ended {

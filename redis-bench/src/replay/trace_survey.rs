@@ -9,10 +9,13 @@ use super::arrival_counts::ArrivalCounts;
 use super::schedule::ReplaySchedule;
 use super::skipped_lines::SkippedLines;
 use super::spread::TimedEvent;
-use super::trace_error::TraceError;
+use super::trace_error::{TraceError, TraceFault};
 use super::trace_event::TraceOperation;
 use super::trace_keys::{MOST_KEYS, TraceKeys};
 use super::trace_reader::TraceFormat;
+
+/// Shortest length of a replay: that of a trace with a single request has none of its own.
+const SHORTEST: Duration = Duration::from_millis(100);
 
 /// Part of a trace that a replay sends, and how fast.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +26,8 @@ pub(crate) struct TracePart {
     pub(crate) format: TraceFormat,
     /// Number of seconds of the trace that pass in one second of the replay.
     pub(crate) speed: f64,
+    /// Requests per second that replace the times of the trace; `None` if it keeps them.
+    pub(crate) rate_per_s: Option<f64>,
     /// Number of times that the trace is sent.
     pub(crate) loops: u32,
     /// Largest number of requests; all of the trace's if it is `None`.
@@ -37,7 +42,8 @@ impl TracePart {
     /// # Errors
     /// Fails if the file cannot be opened, or has no header where the format needs one.
     pub(super) fn open(&self) -> Result<ReplaySchedule, TraceError> {
-        ReplaySchedule::open(&self.file, self.format, self.speed, self.loops)
+        let schedule = ReplaySchedule::open(&self.file, self.format, self.speed, self.loops)?;
+        Ok(schedule.at_rate(self.rate_per_s))
     }
 }
 
@@ -96,7 +102,8 @@ impl TraceSurvey {
         }
         let length_ns = end_ns.unwrap_or(schedule.length_ns().min(longest_ns));
         // Rounded up, so that the last request lies within the length.
-        survey.length = Duration::from_nanos(length_ns.saturating_add(1));
+        let length = Duration::from_nanos(length_ns.saturating_add(1));
+        survey.length = length.max(SHORTEST);
         survey.skipped = schedule.skipped();
         survey.out_of_order = schedule.out_of_order();
         survey.checked()
@@ -152,6 +159,9 @@ impl SurveyError {
     /// Returns what to write instead.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
+            Self::Trace(error) if matches!(error.fault, TraceFault::NoTime) => {
+                "--rate PER_S gives it times"
+            }
             Self::Trace(_) => "--requests N replays the part before",
             Self::NoRequest => "look at the file, or choose another part of it",
             Self::OtherFormat { .. } => "name its format with --trace-format",
@@ -183,6 +193,7 @@ mod tests {
             file,
             format: TraceFormat::Twitter,
             speed: 1.0,
+            rate_per_s: None,
             loops: 1,
             requests: None,
             longest: None,
@@ -196,6 +207,8 @@ mod tests {
         let whole = survey(FOUR, |_| ()).unwrap();
         assert_eq!((whole.requests, whole.keys.count()), ([2, 1, 1], 3));
         assert_eq!((whole.length.as_millis(), whole.skipped.faulty), (3_000, 1));
+        let single = survey("10,a,1,7,1,get,0\n", |part| part.speed = 1e9).unwrap();
+        assert_eq!((single.count(), single.length), (1, SHORTEST));
         let faster = survey(FOUR, |part| (part.speed, part.loops) = (10.0, 2)).unwrap();
         assert_eq!((faster.count(), faster.length.as_millis()), (8, 600));
         let first = survey(FOUR, |part| part.requests = Some(3)).unwrap();

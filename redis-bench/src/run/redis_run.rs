@@ -346,6 +346,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             connections,
             storm: self.storm_connections(),
             bytes,
+            fewer_keys: self.workload.fewer_keys(),
             descriptors: bench.report.environment.nofile_soft,
         }
     }

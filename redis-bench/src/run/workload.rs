@@ -115,6 +115,11 @@ pub(crate) trait RedisWorkload {
         None
     }
 
+    /// Returns how the user makes the keys of the run fewer.
+    fn fewer_keys(&self) -> &'static str {
+        "fewer --keys"
+    }
+
     /// Estimates the memory of the keys that only requests write, beside those of the keyspace, in
     /// bytes; none by default.
     fn written_bytes(&self) -> u64 {

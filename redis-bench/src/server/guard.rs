@@ -28,6 +28,8 @@ pub(crate) struct Demand {
     pub(crate) storm: u64,
     /// Estimated memory of all keys on the server, in bytes.
     pub(crate) bytes: u64,
+    /// Flag that makes the keys fewer, as in `fewer --keys`.
+    pub(crate) fewer_keys: &'static str,
     /// Largest number of files that this process may open; `None` if it is not known.
     pub(crate) descriptors: Option<u64>,
 }
@@ -120,7 +122,7 @@ pub(crate) fn limits(info: Option<&Info>, demand: Demand) -> anyhow::Result<Vec<
     let info = info.unwrap_or(&unknown);
     let checked = [
         ("maxclients", connections(info, demand.connections)?),
-        ("memory", memory(info, demand.bytes)?),
+        ("memory", memory(info, demand.bytes, demand.fewer_keys)?),
     ];
     let unchecked = checked.into_iter().filter(|(_, is_checked)| !is_checked);
     Ok(unchecked.map(|(limit, _)| limit).collect())
@@ -155,7 +157,7 @@ fn connections(info: &Info, connections: u64) -> anyhow::Result<bool> {
 }
 
 /// Checks the memory of the keys. Returns false if the limit is not known.
-fn memory(info: &Info, bytes: u64) -> anyhow::Result<bool> {
+fn memory(info: &Info, bytes: u64, fewer_keys: &str) -> anyhow::Result<bool> {
     if bytes == 0 {
         return Ok(true);
     }
@@ -178,7 +180,9 @@ fn memory(info: &Info, bytes: u64) -> anyhow::Result<bool> {
         table::bytes(limit as u64),
         table::bytes(free as u64)
     ))
-    .remedy("a throwaway server (no --url, no REDIS_URL), a smaller --value-size, or fewer --keys")
+    .remedy(format!(
+        "a throwaway server (no --url, no REDIS_URL), a smaller --value-size, or {fewer_keys}"
+    ))
 }
 
 #[cfg(test)]
@@ -194,6 +198,7 @@ mod tests {
             connections,
             storm: 0,
             bytes,
+            fewer_keys: "fewer --keys",
             descriptors: Some(1_024),
         }
     }
