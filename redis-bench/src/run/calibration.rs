@@ -166,6 +166,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
                 replica: target.replica_place(),
                 prefix: keys.prefix,
                 seed: keys.seed,
+                safety_ttl: keys.safety_ttl,
             };
             return bench.trial_on_workers(plan, &target);
         }

@@ -80,6 +80,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
                 replica: target.replica_place(),
                 prefix: keys.prefix,
                 seed: keys.seed,
+                safety_ttl: keys.safety_ttl,
             };
             bench.step_on_workers(&plan, &target, source)?
         } else {

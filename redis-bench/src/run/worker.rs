@@ -2,6 +2,7 @@
 //! process orders.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bench_cli::UsageError;
 use bench_cli::load::Defaults;
@@ -36,6 +37,9 @@ pub(crate) struct StepTarget {
     pub(crate) prefix: String,
     /// Seed of the random draw of keys in this step.
     pub(crate) seed: u64,
+    /// Time to live of keys without an expiry of their own. It follows from the length of the load,
+    /// which the flags that a worker gets do not have.
+    pub(crate) safety_ttl: Option<Duration>,
 }
 
 /// Scenario of the parent process, with its flags; this process creates a share of its load.
@@ -106,7 +110,8 @@ fn run<W: RedisWorkload>(
         replica: None,
     };
     let client = client.reading_from(replica, workload.only_reads());
-    let keyspace = workload.keyspace(&target.prefix, target.seed);
+    let mut keyspace = workload.keyspace(&target.prefix, target.seed);
+    keyspace.safety_ttl = target.safety_ttl;
     let work = WatchedWork {
         work: workload.work(keyspace, target.variant),
         gaps: None,

@@ -137,7 +137,7 @@ impl RedisWorkload for Scripted {
     fn work(&self, keyspace: RunKeys, _variant: usize) -> ScriptWork {
         let step = self.steps.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("{}{step}:", keyspace.prefix);
-        ScriptWork::new(&self.script, &prefix, (self.safety_ttl, keyspace.seed))
+        ScriptWork::new(&self.script, &prefix, (keyspace.safety_ttl, keyspace.seed))
     }
 
     fn commands(&self) -> &'static [&'static str] {

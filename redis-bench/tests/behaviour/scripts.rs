@@ -107,37 +107,57 @@ const BRIEF: &str = "
 /// whole run and an hour, and the one of the script where that has one.
 #[test]
 fn a_killed_script_leaves_no_key_for_ever() {
+    let load = "--client pooled,multiplexed --repeats 1 --duration 20s";
+    // 2 steps of 20 s with 1 s of warm-up each, and an hour.
+    let longest = (3_600 + 2 * 21) * 1_000;
     for script in [format!("{WRITING}]"), format!("{WRITING}{BRIEF}]")] {
-        let redis = common::redis();
-        let mut connection = connect(&redis);
-        let place = TestDirectory::new();
-        std::fs::write(place.path().join("s.toml"), &script).unwrap();
-        let args = "pool --script s.toml --client pooled,multiplexed --repeats 1 --duration 20s";
-        let args: Vec<&str> = args.split_whitespace().collect();
-        let running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", redis.url()));
-        let count = |connection: &mut redis::Connection| -> u64 {
-            redis::cmd("DBSIZE").query(connection).unwrap()
-        };
-        eventually("keys are written", || count(&mut connection) > 500);
-        running.signal(Signal::SIGKILL);
-        running.end();
-        let alone = |connection: &mut redis::Connection| {
-            let clients: String = redis::cmd("CLIENT").arg("LIST").query(connection).unwrap();
-            clients.lines().count() == 1
-        };
-        eventually("all clients are gone", || alone(&mut connection));
-        // 2 steps of 20 s with 1 s of warm-up each, and an hour.
-        let longest = (3_600 + 2 * 21) * 1_000;
-        let keys = keys(&redis);
-        assert!(keys.len() > 500);
-        for key in keys {
-            let left_ms: i64 = redis::cmd("PTTL").arg(&key).query(&mut connection).unwrap();
+        for (key, left_ms) in left_by_killed(&script, load) {
             assert!((1..=longest).contains(&left_ms), "{key}: {left_ms} ms");
             // The command before EXPIRE may have been the last.
             let is_brief = !key.contains("brief:") || left_ms <= 100_000 || left_ms > 3_600_000;
             assert!(is_brief, "{key}: {left_ms} ms");
         }
     }
+}
+
+/// Keys that a worker process writes outlive the planned load as well, whose length only its parent
+/// knows.
+#[test]
+fn keys_of_a_worker_outlive_a_long_load() {
+    let load = "--client plain --repeats 1 --workers 1 --rate ramp:300..400/2h";
+    let planned = 2 * 3_600 * 1_000;
+    for (key, left_ms) in left_by_killed(&format!("{WRITING}]"), load) {
+        let bounds = planned + 1..=planned + 3_601_000;
+        assert!(bounds.contains(&left_ms), "{key}: {left_ms} ms");
+    }
+}
+
+/// Kills a run of `script` under `load` once it has written 500 keys. Returns all keys, each with its
+/// time to live in milliseconds.
+fn left_by_killed(script: &str, load: &str) -> Vec<(String, i64)> {
+    let redis = common::redis();
+    let mut connection = connect(&redis);
+    let place = TestDirectory::new();
+    std::fs::write(place.path().join("s.toml"), script).unwrap();
+    let args = format!("pool --script s.toml {load}");
+    let args: Vec<&str> = args.split_whitespace().collect();
+    let running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", redis.url()));
+    let count = |connection: &mut redis::Connection| -> u64 {
+        redis::cmd("DBSIZE").query(connection).unwrap()
+    };
+    eventually("keys are written", || count(&mut connection) > 500);
+    running.signal(Signal::SIGKILL);
+    running.end();
+    let alone = |connection: &mut redis::Connection| {
+        let clients: String = redis::cmd("CLIENT").arg("LIST").query(connection).unwrap();
+        clients.lines().count() == 1
+    };
+    eventually("all clients are gone", || alone(&mut connection));
+    let keys = keys(&redis).into_iter().map(|key| {
+        let left_ms = redis::cmd("PTTL").arg(&key).query(&mut connection).unwrap();
+        (key, left_ms)
+    });
+    keys.collect()
 }
 
 /// Every second answer is another one than the script expects. The sequence ends there, and counts as
