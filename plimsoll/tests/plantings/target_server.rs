@@ -101,10 +101,10 @@ impl TargetServer {
             (RunningKind::Redis(server), true) => server.pause(),
             (RunningKind::Redis(server), false) => server.resume(),
             (RunningKind::RedisCluster(cluster), true) => {
-                cluster.nodes().iter().for_each(Redis::pause)
+                cluster.nodes().iter().for_each(Redis::pause);
             }
             (RunningKind::RedisCluster(cluster), false) => {
-                cluster.nodes().iter().for_each(Redis::resume)
+                cluster.nodes().iter().for_each(Redis::resume);
             }
             (RunningKind::Websocket(server), true) => server.pause(),
             (RunningKind::Websocket(server), false) => server.resume(),
@@ -171,17 +171,23 @@ impl TargetServer {
             })
     }
 
-    /// Connects to a Redis server, and not through its proxy; to the first node of a cluster.
+    /// Returns the address of a Redis server, and not that of its proxy; of the first node of a cluster.
+    pub(crate) fn redis_address(&self) -> Option<SocketAddr> {
+        let is_redis = matches!(
+            self.kind,
+            RunningKind::Redis(_) | RunningKind::RedisCluster(_)
+        );
+        let port = self.port().filter(|_| is_redis)?;
+        Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    }
+
+    /// Connects to a Redis server as [`Self::redis_address`] tells.
     ///
     /// # Errors
     /// Fails if it does not answer.
-    pub(crate) fn redis_connection(&self) -> redis::RedisResult<redis::Connection> {
-        let url = match &self.kind {
-            RunningKind::Redis(server) => Some(server.url()),
-            RunningKind::RedisCluster(cluster) => cluster.nodes().first().map(Redis::url),
-            _ => None,
-        };
-        redis::Client::open(url.expect("commands need a Redis server"))?.get_connection()
+    fn redis_connection(&self) -> redis::RedisResult<redis::Connection> {
+        let address = self.redis_address().expect("commands need a Redis server");
+        redis::Client::open(format!("redis://{address}/"))?.get_connection()
     }
 
     fn port(&self) -> Option<u16> {
