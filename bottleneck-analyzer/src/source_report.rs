@@ -112,11 +112,13 @@ impl SourceReport {
         found
     }
 
-    /// Iterates over the warnings that make the figure at `pointer` doubtful.
+    /// Iterates over the warnings that make the figure at `pointer` doubtful. What disturbed the server is not among
+    /// them: the figures tell what it cost, and the rules look for it.
     pub(crate) fn spoiling<'a>(&'a self, pointer: &'a str) -> impl Iterator<Item = &'a Warning> {
         self.report
             .warnings
             .iter()
+            .filter(|warning| warning.code != WarningCode::DisturbedServer)
             .filter(move |warning| warning.spoils(pointer))
     }
 

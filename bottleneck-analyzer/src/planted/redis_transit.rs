@@ -169,26 +169,42 @@ fn a_connection_for_each_request_costs_what_its_checkout_takes() {
     assert!((found.impact.unwrap().ratio - 0.48).abs() < 0.05);
 }
 
-/// Planted: a tenth of the requests find the server with as many clients as it takes.
-#[test]
-fn requests_that_fail_because_redis_turns_their_connections_away_follow_from_its_limit() {
-    let assessment = run(|step| {
+/// Assesses a run in which a tenth of the requests find the server with as many clients as it takes, and fail with
+/// `kind`. The load counted `attempts` to open a connection that failed.
+fn turned_away(kind: &'static str, attempts: f64) -> Assessment {
+    run(move |step| {
         let server = step.server.as_mut().unwrap();
         server.plant("rejected_connections", 1_800.0);
         server.plant("maxclients", 30.0);
         let get = step.operations.get_mut("get").unwrap();
-        get.errors
-            .insert("response.maxclients".into(), get.attempted / 10);
+        get.errors.insert(kind.into(), get.attempted / 10);
         get.attempted += get.attempted / 10;
-    });
-    let limit = told(&assessment, "redis_maxclients");
-    let impact = limit.impact.unwrap();
-    assert_eq!(impact.of, ImpactOf::Requests);
-    assert!((impact.ratio - 0.08).abs() < 0.02, "{impact:?}");
+        step.figures.insert("connections.failed".into(), attempts);
+    })
+}
+
+#[test]
+fn requests_that_fail_because_redis_turns_their_connections_away_follow_from_its_limit() {
+    for kind in ["response.maxclients", "closed"] {
+        let assessment = turned_away(kind, 9_000.0);
+        let limit = told(&assessment, "redis_maxclients");
+        let impact = limit.impact.unwrap();
+        assert_eq!(impact.of, ImpactOf::Requests);
+        assert!((impact.ratio - 0.08).abs() < 0.02, "{impact:?}");
+        let failures = told(&assessment, "errors_past_objective");
+        assert_eq!(failures.kind, FindingKind::Symptom);
+        assert_eq!(failures.parent.as_ref(), Some(&limit.id));
+        assert_eq!(named(&assessment)[0], "redis_maxclients");
+    }
+}
+
+/// Planted: connections that broke while they were in use, beside a few that were turned away.
+#[test]
+fn connections_that_broke_later_do_not_follow_from_the_limit_of_clients() {
+    let assessment = turned_away("closed", 100.0);
     let failures = told(&assessment, "errors_past_objective");
-    assert_eq!(failures.kind, FindingKind::Symptom);
-    assert_eq!(failures.parent.as_ref(), Some(&limit.id));
-    assert_eq!(named(&assessment)[0], "redis_maxclients");
+    assert_eq!(failures.kind, FindingKind::Problem);
+    assert_eq!(failures.parent, None);
 }
 
 /// Planted: a few writes, which the minimal queries of the bench never meet, each with a flush of 3 ms.

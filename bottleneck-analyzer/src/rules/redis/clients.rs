@@ -24,7 +24,7 @@ use super::materiality::MATTERS;
 /// Smallest number of bytes not yet read by a client at which the rule `redis_output` fires.
 const OUTPUT_BYTES: f64 = 1_048_576.0;
 /// Kinds of failure of a request whose connection broke.
-const BROKEN: [&str; 2] = ["closed", "reset"];
+pub(super) const BROKEN: [&str; 2] = ["closed", "reset"];
 /// Smallest busy share of the main thread, from 0 to 1, at which a client that runs MONITOR is a
 /// problem.
 const BUSY: f64 = 0.70;

@@ -1,12 +1,14 @@
 //! Rules `redis_maxclients` and `redis_churn` about the connections of Redis's clients.
 //!
-//! - `redis_maxclients` fires on refused connections, or if 90 % of `maxclients` are connected.
+//! - `redis_maxclients` fires on refused connections, or if 90 % of `maxclients` are connected. Its impact is the share
+//!   of the requests that failed for it.
 //! - `redis_churn` fires if the load opens a connection in a hundredth of its calls and connecting takes a
 //!   tenth of a call. It also fires if other clients open a tenth as many connections as there are calls.
 //!
-//! They read the server's statistics.
+//! They read the server's statistics, and the failures and `connections.failed` of the load.
 
 use bench_report::names;
+use bench_report::names::steps;
 
 use crate::assessment::{ComputedFigure, Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
@@ -17,6 +19,7 @@ use crate::json_pointer::escape;
 use crate::redis::RedisEvidence;
 use crate::requests;
 
+use super::clients::BROKEN;
 use super::materiality::MATTERS;
 
 /// Kind of the failures of requests whose connection was turned away.
@@ -76,24 +79,26 @@ fn refused(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclus
     });
 }
 
-/// Returns the number of requests that failed because their connection was turned away, with its evidence.
+/// Returns the number of requests that failed because their connection was turned away, with its evidence: those
+/// that were told so, and those whose connection was closed, as far as the load counted attempts to open one that
+/// failed. The server closes a connection after its answer, which a client that is just writing does not see.
 fn failed(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>) -> (f64, Vec<EvidenceItem>) {
-    let (mut failed, mut evidence) = (0.0, Vec::new());
+    let attempts = server.step.value(steps::CONNECTIONS_FAILED).unwrap_or(0.0);
+    let (mut told, mut closed, mut evidence) = (0.0, 0.0, Vec::new());
     for (name, operation) in requests::request_operations(server.step) {
-        let Some(count) = operation.errors.get(TURNED_AWAY) else {
-            continue;
-        };
-        failed += *count as f64;
-        let pointer = format!(
-            "/steps/{}/operations/{}/errors/{}",
-            server.index,
-            escape(name),
-            escape(TURNED_AWAY)
-        );
-        let label = format!("requests of {name} that were turned away");
-        evidence.extend(bench.source.evidence(label, &pointer));
+        for (kind, count) in &operation.errors {
+            let count = *count as f64;
+            match kind.as_str() {
+                TURNED_AWAY => told += count,
+                kind if attempts > 0.0 && BROKEN.contains(&kind) => closed += count,
+                _ => continue,
+            }
+            let place = format!("operations/{}/errors/{}", escape(name), escape(kind));
+            let pointer = format!("/steps/{}/{place}", server.index);
+            evidence.extend(bench.source.evidence(format!("{name}: {kind}"), &pointer));
+        }
     }
-    (failed, evidence)
+    (told + f64::min(closed, attempts), evidence)
 }
 
 /// Builds the finding about a number of connections near or past the limit. `refused` is the number

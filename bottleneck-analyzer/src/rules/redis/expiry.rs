@@ -1,9 +1,10 @@
 //! Rule `redis_expiry`: time that the main thread spends on searching for expired keys.
 //!
-//! Fires if the search takes a twentieth of the thread's time; a problem if it costs a tenth of the response
-//! time or of the thread. Reads `expire_cycle_cpu_ms`, `expire_cap_reached` and the settings `hz` and
-//! `active-expire-effort`. Searches that reached their time limit count as pieces of that length in the M/G/1
-//! queue.
+//! Fires if the search takes a twentieth of the thread's time, or calls wait for it a tenth of their response time; a
+//! problem if it costs a tenth of the response time or of the thread. Reads `expire_cycle_cpu_ms`,
+//! `expire_cap_reached` and the settings `hz` and `active-expire-effort`. Searches that reached their time limit count
+//! as pieces of that length in the M/G/1 queue: as many of them are slow ones, the others fast ones, as their time
+//! together tells.
 
 use super::materiality::MATTERS;
 use crate::assessment::{ComputedFigure, Confidence, FindingKind, ImpactOf, Rule};
@@ -23,6 +24,9 @@ const TOLD: f64 = 0.05;
 const SLICE_RATIO: f64 = 0.25;
 /// Share of its period that each further step of `active-expire-effort` adds to the slow search (the same file).
 const EFFORT_RATIO: f64 = 0.02;
+/// Time limit of a fast search at the lowest effort, in microseconds, which each further step raises by a quarter of it
+/// (`ACTIVE_EXPIRE_CYCLE_FAST_DURATION` in the same file).
+const FAST_US: f64 = 1_000.0;
 /// Values of `active-expire-effort` and `hz` in a server whose settings nobody changed.
 const DEFAULT_EFFORT: f64 = 1.0;
 const DEFAULT_HZ: f64 = 10.0;
@@ -39,23 +43,38 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     };
     let ratio = spent_ms / 1e3 / server.seconds;
     let evidence = server.evidence(names::redis::EXPIRE_CYCLE_CPU_MS);
-    if ratio < TOLD {
+    let wait_ns = wait_ns(server, spent_ms * 1e3);
+    if ratio < TOLD && server.share_of_response(wait_ns) < MATTERS {
         let statement = format!("expiring keys took {} of the thread's time", share(ratio));
         out.rule_out(RULE, bench.component, statement, evidence);
         return;
     }
-    out.add_finding(finding(bench, server, spent_ms, ratio));
+    out.add_finding(finding(bench, server, ratio, wait_ns));
 }
 
-/// Builds the finding about the search for expired keys, which took `spent_ms` milliseconds, the
-/// share `ratio` of the thread's time.
+/// Returns the mean time that a call waits for the search, in nanoseconds, which took `spent_us` microseconds.
+/// Searches that reached their limit count as long pieces; the rest of the time is in many short pieces.
+fn wait_ns(server: &RedisEvidence<'_>, spent_us: f64) -> f64 {
+    let capped = server.figure(names::redis::EXPIRE_CAP_REACHED);
+    let capped = capped.unwrap_or(0.0);
+    let (slow_us, fast_us) = (slice_us(server), fast_us(server));
+    // Slow and fast searches together took no more than the whole time.
+    let slow = (spent_us - capped * fast_us) / (slow_us - fast_us).max(1.0);
+    let slow = slow.clamp(0.0, capped);
+    let fast = (capped - slow).min((spent_us - slow * slow_us).max(0.0) / fast_us);
+    let spent_us = slow * slow_us + fast * fast_us;
+    let squares = slow * slow_us * slow_us + fast * fast_us * fast_us;
+    server.wait_behind(spent_us, squares)
+}
+
+/// Builds the finding about the search for expired keys, which took the share `ratio` of the thread's time, and for
+/// which a call waits `wait_ns` nanoseconds.
 fn finding(
     bench: &BenchFacts<'_>,
     server: &RedisEvidence<'_>,
-    spent_ms: f64,
     ratio: f64,
+    wait_ns: f64,
 ) -> FindingDraft {
-    // Searches that reached their limit count as long pieces; the rest of the time is in many short pieces.
     let capped = server.figure(names::redis::EXPIRE_CAP_REACHED);
     let reached = capped.map_or_else(
         || "an unknown number of times".to_owned(),
@@ -63,8 +82,6 @@ fn finding(
     );
     let expired = expired(server);
     let slice_us = slice_us(server);
-    let long_us = capped.map_or(0.0, |capped| (capped * slice_us).min(spent_ms * 1e3));
-    let wait_ns = server.wait_behind(long_us, long_us * slice_us);
     let impact = server.share_of_response(wait_ns);
     let matters = impact.max(ratio) >= MATTERS;
     let waited = if matters && impact >= ratio {
@@ -131,15 +148,25 @@ fn finding(
 /// It is an upper bound, because a server with many clients (`dynamic-hz`) searches more often than `hz` says,
 /// for a shorter time each. Settings that were not read count with their default.
 fn slice_us(server: &RedisEvidence<'_>) -> f64 {
-    let number = |name: &str, default: f64| {
-        let read = server
-            .setting(name)
-            .and_then(|value| value.parse::<f64>().ok());
-        read.filter(|value| *value >= 1.0).unwrap_or(default)
-    };
-    let effort = number("active-expire-effort", DEFAULT_EFFORT);
-    let ratio = SLICE_RATIO + EFFORT_RATIO * (effort - 1.0);
-    ratio * 1e6 / number("hz", DEFAULT_HZ)
+    let ratio = SLICE_RATIO + EFFORT_RATIO * (effort(server) - 1.0);
+    ratio * 1e6 / number(server, "hz", DEFAULT_HZ)
+}
+
+/// Returns the longest fast search, in microseconds.
+fn fast_us(server: &RedisEvidence<'_>) -> f64 {
+    FAST_US * (1.0 + (effort(server) - 1.0) / 4.0)
+}
+
+fn effort(server: &RedisEvidence<'_>) -> f64 {
+    number(server, "active-expire-effort", DEFAULT_EFFORT)
+}
+
+/// Returns the value of the setting `name`, or `default` if it was not read.
+fn number(server: &RedisEvidence<'_>, name: &str, default: f64) -> f64 {
+    let read = server
+        .setting(name)
+        .and_then(|value| value.parse::<f64>().ok());
+    read.filter(|value| *value >= 1.0).unwrap_or(default)
 }
 
 /// Returns the number of keys that expired in the step, in words at the beginning of a sentence.

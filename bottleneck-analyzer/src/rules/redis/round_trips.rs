@@ -1,9 +1,9 @@
 //! Rule `redis_round_trips`: the way between load and server.
 //!
 //! Fires if the fastest answer to a minimal command takes 2 ms, or 1 ms in calls with three round trips, and
-//! calls spend a tenth of their response time on such ways. Reads `answer_least_ns`, the service times, and the
-//! table `commands`. The cost is the round trips of a call's own commands × the fastest answer, at most what is
-//! left of the service time beside the server's work. Checks of a pool are told by `redis_recycling`.
+//! calls spend a tenth of their response time on such ways. Reads `answer_least_ns`, `answer_mean_ns`, the service
+//! times, and the table `commands`. The cost is the round trips of a call's own commands × the mean answer, at most
+//! what is left of the service time beside the server's work. Checks of a pool are told by `redis_recycling`.
 
 use super::materiality::MATTERS;
 use super::transit::Transit;

@@ -16,6 +16,8 @@ pub(super) struct Transit {
     pub(super) whole_ns: f64,
     /// Fastest answer to a minimal command, which is one round trip.
     pub(super) trip_ns: f64,
+    /// Mean time of such an answer, at least the fastest.
+    mean_trip_ns: f64,
     /// Number of round trips of the call's own commands.
     pub(super) trips: f64,
     pub(super) evidence: Vec<EvidenceItem>,
@@ -47,24 +49,28 @@ impl Transit {
                 .evidence(format!("mean service time of {name}"), &pointer)
         };
         let times = server.step.operations.keys().filter_map(service);
+        let mean_trip_ns = server.figure(names::redis::ANSWER_MEAN_NS);
         Some(Self {
             whole_ns,
             trip_ns,
+            mean_trip_ns: mean_trip_ns.unwrap_or(trip_ns).max(trip_ns),
             trips,
             evidence: times
                 .chain(server.evidence(names::redis::ANSWER_LEAST_NS))
+                .chain(server.evidence(names::redis::ANSWER_MEAN_NS))
                 .collect(),
         })
     }
 
-    /// Returns the part of a call that its round trips take, in nanoseconds.
+    /// Returns the part of a call that its round trips take, in nanoseconds, each as long as a minimal command's on
+    /// average.
     pub(super) fn round_trips_ns(&self) -> f64 {
-        (self.trips * self.trip_ns).min(self.whole_ns)
+        (self.trips * self.mean_trip_ns).min(self.whole_ns)
     }
 
-    /// Returns the part of a call that is left beside its round trips, in nanoseconds.
+    /// Returns the part of a call that is left beside its round trips, in nanoseconds, each as short as the fastest.
     pub(super) fn beyond_ns(&self) -> f64 {
-        self.whole_ns - self.round_trips_ns()
+        (self.whole_ns - self.trips * self.trip_ns).max(0.0)
     }
 }
 
