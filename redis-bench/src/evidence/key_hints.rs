@@ -19,7 +19,7 @@ use crate::server::failure;
 const SAMPLE_MAX: usize = 20_000;
 const SAMPLE_TIME: Duration = Duration::from_millis(200);
 /// Number of keys that one scan step looks at.
-const BATCH: usize = 200;
+const BATCH: usize = 100;
 /// Largest number of keys that are listed for each reason.
 const LISTED: usize = 5;
 /// Smallest memory of a key that is listed as big, in bytes: of any key, and of one that is much larger than

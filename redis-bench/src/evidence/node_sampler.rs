@@ -11,6 +11,7 @@ use redis::{Connection, RedisError, RedisResult};
 use super::command_scope::CommandScope;
 use super::interval::{FAILED_OVER, RESTARTED, StepInterval};
 use super::key_scope::KeyScope;
+use super::link_speed::{self, LinkSpeed};
 use super::polls::{self, StepPolls};
 use super::reading::{ServerReading, between};
 use crate::server::address::RedisAddress;
@@ -79,7 +80,8 @@ impl NodeSampler {
         std::thread::Builder::new()
             .name("evidence".to_owned())
             .spawn(move || {
-                follow(&remote, &asked, &received, &sent);
+                let link = link_speed::read(remote.info().addr());
+                follow(&remote, (&asked, &link), &received, &sent);
             })?;
         Ok(Self {
             orders,
@@ -166,7 +168,7 @@ struct StepSampling {
 
 fn follow(
     remote: &RedisAddress,
-    scope: &SamplerScope,
+    (scope, link): (&SamplerScope, &LinkSpeed),
     orders: &Receiver<SamplerCommand>,
     results: &Sender<(u64, NodeEvidence)>,
 ) {
@@ -191,7 +193,8 @@ fn follow(
             Ok(SamplerCommand::End) => {
                 if let Some(watch) = watch.take() {
                     let serial = watch.serial;
-                    let evidence = watch.end(&mut connection, remote, scope);
+                    let mut evidence = watch.end(&mut connection, remote, scope);
+                    link_speed::add(&mut evidence.evidence, link);
                     // Fails if the run has ended, and nobody needs the evidence.
                     let _ = results.send((serial, evidence));
                 }

@@ -1,15 +1,17 @@
 //! Sentence about what limited the throughput of a way to connect, as far as its steps measured it.
 //!
-//! The speed of the network between load and server is not known, so the bytes per second are told with
-//! an unknown limit and never named as it.
+//! The bytes per second are named as the limit only if the speed of the link is known and nearly used, or
+//! if more connections carried no more of them while Redis and the generator had time left.
+
+mod transfer;
 
 use bench_cli::table;
-use bench_report::names::redis;
-use bench_report::{CheckoutParts, Generator, Load, ServerEvidence, Step};
+use bench_report::{CheckoutParts, Generator, Load, Step};
 use statistics::mean;
 
 use crate::evidence::ThreadTime;
 use crate::results::group::ClientGroup;
+use transfer::Transfer;
 
 /// Smallest share of time for which Redis's thread was busy, or ready to be, at its limit.
 const THREAD_FULL: f64 = 0.9;
@@ -32,6 +34,12 @@ pub(crate) fn limits(groups: &[ClientGroup<'_>]) -> String {
         let steps: Vec<&Step> = group.completed().collect();
         let Some(limit) = ThroughputLimit::of(&steps) else {
             continue;
+        };
+        let limit = match limit {
+            ThroughputLimit::Pool(_) | ThroughputLimit::Unknown(_) => {
+                transfer::flat(group, groups).map_or(limit, ThroughputLimit::Bytes)
+            }
+            told => told,
         };
         if let ThroughputLimit::NotReached(why) = limit {
             match not_reached.iter_mut().find(|(known, _)| *known == why) {
@@ -60,6 +68,8 @@ enum ThroughputLimit {
     Generator(String),
     /// The thread of Redis that executes all commands.
     Thread(String),
+    /// The bytes per second that pass between load and server.
+    Bytes(String),
     /// The pool's number of connections.
     Pool(String),
     /// What was measured names no limit.
@@ -91,6 +101,9 @@ impl ThroughputLimit {
         if let Some(thread) = thread.as_ref().filter(|thread| thread.is_full()) {
             return Some(Self::Thread(thread.told()));
         }
+        if let Some(told) = Transfer::of(steps).and_then(|transfer| transfer.full_link()) {
+            return Some(Self::Bytes(told));
+        }
         let wait = pool_wait_ratio(steps);
         let starved = starved_generator(steps, THREAD_IDLE);
         let idle = thread.as_ref();
@@ -118,6 +131,7 @@ impl ThroughputLimit {
             Self::NotReached(why) => format!("limit not reached, {why}"),
             Self::Generator(full) => format!("limited perhaps by the generator, {full}"),
             Self::Thread(busy) => format!("limited by Redis's thread, {busy}"),
+            Self::Bytes(why) => format!("limited by the bytes per second: {why}"),
             Self::Pool(why) => format!("limited by the pool: {why}"),
             Self::Unknown(seen) => format!("limit unknown: {seen}"),
         }
@@ -246,14 +260,7 @@ fn unknown(steps: &[&Step], thread: Option<&ServerThread>, wait: Option<f64>) ->
             table::ratio(wait)
         )
     });
-    let sent = steps.iter().map(|step| sent_per_s(step.server.as_ref()?));
-    let sent = sent
-        .collect::<Option<Vec<f64>>>()
-        .and_then(|sent| mean(&sent));
-    let sent = sent.map(|bytes| {
-        let rate = table::bytes(bytes as u64);
-        format!("it sent {rate}/s over a network of unknown speed")
-    });
+    let sent = Transfer::of(steps).map(|transfer| transfer.told());
     let generator = starved_generator(steps, THREAD_IDLE).map(|share| {
         let share = table::ratio(share);
         format!(
@@ -267,12 +274,6 @@ fn unknown(steps: &[&Step], thread: Option<&ServerThread>, wait: Option<f64>) ->
          sysmon on both machines to see whether one of them lacks a core",
         seen.join(", ")
     )
-}
-
-/// Returns the bytes that the server sent per second.
-fn sent_per_s(server: &ServerEvidence) -> Option<f64> {
-    let seconds = server.value(redis::INTERVAL_S).filter(|s| *s > 0.0)?;
-    Some(server.value(redis::NET_OUTPUT_BYTES)? / seconds)
 }
 
 #[cfg(test)]

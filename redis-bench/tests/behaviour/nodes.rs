@@ -12,18 +12,16 @@ const SLOTS: u32 = 16_384;
 
 const WATCH: &str = "--duration 1500ms --interval 500ms";
 
-/// Returns a key that node `index` of three holds.
-fn key_of(index: u32, connection: &mut Connection) -> String {
+fn slot(key: &str, connection: &mut Connection) -> u32 {
+    let mut slot = redis::cmd("CLUSTER");
+    slot.arg("KEYSLOT").arg(key).query(connection).unwrap()
+}
+
+/// Returns keys that node `index` of three holds.
+fn keys_of(index: u32, connection: &mut Connection) -> impl Iterator<Item = String> {
+    let held = SLOTS * index / 3..SLOTS * (index + 1) / 3;
     let keys = (0..).map(|number| format!("item:{number}"));
-    let mut keys = keys.filter(|key| {
-        let slot: u32 = redis::cmd("CLUSTER")
-            .arg("KEYSLOT")
-            .arg(key)
-            .query(connection)
-            .unwrap();
-        (SLOTS * index / 3..SLOTS * (index + 1) / 3).contains(&slot)
-    });
-    keys.next().unwrap()
+    keys.filter(move |key| held.contains(&slot(key, connection)))
 }
 
 fn row<'a>(server: &'a ServerEvidence, redis: &Redis) -> &'a EvidenceRow {
@@ -45,7 +43,7 @@ fn the_node_with_nine_of_ten_requests_is_named_with_its_share_of_all() {
         let gets = [(0, 150), (1, 2_700), (2, 150)];
         for (index, count) in gets {
             let mut connection = common::connect(&cluster.nodes()[index as usize]);
-            let key = key_of(index, &mut connection);
+            let key = keys_of(index, &mut connection).next().unwrap();
             let mut requests = redis::pipe();
             for _ in 0..count {
                 requests.cmd("GET").arg(&key).ignore();
@@ -104,4 +102,40 @@ fn a_node_that_dies_has_a_row_with_the_reason_and_no_sum_is_told() {
         server.unavailable
     );
     assert!(said.contains(&lost), "{said}");
+}
+
+/// Source of the plant: redis/redis#4810, in which a node still lists keys of a slot that it gave up.
+#[test]
+fn keys_that_their_node_no_longer_serves_are_left_out_of_the_sample() {
+    let lenient = ("cluster-require-full-coverage", "no");
+    let cluster = RedisCluster::start(
+        3,
+        &RedisOptions {
+            settings: vec![(lenient.0.to_owned(), lenient.1.to_owned())],
+            ..RedisOptions::default()
+        },
+    );
+    let cluster = cluster.unwrap();
+    let mut connection = common::connect(&cluster.nodes()[0]);
+    let mut asking = common::connect(&cluster.nodes()[0]);
+    let keys: Vec<String> = keys_of(0, &mut asking).take(5).collect();
+    for key in &keys {
+        redis::cmd("SET")
+            .arg(key)
+            .arg("x")
+            .exec(&mut connection)
+            .unwrap();
+    }
+    let moved = slot(&keys[4], &mut connection);
+    let mut give_up = redis::cmd("CLUSTER");
+    let give_up = give_up.arg("DELSLOTS").arg(moved);
+    give_up.exec(&mut connection).unwrap();
+    let watch = "--duration 500ms --keys-under item:";
+    let (said, server) = common::watched(cluster.nodes()[1].url(), watch, || ());
+    assert_eq!(server.value(figures::KEYS_SAMPLED), Some(4.0), "{said}");
+    assert!(!server.unavailable.contains_key("key_hints"), "{said}");
+    assert_eq!(
+        row(&server, &cluster.nodes()[0]).value(nodes::KEYS),
+        Some(5.0)
+    );
 }

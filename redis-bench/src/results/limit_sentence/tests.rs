@@ -2,6 +2,9 @@ use bench_report::names::FigureName;
 use bench_report::{Pacing, PoolUsage, Report};
 
 use super::*;
+use bench_report::ServerEvidence;
+use bench_report::names::redis;
+
 use crate::results::group::groups;
 use crate::results::summary::tests::{report, step};
 use crate::run::workload::Variants;
@@ -108,6 +111,103 @@ fn each_limit_is_named_by_what_was_measured_of_it() {
     ] {
         let text = said(step);
         assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+}
+
+/// Planted: a server that sent 1 MiB/s, over links of several speeds, with a pool whose waits are most of a call.
+#[test]
+fn bytes_are_the_limit_of_a_link_only_if_they_nearly_fill_it() {
+    let over = |link_mib: f64| {
+        let figures = [
+            (redis::CPU_MAIN_THREAD_S, 0.6),
+            (redis::NET_OUTPUT_BYTES, 2.0 * 1_048_576.0),
+            (redis::LINK_BYTES_PER_S, link_mib * 1_048_576.0),
+        ];
+        planted(&figures)
+    };
+    let full = said(with_wait(over(1.1), 710_000.0));
+    let told = "limited by the bytes per second: 1.00 MiB/s of the 1.10 MiB/s of the link, 90.9 %.";
+    assert!(full.contains(told), "{full}");
+    let half = said(with_wait(over(1.2), 710_000.0));
+    assert!(half.contains("limited by the pool"), "{half}");
+    let idle = said(over(10.0));
+    let told = "it sent 1.00 MiB/s over a link of 10.0 MiB/s.";
+    assert!(idle.contains(told), "{idle}");
+    let mut same_machine = planted(&[
+        (redis::CPU_MAIN_THREAD_S, 0.6),
+        (redis::NET_OUTPUT_BYTES, 2.0 * 1_048_576.0),
+    ]);
+    let unavailable = &mut same_machine.server.as_mut().unwrap().unavailable;
+    unavailable.insert("link".to_owned(), "both ends are on one machine".to_owned());
+    let told = "over a network of unknown speed (both ends are on one machine).";
+    let text = said(same_machine);
+    assert!(text.contains(told), "{text}");
+}
+
+/// Creates a step with a pool of `size` that sent `mib` MiB per second, 64 KiB for each request, in which a
+/// request took `service_ns` on its connection.
+fn carried(size: u64, mib: f64, service_ns: f64) -> Step {
+    let figures = [
+        (redis::CPU_MAIN_THREAD_S, 0.1),
+        (redis::NET_OUTPUT_BYTES, 2.0 * mib * 1_048_576.0),
+        (redis::AOF_ENABLED, 0.0),
+    ];
+    let server = planted(&figures).server;
+    let mut step = Step {
+        server,
+        ..step("pooled", "pool_size", size, 0, 16.0 * mib)
+    };
+    for operation in step.operations.values_mut() {
+        let mut service = operation.call.clone().unwrap();
+        service.mean_ns = service_ns + 710_000.0;
+        operation.service = Some(service);
+    }
+    with_wait(step, 710_000.0)
+}
+
+fn said_of(steps: Vec<Step>) -> String {
+    let mut report: Report = report(&[], &[]);
+    report.steps = steps;
+    let text = limits(&groups(&report, &Variants::default()));
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Planted: twice as many connections carry as many bytes, each request taking twice as long. Without
+/// one of these facts, or if something else may have been full, the bytes are not accused.
+#[test]
+fn bytes_that_do_not_grow_with_connections_are_the_limit_and_not_the_pool() {
+    let flat = [carried(4, 10.0, 4e6), carried(8, 10.2, 8e6)];
+    let text = said_of(flat.to_vec());
+    let told = "limited by the bytes per second: pool of 4 and pool of 8 carried 10.0 MiB/s and \
+                10.2 MiB/s, with more connections a request took 2.0 times as long";
+    assert_eq!(text.matches(told).count(), 2, "{text}");
+    assert!(!text.contains("the pool:"), "{text}");
+
+    let changed = |change: &dyn Fn(&mut Step)| {
+        let mut steps = flat.to_vec();
+        change(&mut steps[1]);
+        said_of(steps)
+    };
+    let figure = |step: &mut Step, name: FigureName, value: f64| {
+        let server: &mut ServerEvidence = step.server.as_mut().unwrap();
+        server.figure(name, value);
+    };
+    for text in [
+        said_of(vec![carried(4, 10.0, 4e6), carried(8, 12.0, 8e6)]),
+        said_of(vec![carried(4, 10.0, 4e6), carried(8, 10.2, 4.4e6)]),
+        said_of(vec![carried(4, 10.0, 4e6), carried(5, 10.2, 8e6)]),
+        said_of(vec![carried(4, 10.0, 4e6)]),
+        changed(&|step| figure(step, redis::CPU_MAIN_THREAD_S, 1.6)),
+        changed(&|step| figure(step, redis::AOF_ENABLED, 1.0)),
+        changed(&|step| step.generator.cpu_ratio = 0.97),
+        // Small answers may be limited by their number.
+        changed(&|step| {
+            for operation in step.operations.values_mut() {
+                operation.throughput_per_s *= 100.0;
+            }
+        }),
+    ] {
+        assert!(!text.contains("bytes per second"), "{text}");
     }
 }
 

@@ -53,7 +53,7 @@ impl LinkSpeeds {
 
 /// Reads the speed of one interface in bytes per second. `None` for virtual interfaces, links that
 /// are down, half-duplex links, and drivers that do not know it: they fail, or report -1 or 0.
-fn speed(interface: &Path) -> Option<u64> {
+pub(super) fn speed(interface: &Path) -> Option<u64> {
     let has = |file: &str| interface.join(file).exists();
     if !has("device") && !has("bonding") {
         return None;

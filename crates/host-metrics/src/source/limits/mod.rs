@@ -4,6 +4,7 @@
 mod conntrack;
 mod link;
 mod port_use;
+mod route;
 mod softnet;
 
 #[cfg_attr(not(target_os = "linux"), allow(unused_imports))]
@@ -13,5 +14,6 @@ pub use conntrack::ConntrackSample;
 pub(super) use link::LinkSpeeds;
 pub use port_use::PortSample;
 pub(super) use port_use::{parse_port_range, parse_port_use};
+pub use route::{NoLinkSpeed, link_bytes_per_s};
 pub use softnet::SoftnetCounters;
 pub(super) use softnet::{SoftnetSample, parse_softnet};
