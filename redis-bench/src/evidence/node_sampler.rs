@@ -178,6 +178,10 @@ fn follow(
     loop {
         match orders.recv_timeout(POLL_INTERVAL) {
             Ok(SamplerCommand::Begin { serial }) => {
+                if remote.has_sentinels() {
+                    // An old primary may still answer on a connection of an earlier step.
+                    connection = None;
+                }
                 let before = with(&mut connection, connect, ServerReading::before_step);
                 let server = remote.current().masked_url().to_owned();
                 watch = Some(StepSampling::begin((serial, server), before));

@@ -207,7 +207,9 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             config.insert("primary".to_owned(), json!(primary));
         }
         if self.workload.reads_from() == ReadFrom::Replica {
-            let replica = server.online_replica(&identity)?;
+            let Some(replica) = server.online_replica(&bench.cancel)? else {
+                return Ok(None);
+            };
             let told = json!(replica.masked_url());
             bench.report.config.insert("replica".to_owned(), told);
             target.replica = Some(replica);

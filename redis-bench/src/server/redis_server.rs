@@ -1,6 +1,6 @@
 //! Redis server under test: the user's server, or a throwaway one.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bench_cli::Remedy as _;
@@ -17,6 +17,8 @@ use crate::server::{failure, guard, port_answer, remedy, replica, tls_check};
 
 /// Time-out for the first connection and the answers about the server's identity.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(12);
+/// Longest wait for a replica that copies the data of its primary.
+const REPLICA_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time-out for a handshake of TLS that is made to see what is agreed on.
 const ENCRYPTION_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -71,23 +73,37 @@ impl RedisServer {
         Ok(())
     }
 
-    /// Returns the address of the first replica that this server, with this identity, calls online.
+    /// Returns the address of the first replica that this server calls online; waits up to five seconds
+    /// for one that copies its data. Returns `None` if `cancel` is triggered, which a signal does.
     ///
     /// # Errors
-    /// Fails with a sentence and a remedy if it tells none.
-    pub(crate) fn online_replica(&self, identity: &ServerIdentity) -> anyhow::Result<RedisAddress> {
-        let shown = self.remote.masked_url();
-        let Some(info) = &identity.info else {
-            return Err(anyhow::anyhow!("{shown} does not tell its replicas"))
-                .remedy("a user who may run INFO (ACL SETUSER … +info permits it)");
+    /// Fails with a sentence and a remedy if it has none, or does not tell it.
+    pub(crate) fn online_replica(&self, cancel: &Cancel) -> anyhow::Result<Option<RedisAddress>> {
+        let (shown, cli) = (self.remote.masked_url(), self.remote.cli());
+        let remote = self.remote();
+        let asked = BlockingTask::start(move |stop: &Cancel| {
+            let until = Instant::now() + REPLICA_TIMEOUT;
+            let goes_on = &mut || !stop.is_cancelled() && Instant::now() < until;
+            replica::await_online(&remote, goes_on)
+        });
+        let asked = asked.context("cannot ask the server for its replicas")?;
+        let why = match asked.wait(cancel, WaitLimits::new(PROBE_TIMEOUT)) {
+            TaskResult::Done(Ok(Some((host, port)))) => {
+                return Ok(Some(self.remote.at_node(&host, port)));
+            }
+            TaskResult::Cancelled => return Ok(None),
+            TaskResult::Done(Ok(None)) => "has no replica that is online".to_owned(),
+            TaskResult::Done(Err(error)) => {
+                format!(
+                    "does not tell its replicas: {}",
+                    failure::from_redis(&error)
+                )
+            }
+            TaskResult::TimedOut | TaskResult::Lost => "does not tell its replicas".to_owned(),
         };
-        match replica::online(info) {
-            Some((host, port)) => Ok(self.remote.at_node(&host, port)),
-            None => Err(anyhow::anyhow!("{shown} has no replica that is online")).remedy(format!(
-                "a primary with a replica: {} INFO replication names them; or --read-from primary",
-                self.remote.cli()
-            )),
-        }
+        Err(anyhow::anyhow!("{shown} {why}")).remedy(format!(
+            "a primary with a replica: {cli} INFO replication names them; or --read-from primary"
+        ))
     }
 
     /// Returns the address of the server, with its credentials.

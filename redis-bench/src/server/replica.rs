@@ -26,7 +26,7 @@ pub(crate) struct ReplicaDistance {
 
 /// Returns the address of the first replica that is online, from a primary's `INFO`; `None` if it has
 /// none.
-pub(crate) fn online(info: &Info) -> Option<HostPort> {
+fn online(info: &Info) -> Option<HostPort> {
     (0..MOST_REPLICAS).find_map(|number| {
         let fields = info.text(&format!("slave{number}"))?;
         let field = |name: &str| {
@@ -38,6 +38,27 @@ pub(crate) fn online(info: &Info) -> Option<HostPort> {
         }
         Some((field("ip")?.to_owned(), field("port")?.parse().ok()?))
     })
+}
+
+/// Returns the address of the first replica that the primary calls online. One that copies the data is
+/// waited for as long as `goes_on` returns true; `None` if there is none.
+///
+/// # Errors
+/// Fails with the error of the connection or the server.
+pub(crate) fn await_online(
+    primary: &RedisAddress,
+    goes_on: &mut dyn FnMut() -> bool,
+) -> RedisResult<Option<HostPort>> {
+    let mut connection = primary.connect()?;
+    loop {
+        let info = Info::section(&mut connection, "replication")?;
+        let found = online(&info);
+        let is_coming = info.text("slave0").is_some() && goes_on();
+        if found.is_some() || !is_coming {
+            return Ok(found);
+        }
+        std::thread::sleep(LOOK);
+    }
 }
 
 /// Asks a primary, then its replica, how far the replication is. In between the replica may catch up:

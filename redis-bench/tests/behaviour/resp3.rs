@@ -113,14 +113,14 @@ fn run(redis: &Redis, protocol: u8, (scenario, args): (&str, &str)) -> Report {
 }
 
 /// Returns the names of what is known of a step: the figures that the server tells, and what it does not
-/// tell. Which commands a load sends, which step meets an unknown script, and whether a call was slow is
-/// chance.
+/// tell. Which commands a load sends, which step meets an unknown script, whether a call was slow, and
+/// whether a short step is polled is chance.
 fn known(step: &Step) -> BTreeSet<String> {
     let server = step.server.as_ref().unwrap();
     let lacks = server.unavailable.iter();
     let lacks = lacks.map(|(what, why)| format!("no {what}: {why}"));
     let figures = server.figures.keys().chain(server.tables.keys());
-    let by_chance = ["commands.", "errors.", "slow_calls"];
+    let by_chance = ["commands.", "errors.", "slow_calls", "answer"];
     let steady = figures.filter(|name| !by_chance.iter().any(|part| name.starts_with(part)));
     lacks.chain(steady.cloned()).collect()
 }

@@ -1,5 +1,6 @@
 //! Tests of a primary that Sentinels name: which ways to connect survive a failover under load, what is
 //! told of it, and that no key stays on the new primary.
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::common::{self, bench};
@@ -232,8 +233,8 @@ fn a_sentinel_that_names_no_primary_is_told_with_what_it_said() {
     assert_eq!(common::keys(&primary), [""; 0]);
 }
 
-/// The servers want a password, which the Sentinel does not take, and the first Sentinel of the URL is
-/// down.
+/// The servers want a password, the first Sentinel of the URL is down, and the other one wants no
+/// password at first and then the same.
 #[test]
 fn every_process_finds_the_primary_by_another_sentinel_and_logs_in_there() {
     let primary = common::redis_with_password();
@@ -247,7 +248,15 @@ fn every_process_finds_the_primary_by_another_sentinel_and_logs_in_there() {
     );
     let workers = "--client multiplexed --connections 2 --workers 2";
     let clients = "--client pooled,multiplexed,managed,plain,per-request";
-    for more in [clients, workers] {
+    let at_sentinel = redis::Client::open(sentinel.url()).unwrap();
+    let mut lock = redis::cmd("ACL");
+    lock.arg(&["SETUSER", "default", "resetpass"]);
+    lock.arg(format!(">{}", common::PASSWORD));
+    for (is_locked, more) in [(false, clients), (false, workers), (true, clients)] {
+        if is_locked {
+            lock.exec(&mut at_sentinel.get_connection().unwrap())
+                .unwrap();
+        }
         let place = TestDirectory::new();
         let (code, said) = short(&place, &url, more);
         assert_eq!(code, Some(0), "{said}");
@@ -265,30 +274,42 @@ fn every_process_finds_the_primary_by_another_sentinel_and_logs_in_there() {
     assert_eq!(common::keys(&primary), [""; 0]);
 }
 
-#[test]
-fn a_sentinel_and_its_primary_may_both_speak_tls() {
-    let place = TestDirectory::new();
-    let made = Certificates::made_in(place.path());
+/// Starts a primary with this certificate and key, and a Sentinel that has them, too.
+fn encrypted(
+    made: &Certificates,
+    (certificate, key): &(PathBuf, PathBuf),
+) -> (Redis, RedisSentinel) {
     let primary = Redis::start(&RedisOptions {
         tls: Some(TlsFiles {
             authority: made.authority.clone(),
-            certificate: made.server_by_address.0.clone(),
-            key: made.server_by_address.1.clone(),
+            certificate: certificate.clone(),
+            key: key.clone(),
             asks_clients: false,
         }),
         ..RedisOptions::default()
     })
     .unwrap();
     let sentinel = RedisSentinel::start(&primary, 1).unwrap();
-    let more = format!(
-        "--client pooled,multiplexed,managed --ca {}",
-        made.authority.display()
-    );
+    (primary, sentinel)
+}
+
+#[test]
+fn a_sentinel_and_its_primary_may_both_speak_tls() {
+    let place = TestDirectory::new();
+    let made = Certificates::made_in(place.path());
+    let ca = format!("--ca {}", made.authority.display());
+    let (_primary, sentinel) = encrypted(&made, &made.server_by_address);
+    let more = format!("--client pooled,multiplexed,managed {ca}");
     let (code, said) = short(&place, &url(&sentinel), &more);
     assert_eq!(code, Some(0), "{said}");
     let report = common::report(&place, "pool");
-    assert!(
-        report.config["tls"].as_str().unwrap().starts_with("TLSv1."),
-        "{said}"
-    );
+    let tls = report.config["tls"].as_str().unwrap();
+    assert!(tls.starts_with("TLSv1."), "{said}");
+    // A Sentinel names an address, also where the certificates are for a name.
+    let (_primary, sentinel) = encrypted(&made, &made.server);
+    let by_name = url(&sentinel).replace("127.0.0.1", "localhost");
+    let (code, said) = short(&place, &by_name, &ca);
+    assert_eq!(code, Some(1), "{said}");
+    let what = "the server's certificate is for localhost, not for 127.0.0.1";
+    assert!(said.contains(what), "{said}");
 }

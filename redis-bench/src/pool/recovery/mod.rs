@@ -133,6 +133,7 @@ impl RecoveryRun<'_> {
             kind: client.kind,
             connections: count,
             server: remote.clone(),
+            replica: None,
         };
         let work = ThroughputWork::new(keys, self.flags.workload, 1);
         let event = ServerEvent {
