@@ -289,6 +289,18 @@ mod tests {
     }
 
     #[test]
+    fn what_disturbed_the_server_makes_no_figure_doubtful() {
+        let mut s = source();
+        for code in [WarningCode::DisturbedServer, WarningCode::ServerDiffers] {
+            let mut warning = Warning::new(code, "a fork");
+            warning.spoils.push("/series/0".into());
+            s.report.warnings = vec![warning];
+            let is_spoiled = code == WarningCode::ServerDiffers;
+            assert_eq!(s.spoiled("/series/0/mean/0"), is_spoiled, "{code:?}");
+        }
+    }
+
+    #[test]
     fn the_value_of_a_warning_has_the_unit_of_what_it_is_about() {
         let mut s = source();
         let late = Warning::new(WarningCode::PacingLag, "late").with_figures(0.38, 0.1);

@@ -151,6 +151,17 @@ fn calls_that_wait_for_the_search_are_told_only_where_that_matters() {
     assert!(!told.detail.contains(waited), "{}", told.detail);
 }
 
+/// Planted: 222 ms in 8 s, which is under a twentieth of the thread's time. With 64 searches that reached their limit
+/// 6.6 of them took 25 ms, and all others a millisecond; with 222 none took longer.
+#[test]
+fn a_few_long_searches_are_told_though_the_thread_has_time() {
+    let storm = |capped| expiring(222.0, capped, |s| s.plant("interval_s", 8.0));
+    let told = found(&storm(64.0), "redis_expiry").clone();
+    assert_eq!(told.kind, FindingKind::Problem);
+    assert_eq!(told.impact.unwrap().of, ImpactOf::ResponseTime);
+    assert!(finding(&storm(222.0), "redis_expiry").is_none());
+}
+
 /// Planted: half of the load's writes failed with `kind`, and the server counts these error answers to SET. Returns
 /// the explanation of the failures.
 fn failing(kind: &str, rejected: f64, failed: f64) -> String {
