@@ -250,8 +250,7 @@ mod tests {
         let cli = "redis-cli -h cache -p 7000 --user app -n 3";
         let fixed = CAUSES.iter().map(|(_, _, remedy)| (*remedy).to_owned());
         let denied = [NO_SET, NO_LIST, NO_KEY].map(missing_right);
-        let others = [LOGIN, CLOSED, NO_PRIMARY].map(str::to_owned);
-        let others = [LOGIN, CLOSED, FAILED_NODE].map(str::to_owned);
+        let others = [LOGIN, CLOSED, NO_PRIMARY, FAILED_NODE].map(str::to_owned);
         for remedy in fixed.chain(denied).chain(others) {
             let shown = format!("Try: {}", remedy.replace("{cli}", cli));
             assert_eq!(redaction::text(&shown), shown);
