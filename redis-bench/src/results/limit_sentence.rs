@@ -35,12 +35,6 @@ pub(crate) fn limits(groups: &[ClientGroup<'_>]) -> String {
         let Some(limit) = ThroughputLimit::of(&steps) else {
             continue;
         };
-        let limit = match limit {
-            ThroughputLimit::Pool(_) | ThroughputLimit::Unknown(_) => {
-                transfer::flat(group, groups).map_or(limit, ThroughputLimit::Bytes)
-            }
-            told => told,
-        };
         if let ThroughputLimit::NotReached(why) = limit {
             match not_reached.iter_mut().find(|(known, _)| *known == why) {
                 Some((_, names)) => names.push(group.name()),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bench_cli::bench::{Bench, EvidenceSource};
+use bench_report::Step;
 use bench_report::names::steps;
 use load_engine::{Phase, StepPlan, TargetFactory};
 
@@ -101,13 +102,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         }
         self.conclude(bench, target, (setting, index), prepared.rate_per_s);
         if let Some(limited) = limited {
-            let remote = target.server.remote();
-            let keys = remote
-                .connect()
-                .and_then(|mut connection| limited.end(&mut connection));
-            let keys = keys.context("cannot count the keys of the throwaway server")?;
-            let step = &mut bench.report.steps[index];
-            self.workload.conclude_limited(step, &limited, keys);
+            self.end_limited(&mut bench.report.steps[index], target, &limited)?;
         }
         bench.save();
         bench.check_workers()?;
@@ -192,6 +187,23 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             connects: setting.client == ClientKind::PerRequest,
             opened_beside: self.storm_connections(),
         })
+    }
+
+    /// Adds the figures of a step on a throwaway server whose memory was limited.
+    ///
+    /// # Errors
+    /// Fails if the server does not tell how many keys it has.
+    fn end_limited(
+        &self,
+        step: &mut Step,
+        target: &RunTarget,
+        limited: &LimitedStep,
+    ) -> anyhow::Result<()> {
+        let connection = target.server.remote().connect();
+        let keys = connection.and_then(|mut connection| limited.end(&mut connection));
+        let keys = keys.context("cannot count the keys of the throwaway server")?;
+        self.workload.conclude_limited(step, limited, keys);
+        Ok(())
     }
 
     /// Runs the load of a step in this process, without worker processes. Returns the step's index

@@ -1,27 +1,15 @@
 //! Bytes per second between load and server, as the limit of the throughput.
 
 use bench_cli::table;
-use bench_report::names::redis::{self, settings};
-use bench_report::{CheckoutParts, Step};
+use bench_report::Step;
+use bench_report::names::redis;
 use statistics::mean;
 
-use super::{ServerThread, THREAD_IDLE, full_generator, starved_generator};
 use crate::evidence::LINK;
-use crate::results::group::ClientGroup;
 
 /// Smallest share of a link's speed that the payload takes at its limit. Headers take 6 % of an Ethernet
 /// frame of 1,538 bytes, so it cannot take all.
 const LINK_FULL: f64 = 0.9;
-/// Smallest factor between two numbers of connections that are compared.
-const MORE_CONNECTIONS: f64 = 1.5;
-/// Largest difference of bytes per second that did not change, as a share.
-const FLAT: f64 = 0.05;
-/// Smallest factor by which a request took longer on its connection where the link was full.
-const SLOWER: f64 = 1.3;
-/// Smallest number of bytes per request that fills several packets, so that the number of packets is no other limit
-/// than that of bytes.
-const LARGE_BYTES: f64 = 4_096.0;
-
 /// Bytes that passed in one direction, as means over steps.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Transfer {
@@ -90,82 +78,4 @@ impl Transfer {
 
 fn rate(bytes_per_s: f64) -> String {
     format!("{}/s", table::bytes(bytes_per_s as u64))
-}
-
-/// Returns the comparison with another of `groups` that differs from `group` by its number of connections
-/// alone and carried as many bytes per second, while a request took longer on its connection, and Redis's
-/// thread and the generator had time left. `None` if there is none.
-pub(super) fn flat(group: &ClientGroup<'_>, groups: &[ClientGroup<'_>]) -> Option<String> {
-    let others = groups.iter().filter(|other| {
-        other.client == group.client && other.variant == group.variant && other.count != group.count
-    });
-    others.into_iter().find_map(|other| {
-        if group.count < other.count {
-            compared(group, other)
-        } else {
-            compared(other, group)
-        }
-    })
-}
-
-/// Compares `few` connections with `many`, as for [`flat`].
-fn compared(few: &ClientGroup<'_>, many: &ClientGroup<'_>) -> Option<String> {
-    let ((few_carried, few_ns), (many_carried, many_ns)) = (carried(few)?, carried(many)?);
-    let is_more = many.count as f64 >= MORE_CONNECTIONS * few.count as f64;
-    let is_flat = (many_carried / few_carried - 1.0).abs() <= FLAT;
-    let slower = many_ns / few_ns;
-    if !is_more || !is_flat || slower < SLOWER {
-        return None;
-    }
-    let (few_rate, many_rate) = (rate(few_carried), rate(many_carried));
-    let (few, many) = (few.name(), many.name());
-    Some(format!(
-        "{few} and {many} carried {few_rate} and {many_rate}, with more connections a request took \
-         {slower:.1} times as long, and Redis's thread and the generator had time left"
-    ))
-}
-
-/// Returns the bytes per second that a group carried and the mean time of a request on its connection in
-/// nanoseconds. `None` if they are not known, if requests were small, or if something else may have been full:
-/// Redis's thread, the disk that it waits for, or the generator.
-fn carried(group: &ClientGroup<'_>) -> Option<(f64, f64)> {
-    let steps: Vec<&Step> = group.completed().collect();
-    let carried = Transfer::of(&steps)?.most_per_s;
-    let requests = mean(&group.throughputs())?;
-    let has_time = ServerThread::of(&steps)?.is_idle()
-        && full_generator(&steps).is_none()
-        && starved_generator(&steps, THREAD_IDLE).is_none();
-    let is_large = carried >= LARGE_BYTES * requests;
-    let waits_for_disk = !steps.iter().all(|step| writes_at_leisure(step));
-    let service_ns = mean_service_ns(&steps)?;
-    (has_time && is_large && !waits_for_disk).then_some((carried, service_ns))
-}
-
-/// Returns true if Redis's thread certainly did not wait for the disk at each write.
-fn writes_at_leisure(step: &Step) -> bool {
-    let Some(server) = &step.server else {
-        return false;
-    };
-    let mut rows = server.rows(settings::TABLE).unwrap_or_default().iter();
-    let setting = rows.find(|row| row.label(settings::SETTING) == Some("appendfsync"));
-    let flushes = setting.and_then(|row| row.label(settings::VALUE));
-    server.value(redis::AOF_ENABLED) == Some(0.0) || flushes.is_some_and(|when| when != "always")
-}
-
-/// Returns the mean time of a request on its connection over all operations of `steps`, without the wait
-/// for a connection of a pool, in nanoseconds.
-fn mean_service_ns(steps: &[&Step]) -> Option<f64> {
-    let operations = steps.iter().flat_map(|step| step.operations.values());
-    // Of a closed loop the call is told alone, which has no wait for its turn.
-    let services =
-        operations.filter_map(|operation| operation.service.as_ref().or(operation.call.as_ref()));
-    let (sum, count) = services.fold((0.0, 0.0), |(sum, count), service| {
-        let requests = service.count as f64;
-        (sum + service.mean_ns * requests, count + requests)
-    });
-    let parts = steps
-        .iter()
-        .filter_map(|step| step.pool.as_ref()?.checkout.as_ref());
-    let wait_ns = CheckoutParts::merged(parts).map_or(0.0, |parts| parts.wait_mean_ns);
-    (count > 0.0 && sum / count > wait_ns).then(|| sum / count - wait_ns)
 }
