@@ -22,6 +22,8 @@ mod clients;
 #[cfg(test)]
 mod counting;
 mod evidence;
+#[cfg(test)]
+mod golden;
 mod keys;
 mod load_scenario;
 mod memory;

@@ -35,7 +35,15 @@ pub(crate) fn translated(words: Vec<OsString>, has_url: bool) -> Result<Vec<OsSt
         // Such a word is a file's name, which belongs to a flag of this program.
         return Ok(words);
     };
-    let (given, mut kept) = foreign_flags::split(text).map_err(UsageError)?;
+    // A scenario's own flag comes first, as --requests of a replay.
+    let is_own = |name: &str| {
+        let mut arguments = scenario.get_arguments();
+        arguments.any(|one| match name.strip_prefix("--") {
+            Some(long) => one.get_long() == Some(long),
+            None => one.get_short() == name.chars().nth(1),
+        })
+    };
+    let (given, mut kept) = foreign_flags::split(text, is_own).map_err(UsageError)?;
     if given.is_empty() {
         return Ok(words);
     }

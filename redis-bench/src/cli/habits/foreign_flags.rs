@@ -178,11 +178,15 @@ pub(super) struct GivenFlag {
     pub(super) value: String,
 }
 
-/// Splits `words` into flags of other tools with their values, and all other words.
+/// Splits `words` into flags of other tools with their values, and all other words. A flag for which
+/// `is_own` returns true is one of this program.
 ///
 /// # Errors
 /// Fails with a sentence about the first flag that cannot be honoured or that has no value.
-pub(super) fn split(words: Vec<String>) -> Result<(Vec<GivenFlag>, Vec<String>), String> {
+pub(super) fn split(
+    words: Vec<String>,
+    is_own: impl Fn(&str) -> bool,
+) -> Result<(Vec<GivenFlag>, Vec<String>), String> {
     let (mut given, mut kept) = (Vec::new(), Vec::new());
     let mut words = words.into_iter();
     while let Some(word) = words.next() {
@@ -191,7 +195,8 @@ pub(super) fn split(words: Vec<String>) -> Result<(Vec<GivenFlag>, Vec<String>),
             kept.extend(words);
             break;
         }
-        let Some((name, meaning, attached)) = recognized(&word) else {
+        let foreign = recognized(&word).filter(|(name, ..)| !is_own(name));
+        let Some((name, meaning, attached)) = foreign else {
             kept.push(word);
             continue;
         };
@@ -259,12 +264,12 @@ mod tests {
     #[test]
     fn values_are_found_beside_and_in_the_same_word() {
         let words = "pool -c50 -p 6380 --ratio=1:9 -q -- -d 5".split(' ');
-        let (given, kept) = split(words.map(str::to_owned).collect()).unwrap();
+        let (given, kept) = split(words.map(str::to_owned).collect(), |_| false).unwrap();
         let given: Vec<_> = given.iter().map(|one| (&*one.name, &*one.value)).collect();
         assert_eq!(given, [("-c", "50"), ("-p", "6380"), ("--ratio", "1:9")]);
         assert_eq!(kept, ["pool", "-q", "--", "-d", "5"]);
         assert_eq!(
-            split(vec!["-c".to_owned()]).unwrap_err(),
+            split(vec!["-c".to_owned()], |_| false).unwrap_err(),
             "-c needs a value"
         );
     }

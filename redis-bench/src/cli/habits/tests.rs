@@ -71,3 +71,11 @@ fn a_port_is_no_second_server_beside_that_of_the_environment() {
         assert_eq!(translated(words(line), true).unwrap(), words(line));
     }
 }
+
+/// Planted: memtier has a flag of the same name, which is refused elsewhere.
+#[test]
+fn a_scenario_keeps_its_own_flags() {
+    let own = words("replay --trace t.csv --requests 500");
+    assert_eq!(translated(own.clone(), false).unwrap(), own);
+    assert!(translated(words("pool --requests 500"), false).is_err());
+}
