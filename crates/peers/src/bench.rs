@@ -156,6 +156,7 @@ impl PeerBenchmark {
                 alternate(&mut sides, &rule, pairs, show)
             }
             ContestLoad::Redis { peer, load } => {
+                redis::find_peer(peer)?;
                 let workload = prepared(&mut servers.redis, redis::RedisWorkload::prepare)?;
                 let mut sides = workload.contest(context, peer, load)?;
                 alternate(&mut sides, &rule, pairs, show)

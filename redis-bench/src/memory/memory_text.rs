@@ -241,8 +241,7 @@ mod tests {
 
     /// Report of a real run: `--types string,hash --value-size 44,45 --elements 10 --keys 20k`.
     fn golden() -> Report {
-        let json =
-            include_str!("../../../crates/bench-report/tests/golden/redis-bench.memory-1.json");
+        let json = include_str!("memory_report.json");
         serde_json::from_str(json).unwrap()
     }
 

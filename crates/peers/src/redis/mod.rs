@@ -25,6 +25,18 @@ const POOL_SIZE: &str = "8";
 /// Way to connect that has a pool.
 const POOLED: &str = "pooled";
 
+/// Checks that `peer` is there, before a server is started for it.
+///
+/// # Errors
+/// Fails if it is missing.
+pub(crate) fn find_peer(peer: RedisPeer) -> Result<PathBuf, ContestError> {
+    match peer {
+        RedisPeer::Minimal => minimal::find(minimal::REDIS),
+        RedisPeer::Benchmark => benchmark::program(),
+        RedisPeer::Memtier => memtier::program(),
+    }
+}
+
 /// Redis server that is removed when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct RedisWorkload {
