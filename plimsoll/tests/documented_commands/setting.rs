@@ -122,7 +122,10 @@ fn shell(place: &TestDirectory, script: &str) -> Command {
         .env("DATABASE_URL", "postgres://app@127.0.0.1:1/shop")
         .env("REDIS_URL", "redis://127.0.0.1:1/")
         .env("WS_URL", "ws://127.0.0.1:1/");
-    if script.contains("--maxmemory") {
+    if ["--maxmemory", "--recovery"]
+        .iter()
+        .any(|flag| script.contains(flag))
+    {
         // Is for a throwaway server only, which is not there either.
         command
             .env_remove("REDIS_URL")
