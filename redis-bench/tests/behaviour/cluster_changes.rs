@@ -139,15 +139,15 @@ fn requests_for_a_slot_between_two_nodes_are_followed_there() {
         cluster.reset_statistics();
         let run = run(&mut cluster, &format!("{args} --duration 2s"), |cluster| {
             let (mut nodes, begun) = (cluster.connections(), Instant::now());
-            let mut moves = 0;
+            let mut tries = 0;
             // The session of a slot may end before a request meets the slot between the nodes.
-            while moves < 3 || cluster.errors("ASK")[0] == 0 && begun.elapsed() < MOVING {
+            while tries < 3 || cluster.errors("ASK")[0] == 0 && begun.elapsed() < MOVING {
                 let slot = slots_in_use(&mut nodes[0])[0];
                 let mut moved = Move::begin(cluster, &mut nodes, slot);
                 moved.keys();
                 std::thread::sleep(BETWEEN);
                 moved.end();
-                moves += 1;
+                tries += 1;
             }
         });
         assert_eq!(run.ended.code, Some(0), "{args}: {}", run.ended.said);
