@@ -21,15 +21,22 @@ const RULE: Rule = Rule::RedisBytes;
 const LEAST_BYTES_PER_S: f64 = 1_048_576.0;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let (Some(sent), Some(others)) = (
-        server.figure(names::redis::NET_OUTPUT_BYTES),
-        server.others_bytes(),
-    ) else {
+    let Some(sent) = server.figure(names::redis::NET_OUTPUT_BYTES) else {
         out.cannot_judge(
             RULE,
             bench.component,
             "whether other clients take up Redis's output: what it sent was not read",
             "a server that counts total_net_output_bytes",
+        );
+        return;
+    };
+    let Some(others) = server.others_bytes() else {
+        out.cannot_judge(
+            RULE,
+            bench.component,
+            "whether other clients take up Redis's output: how much of it were answers to the load \
+             is not known",
+            "a load whose answers have a known length, such as redis-bench pool",
         );
         return;
     };
