@@ -237,7 +237,7 @@ mod tests {
             told(1, 90_000, &["EVAL", "while true do end", "0", "user:ann"]),
         ];
         let rows = rows(&calls);
-        assert_eq!(rows[0].labels["script"], "while true do end");
+        assert_eq!(rows[0].labels["script"], "694a5fe1ddb9");
         assert_eq!(rows[1].labels["script"], "77aa");
         assert!(!format!("{calls:?}").contains("ann"));
     }

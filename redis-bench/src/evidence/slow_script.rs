@@ -1,57 +1,44 @@
 //! Name of a script or a function in the slow log, without the keys and values that it was called with.
 
-/// Largest number of characters of a script's first line that are kept.
-const LONGEST: usize = 80;
+use redis::Script;
+
+/// End of an argument that the server cut off.
+const CUT: &str = " more bytes)";
+
+/// Number of digits of a script's SHA-1 that are kept: enough to find it, and too few for a secret.
+const DIGITS: usize = 12;
 
 /// Returns the name of the script that `command`, in lower case, calls with `first`, its first argument: the name of
-/// a function, the SHA-1 of a script that the server keeps, or the first line of a script, in which texts between
-/// quotes are left out, because they may be secret. `None` if the command calls no script.
+/// a function, or the first 12 digits of the SHA-1 by which the server knows a script. `None` if the command
+/// calls no script, or if the server cut its text off. The text itself may hold secrets of its application.
 pub(super) fn script_name(command: &str, first: &str) -> Option<String> {
     match command {
-        "fcall" | "fcall_ro" | "evalsha" | "evalsha_ro" => Some(first.to_owned()),
+        "fcall" | "fcall_ro" => Some(first.to_owned()),
+        "evalsha" | "evalsha_ro" => Some(start_of(first)),
         "eval" | "eval_ro" => {
-            let line = first.lines().map(str::trim).find(|line| !line.is_empty())?;
-            let line = without_quoted(line);
-            if line.chars().count() <= LONGEST {
-                return Some(line);
-            }
-            Some(line.chars().take(LONGEST - 1).collect::<String>() + "…")
+            let whole = !first.ends_with(CUT);
+            whole.then(|| start_of(Script::new(first).get_hash()))
         }
         _ => None,
     }
 }
 
-/// Returns `line` with `…` in place of each text between quotes.
-fn without_quoted(line: &str) -> String {
-    let mut kept = String::new();
-    let mut rest = line;
-    while let Some(at) = rest.find(['"', '\'']) {
-        let (before, quoted) = rest.split_at(at);
-        let quote = &quoted[..1];
-        kept = kept + before + quote + "…" + quote;
-        // A quote without its end, as where the server cut the text off, hides the rest.
-        rest = quoted[1..].split_once(quote).map_or("", |(_, after)| after);
-    }
-    kept + rest
+fn start_of(digest: &str) -> String {
+    digest.chars().take(DIGITS).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// `printf 'return 1' | sha1sum` gives the expected one.
     #[test]
-    fn a_script_is_named_by_its_first_line_without_texts_and_others_by_their_name() {
-        let eval = |text: &str| script_name("eval", text).unwrap();
-        assert_eq!(
-            eval("\n  local n = redis.call('GET', \"user:ann\")\nreturn n"),
-            "local n = redis.call('…', \"…\")"
-        );
-        assert_eq!(eval("return 'cut off… (90 more bytes)"), "return '…'");
-        assert_eq!(eval(&"x".repeat(200)).chars().count(), LONGEST);
+    fn a_script_is_named_by_its_digest_and_a_function_by_its_name() {
+        let digest = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db";
+        assert_eq!(script_name("eval", "return 1").unwrap(), &digest[..12]);
+        assert_eq!(script_name("eval", "return 'a… (90 more bytes)"), None);
         assert_eq!(script_name("fcall", "take").unwrap(), "take");
-        let sha = "a9b1c2".repeat(6);
-        assert_eq!(script_name("evalsha", &sha), Some(sha));
+        assert_eq!(script_name("evalsha", digest).unwrap(), &digest[..12]);
         assert_eq!(script_name("get", "user:ann"), None);
-        assert_eq!(script_name("eval", ""), None);
     }
 }

@@ -192,7 +192,7 @@ tables! {
         USEC = "usec";
         /// Largest number of arguments.
         ARGUMENTS_MAX = "arguments_max";
-        /// Script of the longest of them: its function, its SHA-1, or its first line; missing for other commands.
+        /// Script of the longest of them: its function, or the start of its SHA-1; missing for other commands.
         SCRIPT = "script";
     }
     /// Clients that do something special.
