@@ -19,7 +19,7 @@ const RULE: Rule = Rule::SessionRaces;
 /// Parameter of a step that names its form of storage.
 const STORE: &str = "store";
 
-/// What clients find wrong: the figure, one of it in words, and what became of it.
+/// Fault that clients find: the figure, one of it in words, and what became of it.
 const WRONG: [(FigureName, &str, &str); 5] = [
     (
         steps::SESSIONS_LOST_UPDATES,

@@ -2,8 +2,8 @@
 //! of connections.
 
 use bench_cli::table::{self, Table};
+use bench_report::Report;
 use bench_report::names::{FigureName, steps};
-use bench_report::{Report, Step};
 
 use crate::results::group::{ClientGroup, groups};
 use crate::run::workload::Variants;
@@ -30,7 +30,7 @@ fn backlog_table(groups: &[ClientGroup<'_>]) -> String {
         let mut row = vec![group.name()];
         for segment in SEGMENTS {
             let name = steps::BACKLOG_BY_SEGMENT.of(segment);
-            let known = steps(group).filter_map(|step| step.figures.get(&name));
+            let known = group.all_steps().filter_map(|step| step.figures.get(&name));
             let most = known.copied().reduce(f64::max);
             is_any_known |= most.is_some();
             row.push(most.map_or("–".to_owned(), |count| format!("{count:.0}")));
@@ -57,13 +57,13 @@ fn storm_table(groups: &[ClientGroup<'_>]) -> String {
     ]);
     let mut failures = Vec::new();
     for group in groups {
-        let Some(asked) = total(group, steps::STORM_LOGINS) else {
+        let Some(asked) = group.total(steps::STORM_LOGINS) else {
             table.row(&[group.name(), "did not begin".to_owned()]);
             continue;
         };
-        let failed = total(group, steps::STORM_FAILED).unwrap_or(0.0);
+        let failed = group.total(steps::STORM_FAILED).unwrap_or(0.0);
         let longest = |name: FigureName| {
-            let known = steps(group).filter_map(|step| step.value(name));
+            let known = group.all_steps().filter_map(|step| step.value(name));
             let most = known.reduce(f64::max);
             most.map_or("–".to_owned(), |ns| table::duration_ns(ns as u64))
         };
@@ -100,7 +100,7 @@ fn storm_table(groups: &[ClientGroup<'_>]) -> String {
 /// Returns the number of connections of the storm that failed of each kind, as in `12 reset`.
 fn failed_kinds(group: &ClientGroup<'_>) -> Vec<String> {
     let mut kinds = std::collections::BTreeMap::new();
-    for (name, count) in steps(group).flat_map(|step| &step.figures) {
+    for (name, count) in group.all_steps().flat_map(|step| &step.figures) {
         if let Some(kind) = steps::STORM_FAILED_BY_KIND.member(name) {
             *kinds.entry(kind).or_insert(0.0) += count;
         }
@@ -108,17 +108,6 @@ fn failed_kinds(group: &ClientGroup<'_>) -> Vec<String> {
     let told = kinds.into_iter();
     told.map(|(kind, count): (&str, f64)| format!("{count:.0} {kind}"))
         .collect()
-}
-
-/// Returns the sum of a figure over all steps of a group; `None` if no step has it.
-fn total(group: &ClientGroup<'_>, name: FigureName) -> Option<f64> {
-    let values = steps(group).filter_map(|step| step.value(name));
-    values.reduce(|sum, value| sum + value)
-}
-
-/// Iterates over the steps of a group, also those that did not last as long as planned.
-fn steps<'a>(group: &'a ClientGroup<'_>) -> impl Iterator<Item = &'a Step> {
-    group.steps.iter().map(|(_, step)| *step)
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub(crate) struct StampedeFlags {
     pub(crate) lock_ttl: Option<Duration>,
 }
 
-/// What keeps many requests from calling the back-end at once when the value of a key has expired.
+/// Guard that keeps many requests from calling the back-end at once when the value of a key has expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StampedeGuard {
     /// Nothing: each request without a value calls the back-end.

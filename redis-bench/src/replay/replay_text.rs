@@ -2,8 +2,8 @@
 //! instants.
 
 use bench_cli::table::{self, Table, paragraph};
-use bench_report::names::{FigureName, steps};
-use bench_report::{Report, Step};
+use bench_report::Report;
+use bench_report::names::steps;
 
 use super::lag_counts::LATE_NS;
 use super::trace_survey::{TracePart, TraceSurvey};
@@ -101,10 +101,15 @@ fn counted(count: u64, one: &str, several: &str) -> String {
 fn lag_table(groups: &[ClientGroup<'_>], in_order: bool) -> String {
     let mut table = Table::new(&["lag", "requests", "late", "longest lag", "not sent"]);
     for group in groups {
-        let longest = steps(group).filter_map(|step| step.value(steps::REPLAY_LONGEST_LAG_NS));
+        let longest = group
+            .all_steps()
+            .filter_map(|step| step.value(steps::REPLAY_LONGEST_LAG_NS));
         let longest = longest.reduce(f64::max);
-        let count =
-            |name| total(group, name).map_or("–".to_owned(), |count| format!("{count:.0}"));
+        let count = |name| {
+            group
+                .total(name)
+                .map_or("–".to_owned(), |count| format!("{count:.0}"))
+        };
         table.row(&[
             group.name(),
             count(steps::REPLAY_REQUESTS),
@@ -125,17 +130,6 @@ fn lag_table(groups: &[ClientGroup<'_>], in_order: bool) -> String {
         table::duration_ns(LATE_NS)
     );
     format!("\n{table}{}", paragraph(&legend, 0))
-}
-
-/// Returns the sum of a figure over all steps of a group; `None` if no step has it.
-fn total(group: &ClientGroup<'_>, name: FigureName) -> Option<f64> {
-    let values = steps(group).filter_map(|step| step.value(name));
-    values.reduce(|sum, value| sum + value)
-}
-
-/// Iterates over the steps of a group, also those that did not last as long as planned.
-fn steps<'a>(group: &'a ClientGroup<'_>) -> impl Iterator<Item = &'a Step> {
-    group.steps.iter().map(|(_, step)| *step)
 }
 
 #[cfg(test)]

@@ -70,6 +70,17 @@ pub(crate) fn groups<'a>(report: &'a Report, variants: &Variants) -> Vec<ClientG
 }
 
 impl ClientGroup<'_> {
+    /// Iterates over the steps of the group, also those that did not last as long as planned.
+    pub(crate) fn all_steps(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().map(|(_, step)| *step)
+    }
+
+    /// Returns the sum of a figure over all steps of the group; `None` if no step has it.
+    pub(crate) fn total(&self, name: FigureName) -> Option<f64> {
+        let values = self.all_steps().filter_map(|step| step.value(name));
+        values.reduce(|sum, value| sum + value)
+    }
+
     /// Returns the name of the group as shown to the user, for example `pool of 8`.
     pub(crate) fn name(&self) -> String {
         let client = setting(self.client, self.count);

@@ -28,7 +28,7 @@ pub(super) struct MemtierRuns {
     load: RedisLoad,
 }
 
-/// What is read of its results.
+/// Part of its results that is read.
 #[derive(Debug, Deserialize)]
 struct MemtierResults {
     #[serde(rename = "ALL STATS")]

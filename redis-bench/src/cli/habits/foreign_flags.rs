@@ -9,7 +9,7 @@ pub(super) struct ForeignFlag {
     pub(super) meaning: Meaning,
 }
 
-/// What a flag of another tool means here.
+/// Meaning of a flag of another tool here.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Meaning {
     /// The flag with this name takes the same value.
