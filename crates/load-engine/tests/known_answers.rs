@@ -260,20 +260,6 @@ fn an_overloaded_target_carried_what_it_could_and_not_what_it_was_offered() {
     assert!(hit.throughput_per_s <= 205.0, "{}", hit.throughput_per_s);
 }
 
-#[test]
-#[cfg(target_os = "linux")]
-fn one_full_thread_shows_among_idle_ones() {
-    let mut plan = closed(1, Duration::from_millis(400));
-    plan.threads = 4;
-    let generator = run(&plan, Known::default()).step.generator;
-    let busiest = generator.busiest_thread_ratio.unwrap();
-    assert!(
-        busiest > 2.0 * generator.cpu_ratio,
-        "{busiest} of one, {} of all",
-        generator.cpu_ratio
-    );
-}
-
 /// A session works for 30 ms between two requests, and its user then waits 30 ms more; neither is
 /// part of a latency. Arrivals of an open loop do not wait.
 #[test]
