@@ -1,5 +1,6 @@
 //! Test of the generator's CPU time. It is alone in its program, since the CPU time of a process
 //! includes that of all tests that run in it at the same time.
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod known;
@@ -9,7 +10,6 @@ use std::time::Duration;
 use known::{Known, closed, run};
 
 #[test]
-#[cfg(target_os = "linux")]
 fn one_full_thread_shows_among_idle_ones() {
     let mut plan = closed(1, Duration::from_millis(400));
     plan.threads = 4;
