@@ -10,10 +10,12 @@ use bench_report::{Report, Series, Step, Warning};
 use load_engine::StepPlan;
 use serde_json::json;
 
+use crate::cache::curve::{LimitedStep, MemoryLimit, StepKeys};
+use crate::cli::ReadFrom;
 use crate::clients::ClientKind;
 use crate::keys::run_keys::RunKeys;
 use crate::keys::steady_state::SteadyState;
-use crate::run::workload::RedisWorkload;
+use crate::run::workload::{NeededCommand, RedisWorkload, Variants};
 
 /// Scenario `burst` of `redis-bench`: the requests of `inner` under a load that rises for a while.
 #[derive(Debug)]
@@ -29,11 +31,16 @@ impl<W: RedisWorkload> Burst<W> {
     }
 }
 
+/// Every question but those about the load and its course is answered by the inner workload.
 impl<W: RedisWorkload> RedisWorkload for Burst<W> {
     type Work = W::Work;
 
     fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys {
         self.inner.keyspace(prefix, seed)
+    }
+
+    fn variants(&self) -> Variants {
+        self.inner.variants()
     }
 
     fn work(&self, keyspace: RunKeys, variant: usize) -> W::Work {
@@ -42,6 +49,14 @@ impl<W: RedisWorkload> RedisWorkload for Burst<W> {
 
     fn commands(&self) -> &'static [&'static str] {
         self.inner.commands()
+    }
+
+    fn commands_per_request(&self) -> u64 {
+        self.inner.commands_per_request()
+    }
+
+    fn without_commands(&self) -> &'static [&'static str] {
+        self.inner.without_commands()
     }
 
     fn has_fixed_commands(&self) -> bool {
@@ -70,12 +85,52 @@ impl<W: RedisWorkload> RedisWorkload for Burst<W> {
         self.inner.begins_steady()
     }
 
-    fn storm(&self) -> Option<u64> {
-        self.storm
+    fn limit(&self, variant: usize) -> Option<MemoryLimit> {
+        self.inner.limit(variant)
+    }
+
+    fn conclude_limited(&self, step: &mut Step, limited: &LimitedStep, keys: StepKeys) {
+        self.inner.conclude_limited(step, limited, keys);
     }
 
     fn conclude(&self, step: &mut Step) {
         self.inner.conclude(step);
+    }
+
+    fn reads_from(&self) -> ReadFrom {
+        self.inner.reads_from()
+    }
+
+    fn only_reads(&self) -> bool {
+        self.inner.only_reads()
+    }
+
+    fn tracks_keys(&self) -> bool {
+        self.inner.tracks_keys()
+    }
+
+    fn storm(&self) -> Option<u64> {
+        self.storm
+    }
+
+    fn needed_command(&self) -> Option<NeededCommand> {
+        self.inner.needed_command()
+    }
+
+    fn cluster_refusal(&self) -> Option<String> {
+        self.inner.cluster_refusal()
+    }
+
+    fn fewer_keys(&self) -> &'static str {
+        self.inner.fewer_keys()
+    }
+
+    fn written_bytes(&self) -> u64 {
+        self.inner.written_bytes()
+    }
+
+    fn written_keys(&self, prefix: &str) -> Vec<Vec<u8>> {
+        self.inner.written_keys(prefix)
     }
 
     fn conclude_course(

@@ -10,7 +10,6 @@ use rand::rngs::SmallRng;
 use redis::{Cmd, ErrorKind, RedisError, Value};
 
 use crate::cache::backend::Backend;
-use crate::cache::effective_latency;
 use crate::cache::known_writes::KnownWrites;
 use crate::clients::{RedisConnection, RequestError, RequestResult, Task, Work, user_random};
 use crate::keys::expiry::Expiry;
@@ -33,9 +32,26 @@ pub(crate) const STALE_MISS: &str = "stale_miss";
 const REPLICA_OPERATIONS: &[&str] = &["get", "miss", "set", STALE_MISS];
 const STALE: OperationId = OperationId::nth(3);
 
+/// Name of the operation of a read that the cache in the client's memory answered.
+pub(crate) const LOCAL: &str = "local";
+/// Name of the operation of a read that this cache answered with a value that was certainly no longer
+/// valid: a write of the key had been acknowledged after it, or its life was over.
+pub(crate) const STALE_LOCAL: &str = "stale_local";
+/// Operations where the client keeps values in its memory.
+const CLIENT_CACHE_OPERATIONS: &[&str] = &["get", "miss", "set", LOCAL, STALE_LOCAL];
+const FROM_MEMORY: OperationId = OperationId::nth(3);
+const OUTDATED: OperationId = OperationId::nth(4);
+
+/// Operations of reads that found their key, at the server or in the client's memory.
+pub(super) const HITS: [&str; 3] = ["get", LOCAL, STALE_LOCAL];
+/// Operations of all reads.
+pub(super) const READS: [&str; 5] = ["get", LOCAL, STALE_LOCAL, "miss", STALE_MISS];
+
+/// Name of the phase of a miss in which it waits for the back-end.
+pub(super) const BACKEND_PHASE: &str = "backend";
 /// Successive phases of a miss with a back-end: the read with the wait for a connection, the call of
 /// the back-end, and the write-back.
-const MISS_PHASES: &[&str] = &["redis", effective_latency::BACKEND_PHASE, "write"];
+const MISS_PHASES: &[&str] = &["redis", BACKEND_PHASE, "write"];
 
 /// Size of a value, in bytes, above which the buffer with the value's command is freed after each
 /// request, because every user has such a buffer.
@@ -51,21 +67,25 @@ pub(crate) struct CacheWork {
     pub(super) value: Arc<[u8]>,
     /// Back-end that misses fetch the value from; `None` if they have it at once.
     pub(super) backend: Option<Arc<Backend>>,
-    /// Acknowledged writes of the keys; `None` unless reads go to a replica.
+    /// Acknowledged writes of the keys; `None` unless a read may be answered with what was before them.
     pub(super) writes: Option<Arc<KnownWrites>>,
+    /// Number of entries of the cache in the client's memory; `None` without one.
+    pub(super) client_cache: Option<u64>,
 }
 
 impl Work for CacheWork {
     type Task = CacheTask;
 
     fn operations(&self) -> OperationTable {
-        if self.writes.is_some() {
-            return REPLICA_OPERATIONS.into();
-        }
+        let names = match (self.client_cache, &self.writes) {
+            (Some(_), _) => CLIENT_CACHE_OPERATIONS,
+            (None, Some(_)) => REPLICA_OPERATIONS,
+            (None, None) => OPERATIONS,
+        };
         if self.backend.is_none() {
-            return OPERATIONS.into();
+            return names.into();
         }
-        let specs = OPERATIONS.iter().copied().map(|name| {
+        let specs = names.iter().copied().map(|name| {
             let spec = OperationSpec::new(name);
             if name == OPERATIONS[1] {
                 spec.with_phases(MISS_PHASES)
@@ -74,6 +94,10 @@ impl Work for CacheWork {
             }
         });
         OperationTable::from(specs.collect::<Vec<_>>())
+    }
+
+    fn client_cache(&self) -> Option<u64> {
+        self.client_cache
     }
 
     fn task(&self, user: UserId) -> CacheTask {
@@ -107,19 +131,60 @@ pub(crate) struct CacheTask {
 }
 
 impl CacheTask {
-    /// Reads the key that was drawn. Returns false if it is not there, which is a miss of the cache
-    /// and no failure.
-    async fn read<C: RedisConnection>(&mut self, connection: &mut C) -> Result<bool, RequestError> {
+    /// Reads the key that was drawn, from the client's memory if it holds the key. Returns the operation
+    /// that found it; `None` if it is not there, which is a miss of the cache and no failure.
+    async fn read<C: RedisConnection>(
+        &mut self,
+        connection: &mut C,
+    ) -> Result<Option<OperationId>, RequestError> {
+        let Some(cache) = connection.client_cache() else {
+            let found = self.ask(connection).await?;
+            return Ok(found.map(|_| GET));
+        };
+        let fetch = match cache.look_up(&self.name) {
+            Ok(held) => {
+                // Requests without a wait would keep the task with the server's messages from running.
+                tokio::task::consume_budget().await;
+                if held.bytes != self.length {
+                    return Err(Self::never_written());
+                }
+                let mut writes = self.work.writes.iter();
+                let is_outdated =
+                    writes.any(|w| w.is_outdated(self.index, held.read_ns, monotonic_ns()));
+                return Ok(Some(if is_outdated { OUTDATED } else { FROM_MEMORY }));
+            }
+            Err(fetch) => fetch,
+        };
+        let answer = self.ask(connection).await;
+        let (found, value) = match answer {
+            Ok(value) => (Ok(value.as_ref().map(|_| GET)), value),
+            Err(error) => (Err(error), None),
+        };
+        if let Some(cache) = connection.client_cache() {
+            cache.fetched(&self.name, fetch, value);
+        }
+        found
+    }
+
+    /// Asks the server for the key that was drawn. Returns its value; `None` if it is not there.
+    async fn ask<C: RedisConnection>(
+        &mut self,
+        connection: &mut C,
+    ) -> Result<Option<Vec<u8>>, RequestError> {
         self.get.clear();
         self.get.arg("GET").arg(&self.name);
         match connection.read(&self.get).await? {
-            Value::Nil => Ok(false),
-            Value::BulkString(value) if value.len() == self.length => Ok(true),
-            _ => Err(RequestError::Redis(RedisError::from((
-                ErrorKind::UnexpectedReturnType,
-                "a key of ours holds what we never wrote",
-            )))),
+            Value::Nil => Ok(None),
+            Value::BulkString(value) if value.len() == self.length => Ok(Some(value)),
+            _ => Err(Self::never_written()),
         }
+    }
+
+    fn never_written() -> RequestError {
+        RequestError::Redis(RedisError::from((
+            ErrorKind::UnexpectedReturnType,
+            "a key of ours holds what we never wrote",
+        )))
     }
 
     async fn write<C: RedisConnection>(&mut self, connection: &mut C) -> Result<(), RequestError> {
@@ -138,15 +203,17 @@ impl CacheTask {
         }
         answer?;
         if let (Some(writes), Some(sent_ns)) = (&self.work.writes, sent_ns) {
-            writes.note(self.index, sent_ns, Duration::from_millis(life_ms));
+            let instants = (sent_ns, monotonic_ns());
+            writes.note(self.index, instants, Duration::from_millis(life_ms));
         }
         Ok(())
     }
 
-    /// Returns the operation of a read without an answer: a stale one if a write of the key, which lives
-    /// until `lives_until_ns`, was acknowledged before the read was sent.
-    fn miss(lives_until_ns: u64) -> OperationId {
-        if lives_until_ns > 0 && lives_until_ns > monotonic_ns() {
+    /// Returns the operation of a read without an answer: a stale one of a replica if a write of the key,
+    /// which lives until `lives_until_ns`, was acknowledged before the read was sent.
+    fn miss(&self, lives_until_ns: u64) -> OperationId {
+        let is_replica = self.work.client_cache.is_none();
+        if is_replica && lives_until_ns > monotonic_ns() {
             STALE
         } else {
             MISS
@@ -186,13 +253,18 @@ impl Task for CacheTask {
         let writes = self.work.writes.as_ref();
         let lives_until_ns = writes.map_or(0, |writes| writes.lives_until_ns(self.index));
         match self.read(connection).await {
-            Ok(true) => RequestResult {
-                operation: GET,
-                command: "GET",
-                result: Ok(()),
-            },
-            Ok(false) => {
-                let miss = Self::miss(lives_until_ns);
+            Ok(Some(operation)) => {
+                if operation != GET {
+                    timestamps.operation(operation);
+                }
+                RequestResult {
+                    operation,
+                    command: "GET",
+                    result: Ok(()),
+                }
+            }
+            Ok(None) => {
+                let miss = self.miss(lives_until_ns);
                 timestamps.operation(miss);
                 if let Some(backend) = &self.work.backend {
                     timestamps.phase_ended();

@@ -3,21 +3,24 @@
 
 use bench_cli::table::{self, Table};
 use bench_report::names::{FigureName, steps};
-use bench_report::{Latency, QuantileKind, Report, Step};
+use bench_report::{Latency, Operation, QuantileKind, Report, Step};
 use statistics::mean;
 
+use super::cache_work::{BACKEND_PHASE, HITS};
 use crate::cli::BackendFlag;
 use crate::results::group::{ClientGroup, groups};
 use crate::run::workload::Variants;
 
-/// Name of the phase of a miss in which it waits for the back-end.
-pub(super) const BACKEND_PHASE: &str = "backend";
-
 /// Adds the figures of a finished step about its back-end. A mean or a percentile that requests
 /// without an answer would change is left out.
 pub(super) fn conclude(step: &mut Step) {
-    let [hits, misses] = ["get", "miss"].map(|name| step.operations.get(name));
-    let Ok(latency) = Latency::from_operations([hits, misses].into_iter().flatten()) else {
+    let hits = HITS
+        .into_iter()
+        .filter_map(|name| step.operations.get(name));
+    let hits: Vec<&Operation> = hits.collect();
+    let misses = step.operations.get("miss");
+    let reads = hits.iter().copied().chain(misses);
+    let Ok(latency) = Latency::from_operations(reads) else {
         return;
     };
     let p99 = latency.quantile(0.99);
@@ -26,7 +29,7 @@ pub(super) fn conclude(step: &mut Step) {
     let is_whole = latency.unfinished() == 0 && !finished.is_empty();
     let mean_ns = is_whole.then(|| finished.mean());
     let called = misses.map_or(0, |miss| miss.succeeded + miss.failures());
-    let found = hits.map_or(0, |get| get.succeeded);
+    let found = hits.iter().map(|hit| hit.succeeded).sum::<u64>();
     let saved = (found + called > 0).then(|| found as f64 / (found + called) as f64);
     let backend = misses.and_then(|miss| miss.phases.get(BACKEND_PHASE));
     let figures = [
@@ -35,8 +38,8 @@ pub(super) fn conclude(step: &mut Step) {
         (steps::BACKEND_MEAN_NS, backend.map(|phase| phase.mean_ns)),
         (
             steps::BACKEND_CALLS_PER_S,
-            hits.or(misses)
-                .map(|_| misses.map_or(0.0, |miss| miss.throughput_per_s)),
+            (misses.is_some() || !hits.is_empty())
+                .then(|| misses.map_or(0.0, |miss| miss.throughput_per_s)),
         ),
         (steps::BACKEND_SAVED_RATIO, saved),
     ];

@@ -4,7 +4,7 @@ use bench_report::names::load_series;
 use bench_report::{Series, Step};
 use statistics::mann_kendall;
 
-use super::STALE_MISS;
+use super::cache_work::READS;
 
 /// Smallest change of the hit ratio, from 0 to 1, that is told as a drift.
 pub(super) const DRIFT_BOUND: f64 = 0.01;
@@ -52,33 +52,34 @@ impl HitRatioDrift {
 }
 
 impl HitRatioCourse {
-    /// Reads the course of `step` from the series of its report. Intervals without a read, and those
-    /// that do not lie in the measured part, are left out.
-    pub(super) fn of(step: &Step, series: &[Series]) -> Self {
-        let of_operation = |operation: &str| {
+    /// Reads the course of `step` from the series of its report, in which reads of the operations `hits`
+    /// found their key. Intervals without a read, and those that do not lie in the measured part, are
+    /// left out.
+    pub(super) fn of(step: &Step, series: &[Series], hits: &[&str]) -> Self {
+        let of_operation = |operation: &&str| {
             let name = load_series::OPERATIONS_PER_S.of(operation);
             series.iter().find(|series| series.name == name)
         };
-        let (Some(hits), Some(misses)) = (of_operation("get"), of_operation("miss")) else {
+        let (found, others): (Vec<&str>, Vec<&str>) =
+            READS.iter().partition(|read| hits.contains(read));
+        let [found, others] =
+            [found, others].map(|names| names.iter().filter_map(of_operation).collect::<Vec<_>>());
+        let Some(first) = found.first().or(others.first()) else {
             return Self::default();
         };
-        // Only where reads go to a replica.
-        let stale = of_operation(STALE_MISS);
         let window = &step.window;
         let mut intervals = Vec::new();
         let mut begin_ns = window.start_ns;
-        for (n, end_ns) in hits.at_ns.iter().copied().enumerate() {
+        for (n, end_ns) in first.at_ns.iter().copied().enumerate() {
             let length_ns = end_ns.saturating_sub(begin_ns);
             // The last interval may be read a little late.
             let is_measured = begin_ns >= window.measure_start_ns
                 && end_ns <= window.measure_end_ns + length_ns / 10;
             begin_ns = begin_ns.max(end_ns);
-            let both = (hits.mean[n], misses.mean.get(n).copied().flatten());
-            let (true, (Some(hits), Some(misses))) = (is_measured, both) else {
+            let both = [&found, &others].map(|series| per_s(series, n));
+            let (true, [Some(hits), Some(misses)]) = (is_measured, both) else {
                 continue;
             };
-            let stale = stale.and_then(|stale| stale.mean.get(n).copied().flatten());
-            let misses = misses + stale.unwrap_or(0.0);
             if hits + misses > 0.0 {
                 let seconds = length_ns as f64 / 1e9;
                 intervals.push(IntervalReads {
@@ -113,6 +114,14 @@ impl HitRatioCourse {
     }
 }
 
+/// Returns the sum of all `series` in the interval `n`; `None` if one of them has no reading.
+fn per_s(series: &[&Series], n: usize) -> Option<f64> {
+    let readings = series
+        .iter()
+        .map(|series| series.mean.get(n).copied().flatten());
+    readings.sum()
+}
+
 /// Returns the hit ratio over all `intervals`.
 fn hit_ratio(intervals: &[IntervalReads]) -> f64 {
     let whole = intervals.iter().fold((0.0, 0.0), |(hits, misses), reads| {
@@ -124,6 +133,7 @@ fn hit_ratio(intervals: &[IntervalReads]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::cache_work::HITS;
     use bench_report::Window;
     use rand::rngs::SmallRng;
     use rand::{RngExt as _, SeedableRng as _};
@@ -166,7 +176,7 @@ mod tests {
     #[test]
     fn only_the_measured_part_counts() {
         let series = series(1, 100, |second| f64::from((0.1..10.1).contains(&second)));
-        let drift = HitRatioCourse::of(&step(), &series).drift().unwrap();
+        let drift = HitRatioCourse::of(&step(), &series, &HITS).drift().unwrap();
         assert_eq!((drift.first, drift.last), (1.0, 1.0));
         assert!(!drift.is_certain);
     }
@@ -176,30 +186,31 @@ mod tests {
         // The ratio falls from 1 to 0.6 as keys end that a step began with.
         let transient = |second: f64| 0.6 + 0.4 * (-second / 5.0).exp();
         for seed in 0..20 {
-            let drift = HitRatioCourse::of(&step(), &series(seed, 75, transient)).drift();
+            let drift = HitRatioCourse::of(&step(), &series(seed, 75, transient), &HITS).drift();
             let drift = drift.unwrap();
             assert!(drift.is_certain && drift.change() < -0.1, "{drift:?}");
         }
-        let of = |seed: u64| HitRatioCourse::of(&step(), &series(seed, 75, |_| 0.6)).drift();
+        let of = |seed: u64| HitRatioCourse::of(&step(), &series(seed, 75, |_| 0.6), &HITS).drift();
         let drifts = (0..1_000).filter(|seed| of(*seed).unwrap().is_certain);
         let false_alarms = drifts.count();
         assert!(false_alarms <= 15, "{false_alarms} of 1,000");
         // A change of half a point is no drift, however certain it is.
-        let small = HitRatioCourse::of(&step(), &series(1, 100_000, |s| 0.6 + 0.0007 * s)).drift();
+        let small =
+            HitRatioCourse::of(&step(), &series(1, 100_000, |s| 0.6 + 0.0007 * s), &HITS).drift();
         let small = small.unwrap();
         assert!(!small.is_certain && small.change() > 0.002, "{small:?}");
     }
 
     #[test]
     fn a_short_step_and_one_without_series_have_no_drift() {
-        assert_eq!(HitRatioCourse::of(&step(), &[]).drift(), None);
+        assert_eq!(HitRatioCourse::of(&step(), &[], &HITS).drift(), None);
         let mut short = step();
         short.window.measure_end_ns = 103 * SECOND + SECOND / 2;
-        let of = |reads| HitRatioCourse::of(&short, &series(1, reads, |_| 0.6)).drift();
+        let of = |reads| HitRatioCourse::of(&short, &series(1, reads, |_| 0.6), &HITS).drift();
         assert_eq!(of(75), None, "six intervals");
         short.window.measure_end_ns = 112 * SECOND;
         assert_eq!(
-            HitRatioCourse::of(&short, &series(1, 0, |_| 0.6)).drift(),
+            HitRatioCourse::of(&short, &series(1, 0, |_| 0.6), &HITS).drift(),
             None
         );
     }

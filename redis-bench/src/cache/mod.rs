@@ -3,6 +3,7 @@
 
 mod backend;
 mod cache_work;
+mod client_cache;
 pub(crate) mod curve;
 mod effective_latency;
 mod hit_ratio_course;
@@ -22,6 +23,7 @@ use serde_json::json;
 
 use self::backend::Backend;
 pub(crate) use self::cache_work::{CacheWork, STALE_MISS};
+use self::cache_work::{HITS, LOCAL, STALE_LOCAL};
 use self::hit_ratio_course::{DRIFT_BOUND, HitRatioCourse, HitRatioDrift};
 use self::known_writes::KnownWrites;
 pub(crate) use self::limit_figures::limit_text;
@@ -83,6 +85,13 @@ impl Cache<'_> {
         }
     }
 
+    /// Returns the number of entries of the cache in the client's memory, in the variant with this index;
+    /// `None` without such a cache.
+    fn client_cache(&self, variant: usize) -> Option<u64> {
+        let entries = self.0.client_cache.get(variant)?;
+        Some(*entries).filter(|entries| *entries > 0)
+    }
+
     fn limit_figures(&self) -> LimitFigures<'_> {
         LimitFigures {
             flags: self.0,
@@ -115,22 +124,25 @@ impl RedisWorkload for Cache<'_> {
         }
     }
 
-    fn work(&self, keyspace: RunKeys, _variant: usize) -> CacheWork {
+    fn work(&self, keyspace: RunKeys, variant: usize) -> CacheWork {
+        let client_cache = self.client_cache(variant);
+        let may_be_stale = self.0.reads.read_from == ReadFrom::Replica || client_cache.is_some();
         CacheWork {
             sampler: self.0.skew().sampler(keyspace.keys),
             expiry: self.expiry(),
             writes_ratio: self.0.writes,
             value: keyspace.value().into(),
             backend: self.0.backend.map(|flag| Arc::new(Backend::new(flag))),
-            writes: match self.0.reads.read_from {
-                ReadFrom::Replica => Some(Arc::new(KnownWrites::new(keyspace.keys))),
-                ReadFrom::Primary => None,
-            },
+            writes: may_be_stale.then(|| Arc::new(KnownWrites::new(keyspace.keys))),
+            client_cache,
             keyspace: Arc::new(keyspace),
         }
     }
 
     fn variants(&self) -> Variants {
+        if !self.0.client_cache.is_empty() {
+            return client_cache::variants(&self.0.client_cache);
+        }
         let limits = self.limit_figures().limits();
         Variants {
             parameter: MEMORY_LIMIT,
@@ -146,8 +158,12 @@ impl RedisWorkload for Cache<'_> {
         self.0.reads.read_from
     }
 
+    fn tracks_keys(&self) -> bool {
+        self.0.client_cache.iter().any(|entries| *entries > 0)
+    }
+
     fn default_clients(&self) -> &'static [ClientKind] {
-        if self.0.reads.read_from == ReadFrom::Replica {
+        if self.0.reads.read_from == ReadFrom::Replica || !self.0.client_cache.is_empty() {
             return &[ClientKind::Multiplexed];
         }
         if self.0.maxmemory.is_empty() {
@@ -159,6 +175,10 @@ impl RedisWorkload for Cache<'_> {
 
     fn commands(&self) -> &'static [&'static str] {
         &["get", "set"]
+    }
+
+    fn without_commands(&self) -> &'static [&'static str] {
+        &[LOCAL, STALE_LOCAL]
     }
 
     fn config(&self) -> BTreeMap<String, serde_json::Value> {
@@ -185,6 +205,10 @@ impl RedisWorkload for Cache<'_> {
             None => ("zipf", self.0.zipf),
         };
         config.insert(name.to_owned(), json!(skew.to_string()));
+        if !self.0.client_cache.is_empty() {
+            let sizes = json!(self.0.client_cache);
+            config.insert("client_cache_entries".to_owned(), sizes);
+        }
         if let Some(backend) = self.0.backend {
             config.insert("backend".to_owned(), json!(backend.to_string()));
         }
@@ -219,6 +243,7 @@ impl RedisWorkload for Cache<'_> {
         if let Some(ratio) = server_hit_ratio(step) {
             step.figure(steps::SERVER_HIT_RATIO, ratio);
         }
+        client_cache::conclude(step);
         if self.0.backend.is_some() {
             effective_latency::conclude(step);
         }
@@ -229,7 +254,8 @@ impl RedisWorkload for Cache<'_> {
         let backend = backend.map_or_else(String::new, |backend| {
             effective_latency::text(report, &self.variants(), backend)
         });
-        self.limit_figures().text(report) + &backend
+        let client_cache = client_cache::text(report, &self.variants());
+        self.limit_figures().text(report) + &client_cache + &backend
     }
 
     fn conclude_course(&self, step: &mut Step, index: usize, series: &[Series]) -> Option<Warning> {
@@ -237,18 +263,24 @@ impl RedisWorkload for Cache<'_> {
             // Where the load changes, the hit ratio changes with it.
             return None;
         }
-        let drift = HitRatioCourse::of(step, series).drift()?;
+        let drift = HitRatioCourse::of(step, series, &HITS).drift()?;
         step.figure(steps::HIT_DRIFT_RATIO, drift.change());
-        let is_certain = drift.is_certain;
-        is_certain.then(|| self.drift_doubt(step, index, &drift))
+        if drift.is_certain {
+            return Some(self.drift_doubt(step, index, &drift));
+        }
+        client_cache::drift_doubt(step, index, series, self.0.ttl)
     }
 }
 
 /// Returns the hit ratio of a step, from 0 to 1: reads that found their key ÷ all reads with an
 /// answer. A read whose write-back failed counts as a miss. `None` if no read was answered.
 pub(crate) fn hit_ratio(step: &Step) -> Option<f64> {
-    let answered = |operation: &Operation| operation.succeeded;
-    let hits = step.operations.get("get").map_or(0, answered);
+    let found = |name| {
+        step.operations
+            .get(name)
+            .map_or(0, |hit: &Operation| hit.succeeded)
+    };
+    let hits = HITS.into_iter().map(found).sum::<u64>();
     let without_key = |name| {
         let operation = step.operations.get(name);
         operation.map_or(0, |miss: &Operation| miss.succeeded + miss.failures())

@@ -76,6 +76,7 @@ impl BurstFlags {
                     .to_owned(),
             ));
         }
+        settled.cache.check()?;
         Ok(settled)
     }
 }
@@ -107,6 +108,11 @@ mod tests {
             ("--find-rate p99<5ms", "leave --find-rate out"),
             ("--maxmemory 4MiB", "are for redis-bench cache"),
             ("--stampede lock --backend 5ms", "are for redis-bench cache"),
+            (
+                "--read-from replica --client pooled",
+                "--client multiplexed,plain",
+            ),
+            ("--client-cache 1k --client plain", "--client multiplexed"),
         ] {
             let why = settled(args).unwrap_err();
             assert!(why.contains(told), "{args}: {why}");

@@ -46,6 +46,7 @@ Examples:
   redis-bench cache --stampede none,lock,early --backend 50ms --rate 1000 --ttl 2s
   redis-bench cache --client pooled --rate spike:500,5k/10s --repeats 1
   redis-bench cache --read-from replica --ttl 2s --rate 2000
+  redis-bench cache --client-cache 0,1k,10k --writes 5% --rate 5000
   redis-bench cache --client pooled --find-rate 'p99<5ms'
   redis-bench cache --users ramp:10..500/1m --think-time exp:20ms";
 
@@ -130,6 +131,17 @@ pub(crate) struct CacheFlags {
     )]
     pub(crate) policy: Vec<PolicyName>,
 
+    /// Keys that each connection keeps in the client's memory, told by the server what is no longer valid
+    /// (client-side caching over RESP3); each size is measured, 0 without
+    #[arg(
+        long,
+        value_parser = entries,
+        value_delimiter = ',',
+        value_name = "N,…",
+        conflicts_with = "maxmemory"
+    )]
+    pub(crate) client_cache: Vec<u64>,
+
     /// Time that a miss waits for a simulated back-end, as in exp:20ms, and after a slash the calls
     /// that it handles at once
     #[arg(long, value_parser = BackendFlag::parse, value_name = "TIME[/N]")]
@@ -174,8 +186,47 @@ impl CacheFlags {
                  leave --workers and --worker out"
             )));
         }
+        self.check_client_cache()?;
         self.check_reads()?;
         self.check_limits()
+    }
+
+    /// Checks that a cache in the client's memory is measured with a client and a load that know it.
+    ///
+    /// # Errors
+    /// Fails with a sentence that says what to leave out.
+    fn check_client_cache(&self) -> Result<(), UsageError> {
+        if self.client_cache.is_empty() {
+            return Ok(());
+        }
+        if !self.stampede.guards.is_empty() {
+            return Err(UsageError(
+                "the one key of a stampede would stay in the client's memory; leave --stampede or \
+                 --client-cache out"
+                    .to_owned(),
+            ));
+        }
+        if self.reads.read_from == ReadFrom::Replica {
+            return Err(UsageError(
+                "the keys in the client's memory are those of one server; leave --read-from replica or \
+                 --client-cache out"
+                    .to_owned(),
+            ));
+        }
+        if self
+            .common
+            .client
+            .iter()
+            .all(|client| *client == ClientKind::Multiplexed)
+        {
+            return Ok(());
+        }
+        Err(UsageError(
+            "the server tracks the keys that a connection reads, and only the users of --client \
+             multiplexed share what one connection read; write --client multiplexed, or leave \
+             --client-cache out"
+                .to_owned(),
+        ))
     }
 
     /// Checks that reads from a replica are told apart from its primary's, and are not measured in ways
@@ -227,6 +278,14 @@ impl CacheFlags {
         };
         Err(UsageError(text.to_owned()))
     }
+}
+
+/// Parses a number of entries, which may be 0.
+fn entries(text: &str) -> Result<u64, String> {
+    if text == "0" {
+        return Ok(0);
+    }
+    flags::count(text)
 }
 
 /// Keys that exist when a step begins, as `--preload` names them.

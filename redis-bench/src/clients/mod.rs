@@ -1,6 +1,7 @@
 //! Ways to connect to Redis. Each is a [`TargetFactory`](load_engine::TargetFactory) over the same
 //! [`Work`]. A scenario decides which requests are made, a client decides how they are sent.
 
+mod client_cache;
 mod client_setup;
 mod cluster;
 mod connection_counts;
@@ -25,6 +26,7 @@ use rand::rngs::SmallRng;
 use redis::AsyncConnectionConfig;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use client_cache::ClientCache;
 pub(crate) use client_setup::{ClientSetup, FactoryUse};
 pub(crate) use redis_connection::RedisConnection;
 pub(crate) use request_error::RequestError;
@@ -108,6 +110,12 @@ pub(crate) trait Work: Send + Sync + 'static {
     /// Returns the instants at which the requests of an open loop are due; `None`, the default, if
     /// they follow the rate of the plan. Called once for each worker.
     fn arrivals(&self) -> Option<ArrivalInstants> {
+        None
+    }
+
+    /// Returns the number of entries of the cache that each shared connection keeps in the client's
+    /// memory; `None`, the default, if there is no such cache.
+    fn client_cache(&self) -> Option<u64> {
         None
     }
 }

@@ -10,6 +10,7 @@ use load_engine::{
     UserId, WorkerShare,
 };
 
+use super::client_cache::ClientCache;
 use super::connection_counts::ConnectionCounts;
 use super::read_split::ReadSplit;
 use super::shared_connection::{SharedConnection, SharedLink};
@@ -44,15 +45,18 @@ impl<W: Work> Multiplexed<W> {
         }
     }
 
-    /// Opens `count` connections to `server`.
+    /// Opens `count` connections to `server`, of which each has a cache if the work wants one.
     async fn open(
+        &self,
         server: &RedisAddress,
         count: u64,
         counts: &Arc<ConnectionCounts>,
     ) -> Result<Vec<Arc<SharedConnection>>, Failure> {
         let mut connections = Vec::new();
         for _ in 0..count {
-            let shared = SharedConnection::connect(server.clone(), Arc::clone(counts)).await;
+            let cache = self.work.client_cache().map(ClientCache::new).map(Arc::new);
+            let shared =
+                SharedConnection::with_cache(server.clone(), Arc::clone(counts), cache).await;
             connections.push(Arc::new(
                 shared.map_err(|error| failure::from_redis(&error))?,
             ));
@@ -71,9 +75,9 @@ impl<W: Work> TargetFactory for Multiplexed<W> {
     async fn build(&self, worker: WorkerShare) -> Result<Self::Target, Failure> {
         let counts = Arc::<ConnectionCounts>::default();
         let count = worker.share_of(self.connections).max(1);
-        let connections = Self::open(&self.server, count, &counts).await?;
+        let connections = self.open(&self.server, count, &counts).await?;
         let replicas = match &self.replica {
-            Some(replica) => Self::open(replica, count, &counts).await?,
+            Some(replica) => self.open(replica, count, &counts).await?,
             None => Vec::new(),
         };
         Ok(MultiplexedTarget {
@@ -113,7 +117,18 @@ impl<W: Work> Target for MultiplexedTarget<W> {
     }
 
     fn tallies(&self) -> Vec<(FigureName, u64)> {
-        self.counts.tallies()
+        let mut tallies = self.counts.tallies();
+        let caches = self
+            .connections
+            .iter()
+            .filter_map(|shared| shared.client_cache());
+        for (name, count) in caches.flat_map(ClientCache::tallies) {
+            match tallies.iter_mut().find(|(figure, _)| *figure == name) {
+                Some((_, sum)) => *sum += count,
+                None => tallies.push((name, count)),
+            }
+        }
+        tallies
     }
 }
 
@@ -151,11 +166,13 @@ impl<T: Task> MultiplexedSession<T> {
         &mut self,
         timestamps: &mut Timestamps,
     ) -> Result<(RequestResult, bool), RedisError> {
-        let primary = self.primary.connection().await?;
+        self.primary.connection().await?;
         let Some(replica) = &mut self.replica else {
-            return Ok((self.task.perform(primary, timestamps).await, false));
+            let done = self.task.perform(&mut self.primary, timestamps).await;
+            return Ok((done, false));
         };
-        let mut split = ReadSplit::new(primary.clone(), replica.connection().await?.clone());
+        let primary = self.primary.connection().await?.clone();
+        let mut split = ReadSplit::new(primary, replica.connection().await?.clone());
         let done = self.task.perform(&mut split, timestamps).await;
         Ok((done, split.is_reading()))
     }

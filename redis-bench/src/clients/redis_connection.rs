@@ -3,6 +3,8 @@
 use redis::aio::{ConnectionManager, MultiplexedConnection};
 use redis::{Cmd, Pipeline, RedisResult, Value};
 
+use super::ClientCache;
+
 /// Connection to Redis whose answers reach one user only. The driver's own trait for this puts
 /// every command into a boxed future; this one does not, so that a request allocates nothing. A
 /// clone sends over the same connection, for commands that do not wait for each other's answers.
@@ -19,6 +21,12 @@ pub(crate) trait RedisConnection: Clone + Send {
     /// Fails as [`Self::command`] does.
     fn read(&mut self, command: &Cmd) -> impl Future<Output = RedisResult<Value>> + Send {
         self.command(command)
+    }
+
+    /// Returns the cache that the connection keeps in the client's memory; `None`, the default, if it
+    /// has none.
+    fn client_cache(&self) -> Option<&ClientCache> {
+        None
     }
 
     /// Sends all commands of `pipeline` at once and returns their answers in order. Each may be an

@@ -1,18 +1,22 @@
 //! Connection that several users share, and that the first of them replaces when it breaks.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError};
+use redis::{
+    AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, Pipeline,
+    ProtocolVersion, PushInfo, RedisError, RedisResult, Value,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Mutex;
 
 use super::connection_counts::ConnectionCounts;
 use super::timeout_stream::TimeoutStream;
-use super::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT};
+use super::{CONNECT_TIMEOUT, ClientCache, RESPONSE_TIMEOUT, RedisConnection};
 use crate::server::address::RedisAddress;
 
 /// Time after a failed attempt to connect in which no further attempt is made; users that need the
@@ -32,6 +36,8 @@ pub(super) struct SharedConnection {
     /// does not. Every user looks here, so that no other one has to find it out by a failure.
     working: AtomicU64,
     counts: Arc<ConnectionCounts>,
+    /// Values that the server keeps valid; `None` without such a cache.
+    cache: Option<Arc<ClientCache>>,
 }
 
 #[derive(Debug)]
@@ -53,7 +59,20 @@ impl SharedConnection {
         server: RedisAddress,
         counts: Arc<ConnectionCounts>,
     ) -> Result<Self, RedisError> {
-        let connection = counts.attempted(open_connection(&server).await)?;
+        Self::with_cache(server, counts, None).await
+    }
+
+    /// Opens a connection to `server` as [`Self::connect`] does, which keeps values in `cache` if it is
+    /// given.
+    ///
+    /// # Errors
+    /// Fails with the error of the attempt to connect, or of the server if it does not track keys.
+    pub(super) async fn with_cache(
+        server: RedisAddress,
+        counts: Arc<ConnectionCounts>,
+        cache: Option<Arc<ClientCache>>,
+    ) -> Result<Self, RedisError> {
+        let connection = counts.attempted(open(&server, cache.as_ref()).await)?;
         let current = Mutex::new(CurrentConnection {
             connection,
             generation: 0,
@@ -64,7 +83,13 @@ impl SharedConnection {
             current,
             working: AtomicU64::new(0),
             counts,
+            cache,
         })
+    }
+
+    /// Returns the cache of the connection; `None` if it has none.
+    pub(super) fn client_cache(&self) -> Option<&ClientCache> {
+        self.cache.as_deref()
     }
 
     /// Notes that the connection with number `generation` broke.
@@ -96,8 +121,13 @@ impl SharedConnection {
                 // The first user that needs a replacement counts the loss for all.
                 self.counts.lost();
             }
-            match self.counts.attempted(open_connection(&self.server).await) {
+            let opened = open(&self.server, self.cache.as_ref()).await;
+            match self.counts.attempted(opened) {
                 Ok(connection) => {
+                    if let Some(cache) = &self.cache {
+                        // Nobody told the new connection of the keys that the old one read.
+                        cache.clear();
+                    }
                     current.connection = connection;
                     current.generation += 1;
                     self.working.store(current.generation, Ordering::Relaxed);
@@ -157,6 +187,20 @@ impl SharedLink {
     }
 }
 
+impl RedisConnection for SharedLink {
+    async fn command(&mut self, command: &Cmd) -> RedisResult<Value> {
+        self.connection.command(command).await
+    }
+
+    fn client_cache(&self) -> Option<&ClientCache> {
+        self.shared.client_cache()
+    }
+
+    async fn pipeline(&mut self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+        self.connection.pipeline(pipeline).await
+    }
+}
+
 /// Opens a connection to `server` with the time-outs of all clients. If Sentinels name the server, asks
 /// them for it.
 ///
@@ -165,11 +209,20 @@ impl SharedLink {
 pub(crate) async fn open_connection(
     address: &RedisAddress,
 ) -> Result<MultiplexedConnection, RedisError> {
+    open(address, None).await
+}
+
+/// Opens a connection as [`open_connection`] does, whose server keeps the values of `cache` valid if it
+/// is given.
+async fn open(
+    address: &RedisAddress,
+    cache: Option<&Arc<ClientCache>>,
+) -> Result<MultiplexedConnection, RedisError> {
     let opened = async {
         let Some(primary) = address.named_primary().await? else {
-            return open_stream(address).await;
+            return open_stream(address, cache).await;
         };
-        let mut connection = open_stream(&primary).await?;
+        let mut connection = open_stream(&primary, cache).await?;
         primary.check_primary(&mut connection).await?;
         Ok(connection)
     };
@@ -178,17 +231,22 @@ pub(crate) async fn open_connection(
         .unwrap_or_else(|late| Err(std::io::Error::from(late).into()))
 }
 
-async fn open_stream(address: &RedisAddress) -> Result<MultiplexedConnection, RedisError> {
+async fn open_stream(
+    address: &RedisAddress,
+    cache: Option<&Arc<ClientCache>>,
+) -> Result<MultiplexedConnection, RedisError> {
     let server = address.info();
     match (server.addr(), address.tls()) {
         (ConnectionAddr::Tcp(host, port), _) => {
-            log_in(server, tcp_stream(host, *port).await?).await
+            log_in(server, tcp_stream(host, *port).await?, cache).await
         }
         (ConnectionAddr::TcpTls { host, port, .. }, Some(tls)) => {
             let stream = tcp_stream(host, *port).await?;
-            log_in(server, tls.handshake(host, stream).await?).await
+            log_in(server, tls.handshake(host, stream).await?, cache).await
         }
-        (ConnectionAddr::Unix(path), _) => log_in(server, UnixStream::connect(path).await?).await,
+        (ConnectionAddr::Unix(path), _) => {
+            log_in(server, UnixStream::connect(path).await?, cache).await
+        }
         _ => Err(RedisError::from((
             ErrorKind::InvalidClientConfig,
             "connections of this kind cannot be shared",
@@ -208,15 +266,33 @@ async fn tcp_stream(host: &str, port: u16) -> std::io::Result<TcpStream> {
 ///
 /// # Errors
 /// Fails with the error of the server or the stream.
-async fn log_in<S>(server: &ConnectionInfo, stream: S) -> Result<MultiplexedConnection, RedisError>
+async fn log_in<S>(
+    server: &ConnectionInfo,
+    stream: S,
+    cache: Option<&Arc<ClientCache>>,
+) -> Result<MultiplexedConnection, RedisError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let stream = TimeoutStream::new(stream, RESPONSE_TIMEOUT);
     let config = AsyncConnectionConfig::new().set_response_timeout(None);
     let settings = server.redis_settings();
-    let (connection, driver) =
-        MultiplexedConnection::new_with_config(settings, stream, config).await?;
+    let Some(cache) = cache.map(Arc::clone) else {
+        let (connection, driver) =
+            MultiplexedConnection::new_with_config(settings, stream, config).await?;
+        tokio::spawn(driver);
+        return Ok(connection);
+    };
+    // Only RESP3 has messages of the server between its answers.
+    let settings = settings.clone().set_protocol(ProtocolVersion::RESP3);
+    let config = config.set_push_sender(move |push: PushInfo| {
+        cache.note(&push);
+        Ok::<(), Infallible>(())
+    });
+    let (mut connection, driver) =
+        MultiplexedConnection::new_with_config(&settings, stream, config).await?;
     tokio::spawn(driver);
+    let tracking = redis::cmd("CLIENT").arg("TRACKING").arg("ON").to_owned();
+    connection.command(&tracking).await?;
     Ok(connection)
 }

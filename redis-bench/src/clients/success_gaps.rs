@@ -74,6 +74,10 @@ impl<W: Work> Work for WatchedWork<W> {
     fn arrivals(&self) -> Option<ArrivalInstants> {
         self.work.arrivals()
     }
+
+    fn client_cache(&self) -> Option<u64> {
+        self.work.client_cache()
+    }
 }
 
 /// Requests of one user, whose successes are watched.

@@ -42,6 +42,8 @@ const MONITORING: [&str; 16] = [
 pub(crate) struct LoadShape<'a> {
     /// Commands of the load, in lower case.
     pub(crate) commands: &'a [&'a str],
+    /// Operations that send nothing to the server.
+    pub(crate) without_commands: &'a [&'a str],
     /// Number of times that a request sends each of its commands.
     pub(crate) times: u64,
     /// Number of connections, or the largest number at once.
@@ -112,6 +114,11 @@ impl OwnAccount {
         let measured_s = step.window.measured_s();
         let users = match step.load {
             Load::Closed { users, .. } => users,
+            Load::Open {
+                in_flight_cap,
+                delayed_at_cap: 1..,
+                ..
+            } => in_flight_cap,
             Load::Open { .. } | Load::Unknown => 0,
         };
         let pool = step.pool.as_ref();
@@ -129,6 +136,9 @@ impl OwnAccount {
             let finished = operation.throughput_per_s * measured_s + failures;
             own.requests += finished;
             own.opened += if load.connects { finished } else { failures };
+            if load.without_commands.contains(&name.as_str()) {
+                continue;
+            }
             // An operation that is not named like a command, such as a miss, sends each of them once.
             let commands = load.commands.iter();
             let is_command = load.commands.contains(&name.as_str());

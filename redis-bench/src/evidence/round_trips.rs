@@ -41,6 +41,7 @@ mod tests {
 
     const LOAD: LoadShape<'static> = LoadShape {
         commands: &["get"],
+        without_commands: &[],
         times: 2,
         connections: 8,
         connects: false,

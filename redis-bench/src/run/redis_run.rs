@@ -228,6 +228,9 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
                 .config
                 .insert("tls".to_owned(), json!(encryption));
         }
+        if self.workload.tracks_keys() {
+            server.require_tracking(&bench.cancel)?;
+        }
         if let Some(needed) = self.workload.needed_command() {
             server.require(needed.name, needed.remedy, &bench.cancel)?;
         }

@@ -40,6 +40,11 @@ pub(crate) trait RedisWorkload {
         1
     }
 
+    /// Returns the names of the operations that send nothing to the server; none by default.
+    fn without_commands(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Returns true (the default) if every request sends [`Self::commands`], so that the server's
     /// counts of commands can be compared with the number of requests.
     fn has_fixed_commands(&self) -> bool {
@@ -91,6 +96,12 @@ pub(crate) trait RedisWorkload {
     /// Returns the server that reads go to; the primary by default.
     fn reads_from(&self) -> ReadFrom {
         ReadFrom::Primary
+    }
+
+    /// Returns true if the server must track the keys that a connection read, false (the default) if it
+    /// need not.
+    fn tracks_keys(&self) -> bool {
+        false
     }
 
     /// Returns true if every request only reads, false (the default) if some write.

@@ -223,6 +223,31 @@ impl RedisServer {
         }
     }
 
+    /// Checks that the server tracks the keys that a connection read. A server that does not tell in
+    /// time is supposed to do so.
+    ///
+    /// # Errors
+    /// Fails with the server's answer and a remedy if it does not.
+    pub(crate) fn require_tracking(&self, cancel: &Cancel) -> anyhow::Result<()> {
+        let remote = self.remote();
+        let asked = BlockingTask::start(move |_| {
+            let mut track = redis::cmd("CLIENT");
+            track.arg("TRACKING").arg("ON");
+            track.exec(&mut remote.connect()?)
+        })
+        .context("cannot ask the server to track keys")?;
+        let TaskResult::Done(Err(error)) = asked.wait(cancel, WaitLimits::new(PROBE_TIMEOUT))
+        else {
+            return Ok(());
+        };
+        let failure = failure::from_redis(&error);
+        let known = remedy::for_failure(&failure, &self.remote());
+        let remedy = known.unwrap_or_else(|| "Redis 6 or later, or no --client-cache".to_owned());
+        Err(anyhow::anyhow!("{failure}"))
+            .with_context(|| format!("{} does not track keys", self.remote.masked_url()))
+            .remedy(remedy)
+    }
+
     /// Checks that the server has the command `name`. A server that does not tell, or not in time,
     /// is supposed to have it.
     ///

@@ -14,6 +14,7 @@ mod common;
 
 mod burst;
 mod checkout;
+mod client_cache;
 mod clients;
 mod cluster;
 mod cluster_changes;

@@ -72,6 +72,27 @@ fn a_load_that_only_reads_is_made_at_the_replica_in_every_way_to_connect() {
 }
 
 #[test]
+fn a_burst_of_a_cache_reads_from_the_replica_as_the_cache_does() {
+    let primary = common::redis();
+    let replica = primary.start_replica().unwrap();
+    let args = "--rate spike:200,1k/300ms --keys 1000 --duration 900ms";
+    let place = TestDirectory::new();
+    let args = format!("burst {args} --read-from replica --repeats 1 --warmup 0s --run-dir run");
+    let args: Vec<&str> = args.split_whitespace().collect();
+    let output = bench(&place, &args)
+        .env("REDIS_URL", primary.url())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let report = report(&place, "burst");
+    assert_eq!(report.steps[0].parameters["client"], "multiplexed".into());
+    assert!(report.config.contains_key("replica"), "{said}");
+    assert!(calls(&replica, "get") > 0, "{said}");
+    assert_eq!(calls(&primary, "get"), 0, "{said}");
+}
+
+#[test]
 fn a_cache_reads_from_the_replica_and_writes_to_the_primary() {
     for client in ["multiplexed", "plain"] {
         let primary = common::redis();

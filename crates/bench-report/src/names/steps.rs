@@ -147,6 +147,14 @@ figures! { Step:
     BACKEND_CALLS_PER_S = "backend_calls_per_s";
     /// Share of the reads that did not call the back-end.
     BACKEND_SAVED_RATIO = "backend_saved_ratio";
+    /// Share of the reads that a cache in the client's memory answered, whether still valid or not.
+    CLIENT_CACHE_HIT_RATIO = "client_cache.hit_ratio";
+    /// Share of the reads that this cache answered with a value that the load's writes had outdated.
+    CLIENT_CACHE_STALE_RATIO = "client_cache.stale_ratio";
+    /// Keys that the server told this cache to remove while the load was measured.
+    CLIENT_CACHE_INVALIDATIONS = "client_cache.invalidations";
+    /// Keys that this cache removed for others while the load was measured.
+    CLIENT_CACHE_EVICTIONS = "client_cache.evictions";
     /// Expiries of the hot key, with the warm-up.
     STAMPEDE_EXPIRIES = "stampede.expiries";
     /// Calls of the back-end at an expiry of the hot key, on average.

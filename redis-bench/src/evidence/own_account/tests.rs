@@ -1,7 +1,7 @@
 //! Tests of the comparison by made-up steps: 4 s with 1,000 requests per second, of which 100 miss
 //! their key, through a pool of 8 connections. On a quiet server each count is as large as ours.
 
-use bench_report::{CheckoutParts, Operation, PoolUsage};
+use bench_report::{CheckoutParts, Operation, Pacing, PoolUsage};
 use test_support::empty_step;
 
 use super::*;
@@ -60,6 +60,7 @@ fn doubt(plant: impl FnOnce(&mut Step)) -> Option<Warning> {
         0,
         &LoadShape {
             commands: &LOAD,
+            without_commands: &["local"],
             times: 1,
             connections: 8,
             connects: false,
@@ -93,6 +94,23 @@ fn a_quiet_server_gives_no_doubt_and_neither_does_one_that_counted_less() {
     // Three rounds of 8 connections.
     assert_eq!(doubt(|step| set_calls(step, "set", 423.0)), None);
     assert!(doubt(|step| set_calls(step, "set", 425.0)).is_some());
+}
+
+#[test]
+fn requests_under_way_at_the_limit_of_an_open_loop_are_no_strangers() {
+    let overloaded = |calls: f64| {
+        doubt(|step| {
+            step.load = Load::Open {
+                rate_per_s: 5_000.0,
+                pacing: Pacing::Poisson,
+                in_flight_cap: 1_024,
+                delayed_at_cap: 300,
+            };
+            set_calls(step, "get", calls);
+        })
+    };
+    assert_eq!(overloaded(4_000.0 + 3.0 * 1_024.0), None);
+    assert!(overloaded(4_001.0 + 3.0 * 1_024.0).is_some());
 }
 
 #[test]
@@ -194,4 +212,18 @@ fn a_server_that_was_read_for_longer_counted_more_by_itself() {
     assert_eq!(stopped, None);
     let unread = doubt(|step| step.server = Some(ServerEvidence::unavailable("info", "refused")));
     assert_eq!(unread, None);
+}
+
+#[test]
+fn reads_that_the_client_answered_itself_hide_no_strangers() {
+    let local = |step: &mut Step| {
+        let get = step.operations["get"].clone();
+        step.operations.insert("local".to_owned(), get);
+    };
+    assert_eq!(doubt(local), None);
+    let told = doubt(|step| {
+        local(step);
+        set_calls(step, "get", 5_000.0);
+    });
+    assert!(told.unwrap().message.contains("GET calls"));
 }
