@@ -33,6 +33,8 @@ macro_rules! rules {
 rules! {
     /// Calls take longer while autovacuum works.
     Autovacuum = "autovacuum",
+    /// Many requests call the back-end at once when a value of a cache expires.
+    CacheStampede = "cache_stampede",
     /// Requests that never came back make the tail longer than shown.
     CensoredTail = "censored_tail",
     /// A pool asks the server before each call whether the connection still works.

@@ -73,6 +73,7 @@ mod server_counters;
 mod slot_wal;
 mod stall_bounds;
 mod stalls;
+mod stampedes;
 mod statement_shares;
 mod statement_work;
 mod statements;

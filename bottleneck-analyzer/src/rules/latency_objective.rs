@@ -25,11 +25,12 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
 }
 
 /// Iterates over the findings in `out` about this bench that can explain its latency: problems and
-/// a used-up CPU. Doubtful findings cannot.
+/// a used-up CPU. Doubtful findings cannot, nor can those whose cost for a call is not known.
 fn causes<'o>(bench: &BenchFacts<'_>, out: &'o Conclusions) -> impl Iterator<Item = &'o Finding> {
     let id = bench.id();
     out.findings.iter().filter(move |f: &&Finding| {
-        let names_it = f.kind == FindingKind::Problem || f.rule() == Rule::CpuSaturated;
+        let is_cause = f.kind == FindingKind::Problem && f.impact.is_some();
+        let names_it = is_cause || f.rule() == Rule::CpuSaturated;
         names_it && f.is_sure() && f.is_about(&id)
     })
 }

@@ -39,6 +39,7 @@ mod repeats_disagree;
 mod session_races;
 mod spike_recovery;
 mod stalls;
+mod stampede;
 mod steal;
 mod stopped_steps;
 mod sysmon_missing;
@@ -65,6 +66,7 @@ const ALL: &[RunRule] = &[
     redis::check,
     limiter::check,
     session_races::check,
+    stampede::check,
     cpu_others::check,
     stalls::check,
     drift::check,

@@ -59,6 +59,35 @@ impl VariantSteps<'_, '_> {
         values.filter_map(|index| self.value(*index, name)).sum()
     }
 
+    /// Returns the mean of a figure over the repeats, in which each counts by its figure `weight`; `None` if no
+    /// repeat has both.
+    pub(super) fn mean_by(&self, name: FigureName, weight: FigureName) -> Option<f64> {
+        let pairs = self.steps.iter().filter_map(|index| {
+            let value = self.value(*index, name)?;
+            Some((value, self.value(*index, weight)?))
+        });
+        let sums = pairs.fold((0.0, 0.0), |(sum, all), (value, weight)| {
+            (sum + value * weight, all + weight)
+        });
+        (sums.1 > 0.0).then(|| sums.0 / sums.1)
+    }
+
+    /// Returns true if this setting differs from `other` in nothing but the variant, which `parameter` names.
+    pub(super) fn is_beside(&self, other: &Self, parameter: &str) -> bool {
+        let others = |one: &Self| {
+            let step = one
+                .steps
+                .first()
+                .map(|index| &self.bench.source.report.steps[*index]);
+            step.map(|step| {
+                let mut parameters = step.parameters.clone();
+                parameters.remove(parameter);
+                parameters
+            })
+        };
+        others(self) == others(other)
+    }
+
     /// Returns a figure of each repeat as evidence.
     pub(super) fn evidence(&self, name: FigureName) -> Vec<EvidenceItem> {
         let source = self.bench.source;
