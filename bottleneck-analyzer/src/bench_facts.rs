@@ -11,7 +11,7 @@ use crate::machine_recording::MachineRecording;
 use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
 use crate::step_cpu_use::StepCpuUse;
-use crate::sweep::{Sweep, SweepSetting};
+use crate::sweep::{Sweep, SweepSetting, completed};
 use crate::target;
 use crate::thresholds::{BenchObjectives, Thresholds};
 use crate::time_model;
@@ -117,6 +117,13 @@ impl<'a> BenchFacts<'a> {
     pub(crate) fn made_load(&self) -> bool {
         let is_ours = |step: &Step| !matches!(step.load, Load::Closed { users: 0, .. });
         self.source.report.steps.iter().any(is_ours)
+    }
+
+    /// Returns true if the bench measured something without any load, its own or that of others, such as the
+    /// memory of keys. Its report has no operating point.
+    pub(crate) fn measured_at_rest(&self) -> bool {
+        let is_at_rest = |step: &Step| completed(step) && step.operations.is_empty();
+        !self.made_load() && self.source.report.steps.iter().any(is_at_rest)
     }
 
     /// Returns the step chosen to stand for the operating point, with its index in the report;

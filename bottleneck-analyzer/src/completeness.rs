@@ -37,8 +37,8 @@ pub(crate) fn missing(facts: &RunFacts<'_>) -> Vec<String> {
     let meant = run.parts.iter().any(|part| part.tool != "sysmon");
     if facts.benches.iter().all(watched) && !meant {
         missing.push(
-            "no load was made: what was only watched shows neither what it bears nor that it is \
-             ready"
+            "no load was made: what was only watched, or measured at rest, shows neither what it \
+             bears nor that it is ready"
                 .to_owned(),
         );
     }

@@ -155,12 +155,20 @@ rules! {
     RedisChurn = "redis_churn",
     /// A command of another client holds Redis up.
     RedisCommand = "redis_command",
+    /// Small collections of Redis are not stored compactly.
+    RedisEncodings = "redis_encodings",
     /// Expiring keys takes the time.
     RedisExpiry = "redis_expiry",
+    /// Redis keeps memory that its data cannot use.
+    RedisFragmentation = "redis_fragmentation",
     /// A node of a Redis cluster gets most of the commands.
     RedisHotKey = "redis_hot_key",
     /// Redis turns clients away.
     RedisMaxclients = "redis_maxclients",
+    /// Redis does otherwise than its policy says when its memory is full.
+    RedisMemoryLimit = "redis_memory_limit",
+    /// Keys take another memory than predicted.
+    RedisMemoryPrediction = "redis_memory_prediction",
     /// A client runs MONITOR.
     RedisMonitor = "redis_monitor",
     /// Carrying large values takes the time.

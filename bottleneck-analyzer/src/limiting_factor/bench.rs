@@ -120,6 +120,15 @@ fn nothing_to_judge(bench: &BenchFacts<'_>) -> LimitingFactor {
             "a search in which the lowest rate runs to its end",
         );
     }
+    if bench.measured_at_rest() {
+        return inconclusive(
+            &format!(
+                "the scenario {} makes no load: there is no throughput to explain",
+                bench.source.report.scenario
+            ),
+            "a scenario that makes load",
+        );
+    }
     let steps = &bench.source.report.steps;
     let stopped = steps.iter().filter_map(|step| match &step.end {
         StepEnd::Stopped { rule, reason } => Some((rule, reason)),

@@ -58,6 +58,7 @@ mod redis_clients;
 mod redis_cost_bounds;
 mod redis_count_bounds;
 mod redis_keys;
+mod redis_memory;
 mod redis_repeat_bounds;
 mod redis_server;
 mod redis_transit;

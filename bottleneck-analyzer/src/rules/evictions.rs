@@ -76,7 +76,8 @@ pub(super) const WRITING: &[&str] = &[
 ];
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
-    for bench in facts.benches_of(ComponentKind::Redis) {
+    let redis = facts.benches_of(ComponentKind::Redis);
+    for bench in redis.filter(|bench| !bench.measured_at_rest()) {
         judge(bench, facts, out);
     }
 }

@@ -35,6 +35,7 @@ mod pool_too_small;
 mod postgres;
 mod rate_search;
 mod redis;
+mod redis_memory;
 mod repeats_disagree;
 mod session_races;
 mod spike_recovery;
@@ -64,6 +65,7 @@ const ALL: &[RunRule] = &[
     postgres::check,
     throttled::check,
     redis::check,
+    redis_memory::check,
     limiter::check,
     session_races::check,
     stampede::check,

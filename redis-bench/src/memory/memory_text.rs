@@ -129,9 +129,7 @@ fn add_churn(text: &mut String, step: &Step) {
     );
     let mut states = Table::new(&["state", "used", "resident", "fragmentation"]);
     for state in churn::STATES {
-        let value = |family: bench_report::names::FigureFamily| {
-            step.figures.get(&family.of(state)).copied()
-        };
+        let value = |family: bench_report::names::FigureFamily| step.value_of(family, state);
         let bytes =
             |value: Option<f64>| value.map_or_else(none, |bytes| table::bytes(bytes as u64));
         let ratio = value(steps::CHURN_FRAGMENTATION_RATIO);
@@ -241,7 +239,8 @@ mod tests {
 
     /// Report of a real run: `--types string,hash --value-size 44,45 --elements 10 --keys 20k`.
     fn golden() -> Report {
-        let json = include_str!("memory_report.json");
+        let json =
+            include_str!("../../../crates/bench-report/tests/golden/redis-bench.memory-1.json");
         serde_json::from_str(json).unwrap()
     }
 

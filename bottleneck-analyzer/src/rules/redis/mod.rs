@@ -69,7 +69,7 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
                 (server, repeat)
             })
             .collect();
-        if repeats.is_empty() {
+        if repeats.is_empty() && !bench.measured_at_rest() {
             out.cannot_judge(
                 Rule::RedisServer,
                 ComponentKind::Redis,

@@ -290,6 +290,13 @@ impl Step {
         self.figures.get(name.as_str()).copied()
     }
 
+    /// Returns the figure of `member` of a family; `None` if it was not measured.
+    pub fn value_of(&self, family: FigureFamily, member: &str) -> Option<f64> {
+        let name = family.of(member);
+        reads::note(Place::Step, &name);
+        self.figures.get(&name).copied()
+    }
+
     /// Returns the setting `name` as a number; `None` if the step lacks it or it is no number.
     pub fn parameter(&self, name: &str) -> Option<f64> {
         self.parameters.get(name)?.as_f64()
