@@ -5,7 +5,7 @@ use super::ResourceBound;
 use crate::assessment::Confidence;
 use crate::bench_facts::BenchFacts;
 use crate::figures::share;
-use crate::redis::RedisEvidence;
+use crate::redis::{RedisEvidence, SampledKey};
 use crate::run_facts::RunFacts;
 use bench_report::names::{self, FigureName};
 
@@ -32,7 +32,9 @@ pub(super) fn main_thread(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Re
         "Redis's main thread: busy {} of one core",
         share(ratio.min(1.0))
     );
-    let reason = "Redis executes commands one after another on this thread";
+    let key = server.as_ref().and_then(RedisEvidence::most_used_key);
+    let named = key.as_ref().map_or_else(String::new, SampledKey::clause);
+    let reason = format!("Redis executes commands one after another on this thread{named}");
     let lower_bound = polls
         && bench
             .server_figure(names::redis::MAIN_THREAD_ACTIVE_S)
@@ -43,7 +45,7 @@ pub(super) fn main_thread(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Re
         reason: if lower_bound {
             format!("{reason}; with I/O threads only its time in commands is known, a lower bound")
         } else {
-            reason.to_owned()
+            reason
         },
         used_ratio: ratio,
         confidence: if lower_bound {
@@ -54,6 +56,7 @@ pub(super) fn main_thread(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Re
         evidence: MEASURES
             .into_iter()
             .filter_map(|name| bench.server_evidence(name))
+            .chain(key.into_iter().flat_map(|key| key.evidence))
             .collect(),
         to_find_out: lower_bound.then(|| {
             "a server that counts used_active_time_main_thread, or io-threads 1".to_owned()

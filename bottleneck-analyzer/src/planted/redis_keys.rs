@@ -1,13 +1,13 @@
 //! Tests of scripts, keys and nodes of Redis: what the slow log and the keys' sizes add to a finding, and a cluster
 //! whose commands go to one node.
 
-use crate::assessment::{Assessment, FindingKind, ImpactOf};
-use bench_report::EvidenceRow;
+use crate::assessment::{Assessment, ComponentKind, FindingKind, ImpactOf};
+use bench_report::{EvidenceRow, Parameter, Step};
 
-use super::common::command;
-use super::common::parts::row;
+use super::common::parts::{PlantFigure as _, row};
+use super::common::{Plant, command};
 use super::redis_server::{rows, server};
-use super::{finding, is_told, is_unknown, named, told};
+use super::{assess_reports, factor, finding, is_told, is_unknown, named, told};
 
 /// Plants slow calls of `name` by another client, which called the script `script` if there is one.
 fn slow(name: &'static str, script: Option<&'static str>) -> Assessment {
@@ -118,11 +118,8 @@ fn the_most_used_key_is_named_where_the_server_tells_it_and_a_node_that_was_not_
         rows(s, "key_hints").push(row(labels, [("frequency", 200.0)]));
     });
     let found = told(&assessment, "redis_hot_key");
-    assert!(
-        found.detail.contains("is plimsoll:r:k:1"),
-        "{}",
-        found.detail
-    );
+    let words = "Of the sampled keys, plimsoll:r:k:1 is the most used one (access counter 200,";
+    assert!(found.detail.contains(words), "{}", found.detail);
     assert!(found.detail.contains("not known"), "{}", found.detail);
     let unread = server(|s| {
         for node in ["a:1", "b:1", "c:1"] {
@@ -131,4 +128,79 @@ fn the_most_used_key_is_named_where_the_server_tells_it_and_a_node_that_was_not_
         }
     });
     assert!(is_unknown(&unread, "redis_hot_key"));
+}
+
+/// Adds two much used keys of a sample, and a large one that is used less.
+fn sampled(step: &mut Step) {
+    let server = step.server.as_mut().unwrap();
+    server.plant("keys_sampled", 2_000.0);
+    for (why, key, bytes, frequency) in [
+        ("hot", "plimsoll:r:k:7", 164.0, 90.0),
+        ("hot", "plimsoll:r:k:1", 196_608.0, 200.0),
+        ("big", "plimsoll:r:k:9", 3_145_728.0, 30.0),
+    ] {
+        let labels = [("key", key), ("why", why), ("type", "string")];
+        let figures = [("bytes", bytes), ("frequency", frequency)];
+        rows(server, "key_hints").push(row(labels, figures));
+    }
+}
+
+const MOST_USED: &str = "f 2000 sampled keys, plimsoll:r:k:1 is the most used one (a string with 192 KiB; access \
+                         counter 200, which grows with the logarithm)";
+
+#[test]
+fn a_full_main_thread_is_told_with_the_most_used_key_of_the_sample() {
+    let full = |plant: fn(&mut Step)| {
+        let mut report = Plant {
+            redis_main_thread: 0.98,
+            ..Plant::default()
+        }
+        .redis();
+        report.steps.iter_mut().for_each(plant);
+        let assessment = assess_reports(&[report]);
+        assert_eq!(
+            factor(&assessment, ComponentKind::Redis),
+            "redis_main_thread"
+        );
+        assessment.components[0].limiting_factor.clone()
+    };
+    let limiting = full(sampled);
+    assert!(limiting.reason.contains(MOST_USED), "{}", limiting.reason);
+    let labels: Vec<&str> = limiting.evidence.iter().map(|e| e.label.as_str()).collect();
+    assert!(
+        labels.contains(&"access counter of plimsoll:r:k:1"),
+        "{labels:?}"
+    );
+    let sample = "keys whose size was sampled after the step";
+    assert!(labels.contains(&sample), "{labels:?}");
+    // A server that does not count accesses names no key.
+    let unnamed = full(|_| ());
+    assert!(
+        unnamed.reason.ends_with("on this thread"),
+        "{}",
+        unnamed.reason
+    );
+}
+
+#[test]
+fn values_that_fill_the_network_are_told_with_the_keys_that_stand_out() {
+    let mut report = Plant {
+        redis_ns: 20e6,
+        ..Plant::default()
+    }
+    .redis();
+    report.config.remove("value_bytes");
+    for step in &mut report.steps {
+        let value = Parameter::Integer(1_000_000);
+        step.parameters.insert("value_bytes".into(), value);
+        let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
+        let server = step.server.as_mut().unwrap();
+        server.plant("net_output_bytes", 1e6 * calls as f64);
+        sampled(step);
+    }
+    let assessment = assess_reports(&[report]);
+    let found = told(&assessment, "redis_network_bytes");
+    assert!(found.detail.contains(MOST_USED), "{}", found.detail);
+    let largest = "plimsoll:r:k:9 is the largest one (a string with 3.00 MiB";
+    assert!(found.detail.contains(largest), "{}", found.detail);
 }

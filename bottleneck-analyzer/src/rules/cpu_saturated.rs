@@ -2,9 +2,10 @@
 //!
 //! Fires if server and generator used `cpu.critical_ratio` or more of the CPU or quota that they may use.
 //! Reads the recording's `cpu.busy_ratio` and `cpu.steal_ratio`, and the CPU times of server and generator
-//! in the step. It is information, because a CPU that is used up at the knee is the expected limit.
+//! in the step, and names the most used key of a Redis server that uses most of it. It is information,
+//! because a CPU that is used up at the knee is the expected limit.
 
-use crate::assessment::{FindingId, FindingKind, Rule};
+use crate::assessment::{ComponentKind, FindingId, FindingKind, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::core_limit::CoreLimit;
@@ -12,6 +13,7 @@ use crate::figures::share;
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::postgres::PostgresEvidence;
 use crate::queueing::erlang_wait_ns;
+use crate::redis::{RedisEvidence, SampledKey};
 use crate::run_facts::RunFacts;
 use crate::step_cpu_use::{CpuOwner, StepCpuUse};
 
@@ -51,10 +53,12 @@ fn saturated(bench: &BenchFacts<'_>, cpu: &StepCpuUse, facts: &RunFacts<'_>) -> 
         None => "; by whom was not recorded",
     };
     let title = format!("The {} is used up{whose}", cpu.resource());
+    let key = most_used_key(bench, owner);
     let detail = format!(
         "At the operating point it is {}. Server and generator share it, so the capacity measured \
-         is a lower bound of what the server does alone.",
-        cpu.sentence()
+         is a lower bound of what the server does alone.{}",
+        cpu.sentence(),
+        key.as_ref().map_or_else(String::new, SampledKey::sentence)
     );
     let draft = bench
         .finding(RULE, FindingKind::Information)
@@ -64,8 +68,17 @@ fn saturated(bench: &BenchFacts<'_>, cpu: &StepCpuUse, facts: &RunFacts<'_>) -> 
             facts.thresholds.cpu.critical_ratio,
             0.02,
         ))
-        .evidence(cpu.evidence.clone());
+        .evidence(cpu.evidence.clone())
+        .evidence(key.into_iter().flat_map(|key| key.evidence));
     advise(with_impact(draft, bench, cpu), cpu)
+}
+
+/// Returns the most used key of a Redis server that uses most of the CPU; `None` for other owners and servers, or
+/// if the server does not tell.
+fn most_used_key(bench: &BenchFacts<'_>, owner: Option<CpuOwner>) -> Option<SampledKey> {
+    let is_redis = bench.component == ComponentKind::Redis && owner == Some(CpuOwner::Server);
+    let (index, _) = bench.operating_step().filter(|_| is_redis)?;
+    RedisEvidence::of_step(bench.source, index)?.most_used_key()
 }
 
 /// Adds the response time that would come back at the same load if server and generator could use the cores

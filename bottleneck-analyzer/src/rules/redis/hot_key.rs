@@ -5,13 +5,13 @@
 //! `key_hints`. The impact is the capacity that the cluster has beyond that node: 1 − even share ÷ its share.
 
 use bench_report::EvidenceRow;
-use bench_report::names::redis::{key_hints, nodes};
+use bench_report::names::redis::nodes;
 
 use crate::assessment::{Confidence, EvidenceItem, FindingKind, ImpactOf, Rule};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{counted, percent, share};
-use crate::redis::RedisEvidence;
+use crate::redis::{RedisEvidence, SampledKey};
 
 const RULE: Rule = Rule::RedisHotKey;
 /// Smallest number of primaries that are compared.
@@ -67,7 +67,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         || "How busy its thread was is not known.".to_owned(),
         |busy| format!("Its thread was busy for {} of the time.", share(busy)),
     );
-    let (key, seen) = hot_key(server);
+    let key = server.most_used_key();
+    let named = named(key.as_ref());
     out.add_finding(
         bench
             .finding(RULE, kind)
@@ -75,13 +76,13 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
             .says(
                 format!("A node of the cluster gets most of the work: {told}"),
                 format!(
-                    "{use_of} When it is full, the cluster is, whatever room the other nodes have.{key}"
+                    "{use_of} When it is full, the cluster is, whatever room the other nodes have.{named}"
                 ),
             )
             .impact(1.0 - 1.0 / (taken * count), ImpactOf::Capacity)
             .confidence(Confidence::Medium)
             .evidence(evidence)
-            .evidence(seen)
+            .evidence(key.into_iter().flat_map(|key| key.evidence))
             .advice(
                 &[
                     "find the key (redis-cli --hotkeys with an LFU policy, HOTKEYS from 8.6 on) and keep it in the client, or read it from replicas",
@@ -93,22 +94,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     );
 }
 
-/// Returns a sentence, with a space at its begin, about the most used key that the server told, with its evidence.
-fn hot_key(server: &RedisEvidence<'_>) -> (String, Vec<EvidenceItem>) {
-    let is_hot = |(_, row): &(usize, &EvidenceRow)| row.label(key_hints::WHY) == Some("hot");
-    let frequency = |row: &EvidenceRow| row.value(key_hints::FREQUENCY).unwrap_or(0.0);
-    let rows = server.rows("key_hints").filter(is_hot);
-    let Some((place, row)) = rows.max_by(|a, b| frequency(a.1).total_cmp(&frequency(b.1))) else {
-        return (
-            " Which key it is, the server does not tell.".to_owned(),
-            Vec::new(),
-        );
-    };
-    let key = row.label(key_hints::KEY).unwrap_or("unknown");
-    let column = key_hints::FREQUENCY.as_str();
-    let evidence = server.row_evidence(format!("accesses of {key}"), ("key_hints", place), column);
-    (
-        format!(" Its most used key is {key}."),
-        evidence.into_iter().collect(),
-    )
+/// Returns a sentence about the most used key, with a space at its begin.
+fn named(key: Option<&SampledKey>) -> String {
+    let unknown = || " Which key it is, the server does not tell.".to_owned();
+    key.map_or_else(unknown, SampledKey::sentence)
 }

@@ -2,8 +2,9 @@
 //!
 //! Fires if a call carries 16 KiB or more, and a tenth of the response time, at least a millisecond, is neither
 //! the server's work nor the round trips of the fastest answer. Reads `net_output_bytes`, `net_input_bytes`,
-//! `answer_least_ns` and the service times. The cost is the rest of the service time beside these. It is an open
-//! question where generator or machine are full, because that time may then be the client's.
+//! `answer_least_ns` and the service times; the table `key_hints` names keys that stand out. The cost is the rest of
+//! the service time beside these. It is an open question where generator or machine are full, because that time may
+//! then be the client's.
 
 use bench_report::names;
 
@@ -14,7 +15,7 @@ use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{bytes, duration_ns, share};
 use crate::finding_draft::FindingDraft;
-use crate::redis::RedisEvidence;
+use crate::redis::{RedisEvidence, SampledKey};
 
 const RULE: Rule = Rule::RedisNetworkBytes;
 /// Smallest number of bytes of a call, both ways, whose carrying is looked at.
@@ -89,6 +90,9 @@ fn finding(
             "bytes of a call × calls ÷ time between the readings",
         ),
     ];
+    let keys = [server.most_used_key(), server.largest_key()];
+    let keys: Vec<SampledKey> = keys.into_iter().flatten().collect();
+    let named: String = keys.iter().map(SampledKey::sentence).collect();
     bench
         .finding(RULE, FindingKind::Problem)
         .thing(format!("values of about {}", bytes(each)))
@@ -100,13 +104,14 @@ fn finding(
             ),
             format!(
                 "The load moves {}/s. Of a mean response time of {} that time is neither work of the server nor a \
-                 round trip of a small answer: the bytes wait for the network and for each other.",
+                 round trip of a small answer: the bytes wait for the network and for each other.{named}",
                 bytes(per_s),
                 duration_ns(server.response_ns),
             ),
         )
         .saves(ns, server.response_ns)
         .computes(computed)
+        .evidence(keys.into_iter().flat_map(|key| key.evidence))
         .confidence(Confidence::Medium)
         .advice(
             &[
