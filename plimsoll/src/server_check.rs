@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use bench_report::redaction;
 use child_process::ChildProcess;
 use nix::sys::signal::Signal;
-use redis::RedisError;
 use url::Url;
 
 use crate::tool_process::sibling;
@@ -18,7 +17,7 @@ use crate::tool_process::sibling;
 const SERVER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest part of an HTTP status line that is read, in bytes.
 const MOST_OF_STATUS_LINE: u64 = 1_024;
-/// Time-out of the bench process that checks PostgreSQL, from its start to its end.
+/// Time-out of the process of a bench that checks a server, from its start to its end.
 const BENCH_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Result of checking a server of the user.
@@ -48,32 +47,48 @@ fn unusable(reason: impl Into<String>, remedy: impl Into<String>) -> ServerCheck
 /// TLS are treated as in a run. A schema is created and removed in one transaction. Takes at most
 /// about 6 s; every failure is in the result.
 pub(crate) fn postgres(url: &str) -> ServerCheck {
-    let bench = match sibling("db-pool-bench") {
-        Ok(bench) => bench,
+    let mut environment = vec![("DATABASE_URL", url.to_owned())];
+    if std::env::var_os("PGCONNECT_TIMEOUT").is_none() {
+        let timeout = SERVER_TIMEOUT.as_secs().to_string();
+        environment.push(("PGCONNECT_TIMEOUT", timeout));
+    }
+    by_bench("db-pool-bench", &environment, "lets us make a schema")
+}
+
+/// Checks a Redis server by running `redis-bench check`, so that the options of the URL, Sentinels and
+/// the password in `REDISCLI_AUTH` are treated as in a run. A key that does not exist is removed,
+/// which changes nothing. Takes at most about 6 s; every failure is in the result.
+pub(crate) fn redis(url: &str) -> ServerCheck {
+    let environment = [("REDIS_URL", url.to_owned())];
+    by_bench("redis-bench", &environment, "lets us write")
+}
+
+/// Runs the command `check` of `bench` with these variables in its environment. A server that it takes
+/// answers and does what `permits` says.
+fn by_bench(bench: &str, environment: &[(&str, String)], permits: &str) -> ServerCheck {
+    let program = match sibling(bench) {
+        Ok(program) => program,
         Err(error) => return unusable(error.to_string(), "cargo build --release"),
     };
-    let mut command = Command::new(bench);
+    let mut command = Command::new(program);
     command
         .arg("check")
-        .env("DATABASE_URL", url)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
-    if std::env::var_os("PGCONNECT_TIMEOUT").is_none() {
-        command.env("PGCONNECT_TIMEOUT", SERVER_TIMEOUT.as_secs().to_string());
-    }
     match stderr_within(command, BENCH_TIMEOUT) {
         Ok(None) => unusable(
             format!("no answer within {} s", BENCH_TIMEOUT.as_secs()),
             "see whether the server is up and lets this machine in",
         ),
-        Ok(Some((true, _))) => ServerCheck::Usable("answers, and lets us make a schema".to_owned()),
+        Ok(Some((true, _))) => ServerCheck::Usable(format!("answers, and {permits}")),
         Ok(Some((false, said))) => {
-            let said = said.trim().trim_start_matches("db-pool-bench: ");
+            let said = said.trim().trim_start_matches(&format!("{bench}: "));
             let (reason, remedy) = said.split_once("\nTry: ").unwrap_or((said, ""));
             unusable(reason.replace('\n', " "), remedy.replace('\n', " "))
         }
-        Err(error) => unusable(format!("cannot run db-pool-bench: {error}"), ""),
+        Err(error) => unusable(format!("cannot run {bench}: {error}"), ""),
     }
 }
 
@@ -94,72 +109,6 @@ fn stderr_within(command: Command, bound: Duration) -> std::io::Result<Option<(b
     }
     let said = String::from_utf8_lossy(&said).into_owned();
     Ok(Some((status.success(), said)))
-}
-
-/// Name of a key that exists on no server.
-const ABSENT_KEY: &str = "plimsoll:doctor";
-
-/// Checks a Redis server: logs in, reads `INFO`, and removes a key that does not exist. The removal
-/// changes nothing, and is refused if the user may not write. With TLS, the authorities that this
-/// machine trusts are used. Every failure is in the result.
-pub(crate) fn redis(url: &str) -> ServerCheck {
-    // The client takes the cryptography of the process for TLS. An earlier check may have set it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let Ok(client) = redis::Client::open(url) else {
-        // The URL is not shown: a URL that cannot be parsed cannot be redacted with certainty.
-        return unusable(
-            "the URL cannot be read",
-            "redis://USER:PASSWORD@HOST:PORT/DATABASE",
-        );
-    };
-    let ask = || {
-        let mut connection = client.get_connection_with_timeout(SERVER_TIMEOUT)?;
-        connection.set_read_timeout(Some(SERVER_TIMEOUT))?;
-        connection.set_write_timeout(Some(SERVER_TIMEOUT))?;
-        redis::cmd("PING").exec(&mut connection)?;
-        redis::cmd("INFO").exec(&mut connection)?;
-        redis::cmd("UNLINK").arg(ABSENT_KEY).exec(&mut connection)
-    };
-    match ask() {
-        Ok(()) => ServerCheck::Usable("answers, and lets us write".to_owned()),
-        Err(error) => redis_refusal(&error),
-    }
-}
-
-/// Converts an error of the Redis server or client to an unusable server, with the reason and a
-/// remedy that fits the error.
-fn redis_refusal(error: &RedisError) -> ServerCheck {
-    let said = match (error.code(), error.detail()) {
-        (Some(code), Some(detail)) => format!("{} {detail}", code.trim()),
-        _ => error.to_string(),
-    };
-    match error.code().map(str::trim) {
-        Some("NOAUTH") => unusable("it asks for a password", "redis://:PASSWORD@HOST:PORT"),
-        Some("NOPERM") => unusable(said, "a user who may run INFO, and read and write keys"),
-        Some("READONLY") => unusable(
-            said,
-            "the address of the primary: a replica takes no writes",
-        ),
-        Some("MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT") => {
-            unusable(said, "a server that is no part of a cluster")
-        }
-        _ => match error.kind() {
-            redis::ErrorKind::AuthenticationFailed => {
-                unusable(said, "the right user and password in the URL")
-            }
-            redis::ErrorKind::Io if said.contains("certificate") => unusable(
-                said,
-                "redis-bench takes the authority of the server's certificate with --ca FILE",
-            ),
-            redis::ErrorKind::Io => {
-                unusable(said, "redis-cli -u with the same URL: is the server up?")
-            }
-            _ => unusable(
-                said,
-                "what the server names; redis-cli -u with the same URL shows the same",
-            ),
-        },
-    }
 }
 
 /// Checks a WebSocket server with one connection and a request for an upgrade; the connection is
@@ -318,22 +267,5 @@ mod tests {
         );
         assert!(reason(websocket("http://h/")).contains("begins with http:"));
         assert!(reason(websocket("h")).contains("cannot be read"));
-    }
-
-    #[test]
-    fn a_redis_that_is_not_there_or_lets_nobody_in_is_named_without_its_password() {
-        let at = |port: u16| redis(&format!("redis://:hunter2@127.0.0.1:{port}/0"));
-        let refused = reason(at(closed()));
-        assert!(
-            refused.contains("refused") && !refused.contains("hunter2"),
-            "{refused}"
-        );
-        let denied = reason(at(saying("-WRONGPASS invalid username-password pair\r\n")));
-        assert!(!denied.contains("hunter2"), "{denied}");
-        let encrypted = reason(redis(&format!("rediss://:hunter2@127.0.0.1:{}/", closed())));
-        assert!(
-            encrypted.contains("refused") && !encrypted.contains("hunter2"),
-            "{encrypted}"
-        );
     }
 }

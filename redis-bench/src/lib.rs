@@ -17,6 +17,7 @@
 
 mod burst;
 mod cache;
+mod check;
 mod cli;
 mod clients;
 #[cfg(test)]
@@ -64,6 +65,7 @@ fn run_command(command: &RedisBenchCommand) -> anyhow::Result<Exit> {
     match command {
         RedisBenchCommand::Memory(flags) => memory::run(flags),
         RedisBenchCommand::Observe(flags) => observe::run(flags),
+        RedisBenchCommand::Check(server) => check::run(server),
         RedisBenchCommand::Pool(flags) if flags.recovery => {
             workload::check_value_size(flags.value_size)?;
             recovery::run(flags)

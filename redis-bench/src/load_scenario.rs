@@ -84,6 +84,7 @@ pub(crate) fn use_load<U: LoadUse>(
         }
         RedisBenchCommand::Memory(_)
         | RedisBenchCommand::Observe(_)
+        | RedisBenchCommand::Check(_)
         | RedisBenchCommand::Worker => {
             Err(UsageError("this command makes no load of its own".to_owned()).into())
         }

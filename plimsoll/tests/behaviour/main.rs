@@ -14,6 +14,7 @@
 mod common;
 
 mod database_hosts;
+mod doctor;
 mod interrupts;
 mod manifest;
 mod outcomes;

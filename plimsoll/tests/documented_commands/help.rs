@@ -7,7 +7,7 @@ use crate::common;
 use crate::shell_command::{ShellCommand, joined};
 
 /// Program and command for each command that no help text lists, but whose own help has examples.
-const HIDDEN: [(&str, &str); 1] = [("db-pool-bench", "check")];
+const HIDDEN: [(&str, &str); 2] = [("db-pool-bench", "check"), ("redis-bench", "check")];
 
 /// Returns the examples in the help texts of all programs and of all their subcommands.
 pub(crate) fn examples() -> Vec<ShellCommand> {

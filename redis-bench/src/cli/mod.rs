@@ -110,6 +110,12 @@ pub(crate) enum RedisBenchCommand {
         mut_arg("url", |url| url.help(OBSERVED_URL_HELP))
     )]
     Observe(ObserveFlags),
+    /// Check that a server allows a run; nothing is left there
+    #[command(
+        hide = true,
+        after_help = "Examples:\n  redis-bench check --url redis://app@cache:6379/"
+    )]
+    Check(ServerFlags),
     /// Create a share of the load as a worker process; the parent process sends its orders on stdin
     #[command(hide = true)]
     Worker,

@@ -73,6 +73,7 @@ impl WorkerScenario for RedisWorker {
             }
             RedisBenchCommand::Memory(_) => Err("memory makes no load".to_owned()),
             RedisBenchCommand::Observe(_) => Err("observe makes no load".to_owned()),
+            RedisBenchCommand::Check(_) => Err("check makes no load".to_owned()),
             RedisBenchCommand::RateLimit(_) => {
                 Err("rate-limit makes its whole load in one process".to_owned())
             }
