@@ -69,6 +69,22 @@ pub(crate) fn prefix(run_id: &str) -> String {
 }
 
 impl RunKeys {
+    /// Creates the keyspace of a scenario without keys, whose names would begin with `prefix`. Those
+    /// that are added do not exist when a step begins, and have neither a value nor an expiry.
+    pub(crate) fn new(prefix: impl Into<String>, seed: u64) -> Self {
+        Self {
+            prefix: prefix.into(),
+            keys: 0,
+            value_bytes: 0,
+            value_sizes: None,
+            preload: Preload::Ratio(0.0),
+            expiry: None,
+            safety_ttl: None,
+            written: Vec::new(),
+            seed,
+        }
+    }
+
     /// Writes the name of the key with `index`, counted from 0, into `buffer`, replacing its
     /// content.
     pub(crate) fn name_into(&self, index: u64, buffer: &mut Vec<u8>) {
@@ -212,15 +228,10 @@ mod tests {
 
     fn keyspace() -> RunKeys {
         RunKeys {
-            prefix: prefix("20260314-091500-7f3a"),
             keys: 1_000,
             value_bytes: 3,
-            value_sizes: None,
             preload: Preload::Ratio(1.0),
-            expiry: None,
-            safety_ttl: None,
-            written: Vec::new(),
-            seed: 1,
+            ..RunKeys::new(prefix("20260314-091500-7f3a"), 1)
         }
     }
 

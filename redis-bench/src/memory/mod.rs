@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use testbed::{Redis, RedisOptions};
 
 use crate::cli::MemoryFlags;
-use crate::keys::run_keys::{self, LONGEST_VALUE, Preload, RunKeys};
+use crate::keys::run_keys::{self, LONGEST_VALUE, RunKeys};
 use crate::keys::run_removal::KeyServers;
 use crate::memory::part_task::{MemoryTarget, PartProgress, failed, run_part};
 use crate::memory::server_memory::MemoryServer;
@@ -112,15 +112,8 @@ impl Scenario for MemoryRun<'_> {
         Ok(Some(MemoryTarget {
             server: RedisServer::open(&self.flags.server)?,
             keys: RunKeys {
-                prefix: run_keys::prefix(&name),
                 keys: keys.unwrap_or(0).max(self.flags.keys),
-                value_bytes: 0,
-                value_sizes: None,
-                preload: Preload::Ratio(1.0),
-                expiry: None,
-                safety_ttl: None,
-                written: Vec::new(),
-                seed: 0,
+                ..RunKeys::new(run_keys::prefix(&name), 0)
             },
             begun: false,
             writer: None,

@@ -67,15 +67,11 @@ impl RedisWorkload for Throughput<'_> {
 
     fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys {
         RunKeys {
-            prefix: prefix.to_owned(),
             keys: KEYS,
             value_bytes: self.flags.value_size,
-            value_sizes: None,
             preload: Preload::Ratio(1.0),
-            expiry: None,
             safety_ttl: self.safety_ttl,
-            written: Vec::new(),
-            seed,
+            ..RunKeys::new(prefix, seed)
         }
     }
 

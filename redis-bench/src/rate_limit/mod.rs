@@ -46,7 +46,7 @@ use self::verification::Verification;
 use self::work::{LimiterUse, LimiterWork};
 use crate::cli::{OnStall, RateLimitFlags, RetryAfter};
 use crate::clients::{self, ClientKind};
-use crate::keys::run_keys::{Preload, RunKeys};
+use crate::keys::run_keys::RunKeys;
 use crate::keys::safety_ttl;
 use crate::run::workload::{NeededCommand, RedisWorkload, Variants};
 
@@ -156,17 +156,7 @@ impl RedisWorkload for RateLimiting<'_> {
 
     /// Returns a keyspace without keys: limiters that have admitted nothing have none.
     fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys {
-        RunKeys {
-            prefix: prefix.to_owned(),
-            keys: 0,
-            value_bytes: 0,
-            value_sizes: None,
-            preload: Preload::Ratio(0.0),
-            expiry: None,
-            safety_ttl: None,
-            written: Vec::new(),
-            seed,
-        }
+        RunKeys::new(prefix, seed)
     }
 
     fn variants(&self) -> Variants {

@@ -56,7 +56,7 @@ use crate::cache::{hit_ratio, limit_text, server_hit_ratio};
 use crate::cli::{CommonFlags, ReplayFlags};
 use crate::clients::{self, ClientKind};
 use crate::evidence::MEMORY_LIMIT;
-use crate::keys::run_keys::{LONGEST_VALUE, Preload, RunKeys};
+use crate::keys::run_keys::{LONGEST_VALUE, RunKeys};
 use crate::keys::safety_ttl;
 use crate::run::workload::{RedisWorkload, Variants};
 
@@ -222,15 +222,8 @@ impl RedisWorkload for Replay {
     /// Returns all keys of the trace. None of them exists when a step begins.
     fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys {
         RunKeys {
-            prefix: prefix.to_owned(),
             keys: self.keys.count(),
-            value_bytes: 0,
-            value_sizes: None,
-            preload: Preload::Ratio(0.0),
-            expiry: None,
-            safety_ttl: None,
-            written: Vec::new(),
-            seed,
+            ..RunKeys::new(prefix, seed)
         }
     }
 

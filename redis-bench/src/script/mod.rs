@@ -31,7 +31,7 @@ use self::script_error::ScriptText;
 use self::script_file::Script;
 use self::work::ScriptWork;
 use crate::cli::{CommonFlags, ScriptFlags};
-use crate::keys::run_keys::{Preload, RunKeys};
+use crate::keys::run_keys::RunKeys;
 use crate::keys::safety_ttl;
 use crate::run::workload::RedisWorkload;
 
@@ -121,16 +121,9 @@ impl RedisWorkload for Scripted {
 
     fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys {
         RunKeys {
-            prefix: prefix.to_owned(),
             // A script writes all of its keys itself.
-            keys: 0,
-            value_bytes: 0,
-            value_sizes: None,
-            preload: Preload::Ratio(0.0),
-            expiry: None,
             safety_ttl: self.safety_ttl,
-            written: Vec::new(),
-            seed,
+            ..RunKeys::new(prefix, seed)
         }
     }
 

@@ -33,7 +33,7 @@ use self::session_user::SessionWork;
 use self::tallies::{StepTallies, TOLD, Tally};
 use crate::cli::{SessionFlags, StoreForm};
 use crate::clients::ClientKind;
-use crate::keys::run_keys::{Preload, RunKeys};
+use crate::keys::run_keys::RunKeys;
 use crate::run::workload::{RedisWorkload, Variants};
 
 /// Scenario `session` of `redis-bench`, with its flags.
@@ -76,15 +76,9 @@ impl RedisWorkload for Sessions<'_> {
     fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys {
         let numbers = self.numbers.load(Ordering::Relaxed);
         RunKeys {
-            prefix: prefix.to_owned(),
             keys: numbers.saturating_mul(KEY_KINDS),
             value_bytes: self.flags.session_size,
-            value_sizes: None,
-            preload: Preload::Ratio(0.0),
-            expiry: None,
-            safety_ttl: None,
-            written: Vec::new(),
-            seed,
+            ..RunKeys::new(prefix, seed)
         }
     }
 

@@ -20,7 +20,7 @@ use super::{KEY_KINDS, Sessions};
 use crate::cli::{RedisBenchCli, RedisBenchCommand, SessionFlags, StoreForm};
 use crate::clients::{Task as _, Work as _};
 use crate::keys::key_removal;
-use crate::keys::run_keys::{Preload, RunKeys};
+use crate::keys::run_keys::RunKeys;
 use crate::run::workload::RedisWorkload as _;
 use crate::server::address::RedisAddress;
 
@@ -54,15 +54,9 @@ pub(super) async fn connect(redis: &Redis) -> MultiplexedConnection {
 
 fn run_keys(numbers: u64) -> RunKeys {
     RunKeys {
-        prefix: "plimsoll:test:".to_owned(),
         keys: numbers * KEY_KINDS,
         value_bytes: 100,
-        value_sizes: None,
-        preload: Preload::Ratio(0.0),
-        expiry: None,
-        safety_ttl: None,
-        written: Vec::new(),
-        seed: 1,
+        ..RunKeys::new("plimsoll:test:", 1)
     }
 }
 

@@ -23,7 +23,7 @@ use super::backend::Backend;
 use crate::cli::{BackendFlag, CacheFlags, StampedeGuard};
 use crate::clients::ClientKind;
 use crate::keys::expiry::Expiry;
-use crate::keys::run_keys::{Preload, RunKeys};
+use crate::keys::run_keys::RunKeys;
 use crate::run::workload::{RedisWorkload, Variants};
 
 /// Largest number of times that a request usually sends the same command: reads while it waits for
@@ -89,15 +89,9 @@ impl RedisWorkload for Stampede<'_> {
     /// Returns the hot key, which does not exist when a step begins.
     fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys {
         RunKeys {
-            prefix: prefix.to_owned(),
             keys: 1,
             value_bytes: self.value_bytes,
-            value_sizes: None,
-            preload: Preload::Ratio(0.0),
-            expiry: None,
-            safety_ttl: None,
-            written: Vec::new(),
-            seed,
+            ..RunKeys::new(prefix, seed)
         }
     }
 

@@ -14,15 +14,10 @@ const KEYS: u64 = 1_234;
 
 fn run_keys() -> RunKeys {
     RunKeys {
-        prefix: "plimsoll:run:".to_owned(),
         keys: KEYS,
         value_bytes: 3,
-        value_sizes: None,
         preload: Preload::Ratio(1.0),
-        expiry: None,
-        safety_ttl: None,
-        written: Vec::new(),
-        seed: 1,
+        ..RunKeys::new("plimsoll:run:", 1)
     }
 }
 

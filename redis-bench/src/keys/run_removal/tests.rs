@@ -11,15 +11,10 @@ use crate::keys::run_keys::Preload;
 
 fn run_keys(keys: u64) -> RunKeys {
     RunKeys {
-        prefix: "plimsoll:run:".to_owned(),
         keys,
         value_bytes: 3,
-        value_sizes: None,
         preload: Preload::Ratio(1.0),
-        expiry: None,
-        safety_ttl: None,
-        written: Vec::new(),
-        seed: 1,
+        ..RunKeys::new("plimsoll:run:", 1)
     }
 }
 

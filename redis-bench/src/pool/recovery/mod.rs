@@ -88,15 +88,10 @@ impl RecoveryRun<'_> {
 
     fn keys(&self, prefix: String) -> RunKeys {
         RunKeys {
-            prefix,
             keys: KEYS,
             value_bytes: self.flags.value_size,
-            value_sizes: None,
             preload: Preload::Ratio(1.0),
-            expiry: None,
-            safety_ttl: None,
-            written: Vec::new(),
-            seed: self.load.seed,
+            ..RunKeys::new(prefix, self.load.seed)
         }
     }
 
