@@ -24,12 +24,12 @@ pub(crate) fn format_of(file: &Path) -> Result<Option<TraceFormat>, TraceError> 
     let is_binary = name.to_ascii_lowercase().contains("oraclegeneral");
     let mut input = TraceInput::open(file)?;
     for _ in 0..LINES {
-        // Binary content has no lines of text.
+        // Binary content may have no lines.
         match input.next_line() {
             Ok(true) => {}
             Ok(false) | Err(_) => break,
         }
-        if let Some(found) = of_line(input.line()) {
+        if let Some(found) = input.line().ok().and_then(of_line) {
             return Ok(Some(found));
         }
     }
@@ -72,6 +72,8 @@ mod tests {
         assert_eq!(found("a.csv", kv_replay), Some(TraceFormat::KvReplay));
         let monitor = b"OK\n1460100081.165665 [0 127.0.0.1:51706] \"PING\"\n";
         assert_eq!(found("a.txt", monitor), Some(TraceFormat::Monitor));
+        let latin_1 = b"1.5 [0 unix:/tmp/caf\xe9] \"PING\"\n1.6 [0 lua] \"PING\"\n";
+        assert_eq!(found("a.txt", latin_1), Some(TraceFormat::Monitor));
         let record = [7_u8, 0, 0, 255].repeat(12);
         let named = found("w.oracleGeneral.bin", &record);
         assert_eq!(named, Some(TraceFormat::OracleGeneral));

@@ -54,6 +54,9 @@ pub(crate) enum TraceFault {
     #[error("the line is longer than {} MiB", LONGEST_LINE >> 20)]
     LongLine,
     /// A line has another number of columns than the format.
+    /// A line has bytes that are no UTF-8.
+    #[error("the line is no UTF-8 text")]
+    NoText,
     #[error("the line has {found} columns, not {wanted}")]
     Columns {
         /// Number of columns of the line.

@@ -21,7 +21,7 @@ pub(crate) struct TraceInput {
     place: TracePlace,
     /// Number of bytes of all records before the next one.
     offset: u64,
-    line: String,
+    line: Vec<u8>,
 }
 
 impl std::fmt::Debug for TraceInput {
@@ -50,7 +50,7 @@ impl TraceInput {
             content,
             place,
             offset: 0,
-            line: String::new(),
+            line: Vec::new(),
         })
     }
 
@@ -58,7 +58,7 @@ impl TraceInput {
     /// ended.
     ///
     /// # Errors
-    /// Fails if the file cannot be read, or if the line is too long or no UTF-8 text.
+    /// Fails if the file cannot be read, or if the line is too long.
     pub(crate) fn next_line(&mut self) -> Result<bool, TraceError> {
         let number = match self.place {
             TracePlace::Line(line) => line + 1,
@@ -67,18 +67,22 @@ impl TraceInput {
         self.place = TracePlace::Line(number);
         self.line.clear();
         let mut bounded = self.content.by_ref().take(LONGEST_LINE as u64);
-        let length = bounded.read_line(&mut self.line);
+        let length = bounded.read_until(b'\n', &mut self.line);
         let length = length.map_err(|error| self.error(error.into()))?;
-        if length == LONGEST_LINE && !self.line.ends_with('\n') {
+        if length == LONGEST_LINE && !self.line.ends_with(b"\n") {
             return Err(self.error(TraceFault::LongLine));
         }
         Ok(length > 0)
     }
 
     /// Returns the line that was read last, without its end.
-    pub(crate) fn line(&self) -> &str {
-        let line = self.line.strip_suffix('\n').unwrap_or(&self.line);
-        line.strip_suffix('\r').unwrap_or(line)
+    ///
+    /// # Errors
+    /// Fails if the line is no UTF-8 text.
+    pub(crate) fn line(&self) -> Result<&str, TraceFault> {
+        let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        str::from_utf8(line).map_err(|_| TraceFault::NoText)
     }
 
     /// Reads the next record into `record`. Returns false if the file has ended.
@@ -169,7 +173,7 @@ mod tests {
             let mut input = open(&place, &content);
             let mut lines = Vec::new();
             while input.next_line().unwrap() {
-                lines.push(input.line().to_owned());
+                lines.push(input.line().unwrap().to_owned());
             }
             assert_eq!(lines, ["one", "", "two", "last"]);
         }
@@ -219,15 +223,22 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_missing_or_no_text_is_an_error() {
+    fn a_file_that_is_missing_is_an_error() {
         let place = TestDirectory::new();
         let error = TraceInput::open(&place.path().join("none")).unwrap_err();
         assert!(
             error.to_string().contains("none, before its first line"),
             "{error}"
         );
-        let mut input = open(&place, &[b'a', b'\n', 0xff, b'\n']);
+    }
+
+    #[test]
+    fn a_line_that_is_no_text_does_not_hide_the_next_one() {
+        let place = TestDirectory::new();
+        let mut input = open(&place, b"\xff\nb\n");
         assert!(input.next_line().unwrap());
-        assert_eq!(input.next_line().unwrap_err().place, TracePlace::Line(2));
+        assert!(matches!(input.line(), Err(TraceFault::NoText)));
+        assert!(input.next_line().unwrap());
+        assert_eq!(input.line().unwrap(), "b");
     }
 }

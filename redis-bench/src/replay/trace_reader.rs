@@ -82,7 +82,7 @@ impl TraceReader {
             TraceFormat::Monitor => Parser::Monitor(MonitorLines::default()),
             TraceFormat::KvReplay => {
                 input.next_line()?;
-                let columns = KvReplayColumns::from_header(input.line());
+                let columns = input.line().and_then(KvReplayColumns::from_header);
                 Parser::KvReplay(columns.map_err(|fault| input.error(fault))?)
             }
         };
@@ -133,12 +133,9 @@ impl TraceReader {
         if !self.input.next_line()? {
             return Ok(false);
         }
-        let line = self.input.line();
-        if line.trim().is_empty() {
-            return Ok(true);
-        }
         let held = self.pending.len();
-        let read = match &mut self.parser {
+        let read = self.input.line().and_then(|line| match &mut self.parser {
+            _ if line.trim().is_empty() => Ok(true),
             Parser::Twitter => twitter::parse(line).map(|event| {
                 self.pending.push_back((event, 1));
                 true
@@ -149,7 +146,7 @@ impl TraceReader {
             }),
             Parser::Monitor(lines) => lines.read(line, &mut self.pending),
             Parser::OracleGeneral => Ok(true),
-        };
+        });
         match read {
             Ok(true) => {}
             Ok(false) => self.skipped.count_command(self.input.place()),

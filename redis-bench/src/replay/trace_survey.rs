@@ -183,7 +183,7 @@ mod tests {
                         12,d,1,1,1,get,0\n";
 
     fn survey(
-        content: &str,
+        content: impl AsRef<[u8]>,
         limit: impl FnOnce(&mut TracePart),
     ) -> Result<TraceSurvey, SurveyError> {
         let place = TestDirectory::new();
@@ -222,6 +222,16 @@ mod tests {
     #[test]
     fn what_cannot_be_replayed_is_refused_with_the_reason() {
         for (content, told) in [
+    #[test]
+    fn a_line_of_any_bytes_is_left_out_and_counted() {
+        let content =
+            b"1.0 [0 lua] \"GET\" \"a\"\n1.1 [0 lua] \"GET\" \"\xff\"\n1.2 [0 lua] \"GET\" \"b\"\n";
+        let found = survey(content, |part| part.format = TraceFormat::Monitor).unwrap();
+        assert_eq!((found.count(), found.skipped.faulty), (2, 1));
+        let first = found.skipped.first_faulty.unwrap();
+        assert_eq!(first, "line 2: the line is no UTF-8 text");
+    }
+
             ("", "no request"),
             ("key,op,size\na,GET,1\n", "the first at line 1"),
             (
