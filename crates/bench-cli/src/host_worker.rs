@@ -16,6 +16,7 @@ use crate::flags;
 use crate::host_schedule::HostSchedule;
 use crate::rates::find_rate::FindRateFlags;
 use crate::scenario::ScenarioName;
+use crate::table;
 use crate::workers::WorkerFlags;
 
 /// Default time reserved for the preparation before each step, for `--prepare-time`.
@@ -172,20 +173,20 @@ impl HostWorker {
         self.schedule.fix(plans)
     }
 
-    /// Refuses a load that is too small to give each worker a part: `whole` is the size of the
-    /// load in `what`, such as users, and `flag` is the flag that sets it.
+    /// Refuses a load that is too small to give each worker a part: `whole` is the number of
+    /// things such as a `user`, whose name is `one`, and `flag` is the flag that sets it.
     ///
     /// # Errors
     ///
     /// Fails if `whole` is less than the number of workers; the message says what to do.
-    pub fn check_share(&self, what: &str, whole: u64, flag: &str) -> Result<(), UsageError> {
+    pub fn check_share(&self, one: &str, whole: u64, flag: &str) -> Result<(), UsageError> {
         let count = self.share().count;
         if whole >= count {
             return Ok(());
         }
         Err(UsageError(format!(
-            "{count} workers cannot share {whole} {what}: each needs one of its own; use {flag} {count} \
-             or more"
+            "{count} workers cannot share {}: each needs one of its own; use {flag} {count} or more",
+            table::counted(whole, one)
         )))
     }
 

@@ -6,7 +6,7 @@ mod figure;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table as Drawn, presets};
 
 pub use figure::{
-    bytes, checkout, duration_ns, quantile, rate, ratio, three_digits, worst_interval,
+    bytes, checkout, counted, duration_ns, quantile, rate, ratio, three_digits, worst_interval,
 };
 
 use crate::terminal_text::{columns as text_columns, fitted, printable, right};

@@ -2,6 +2,7 @@
 
 use bench_cli::UsageError;
 use bench_cli::flags::{self, OutputFlags};
+use bench_cli::table;
 use clap::Args;
 
 use crate::cli::ServerFlags;
@@ -103,9 +104,10 @@ impl MemoryFlags {
         }
         match self.contents().find(|content| !content.is_possible()) {
             Some(content) => Err(UsageError(format!(
-                "{} elements of {} bytes cannot all differ; use a larger --element-size or fewer \
+                "{} elements of {} cannot all differ; use a larger --element-size or fewer \
                  --elements",
-                content.elements, content.element_bytes
+                content.elements,
+                table::counted(content.element_bytes, "byte")
             ))),
             None => Ok(()),
         }

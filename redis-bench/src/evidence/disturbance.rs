@@ -54,7 +54,7 @@ pub(crate) fn disturbances(step: &Step) -> Vec<String> {
         .filter(|(figure, ..)| !is_wanted(*figure));
     let counted = told.filter_map(|(figure, thing, what)| {
         let count = server.value(figure).filter(|count| *count > 0.0)?;
-        Some(format!("{} {what}", plural(count, thing)))
+        Some(format!("{} {what}", table::counted(count as u64, thing)))
     });
     events.extend(counted);
     if server.value(names::redis::ROLE_CHANGED) == Some(1.0) {
@@ -75,12 +75,6 @@ fn failover(server: &ServerEvidence) -> Option<String> {
     let why = server.unavailable.get("info")?;
     let servers = why.strip_prefix(FAILED_OVER)?;
     Some(format!("another primary took over in a failover{servers}"))
-}
-
-/// Returns a count with the name of what was counted, as in `1 key` or `3 keys`.
-fn plural(count: f64, thing: &str) -> String {
-    let ending = if count < 1.5 { "" } else { "s" };
-    format!("{count:.0} {thing}{ending}")
 }
 
 /// Returns the child processes that saved data, each kind with the time for which it was seen; if
@@ -108,7 +102,7 @@ fn saves(server: &ServerEvidence) -> Vec<String> {
         .value(names::redis::FORKS)
         .filter(|forks| kinds.is_empty() && *forks > 0.0);
     let fork = forks.map(|forks| {
-        let counted = plural(forks, "fork");
+        let counted = table::counted(forks as u64, "fork");
         match server.value(names::redis::LATEST_FORK_US) {
             Some(us) => {
                 let long = table::duration_ns((us * 1e3) as u64);
@@ -132,7 +126,7 @@ fn monitors(server: &ServerEvidence) -> Option<String> {
     let rows = server.rows(clients::TABLE)?.iter();
     let monitors = rows.filter(|row| row.label(clients::KIND) == Some("monitor"));
     let count: f64 = monitors.filter_map(|row| row.value(clients::CLIENTS)).sum();
-    (count > 0.0).then(|| format!("{} ran MONITOR", plural(count, "client")))
+    (count > 0.0).then(|| format!("{} ran MONITOR", table::counted(count as u64, "client")))
 }
 
 fn pauses(server: &ServerEvidence) -> Option<String> {
@@ -212,6 +206,7 @@ mod tests {
         assert_eq!(of(&quiet), [""; 0]);
         for (figures, wanted) in [
             (&[(names::redis::EVICTED_KEYS, 31.0)][..], "31 keys evicted"),
+            (&[(names::redis::EVICTED_KEYS, 1.0)], "1 key evicted"),
             (
                 &[(names::redis::AOF_DELAYED_FSYNC, 2.0)],
                 "2 writes waited for a flush of the append-only file",

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bench_cli::table;
 use redis::{Connection, Pipeline, RedisResult};
 
 use crate::keys::run_keys::RunKeys;
@@ -37,12 +38,16 @@ impl fmt::Display for KeyCount {
             keys,
         } = *self;
         if looked_up == keys {
-            return write!(f, "{existing} of {keys} keys are still there");
+            return write!(
+                f,
+                "{existing} of {} still there",
+                table::counted(keys, "key")
+            );
         }
         let about = existing as f64 / looked_up as f64 * keys as f64;
         write!(
             f,
-            "about {about:.0} of {keys} keys are still there, by a sample of {looked_up}"
+            "about {about:.0} of {keys} keys still there, by a sample of {looked_up}"
         )
     }
 }
@@ -100,11 +105,11 @@ mod tests {
             keys,
         };
         let whole = count(190, 1_234, 1_234);
-        assert_eq!(whole.to_string(), "190 of 1234 keys are still there");
+        assert_eq!(whole.to_string(), "190 of 1234 keys still there");
         let sample = count(19_000, 100_000, 1_000_000);
         assert_eq!(
             sample.to_string(),
-            "about 190000 of 1000000 keys are still there, by a sample of 100000"
+            "about 190000 of 1000000 keys still there, by a sample of 100000"
         );
         assert!(count(0, 10, 10).is_none() && !whole.is_none());
         assert!(!count(0, 10, 100).is_none(), "the others are not known");

@@ -23,9 +23,11 @@ pub(super) fn summary(steps: &[Step]) -> Summary {
     summary.headline = match worst {
         Some((step, error)) => {
             summary.figure(summaries::WORST_PREDICTION_ERROR_RATIO, error.abs());
+            let count = errors.count() as u64;
             format!(
-                "{} predictions of the memory of keys are off by {} or less; {} has {}",
-                errors.count(),
+                "{} of the memory of keys {} off by {} or less; {} has {}",
+                table::counted(count, "prediction"),
+                if count == 1 { "is" } else { "are" },
                 table::ratio(error.abs()),
                 step.name,
                 signed(error)
@@ -33,8 +35,8 @@ pub(super) fn summary(steps: &[Step]) -> Summary {
         }
         None if measured.is_empty() => "No memory was measured.".to_owned(),
         None => format!(
-            "The memory of {} kinds of keys was measured; it could not be predicted",
-            measured.len()
+            "The memory of {} of keys was measured; it could not be predicted",
+            table::counted(measured.len() as u64, "kind")
         ),
     };
     summary

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use bench_cli::table;
 use bench_report::WarningCode;
 use bench_report::names::steps;
 use load_engine::Cancel;
@@ -214,9 +215,9 @@ fn compare(
     let expected = before.keys + count;
     if after.keys != expected {
         let told = format!(
-            "the database has {} keys in place of {expected}: others wrote or removed keys \
-             meanwhile, and their memory is part of what was measured",
-            after.keys
+            "the database has {} in place of {expected}: others wrote or removed keys meanwhile, \
+             and their memory is part of what was measured",
+            table::counted(after.keys, "key")
         );
         unloaded.doubt(WarningCode::ServerDiffers, told);
     }

@@ -42,9 +42,11 @@ fn headline(server: &ServerEvidence) -> String {
     let sent = server.value(redis::NET_OUTPUT_BYTES_PER_S);
     let sent = sent.map(|bytes| format!("{}/s sent", table::bytes(bytes as u64)));
     let clients = server.value(redis::CONNECTED_CLIENTS_MAX).map(|most| {
-        let limit = server.value(redis::MAXCLIENTS);
-        let of = limit.map_or_else(String::new, |limit| format!(" of {limit:.0}"));
-        format!("{most:.0}{of} clients at most")
+        let told = match server.value(redis::MAXCLIENTS) {
+            Some(limit) => format!("{most:.0} of {limit:.0} clients"),
+            None => table::counted(most as u64, "client"),
+        };
+        format!("{told} at most")
     });
     let memory = server.value(redis::USED_MEMORY_BYTES).map(|used| {
         let limit = server.value(redis::MAXMEMORY_BYTES).filter(|l| *l > 0.0);
@@ -106,9 +108,9 @@ fn memory_use(text: &mut String, server: &ServerEvidence) {
         let bytes = server.value(name).filter(|bytes| *bytes > 0.0)?;
         Some(format!("{what} {}", table::bytes(bytes as u64)))
     };
-    let number = |name, what: &str| {
+    let number = |name, one, what: &str| {
         let number = server.value(name).filter(|number| *number > 0.0)?;
-        Some(format!("{number:.0} {what}"))
+        Some(table::counted(number as u64, one) + what)
     };
     let ratio = server.value(redis::FRAGMENTATION_RATIO);
     let told = [
@@ -116,9 +118,13 @@ fn memory_use(text: &mut String, server: &ServerEvidence) {
         size(redis::MEMORY_OVERHEAD_BYTES, "tables and buffers"),
         size(redis::REPLICAS_MEMORY_BYTES, "buffers of replicas"),
         ratio.map(|ratio| format!("fragmentation {ratio:.2}")),
-        number(redis::KEYS, "keys"),
-        number(redis::EXPIRING_KEYS, "keys that expire"),
-        number(redis::LAZYFREED_OBJECTS, "objects freed by another thread"),
+        number(redis::KEYS, "key", ""),
+        number(redis::EXPIRING_KEYS, "key", " with an expiry"),
+        number(
+            redis::LAZYFREED_OBJECTS,
+            "object",
+            " freed by another thread",
+        ),
     ];
     paragraph(
         text,

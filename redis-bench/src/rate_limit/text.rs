@@ -41,11 +41,11 @@ pub(super) fn text(report: &Report, variants: &Variants, limit: RateLimit) -> St
 fn unjudged(groups: &[ClientGroup<'_>]) -> String {
     let steps = groups.iter().flat_map(ClientGroup::completed);
     let without = steps.filter(|step| step.value(steps::LIMITER_DECISIONS).is_none());
-    let told = match without.count() {
-        0 => return String::new(),
-        1 => "1 step".to_owned(),
-        count => format!("{count} steps"),
-    };
+    let count = without.count() as u64;
+    if count == 0 {
+        return String::new();
+    }
+    let told = table::counted(count, "step");
     table::paragraph(
         &format!(
             "Not judged: {told}, because the log of its decisions has gaps or would be longer than \
@@ -115,12 +115,13 @@ fn largest(group: &ClientGroup<'_>, name: FigureName) -> Option<f64> {
 /// Returns sentences about what a limiter did wrong, or was shown to do right.
 fn remarks(group: &ClientGroup<'_>, name: &str) -> String {
     let sum = |name| group.figures(name).iter().sum::<f64>();
+    let counted = |count, one| table::counted(count as u64, one);
     let mut told = Vec::new();
     let (agreed, disagreed) = (sum(steps::LIMITER_AGREED), sum(steps::LIMITER_DISAGREED));
     if disagreed > 0.0 {
         told.push(format!(
-            "{disagreed} of {} decisions are not those of its model",
-            agreed + disagreed
+            "{disagreed} of {} not as its model decides",
+            counted(agreed + disagreed, "decision")
         ));
     } else if agreed > 0.0 {
         told.push(format!("all {agreed} decisions are those of its model"));
@@ -128,20 +129,22 @@ fn remarks(group: &ClientGroup<'_>, name: &str) -> String {
     let unverified = sum(steps::LIMITER_UNVERIFIED);
     if unverified > 0.0 {
         told.push(format!(
-            "{unverified} decisions could not be compared, because they follow one without an answer"
+            "{} could not be compared, after one without an answer",
+            counted(unverified, "decision")
         ));
     }
     let locked = sum(steps::LIMITER_NEVER_EXPIRING);
     if locked > 0.0 {
         told.push(format!(
-            "{locked} counters at their limit never expire, so that their clients are locked out \
-             for ever"
+            "{} at the limit will never expire, so that the clients are locked out for ever",
+            counted(locked, "counter")
         ));
     }
     let blind = sum(steps::LIMITER_WITHOUT_ANSWER);
     if blind > 0.0 {
         told.push(format!(
-            "{blind} requests got no answer in time, and the users decided themselves"
+            "{} got no answer in time, and the users decided themselves",
+            counted(blind, "request")
         ));
     }
     if told.is_empty() {
@@ -223,9 +226,9 @@ mod tests {
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         for wanted in [
             "48.70×",
-            "3 counters at their limit never expire",
+            "3 counters at the limit will never expire",
             "17 requests got no answer in time",
-            "8 of 98 decisions are not those of its model",
+            "8 of 98 decisions not as its model decides",
             "2 decisions could not be compared",
             "gcra 12.9",
             "Not judged: 1 step,",

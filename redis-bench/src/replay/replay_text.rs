@@ -1,7 +1,7 @@
 //! Text about a replay: the trace, what of it was left out, and how far the requests lagged behind its
 //! instants.
 
-use bench_cli::table::{self, Table, paragraph};
+use bench_cli::table::{self, Table, counted, paragraph};
 use bench_report::Report;
 use bench_report::names::steps;
 
@@ -51,11 +51,13 @@ impl ToldReplay<'_> {
             ),
         };
         format!(
-            "Trace {} ({}): {reads} reads, {writes} writes and {removals} removals of {} keys in {}, \
-             {speed}.",
+            "Trace {} ({}): {}, {} and {} of {} in {}, {speed}.",
             self.file,
             self.part.format.name(),
-            self.keys,
+            counted(reads, "read"),
+            counted(writes, "write"),
+            counted(removals, "removal"),
+            counted(self.keys, "key"),
             table::duration_ns(self.survey.length.as_nanos() as u64),
         )
     }
@@ -67,34 +69,30 @@ impl ToldReplay<'_> {
         if let Some(first) = &skipped.first_faulty {
             told.push(format!(
                 "Left out as no request: {}, first {first}.",
-                counted(skipped.faulty, "line", "lines")
+                counted(skipped.faulty, "line")
             ));
         }
         if let Some(first) = skipped.first_command {
             told.push(format!(
                 "Left out as no read, write or removal of a string: {}, first {first}.",
-                counted(skipped.commands, "command", "commands")
+                counted(skipped.commands, "command")
             ));
         }
         if self.survey.out_of_order > 0 {
             told.push(format!(
                 "Out of order: {} with a time before that of the one ahead; they were sent with it.",
-                counted(self.survey.out_of_order, "request", "requests")
+                counted(self.survey.out_of_order, "request")
             ));
         }
         if self.without_size > 0 {
             told.push(format!(
                 "Sizes: {} whose size the trace does not tell; their values had {} bytes.",
-                counted(self.without_size, "key", "keys"),
+                counted(self.without_size, "key"),
                 self.unknown_bytes
             ));
         }
         told
     }
-}
-
-fn counted(count: u64, one: &str, several: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 /// Returns a table of the lag of each setting, over all repeats.
@@ -157,7 +155,7 @@ mod tests {
             longest: None,
         };
         let survey = TraceSurvey {
-            requests: [900, 90, 10],
+            requests: [900, 90, 1],
             keys: TraceKeys::default(),
             length: Duration::from_secs(20),
             arrivals: ArrivalCounts::default(),
@@ -193,7 +191,7 @@ mod tests {
         );
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         for wanted in [
-            "Trace day.csv (twitter): 900 reads, 90 writes and 10 removals of 55 keys in 20.0 s, 60.0 \
+            "Trace day.csv (twitter): 900 reads, 90 writes and 1 removal of 55 keys in 20.0 s, 60.0 \
              times as fast as it was recorded",
             "Left out as no request: 2 lines, first line 7: the line has 3 columns",
             "removal of a string: 1 command, first line 9.",

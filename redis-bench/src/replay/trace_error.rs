@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use bench_cli::table::counted;
 use thiserror::Error;
 
 /// Length of the longest line, in bytes. A file with a longer one is no trace in text.
@@ -53,11 +54,11 @@ pub(crate) enum TraceFault {
     /// A line does not end where lines of any format do.
     #[error("the line is longer than {} MiB", LONGEST_LINE >> 20)]
     LongLine,
-    /// A line has another number of columns than the format.
     /// A line has bytes that are no UTF-8.
     #[error("the line is no UTF-8 text")]
     NoText,
-    #[error("the line has {found} columns, not {wanted}")]
+    /// A line has another number of columns than the format.
+    #[error("the line has {}, not {wanted}", counted(*found as u64, "column"))]
     Columns {
         /// Number of columns of the line.
         found: usize,

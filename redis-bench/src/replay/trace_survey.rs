@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bench_cli::table::counted;
 use thiserror::Error;
 
 use super::arrival_counts::ArrivalCounts;
@@ -140,7 +141,9 @@ pub(crate) enum SurveyError {
     NoRequest,
     /// Most lines are no request, so that the file has another format.
     #[error(
-        "{faulty} lines are no request in this format and {requests} are; the first at {first}"
+        "{} without a request in this format and {} in it; the first at {first}",
+        counted(*faulty, "line"),
+        counted(*requests, "request")
     )]
     OtherFormat {
         /// Number of lines that are no request.
@@ -220,9 +223,6 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_replayed_is_refused_with_the_reason() {
-        for (content, told) in [
-    #[test]
     fn a_line_of_any_bytes_is_left_out_and_counted() {
         let content =
             b"1.0 [0 lua] \"GET\" \"a\"\n1.1 [0 lua] \"GET\" \"\xff\"\n1.2 [0 lua] \"GET\" \"b\"\n";
@@ -232,11 +232,14 @@ mod tests {
         assert_eq!(first, "line 2: the line is no UTF-8 text");
     }
 
+    #[test]
+    fn what_cannot_be_replayed_is_refused_with_the_reason() {
+        for (content, told) in [
             ("", "no request"),
             ("key,op,size\na,GET,1\n", "the first at line 1"),
             (
                 "x\ny\n10,a,1,7,1,get,0\n",
-                "2 lines are no request in this format and 1 are",
+                "2 lines without a request in this format and 1 request in it",
             ),
         ] {
             let why = survey(content, |_| ()).unwrap_err().to_string();

@@ -93,8 +93,8 @@ mod tests {
     #[test]
     fn all_other_lines_are_refused_with_the_reason() {
         let cases = [
-            ("", "1 columns, not 7"),
-            ("12", "1 columns, not 7"),
+            ("", "1 column, not 7"),
+            ("12", "1 column, not 7"),
             ("12,a,1,5,3,get", "6 columns, not 7"),
             ("12,a,1,5,3,get,", "the time to live is no whole number"),
             (

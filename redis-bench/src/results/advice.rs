@@ -89,8 +89,9 @@ pub(crate) fn recommend(
     let unanswered: u64 = ways.iter().map(|group| group.unanswered()).sum();
     if unanswered > 0 && matches!(first.load, Load::Open { .. }) {
         let why = format!(
-            "{unanswered} requests were never answered, and how long they would have taken nobody \
-             knows: means do not tell the ways apart"
+            "{} never got an answer, and how long that would have taken nobody knows: means do not \
+             tell the ways apart",
+            table::counted(unanswered, "request")
         );
         return Some(undecided(best, &both, &why, None));
     }
@@ -302,7 +303,7 @@ mod tests {
         let found = recommend(&groups(&report, &Variants::default()), &[]).unwrap();
         assert_eq!(found.value, None);
         assert!(
-            found.reason.contains("600 requests were never answered"),
+            found.reason.contains("600 requests never got an answer"),
             "{}",
             found.reason
         );

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bench_cli::table;
 use bench_report::histogram::{Recording, recording};
 use bench_report::names::FigureName;
 use bench_report::{CheckoutParts, Histogram, Latency, Operation, Report, Step, StepEnd};
@@ -26,16 +27,13 @@ pub(crate) struct ClientGroup<'a> {
 /// Returns a way to connect and its number of connections as text: `pool of 8`, `1 shared
 /// connection`.
 pub(crate) fn setting(client: ClientKind, count: u64) -> String {
-    match (client, count) {
-        (ClientKind::Pooled, _) => format!("pool of {count}"),
-        (ClientKind::Multiplexed, 1) => "1 shared connection".to_owned(),
-        (ClientKind::Multiplexed, _) => format!("{count} shared connections"),
-        (ClientKind::Managed, 1) => "1 managed connection".to_owned(),
-        (ClientKind::Managed, _) => format!("{count} managed connections"),
-        (ClientKind::Plain, _) => "a connection per user".to_owned(),
-        (ClientKind::PerRequest, _) => "a connection per request".to_owned(),
-        (ClientKind::Cluster, 1) => "1 connection per node".to_owned(),
-        (ClientKind::Cluster, _) => format!("{count} connections per node"),
+    match client {
+        ClientKind::Pooled => format!("pool of {count}"),
+        ClientKind::Multiplexed => table::counted(count, "shared connection"),
+        ClientKind::Managed => table::counted(count, "managed connection"),
+        ClientKind::Plain => "a connection per user".to_owned(),
+        ClientKind::PerRequest => "a connection per request".to_owned(),
+        ClientKind::Cluster => table::counted(count, "connection") + " per node",
     }
 }
 

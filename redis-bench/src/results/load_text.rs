@@ -66,6 +66,9 @@ pub(crate) fn load_sentence(report: &Report) -> String {
             "{} arrivals, latency from the instant each was due",
             table::rate(*rate_per_s)
         ),
+        Some(Load::Closed { users: 1, .. }) => {
+            "1 user who waits for each answer, latency of calls".to_owned()
+        }
         Some(Load::Closed { users, .. }) => {
             format!("{users} users who wait for their answers, latency of calls")
         }

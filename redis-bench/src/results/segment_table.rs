@@ -57,7 +57,7 @@ fn change_sentence(curve: &StepCurve, measure_start_ns: u64) -> Option<String> {
     let changes = curve.changes.iter().enumerate().map(|(n, change)| {
         let load = match (change.curve.parse::<f64>(), curve.unit) {
             (Ok(per_s), CurveUnit::RatePerS) => table::rate(per_s),
-            (Ok(_), CurveUnit::Users) => format!("{} users", change.curve),
+            (Ok(users), CurveUnit::Users) => table::counted(users as u64, "user"),
             (Ok(_), CurveUnit::Unknown) | (Err(_), _) => change.curve.clone(),
         };
         let after = table::duration_ns(change.at_ns.saturating_sub(measure_start_ns));

@@ -112,7 +112,8 @@ fn replicas(report: &Report) -> impl Iterator<Item = String> {
         if report.scenario != "pool" && !told.is_empty() {
             let stale = step.operations.get(STALE_MISS);
             let count = stale.map_or(0, |stale| stale.succeeded + stale.failures());
-            told.push(format!("{count} reads did not find what had been written"));
+            let reads = table::counted(count, "read");
+            told.push(format!("{reads} did not find what had been written"));
         }
         let (name, told) = (&step.name, told.join("; "));
         (!told.is_empty()).then(|| format!("Replica: step {number} ({name}): {told}."))

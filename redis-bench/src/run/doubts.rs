@@ -1,6 +1,7 @@
 //! Warnings about the server of a step: its limits and counters that are not known, commands that its
 //! user may not use, outages, and events that disturbed the step.
 
+use bench_cli::table;
 use bench_report::{Step, Warning, WarningCode};
 
 use crate::clients::ClientKind;
@@ -92,8 +93,9 @@ fn outage(identity: Option<&ServerIdentity>, step: &Step, index: usize) -> Optio
         None => format!("was away when the step ended ({why})"),
     };
     let message = format!(
-        "the server {what}: {failed} requests failed at a connection that it ended or did not take, \
-         {waiting} were never answered, and their times say nothing of the load"
+        "the server {what}: {} failed at a connection that it ended or did not take, {waiting} never \
+         got an answer, and their times say nothing of the load",
+        table::counted(failed, "request")
     );
     let fields = ["operations", "server", "figures"];
     Some(Warning::new(WarningCode::TargetAway, message).about_step(index, &fields))

@@ -1,6 +1,6 @@
 //! Steps of a run: their settings, their order, and their division among several hosts.
 
-use bench_cli::{RateStep, UsageError};
+use bench_cli::{RateStep, UsageError, table};
 use load_engine::{LoadPlan, RuntimeKind, SessionOpening, StepPlan, WallTime, shuffled_steps};
 
 use crate::clients::ClientKind;
@@ -132,10 +132,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         };
         let client = setting.client;
         let name = client.name();
-        let count = match self.connections(*setting) {
-            1 => "1 connection".to_owned(),
-            count => format!("{count} connections"),
-        };
+        let count = table::counted(self.connections(*setting), "connection");
         let flag = client.flag();
         Err(UsageError(format!(
             "{workers} workers cannot share {count} of the {name} client: each needs one of its \
@@ -159,8 +156,9 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         }
         match self.plan(*setting, 0)?.load {
             LoadPlan::Closed { users, .. } if users < workers => Err(UsageError(format!(
-                "{workers} workers cannot share {users} users: each needs one of its own; use \
-                 --users {workers} or more"
+                "{workers} workers cannot share {}: each needs one of its own; use --users \
+                 {workers} or more",
+                table::counted(users, "user")
             ))
             .into()),
             _ => Ok(()),
@@ -178,7 +176,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         };
         host.check_search(&self.flags.load.search)?;
         let sessions = self.plan(*setting, 0)?.load.sessions();
-        Ok(host.check_share("users", sessions, "--users")?)
+        Ok(host.check_share("user", sessions, "--users")?)
     }
 }
 

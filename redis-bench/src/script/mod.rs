@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bench_cli::load::Defaults;
+use bench_cli::table;
 use bench_cli::{Exit, UsageError};
 use bench_report::Report;
 use load_engine::StepPlan;
@@ -104,9 +105,9 @@ impl Scripted {
 
     fn told(&self) -> String {
         let sequences = self.script.sequences.iter();
-        let told = sequences.map(|sequence| match sequence.commands.len() {
-            1 => format!("{} (1 command)", sequence.name),
-            several => format!("{} ({several} commands)", sequence.name),
+        let told = sequences.map(|sequence| {
+            let commands = table::counted(sequence.commands.len() as u64, "command");
+            format!("{} ({commands})", sequence.name)
         });
         format!(
             "{}: no mistakes; {}",

@@ -7,6 +7,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use bench_cli::table;
 use deadpool_redis::{PoolError, TimeoutType};
 use load_engine::Failure;
 use redis::RedisError;
@@ -184,8 +185,8 @@ impl fmt::Display for BatchFailure {
         if self.refused == 0 {
             return Ok(());
         }
-        let (refused, commands) = (self.refused, self.commands);
-        write!(f, " ({refused} of {commands} commands of a batch failed)")
+        let commands = table::counted(self.commands as u64, "command");
+        write!(f, " ({} of {commands} of a batch failed)", self.refused)
     }
 }
 

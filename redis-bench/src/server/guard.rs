@@ -133,7 +133,8 @@ fn descriptors(demand: Demand) -> anyhow::Result<()> {
     let wanted = connections.saturating_add(SPARE_DESCRIPTORS);
     match demand.descriptors {
         Some(limit) if wanted > limit => Err(anyhow::anyhow!(
-            "{connections} connections need {wanted} open files, but this process may have {limit}"
+            "{wanted} open files are needed for {}, but this process may have {limit}",
+            table::counted(connections, "connection")
         ))
         .remedy(format!("ulimit -n {wanted}, or fewer connections")),
         _ => Ok(()),
@@ -151,7 +152,8 @@ fn connections(info: &Info, connections: u64) -> anyhow::Result<bool> {
         return Ok(true);
     }
     Err(anyhow::anyhow!(
-        "the server takes {limit} clients and has {used}: {connections} connections would leave none for others"
+        "the server takes {limit} clients and has {used}: {} would leave none for others",
+        table::counted(connections, "connection")
     ))
     .remedy("a smaller --pool-size, or a larger maxclients on the server")
 }

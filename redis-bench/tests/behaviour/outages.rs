@@ -138,7 +138,7 @@ fn a_server_that_hangs_for_good_is_told_with_what_was_never_answered() {
     assert_eq!(run.report.steps[0].censored(), 4, "{}", run.ended.said);
     assert_eq!(run.failures(), 0);
     run.assert_away("was away when the step ended");
-    run.assert_away("4 were never answered");
+    run.assert_away("4 never got an answer");
     let left = left_behind(&run.report).unwrap();
     assert!(left.contains("no answer for 2s"), "{left}");
     assert_eq!(common::keys(&redis).len(), 64, "the keys that are named");
@@ -272,7 +272,7 @@ fn a_server_that_becomes_a_replica_is_told_by_its_code_and_its_role() {
     assert!(told.contains("this server is a replica"), "{told}");
     let left = left_behind(&run.report).unwrap();
     assert!(
-        left.contains("READONLY") && left.contains("64 of 64 keys are still there"),
+        left.contains("READONLY") && left.contains("64 of 64 keys still there"),
         "{left}"
     );
     assert_eq!(common::keys(&redis).len(), 64, "the keys that are named");

@@ -246,7 +246,7 @@ fn keys_that_the_user_may_not_remove_are_counted_and_told_by_a_quiet_run_too() {
     let report = common::report(&place, "pool");
     let told = left_behind(&report).unwrap();
     assert!(
-        told.contains("NOPERM") && told.contains("64 of 64 keys are still there"),
+        told.contains("NOPERM") && told.contains("64 of 64 keys still there"),
         "{told}"
     );
     let command = told.split("with: ").nth(1).unwrap();

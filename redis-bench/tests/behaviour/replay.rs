@@ -198,8 +198,8 @@ fn writes_removals_and_expiry_are_those_of_the_trace_and_other_lines_are_told() 
     assert_eq!(counts, [1, 3, 1, 1], "{said}");
     assert_eq!(figure(step, "hit_ratio"), 0.25);
     for wanted in [
-        "Trace day.csv (twitter): 4 reads, 1 writes and 1 removals of 2 keys in 4.00 s",
-        "Left out as no request: 1 line, first line 4: the line has 1 columns",
+        "Trace day.csv (twitter): 4 reads, 1 write and 1 removal of 2 keys in 4.00 s",
+        "Left out as no request: 1 line, first line 4: the line has 1 column, not 7",
         "Out of order: 1 request",
     ] {
         assert!(said.contains(wanted), "{wanted}: {said}");

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use bench_report::{Load, Report, Status, Step, StepEnd};
 
+use crate::table;
+
 /// Error of a run that ends without any result. The program then exits with code 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoResult {
-    #[error("none of {attempted} requests succeeded; {}", worst.as_ref().map_or_else(
+    #[error("none of {} succeeded; {}", table::counted(*attempted, "request"), worst.as_ref().map_or_else(
         || "none was answered before the drain ended".to_owned(),
         ToString::to_string
     ))]

@@ -79,7 +79,7 @@ fn what_cannot_be_kept_is_refused_with_a_remedy() {
         assert!(said.contains("0/N to N-1/N"), "{said}");
     }
     let UsageError(said) = worker("--worker 0/9")
-        .check_share("users", 4, "--users")
+        .check_share("user", 4, "--users")
         .unwrap_err();
     assert!(said.contains("use --users 9 or more"), "{said}");
 }

@@ -62,8 +62,8 @@ pub(crate) fn reason(search: &RateSearch) -> String {
         }
         RateSearchEnd::Unfinished => {
             let so_far = search.highest_held_so_far().map(|(rate, times)| {
-                let steps = if times == 1 { "step" } else { "steps" };
-                format!("; {} requests/s held in {times} {steps}", per_s(rate))
+                let steps = table::counted(times, "step");
+                format!("; {} requests/s held in {steps}", per_s(rate))
             });
             let so_far = so_far.unwrap_or_default();
             format!("unknown, as the search did not come to its end{so_far}{also_broken}")

@@ -208,7 +208,8 @@ impl RatedStep<'_> {
         if found.is_below(below_ns) {
             if is_thin {
                 return JudgedStep::doubtful(format!(
-                    "{count} requests are too few for {name}; lengthen --duration"
+                    "{}, too few for {name}; lengthen --duration",
+                    table::counted(count, "request")
                 ));
             }
             return JudgedStep::held();
@@ -219,7 +220,8 @@ impl RatedStep<'_> {
         let bound_ns = u64::try_from(below_ns).unwrap_or(u64::MAX);
         if is_thin && (beyond(&latency, bound_ns) as f64) < FEWEST {
             return JudgedStep::doubtful(format!(
-                "{told}, of {count} requests, which are too few; lengthen --duration"
+                "{told}, of {}, too few; lengthen --duration",
+                table::counted(count, "request")
             ));
         }
         let lag_ns = self.pacing_lag_ns(among_rest);
@@ -255,7 +257,8 @@ impl RatedStep<'_> {
         if attempted as f64 * below < FEWEST_FAILURES {
             let bound = table::ratio(below);
             return JudgedStep::doubtful(format!(
-                "{attempted} requests are too few to tell {bound} of errors; lengthen --duration"
+                "{}, too few to tell {bound} of errors; lengthen --duration",
+                table::counted(attempted, "request")
             ));
         }
         JudgedStep::held()

@@ -101,6 +101,12 @@ pub fn bytes(bytes: u64) -> String {
     format!("{} TiB", three_digits(value / 1024.0))
 }
 
+/// Formats a number of things with the name of one of them: `1 key`, `3 keys`.
+pub fn counted(count: u64, one: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {one}{ending}")
+}
+
 /// Formats a fraction of 1 as a percentage: 0.975 is `97.5 %`. A share other than 0 and 1 that
 /// would be rounded to 0 % or 100 % becomes `<0.1 %` or `>99.9 %`; one that is not finite becomes
 /// `n/a`.
@@ -194,6 +200,12 @@ mod tests {
         assert_eq!(quantile(estimate(QuantileKind::AtLeast)), "≥\u{a0}9.80 s");
         assert_eq!(quantile(estimate(QuantileKind::Estimate)), "9.80 s");
         assert_eq!(quantile(None), "–");
+    }
+
+    #[test]
+    fn things_are_counted_in_the_singular_and_in_the_plural() {
+        let of = |count| counted(count, "key");
+        assert_eq!([of(0), of(1), of(3)], ["0 keys", "1 key", "3 keys"]);
     }
 
     #[test]

@@ -30,11 +30,11 @@ fn way(step: &Step) -> &str {
 
 /// Returns the result in one sentence.
 pub(super) fn headline(report: &Report) -> String {
-    let all = watched(report).count();
+    let all = table::counted(watched(report).count() as u64, "event");
     let answered = |step: &&Step| step.value(steps::EVENT_FIRST_SUCCESS_NS).is_some();
     let back = |step: &&Step| step.value(steps::EVENT_P99_BACK_NS).is_some();
     format!(
-        "of {all} events, clients answered again after {}, and as fast as before after {}",
+        "of {all}, clients answered again after {}, and as fast as before after {}",
         watched(report).filter(answered).count(),
         watched(report).filter(back).count()
     )
