@@ -20,8 +20,6 @@ mod conditions;
 mod connect;
 mod context;
 mod control;
-#[cfg(test)]
-mod counting;
 mod defaults;
 mod driver_order;
 mod drivers;
@@ -52,6 +50,11 @@ mod workloads;
 use std::process::ExitCode;
 
 use crate::cli::PoolBenchCli;
+
+/// Counts the allocations of tests of code that must not allocate.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: test_support::CountingAllocator = test_support::CountingAllocator;
 
 /// Parses the command line, runs the command that it names, and returns the exit code of the
 /// process.

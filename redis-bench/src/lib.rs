@@ -20,8 +20,6 @@ mod cache;
 mod check;
 mod cli;
 mod clients;
-#[cfg(test)]
-mod counting;
 mod evidence;
 #[cfg(test)]
 mod golden;
@@ -48,6 +46,11 @@ use crate::load_scenario::{Execute, use_load};
 use crate::pool::recovery;
 use crate::run::{RedisWorker, workload};
 use crate::script::Scripted;
+
+/// Counts the allocations of tests of code that must not allocate.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: test_support::CountingAllocator = test_support::CountingAllocator;
 
 /// Parses the command line of the process and runs the command that it names. Prints results and
 /// errors, and returns the exit code for `main`. Wrong usage ends the process.

@@ -1,8 +1,6 @@
 //! Test that messages on a held connection cause no memory allocation in the engine.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,32 +11,10 @@ use load_engine::{
     HeldOperations, HeldSettings, Incoming, LoadPlan, OperationSpec, RuntimeKind, StepPlan,
     ThinkTime, Timestamps, WaitStrategy, run_connections,
 };
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Allocator that passes every call to the system's allocator and counts the allocations of each
-/// thread.
-struct Counting;
+use test_support::CountingAllocator;
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call is passed unchanged to the system's allocator, and counting accesses no
-// allocated memory.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller upholds the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: the caller upholds the contract of `dealloc`.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Number of messages before the counted ones, in which histograms and queues allocate their
 /// memory. The next `COUNTED` messages must allocate nothing.
@@ -88,7 +64,7 @@ impl HeldConnection for Connection {
             n if n == FIRST + COUNTED => &self.counts.after,
             _ => &AtomicU64::new(0),
         };
-        count.store(ALLOCATIONS.get(), Ordering::Relaxed);
+        count.store(CountingAllocator::allocations(), Ordering::Relaxed);
         self.waits = true;
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! Helpers that tests of several crates share: a directory in which a tool runs alone, the running
-//! tool, and the slowdown of this machine by other programs.
+//! tool, an allocator that counts, and the slowdown of this machine by other programs.
 //!
 //! For tests only: any failure here panics and so fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod certificates;
+mod counting_allocator;
 mod empty_step;
 mod running_program;
 mod test_directory;
@@ -17,6 +18,7 @@ use bench_report::{Report, WarningCode};
 use nix::time::{ClockId, clock_gettime};
 
 pub use certificates::Certificates;
+pub use counting_allocator::CountingAllocator;
 pub use empty_step::empty_step;
 pub use running_program::{Ended, RunningProgram};
 pub use test_directory::TestDirectory;

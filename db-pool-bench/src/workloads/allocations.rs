@@ -7,10 +7,10 @@ use load_engine::{Failure, UserId};
 use pg_connect::Address;
 use pg_evidence::Client;
 use pgbench_script::{BoundValue, ScriptSource, ScriptValue, StatementResult};
+use test_support::CountingAllocator;
 
 use super::{ScriptEntry, SqlWorkload, User, WorkloadConnection, WorkloadDraft};
 use crate::common::postgres;
-use crate::counting::allocations;
 use crate::protocol::Protocol;
 
 /// Connection that accepts every statement, sends nothing, and counts statements and values.
@@ -87,7 +87,7 @@ fn executing_a_script_allocates_nothing() {
         let mut before = 0;
         for request in 0..1_000 {
             if request == 100 {
-                before = allocations();
+                before = CountingAllocator::allocations();
             }
             user.choose();
             let outcome = user.execute_script(&mut nobody).await;
@@ -95,7 +95,7 @@ fn executing_a_script_allocates_nothing() {
             assert_eq!(user.parts().len(), 4);
         }
         assert_eq!((nobody.statements, nobody.values), (4_000, 3_000));
-        allocations() - before
+        CountingAllocator::allocations() - before
     });
     assert_eq!(counted, 0, "in 900 requests");
 }

@@ -3,12 +3,12 @@
 
 use load_engine::{Timestamps, UserId};
 use redis::{Cmd, Pipeline, RedisResult, Value};
+use test_support::CountingAllocator;
 
 use super::script_error::ScriptText;
 use super::script_file::Script;
 use super::work::ScriptWork;
 use crate::clients::{RedisConnection, Task as _, Work as _};
-use crate::counting::allocations;
 
 /// Connection that sends nothing, and answers every command with OK.
 #[derive(Debug, Clone, Default)]
@@ -70,13 +70,13 @@ fn making_the_requests_of_a_script_allocates_nothing() {
         let mut before = 0;
         for request in 0..1_000 {
             if request == 100 {
-                before = allocations();
+                before = CountingAllocator::allocations();
             }
             task.draw();
             let done = task.perform(&mut nobody, &mut Timestamps::default()).await;
             assert!(done.result.is_ok(), "{done:?}");
         }
-        allocations() - before
+        CountingAllocator::allocations() - before
     });
     assert!(
         nobody.commands > 2_000 && nobody.bytes > 300_000,

@@ -9,9 +9,9 @@ use load_engine::{
 };
 use pg_connect::Address;
 use pg_evidence::Client;
+use test_support::CountingAllocator;
 
 use crate::common::postgres;
-use crate::counting::allocations;
 use crate::drivers::{DriverSetup, PoolOptions, Wire};
 use crate::protocol::Protocol;
 use crate::workloads::{Builtin, Schema};
@@ -49,12 +49,12 @@ fn a_request_allocates_nothing() {
         let mut before = 0;
         for request in 0..1_000 {
             if request == 100 {
-                before = allocations();
+                before = CountingAllocator::allocations();
             }
             let outcome = session.request(&mut Timestamps::default()).await;
             assert_eq!(outcome.failure, None);
         }
-        let counted = allocations() - before;
+        let counted = CountingAllocator::allocations() - before;
         session.close().await;
         counted
     });
