@@ -105,6 +105,34 @@ fn lines_of(drawn: &Drawn) -> String {
     lines.concat()
 }
 
+/// Appends a table under `title` to `text`, with the `cells` of each of `rows`; nothing if there are no
+/// rows.
+pub fn section<'a, R: 'a>(
+    text: &mut String,
+    title: &str,
+    header: &[&str],
+    rows: impl IntoIterator<Item = &'a R>,
+    cells: impl Fn(&R) -> Vec<String>,
+) {
+    let mut rows = rows.into_iter().peekable();
+    if rows.peek().is_none() {
+        return;
+    }
+    let mut table = Table::new(header);
+    rows.for_each(|row| table.row(&cells(row)));
+    text.push_str(&format!("\n{title}\n{table}"));
+}
+
+/// Appends each of `items` as a paragraph under `title` to `text`; nothing if there are no items.
+pub fn list(text: &mut String, title: &str, items: impl IntoIterator<Item = String>) {
+    let mut items = items.into_iter().peekable();
+    if items.peek().is_none() {
+        return;
+    }
+    text.push_str(&format!("\n{title}\n"));
+    items.for_each(|item| text.push_str(&paragraph(&item, 2)));
+}
+
 impl std::fmt::Display for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&lines_of(&self.drawn()))
@@ -180,6 +208,22 @@ mod tests {
         for word in words.split(' ') {
             assert!(text.contains(word), "{word}: {text}");
         }
+    }
+
+    #[test]
+    fn sections_and_lists_have_a_title_and_are_left_out_if_empty() {
+        let mut text = String::new();
+        let cells = |count: &u64| vec!["keys".to_owned(), count.to_string()];
+        section(&mut text, "Counts", &["", "count"], &[7, 12], cells);
+        list(&mut text, "Not seen", ["the slow log: NOPERM".to_owned()]);
+        assert_eq!(
+            text,
+            "\nCounts\n       count\n keys      7\n keys     12\n\nNot seen\n  the slow log: NOPERM\n"
+        );
+        let before = text.clone();
+        section(&mut text, "Counts", &["", "count"], &[], cells);
+        list(&mut text, "Not seen", []);
+        assert_eq!(text, before);
     }
 
     fn named() -> Table {

@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
+use bench_cli::terminal_text::shortened;
 use bench_report::clock::monotonic_ns;
 use bench_report::names::{FigureName, load_series, postgres};
 use bench_report::{Series, ServerEvidence};
-
-use super::text::truncate;
 
 /// Number of lines of figures after which the header is printed again.
 const HEADER_EVERY: usize = 20;
@@ -65,7 +64,7 @@ impl LiveTable {
             line.push_str(&format!("{text:>width$}"));
         }
         if let Some(wait) = longest_wait(seen) {
-            line.push_str(&format!("  {}", truncate(wait, WAIT)));
+            line.push_str(&format!("  {}", shortened(wait, WAIT)));
         } else if let Some(reason) = seen.unavailable.get("sessions") {
             line.push_str(&format!("  {reason}"));
         }

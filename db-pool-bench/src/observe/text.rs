@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use bench_cli::table::{self, Table};
+use bench_cli::table::{self, section};
+use bench_cli::terminal_text::shortened;
 use bench_report::names::postgres_tables::{blocking, connections, locks, running, statements};
 use bench_report::names::{ColumnName, FigureName, TableName, postgres};
 use bench_report::{EvidenceRow, Report, ServerEvidence};
@@ -25,11 +26,11 @@ const AT_WORK: [(FigureName, &str); 6] = [
 ];
 /// Largest number of rows that the text shows of a table; the report has all of them.
 const SHOWN: usize = 5;
-/// Width in characters of the text column in a table of 80 columns with three columns of figures.
+/// Width of the text column in a table of 80 columns with three columns of figures.
 const BESIDE_THREE: usize = 46;
-/// Width in characters of the text column in a table of 80 columns with two columns of figures.
+/// Width of the text column in a table of 80 columns with two columns of figures.
 const BESIDE_TWO: usize = 54;
-/// Width in characters of each of two text columns in a table of 80 columns.
+/// Width of each of two text columns in a table of 80 columns.
 const OF_TWO: usize = 32;
 
 /// Returns the activity in which most of the sessions at work were, and their mean number. `None`
@@ -53,12 +54,9 @@ pub(super) fn render(report: &Report) -> String {
     if let Some(ratio) = server.value(postgres::DATABASE_CACHE_HIT_RATIO) {
         let _ = writeln!(text, "\nFound in shared buffers: {}", table::ratio(ratio));
     }
-    if !server.unavailable.is_empty() {
-        text.push_str("\nNot seen\n");
-        for (what, reason) in &server.unavailable {
-            text.push_str(&table::paragraph(&format!("{what}: {reason}"), 2));
-        }
-    }
+    let reasons = server.unavailable.iter();
+    let reasons = reasons.map(|(what, reason)| format!("{what}: {reason}"));
+    table::list(&mut text, "Not seen", reasons);
     text
 }
 
@@ -69,14 +67,14 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
         text,
         "Connections",
         &["application, state", "mean", "most"],
-        rows(server, connections::TABLE),
+        shown(server, connections::TABLE),
         |row| {
             let (application, state) = (
                 label(row, connections::APPLICATION),
                 label(row, connections::STATE),
             );
             vec![
-                truncate(&format!("{application}, {state}"), BESIDE_TWO),
+                shortened(&format!("{application}, {state}"), BESIDE_TWO),
                 number(row, connections::SESSIONS_MEAN),
                 format!("{:.0}", figure(row, connections::SESSIONS_MAX)),
             ]
@@ -86,10 +84,10 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
         text,
         "Locks that sessions wait for",
         &["kind", "waiting"],
-        rows(server, locks::TABLE),
+        shown(server, locks::TABLE),
         |row| {
             vec![
-                truncate(&label(row, locks::LOCK), BESIDE_TWO),
+                shortened(&label(row, locks::LOCK), BESIDE_TWO),
                 number(row, locks::WAITING_MEAN),
             ]
         },
@@ -98,10 +96,10 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
         text,
         "Who holds up whom",
         &["waits", "is held up by", "at once"],
-        rows(server, blocking::TABLE),
+        shown(server, blocking::TABLE),
         |row| {
             vec![
-                truncate(
+                shortened(
                     &format!(
                         "{}: {}",
                         label(row, blocking::WAITING),
@@ -109,7 +107,7 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
                     ),
                     OF_TWO,
                 ),
-                truncate(
+                shortened(
                     &format!(
                         "{}, {}: {}",
                         label(row, blocking::BLOCKING),
@@ -131,10 +129,10 @@ fn what_takes_long(text: &mut String, server: &ServerEvidence) {
         text,
         "Statements by time",
         &["", "calls", "mean", "time"],
-        rows(server, statements::TABLE),
+        shown(server, statements::TABLE),
         |row| {
             vec![
-                truncate(&label(row, statements::STATEMENT), BESIDE_THREE),
+                shortened(&label(row, statements::STATEMENT), BESIDE_THREE),
                 format!("{:.0}", figure(row, statements::CALLS)),
                 table::duration_ns(figure(row, statements::EXEC_MEAN_NS) as u64),
                 table::duration_ns(figure(row, statements::EXEC_NS) as u64),
@@ -145,13 +143,13 @@ fn what_takes_long(text: &mut String, server: &ServerEvidence) {
         text,
         "Longest seen",
         &["", "longest", "at once"],
-        rows(server, running::TABLE),
+        shown(server, running::TABLE),
         |row| {
             let (application, state) =
                 (label(row, running::APPLICATION), label(row, running::STATE));
             let running = format!("{application}, {state}: {}", label(row, running::STATEMENT));
             vec![
-                truncate(&running, BESIDE_TWO),
+                shortened(&running, BESIDE_TWO),
                 table::duration_ns((figure(row, running::LONGEST_S) * 1e9) as u64),
                 number(row, running::SESSIONS_MEAN),
             ]
@@ -159,39 +157,15 @@ fn what_takes_long(text: &mut String, server: &ServerEvidence) {
     );
 }
 
-fn rows(server: &ServerEvidence, table: TableName) -> &[EvidenceRow] {
-    server.rows(table).unwrap_or_default()
-}
-
-fn section(
-    text: &mut String,
-    title: &str,
-    header: &[&str],
-    rows: &[EvidenceRow],
-    cells: impl Fn(&EvidenceRow) -> Vec<String>,
-) {
-    if rows.is_empty() {
-        return;
-    }
-    let mut table = Table::new(header);
-    for row in rows.iter().take(SHOWN) {
-        table.row(&cells(row));
-    }
-    let _ = write!(text, "\n{title}\n{table}");
+/// Returns the rows of a table that the text shows.
+fn shown(server: &ServerEvidence, table: TableName) -> impl Iterator<Item = &EvidenceRow> {
+    let rows = server.rows(table).unwrap_or_default();
+    rows.iter().take(SHOWN)
 }
 
 fn label(row: &EvidenceRow, column: ColumnName) -> String {
     let label = row.label(column).filter(|label| !label.is_empty());
     label.unwrap_or("(no name)").to_owned()
-}
-
-/// Shortens `text` to at most `longest` characters, the last of which is then an ellipsis.
-/// `longest` must be above 0.
-pub(super) fn truncate(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest - 1) {
-        Some((end, _)) if text.chars().count() > longest => format!("{}…", &text[..end]),
-        _ => text.to_owned(),
-    }
 }
 
 fn figure(row: &EvidenceRow, column: ColumnName) -> f64 {

@@ -209,13 +209,7 @@ fn add_missing(text: &mut String, steps: &[Step]) {
             }
         }
     }
-    if missing.is_empty() {
-        return;
-    }
-    text.push_str("\nNot available\n");
-    for told in missing {
-        text.push_str(&table::paragraph(&told, 2));
-    }
+    table::list(text, "Not available", missing);
 }
 
 /// Returns the figure `name` of a step in the form that `show` gives it; a dash if it has none.

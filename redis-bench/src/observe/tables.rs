@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use bench_cli::table::{self, Table};
+use bench_cli::table::{self, section};
+use bench_cli::terminal_text::shortened;
 use bench_report::names::redis::{
     self, call_percentiles, clients, commands, key_hints, nodes, slow_calls,
 };
@@ -13,7 +14,7 @@ use super::rates::is_own;
 
 /// Largest number of rows that the text shows of a table; the report has all of them.
 const SHOWN: usize = 8;
-/// Largest width in characters of a text column.
+/// Largest number of columns that a text column takes on the terminal.
 const LABEL: usize = 22;
 
 /// Appends a table of the nodes of a cluster, those with most commands first, and the reason for each that
@@ -21,13 +22,12 @@ const LABEL: usize = 22;
 pub(super) fn cluster_nodes(text: &mut String, server: &ServerEvidence) {
     let all = rows(server, nodes::TABLE);
     let is_read = |row: &&EvidenceRow| row.label(nodes::REASON).is_none();
-    let read: Vec<EvidenceRow> = all.iter().filter(is_read).cloned().collect();
     let seconds = |row: &EvidenceRow| row.value(nodes::INTERVAL_S).filter(|s| *s > 0.0);
     section(
         text,
         "Nodes",
         &["", "commands", "share", "busy", "sent", "slots"],
-        &read,
+        all.iter().filter(is_read).take(SHOWN),
         |row| {
             let sent = row.value(nodes::NET_OUTPUT_BYTES).zip(seconds(row));
             let or_dash = |shown: Option<String>| shown.unwrap_or("–".to_owned());
@@ -36,7 +36,7 @@ pub(super) fn cluster_nodes(text: &mut String, server: &ServerEvidence) {
                 _ => count(row.value(nodes::SLOTS)),
             };
             vec![
-                truncate(&label(row, nodes::NODE)),
+                shortened(&label(row, nodes::NODE), LABEL),
                 or_dash(row.value(nodes::CALLS_PER_S).map(table::rate)),
                 or_dash(row.value(nodes::CALLS_RATIO).map(table::ratio)),
                 or_dash(row.value(nodes::BUSY_RATIO).map(table::ratio)),
@@ -63,7 +63,7 @@ pub(super) fn used_commands(text: &mut String, server: &ServerEvidence) {
         text,
         "Commands by time",
         &["", "calls", "mean", "longest", "time", "failed", "refused"],
-        rows(server, commands::TABLE),
+        shown(server, commands::TABLE),
         |row| {
             let (calls, usec) = (row.value(commands::CALLS), row.value(commands::USEC));
             let mean = calls.zip(usec).filter(|(calls, _)| *calls > 0.0);
@@ -74,7 +74,7 @@ pub(super) fn used_commands(text: &mut String, server: &ServerEvidence) {
             };
             let whose = if is_own(row) { " (this program)" } else { "" };
             vec![
-                truncate(&format!("{}{whose}", label(row, commands::COMMAND))),
+                shortened(&format!("{}{whose}", label(row, commands::COMMAND)), LABEL),
                 count(calls),
                 duration(mean.map(|(calls, usec)| usec / calls)),
                 longest,
@@ -92,10 +92,10 @@ pub(super) fn lifetime_percentiles(text: &mut String, server: &ServerEvidence) {
         text,
         "Time of a call since the server started",
         &["", "p50", "p99", "p99.9"],
-        rows(server, call_percentiles::TABLE),
+        shown(server, call_percentiles::TABLE),
         |row| {
             vec![
-                truncate(&label(row, call_percentiles::COMMAND)),
+                shortened(&label(row, call_percentiles::COMMAND), LABEL),
                 duration(row.value(call_percentiles::P50_US)),
                 duration(row.value(call_percentiles::P99_US)),
                 duration(row.value(call_percentiles::P999_US)),
@@ -110,10 +110,10 @@ pub(super) fn slow_commands(text: &mut String, server: &ServerEvidence) {
         text,
         "Slow calls",
         &["", "calls", "longest", "time", "arguments at most"],
-        rows(server, slow_calls::TABLE),
+        shown(server, slow_calls::TABLE),
         |row| {
             vec![
-                truncate(&label(row, slow_calls::COMMAND)),
+                shortened(&label(row, slow_calls::COMMAND), LABEL),
                 count(row.value(slow_calls::CALLS)),
                 duration(row.value(slow_calls::LONGEST_US)),
                 duration(row.value(slow_calls::USEC)),
@@ -132,7 +132,7 @@ pub(super) fn listed_keys(text: &mut String, server: &ServerEvidence) {
         text,
         "Keys, masked after the prefix",
         &["", "why", "type, encoding", "size", "elements", "accesses"],
-        rows(server, key_hints::TABLE),
+        shown(server, key_hints::TABLE),
         |row| {
             let (kind, encoding) = (label(row, key_hints::TYPE), label(row, key_hints::ENCODING));
             let why = match row.label(key_hints::COMMAND) {
@@ -140,9 +140,9 @@ pub(super) fn listed_keys(text: &mut String, server: &ServerEvidence) {
                 None => label(row, key_hints::WHY),
             };
             vec![
-                truncate(&label(row, key_hints::KEY)),
-                truncate(&why),
-                truncate(&format!("{kind}, {encoding}")),
+                shortened(&label(row, key_hints::KEY), LABEL),
+                shortened(&why, LABEL),
+                shortened(&format!("{kind}, {encoding}"), LABEL),
                 bytes(row.value(key_hints::BYTES)),
                 count(row.value(key_hints::ELEMENTS)),
                 count(row.value(key_hints::FREQUENCY)),
@@ -158,7 +158,7 @@ pub(super) fn special_clients(text: &mut String, server: &ServerEvidence) {
         text,
         "Clients that follow, wait or do not read",
         &["kind, name", "host", "last command", "clients", "unread"],
-        rows(server, clients::TABLE),
+        shown(server, clients::TABLE),
         |row| {
             let name = label(row, clients::NAME);
             let (kind, host) = (label(row, clients::KIND), label(row, clients::ADDRESS));
@@ -169,31 +169,14 @@ pub(super) fn special_clients(text: &mut String, server: &ServerEvidence) {
             };
             let unread = row.value(clients::OUTPUT_BYTES);
             vec![
-                truncate(&named),
-                truncate(&host),
+                shortened(&named, LABEL),
+                shortened(&host, LABEL),
                 label(row, clients::COMMAND),
                 count(row.value(clients::CLIENTS)),
                 bytes(unread),
             ]
         },
     );
-}
-
-fn section(
-    text: &mut String,
-    title: &str,
-    header: &[&str],
-    rows: &[EvidenceRow],
-    cells: impl Fn(&EvidenceRow) -> Vec<String>,
-) {
-    if rows.is_empty() {
-        return;
-    }
-    let mut table = Table::new(header);
-    for row in rows.iter().take(SHOWN) {
-        table.row(&cells(row));
-    }
-    let _ = write!(text, "\n{title}\n{table}");
 }
 
 fn label(row: &EvidenceRow, column: ColumnName) -> String {
@@ -208,20 +191,17 @@ fn bytes(bytes: Option<f64>) -> String {
     bytes.map_or("–".to_owned(), |bytes| table::bytes(bytes as u64))
 }
 
-/// Shortens `text` to 22 characters, the last of which is then an ellipsis.
-fn truncate(text: &str) -> String {
-    match text.char_indices().nth(LABEL - 1) {
-        Some((end, _)) if text.chars().count() > LABEL => format!("{}…", &text[..end]),
-        _ => text.to_owned(),
-    }
-}
-
 /// Appends a paragraph with a title and `parts`, unless there are none.
 pub(super) fn paragraph(text: &mut String, title: &str, parts: &[String]) {
     if !parts.is_empty() {
         let line = format!("{title}: {}", parts.join("; "));
         let _ = write!(text, "\n{}", table::paragraph(&line, 0));
     }
+}
+
+/// Returns the rows of a table that the text shows.
+fn shown(server: &ServerEvidence, table: TableName) -> impl Iterator<Item = &EvidenceRow> {
+    rows(server, table).iter().take(SHOWN)
 }
 
 pub(super) fn rows(server: &ServerEvidence, table: TableName) -> &[EvidenceRow] {

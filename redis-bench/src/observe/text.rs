@@ -81,12 +81,9 @@ pub(super) fn render(report: &Report) -> String {
     });
     paragraph(&mut text, "Error answers", &errors.collect::<Vec<_>>());
     paragraph(&mut text, "Events", &disturbances(step));
-    if !server.unavailable.is_empty() {
-        text.push_str("\nNot seen\n");
-        for (what, reason) in &server.unavailable {
-            text.push_str(&table::paragraph(&format!("{what}: {reason}"), 2));
-        }
-    }
+    let reasons = server.unavailable.iter();
+    let reasons = reasons.map(|(what, reason)| format!("{what}: {reason}"));
+    table::list(&mut text, "Not seen", reasons);
     text
 }
 
