@@ -171,8 +171,8 @@ impl<T: Task> MultiplexedSession<T> {
             let done = self.task.perform(&mut self.primary, timestamps).await;
             return Ok((done, false));
         };
-        let primary = self.primary.connection().await?.clone();
-        let mut split = ReadSplit::new(primary, replica.connection().await?.clone());
+        replica.connection().await?;
+        let mut split = ReadSplit::new(&mut self.primary, replica);
         let done = self.task.perform(&mut split, timestamps).await;
         Ok((done, split.is_reading()))
     }
