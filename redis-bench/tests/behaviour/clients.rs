@@ -99,25 +99,29 @@ fn each_way_to_connect_sends_what_it_says_over_as_many_connections_as_it_says() 
 /// were on the way, and goes on over new connections.
 #[test]
 fn each_way_to_connect_comes_back_after_the_server_closed_its_connections() {
-    for client in CLIENTS {
-        let redis = common::redis();
+    let redis = common::redis();
+    let mut runs = CLIENTS.map(|client| {
         let place = TestDirectory::new();
-        let args = "pool --workload get --users 4 --repeats 1 --warmup 100ms --duration 3s \
-                    --stop-on p99>1h --run-dir run --client";
-        let mut args: Vec<&str> = args.split_whitespace().collect();
-        args.push(client);
-        let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", redis.url()));
+        let args = "pool --workload get --users 4 --think-time 5ms --repeats 1 --warmup 100ms \
+                    --duration 3s --stop-on p99>1h --run-dir run --client";
+        let args: Vec<&str> = args.split_whitespace().chain([client]).collect();
+        let running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", redis.url()));
+        (client, place, running)
+    });
+    for (_, _, running) in &mut runs {
         running.wait_for("2s left");
-        let killed: u64 = redis::cmd("CLIENT")
-            .arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"])
-            .query(&mut common::connect(&redis))
-            .unwrap();
-        assert!(killed > 0, "{client}");
+    }
+    let killed: u64 = redis::cmd("CLIENT")
+        .arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"])
+        .query(&mut common::connect(&redis))
+        .unwrap();
+    assert!(killed >= CLIENTS.len() as u64, "{killed}");
+    for (client, place, running) in runs {
         let Ended { code, said, .. } = running.end();
         assert_eq!(code, Some(0), "{client}: {said}");
         let report = report(&place, "pool");
         let get = &report.steps[0].operations["get"];
-        assert!(get.failures() <= 100, "{client}: {get:?}");
+        assert!(get.failures() <= 66, "{client}: {get:?}");
         let mut series = report.series.iter();
         let throughput = series.find(|series| series.name == "throughput_per_s");
         let throughput = throughput.unwrap();
@@ -130,8 +134,8 @@ fn each_way_to_connect_comes_back_after_the_server_closed_its_connections() {
             "{client}: {throughput:?}"
         );
         assert_eq!(get.censored, 0, "{client}: {get:?}");
-        assert!(common::keys(&redis).is_empty(), "{client}");
     }
+    assert_eq!(common::keys(&redis), [""; 0]);
 }
 
 /// At a rate there are a thousand users. The first failure of one replaces the connection for all, so
@@ -169,7 +173,7 @@ fn the_smallest_pool_that_carries_the_rate_within_the_objective_is_recommended()
     let address = address.trim_end_matches('/').parse().unwrap();
     let proxy = Proxy::start(address, faults).unwrap();
     let place = TestDirectory::new();
-    let args = "pool --client pooled --pool-size 2,3,4,6,12 --rate 500 --objective p99<10s \
+    let args = "pool --client pooled --pool-size 3,4,6,12 --rate 500 --objective p99<10s \
                 --stop-on p99>1h --repeats 1 --warmup 200ms --duration 1500ms --run-dir run";
     let args: Vec<&str> = args.split_whitespace().collect();
     let output = bench(&place, &args)

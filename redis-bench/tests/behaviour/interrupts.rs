@@ -22,6 +22,9 @@ fn args(phase: &str) -> Vec<&'static str> {
         "cache",
         "--keys",
         "20k",
+        "--preload",
+        // Trials find the rate of a steady state before the first step.
+        if phase == "prepare" { "steady" } else { "1" },
         "--repeats",
         if brief { "1" } else { "3" },
         "--warmup",
@@ -225,7 +228,7 @@ fn keys_of_a_run_that_is_killed_have_a_bounded_life() {
         let redis = common::redis();
         let place = TestDirectory::new();
         let mut args = args("measure");
-        drop(args.splice(..3, ["pool", "--workload", workload]));
+        drop(args.splice(..5, ["pool", "--workload", workload]));
         let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", redis.url()));
         running.wait_for("phase: measure");
         dwell("measure");

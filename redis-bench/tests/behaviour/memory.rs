@@ -180,7 +180,7 @@ fn collections_are_predicted_in_both_encodings() {
     }
 }
 
-/// 131,072 keys fill a table, so that 150,000 need one that is twice as large.
+/// 32,768 keys fill a table, so that 37,500 need one that is twice as large.
 #[test]
 fn a_server_of_the_user_keeps_its_keys_and_settings() {
     let redis = common::redis_with_password();
@@ -191,7 +191,7 @@ fn a_server_of_the_user_keeps_its_keys_and_settings() {
         .unwrap();
     let before = settings(&redis);
     let mut tables = Vec::new();
-    for (keys, count) in [("100k", 1e5), ("150k", 1.5e5)] {
+    for (keys, count) in [("25000", 25e3), ("37500", 37.5e3)] {
         let place = TestDirectory::new();
         let flags = format!("--types string --value-size 44 --keys {keys}");
         let (output, report) = run(&place, Some(redis.url()), &flags);

@@ -88,6 +88,8 @@ fn run(
         workload,
         "--users",
         "4",
+        "--think-time",
+        "1ms",
         "--duration",
         duration,
         "--warmup",

@@ -16,7 +16,7 @@ const RUNS: [&str; 3] = [
     "pool --workload set",
 ];
 /// Flags of every run.
-const FLAGS: &str = "--repeats 1 --warmup 0s --duration 300ms --users 4 --pool-size 2 -q \
+const FLAGS: &str = "--repeats 1 --warmup 0s --duration 150ms --users 4 --pool-size 2 -q \
                      --run-dir run --url";
 
 /// Result of a run by a user without some permissions.

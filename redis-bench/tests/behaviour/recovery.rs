@@ -22,7 +22,7 @@ const EVENTS: [&str; 3] = ["kill", "restart", "idle timeout"];
 /// not answer again, or if the server took no new connection.
 fn recovered(client: &str, shown: &str) -> Vec<Step> {
     let place = TestDirectory::new();
-    let mut args: Vec<&str> = "pool --recovery --rate 500 --duration 2s --run-dir run --client"
+    let mut args: Vec<&str> = "pool --recovery --rate 750 --duration 2s --run-dir run --client"
         .split_whitespace()
         .collect();
     args.push(client);
@@ -97,7 +97,7 @@ fn users_with_connections_of_their_own_come_back() {
 fn requests_with_connections_of_their_own_come_back() {
     let after = recovered("per-request", "a connection per request");
     let opened = after[0].value(steps::EVENT_CONNECTIONS_OPENED).unwrap();
-    assert!(opened > 300.0, "{opened}");
+    assert!(opened > 450.0, "{opened}");
 }
 
 /// A signal ends the measurement in order, wherever it is, and leaves no server.

@@ -128,11 +128,15 @@ fn known(step: &Step) -> BTreeSet<String> {
 #[test]
 fn every_scenario_finds_out_as_much_over_resp3_as_over_resp2() {
     for (scenario, args) in RUNS {
-        let [old, new] = [2, 3].map(|protocol| {
+        let reported = |protocol| {
             let redis = common::redis();
             let report = run(&redis, protocol, (scenario, args));
             assert_eq!(common::keys(&redis), [""; 0], "{args}");
             report
+        };
+        let [old, new] = std::thread::scope(|scope| {
+            let both = [2, 3].map(|protocol| scope.spawn(move || reported(protocol)));
+            both.map(|one| one.join().unwrap())
         });
         assert_eq!(old.steps.len(), new.steps.len(), "{args}");
         for old in &old.steps {

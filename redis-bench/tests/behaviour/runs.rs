@@ -292,40 +292,31 @@ fn a_server_that_freezes_shows_in_each_operation_and_in_the_table() {
     let address = address.split('/').next().unwrap();
     let proxy = Proxy::start(address.parse().unwrap(), Faults::default()).unwrap();
     let url = redis.url().replace(address, &proxy.address().to_string());
-    for client in ["pooled --pool-size 64", "multiplexed"] {
+    let mut runs = ["pooled --pool-size 64", "multiplexed"].map(|client| {
         let place = TestDirectory::new();
-        let mut args = vec![
-            "cache",
-            "--run-dir",
-            "run",
-            "--keys",
-            "100",
-            "--writes",
-            "0.5",
-            "--rate",
-            "300",
-            "--warmup",
-            "0",
-            "--duration",
-            "3s",
-            "--repeats",
-            "1",
-            "--stop-on",
-            "p99>1h",
-            "--client",
-        ];
-        args.extend(client.split(' '));
-        let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", &url));
+        let args = format!(
+            "cache --run-dir run --keys 100 --writes 0.5 --rate 300 --warmup 0 --duration 3s \
+             --repeats 1 --stop-on p99>1h --client {client}"
+        );
+        let args: Vec<&str> = args.split_whitespace().collect();
+        let running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", &url));
+        (client, place, running)
+    });
+    for (_, _, running) in &mut runs {
         running.wait_for("phase: measure");
-        std::thread::sleep(Duration::from_secs(1));
-        proxy.set(Faults {
-            stall: true,
-            ..Faults::default()
-        });
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    proxy.set(Faults {
+        stall: true,
+        ..Faults::default()
+    });
+    for (_, _, running) in &mut runs {
         running.wait_for("phase: drain");
-        // Longer than the drain lasts.
-        std::thread::sleep(Duration::from_secs(8));
-        proxy.set(Faults::default());
+    }
+    // Longer than the drain lasts.
+    std::thread::sleep(Duration::from_secs(8));
+    proxy.set(Faults::default());
+    for (client, place, running) in runs {
         let Ended { code, said, .. } = running.end();
         assert_eq!(code, Some(0), "{client}: {said}");
         let report = report(&place, "cache");

@@ -153,11 +153,13 @@ fn left_by_killed(script: &str, load: &str) -> Vec<(String, i64)> {
         clients.lines().count() == 1
     };
     eventually("all clients are gone", || alone(&mut connection));
-    let keys = keys(&redis).into_iter().map(|key| {
-        let left_ms = redis::cmd("PTTL").arg(&key).query(&mut connection).unwrap();
-        (key, left_ms)
-    });
-    keys.collect()
+    let keys = keys(&redis);
+    let mut lives = redis::pipe();
+    for key in &keys {
+        lives.cmd("PTTL").arg(key);
+    }
+    let lives: Vec<i64> = lives.query(&mut connection).unwrap();
+    keys.into_iter().zip(lives).collect()
 }
 
 /// Every second answer is another one than the script expects. The sequence ends there, and counts as

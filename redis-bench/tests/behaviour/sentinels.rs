@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use crate::common::{self, bench};
 use bench_report::{Report, WarningCode};
 use nix::sys::signal::Signal;
-use test_support::{Certificates, Ended, RunningProgram, TestDirectory, left_behind};
+use test_support::{Certificates, RunningProgram, TestDirectory, left_behind};
 use testbed::{Redis, RedisOptions, RedisSentinel, TlsFiles};
 
-/// Ways to connect that ask the Sentinels again when they reconnect.
-const SURVIVING: [&str; 4] = ["pooled", "multiplexed", "plain", "per-request"];
+/// Ways to connect. All but the last ask the Sentinels again when they reconnect; the driver's manager
+/// knows one address.
+const CLIENTS: [&str; 5] = ["pooled", "multiplexed", "plain", "per-request", "managed"];
 
 fn url(sentinel: &RedisSentinel) -> String {
     format!("{}?sentinel={}", sentinel.url(), RedisSentinel::PRIMARY)
@@ -46,17 +47,43 @@ fn promoted<'a>(sentinel: &'a RedisSentinel, address: &str) -> &'a Redis {
     found.unwrap_or_else(|| panic!("{address} is none of the replicas"))
 }
 
-/// Starts a run of `pool` with `client` at `url`, and returns it when requests are being made.
-fn start(place: &TestDirectory, url: &str, client: &str, more: &str) -> RunningProgram {
-    let args = format!(
-        "pool --workload set --users 4 --repeats 1 --warmup 0s --stop-on p99>1h --run-dir run \
-         --client {client} {more} --url {url}"
-    );
-    let args: Vec<&str> = args.split_whitespace().collect();
-    let mut running = RunningProgram::start(&mut bench(place, &args));
-    running.wait_for("phase: measure");
+/// Run of `pool` with one way to connect.
+struct ClientRun {
+    client: &'static str,
+    place: TestDirectory,
+    running: RunningProgram,
+}
+
+/// Starts a run of `pool` at `url` with each of `clients`, and returns them when all make requests.
+fn start<const N: usize>(clients: [&'static str; N], url: &str, more: &str) -> [ClientRun; N] {
+    let mut runs = clients.map(|client| {
+        let args = format!(
+            "pool --workload set --users 4 --think-time 2ms --repeats 1 --warmup 0s \
+             --stop-on p99>1h --run-dir run --client {client} {more} --url {url}"
+        );
+        let args: Vec<&str> = args.split_whitespace().collect();
+        let place = TestDirectory::new();
+        let running = RunningProgram::start(&mut bench(&place, &args));
+        ClientRun {
+            client,
+            place,
+            running,
+        }
+    });
+    for run in &mut runs {
+        run.running.wait_for("phase: measure");
+    }
     std::thread::sleep(Duration::from_millis(300));
-    running
+    runs
+}
+
+impl ClientRun {
+    /// Waits for the end, asserts the exit code `code`, and returns what was said and the report.
+    fn end(self, code: i32) -> (&'static str, String, Report) {
+        let ended = self.running.end();
+        assert_eq!(ended.code, Some(code), "{}: {}", self.client, ended.said);
+        (self.client, ended.said, common::report(&self.place, "pool"))
+    }
 }
 
 /// Returns the throughput of the last measured interval.
@@ -80,20 +107,23 @@ fn warning(report: &Report, code: WarningCode) -> &str {
 }
 
 #[test]
-fn a_killed_primary_is_replaced_under_load_and_the_run_goes_on_at_the_new_one() {
-    for client in SURVIVING {
-        let mut primary = common::redis();
-        let sentinel = RedisSentinel::start(&primary, 2).unwrap();
-        let old = named(&sentinel);
-        let place = TestDirectory::new();
-        let running = start(&place, &url(&sentinel), client, "--duration 8s");
-        primary.kill();
-        await_failover(&sentinel, &old);
-        let Ended { code, said, .. } = running.end();
-        assert_eq!(code, Some(0), "{client}: {said}");
-        // On a busy machine the Sentinel may have replaced the new one as well.
-        let new = named(&sentinel);
-        let report = common::report(&place, "pool");
+fn a_killed_primary_is_replaced_under_load_and_all_but_the_manager_go_on_at_the_new_one() {
+    let mut primary = common::redis();
+    let sentinel = RedisSentinel::start(&primary, 2).unwrap();
+    let old = named(&sentinel);
+    let runs = start(CLIENTS, &url(&sentinel), "--duration 8s");
+    primary.kill();
+    await_failover(&sentinel, &old);
+    let [surviving @ .., (_, said, report)] = runs.map(|run| run.end(0));
+    let step = &report.steps[0];
+    assert!(step.operations["set"].errors["refused"] > 0, "{said}");
+    assert_eq!(step.figures["outage.open"], 1.0, "{said}");
+    let told = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("until the step ended"), "{said}");
+    assert!(said.contains("SENTINEL MASTERS"), "{said}");
+    // On a busy machine the Sentinel may have replaced the new one as well.
+    let new = named(&sentinel);
+    for (client, said, report) in &surviving {
         assert_eq!(report.config["primary"], *old, "{client}");
         let set = &report.steps[0].operations["set"];
         assert!(set.failures() > 0, "{client}: {set:?}");
@@ -101,7 +131,7 @@ fn a_killed_primary_is_replaced_under_load_and_the_run_goes_on_at_the_new_one() 
         let kinds = ["refused", "closed", "reset", "sentinel"];
         let known = kinds.iter().filter_map(|kind| set.errors.get(*kind));
         assert_eq!(known.sum::<u64>(), set.failures(), "{client}: {set:?}");
-        assert!(last_throughput(&report) > 0.0, "{client}: {said}");
+        assert!(last_throughput(report) > 0.0, "{client}: {said}");
         let step = &report.steps[0];
         // A second without an answer makes the primary down, and only then is it replaced.
         assert!(step.figures["outage.longest_ns"] >= 1e9, "{client}: {said}");
@@ -109,22 +139,22 @@ fn a_killed_primary_is_replaced_under_load_and_the_run_goes_on_at_the_new_one() 
         assert!(said.contains("Outage: step 1"), "{client}: {said}");
         let servers = format!("({old} → {new})");
         for code in [WarningCode::TargetAway, WarningCode::DisturbedServer] {
-            let told = warning(&report, code);
+            let told = warning(report, code);
             assert!(told.contains(&servers), "{client}: {told}");
         }
-        assert_eq!(left_behind(&report), None, "{client}");
-        assert_eq!(common::keys(promoted(&sentinel, &new)), [""; 0], "{client}");
+        assert_eq!(left_behind(report), None, "{client}");
     }
+    assert_eq!(common::keys(promoted(&sentinel, &new)), [""; 0]);
 }
 
-/// Runs `pool` with these arguments until a failover that a command begins. The old primary lives on,
-/// and the Sentinel makes it a replica some seconds later.
-fn survives_a_wanted_failover(client: &str) {
+/// A command begins the failover. The old primary lives on, and the Sentinel makes it a replica some
+/// seconds later.
+#[test]
+fn shared_connections_and_pools_leave_a_primary_that_has_become_a_replica() {
     let primary = common::redis();
     let sentinel = RedisSentinel::start(&primary, 1).unwrap();
     let old = named(&sentinel);
-    let place = TestDirectory::new();
-    let running = start(&place, &url(&sentinel), client, "--duration 40s");
+    let runs = start(["multiplexed", "pooled"], &url(&sentinel), "--duration 40s");
     let mut begin = redis::cmd("SENTINEL");
     begin.arg(&["FAILOVER", RedisSentinel::PRIMARY]);
     let sentinels = redis::Client::open(sentinel.url()).unwrap();
@@ -139,55 +169,24 @@ fn survives_a_wanted_failover(client: &str) {
         if role.first() == Some(&redis::Value::BulkString(b"slave".to_vec())) {
             break;
         }
-        assert!(Instant::now() < until, "{client}: no replica");
+        assert!(Instant::now() < until, "no replica");
         std::thread::sleep(Duration::from_millis(100));
         admin = common::connect(&primary);
     }
     // Time for the load to leave the old primary, and to make requests at the new one.
     std::thread::sleep(Duration::from_secs(2));
-    running.signal(Signal::SIGINT);
-    let Ended { code, said, .. } = running.end();
-    assert_eq!(code, Some(130), "{client}: {said}");
-    let report = common::report(&place, "pool");
-    let step = &report.steps[0];
-    // A pool may lose nothing: it checks a connection before each request.
-    assert_ne!(step.figures.get("outage.open"), Some(&1.0), "{said}");
-    assert!(last_throughput(&report) > 0.0, "{client}: {said}");
+    for run in &runs {
+        run.running.signal(Signal::SIGINT);
+    }
     let servers = format!("({old} → {new})");
-    let told = warning(&report, WarningCode::DisturbedServer);
-    assert!(told.contains(&servers), "{client}: {told}");
-    assert_eq!(common::keys(promoted(&sentinel, &new)), [""; 0], "{client}");
-}
-
-#[test]
-fn shared_connections_leave_a_primary_that_has_become_a_replica() {
-    survives_a_wanted_failover("multiplexed");
-}
-
-#[test]
-fn a_pool_leaves_a_primary_that_has_become_a_replica() {
-    survives_a_wanted_failover("pooled");
-}
-
-/// The driver's manager knows one address.
-#[test]
-fn a_connection_manager_does_not_survive_the_loss_of_its_primary_and_that_is_told() {
-    let mut primary = common::redis();
-    let sentinel = RedisSentinel::start(&primary, 1).unwrap();
-    let old = named(&sentinel);
-    let place = TestDirectory::new();
-    let running = start(&place, &url(&sentinel), "managed", "--duration 6s");
-    primary.kill();
-    let new = await_failover(&sentinel, &old);
-    let Ended { code, said, .. } = running.end();
-    assert_eq!(code, Some(0), "{said}");
-    let report = common::report(&place, "pool");
-    let step = &report.steps[0];
-    assert!(step.operations["set"].errors["refused"] > 0, "{said}");
-    assert_eq!(step.figures["outage.open"], 1.0, "{said}");
-    let told = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(told.contains("until the step ended"), "{said}");
-    assert!(said.contains("SENTINEL MASTERS"), "{said}");
+    for (client, said, report) in runs.map(|run| run.end(130)) {
+        let step = &report.steps[0];
+        // A pool may lose nothing: it checks a connection before each request.
+        assert_ne!(step.figures.get("outage.open"), Some(&1.0), "{said}");
+        assert!(last_throughput(&report) > 0.0, "{client}: {said}");
+        let told = warning(&report, WarningCode::DisturbedServer);
+        assert!(told.contains(&servers), "{client}: {told}");
+    }
     assert_eq!(common::keys(promoted(&sentinel, &new)), [""; 0]);
 }
 
