@@ -204,3 +204,22 @@ fn values_that_fill_the_network_are_told_with_the_keys_that_stand_out() {
     let largest = "plimsoll:r:k:9 is the largest one (a string with 3.00 MiB";
     assert!(found.detail.contains(largest), "{}", found.detail);
 }
+
+/// Planted: a server that uses three of four cores with its threads.
+#[test]
+fn a_cpu_that_redis_uses_up_is_told_with_the_most_used_key_of_the_sample() {
+    let plant = Plant {
+        redis_main_thread: 2.9,
+        cpu: (0.98, 0.0, 0.2),
+        ..Plant::default()
+    };
+    let mut report = plant.redis();
+    report.steps.iter_mut().for_each(sampled);
+    let assessment = assess_reports(&[report, plant.sysmon()]);
+    let found = told(&assessment, "cpu_saturated");
+    assert!(found.title.ends_with("by the server"), "{}", found.title);
+    assert!(found.detail.contains(MOST_USED), "{}", found.detail);
+    let others = assess_reports(&[plant.redis(), plant.sysmon()]);
+    let found = told(&others, "cpu_saturated");
+    assert!(!found.detail.contains("sampled"), "{}", found.detail);
+}

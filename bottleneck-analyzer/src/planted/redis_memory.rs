@@ -77,7 +77,7 @@ fn keys_that_are_gone_without_an_eviction_are_told_however_few_they_are() {
         assert_eq!(named(&assessment), ["redis_memory_limit"]);
         assert_eq!(found.thing.as_deref(), Some("noeviction"));
         assert!(
-            found.title.contains("did not evict them"),
+            found.title.contains("without evicting them"),
             "{}",
             found.title
         );

@@ -3,8 +3,8 @@
 //!
 //! Fires if the allocator keeps 1.4 times what is used and 10 MiB that are not, by the bounds of `MEMORY DOCTOR`
 //! (`getMemoryDoctorReport` in src/object.c): a problem from twice on, else information. Reads the figures `churn.*`.
-//! GNU malloc does not tell, and its ratio is always 1; few keys are an open question. The finding has no impact, because
-//! memory is no time.
+//! GNU malloc does not tell, and its ratio is always 1; few keys are an open question. The finding has no impact,
+//! because memory is no time.
 
 use bench_report::names::{FigureFamily, steps};
 

@@ -1,9 +1,9 @@
 //! Rule `redis_memory_limit`: what a server does with writes when its memory is full.
 //!
 //! Fires if a throwaway server did otherwise than its eviction policy says: it lost keys that it did not evict, it
-//! refused writes although it may evict every key (`allkeys-*`), or it evicted keys that no policy of theirs gives up
-//! (the keys have no expiry, so that only `allkeys-*` may). Reads the figures `limit.*` of each policy. The impact is the
-//! share of the writes that this concerned. A server that does what its policy says is ruled out, with what clients see.
+//! refused writes although it may evict every key (`allkeys-*`), or it evicted keys although it may not: they have no
+//! expiry, so that only `allkeys-*` may. Reads the figures `limit.*` of each policy. The impact is the share of the
+//! writes that this concerned. A server that does what its policy says is ruled out, with what clients see.
 
 use bench_report::names::steps;
 
@@ -126,7 +126,7 @@ fn finding(bench: &BenchFacts<'_>, server: &FilledServer<'_>) -> Option<FindingD
         (
             unexplained,
             format!(
-                "{} that Redis took are gone at its memory limit, and it did not evict them ({policy})",
+                "Redis lost {} that it had taken at its memory limit, without evicting them ({policy})",
                 counted(unexplained, "key")
             ),
             [
