@@ -173,7 +173,7 @@ fn the_smallest_pool_that_carries_the_rate_within_the_objective_is_recommended()
     let address = address.trim_end_matches('/').parse().unwrap();
     let proxy = Proxy::start(address, faults).unwrap();
     let place = TestDirectory::new();
-    let args = "pool --client pooled --pool-size 3,4,6,12 --rate 500 --objective p99<10s \
+    let args = "pool --client pooled --pool-size 2,3,4,6,12 --rate 500 --objective p99<10s \
                 --stop-on p99>1h --repeats 1 --warmup 200ms --duration 1500ms --run-dir run";
     let args: Vec<&str> = args.split_whitespace().collect();
     let output = bench(&place, &args)
