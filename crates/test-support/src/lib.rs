@@ -23,8 +23,8 @@ pub use empty_step::empty_step;
 pub use running_program::{Ended, RunningProgram};
 pub use test_directory::TestDirectory;
 
-/// Time-out of all waits, one minute; only a failing test reaches it.
-pub const TIMEOUT: Duration = Duration::from_mins(1);
+/// Time-out of all waits, three minutes; only a failing test reaches it.
+pub const TIMEOUT: Duration = Duration::from_mins(3);
 /// Longest time from a signal to the exit of a tool on an otherwise idle machine, 3 s.
 const ENDS_WITHIN: Duration = Duration::from_secs(3);
 

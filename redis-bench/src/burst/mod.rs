@@ -55,6 +55,10 @@ impl<W: RedisWorkload> RedisWorkload for Burst<W> {
         self.inner.commands_per_request()
     }
 
+    fn unbounded_commands(&self) -> &'static [&'static str] {
+        self.inner.unbounded_commands()
+    }
+
     fn without_commands(&self) -> &'static [&'static str] {
         self.inner.without_commands()
     }

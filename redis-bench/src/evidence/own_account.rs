@@ -42,6 +42,8 @@ const MONITORING: [&str; 16] = [
 pub(crate) struct LoadShape<'a> {
     /// Commands of the load, in lower case.
     pub(crate) commands: &'a [&'a str],
+    /// Commands among them whose number in a request has no bound.
+    pub(crate) unbounded: &'a [&'a str],
     /// Operations that send nothing to the server.
     pub(crate) without_commands: &'a [&'a str],
     /// Number of times that a request sends each of its commands.
@@ -93,7 +95,11 @@ pub(crate) fn surplus_doubt(step: &Step, index: usize, load: &LoadShape<'_>) -> 
         return None;
     }
     let server = step.server.as_ref()?;
-    let differences = differences(server, &OwnAccount::of(step, load));
+    let mut differences = differences(server, &OwnAccount::of(step, load));
+    differences.retain(|difference| {
+        let is_of = |name: &&str| difference.what == calls_of(name);
+        !load.unbounded.iter().any(is_of)
+    });
     let told: Vec<String> = differences.iter().map(Difference::told).collect();
     if told.is_empty() {
         return None;
@@ -239,6 +245,11 @@ fn whose(others: &BTreeMap<&str, f64>) -> String {
     )
 }
 
+/// Returns in words what the calls of the command `name` are.
+fn calls_of(name: &str) -> String {
+    format!("{} calls", name.to_uppercase())
+}
+
 fn surplus_of_command(row: &EvidenceRow, own: &OwnAccount, longer: f64) -> Option<Difference> {
     let name = row.label(columns::COMMAND)?;
     let calls = row.value(columns::CALLS)?;
@@ -250,7 +261,7 @@ fn surplus_of_command(row: &EvidenceRow, own: &OwnAccount, longer: f64) -> Optio
     ];
     let is_check = POOL.contains(&name);
     own.is_surplus(calls, ours).then(|| Difference {
-        what: format!("{} calls", name.to_uppercase()),
+        what: calls_of(name),
         server: calls,
         ours,
         cause: if is_check {

@@ -41,6 +41,7 @@ mod tests {
 
     const LOAD: LoadShape<'static> = LoadShape {
         commands: &["get"],
+        unbounded: &[],
         without_commands: &[],
         times: 2,
         connections: 8,

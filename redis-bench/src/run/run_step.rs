@@ -182,6 +182,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             && setting.client != ClientKind::Cluster;
         is_counted.then(|| LoadShape {
             commands: self.workload.commands(),
+            unbounded: self.workload.unbounded_commands(),
             without_commands: self.workload.without_commands(),
             times: self.workload.commands_per_request(),
             connections: self.connections(setting),

@@ -40,6 +40,11 @@ pub(crate) trait RedisWorkload {
         1
     }
 
+    /// Returns those of [`Self::commands`] that a request may send any number of times; none by default.
+    fn unbounded_commands(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Returns the names of the operations that send nothing to the server; none by default.
     fn without_commands(&self) -> &'static [&'static str] {
         &[]

@@ -128,6 +128,11 @@ impl RedisWorkload for Sessions<'_> {
         ]
     }
 
+    /// A log-out asks for each session in the index of its user.
+    fn unbounded_commands(&self) -> &'static [&'static str] {
+        &["exists"]
+    }
+
     /// Returns the largest number of times that a page view sends the same command without a
     /// refusal: as many as its requests, and as many again in scripts.
     fn commands_per_request(&self) -> u64 {

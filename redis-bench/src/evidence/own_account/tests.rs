@@ -6,7 +6,15 @@ use test_support::empty_step;
 
 use super::*;
 
-const LOAD: [&str; 2] = ["get", "set"];
+const SHAPE: LoadShape<'static> = LoadShape {
+    commands: &["get", "set"],
+    unbounded: &[],
+    without_commands: &["local"],
+    times: 1,
+    connections: 8,
+    connects: false,
+    opened_beside: 0,
+};
 
 fn command(name: &str, whose: &str, calls: f64, rejected: f64) -> EvidenceRow {
     EvidenceRow::new(
@@ -55,18 +63,7 @@ fn quiet_step() -> Step {
 fn doubt(plant: impl FnOnce(&mut Step)) -> Option<Warning> {
     let mut step = quiet_step();
     plant(&mut step);
-    surplus_doubt(
-        &step,
-        0,
-        &LoadShape {
-            commands: &LOAD,
-            without_commands: &["local"],
-            times: 1,
-            connections: 8,
-            connects: false,
-            opened_beside: 0,
-        },
-    )
+    surplus_doubt(&step, 0, &SHAPE)
 }
 
 fn server(step: &mut Step) -> &mut ServerEvidence {
@@ -226,4 +223,21 @@ fn reads_that_the_client_answered_itself_hide_no_strangers() {
         set_calls(step, "get", 5_000.0);
     });
     assert!(told.unwrap().message.contains("GET calls"));
+}
+
+#[test]
+fn calls_without_a_bound_are_not_taken_for_those_of_strangers() {
+    let mut step = quiet_step();
+    set_calls(&mut step, "get", 9_000.0);
+    let shape = LoadShape {
+        unbounded: &["get"],
+        ..SHAPE
+    };
+    assert_eq!(surplus_doubt(&step, 0, &shape), None);
+    set_calls(&mut step, "set", 9_000.0);
+    let told = surplus_doubt(&step, 0, &shape).unwrap().message;
+    assert!(
+        told.contains("SET calls") && !told.contains("GET calls"),
+        "{told}"
+    );
 }
