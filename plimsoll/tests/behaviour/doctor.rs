@@ -4,14 +4,17 @@ use crate::common::{said, tool};
 use test_support::TestDirectory;
 use testbed::{Redis, RedisOptions, RedisSentinel};
 
+/// Runs `plimsoll doctor` in `place` with these variables, and returns what it said and its exit code.
+fn ask(place: &TestDirectory, variables: &[(&str, &str)]) -> (String, Option<i32>) {
+    let mut command = tool(place, "plimsoll", &["doctor"]);
+    let output = command.envs(variables.iter().copied()).output().unwrap();
+    (said(&output), output.status.code())
+}
+
 #[test]
 fn the_doctor_asks_the_servers_that_are_named() {
     let place = TestDirectory::new();
-    let ask = |name: &str, url: &str| {
-        let mut command = tool(&place, "plimsoll", &["doctor"]);
-        let output = command.env(name, url).output().unwrap();
-        (said(&output), output.status.code())
-    };
+    let ask = |name: &str, url: &str| ask(&place, &[(name, url)]);
     for (name, url) in [
         ("DATABASE_URL", "postgres://app:hunter2@127.0.0.1:1/shop"),
         ("REDIS_URL", "redis://:hunter2@127.0.0.1:1/"),
@@ -44,11 +47,7 @@ fn the_doctor_asks_the_servers_that_are_named() {
 #[test]
 fn the_doctor_tells_what_keeps_a_run_from_writing() {
     let place = TestDirectory::new();
-    let ask = |name: &str, url: &str| {
-        let mut command = tool(&place, "plimsoll", &["doctor"]);
-        let output = command.env(name, url).output().unwrap();
-        (said(&output), output.status.code())
-    };
+    let ask = |name: &str, url: &str| ask(&place, &[(name, url)]);
     let postgres = testbed::Postgres::start(&testbed::PostgresOptions::default()).unwrap();
     let read_only = "options=-c%20default_transaction_read_only%3Don";
     let separator = if postgres.url().contains('?') {
@@ -92,12 +91,8 @@ fn the_doctor_tells_what_keeps_a_run_from_writing() {
 #[test]
 fn the_doctor_finds_a_primary_by_its_sentinel_and_logs_in_as_a_run_would() {
     let place = TestDirectory::new();
-    let ask = |url: &str, password: &str| {
-        let mut command = tool(&place, "plimsoll", &["doctor"]);
-        let output = command.env("REDIS_URL", url).env("REDISCLI_AUTH", password);
-        let output = output.output().unwrap();
-        (said(&output), output.status.code())
-    };
+    let ask =
+        |url: &str, password: &str| ask(&place, &[("REDIS_URL", url), ("REDISCLI_AUTH", password)]);
     let primary = Redis::start(&RedisOptions {
         password: Some("hunter2".to_owned()),
         ..RedisOptions::default()

@@ -86,10 +86,12 @@ impl Cache<'_> {
     }
 
     /// Returns the number of entries of the cache in the client's memory, in the variant with this index;
-    /// `None` without such a cache.
+    /// `None` without such a cache. Room for twice the keys is enough for all of them in each part of the
+    /// cache, whose memory is reserved at once.
     fn client_cache(&self, variant: usize) -> Option<u64> {
         let entries = self.0.client_cache.get(variant)?;
-        Some(*entries).filter(|entries| *entries > 0)
+        let most = self.0.keys.saturating_mul(2);
+        Some(*entries.min(&most)).filter(|entries| *entries > 0)
     }
 
     fn limit_figures(&self) -> LimitFigures<'_> {

@@ -45,7 +45,7 @@ enum Entry {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fetch(u64);
 
-/// What a cache tells of a value that it holds.
+/// Length and age of a value that a cache holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HeldValue {
     /// Length of the value in bytes.

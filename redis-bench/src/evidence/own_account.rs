@@ -95,11 +95,7 @@ pub(crate) fn surplus_doubt(step: &Step, index: usize, load: &LoadShape<'_>) -> 
         return None;
     }
     let server = step.server.as_ref()?;
-    let mut differences = differences(server, &OwnAccount::of(step, load));
-    differences.retain(|difference| {
-        let is_of = |name: &&str| difference.what == calls_of(name);
-        !load.unbounded.iter().any(is_of)
-    });
+    let differences = differences(server, &OwnAccount::of(step, load), load.unbounded);
     let told: Vec<String> = differences.iter().map(Difference::told).collect();
     if told.is_empty() {
         return None;
@@ -183,8 +179,8 @@ impl Difference {
 }
 
 /// Returns what the server counted beyond this run's own account. Fewer counts than the account has
-/// are no difference, because the account has upper bounds.
-fn differences(server: &ServerEvidence, own: &OwnAccount) -> Vec<Difference> {
+/// are no difference, because the account has upper bounds; it has none for commands in `unbounded`.
+fn differences(server: &ServerEvidence, own: &OwnAccount, unbounded: &[&str]) -> Vec<Difference> {
     let rows = server.rows(columns::TABLE).unwrap_or_default();
     let others = other_commands(rows, own);
     // If the server was read for longer than the load was measured, the load went on meanwhile.
@@ -192,8 +188,13 @@ fn differences(server: &ServerEvidence, own: &OwnAccount) -> Vec<Difference> {
         .value(names::redis::INTERVAL_S)
         .unwrap_or(own.measured_s);
     let longer = (read_s / own.measured_s).max(1.0);
+    let is_bounded = |row: &&EvidenceRow| {
+        let name = row.label(columns::COMMAND);
+        !name.is_some_and(|name| unbounded.contains(&name))
+    };
     let mut found: Vec<Difference> = rows
         .iter()
+        .filter(is_bounded)
         .filter_map(|row| surplus_of_command(row, own, longer))
         .collect();
     let all: f64 = others.values().sum();
@@ -245,11 +246,6 @@ fn whose(others: &BTreeMap<&str, f64>) -> String {
     )
 }
 
-/// Returns in words what the calls of the command `name` are.
-fn calls_of(name: &str) -> String {
-    format!("{} calls", name.to_uppercase())
-}
-
 fn surplus_of_command(row: &EvidenceRow, own: &OwnAccount, longer: f64) -> Option<Difference> {
     let name = row.label(columns::COMMAND)?;
     let calls = row.value(columns::CALLS)?;
@@ -261,7 +257,7 @@ fn surplus_of_command(row: &EvidenceRow, own: &OwnAccount, longer: f64) -> Optio
     ];
     let is_check = POOL.contains(&name);
     own.is_surplus(calls, ours).then(|| Difference {
-        what: calls_of(name),
+        what: format!("{} calls", name.to_uppercase()),
         server: calls,
         ours,
         cause: if is_check {
