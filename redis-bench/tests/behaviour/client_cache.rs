@@ -175,6 +175,8 @@ fn a_connection_that_was_killed_begins_with_an_empty_cache_that_is_tracked_again
                 --duration 2s";
     let (said, report) = run(&redis, args, || {
         assert_eq!(tracked(&redis), 1);
+        // The measured part has begun on every thread.
+        std::thread::sleep(Duration::from_millis(300));
         let mut kill = redis::cmd("CLIENT");
         kill.arg(&["KILL", "TYPE", "normal"]);
         kill.exec(&mut common::connect(&redis)).unwrap();
