@@ -16,25 +16,10 @@
 
 mod cli;
 mod connection;
-mod echo;
-pub(crate) mod endpoint;
-mod evidence;
-mod failure;
-mod kernel_limits;
-pub(crate) mod limit;
-mod limit_load;
-mod machine_limits;
-mod open_files;
-mod probe;
-mod remedy;
-mod render;
-mod search;
-pub(crate) mod serve;
-pub(crate) mod settings;
-mod socket;
-mod step_runner;
-mod verdict;
-mod worker;
+mod limit;
+mod machine;
+mod serve;
+mod server;
 
 use std::process::ExitCode;
 
@@ -42,10 +27,10 @@ use bench_cli::load::seed_or_drawn;
 use bench_cli::{Exit, Remedy as _, run_scenario, workers};
 
 use crate::cli::{LimitArgs, WsCli, WsCommand};
-use crate::limit::LimitRun;
+use crate::limit::limit_run::LimitRun;
+use crate::limit::settings::DEFAULTS;
+use crate::limit::worker::WsWorker;
 use crate::serve::{ServeError, ServeOptions};
-use crate::settings::DEFAULTS;
-use crate::worker::WsWorker;
 
 /// Parses the command line, runs the command that it names, and returns the exit code of the
 /// program.

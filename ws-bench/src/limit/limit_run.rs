@@ -14,20 +14,20 @@ use load_engine::{Failure, HeldLoad, HeldSettings, WorkerShare, available_thread
 use serde_json::Value;
 use testbed::WebSocketServer;
 
-use crate::connection::WsConnector;
-use crate::endpoint::{TargetUrl, WsEndpoint};
-use crate::evidence::ServerProcessReader;
-use crate::failure;
-use crate::limit_load::LimitLoad;
-use crate::machine_limits::{MachineLimits, ServerPlacement, Shortage, shortage};
-use crate::probe::{ProbeResult, probe};
-use crate::remedy;
-use crate::render;
-use crate::search::LimitSearch;
-use crate::settings::LimitSettings;
-use crate::step_runner::{StepBreak, StepRunner, StepVerdict};
-use crate::verdict::BreakReason;
-use crate::worker::ConnectorOrder;
+use crate::connection::failure;
+use crate::connection::ws_connection::WsConnector;
+use crate::limit::limit_load::LimitLoad;
+use crate::limit::limit_text;
+use crate::limit::search::LimitSearch;
+use crate::limit::settings::LimitSettings;
+use crate::limit::step_runner::{StepBreak, StepRunner, StepVerdict};
+use crate::limit::verdict::BreakReason;
+use crate::limit::worker::ConnectorOrder;
+use crate::machine::machine_limits::{MachineLimits, ServerPlacement, Shortage, shortage};
+use crate::server::endpoint::{TargetUrl, WsEndpoint};
+use crate::server::probe::{ProbeResult, probe};
+use crate::server::process_evidence::ServerProcessReader;
+use crate::server::remedy;
 
 /// Largest time-out of each part of the probe after a rule ended a step. If the probe fails because
 /// of the server, the server counts as gone.
@@ -176,7 +176,7 @@ impl Scenario for LimitRun {
     }
 
     fn text(&self, report: &Report) -> String {
-        render::text(report)
+        limit_text::text(report)
     }
 }
 
@@ -377,7 +377,7 @@ fn conclude(
         owner,
         reason,
     };
-    summary.headline = render::headline(&limit);
+    summary.headline = limit_text::headline(&limit);
     summary.limit = Some(limit);
 }
 

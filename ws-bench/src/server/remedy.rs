@@ -2,7 +2,7 @@
 
 use load_engine::Failure;
 
-use crate::endpoint::TargetUrl;
+use crate::server::endpoint::TargetUrl;
 
 /// Returns a sentence without a full stop about the fault of the server `target`, whose first
 /// connection ended in `failure`. It shows the masked URL.

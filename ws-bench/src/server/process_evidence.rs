@@ -7,7 +7,7 @@ use host_metrics::Masking;
 use host_metrics::source::process::read_process;
 use serde_json::{Value, json};
 
-use crate::endpoint::WsEndpoint;
+use crate::server::endpoint::WsEndpoint;
 
 const WHAT: &str = "server.process";
 const MASKING: Masking = Masking {

@@ -9,8 +9,8 @@ use load_engine::{
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-use crate::connection::{WsConnector, exchange_echo};
-use crate::endpoint::{TargetUrl, WsEndpoint};
+use crate::connection::ws_connection::{WsConnector, exchange_echo};
+use crate::server::endpoint::{TargetUrl, WsEndpoint};
 
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(100);
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);

@@ -11,10 +11,10 @@ use bench_report::Pacing;
 use clap::{Args, Parser, Subcommand};
 use load_engine::{LoadPlan, WaitStrategy};
 
-use crate::echo::SMALLEST_BYTES;
-use crate::endpoint::TargetUrl;
+use crate::connection::echo::SMALLEST_BYTES;
+use crate::limit::settings::{DEFAULTS, LimitSettings, RATE_PER_S, TALKERS};
 use crate::serve::ServeOptions;
-use crate::settings::{DEFAULTS, LimitSettings, RATE_PER_S, TALKERS};
+use crate::server::endpoint::TargetUrl;
 
 /// Finds how many WebSocket connections a server holds, and whose limit it was.
 #[derive(Debug, Parser)]

@@ -3,8 +3,8 @@
 use bench_cli::bench::{Bench, EvidenceSource};
 use load_engine::{HeldLevel, HeldLoad, HeldResult, StepPlan};
 
-use crate::connection::WsConnector;
-use crate::worker::ConnectorOrder;
+use crate::connection::ws_connection::WsConnector;
+use crate::limit::worker::ConnectorOrder;
 
 /// Connections of a search, which stay open from step to step.
 pub(crate) enum LimitLoad {

@@ -14,10 +14,10 @@ use tokio::time::timeout;
 use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::echo::{EchoKind, MessageSource};
-use crate::endpoint::WsEndpoint;
-use crate::failure;
-use crate::socket::{self, WsSocket};
+use crate::connection::echo::{EchoKind, MessageSource};
+use crate::connection::failure;
+use crate::connection::socket::{self, WsSocket};
+use crate::server::endpoint::WsEndpoint;
 
 /// Factory of connections to one WebSocket server.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct WsConnector {
     /// Time-out of connecting by TCP, and as much again for the upgrade to a WebSocket.
     pub(crate) timeout: Duration,
     /// Size of a message in bytes; smaller sizes than
-    /// [`SMALLEST_BYTES`](crate::echo::SMALLEST_BYTES) count as that.
+    /// [`SMALLEST_BYTES`](crate::connection::echo::SMALLEST_BYTES) count as that.
     pub(crate) message_bytes: usize,
 }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cli::{LimitArgs, WsCli, WsCommand};
-use crate::connection::WsConnector;
-use crate::endpoint::TargetUrl;
+use crate::connection::ws_connection::WsConnector;
+use crate::server::endpoint::TargetUrl;
 
 /// Server of a search, as the parent describes it to its workers through a pipe.
 #[derive(Debug, Clone, Serialize, Deserialize)]

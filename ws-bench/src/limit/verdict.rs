@@ -6,7 +6,7 @@ use std::time::Duration;
 use bench_cli::table;
 use bench_report::{FailureSample, Generator, LimitOwner, Operation};
 
-use crate::failure;
+use crate::connection::failure;
 
 /// Delay of the generator's heartbeat, in nanoseconds, above which the generator counts as stalled.
 const STALL_BOUND_NS: u64 = 100_000_000;

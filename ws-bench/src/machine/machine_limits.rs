@@ -7,8 +7,8 @@ use bench_report::Cgroup;
 use bench_report::{LimitOwner, Warning, WarningCode};
 use host_metrics::source::memory::read_memory;
 
-use crate::kernel_limits;
-use crate::open_files::{opened_files, raise_limit};
+use crate::machine::kernel_limits;
+use crate::machine::open_files::{opened_files, raise_limit};
 
 /// Number of file descriptors of a process that are kept free for runtimes, timers and the report.
 const SPARE_FILES: u64 = 64;

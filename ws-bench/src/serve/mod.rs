@@ -16,8 +16,8 @@ use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
 
-use crate::open_files::raise_limit;
-use crate::socket::{self, WsSocket};
+use crate::connection::socket::{self, WsSocket};
+use crate::machine::open_files::raise_limit;
 
 /// Largest number of connections that the kernel completes and queues while the server is busy. The
 /// kernel reduces it to `somaxconn`.

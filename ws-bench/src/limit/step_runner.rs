@@ -8,11 +8,11 @@ use bench_report::names::steps;
 use bench_report::{Operation, ServerEvidence, Step, StepEnd};
 use load_engine::{HeldLevel, HeldResult, LoadPlan, StepPlan, available_threads};
 
-use crate::evidence::{ProcessUsage, ServerProcessReader, rss_bytes};
-use crate::limit_load::LimitLoad;
-use crate::open_files::ReservedFiles;
-use crate::settings::LimitSettings;
-use crate::verdict::{BreakReason, StepBounds, StepEvidence, judge};
+use crate::limit::limit_load::LimitLoad;
+use crate::limit::settings::LimitSettings;
+use crate::limit::verdict::{BreakReason, StepBounds, StepEvidence, judge};
+use crate::machine::open_files::ReservedFiles;
+use crate::server::process_evidence::{ProcessUsage, ServerProcessReader, rss_bytes};
 
 /// Time by which the drain is longer than the time-out of an echo, so that a message without an
 /// echo is recorded as a failure and is not cut off.
