@@ -17,6 +17,8 @@
 
 mod cli;
 mod connection;
+#[cfg(test)]
+mod golden;
 mod limit;
 mod load;
 mod machine;
@@ -29,11 +31,16 @@ use std::process::ExitCode;
 use bench_cli::load::seed_or_drawn;
 use bench_cli::{Exit, Remedy as _, run_scenario, workers};
 
-use crate::cli::{LimitArgs, WsCli, WsCommand};
+use crate::cli::{LimitArgs, ThroughputArgs, WsCli, WsCommand};
 use crate::limit::limit_run::LimitRun;
 use crate::limit::settings::DEFAULTS;
 use crate::load::worker::WsWorker;
 use crate::serve::{ServeError, ServeOptions};
+use crate::throughput::throughput_run::ThroughputRun;
+
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: test_support::CountingAllocator = test_support::CountingAllocator;
 
 /// Parses the command line, runs the command that it names, and returns the exit code of the
 /// program.
@@ -45,7 +52,7 @@ pub fn run() -> ExitCode {
 fn run_command(command: &WsCommand) -> anyhow::Result<Exit> {
     match command {
         WsCommand::Limit(args) => limit(args),
-        WsCommand::Throughput(args) => run_scenario(&args.run()?, &args.output),
+        WsCommand::Throughput(args) => throughput(args),
         WsCommand::Serve(args) => {
             serve::run(&ServeOptions::from(args)).or_else(|error| match error {
                 ServeError::Listen { .. } => {
@@ -66,6 +73,14 @@ fn limit(args: &LimitArgs) -> anyhow::Result<Exit> {
         settings: args.settings(seed),
         workers: args.workers.workers,
         config: args.load.config(seed, DEFAULTS),
+    };
+    run_scenario(&scenario, &args.output)
+}
+
+fn throughput(args: &ThroughputArgs) -> anyhow::Result<Exit> {
+    let scenario = ThroughputRun {
+        url: args.target()?,
+        settings: args.settings(seed_or_drawn(args.load.step.seed))?,
     };
     run_scenario(&scenario, &args.output)
 }

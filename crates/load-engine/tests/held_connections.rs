@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bench_report::{Histogram, Load, StepEnd};
-use endpoint::{Endpoint, TIMEOUT, closed_loop, hold, open_loop, start};
+use endpoint::{Endpoint, TIMEOUT, closed_loop, hold, hold_with, open_loop, start};
 use load_engine::{Cancel, HeldLevel, Observer, Phase, Tick, run_connections};
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -70,6 +70,22 @@ fn talkers_of_a_closed_loop_talk_until_the_end_and_the_others_only_when_they_are
         held.result.step.load,
         Load::Closed { users: 3, .. }
     ));
+}
+
+#[test]
+fn as_many_messages_wait_on_a_connection_as_its_step_allows_and_the_check_is_alone() {
+    for in_flight in [1, 4] {
+        let endpoint = Endpoint::new();
+        let mut load = start(&endpoint, TIMEOUT);
+        let held = hold_with(&mut load, &closed_loop(3, SHORT), 5, in_flight);
+        assert_eq!(held.result.step.end, StepEnd::Completed);
+        let echo = &held.result.step.operations["echo"];
+        assert!(echo.succeeded == echo.attempted && echo.succeeded > 0);
+        let most = endpoint.most_in_flight.load(Ordering::Relaxed);
+        assert_eq!(most, in_flight);
+        let checks = held.checks.unwrap();
+        assert_eq!((checks.attempted, checks.succeeded), (5, 5));
+    }
 }
 
 #[test]

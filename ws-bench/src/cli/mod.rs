@@ -1,5 +1,6 @@
 //! Command line of `ws-bench`.
 
+mod target_flag;
 mod throughput_flags;
 
 use std::net::SocketAddr;
@@ -143,7 +144,7 @@ Examples:
 
 impl LimitArgs {
     pub(crate) fn target(&self) -> Result<Option<TargetUrl>, UsageError> {
-        parsed_target(self.url.as_deref())
+        target_flag::target(self.url.as_deref())
     }
 
     /// Returns the settings of the connections.
@@ -188,11 +189,6 @@ impl LimitArgs {
             in_flight_cap: talkers,
         }
     }
-}
-
-fn parsed_target(url: Option<&str>) -> Result<Option<TargetUrl>, UsageError> {
-    let target = url.map(TargetUrl::parse).transpose();
-    target.map_err(|error| UsageError(error.to_string()))
 }
 
 impl From<&ServeArgs> for ServeOptions {

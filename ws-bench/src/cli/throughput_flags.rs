@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
+use bench_cli::UsageError;
 use bench_cli::flags::{self, Counts, OutputFlags};
 use bench_cli::load::LoadFlags;
 use bench_cli::workers::WorkerFlags;
-use bench_cli::{UsageError, load::seed_or_drawn};
 use clap::Args;
 use load_engine::WaitStrategy;
 
-use super::parsed_target;
+use super::target_flag;
 use crate::connection::message_sizes::MessageSizes;
 use crate::load::load_settings::LoadSettings;
 use crate::server::endpoint::TargetUrl;
-use crate::throughput::throughput_run::{DEFAULTS, ThroughputRun};
+use crate::throughput::settings::{DEFAULTS, ThroughputSettings};
 
 #[derive(Debug, Args)]
 #[command(
@@ -74,26 +74,32 @@ Examples:
   ws-bench throughput --connections 200 --find-rate 'p99<10ms' --duration 2s";
 
 impl ThroughputArgs {
-    /// Returns the run that the flags describe.
+    /// Returns the server that the flags name; `None` for a throwaway server.
     ///
     /// # Errors
-    /// If the URL is wrong, or flags contradict each other.
-    pub(crate) fn run(&self) -> Result<ThroughputRun<'_>, UsageError> {
-        let paused = !self.load.step.think_time.is_none();
-        if paused && self.in_flight > 1 {
+    /// If the URL is wrong.
+    pub(crate) fn target(&self) -> Result<Option<TargetUrl>, UsageError> {
+        target_flag::target(self.url.as_deref())
+    }
+
+    /// Returns the settings of a run with the given seed.
+    ///
+    /// # Errors
+    /// If flags contradict each other.
+    pub(crate) fn settings(&self, seed: u64) -> Result<ThroughputSettings, UsageError> {
+        if !self.load.step.think_time.is_none() && self.in_flight > 1 {
             return Err(UsageError(
                 "--think-time is for one message at a time; leave out --in-flight".to_owned(),
             ));
         }
-        Ok(ThroughputRun {
-            url: self.target()?,
-            flags: self,
-            seed: seed_or_drawn(self.load.step.seed),
+        Ok(ThroughputSettings {
+            connections: self.connections.0.clone(),
+            in_flight: self.in_flight,
+            load: self.load_settings(),
+            flags: self.load.clone(),
+            workers: self.workers.workers,
+            seed,
         })
-    }
-
-    fn target(&self) -> Result<Option<TargetUrl>, UsageError> {
-        parsed_target(self.url.as_deref())
     }
 
     /// Returns the settings of the connections.

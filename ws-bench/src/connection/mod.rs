@@ -7,3 +7,6 @@ pub(crate) mod message_sizes;
 pub(crate) mod message_stream;
 pub(crate) mod socket;
 pub(crate) mod ws_connection;
+
+#[cfg(test)]
+mod allocation_tests;

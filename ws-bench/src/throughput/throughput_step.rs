@@ -8,12 +8,11 @@ use bench_report::names::steps;
 use bench_report::{SessionUse, Step, StepEnd};
 use load_engine::{HeldLevel, HeldResult, LoadPlan, StepPlan, StopRule};
 
-use crate::cli::ThroughputArgs;
 use crate::load::connection_figures;
 use crate::load::load_evidence::LoadEvidence;
 use crate::load::ws_load::WsLoad;
 use crate::server::process_evidence::ServerProcessReader;
-use crate::throughput::throughput_run::DEFAULTS;
+use crate::throughput::settings::{DEFAULTS, ThroughputSettings};
 use crate::throughput::throughput_text;
 
 /// Time by which the drain is longer than the time-out of an answer, so that a message without one
@@ -27,7 +26,7 @@ const CONNECT_BOUND: Duration = Duration::from_hours(24);
 pub(crate) struct StepRunner<'a> {
     pub(crate) bench: &'a mut Bench,
     pub(crate) load: WsLoad,
-    pub(crate) flags: &'a ThroughputArgs,
+    pub(crate) settings: &'a ThroughputSettings,
     pub(crate) watch: ServerProcessReader,
     pub(crate) threads: usize,
     pub(crate) stop_rules: Vec<StopRule>,
@@ -41,45 +40,43 @@ impl AsMut<Bench> for StepRunner<'_> {
 
 impl StepRunner<'_> {
     /// Plans a step with `connections` connections; `repeat` counts its runs from 0.
-    pub(crate) fn plan(&self, connections: u64, repeat: u64, seed: u64) -> StepPlan {
-        let flags = self.flags;
-        let cap = connections.saturating_mul(flags.in_flight);
-        let load = flags.load.load(connections, cap);
+    pub(crate) fn plan(&self, connections: u64, repeat: u64) -> StepPlan {
+        let settings = self.settings;
+        let cap = connections.saturating_mul(settings.in_flight);
+        let load = settings.flags.load(connections, cap);
         let name = throughput_text::setting(connections);
-        let plan = flags
-            .load
-            .step
-            .plan(&name, load, seed.wrapping_add(repeat), DEFAULTS);
+        let seed = settings.seed.wrapping_add(repeat);
+        let plan = settings.flags.step.plan(&name, load, seed, DEFAULTS);
         self.described(StepPlan { repeat, ..plan }, connections)
     }
 
     /// Plans a step of a search for the highest rate.
-    pub(crate) fn plan_at(&self, connections: u64, step: RateStep, seed: u64) -> StepPlan {
-        let flags = self.flags;
+    pub(crate) fn plan_at(&self, connections: u64, step: RateStep) -> StepPlan {
+        let settings = self.settings;
         let load = LoadPlan::Open {
             rate_per_s: step.rate_per_s,
-            pacing: flags.load.pacing.into(),
-            in_flight_cap: connections.saturating_mul(flags.in_flight),
+            pacing: settings.flags.pacing.into(),
+            in_flight_cap: connections.saturating_mul(settings.in_flight),
         };
         let name = step.name(&throughput_text::setting(connections));
-        let seed = seed.wrapping_add(step.number);
-        let plan = flags.load.step.plan(&name, load, seed, DEFAULTS);
+        let seed = settings.seed.wrapping_add(step.number);
+        let plan = settings.flags.step.plan(&name, load, seed, DEFAULTS);
         self.described(step.shape(plan), connections)
     }
 
     fn described(&self, plan: StepPlan, connections: u64) -> StepPlan {
         let plan = StepPlan {
-            drain: self.flags.timeout + DRAIN_SLACK,
+            drain: self.settings.load.timeout + DRAIN_SLACK,
             connect_timeout: CONNECT_BOUND,
             threads: self.threads,
             stop_rules: self.stop_rules.clone(),
             ..plan
         };
         plan.parameter("connections", connections)
-            .parameter("in_flight", self.flags.in_flight)
+            .parameter("in_flight", self.settings.in_flight)
             .parameter(
                 "message_bytes",
-                self.flags.message_size.to_string().as_str(),
+                self.settings.load.sizes.to_string().as_str(),
             )
     }
 
@@ -100,7 +97,7 @@ impl StepRunner<'_> {
         let level = HeldLevel {
             connections,
             allowed_failures: 0,
-            in_flight: self.flags.in_flight,
+            in_flight: self.settings.in_flight,
         };
         let mut evidence = LoadEvidence::new(&self.watch, self.bench.load_processes());
         let held = self.load.run(self.bench, plan, level, &mut evidence)?;

@@ -81,8 +81,7 @@ pub(crate) fn text(report: &Report) -> String {
     if settings.is_empty() {
         return "no step was measured\n".to_owned();
     }
-    let mut text = format!("{}\n", throughput_table(&settings));
-    text.push_str(&format!("\n{}\n", cost_table(&settings)));
+    let mut text = format!("{}\n{}", throughput_table(&settings), cost_table(&settings));
     for setting in &settings {
         let told = strays(setting);
         if !told.is_empty() {

@@ -93,15 +93,15 @@ impl ConnectionHandle {
         self.task.wake();
     }
 
-    /// Polls for the end of the current command, which is then to be abandoned. Only the
+    /// Makes [`cease`](Self::cease), and the next command, wake the task of `context`. Only the
     /// connection's task calls this.
-    pub(crate) fn poll_ceased(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn register(&self, context: &Context<'_>) {
         self.task.register(context.waker());
-        if self.ceased.load(Ordering::Relaxed) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+    }
+
+    /// Returns true if the current command is to be abandoned.
+    pub(crate) fn is_ceased(&self) -> bool {
+        self.ceased.load(Ordering::Relaxed)
     }
 
     /// Marks the connection as ended with `failure`, so that no further command is accepted.

@@ -17,6 +17,7 @@ use super::message_window::MessageWindow;
 use super::talk::Talk;
 use super::talk_schedule::{TalkProgress, TalkSchedule};
 use super::traffic_meter::TrafficMeter;
+use crate::plan::segments::Segments;
 use crate::record::failure::Failure;
 use crate::record::in_flight_request::InFlightRequest;
 use crate::record::operation_table::OperationId;
@@ -146,47 +147,38 @@ impl<C: HeldConnection> ConnectionTask<C> {
         let Some(progress) = TalkProgress::begin(step, schedule) else {
             return Ok(());
         };
-        let window = self.window(step, &step.messages, step.level.in_flight);
-        let meter = step
-            .segments()
-            .map(|segments| TrafficMeter::new(&step.counts, segments));
-        self.exchange(window, progress, meter).await.map(drop)
+        let measured = step.segments();
+        self.exchange(step, &step.messages, (progress, measured))
+            .await
+            .map(drop)
     }
 
     /// Exchanges one message as proof that the connection is alive. Fails if no answer or a wrong
     /// one arrives, or the connection is lost; the caller then closes it.
     async fn check(&mut self, step: &HeldStep) -> Result<(), Failure> {
-        let window = self.window(step, &step.checks, 1);
-        let once = TalkProgress::Once(Some(step));
-        let unanswered = self.exchange(window, once, None).await?;
+        let once = (TalkProgress::Once(Some(step)), None);
+        let unanswered = self.exchange(step, &step.checks, once).await?;
         unanswered.map_or(Ok(()), Err)
     }
 
-    fn window<'a>(
-        &self,
-        step: &'a HeldStep,
-        recorder: &'a StepRecorder,
-        most: u64,
-    ) -> MessageWindow<'a> {
-        let timeout_ns = self.timeout.as_nanos() as u64;
-        MessageWindow::new(recorder, &step.counts, most, self.queued + 1, timeout_ns)
-    }
-
+    /// Exchanges the messages of `progress`, records them in `recorder`, and counts the traffic in
+    /// the measured part of `measured`. Several messages wait at a time where it is given.
     async fn exchange(
         &mut self,
-        window: MessageWindow<'_>,
-        progress: TalkProgress<'_>,
-        meter: Option<TrafficMeter<'_>>,
+        step: &HeldStep,
+        recorder: &StepRecorder,
+        (progress, measured): (TalkProgress<'_>, Option<&Segments>),
     ) -> Result<Option<Failure>, Failure> {
         let sleep = pin!(sleep(Duration::ZERO));
+        let most = measured.map_or(1, |_| step.level.in_flight);
+        let (first, timeout_ns) = (self.queued + 1, self.timeout.as_nanos() as u64);
         let mut talk = Talk::new(
             &mut self.connection,
             &self.handle,
             &mut self.queued,
-            self.timeout,
-            window,
+            MessageWindow::new(recorder, &step.counts, most, first, timeout_ns),
             progress,
-            meter,
+            measured.map(|segments| TrafficMeter::new(&step.counts, segments)),
             sleep,
         );
         poll_fn(|context| talk.poll(context)).await

@@ -1,8 +1,7 @@
 //! Exchange of messages on one connection in one step.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
 
 use bench_report::clock::monotonic_ns;
 use tokio::time::Sleep;
@@ -26,12 +25,13 @@ pub(super) struct Talk<'a, C> {
     handle: &'a ConnectionHandle,
     /// Number of messages that were queued on the connection so far, in all steps.
     queued: &'a mut u64,
-    timeout: Duration,
     window: MessageWindow<'a>,
     progress: TalkProgress<'a>,
     /// Meter of the traffic; `None` where it does not count.
     meter: Option<TrafficMeter<'a>>,
     timer: LazyTimer<'a>,
+    /// Waker that the handle has.
+    waker: Option<Waker>,
     is_flushed: bool,
     /// Failure of the last message that got no answer, or a wrong one.
     unanswered: Option<Failure>,
@@ -43,7 +43,6 @@ impl<'a, C: HeldConnection> Talk<'a, C> {
         connection: &'a mut C,
         handle: &'a ConnectionHandle,
         queued: &'a mut u64,
-        timeout: Duration,
         window: MessageWindow<'a>,
         progress: TalkProgress<'a>,
         meter: Option<TrafficMeter<'a>>,
@@ -53,11 +52,11 @@ impl<'a, C: HeldConnection> Talk<'a, C> {
             connection,
             handle,
             queued,
-            timeout,
             window,
             progress,
             meter,
             timer: LazyTimer::new(sleep),
+            waker: None,
             is_flushed: true,
             unanswered: None,
         }
@@ -72,7 +71,7 @@ impl<'a, C: HeldConnection> Talk<'a, C> {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Result<Option<Failure>, Failure>> {
-        let ended = if self.handle.poll_ceased(context).is_ready() {
+        let ended = if self.is_ceased(context) {
             Ok(None)
         } else {
             match self.advance(context) {
@@ -88,6 +87,20 @@ impl<'a, C: HeldConnection> Talk<'a, C> {
             meter.end(self.connection.traffic());
         }
         Poll::Ready(ended)
+    }
+
+    /// Returns true if the command is to be abandoned. The handle keeps the waker of an earlier poll
+    /// where it is still the same, because each registration is two atomic operations.
+    fn is_ceased(&mut self, context: &Context<'_>) -> bool {
+        if self
+            .waker
+            .as_ref()
+            .is_none_or(|known| !known.will_wake(context.waker()))
+        {
+            self.waker = Some(context.waker().clone());
+            self.handle.register(context);
+        }
+        self.handle.is_ceased()
     }
 
     /// Takes what has arrived, ends the messages whose time is over, and sends the next ones. The
@@ -106,10 +119,13 @@ impl<'a, C: HeldConnection> Talk<'a, C> {
         if self.window.is_empty() && self.progress.has_ended() {
             return Ok(true);
         }
-        let deadline_ns = self.window.deadline_ns();
-        let wake_ns = deadline_ns.into_iter().chain(self.progress.next_ns()).min();
-        if let Some(wake_ns) = wake_ns {
-            self.timer.wake_by(wake_ns, context);
+        if let Some(deadline_ns) = self.window.deadline_ns() {
+            self.timer.wake_by(deadline_ns, context);
+        }
+        if self.window.has_room()
+            && let Some(next_ns) = self.progress.next_ns()
+        {
+            self.timer.wake_by(next_ns, context);
         }
         Ok(false)
     }
@@ -155,7 +171,7 @@ impl<'a, C: HeldConnection> Talk<'a, C> {
         let now_ns = monotonic_ns();
         loop {
             let was_full = !self.window.has_room();
-            let (connection, timeout) = (&self.connection, self.timeout);
+            let (connection, timeout) = (&self.connection, self.window.timeout());
             let failure = &mut self.unanswered;
             let expired = self.window.oldest_expired(now_ns, || {
                 let unanswered = connection.unanswered(timeout);

@@ -73,7 +73,7 @@ mod tests {
         Segments::new(
             1_000,
             Duration::from_nanos(500),
-            Duration::from_nanos(2_000),
+            Duration::from_micros(2),
             &[],
         )
     }

@@ -14,24 +14,24 @@ pub(crate) struct Arrival {
     pub(crate) released_ns: u64,
 }
 
-/// Instants at which a request was due, released and started, in nanoseconds on `CLOCK_MONOTONIC`:
-/// all that is kept of a request while it waits, where thousands do.
+/// Arrival and start of a request: all that is kept of it while it waits, where thousands do.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestStart {
-    /// Instant at which it was due; 0 in a closed loop.
-    pub(crate) due_ns: u64,
-    /// Instant at which it was released; 0 in a closed loop.
-    pub(crate) released_ns: u64,
-    /// Instant at which it was started.
+    /// Arrival; in a closed loop both of its instants are 0.
+    arrival: Arrival,
+    /// Instant at which it was started, in nanoseconds on `CLOCK_MONOTONIC`.
     pub(crate) started_ns: u64,
 }
 
 impl RequestStart {
     /// Creates the start of a request in a closed loop, at `started_ns`.
     pub(crate) fn of_user(started_ns: u64) -> Self {
-        Self {
+        let arrival = Arrival {
             due_ns: 0,
             released_ns: 0,
+        };
+        Self {
+            arrival,
             started_ns,
         }
     }
@@ -40,16 +40,15 @@ impl RequestStart {
     /// before its release.
     pub(crate) fn of_arrival(arrival: Arrival, now_ns: u64) -> Self {
         Self {
-            due_ns: arrival.due_ns,
-            released_ns: arrival.released_ns,
+            arrival,
             started_ns: now_ns.max(arrival.released_ns),
         }
     }
 
     /// Returns the instant from which latency counts.
     pub(crate) fn begin_ns(&self) -> u64 {
-        if self.due_ns > 0 {
-            self.due_ns
+        if self.arrival.due_ns > 0 {
+            self.arrival.due_ns
         } else {
             self.started_ns
         }
@@ -107,8 +106,8 @@ impl<'a> InFlightRequest<'a> {
     /// Creates the request that began with `start`, and that is counted as in flight already.
     pub(crate) fn begun(step: &'a StepRecorder, start: RequestStart) -> Self {
         let timestamps = Timestamps {
-            due_ns: start.due_ns,
-            released_ns: start.released_ns,
+            due_ns: start.arrival.due_ns,
+            released_ns: start.arrival.released_ns,
             started_ns: start.started_ns,
             ..Timestamps::default()
         };

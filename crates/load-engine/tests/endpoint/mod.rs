@@ -32,6 +32,8 @@ pub(crate) struct Endpoint {
     lose: Arc<Notify>,
     /// Number of messages that the endpoint has received since its creation.
     pub(crate) messages: AtomicU64,
+    /// Largest number of messages that waited for their answers on one connection.
+    pub(crate) most_in_flight: AtomicU64,
     pub(crate) closed: AtomicU64,
 }
 
@@ -45,6 +47,7 @@ impl Endpoint {
             lost_below: AtomicU64::new(0),
             lose: Arc::default(),
             messages: AtomicU64::new(0),
+            most_in_flight: AtomicU64::new(0),
             closed: AtomicU64::new(0),
         })
     }
@@ -102,6 +105,9 @@ impl HeldConnection for EndpointConnection {
     fn queue(&mut self) -> Result<(), Failure> {
         self.endpoint.messages.fetch_add(1, Ordering::Relaxed);
         self.queued += 1;
+        let waiting = self.queued - self.answered;
+        let most = &self.endpoint.most_in_flight;
+        most.fetch_max(waiting, Ordering::Relaxed);
         Ok(())
     }
 
@@ -198,10 +204,20 @@ pub(crate) fn hold(
     plan: &StepPlan,
     connections: u64,
 ) -> HeldResult {
+    hold_with(load, plan, connections, 1)
+}
+
+/// Runs a step with up to `in_flight` messages under way on each of `connections`.
+pub(crate) fn hold_with(
+    load: &mut HeldLoad<EndpointFactory>,
+    plan: &StepPlan,
+    connections: u64,
+    in_flight: u64,
+) -> HeldResult {
     let level = HeldLevel {
         connections,
         allowed_failures: 0,
-        in_flight: 1,
+        in_flight,
     };
     run_connections(load, plan, level, &Cancel::new(), &mut ())
 }
