@@ -1,7 +1,7 @@
-//! Contests on WebSockets: `ws-bench throughput` against the minimal loop on the same library, on our
-//! echo server, and against uWebSockets' `load_test`, on uWebSockets' echo server.
+//! Contests on WebSocket connections: `ws-bench throughput` against the minimal loop on the same library,
+//! on our echo server, and against `load_test` of uWebSockets, on its own echo server.
 //!
-//! Both programs of uWebSockets are built by hand; environment variables name them.
+//! Both programs of `uWebSockets` are built by hand; environment variables name them.
 
 use std::env;
 use std::io::{self, Read as _, Write as _};
@@ -65,9 +65,10 @@ impl WebSocketPeer {
 
 /// Echo server of a contest, which is stopped when this value is dropped.
 #[derive(Debug)]
-enum EchoServer {
-    Ours(WebSocketServer),
-    Theirs(ChildProcess),
+struct EchoServer {
+    url: String,
+    _ours: Option<WebSocketServer>,
+    _theirs: Option<ChildProcess>,
 }
 
 /// Contest of echoes on one server.
@@ -95,12 +96,22 @@ impl<'a> WebSocketContest<'a> {
         let (theirs, server) = match peer {
             WebSocketPeer::Minimal => {
                 let server = WebSocketServer::start(&ours, &[])?;
-                (minimal::find(minimal::WEBSOCKET)?, EchoServer::Ours(server))
+                let server = EchoServer {
+                    url: server.url().to_owned(),
+                    _ours: Some(server),
+                    _theirs: None,
+                };
+                (minimal::find(minimal::WEBSOCKET)?, server)
             }
             WebSocketPeer::LoadTest => {
                 let load_test = named_program(LOAD_TEST)?;
                 let server = start_echo_server(&named_program(ECHO_SERVER)?)?;
-                (load_test, EchoServer::Theirs(server))
+                let server = EchoServer {
+                    url: format!("ws://127.0.0.1:{ECHO_PORT}/"),
+                    _ours: None,
+                    _theirs: Some(server),
+                };
+                (load_test, server)
             }
         };
         Ok(Self {
@@ -113,18 +124,11 @@ impl<'a> WebSocketContest<'a> {
         })
     }
 
-    fn url(&self) -> String {
-        match &self.server {
-            EchoServer::Ours(server) => server.url().to_owned(),
-            EchoServer::Theirs(_) => format!("ws://127.0.0.1:{ECHO_PORT}/"),
-        }
-    }
-
     fn measure_ours(&self) -> Result<Measurement, ContestError> {
         let report = self.context.new_report_path()?;
         let mut bench = command(&self.ours);
         bench
-            .env("WS_URL", self.url())
+            .env("WS_URL", &self.server.url)
             .args(["throughput", "--connections", &self.connections])
             .args(["--message-size", MESSAGE_BYTES])
             .args(self.context.bench_args(&report));
@@ -135,7 +139,7 @@ impl<'a> WebSocketContest<'a> {
     fn measure_minimal(&self) -> Result<Measurement, ContestError> {
         let mut minimal = command(&self.theirs);
         minimal
-            .env("WS_URL", self.url())
+            .env("WS_URL", &self.server.url)
             .args(["--connections", &self.connections])
             .args(["--message-size", MESSAGE_BYTES])
             .args(["--duration", &format!("{}s", self.context.seconds)]);

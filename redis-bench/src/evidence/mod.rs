@@ -57,7 +57,7 @@ pub(crate) struct ServerSampler {
 
 impl ServerSampler {
     /// Starts a thread for the server at `remote`, and one for each other of `nodes`, the nodes of its
-    /// cluster; they connect when a step begins. `scope` tells what is read. The threads end after this
+    /// cluster; they connect at once. `scope` tells what is read. The threads end after this
     /// value is dropped.
     ///
     /// # Errors

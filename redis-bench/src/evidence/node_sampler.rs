@@ -69,8 +69,9 @@ pub(super) struct NodeSampler {
 }
 
 impl NodeSampler {
-    /// Starts the thread that reads the server at `remote`, which connects when a step begins.
-    /// `asked` tells what is read. The thread ends after this value is dropped.
+    /// Starts the thread that reads the server at `remote`. It connects at once, before the load
+    /// can take the last of the connections that the server allows. `asked` tells what is read. The
+    /// thread ends after this value is dropped.
     ///
     /// # Errors
     /// Fails if the operating system starts no thread.
@@ -173,7 +174,8 @@ fn follow(
     results: &Sender<(u64, NodeEvidence)>,
 ) {
     let connect: &dyn Fn() -> RedisResult<Connection> = &|| remote.connect();
-    let mut connection: Option<Connection> = None;
+    // If this fails, the next reading connects again and tells why it could not.
+    let mut connection: Option<Connection> = connect().ok();
     let mut watch: Option<StepSampling> = None;
     loop {
         match orders.recv_timeout(POLL_INTERVAL) {

@@ -6,7 +6,7 @@ use bench_report::{Step, Warning, WarningCode};
 
 use crate::clients::ClientKind;
 use crate::evidence::{self, FAILED_OVER, RESTARTED};
-use crate::server::failure::AWAY_KINDS;
+use crate::server::failure::{AWAY_KINDS, TURNED_AWAY};
 use crate::server::identity::ServerIdentity;
 
 /// Returns a warning if limits of the server, `unchecked`, are not known, so that nothing kept the
@@ -90,6 +90,9 @@ fn outage(identity: Option<&ServerIdentity>, step: &Step, index: usize) -> Optio
     let what = match failover {
         _ if is_restart => "was restarted during the step".to_owned(),
         Some(servers) => format!("failed over to another one during the step{servers}"),
+        None if why.contains(TURNED_AWAY) => {
+            format!("took no more clients when the step ended ({why})")
+        }
         None => format!("was away when the step ended ({why})"),
     };
     let message = format!(
@@ -192,6 +195,12 @@ mod tests {
         );
         let gone = told(&step("connection refused", "refused", 7)).unwrap();
         assert!(gone.contains("(connection refused): 7 requests"), "{gone}");
+        let full = "ERR max number of clients reached";
+        let full = told(&step(full, "closed", 7)).unwrap();
+        assert!(
+            full.starts_with("the server took no more clients"),
+            "{full}"
+        );
         assert_eq!(told(&step("no answer", "response.OOM", 7)), None);
         let refusing = denied("INFO", "NOPERM");
         let step = step("NOPERM", "refused", 7);

@@ -326,6 +326,36 @@ fn a_server_that_has_all_its_clients_is_told_before_the_load() {
     );
 }
 
+/// The limit is met before the first step begins, and by nobody but the load: 16 users open a connection
+/// for each request, and the server has one place for them.
+#[test]
+fn what_the_server_counted_is_read_although_it_takes_no_more_clients() {
+    let redis = common::redis();
+    let mut admin = common::connect(&redis);
+    let place = TestDirectory::new();
+    let flags = "pool --client per-request --users 16 --warmup 1s --duration 2s --repeats 1 \
+                 --stop-on errors>99% --run-dir run --url";
+    let args: Vec<&str> = flags.split_whitespace().chain([redis.url()]).collect();
+    let mut running = RunningProgram::start(&mut bench(&place, &args));
+    running.wait_for("phase: warm-up");
+    let mut limit = redis::cmd("CONFIG");
+    limit
+        .arg(&["SET", "maxclients", "3"])
+        .exec(&mut admin)
+        .unwrap();
+    let ended = running.end();
+    let report = common::report(&place, "pool");
+    let server = report.steps[0].server.as_ref().unwrap();
+    assert!(!server.unavailable.contains_key("info"), "{}", ended.said);
+    let refused = server.value(bench_report::names::redis::REJECTED_CONNECTIONS);
+    assert!(refused.unwrap() > 100.0, "{refused:?}: {}", ended.said);
+    assert!(
+        ended.said.contains("connections refused at maxclients"),
+        "{}",
+        ended.said
+    );
+}
+
 #[test]
 fn a_signal_during_an_outage_still_ends_the_run() {
     let mut redis = common::redis();

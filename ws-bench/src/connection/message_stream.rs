@@ -188,7 +188,7 @@ mod tests {
             peer.read_exact(&mut sent)
         );
         assert!(both.0.is_ok() && both.1.is_ok());
-        assert_eq!(sent[..4], [0x82, 0x80 | 126, 3, 232]);
+        assert_eq!(sent[..4], [0x82, 0xfe, 0x03, 0xe8]);
     }
 
     #[tokio::test]

@@ -1,14 +1,9 @@
-//! WebSocket over TCP, with buffers so small that very many connections fit into memory.
+//! Settings of WebSocket connections, with buffers so small that very many of them fit into memory.
 
-use tokio::net::TcpStream;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 /// Size of the largest read buffer of the load, in bytes. Larger messages take several reads.
 const MOST_BUFFER_BYTES: usize = 64 * 1024;
-
-/// WebSocket over TCP, of the echo server.
-pub(crate) type WsSocket = WebSocketStream<TcpStream>;
 
 /// Size of the read buffer and of the write buffer, in bytes. With the library's default of 128 KiB
 /// the buffers would take most of the memory of a run. Larger messages take several reads.
