@@ -45,7 +45,7 @@ fn wrong_usage_is_code_2_with_what_would_be_right() {
         (&["limit", "--factor", "1"], &["--factor", "1.01"]),
         (
             &["limit", "--find-rate", "p99<50ms"],
-            &["--latency-bound", "redis-bench cache", "stay open"],
+            &["--latency-bound", "ws-bench throughput", "stay open"],
         ),
         (
             &["limit", "--users", "100"],
@@ -57,6 +57,16 @@ fn wrong_usage_is_code_2_with_what_would_be_right() {
             &["--stop-on", "errors>10%"],
         ),
         (&["limit", "--message-size", "3"], &["16 bytes"]),
+        (
+            &["throughput", "--message-size", "4KiB..20"],
+            &["smaller size first"],
+        ),
+        (
+            &["throughput", "--in-flight", "2", "--think-time", "1s"],
+            &["--think-time", "--in-flight"],
+        ),
+        (&["throughput", "--users", "9"], &["--connections"]),
+        (&["throughput", "--rate", "5", "--find-rate", "p99<1s"], &["--rate"]),
         (&["limit", "--nonsense"], &["--nonsense"]),
         (&["serve", "--listen", "here"], &["--listen"]),
         (

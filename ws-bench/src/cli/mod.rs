@@ -59,8 +59,7 @@ pub(crate) enum WsCommand {
     ))),
     mut_arg("find_rate", |arg| arg.hide(true).value_parser(flags::renamed::<Objective>(
         "this scenario looks for the most connections that stay open, not for a rate of arrivals; \
-         how fast they must echo is set with --latency-bound. Rates are found by scenarios of \
-         requests: redis-bench cache and pool, db-pool-bench sweep and scale"
+         how fast they must echo is set with --latency-bound. Rates are found by ws-bench throughput"
     )))
 )]
 pub(crate) struct LimitArgs {

@@ -18,8 +18,8 @@ use crate::throughput::settings::{DEFAULTS, ThroughputSettings};
 use crate::throughput::throughput_step::StepRunner;
 use crate::throughput::throughput_text;
 
-/// Share of failed messages at which a step against the user's server ends, if no rule is given.
-const PROTECTED_ERROR_RATIO: f64 = 0.5;
+/// Share of failed messages above which a step against the user's server ends, if no rule is given.
+const PROTECTED_ERROR_RATIO: f64 = 0.1;
 
 /// Run of the scenario, as the flags describe it.
 pub(crate) struct ThroughputRun {
