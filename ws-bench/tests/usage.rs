@@ -66,7 +66,10 @@ fn wrong_usage_is_code_2_with_what_would_be_right() {
             &["--think-time", "--in-flight"],
         ),
         (&["throughput", "--users", "9"], &["--connections"]),
-        (&["throughput", "--rate", "5", "--find-rate", "p99<1s"], &["--rate"]),
+        (
+            &["throughput", "--rate", "5", "--find-rate", "p99<1s"],
+            &["--rate"],
+        ),
         (&["limit", "--nonsense"], &["--nonsense"]),
         (&["serve", "--listen", "here"], &["--listen"]),
         (

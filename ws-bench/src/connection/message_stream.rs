@@ -8,23 +8,43 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::error::Error;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tokio_tungstenite::tungstenite::{Message, Result};
+
+/// Byte stream that can tell, without being read, that nothing has come.
+pub(crate) trait ReadReady {
+    /// Polls until there may be something to read. A stream that cannot tell is always ready.
+    fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+impl ReadReady for TcpStream {
+    fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Self::poll_read_ready(self, context)
+    }
+}
 
 /// Open WebSocket over the byte stream `S`, as a client.
 #[derive(Debug)]
 pub(crate) struct MessageStream<S> {
     stream: S,
     protocol: WebSocketContext,
+    /// Number of bytes that were read and may belong to messages that were not taken yet; never too
+    /// few.
+    unparsed: usize,
+    /// True if the protocol can do nothing until more bytes come. It is then not called before.
+    is_drained: bool,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> MessageStream<S> {
+impl<S: AsyncRead + AsyncWrite + ReadReady + Unpin> MessageStream<S> {
     /// Creates the WebSocket on a stream whose upgrade is complete. `received` has the bytes that
     /// came after the answer to the upgrade.
     pub(crate) fn new(stream: S, received: Vec<u8>, config: WebSocketConfig) -> Self {
         Self {
             stream,
+            unparsed: received.len(),
+            is_drained: false,
             protocol: WebSocketContext::from_partially_read(received, Role::Client, Some(config)),
         }
     }
@@ -60,10 +80,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MessageStream<S> {
     /// # Errors
     /// Fails if the connection has ended, or the server breaks the protocol.
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Message>> {
-        ready(
-            self.protocol
-                .read(&mut Lent::new(&mut self.stream, context)),
-        )
+        if self.is_drained && self.stream.poll_read_ready(context).is_pending() {
+            return Poll::Pending;
+        }
+        let mut lent = Lent::new(&mut self.stream, context);
+        let next = ready(self.protocol.read(&mut lent));
+        self.unparsed += lent.read_bytes;
+        // Answers to pings and to a close frame are sent by the next call.
+        let owes_nothing = !lent.blocks_writing;
+        self.is_drained = match &next {
+            Poll::Pending => owes_nothing,
+            Poll::Ready(Ok(message @ (Message::Binary(_) | Message::Text(_)))) => {
+                self.unparsed = self
+                    .unparsed
+                    .saturating_sub(least_frame_bytes(message.len()));
+                owes_nothing && self.unparsed == 0
+            }
+            Poll::Ready(_) => false,
+        };
+        next
     }
 
     /// Sends a close frame after what is queued.
@@ -78,6 +113,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MessageStream<S> {
     }
 }
 
+/// Returns the size of the smallest frame around this payload, in bytes, as a server sends it.
+fn least_frame_bytes(payload: usize) -> usize {
+    let header = match payload {
+        ..=125 => 2,
+        126..=0xffff => 4,
+        _ => 10,
+    };
+    header + payload
+}
+
 fn ready<T>(result: Result<T>) -> Poll<Result<T>> {
     match result {
         Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
@@ -90,17 +135,28 @@ struct Lent<'a, 'b, S> {
     stream: &'a mut S,
     /// Context of the task that is woken when the stream is ready; `None` if it is never ready.
     context: Option<&'a mut Context<'b>>,
+    /// Number of bytes that were read in this call.
+    read_bytes: usize,
+    /// True if the stream took no more bytes in this call.
+    blocks_writing: bool,
 }
 
 impl<'a, 'b, S> Lent<'a, 'b, S> {
     fn new(stream: &'a mut S, context: &'a mut Context<'b>) -> Self {
-        let context = Some(context);
-        Self { stream, context }
+        Self::with(stream, Some(context))
     }
 
     fn unready(stream: &'a mut S) -> Self {
-        let context = None;
-        Self { stream, context }
+        Self::with(stream, None)
+    }
+
+    fn with(stream: &'a mut S, context: Option<&'a mut Context<'b>>) -> Self {
+        Self {
+            stream,
+            context,
+            read_bytes: 0,
+            blocks_writing: false,
+        }
     }
 }
 
@@ -116,14 +172,18 @@ impl<S: AsyncRead + Unpin> Read for Lent<'_, '_, S> {
         let context = self.context.as_mut().ok_or(io::ErrorKind::WouldBlock)?;
         let mut buffer = ReadBuf::new(buffer);
         now(Pin::new(&mut *self.stream).poll_read(context, &mut buffer))?;
-        Ok(buffer.filled().len())
+        let read = buffer.filled().len();
+        self.read_bytes += read;
+        Ok(read)
     }
 }
 
 impl<S: AsyncWrite + Unpin> Write for Lent<'_, '_, S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let context = self.context.as_mut().ok_or(io::ErrorKind::WouldBlock)?;
-        now(Pin::new(&mut *self.stream).poll_write(context, bytes))
+        let written = Pin::new(&mut *self.stream).poll_write(context, bytes);
+        self.blocks_writing = written.is_pending();
+        now(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -140,6 +200,12 @@ mod tests {
 
     use super::*;
     use crate::connection::socket;
+
+    impl ReadReady for DuplexStream {
+        fn poll_read_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
 
     fn open(buffered: usize) -> (MessageStream<DuplexStream>, DuplexStream) {
         let (ours, theirs) = duplex(buffered);
@@ -214,5 +280,70 @@ mod tests {
             assert_eq!(next, wanted);
         }
         assert_eq!(read_frame(&mut peer).await, (0x8a, b"hi".to_vec()));
+    }
+
+    /// Connection by TCP, which can tell that nothing has come, and its peer.
+    async fn open_tcp() -> (MessageStream<TcpStream>, TcpStream) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (ours, theirs) = tokio::join!(
+            TcpStream::connect(listener.local_addr().unwrap()),
+            listener.accept()
+        );
+        let config = socket::load_config(20);
+        (
+            MessageStream::new(ours.unwrap(), Vec::new(), config),
+            theirs.unwrap().0,
+        )
+    }
+
+    #[tokio::test]
+    async fn no_message_waits_in_a_buffer_for_the_next_bytes() {
+        let (mut stream, mut peer) = open_tcp().await;
+        // Two messages at once, one in three fragments, one behind a ping, one in pieces.
+        let parts: [&[u8]; 6] = [
+            b"\x82\x01a\x82\x01b",
+            b"\x02\x01c\x00\x01d\x80\x01e\x82\x01f",
+            b"\x89\x00\x82\x01g",
+            b"\x82",
+            b"\x01",
+            b"h",
+        ];
+        let send = async {
+            for part in parts {
+                peer.write_all(part).await.unwrap();
+                peer.flush().await.unwrap();
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            peer
+        };
+        let receive = async {
+            let mut seen = Vec::new();
+            while seen.len() < 6 {
+                let next = poll_fn(|context| stream.poll_next(context)).await.unwrap();
+                if next.is_binary() {
+                    seen.push(String::from_utf8(next.into_data().to_vec()).unwrap());
+                }
+            }
+            seen
+        };
+        let (_peer, seen) = tokio::join!(send, receive);
+        assert_eq!(seen, ["a", "b", "cde", "f", "g", "h"]);
+    }
+
+    #[tokio::test]
+    async fn a_ping_alone_is_answered_at_once() {
+        let (mut stream, mut peer) = open_tcp().await;
+        peer.write_all(b"\x89\x02hi").await.unwrap();
+        let reads = poll_fn(|context| {
+            while stream.poll_next(context).is_ready() {}
+            Poll::<()>::Pending
+        });
+        let mut pong = [0; 8];
+        tokio::select! {
+            biased;
+            () = reads => {}
+            read = peer.read_exact(&mut pong) => drop(read.unwrap()),
+        }
+        assert_eq!(pong[..2], [0x8a, 0x82]);
     }
 }
