@@ -58,7 +58,7 @@ fn run_command(command: &WsCommand) -> anyhow::Result<Exit> {
 fn limit(args: &LimitArgs) -> anyhow::Result<Exit> {
     let seed = seed_or_drawn(args.load.step.seed);
     let scenario = LimitRun {
-        url: args.target()?,
+        target: args.target.target()?,
         settings: args.settings(seed),
         workers: args.workers.workers,
         config: args.load.config(seed, DEFAULTS),

@@ -35,8 +35,8 @@ fn wrong_usage_is_code_2_with_what_would_be_right() {
             &["http", "ws://127.0.0.1:9001/"],
         ),
         (
-            &["limit", "--url", "wss://127.0.0.1:1/"],
-            &["TLS", "not supported", "ws://"],
+            &["limit", "--url", "ws://127.0.0.1:1/", "--ca", "ca.pem"],
+            &["--ca", "TLS", "wss://"],
         ),
         (&["limit", "--url", "nonsense"], &["no URL", "ws://"]),
         (&["limit", "--max", "0"], &["--max", "1 or more"]),

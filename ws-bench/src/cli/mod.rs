@@ -1,20 +1,22 @@
 //! Command line of `ws-bench`.
 
+pub(crate) mod target_flags;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bench_cli::Objective;
 use bench_cli::flags::{self, OutputFlags};
 use bench_cli::load::{self, LoadFlags};
 use bench_cli::workers::WorkerFlags;
-use bench_cli::{Objective, UsageError};
 use bench_report::Pacing;
 use clap::{Args, Parser, Subcommand};
 use load_engine::{LoadPlan, WaitStrategy};
 
+use crate::cli::target_flags::TargetFlags;
 use crate::connection::echo::SMALLEST_BYTES;
 use crate::limit::settings::{DEFAULTS, LimitSettings, RATE_PER_S, TALKERS};
 use crate::serve::ServeOptions;
-use crate::server::endpoint::TargetUrl;
 
 /// Finds how many WebSocket connections a server holds, and whose limit it was.
 #[derive(Debug, Parser)]
@@ -55,10 +57,6 @@ pub(crate) enum WsCommand {
     )))
 )]
 pub(crate) struct LimitArgs {
-    /// Server to load [default: a throwaway echo server]
-    #[arg(long, env = "WS_URL", hide_env_values = true, value_name = "URL")]
-    pub(crate) url: Option<String>,
-
     /// Largest number of connections to open
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "10k")]
     pub(crate) max: u64,
@@ -90,6 +88,9 @@ pub(crate) struct LimitArgs {
     /// Number of connections that send messages, each waiting for its echo unless --rate is given
     #[arg(long, value_parser = load::held_count, value_name = "N", help_heading = "Load")]
     pub(crate) talkers: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) target: TargetFlags,
 
     #[command(flatten)]
     pub(crate) load: LoadFlags,
@@ -134,13 +135,6 @@ Examples:
   ws-bench serve --listen 127.0.0.1:0 --refuse-after 500";
 
 impl LimitArgs {
-    pub(crate) fn target(&self) -> Result<Option<TargetUrl>, UsageError> {
-        let target = self.url.as_deref().map(TargetUrl::parse);
-        target
-            .transpose()
-            .map_err(|error| UsageError(error.to_string()))
-    }
-
     pub(crate) fn settings(&self, seed: u64) -> LimitSettings {
         LimitSettings {
             max: self.max,

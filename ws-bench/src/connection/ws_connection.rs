@@ -1,7 +1,7 @@
 //! Connections of the load to a WebSocket server: opening one, sending a message, and recognizing
 //! its echo.
 
-use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -9,21 +9,26 @@ use load_engine::{
     ConnectionFactory, ConnectionId, Failure, HeldConnection, HeldOperations, Incoming,
     OperationSpec, Timestamps,
 };
-use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
-use tokio_tungstenite::client_async_with_config;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::connection::client_stream::ClientStream;
 use crate::connection::echo::{EchoKind, MessageSource};
 use crate::connection::failure;
-use crate::connection::socket::{self, WsSocket};
+use crate::connection::opening::{OpenError, Phase, open};
+use crate::connection::shown_text::shown;
 use crate::server::endpoint::WsEndpoint;
+use crate::server::server_list::ServerList;
 
-/// Factory of connections to one WebSocket server.
+/// Largest part of an unexpected message that is kept, in bytes.
+const MOST_KEPT_BYTES: usize = 320;
+
+/// Factory of connections to the servers of a run, which take turns.
 #[derive(Debug)]
 pub(crate) struct WsConnector {
-    pub(crate) endpoint: WsEndpoint,
-    /// Time-out of connecting by TCP, and as much again for the upgrade to a WebSocket.
+    /// Servers of the run.
+    pub(crate) servers: ServerList,
+    /// Time-out of each phase of opening a connection.
     pub(crate) timeout: Duration,
     /// Size of a message in bytes; smaller sizes than
     /// [`SMALLEST_BYTES`](crate::connection::echo::SMALLEST_BYTES) count as that.
@@ -33,19 +38,55 @@ pub(crate) struct WsConnector {
 /// Open WebSocket connection to a server that should echo messages.
 #[derive(Debug)]
 pub(crate) struct WsConnection {
-    socket: WsSocket,
+    socket: WebSocketStream<ClientStream>,
+    server: Arc<WsEndpoint>,
     messages: MessageSource,
-    /// True if, since the last message was sent, the server has sent a message that is no echo of
-    /// this connection's messages.
-    has_foreign: bool,
+    /// True if the last message that was sent has not been answered.
+    is_waiting: bool,
+    /// Beginning of the first message that came while an echo was awaited, and that is no echo of
+    /// this connection's messages; `None` if there is none.
+    foreign: Option<Box<[u8]>>,
+}
+
+impl WsConnector {
+    /// Opens connection `id`, and records the end of each phase in `timestamps`. Returns it with the
+    /// subprotocol that the server chose.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(crate) async fn open(
+        &self,
+        id: ConnectionId,
+        timestamps: &mut Timestamps,
+    ) -> Result<(WsConnection, Option<String>), OpenError> {
+        let (server, turn) = self.servers.turn(id.0);
+        let source = server.source(turn);
+        let opened = open(server, id.0, source, self.timeout, timestamps).await?;
+        let connection = WsConnection {
+            socket: opened.socket,
+            server: Arc::clone(server),
+            messages: MessageSource::new(id.0, self.message_bytes),
+            is_waiting: false,
+            foreign: None,
+        };
+        Ok((connection, opened.subprotocol))
+    }
+
+    /// Converts the error of opening connection `id` to a failure, in which the server does not
+    /// repeat what it was told in confidence.
+    pub(crate) fn failure(&self, id: ConnectionId, error: &OpenError) -> Failure {
+        let (server, _) = self.servers.turn(id.0);
+        server.conceal(failure::from_open(error), id.0)
+    }
 }
 
 impl ConnectionFactory for WsConnector {
     type Connection = WsConnection;
 
     fn operations(&self) -> HeldOperations {
+        let phases = Phase::to_server(self.servers.first());
         HeldOperations {
-            connect: OperationSpec::new("connect").with_phases(&["tcp", "upgrade"]),
+            connect: OperationSpec::new("connect").with_phases(phases),
             message: OperationSpec::new("echo"),
             check: OperationSpec::new("check"),
         }
@@ -56,66 +97,39 @@ impl ConnectionFactory for WsConnector {
         id: ConnectionId,
         timestamps: &mut Timestamps,
     ) -> Result<WsConnection, Failure> {
-        let late = |kind: &'static str, what: &str| {
-            let bound = humantime::format_duration(self.timeout);
-            Failure::new(kind, &format!("{what} within {bound}"))
-        };
-        let tcp = connect_tcp(self.endpoint.address, self.endpoint.source(id.0));
-        let stream = timeout(self.timeout, tcp)
-            .await
-            .map_err(|_| late(failure::TCP_TIMEOUT, "no TCP connection"))?
-            .map_err(|error| failure::from_io(&error))?;
-        timestamps.phase_ended();
-        let config = Some(socket::config());
-        let upgrade = client_async_with_config(self.endpoint.uri.clone(), stream, config);
-        let (socket, _) = timeout(self.timeout, upgrade)
-            .await
-            .map_err(|_| late(failure::UPGRADE_TIMEOUT, "no answer to the upgrade"))?
-            .map_err(|error| failure::from_upgrade(&error))?;
-        timestamps.done();
-        Ok(WsConnection {
-            socket,
-            messages: MessageSource::new(id.0, self.message_bytes),
-            has_foreign: false,
-        })
+        let opened = self.open(id, timestamps).await;
+        let (connection, _) = opened.map_err(|error| self.failure(id, &error))?;
+        Ok(connection)
     }
-}
-
-async fn connect_tcp(address: SocketAddr, source: Option<IpAddr>) -> std::io::Result<TcpStream> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    socket.set_nodelay(true)?;
-    if let Some(source) = source {
-        socket.bind(SocketAddr::new(source, 0))?;
-    }
-    socket.connect(address).await
 }
 
 impl HeldConnection for WsConnection {
     async fn send(&mut self) -> Result<(), Failure> {
-        self.has_foreign = false;
+        self.is_waiting = true;
+        self.foreign = None;
         let message = Message::Binary(self.messages.next());
         let sent = self.socket.send(message).await;
-        sent.map_err(|error| failure::from_session(&error))
+        sent.map_err(|error| self.lost(failure::from_session(&error)))
     }
 
     async fn receive(&mut self) -> Result<Incoming, Failure> {
-        match self.socket.next().await {
+        let received = match self.socket.next().await {
             None => Err(failure::from_end()),
             Some(Err(error)) => Err(failure::from_session(&error)),
             Some(Ok(message)) => self.received(message),
-        }
+        };
+        received.map_err(|failure| self.lost(failure))
     }
 
     fn unanswered(&self, timeout: Duration) -> Failure {
-        let bound = humantime::format_duration(timeout);
-        if self.has_foreign {
-            let text = format!("no echo within {bound}, but something that had not been sent");
-            return Failure::new(failure::WRONG_ECHO, &text);
+        let mut text = format!("no echo within {}", humantime::format_duration(timeout));
+        if let Some(came) = &self.foreign {
+            text += &format!(
+                "; meanwhile the server sent something else: {}",
+                shown(came)
+            );
         }
-        Failure::new(failure::ECHO_TIMEOUT, &format!("no echo within {bound}"))
+        self.lost(Failure::new(failure::ECHO_TIMEOUT, &text))
     }
 
     /// Closes the connection as RFC 6455 describes, and waits until the server has ended the TCP
@@ -136,20 +150,35 @@ impl WsConnection {
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(Incoming::Other),
             Message::Binary(_) | Message::Text(_) => {
                 let echo = message.into_data();
-                Ok(match self.messages.kind(&echo) {
-                    EchoKind::Last => Incoming::Answer,
-                    EchoKind::Earlier => Incoming::Other,
-                    EchoKind::Foreign => {
-                        self.has_foreign = true;
-                        Incoming::Other
-                    }
-                    EchoKind::Changed => {
-                        let text = "the answer was not what had been sent";
-                        Incoming::Wrong(Failure::new(failure::WRONG_ECHO, text))
-                    }
-                })
+                Ok(self.compared(&echo))
             }
         }
+    }
+
+    fn compared(&mut self, echo: &[u8]) -> Incoming {
+        match self.messages.kind(echo) {
+            EchoKind::Last => {
+                self.is_waiting = false;
+                Incoming::Answer
+            }
+            EchoKind::Earlier => Incoming::Other,
+            EchoKind::Foreign => {
+                if self.is_waiting && self.foreign.is_none() {
+                    self.foreign = Some(echo[..echo.len().min(MOST_KEPT_BYTES)].into());
+                }
+                Incoming::Other
+            }
+            EchoKind::Changed => {
+                let came = shown(echo);
+                let text = format!("the answer was not what had been sent: {came}");
+                Incoming::Wrong(self.lost(Failure::new(failure::WRONG_ECHO, &text)))
+            }
+        }
+    }
+
+    /// Masks in a failure what the connection has told the server.
+    fn lost(&self, failure: Failure) -> Failure {
+        self.server.conceal(failure, self.messages.connection())
     }
 }
 

@@ -24,10 +24,13 @@ use crate::limit::step_runner::{StepBreak, StepRunner, StepVerdict};
 use crate::limit::verdict::BreakReason;
 use crate::limit::worker::ConnectorOrder;
 use crate::machine::machine_limits::{MachineLimits, ServerPlacement, Shortage, shortage};
-use crate::server::endpoint::{TargetUrl, WsEndpoint};
-use crate::server::probe::{ProbeResult, probe};
+use crate::server::endpoint::WsEndpoint;
+use crate::server::probe::{ProbeResult, ProbeScope, probe};
 use crate::server::process_evidence::ServerProcessReader;
-use crate::server::remedy;
+use crate::server::reach::reach;
+use crate::server::server_list::ServerList;
+use crate::server::target::WsTarget;
+use crate::server::target_url::TargetUrl;
 
 /// Largest time-out of each part of the probe after a rule ended a step. If the probe fails because
 /// of the server, the server counts as gone.
@@ -36,8 +39,8 @@ const PROBE_AFTER_RULE: Duration = Duration::from_secs(1);
 /// Search for the limit of a server, as the flags describe it. Without a URL a throwaway server is
 /// started.
 pub(crate) struct LimitRun {
-    /// Server that the flags name; `None` for a throwaway server.
-    pub(crate) url: Option<TargetUrl>,
+    /// Servers that the flags name, and the way to them; without a URL for a throwaway server.
+    pub(crate) target: WsTarget,
     /// Settings of the search.
     pub(crate) settings: LimitSettings,
     /// Number of worker processes that hold the connections; `None` if this process holds them
@@ -47,9 +50,9 @@ pub(crate) struct LimitRun {
     pub(crate) config: BTreeMap<String, Value>,
 }
 
-/// Server under test: its URL, and its process if this run has started it.
+/// Servers under test, and the process of the one that this run has started.
 pub(crate) struct LimitTarget {
-    url: TargetUrl,
+    target: WsTarget,
     /// Throwaway server; `None` if the run uses the user's server.
     throwaway: Option<WebSocketServer>,
 }
@@ -78,6 +81,7 @@ impl Scenario for LimitRun {
     fn config(&self) -> BTreeMap<String, Value> {
         let mut config = self.config.clone();
         self.settings.describe(&mut config);
+        self.target.describe(&mut config);
         if let Some(workers) = self.workers {
             config.insert("workers".to_owned(), workers.into());
         }
@@ -96,14 +100,15 @@ impl Scenario for LimitRun {
     }
 
     fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<LimitTarget>> {
-        let target = match &self.url {
-            Some(url) => LimitTarget {
-                url: url.clone(),
+        let target = if self.target.urls.is_empty() {
+            throwaway(&self.target)?
+        } else {
+            LimitTarget {
+                target: self.target.clone(),
                 throwaway: None,
-            },
-            None => throwaway()?,
+            }
         };
-        let url = Value::from(target.url.masked());
+        let url = Value::from(target.target.masked());
         bench.report.config.insert("url".to_owned(), url);
         Ok(Some(target))
     }
@@ -114,21 +119,20 @@ impl Scenario for LimitRun {
         target: &mut LimitTarget,
     ) -> anyhow::Result<Option<LimitSetup>> {
         let settings = &self.settings;
-        let endpoint = match probe(&target.url, settings.timeout, &bench.cancel)? {
-            ProbeResult::Echo(endpoint) => endpoint,
-            ProbeResult::Interrupted => return Ok(None),
-            ProbeResult::Nothing(failure) => return Err(unreachable(&target.url, &failure)),
+        let Some(servers) = reach(bench, &target.target, settings.timeout)? else {
+            return Ok(None);
         };
-        let shortage = plan(bench, &endpoint, settings.max, self.workers.unwrap_or(1));
+        let first = servers.first();
+        let shortage = plan(bench, first, settings.max, self.workers.unwrap_or(1));
         let watch = target.throwaway.as_ref().map_or_else(
-            || ServerProcessReader::of_endpoint(&endpoint),
+            || ServerProcessReader::of_endpoint(first),
             |server| ServerProcessReader::of_process(server.pid()),
         );
         if let Some(process) = watch.server_process() {
             let config = &mut bench.report.config;
             config.insert("server_process".to_owned(), process);
         }
-        let load = self.start_load(bench, target, endpoint)?;
+        let load = self.start_load(bench, servers)?;
         Ok(Some(LimitSetup {
             watch,
             load,
@@ -153,7 +157,7 @@ impl Scenario for LimitRun {
         };
         let highest = shortage.as_ref().map_or(settings.max, |s| s.fits.max(1));
         let mut search = LimitSearch::new(settings.start, settings.factor, highest);
-        let found = run_steps(&mut runner, &mut search, &target.url)?;
+        let found = run_steps(&mut runner, &mut search, &target.target)?;
         let is_gone = matches!(found, Some(Found::Gone(_)));
         if !is_gone && !runner.bench.interrupted() {
             // This fails if a worker thread has ended, which does not matter at the end.
@@ -183,27 +187,18 @@ impl Scenario for LimitRun {
 impl LimitRun {
     /// Starts the threads that hold the connections, or the worker processes if the flags ask for
     /// these. Fails if they cannot be started.
-    fn start_load(
-        &self,
-        bench: &mut Bench,
-        target: &LimitTarget,
-        endpoint: WsEndpoint,
-    ) -> anyhow::Result<LimitLoad> {
+    fn start_load(&self, bench: &mut Bench, servers: ServerList) -> anyhow::Result<LimitLoad> {
         if let Some(count) = self.workers {
             // The workers inherit the limit of open files, which this process has raised.
             bench.lead(workers::start(count, env!("CARGO_PKG_VERSION"))?);
-            let throwaway = target.throwaway.as_ref();
             return Ok(LimitLoad::OnWorkers {
-                order: ConnectorOrder {
-                    throwaway_url: throwaway.map(|server| server.url().to_owned()),
-                    address: endpoint.address,
-                },
+                order: ConnectorOrder::of(&servers),
                 open: 0,
             });
         }
         let settings = &self.settings;
         let connector = WsConnector {
-            endpoint,
+            servers,
             timeout: settings.timeout,
             message_bytes: settings.message_bytes,
         };
@@ -221,13 +216,13 @@ impl LimitRun {
     }
 }
 
-fn throwaway() -> anyhow::Result<LimitTarget> {
+fn throwaway(target: &WsTarget) -> anyhow::Result<LimitTarget> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let server = WebSocketServer::start(&program, &[])
         .context("cannot start a throwaway server")
         .remedy("ws-bench serve in another terminal, and its address as --url here")?;
     Ok(LimitTarget {
-        url: TargetUrl::parse(server.url())?,
+        target: target.at(TargetUrl::parse(server.url())?),
         throwaway: Some(server),
     })
 }
@@ -261,7 +256,7 @@ enum Found {
 fn run_steps(
     runner: &mut StepRunner<'_>,
     search: &mut LimitSearch,
-    target: &TargetUrl,
+    target: &WsTarget,
 ) -> anyhow::Result<Option<Found>> {
     let mut found = None;
     while let Some(step) = search.next() {
@@ -323,7 +318,7 @@ fn hold_once(runner: &mut StepRunner<'_>, step: u64, repeat: u64) -> anyhow::Res
 fn server_gone(
     runner: &StepRunner<'_>,
     broken: &StepBreak,
-    target: &TargetUrl,
+    target: &WsTarget,
 ) -> anyhow::Result<Option<BreakReason>> {
     let timeout = runner.settings.timeout;
     let (bound, observed) = match broken {
@@ -335,9 +330,9 @@ fn server_gone(
         }
         StepBreak { .. } => return Ok(None),
     };
-    let found = probe(target, bound, &runner.bench.cancel)?;
+    let found = probe(target, ProbeScope::Any, bound, &runner.bench.cancel)?;
     let of_target = |failure: &Failure| failure::owner(&failure.kind) == LimitOwner::Target;
-    let is_gone = matches!(found, ProbeResult::Nothing(failure) if of_target(&failure));
+    let is_gone = matches!(found, ProbeResult::Nothing(one) if of_target(&one.failure));
     Ok(is_gone.then(|| BreakReason {
         reason: format!("{}; after that {observed}", broken.why.reason),
         ..broken.why.clone()
@@ -379,12 +374,4 @@ fn conclude(
     };
     summary.headline = limit_text::headline(&limit);
     summary.limit = Some(limit);
-}
-
-fn unreachable(target: &TargetUrl, failure: &Failure) -> anyhow::Error {
-    let error = anyhow::Error::msg(remedy::sentence(target, failure));
-    let advised: anyhow::Result<()> = Err(error).remedy(remedy::advice(target, &failure.kind));
-    advised
-        .err()
-        .unwrap_or_else(|| anyhow::anyhow!("cannot connect"))
 }

@@ -3,22 +3,46 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bench_cli::UsageError;
 use load_engine::{HeldLoad, HeldSettings, StepPlan, WorkerScenario, WorkerStep};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cli::{LimitArgs, WsCli, WsCommand};
 use crate::connection::ws_connection::WsConnector;
-use crate::server::endpoint::TargetUrl;
+use crate::server::endpoint::WsEndpoint;
+use crate::server::server_list::ServerList;
+use crate::server::target::WsTarget;
+use crate::server::target_url::TargetUrl;
 
-/// Server of a search, as the parent describes it to its workers through a pipe.
+/// Servers of a search, as the parent describes them to its workers through a pipe.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ConnectorOrder {
-    /// URL of the throwaway server that the parent started. `None` if the flags or the environment,
-    /// which the worker has from its parent, name the user's server.
-    pub(crate) throwaway_url: Option<String>,
-    /// Address to which the parent resolved the host name of the server's URL.
-    pub(crate) address: SocketAddr,
+    /// URLs of the servers, with their passwords, each with the address that answered the parent.
+    servers: Vec<(String, SocketAddr)>,
+}
+
+impl ConnectorOrder {
+    /// Describes `servers`.
+    pub(crate) fn of(servers: &ServerList) -> Self {
+        let servers = servers.iter();
+        Self {
+            servers: servers
+                .map(|server| (server.url.as_str().to_owned(), server.address))
+                .collect(),
+        }
+    }
+
+    /// Returns the servers, by the way that the flags of `target` describe. Fails if one cannot be
+    /// reached by it, or if there is none.
+    fn servers(&self, target: &WsTarget) -> Result<ServerList, String> {
+        let servers = self.servers.iter().map(|(url, address)| {
+            let url = TargetUrl::parse(url).map_err(|error| error.to_string())?;
+            WsEndpoint::new(&url, *address, &target.route).map_err(|error| error.to_string())
+        });
+        let servers = servers.collect::<Result<Vec<_>, _>>()?;
+        ServerList::new(servers).ok_or_else(|| "the parent named no server".to_owned())
+    }
 }
 
 /// Worker of a search; it holds its share of the connections.
@@ -43,19 +67,19 @@ impl WsWorker {
         }
     }
 
-    /// Starts the threads that hold this process's share of the connections to the server of
-    /// `order`. Fails if no server is named, its URL is wrong, or a thread cannot be started.
+    /// Starts the threads that hold this process's share of the connections to the servers of
+    /// `order`. Fails if no server is named, a file of the flags has changed, or a thread cannot be
+    /// started.
     fn start(
         &self,
         order: &ConnectorOrder,
         plan: &StepPlan,
     ) -> Result<HeldLoad<WsConnector>, String> {
-        let url = order.throwaway_url.as_ref().or(self.args.url.as_ref());
-        let url = url.ok_or("the parent named no server")?;
-        let url = TargetUrl::parse(url).map_err(|error| error.to_string())?;
+        let target = self.args.target.target();
+        let target = target.map_err(|UsageError(text)| text)?;
         let settings = self.args.settings(plan.seed);
         let connector = WsConnector {
-            endpoint: url.resolved_to(order.address),
+            servers: order.servers(&target)?,
             timeout: settings.timeout,
             message_bytes: settings.message_bytes,
         };
