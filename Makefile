@@ -52,6 +52,15 @@ test: servers
 	scripts/install-servers faketime || { \
 		echo "Without faketime: the test of sysmon under a clock that is set is left out." >&2; \
 		export PLIMSOLL_WITHOUT_FAKETIME=1; }; \
+	scripts/install-servers nginx || { \
+		echo "Without nginx: the tests of ws-bench through it are left out." >&2; \
+		export PLIMSOLL_WITHOUT_NGINX=1; }; \
+	scripts/install-servers python_websockets || { \
+		echo "Without Python's websockets: the test of ws-bench on it is left out." >&2; \
+		export PLIMSOLL_WITHOUT_PYTHON_WEBSOCKETS=1; }; \
+	scripts/install-servers node_ws || { \
+		echo "Without npm's ws: the test of ws-bench on it is left out." >&2; \
+		export PLIMSOLL_WITHOUT_NODE_WS=1; }; \
 	$(CARGO) test --locked --workspace
 
 # Takes PostgreSQL 13 to 18 from npm and shows the evidence on each.

@@ -8,6 +8,7 @@ use bench_report::{Report, store};
 use clap::Parser as _;
 
 use crate::cli::{WsCli, WsCommand};
+use crate::server::target::WsTarget;
 use crate::throughput::throughput_run::ThroughputRun;
 
 /// Flags that wrote the stored report. Executed with `--run-dir`, the command writes another one.
@@ -26,7 +27,7 @@ fn a_real_run_is_told_as_it_was() {
         panic!("{COMMAND}");
     };
     let run = ThroughputRun {
-        url: None,
+        target: WsTarget::default(),
         settings: args.settings(7).unwrap(),
     };
     let report = report();

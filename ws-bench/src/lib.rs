@@ -62,7 +62,7 @@ fn run_command(command: &WsCommand) -> anyhow::Result<Exit> {
 fn limit(args: &LimitArgs) -> anyhow::Result<Exit> {
     let seed = seed_or_drawn(args.load.step.seed);
     let scenario = LimitRun {
-        url: args.target()?,
+        target: args.target.target()?,
         settings: args.settings(seed),
         workers: args.workers.workers,
         config: args.load.config(seed, DEFAULTS),
@@ -72,7 +72,7 @@ fn limit(args: &LimitArgs) -> anyhow::Result<Exit> {
 
 fn throughput(args: &ThroughputArgs) -> anyhow::Result<Exit> {
     let scenario = ThroughputRun {
-        url: args.target()?,
+        target: args.target.target()?,
         settings: args.settings(seed_or_drawn(args.load.step.seed))?,
     };
     run_scenario(&scenario, &args.output)

@@ -27,6 +27,18 @@ fn fails(args: &[&str], code: i32, wanted: &[&str]) -> TestDirectory {
     place
 }
 
+/// Asserts that each command line is refused with exit code 2, with the given parts in its message,
+/// and before a report is begun.
+fn assert_refused(cases: &[(&[&str], &[&str])]) {
+    for (args, wanted) in cases {
+        let place = fails(args, 2, wanted);
+        assert!(
+            !place.path().join("reports").exists(),
+            "{args:?} began a report"
+        );
+    }
+}
+
 #[test]
 fn wrong_usage_is_code_2_with_what_would_be_right() {
     let cases: &[(&[&str], &[&str])] = &[
@@ -35,8 +47,8 @@ fn wrong_usage_is_code_2_with_what_would_be_right() {
             &["http", "ws://127.0.0.1:9001/"],
         ),
         (
-            &["limit", "--url", "wss://127.0.0.1:1/"],
-            &["TLS", "not supported", "ws://"],
+            &["limit", "--url", "ws://127.0.0.1:1/", "--ca", "ca.pem"],
+            &["--ca", "TLS", "wss://"],
         ),
         (&["limit", "--url", "nonsense"], &["no URL", "ws://"]),
         (&["limit", "--max", "0"], &["--max", "1 or more"]),
@@ -57,6 +69,15 @@ fn wrong_usage_is_code_2_with_what_would_be_right() {
             &["--stop-on", "errors>10%"],
         ),
         (&["limit", "--message-size", "3"], &["16 bytes"]),
+        (&["limit", "--nonsense"], &["--nonsense"]),
+        (&["dance"], &["dance"]),
+    ];
+    assert_refused(cases);
+}
+
+#[test]
+fn wrong_usage_of_throughput_and_serve_is_code_2_as_well() {
+    assert_refused(&[
         (
             &["throughput", "--message-size", "4KiB..20"],
             &["smaller size first"],
@@ -70,7 +91,6 @@ fn wrong_usage_is_code_2_with_what_would_be_right() {
             &["throughput", "--rate", "5", "--find-rate", "p99<1s"],
             &["--rate"],
         ),
-        (&["limit", "--nonsense"], &["--nonsense"]),
         (&["serve", "--listen", "here"], &["--listen"]),
         (
             &["serve", "--refuse-after", "0"],
@@ -97,15 +117,7 @@ fn wrong_usage_is_code_2_with_what_would_be_right() {
             &["graphql-transport-ws"],
         ),
         (&["serve", "--tls-cert", "a.pem"], &["--tls-key"]),
-        (&["dance"], &["dance"]),
-    ];
-    for (args, wanted) in cases {
-        let place = fails(args, 2, wanted);
-        assert!(
-            !place.path().join("reports").exists(),
-            "{args:?} began a report"
-        );
-    }
+    ]);
 }
 
 #[test]

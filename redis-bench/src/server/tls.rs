@@ -1,17 +1,15 @@
 //! TLS settings of a connection to a Redis server.
 
 use std::fmt;
-use std::fs;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use bench_cli::UsageError;
+use client_tls::{ClientTls, TlsFiles};
 use redis::{Client, ClientTlsConfig, ConnectionInfo, RedisError, TlsCertificates};
+use rustls::ClientConfig;
 use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -42,44 +40,24 @@ impl RedisTls {
     /// # Errors
     /// Fails with a sentence about the file that cannot be read, or has no certificate or key.
     pub(crate) fn load(flags: &TlsFlags) -> Result<Self, UsageError> {
-        let provider = ring::default_provider();
         // The driver takes the provider of the process. An earlier address has installed it already.
-        let _ = provider.clone().install_default();
-        let authorities = flags.ca.as_deref().map(read).transpose()?;
-        let roots = match (&flags.ca, &authorities) {
-            (Some(file), Some(pem)) => given_authorities(file, pem)?,
-            _ => authorities_of_this_machine()?,
+        let _ = ring::default_provider().install_default();
+        let files = TlsFiles {
+            ca: flags.ca.clone(),
+            client: flags.cert.clone().zip(flags.key.clone()),
         };
-        let builder = ClientConfig::builder_with_provider(Arc::new(provider))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| UsageError(error.to_string()))?
-            .with_root_certificates(roots);
-        let mut client = None;
-        let config = match (&flags.cert, &flags.key) {
-            (Some(cert), Some(key)) => {
-                let (cert_pem, key_pem) = (read(cert)?, read(key)?);
-                let secret = PrivateKeyDer::from_pem_slice(&key_pem)
-                    .map_err(|error| unusable(key, "private key", &error))?;
-                let config = builder
-                    .with_client_auth_cert(chain(cert, &cert_pem)?, secret)
-                    .map_err(|error| {
-                        UsageError(format!("--cert and --key do not fit together: {error}"))
-                    })?;
-                client = Some(ClientTlsConfig {
-                    client_cert: cert_pem,
-                    client_key: key_pem,
-                });
-                config
-            }
-            _ => builder.with_no_client_auth(),
-        };
+        let tls = ClientTls::load(&files).map_err(|error| UsageError(error.to_string()))?;
+        let client = tls.client_pem.map(|(certificate, key)| ClientTlsConfig {
+            client_cert: certificate,
+            client_key: key,
+        });
         Ok(Self {
             flags: flags.clone(),
             certificates: TlsCertificates {
                 client_tls: client,
-                root_cert: authorities,
+                root_cert: tls.authorities_pem,
             },
-            config: Arc::new(config),
+            config: tls.config,
         })
     }
 
@@ -133,89 +111,11 @@ pub(crate) fn server_name(host: &str) -> Result<ServerName<'static>, RedisError>
     name.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error).into())
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, UsageError> {
-    fs::read(file).map_err(|error| UsageError(format!("cannot read {}: {error}", file.display())))
-}
-
-fn chain(file: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, UsageError> {
-    let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
-    let chain = chain.map_err(|error| unusable(file, "certificate", &error))?;
-    if chain.is_empty() {
-        return Err(UsageError(format!(
-            "{} has no certificate; name a PEM file",
-            file.display()
-        )));
-    }
-    Ok(chain)
-}
-
-fn given_authorities(file: &Path, pem: &[u8]) -> Result<RootCertStore, UsageError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in chain(file, pem)? {
-        let added = roots.add(certificate);
-        added.map_err(|error| unusable(file, "certificate", &error))?;
-    }
-    Ok(roots)
-}
-
-/// Reads the authorities that this machine trusts; some may be malformed.
-///
-/// # Errors
-/// Fails if there are none, because no server's certificate can then be trusted.
-fn authorities_of_this_machine() -> Result<RootCertStore, UsageError> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(found.certs);
-    if added == 0 {
-        return Err(UsageError(
-            "this machine has no authorities for TLS; name those to trust with --ca FILE"
-                .to_owned(),
-        ));
-    }
-    Ok(roots)
-}
-
-fn unusable(file: &Path, what: &str, error: &dyn fmt::Display) -> UsageError {
-    let file = file.display();
-    UsageError(format!("{file} has no {what} that can be used: {error}"))
-}
-
 #[cfg(test)]
 mod tests {
     use test_support::{Certificates, TestDirectory};
 
     use super::*;
-
-    fn refused(flags: &TlsFlags) -> String {
-        let UsageError(said) = RedisTls::load(flags).unwrap_err();
-        said
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_used_is_named() {
-        let place = TestDirectory::new();
-        let made = Certificates::made_in(place.path());
-        let (certificate, key) = made.client;
-        let flags = |ca: &Path, cert: &Path, key: &Path| TlsFlags {
-            ca: Some(ca.to_owned()),
-            cert: Some(cert.to_owned()),
-            key: Some(key.to_owned()),
-        };
-        let ca = &made.authority;
-        RedisTls::load(&flags(ca, &certificate, &key)).unwrap();
-        let missing = place.path().join("missing.pem");
-        let said = refused(&flags(&missing, &certificate, &key));
-        assert!(
-            said.contains("cannot read") && said.contains("missing.pem"),
-            "{said}"
-        );
-        let said = refused(&flags(&key, &certificate, &key));
-        assert!(said.contains("app.key has no certificate"), "{said}");
-        let said = refused(&flags(ca, &certificate, &certificate));
-        assert!(said.contains("app.crt has no private key"), "{said}");
-        let said = refused(&flags(ca, &certificate, &made.server.1));
-        assert!(said.contains("do not fit together"), "{said}");
-    }
 
     #[test]
     fn the_options_of_redis_cli_are_those_of_the_flags() {

@@ -8,6 +8,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
+use client_tls::PLAIN_SERVER;
 use load_engine::Failure;
 use redis::{ConnectionAddr, RedisError};
 use rustls::{ClientConnection, Stream};
@@ -15,7 +16,7 @@ use rustls::{ClientConnection, Stream};
 use crate::server::address::RedisAddress;
 use crate::server::failure;
 use crate::server::tls::{RedisTls, server_name};
-use crate::server::tls_failure::{self, PLAIN_SERVER};
+use crate::server::tls_failure;
 
 /// Time-out of each of the two attempts.
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -36,7 +37,7 @@ pub(crate) fn explained(seen: Failure, address: &RedisAddress) -> Failure {
     match listen(tls, host, *port) {
         Err(error) if tls_failure::kind(&error).is_some() => failure::from_redis(&error),
         Err(error) if error.is_timeout() && answers_plainly(host, *port) => {
-            Failure::new(PLAIN_SERVER, &tls_failure::plain_server())
+            Failure::new(PLAIN_SERVER, &client_tls::plain_server())
         }
         _ => seen,
     }

@@ -1,16 +1,11 @@
-//! Failures of TLS: their kinds, sentences and remedies.
+//! Failures of TLS within errors of the driver, and their remedies.
 
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
+use client_tls::{PLAIN_SERVER, WANTS_CERTIFICATE};
 use redis::RedisError;
-use rustls::{AlertDescription, CertificateError};
-
-/// Kind of the failure of a server that does not speak TLS on its port.
-pub(crate) const PLAIN_SERVER: &str = "tls.plain_server";
-/// Kind of the failure of a server that wants a certificate of its clients.
-pub(crate) const WANTS_CERTIFICATE: &str = "tls.client_certificate";
 
 /// Kinds of failures of TLS, each with the remedy. The last is for all others.
 const REMEDIES: [(&str, &str); 7] = [
@@ -43,51 +38,12 @@ const REMEDIES: [(&str, &str); 7] = [
 
 /// Returns the kind of a failure of TLS; `None` if `error` is another one.
 pub(crate) fn kind(error: &RedisError) -> Option<&'static str> {
-    Some(match cause(error)? {
-        rustls::Error::InvalidCertificate(fault) => match fault {
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => "tls.unknown_ca",
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "tls.wrong_name"
-            }
-            _ => "tls.certificate",
-        },
-        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => WANTS_CERTIFICATE,
-        rustls::Error::AlertReceived(
-            AlertDescription::UnknownCA
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnsupportedCertificate
-            | AlertDescription::CertificateRevoked
-            | AlertDescription::CertificateExpired
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::AccessDenied
-            | AlertDescription::DecryptError,
-        ) => "tls.client_refused",
-        rustls::Error::InvalidMessage(_) => PLAIN_SERVER,
-        _ => "tls",
-    })
+    cause(error).map(client_tls::kind)
 }
 
 /// Returns a sentence about the failure of TLS `error`; `None` if it is another one.
 pub(crate) fn sentence(error: &RedisError) -> Option<String> {
-    let cause = cause(error)?;
-    Some(match kind(error)? {
-        "tls.unknown_ca" => {
-            "the server's certificate was not issued by an authority that is trusted".to_owned()
-        }
-        "tls.wrong_name" => wrong_name(cause),
-        "tls.certificate" => format!("the server's certificate cannot be accepted: {cause}"),
-        WANTS_CERTIFICATE => "the server wants a certificate of the client".to_owned(),
-        "tls.client_refused" => {
-            format!("the server did not accept the client's certificate: {cause}")
-        }
-        PLAIN_SERVER => plain_server(),
-        _ => format!("TLS failed: {cause}"),
-    })
-}
-
-/// Returns the sentence about a server that does not speak TLS.
-pub(crate) fn plain_server() -> String {
-    "the server does not speak TLS on this port".to_owned()
+    cause(error).map(client_tls::sentence)
 }
 
 /// Returns the remedy for failures of this kind; `None` if it is not one of TLS. `{cli}` in it
@@ -95,32 +51,6 @@ pub(crate) fn plain_server() -> String {
 pub(crate) fn remedy(kind: &str) -> Option<&'static str> {
     let known = REMEDIES.iter().find(|(name, _)| *name == kind);
     known.map(|(_, remedy)| *remedy)
-}
-
-/// Returns the sentence about a certificate for another host, with the names that the certificate
-/// has.
-fn wrong_name(cause: &rustls::Error) -> String {
-    let rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
-        expected,
-        presented,
-    }) = cause
-    else {
-        return "the server's certificate is for another host".to_owned();
-    };
-    let wanted = expected.to_str();
-    if presented.is_empty() {
-        return format!("the server's certificate names no host, and so not {wanted}");
-    }
-    // The names are written as `DnsName("localhost")`.
-    let names = presented.iter().map(|name| {
-        let quoted = name.split('"').nth(1);
-        quoted.unwrap_or(name)
-    });
-    let names: Vec<&str> = names.collect();
-    format!(
-        "the server's certificate is for {}, not for {wanted}",
-        names.join(", ")
-    )
 }
 
 /// Returns the error of TLS inside `error`, which the driver wraps in an `Arc`, by itself or within
@@ -131,13 +61,13 @@ fn cause(error: &RedisError) -> Option<&rustls::Error> {
     if let Some(tls) = wrapped.downcast_ref::<rustls::Error>() {
         return Some(tls);
     }
-    let inside = wrapped.downcast_ref::<io::Error>()?.get_ref()?;
-    inside.downcast_ref::<rustls::Error>()
+    client_tls::within_io(wrapped.downcast_ref::<io::Error>()?)
 }
 
 #[cfg(test)]
 mod tests {
     use bench_report::redaction;
+    use rustls::{AlertDescription, CertificateError};
 
     use super::*;
 
@@ -146,54 +76,25 @@ mod tests {
     }
 
     #[test]
-    fn each_cause_has_its_kind_sentence_and_remedy() {
-        let certificate = |fault| rustls::Error::InvalidCertificate(fault);
-        for (cause, kind, part) in [
-            (
-                certificate(CertificateError::UnknownIssuer),
-                "tls.unknown_ca",
-                "not issued by an authority",
-            ),
-            (
-                certificate(CertificateError::NotValidForName),
-                "tls.wrong_name",
-                "for another host",
-            ),
-            (
-                certificate(CertificateError::Expired),
-                "tls.certificate",
-                "cannot be accepted",
-            ),
-            (
-                rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
-                "tls.client_certificate",
-                "wants a certificate",
-            ),
-            (
-                rustls::Error::AlertReceived(AlertDescription::UnknownCA),
-                "tls.client_refused",
-                "UnknownCA",
-            ),
-            (
-                rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType),
-                "tls.plain_server",
-                "does not speak TLS",
-            ),
-            (
-                rustls::Error::HandshakeNotComplete,
-                "tls",
-                "TLS failed: handshake",
-            ),
+    fn a_failure_is_found_within_the_errors_of_the_driver_and_has_a_remedy() {
+        for cause in [
+            rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer),
+            rustls::Error::InvalidCertificate(CertificateError::NotValidForName),
+            rustls::Error::InvalidCertificate(CertificateError::Expired),
+            rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
+            rustls::Error::AlertReceived(AlertDescription::UnknownCA),
+            rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType),
+            rustls::Error::HandshakeNotComplete,
         ] {
+            let known = client_tls::kind(&cause);
             for error in [within_io(cause.clone()), RedisError::from(cause)] {
-                assert_eq!(super::kind(&error), Some(kind));
-                let said = sentence(&error).unwrap();
-                assert!(said.contains(part), "{said}");
+                assert_eq!(kind(&error), Some(known));
+                assert!(sentence(&error).is_some());
             }
-            let shown = format!("Try: {}", remedy(kind).unwrap());
+            let shown = format!("Try: {}", remedy(known).unwrap());
             assert_eq!(redaction::text(&shown), shown);
         }
         let reset = RedisError::from(io::Error::from(io::ErrorKind::ConnectionReset));
-        assert_eq!((super::kind(&reset), sentence(&reset)), (None, None));
+        assert_eq!((kind(&reset), sentence(&reset)), (None, None));
     }
 }

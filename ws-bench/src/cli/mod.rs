@@ -1,23 +1,23 @@
 //! Command line of `ws-bench`.
 
 mod serve_flags;
-mod target_flag;
+pub(crate) mod target_flags;
 mod throughput_flags;
 
 use std::time::Duration;
 
+use bench_cli::Objective;
 use bench_cli::flags::{self, OutputFlags};
 use bench_cli::load::{self, LoadFlags};
 use bench_cli::workers::WorkerFlags;
-use bench_cli::{Objective, UsageError};
 use bench_report::Pacing;
 use clap::{Args, Parser, Subcommand};
 use load_engine::{LoadPlan, WaitStrategy};
 
+use crate::cli::target_flags::TargetFlags;
 use crate::connection::message_sizes::SMALLEST_BYTES;
 use crate::limit::settings::{DEFAULTS, LimitSettings, RATE_PER_S, TALKERS};
 use crate::load::load_settings::LoadSettings;
-use crate::server::endpoint::TargetUrl;
 
 pub(crate) use self::serve_flags::ServeArgs;
 pub(crate) use self::throughput_flags::ThroughputArgs;
@@ -63,10 +63,6 @@ pub(crate) enum WsCommand {
     )))
 )]
 pub(crate) struct LimitArgs {
-    /// Server to load [default: a throwaway echo server]
-    #[arg(long, env = "WS_URL", hide_env_values = true, value_name = "URL")]
-    pub(crate) url: Option<String>,
-
     /// Largest number of connections to open
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "10k")]
     pub(crate) max: u64,
@@ -100,6 +96,9 @@ pub(crate) struct LimitArgs {
     pub(crate) talkers: Option<u64>,
 
     #[command(flatten)]
+    pub(crate) target: TargetFlags,
+
+    #[command(flatten)]
     pub(crate) load: LoadFlags,
 
     #[command(flatten)]
@@ -123,10 +122,6 @@ Examples:
   ws-bench limit --max 2000 --workers 2";
 
 impl LimitArgs {
-    pub(crate) fn target(&self) -> Result<Option<TargetUrl>, UsageError> {
-        target_flag::target(self.url.as_deref())
-    }
-
     /// Returns the settings of the connections.
     pub(crate) fn load_settings(&self) -> LoadSettings {
         self.settings(0).load_settings()

@@ -9,10 +9,9 @@ use bench_cli::workers::WorkerFlags;
 use clap::Args;
 use load_engine::WaitStrategy;
 
-use super::target_flag;
+use crate::cli::target_flags::TargetFlags;
 use crate::connection::message_sizes::MessageSizes;
 use crate::load::load_settings::LoadSettings;
-use crate::server::endpoint::TargetUrl;
 use crate::throughput::settings::{DEFAULTS, ThroughputSettings};
 
 #[derive(Debug, Args)]
@@ -24,10 +23,6 @@ use crate::throughput::settings::{DEFAULTS, ThroughputSettings};
     )))
 )]
 pub(crate) struct ThroughputArgs {
-    /// Server to load [default: a throwaway echo server]
-    #[arg(long, env = "WS_URL", hide_env_values = true, value_name = "URL")]
-    pub(crate) url: Option<String>,
-
     /// Numbers of open connections, each measured
     #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F", default_value = "100")]
     pub(crate) connections: Counts,
@@ -47,6 +42,9 @@ pub(crate) struct ThroughputArgs {
     /// Time-out of connecting, of the upgrade and of each answer
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "5s")]
     pub(crate) timeout: Duration,
+
+    #[command(flatten)]
+    pub(crate) target: TargetFlags,
 
     #[command(flatten)]
     pub(crate) load: LoadFlags,
@@ -74,14 +72,6 @@ Examples:
   ws-bench throughput --connections 200 --find-rate 'p99<10ms' --duration 2s";
 
 impl ThroughputArgs {
-    /// Returns the server that the flags name; `None` for a throwaway server.
-    ///
-    /// # Errors
-    /// If the URL is wrong.
-    pub(crate) fn target(&self) -> Result<Option<TargetUrl>, UsageError> {
-        target_flag::target(self.url.as_deref())
-    }
-
     /// Returns the settings of a run with the given seed.
     ///
     /// # Errors

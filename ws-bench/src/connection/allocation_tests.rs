@@ -2,6 +2,7 @@
 //! and that an open connection takes little memory, because there may be 100,000.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use tokio_tungstenite::tungstenite::accept;
 
 use crate::connection::message_sizes::MessageSizes;
 use crate::connection::ws_connection::{WsConnector, exchange_echo};
-use crate::server::endpoint::TargetUrl;
+use crate::server::endpoint::WsEndpoint;
+use crate::server::server_list::ServerList;
+use crate::server::target_url::TargetUrl;
 
 /// Starts an echo server on threads of its own; returns the connector to it.
 fn connector(message_bytes: usize) -> WsConnector {
@@ -32,7 +35,8 @@ fn connector(message_bytes: usize) -> WsConnector {
     });
     let url = TargetUrl::parse(&format!("ws://{address}/")).unwrap();
     WsConnector {
-        endpoint: url.resolved_to(address),
+        servers: ServerList::new([WsEndpoint::new(&url, address, &Arc::default()).unwrap()])
+            .unwrap(),
         timeout: Duration::from_secs(20),
         sizes: MessageSizes::of(message_bytes),
     }

@@ -36,6 +36,11 @@ impl MessageSource {
         }
     }
 
+    /// Returns the number of the connection.
+    pub(crate) fn connection(&self) -> u64 {
+        self.connection
+    }
+
     /// Creates the next message. It reuses the memory of earlier ones that were dropped.
     pub(crate) fn next(&mut self) -> Bytes {
         self.sequence += 1;

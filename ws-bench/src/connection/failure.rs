@@ -10,10 +10,16 @@ use nix::errno::Errno;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
+use crate::connection::http_answer::AnswerError;
+use crate::connection::opening::OpenError;
+use crate::connection::shown_text::shown;
+use crate::connection::tunnel::TunnelError;
+use crate::connection::upgrade::UpgradeError;
+
 /// Kind of failure: no TCP connection within the time-out of the bench or of the system.
 pub(crate) const TCP_TIMEOUT: &str = "timeout.tcp";
-/// Kind of failure: no answer to the upgrade within the time-out.
-pub(crate) const UPGRADE_TIMEOUT: &str = "timeout.upgrade";
+/// Kind of failure: a server that takes nothing but TLS on its port.
+pub(crate) const TLS_SERVER: &str = "tls.tls_server";
 /// Kind of failure: no echo within the time-out.
 pub(crate) const ECHO_TIMEOUT: &str = "timeout.echo";
 /// Kind of failure: an answer that differs from the message that was sent, or only messages that
@@ -23,6 +29,9 @@ pub(crate) const WRONG_ECHO: &str = "wrong_echo";
 /// Converts an error in connecting by TCP, or of an open TCP connection, to a failure with its
 /// kind.
 pub(crate) fn from_io(error: &io::Error) -> Failure {
+    if let Some(tls) = client_tls::within_io(error) {
+        return Failure::new(client_tls::kind(tls), &client_tls::sentence(tls));
+    }
     let kind = match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EMFILE) => "emfile",
         Some(Errno::ENFILE) => "enfile",
@@ -38,18 +47,50 @@ pub(crate) fn from_io(error: &io::Error) -> Failure {
     Failure::new(kind, &error.to_string())
 }
 
-/// Converts an error of the upgrade to a WebSocket to a failure with its kind.
-pub(crate) fn from_upgrade(error: &Error) -> Failure {
+/// Converts an error in opening a connection to a failure with its kind.
+pub(crate) fn from_open(error: &OpenError) -> Failure {
     let kind = match error {
-        Error::Io(error) => return from_io(error),
-        Error::Http(response) => Cow::Owned(format!("http.{}", response.status().as_u16())),
-        Error::Protocol(ProtocolError::SecWebSocketAcceptKeyMismatch) => {
-            "handshake.accept_key".into()
+        OpenError::Late { phase, .. } => Cow::Owned(format!("timeout.{phase}")),
+        OpenError::Tcp(error) => return from_io(error),
+        OpenError::Tls(error) => return from_tls(error),
+        OpenError::Tunnel(TunnelError::Refused { refusal, .. }) => {
+            Cow::Owned(format!("proxy.{}", refusal.status))
         }
-        Error::Protocol(
-            ProtocolError::HandshakeIncomplete | ProtocolError::ResetWithoutClosingHandshake,
-        ) => "handshake.closed".into(),
-        _ => "handshake.protocol".into(),
+        OpenError::Tunnel(_) => "proxy".into(),
+        OpenError::Upgrade(error) => return from_upgrade(error),
+    };
+    Failure::new(kind, &error.to_string())
+}
+
+/// Converts an error of a TLS handshake to a failure with its kind.
+fn from_tls(error: &io::Error) -> Failure {
+    let is_end = matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    );
+    if is_end {
+        let text = format!("the server ended the connection in the TLS handshake ({error})");
+        return Failure::new("tls.closed", &text);
+    }
+    from_io(error)
+}
+
+/// Converts an error of the upgrade to a WebSocket to a failure with its kind.
+fn from_upgrade(error: &UpgradeError) -> Failure {
+    let kind = match error {
+        UpgradeError::Send(error) | UpgradeError::Answer(AnswerError::Io(error)) => {
+            return from_io(error);
+        }
+        UpgradeError::Answer(AnswerError::Ended { .. }) => "handshake.closed".into(),
+        UpgradeError::Answer(AnswerError::WantsTls) => TLS_SERVER.into(),
+        UpgradeError::Answer(AnswerError::TooLong { .. }) => "handshake.size".into(),
+        UpgradeError::Answer(AnswerError::NotHttp { .. }) | UpgradeError::Disagrees { .. } => {
+            "handshake.protocol".into()
+        }
+        UpgradeError::Refused(refusal) => Cow::Owned(format!("http.{}", refusal.status)),
+        UpgradeError::AcceptKey => "handshake.accept_key".into(),
+        UpgradeError::Subprotocol { .. } => "handshake.subprotocol".into(),
+        UpgradeError::Extension { .. } => "handshake.extension".into(),
     };
     Failure::new(kind, &error.to_string())
 }
@@ -72,7 +113,10 @@ pub(crate) fn from_session(error: &Error) -> Failure {
 pub(crate) fn from_close(frame: Option<&CloseFrame>) -> Failure {
     let code = frame.map_or(1005, |frame| u16::from(frame.code));
     let reason = frame.map_or("", |frame| frame.reason.as_str());
-    let message = format!("the server closed the connection with code {code} {reason:?}");
+    let mut message = format!("the server closed the connection with code {code}");
+    if !reason.is_empty() {
+        message += &format!(" {}", shown(reason.as_bytes()));
+    }
     Failure::new(format!("closed.{code}"), &message)
 }
 
@@ -92,6 +136,18 @@ pub(crate) fn owner(kind: &str) -> LimitOwner {
         "emfile" | "enfile" | "memory" => LimitOwner::Generator,
         "ports" | "unreachable" => LimitOwner::Network,
         _ => LimitOwner::Target,
+    }
+}
+
+/// Returns how far a connection got before a failure of `kind`: 0 not even to the server, 1 to its TCP,
+/// 2 past TLS, 3 to its WebSocket.
+pub(crate) fn depth(kind: &str) -> u8 {
+    let (family, detail) = kind.split_once('.').unwrap_or((kind, ""));
+    match (family, detail) {
+        ("tls" | "proxy" | "reset", _) | ("timeout", "tls" | "proxy") => 1,
+        ("http" | "handshake", _) | ("timeout", "upgrade") => 2,
+        ("closed" | "protocol" | "wrong_echo", _) | ("timeout", "echo") => 3,
+        _ => 0,
     }
 }
 

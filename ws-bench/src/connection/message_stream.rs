@@ -13,6 +13,8 @@ use tokio_tungstenite::tungstenite::error::Error;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tokio_tungstenite::tungstenite::{Message, Result};
 
+use crate::connection::client_stream::ClientStream;
+
 /// Byte stream that can tell, without being read, that nothing has come.
 pub(crate) trait ReadReady {
     /// Polls until there may be something to read. A stream that cannot tell is always ready.
@@ -22,6 +24,16 @@ pub(crate) trait ReadReady {
 impl ReadReady for TcpStream {
     fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Self::poll_read_ready(self, context)
+    }
+}
+
+impl ReadReady for ClientStream {
+    fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => stream.poll_read_ready(context),
+            // TLS may hold bytes that it has read before.
+            Self::Tls(_) => Poll::Ready(Ok(())),
+        }
     }
 }
 

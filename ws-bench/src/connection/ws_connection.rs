@@ -2,7 +2,7 @@
 //! its echo.
 
 use std::future::poll_fn;
-use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,24 +10,28 @@ use load_engine::{
     ConnectionFactory, ConnectionId, Failure, HeldConnection, HeldOperations, Incoming,
     OperationSpec, Timestamps, Traffic,
 };
-use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
-use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::connection::answer_head::AnswerHead;
+use crate::connection::client_stream::ClientStream;
 use crate::connection::echo::{EchoKind, MessageSource};
 use crate::connection::failure;
 use crate::connection::message_sizes::MessageSizes;
 use crate::connection::message_stream::MessageStream;
+use crate::connection::opening::{OpenError, Phase, open};
+use crate::connection::shown_text::shown;
 use crate::connection::socket;
 use crate::server::endpoint::WsEndpoint;
+use crate::server::server_list::ServerList;
 
-/// Factory of connections to one WebSocket server.
+/// Largest part of an unexpected message that is kept, in bytes.
+const MOST_KEPT_BYTES: usize = 320;
+
+/// Factory of connections to the servers of a run, which take turns.
 #[derive(Debug)]
 pub(crate) struct WsConnector {
-    pub(crate) endpoint: WsEndpoint,
-    /// Time-out of connecting by TCP, and as much again for the upgrade to a WebSocket.
+    /// Servers of the run.
+    pub(crate) servers: ServerList,
+    /// Time-out of each phase of opening a connection.
     pub(crate) timeout: Duration,
     /// Sizes of the messages.
     pub(crate) sizes: MessageSizes,
@@ -36,20 +40,58 @@ pub(crate) struct WsConnector {
 /// Open WebSocket connection to a server that should echo messages.
 #[derive(Debug)]
 pub(crate) struct WsConnection {
-    socket: MessageStream<TcpStream>,
+    socket: MessageStream<ClientStream>,
+    server: Arc<WsEndpoint>,
     messages: MessageSource,
-    /// True if, since the last message was sent, the server has sent a message that is no echo of
-    /// this connection's messages.
-    has_foreign: bool,
+    /// True if the last message that was sent has not been answered.
+    is_waiting: bool,
+    /// Beginning of the first message that came while an echo was awaited, and that is no echo of
+    /// this connection's messages; `None` if there is none.
+    foreign: Option<Box<[u8]>>,
     traffic: Traffic,
+}
+
+impl WsConnector {
+    /// Opens connection `id`, and records the end of each phase in `timestamps`. Returns it with the
+    /// subprotocol that the server chose.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(crate) async fn open(
+        &self,
+        id: ConnectionId,
+        timestamps: &mut Timestamps,
+    ) -> Result<(WsConnection, Option<String>), OpenError> {
+        let (server, turn) = self.servers.turn(id.0);
+        let source = server.source(turn);
+        let opened = open(server, id.0, source, self.timeout, timestamps).await?;
+        let config = socket::load_config(self.sizes.most());
+        let connection = WsConnection {
+            socket: MessageStream::new(opened.stream, opened.received, config),
+            server: Arc::clone(server),
+            messages: MessageSource::new(id.0, self.sizes),
+            is_waiting: false,
+            foreign: None,
+            traffic: Traffic::default(),
+        };
+        Ok((connection, opened.subprotocol))
+    }
+
+    /// Converts the error of opening connection `id` to a failure, in which the server does not
+    /// repeat what it was told in confidence.
+    pub(crate) fn failure(&self, id: ConnectionId, error: &OpenError) -> Failure {
+        let (server, _) = self.servers.turn(id.0);
+        server.conceal(failure::from_open(error), id.0)
+    }
 }
 
 impl ConnectionFactory for WsConnector {
     type Connection = WsConnection;
 
     fn operations(&self) -> HeldOperations {
+        let phases = Phase::to_server(self.servers.first());
         HeldOperations {
-            connect: OperationSpec::new("connect").with_phases(&["tcp", "upgrade"]),
+            connect: OperationSpec::new("connect").with_phases(phases),
             message: OperationSpec::new("echo"),
             check: OperationSpec::new("check"),
         }
@@ -60,66 +102,36 @@ impl ConnectionFactory for WsConnector {
         id: ConnectionId,
         timestamps: &mut Timestamps,
     ) -> Result<WsConnection, Failure> {
-        let late = |kind: &'static str, what: &str| {
-            let bound = humantime::format_duration(self.timeout);
-            Failure::new(kind, &format!("{what} within {bound}"))
-        };
-        let tcp = connect_tcp(self.endpoint.address, self.endpoint.source(id.0));
-        let stream = timeout(self.timeout, tcp)
-            .await
-            .map_err(|_| late(failure::TCP_TIMEOUT, "no TCP connection"))?
-            .map_err(|error| failure::from_io(&error))?;
-        timestamps.phase_ended();
-        let stream = AnswerHead::new(stream);
-        let config = socket::load_config(self.sizes.most());
-        let upgrade = client_async_with_config(self.endpoint.uri.clone(), stream, Some(config));
-        let (socket, _) = timeout(self.timeout, upgrade)
-            .await
-            .map_err(|_| late(failure::UPGRADE_TIMEOUT, "no answer to the upgrade"))?
-            .map_err(|error| failure::from_upgrade(&error))?;
-        timestamps.done();
-        let (stream, received) = socket.into_inner().into_parts();
-        Ok(WsConnection {
-            socket: MessageStream::new(stream, received, config),
-            messages: MessageSource::new(id.0, self.sizes),
-            has_foreign: false,
-            traffic: Traffic::default(),
-        })
+        let opened = self.open(id, timestamps).await;
+        let (connection, _) = opened.map_err(|error| self.failure(id, &error))?;
+        Ok(connection)
     }
-}
-
-async fn connect_tcp(address: SocketAddr, source: Option<IpAddr>) -> std::io::Result<TcpStream> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    socket.set_nodelay(true)?;
-    if let Some(source) = source {
-        socket.bind(SocketAddr::new(source, 0))?;
-    }
-    socket.connect(address).await
 }
 
 impl HeldConnection for WsConnection {
     fn queue(&mut self) -> Result<(), Failure> {
-        self.has_foreign = false;
+        self.is_waiting = true;
+        self.foreign = None;
         let message = self.messages.next();
         self.traffic.sent += 1;
         self.traffic.sent_bytes += message.len() as u64;
         let queued = self.socket.queue(Message::Binary(message));
-        queued.map_err(|error| failure::from_session(&error))
+        queued.map_err(|error| self.lost(failure::from_session(&error)))
     }
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         let flushed = self.socket.poll_flush(context);
-        flushed.map_err(|error| failure::from_session(&error))
+        flushed.map_err(|error| self.lost(failure::from_session(&error)))
     }
 
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<Incoming, Failure>> {
-        self.socket.poll_next(context).map(|next| match next {
-            Err(Error::ConnectionClosed | Error::AlreadyClosed) => Err(failure::from_end()),
-            Err(error) => Err(failure::from_session(&error)),
-            Ok(message) => self.received(message),
+        self.socket.poll_next(context).map(|next| {
+            let received = match next {
+                Err(Error::ConnectionClosed | Error::AlreadyClosed) => Err(failure::from_end()),
+                Err(error) => Err(failure::from_session(&error)),
+                Ok(message) => self.received(message),
+            };
+            received.map_err(|failure| self.lost(failure))
         })
     }
 
@@ -128,12 +140,14 @@ impl HeldConnection for WsConnection {
     }
 
     fn unanswered(&self, timeout: Duration) -> Failure {
-        let bound = humantime::format_duration(timeout);
-        if self.has_foreign {
-            let text = format!("no echo within {bound}, but something that had not been sent");
-            return Failure::new(failure::WRONG_ECHO, &text);
+        let mut text = format!("no echo within {}", humantime::format_duration(timeout));
+        if let Some(came) = &self.foreign {
+            text += &format!(
+                "; meanwhile the server sent something else: {}",
+                shown(came)
+            );
         }
-        Failure::new(failure::ECHO_TIMEOUT, &format!("no echo within {bound}"))
+        self.lost(Failure::new(failure::ECHO_TIMEOUT, &text))
     }
 
     /// Closes the connection as RFC 6455 describes, and waits until the server has ended the TCP
@@ -157,19 +171,34 @@ impl WsConnection {
                 let echo = message.into_data();
                 self.traffic.received += 1;
                 self.traffic.received_bytes += echo.len() as u64;
-                Ok(match self.messages.kind(&echo) {
-                    EchoKind::Of(number) => Incoming::Answer(number),
-                    EchoKind::Foreign => {
-                        self.has_foreign = true;
-                        Incoming::Unmatched
-                    }
-                    EchoKind::Changed => {
-                        let text = "the answer was not what had been sent";
-                        Incoming::Wrong(Failure::new(failure::WRONG_ECHO, text))
-                    }
-                })
+                Ok(self.compared(&echo))
             }
         }
+    }
+
+    fn compared(&mut self, echo: &[u8]) -> Incoming {
+        match self.messages.kind(echo) {
+            EchoKind::Of(number) => {
+                self.is_waiting = false;
+                Incoming::Answer(number)
+            }
+            EchoKind::Foreign => {
+                if self.is_waiting && self.foreign.is_none() {
+                    self.foreign = Some(echo[..echo.len().min(MOST_KEPT_BYTES)].into());
+                }
+                Incoming::Unmatched
+            }
+            EchoKind::Changed => {
+                let came = shown(echo);
+                let text = format!("the answer was not what had been sent: {came}");
+                Incoming::Wrong(self.lost(Failure::new(failure::WRONG_ECHO, &text)))
+            }
+        }
+    }
+
+    /// Masks in a failure what the connection has told the server.
+    fn lost(&self, failure: Failure) -> Failure {
+        self.server.conceal(failure, self.messages.connection())
     }
 }
 

@@ -20,10 +20,11 @@ use crate::limit::verdict::BreakReason;
 use crate::load::ws_load::WsLoad;
 use crate::machine::machine_limits::Shortage;
 use crate::machine::planned_shortage::planned_shortage;
-use crate::server::endpoint::TargetUrl;
-use crate::server::probe::{ProbeResult, probe};
+use crate::server::opened_target::OpenedTarget;
+use crate::server::probe::{ProbeResult, ProbeScope, probe};
 use crate::server::process_evidence::ServerProcessReader;
-use crate::server::ws_target::WsTarget;
+use crate::server::reach::reach;
+use crate::server::target::WsTarget;
 
 /// Largest time-out of each part of the probe after a rule ended a step. If the probe fails because
 /// of the server, the server counts as gone.
@@ -32,8 +33,8 @@ const PROBE_AFTER_RULE: Duration = Duration::from_secs(1);
 /// Search for the limit of a server, as the flags describe it. Without a URL a throwaway server is
 /// started.
 pub(crate) struct LimitRun {
-    /// Server that the flags name; `None` for a throwaway server.
-    pub(crate) url: Option<TargetUrl>,
+    /// Servers that the flags name, and the way to them; without a URL for a throwaway server.
+    pub(crate) target: WsTarget,
     /// Settings of the search.
     pub(crate) settings: LimitSettings,
     /// Number of worker processes that hold the connections; `None` if this process holds them
@@ -53,7 +54,7 @@ pub(crate) struct LimitSetup {
 }
 
 impl Scenario for LimitRun {
-    type Target = WsTarget;
+    type Target = OpenedTarget;
     type Prepared = LimitSetup;
 
     fn name(&self) -> ScenarioName {
@@ -67,6 +68,7 @@ impl Scenario for LimitRun {
     fn config(&self) -> BTreeMap<String, Value> {
         let mut config = self.config.clone();
         self.settings.describe(&mut config);
+        self.target.describe(&mut config);
         if let Some(workers) = self.workers {
             config.insert("workers".to_owned(), workers.into());
         }
@@ -84,9 +86,9 @@ impl Scenario for LimitRun {
         true
     }
 
-    fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<WsTarget>> {
-        let target = WsTarget::open(self.url.as_ref())?;
-        let url = Value::from(target.url().masked());
+    fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<OpenedTarget>> {
+        let target = OpenedTarget::open(&self.target)?;
+        let url = Value::from(target.target().masked());
         bench.report.config.insert("url".to_owned(), url);
         Ok(Some(target))
     }
@@ -94,21 +96,22 @@ impl Scenario for LimitRun {
     fn prepare(
         &self,
         bench: &mut Bench,
-        target: &mut WsTarget,
+        target: &mut OpenedTarget,
     ) -> anyhow::Result<Option<LimitSetup>> {
         let settings = &self.settings;
-        let Some(endpoint) = target.probe(settings.timeout, &bench.cancel)? else {
+        let Some(servers) = reach(bench, target.target(), settings.timeout)? else {
             return Ok(None);
         };
-        let shortage = planned_shortage(bench, &endpoint, settings.max, self.workers.unwrap_or(1));
-        let watch = target.process_reader(&endpoint);
+        let first = servers.first();
+        let shortage = planned_shortage(bench, first, settings.max, self.workers.unwrap_or(1));
+        let watch = target.process_reader(first);
         if let Some(process) = watch.server_process() {
             let config = &mut bench.report.config;
             config.insert("server_process".to_owned(), process);
         }
         let load = WsLoad::start(
             bench,
-            (target, endpoint),
+            servers,
             &settings.load_settings(),
             (self.workers, available_threads()),
         )?;
@@ -122,7 +125,7 @@ impl Scenario for LimitRun {
     fn steps(
         &self,
         bench: &mut Bench,
-        target: &mut WsTarget,
+        target: &mut OpenedTarget,
         prepared: LimitSetup,
     ) -> anyhow::Result<()> {
         let settings = &self.settings;
@@ -136,7 +139,7 @@ impl Scenario for LimitRun {
         };
         let highest = shortage.as_ref().map_or(settings.max, |s| s.fits.max(1));
         let mut search = LimitSearch::new(settings.start, settings.factor, highest);
-        let found = run_steps(&mut runner, &mut search, target.url())?;
+        let found = run_steps(&mut runner, &mut search, target.target())?;
         let is_gone = matches!(found, Some(Found::Gone(_)));
         if !is_gone && !runner.bench.interrupted() {
             // This fails if a worker thread has ended, which does not matter at the end.
@@ -148,7 +151,7 @@ impl Scenario for LimitRun {
         Ok(())
     }
 
-    fn clean_up(&self, bench: &mut Bench, target: WsTarget) {
+    fn clean_up(&self, bench: &mut Bench, target: OpenedTarget) {
         target.clean_up(bench);
     }
 
@@ -170,7 +173,7 @@ enum Found {
 fn run_steps(
     runner: &mut StepRunner<'_>,
     search: &mut LimitSearch,
-    target: &TargetUrl,
+    target: &WsTarget,
 ) -> anyhow::Result<Option<Found>> {
     let mut found = None;
     while let Some(step) = search.next() {
@@ -232,7 +235,7 @@ fn hold_once(runner: &mut StepRunner<'_>, step: u64, repeat: u64) -> anyhow::Res
 fn server_gone(
     runner: &StepRunner<'_>,
     broken: &StepBreak,
-    target: &TargetUrl,
+    target: &WsTarget,
 ) -> anyhow::Result<Option<BreakReason>> {
     let timeout = runner.settings.timeout;
     let (bound, observed) = match broken {
@@ -244,9 +247,9 @@ fn server_gone(
         }
         StepBreak { .. } => return Ok(None),
     };
-    let found = probe(target, bound, &runner.bench.cancel)?;
+    let found = probe(target, ProbeScope::Any, bound, &runner.bench.cancel)?;
     let of_target = |failure: &Failure| failure::owner(&failure.kind) == LimitOwner::Target;
-    let is_gone = matches!(found, ProbeResult::Nothing(failure) if of_target(&failure));
+    let is_gone = matches!(found, ProbeResult::Nothing(one) if of_target(&one.failure));
     Ok(is_gone.then(|| BreakReason {
         reason: format!("{}; after that {observed}", broken.why.reason),
         ..broken.why.clone()

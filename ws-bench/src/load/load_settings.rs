@@ -7,7 +7,7 @@ use load_engine::{HeldLoad, HeldSettings, RuntimeKind, WaitStrategy, WorkerShare
 
 use crate::connection::message_sizes::MessageSizes;
 use crate::connection::ws_connection::WsConnector;
-use crate::server::endpoint::WsEndpoint;
+use crate::server::server_list::ServerList;
 
 /// Settings of the connections of a load.
 #[derive(Debug, Clone, Copy)]
@@ -25,18 +25,18 @@ pub(crate) struct LoadSettings {
 }
 
 impl LoadSettings {
-    /// Starts `threads` threads that hold the share of `process` in the connections to `endpoint`.
+    /// Starts `threads` threads that hold the share of `process` in the connections to `servers`.
     ///
     /// # Errors
     /// If a thread cannot be started.
     pub(crate) fn start(
         &self,
-        endpoint: WsEndpoint,
+        servers: ServerList,
         threads: usize,
         process: WorkerShare,
     ) -> std::io::Result<HeldLoad<WsConnector>> {
         let connector = WsConnector {
-            endpoint,
+            servers,
             timeout: self.timeout,
             sizes: self.sizes,
         };

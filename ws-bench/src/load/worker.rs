@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use bench_cli::UsageError;
 use load_engine::{HeldLoad, StepPlan, WorkerScenario, WorkerStep};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,21 +10,44 @@ use serde_json::Value;
 use crate::cli::{WsCli, WsCommand};
 use crate::connection::ws_connection::WsConnector;
 use crate::load::load_settings::LoadSettings;
-use crate::server::endpoint::TargetUrl;
+use crate::server::endpoint::WsEndpoint;
+use crate::server::server_list::ServerList;
+use crate::server::target::WsTarget;
+use crate::server::target_url::TargetUrl;
 
-/// Server of a load, as the parent describes it to its workers through a pipe.
+/// Servers of a load, as the parent describes them to its workers through a pipe.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ConnectorOrder {
-    /// URL of the throwaway server that the parent started. `None` if the flags or the environment,
-    /// which the worker has from its parent, name the user's server.
-    pub(crate) throwaway_url: Option<String>,
-    /// Address to which the parent resolved the host name of the server's URL.
-    pub(crate) address: SocketAddr,
+    /// URLs of the servers, with their passwords, each with the address that answered the parent.
+    servers: Vec<(String, SocketAddr)>,
+}
+
+impl ConnectorOrder {
+    /// Describes `servers`.
+    pub(crate) fn of(servers: &ServerList) -> Self {
+        let servers = servers.iter();
+        Self {
+            servers: servers
+                .map(|server| (server.url.as_str().to_owned(), server.address))
+                .collect(),
+        }
+    }
+
+    /// Returns the servers, by the way that the flags of `target` describe. Fails if one cannot be
+    /// reached by it, or if there is none.
+    fn servers(&self, target: &WsTarget) -> Result<ServerList, String> {
+        let servers = self.servers.iter().map(|(url, address)| {
+            let url = TargetUrl::parse(url).map_err(|error| error.to_string())?;
+            WsEndpoint::new(&url, *address, &target.route).map_err(|error| error.to_string())
+        });
+        let servers = servers.collect::<Result<Vec<_>, _>>()?;
+        ServerList::new(servers).ok_or_else(|| "the parent named no server".to_owned())
+    }
 }
 
 /// Worker of a load; it holds its share of the connections.
 pub(crate) struct WsWorker {
-    url: Option<String>,
+    target: WsTarget,
     settings: LoadSettings,
     /// Connections that this process holds; `None` before the first step.
     load: Option<HeldLoad<WsConnector>>,
@@ -35,32 +59,30 @@ impl WsWorker {
     /// # Errors
     /// If the command makes its load without workers.
     pub(crate) fn new(cli: WsCli) -> Result<Self, String> {
-        let (url, settings) = match cli.command {
-            WsCommand::Limit(args) => (args.url.clone(), args.load_settings()),
-            WsCommand::Throughput(args) => (args.url.clone(), args.load_settings()),
+        let (target, settings) = match cli.command {
+            WsCommand::Limit(args) => (args.target.target(), args.load_settings()),
+            WsCommand::Throughput(args) => (args.target.target(), args.load_settings()),
             WsCommand::Serve(_) | WsCommand::Worker => {
                 return Err("this command makes its load without workers".to_owned());
             }
         };
         Ok(Self {
-            url,
+            target: target.map_err(|UsageError(text)| text)?,
             settings,
             load: None,
         })
     }
 
-    /// Starts the threads that hold this process's share of the connections to the server of
-    /// `order`. Fails if no server is named, its URL is wrong, or a thread cannot be started.
+    /// Starts the threads that hold this process's share of the connections to the servers of
+    /// `order`. Fails if no server is named, a file of the flags has changed, or a thread cannot be
+    /// started.
     fn start(
         &self,
         order: &ConnectorOrder,
         plan: &StepPlan,
     ) -> Result<HeldLoad<WsConnector>, String> {
-        let url = order.throwaway_url.as_ref().or(self.url.as_ref());
-        let url = url.ok_or("the parent named no server")?;
-        let url = TargetUrl::parse(url).map_err(|error| error.to_string())?;
-        let endpoint = url.resolved_to(order.address);
-        let started = self.settings.start(endpoint, plan.threads, plan.process);
+        let servers = order.servers(&self.target)?;
+        let started = self.settings.start(servers, plan.threads, plan.process);
         started.map_err(|error| error.to_string())
     }
 }

@@ -8,8 +8,7 @@ use load_engine::{HeldLevel, HeldLoad, HeldResult, StepPlan, WorkerShare};
 use crate::connection::ws_connection::WsConnector;
 use crate::load::load_settings::LoadSettings;
 use crate::load::worker::ConnectorOrder;
-use crate::server::endpoint::WsEndpoint;
-use crate::server::ws_target::WsTarget;
+use crate::server::server_list::ServerList;
 
 /// Connections of a load, which stay open from step to step.
 pub(crate) enum WsLoad {
@@ -32,7 +31,7 @@ impl WsLoad {
     /// If they cannot be started.
     pub(crate) fn start(
         bench: &mut Bench,
-        (target, endpoint): (&WsTarget, WsEndpoint),
+        servers: ServerList,
         settings: &LoadSettings,
         (workers, threads): (Option<u64>, usize),
     ) -> anyhow::Result<Self> {
@@ -40,14 +39,11 @@ impl WsLoad {
             // The workers inherit the limit of open files, which this process has raised.
             bench.lead(workers::start(count, env!("CARGO_PKG_VERSION"))?);
             return Ok(Self::OnWorkers {
-                order: ConnectorOrder {
-                    throwaway_url: target.throwaway_url().map(str::to_owned),
-                    address: endpoint.address,
-                },
+                order: ConnectorOrder::of(&servers),
                 open: 0,
             });
         }
-        let load = settings.start(endpoint, threads, WorkerShare::ALONE);
+        let load = settings.start(servers, threads, WorkerShare::ALONE);
         let load = load.context("cannot start the load generator's threads")?;
         Ok(Self::Here(load))
     }

@@ -11,9 +11,11 @@ use serde_json::{Value, json};
 
 use crate::load::ws_load::WsLoad;
 use crate::machine::planned_shortage::planned_shortage;
-use crate::server::endpoint::{TargetUrl, WsEndpoint};
+use crate::server::endpoint::WsEndpoint;
+use crate::server::opened_target::OpenedTarget;
 use crate::server::process_evidence::ServerProcessReader;
-use crate::server::ws_target::WsTarget;
+use crate::server::reach::reach;
+use crate::server::target::WsTarget;
 use crate::throughput::settings::{DEFAULTS, ThroughputSettings};
 use crate::throughput::throughput_step::StepRunner;
 use crate::throughput::throughput_text;
@@ -23,8 +25,8 @@ const PROTECTED_ERROR_RATIO: f64 = 0.1;
 
 /// Run of the scenario, as the flags describe it.
 pub(crate) struct ThroughputRun {
-    /// Server that the flags name; `None` for a throwaway server.
-    pub(crate) url: Option<TargetUrl>,
+    /// Servers that the flags name, and the way to them.
+    pub(crate) target: WsTarget,
     pub(crate) settings: ThroughputSettings,
 }
 
@@ -36,7 +38,7 @@ pub(crate) struct ThroughputSetup {
 }
 
 impl Scenario for ThroughputRun {
-    type Target = WsTarget;
+    type Target = OpenedTarget;
     type Prepared = ThroughputSetup;
 
     fn name(&self) -> ScenarioName {
@@ -48,7 +50,9 @@ impl Scenario for ThroughputRun {
     }
 
     fn config(&self) -> BTreeMap<String, Value> {
-        self.settings.config()
+        let mut config = self.settings.config();
+        self.target.describe(&mut config);
+        config
     }
 
     fn shown_figures(&self) -> ShownFigures {
@@ -62,9 +66,9 @@ impl Scenario for ThroughputRun {
         self.settings.flags.search.is_given()
     }
 
-    fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<WsTarget>> {
-        let target = WsTarget::open(self.url.as_ref())?;
-        let url = Value::from(target.url().masked());
+    fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<OpenedTarget>> {
+        let target = OpenedTarget::open(&self.target)?;
+        let url = Value::from(target.target().masked());
         bench.report.config.insert("url".to_owned(), url);
         Ok(Some(target))
     }
@@ -72,27 +76,27 @@ impl Scenario for ThroughputRun {
     fn prepare(
         &self,
         bench: &mut Bench,
-        target: &mut WsTarget,
+        target: &mut OpenedTarget,
     ) -> anyhow::Result<Option<ThroughputSetup>> {
         let settings = &self.settings;
-        let Some(endpoint) = target.probe(settings.load.timeout, &bench.cancel)? else {
+        let Some(servers) = reach(bench, target.target(), settings.load.timeout)? else {
             return Ok(None);
         };
         let (most, workers) = (settings.most(), settings.workers);
+        let first = servers.first();
         // A shortage is warned of; the step then fails with the failures of its connections.
-        let _ = planned_shortage(bench, &endpoint, most, workers.unwrap_or(1));
-        let watch = target.process_reader(&endpoint);
+        let _ = planned_shortage(bench, first, most, workers.unwrap_or(1));
+        let watch = target.process_reader(first);
         if let Some(process) = watch.server_process() {
             let config = &mut bench.report.config;
             config.insert("server_process".to_owned(), process);
         }
-        let threads = threads(&endpoint, workers);
+        let threads = threads(first, workers);
         bench
             .report
             .config
             .insert("threads".to_owned(), json!(threads));
-        let server = (&*target, endpoint);
-        let load = WsLoad::start(bench, server, &settings.load, (workers, threads))?;
+        let load = WsLoad::start(bench, servers, &settings.load, (workers, threads))?;
         Ok(Some(ThroughputSetup {
             watch,
             load,
@@ -103,7 +107,7 @@ impl Scenario for ThroughputRun {
     fn steps(
         &self,
         bench: &mut Bench,
-        target: &mut WsTarget,
+        target: &mut OpenedTarget,
         prepared: ThroughputSetup,
     ) -> anyhow::Result<()> {
         let settings = &self.settings;
@@ -128,7 +132,7 @@ impl Scenario for ThroughputRun {
         Ok(())
     }
 
-    fn clean_up(&self, bench: &mut Bench, target: WsTarget) {
+    fn clean_up(&self, bench: &mut Bench, target: OpenedTarget) {
         target.clean_up(bench);
     }
 
@@ -150,7 +154,7 @@ impl Scenario for ThroughputRun {
 impl ThroughputRun {
     /// Runs each setting as often as the flags say, in a shuffled order. Ends early when a rule has
     /// ended a step against the user's server.
-    fn measure(&self, runner: &mut StepRunner<'_>, target: &WsTarget) -> anyhow::Result<()> {
+    fn measure(&self, runner: &mut StepRunner<'_>, target: &OpenedTarget) -> anyhow::Result<()> {
         let settings = &self.settings;
         let (counts, step) = (&settings.connections, &settings.flags.step);
         let order = shuffled_steps(counts.len(), step.repeats(DEFAULTS), settings.seed);
@@ -164,7 +168,7 @@ impl ThroughputRun {
             };
             let end = &runner.bench.report.steps[index].end;
             let is_stopped = matches!(end, StepEnd::Stopped { .. });
-            let is_users = target.throwaway_url().is_none();
+            let is_users = !target.is_throwaway();
             if runner.bench.interrupted() || (is_stopped && is_users) {
                 return Ok(());
             }
@@ -204,9 +208,9 @@ fn threads(endpoint: &WsEndpoint, workers: Option<u64>) -> usize {
 }
 
 /// Returns the user's stop rules. Without any, returns one that protects a server of the user's.
-fn stop_rules(settings: &ThroughputSettings, target: &WsTarget) -> Vec<StopRule> {
+fn stop_rules(settings: &ThroughputSettings, target: &OpenedTarget) -> Vec<StopRule> {
     let given = &settings.flags.step.stop_on;
-    if given.is_empty() && target.throwaway_url().is_none() {
+    if given.is_empty() && !target.is_throwaway() {
         let above = PROTECTED_ERROR_RATIO;
         return vec![StopRule::ErrorRatio { above }];
     }

@@ -185,6 +185,21 @@ fn echoes_something_else(stream: TcpStream) {
     }
 }
 
+fn changes_a_byte(stream: TcpStream) {
+    let Ok(mut socket) = accept(stream) else {
+        return;
+    };
+    while let Ok(message) = socket.read() {
+        let mut bytes = message.into_data().to_vec();
+        if let Some(last) = bytes.last_mut() {
+            *last ^= 1;
+        }
+        if socket.send(Message::binary(bytes)).is_err() {
+            return;
+        }
+    }
+}
+
 fn sends_garbage(stream: TcpStream) {
     let Ok(mut socket) = accept(stream) else {
         return;
@@ -197,11 +212,12 @@ fn sends_garbage(stream: TcpStream) {
 
 #[test]
 fn each_way_to_fail_an_open_connection_has_its_kind() {
-    let manners: [(&str, Manner); 5] = [
+    let manners: [(&str, Manner); 6] = [
         ("closed.1013", closes_with_reason),
         ("closed.1006", drops),
         ("timeout.echo", never_echoes),
-        ("wrong_echo", echoes_something_else),
+        ("timeout.echo", echoes_something_else),
+        ("wrong_echo", changes_a_byte),
         ("protocol", sends_garbage),
     ];
     for (kind, manner) in manners {
@@ -250,15 +266,15 @@ fn a_server_that_cannot_be_loaded_gets_a_remedy_for_the_cause_that_it_names() {
         ("closed.4406", "subprotocol", |stream| {
             closes_at_once(stream, 4406);
         }),
-        ("closed.1008", "a login", |stream| {
+        ("closed.1008", "WS_BEARER", |stream| {
             closes_at_once(stream, 1008);
         }),
         ("closed.1013", "overloaded", |stream| {
             closes_at_once(stream, 1013);
         }),
-        ("http.401", "a login", unauthorized),
+        ("http.401", "WS_BEARER", unauthorized),
         ("http.503", "it is full", full),
-        ("handshake.protocol", "without TLS", nonsense),
+        ("handshake.protocol", "220 mail.example", nonsense),
     ];
     for (kind, remedy, manner) in manners {
         let place = TestDirectory::new();

@@ -299,6 +299,28 @@ mod tests {
     }
 
     #[test]
+    fn headers_cookies_and_tokens_for_a_websocket_are_masked() {
+        let given = [
+            "ws-bench",
+            "limit",
+            "--header",
+            "X-Api-Key: hunter2",
+            "--cookie",
+            "sid=hunter2",
+            "--bearer",
+            "hunter2",
+            "--bearer=hunter2",
+            "--proxy",
+            "http://app:hunter2@proxy:3128",
+            "--max",
+            "500",
+        ];
+        let shown = command_line(&given);
+        assert!(!shown.concat().contains("hunter2"), "{shown:?}");
+        assert_eq!(shown[11..], ["--max", "500"]);
+    }
+
+    #[test]
     fn a_command_line_keeps_the_shape_of_its_quotes() {
         let line = [
             "sh",

@@ -51,6 +51,12 @@ impl Timestamps {
         self.phases.push(at_ns);
     }
 
+    /// Returns the instants at which phases of the operation ended, in order, in nanoseconds on
+    /// `CLOCK_MONOTONIC`.
+    pub fn phase_ends_ns(&self) -> &[u64] {
+        self.phases.ends_ns()
+    }
+
     /// Stamps the present as the instant at which the request obtained its connection. Sessions of
     /// targets with a pool call this after the checkout.
     pub fn acquired(&mut self) {
