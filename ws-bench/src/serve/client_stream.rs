@@ -11,10 +11,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
-use tokio_tungstenite::WebSocketStream;
-
-/// WebSocket of one client.
-pub(crate) type ClientSocket = WebSocketStream<ClientStream>;
 
 /// Number of reads per second with which a slow reader spreads its bytes.
 const READS_PER_S: u64 = 50;

@@ -7,6 +7,7 @@ mod answer_faults;
 mod answer_queue;
 mod broadcast_room;
 mod client_messages;
+mod client_socket;
 mod client_stream;
 mod conversation;
 mod counters;

@@ -29,7 +29,7 @@ pub(crate) async fn serve_client(shared: Arc<SharedState>, stream: TcpStream, ad
     };
     let options = &shared.options.session;
     let is_controlled = options.slow_read.is_some() || options.closing.idle_timeout.is_some();
-    let activity = is_controlled.then(|| socket.get_mut().control_reads(options.slow_read));
+    let activity = is_controlled.then(|| socket.stream().control_reads(options.slow_read));
     let tally = SessionTally::new(&shared.counters);
     let end = if options.is_plain_echo() {
         echo(&mut socket, tally).await
@@ -41,8 +41,8 @@ pub(crate) async fn serve_client(shared: Arc<SharedState>, stream: TcpStream, ad
     Box::pin(end.close(&mut socket, &options.closing)).await;
     // Frees the place before the client can notice that the connection is closed.
     drop(place);
-    if socket.get_ref().is_tls() {
+    if socket.stream().is_tls() {
         // Without it the client takes the end for an attack (`close_notify`).
-        let _ = socket.get_mut().shutdown().await;
+        let _ = socket.stream().shutdown().await;
     }
 }

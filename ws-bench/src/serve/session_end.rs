@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use super::client_stream::ClientSocket;
+use super::client_socket::ClientSocket;
 use super::counters::ClosedBy;
 use super::options::{ClosingRules, NO_CLOSE_CODE, NO_CLOSE_FRAME};
 
@@ -98,7 +97,7 @@ async fn fail(socket: &mut ClientSocket, code: u16) {
         reason: "".into(),
     };
     let stream_left = socket.close(Some(frame)).await.is_ok();
-    let stream = socket.get_mut();
+    let stream = socket.stream();
     if stream_left && stream.shutdown().await.is_ok() {
         let mut unread = [0; 1_024];
         while stream.read(&mut unread).await.is_ok_and(|bytes| bytes > 0) {}
@@ -106,5 +105,5 @@ async fn fail(socket: &mut ClientSocket, code: u16) {
 }
 
 async fn drain(socket: &mut ClientSocket) {
-    while let Some(Ok(_)) = socket.next().await {}
+    while socket.next().await.is_ok() {}
 }

@@ -12,7 +12,8 @@ use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue};
 
 use super::admission::{self, Place};
 use super::broadcast_room::{BroadcastRoom, Deliveries};
-use super::client_stream::{ClientSocket, ClientStream};
+use super::client_socket::ClientSocket;
+use super::client_stream::ClientStream;
 use super::shared::SharedState;
 use crate::connection::socket;
 
@@ -68,11 +69,12 @@ async fn handshake(
         Ok(response)
     };
     let upgraded = accept_hdr_async_with_config(stream, answer, Some(socket::config())).await;
-    let socket = upgraded.ok()?;
+    // A client that sends a message before it has the response is not upgraded: nothing is lost.
+    let stream = upgraded.ok()?.into_inner();
     let (place, deliveries) = admitted?;
     shared.counters.opened();
     Some(UpgradedClient {
-        socket,
+        socket: ClientSocket::new(stream),
         place,
         deliveries,
     })

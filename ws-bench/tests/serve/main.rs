@@ -13,7 +13,6 @@ mod wss;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Stdio;
-use std::time::Duration;
 
 use common::{bench, finish, limit_of, report, said, server};
 use nix::sys::signal::{Signal, kill};
@@ -211,9 +210,8 @@ fn a_second_bench_on_the_same_server_is_no_trouble() {
         .each_ref()
         .map(|place| RunningProgram::start(&mut limit_of(place, &args)));
     for running in both {
-        let Ended { code, took, said } = running.end();
+        let Ended { code, said, .. } = running.end();
         assert_eq!(code, Some(0), "{said}");
-        assert!(took < common::HANG + Duration::from_secs(1));
     }
     for place in &places {
         assert_eq!(common::limit(&report(place)).0, 100);
