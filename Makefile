@@ -83,7 +83,7 @@ bench: servers
 	@scripts/install-servers pidstat psutil || \
 		echo "Without them: what is measured beside them is left out." >&2
 	$(CARGO) build --release --locked --workspace --bins \
-		--example minimal --example minimal_pool --example sample_sysinfo
+		--example minimal --example minimal_pool --example minimal_websocket --example sample_sysinfo
 	target/release/peers
 
 soak: servers

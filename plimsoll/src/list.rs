@@ -57,6 +57,10 @@ const SCENARIOS: &[(&str, &str)] = &[
         "ws-bench limit",
         "how many connections hold, whose limit it is",
     ),
+    (
+        "ws-bench throughput",
+        "messages per second, round trips, losses",
+    ),
     ("sysmon record", "what the machine did meanwhile"),
     (
         "bottleneck-analyzer analyze",

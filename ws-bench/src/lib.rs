@@ -2,8 +2,9 @@
 //!
 //! Scenario `limit` raises the number of open connections step by step. Connections stay open from
 //! step to step, and some of them send messages. All are checked before a step counts as held. The
-//! result names the owner of the limit: the server, the network, or this generator. `serve` is an
-//! echo server to try the bench on.
+//! result names the owner of the limit: the server, the network, or this generator. Scenario
+//! `throughput` measures messages per second and their round trips. `serve` is an echo server to try
+//! the bench on.
 #![cfg_attr(
     test,
     allow(
@@ -17,9 +18,11 @@
 mod cli;
 mod connection;
 mod limit;
+mod load;
 mod machine;
 mod serve;
 mod server;
+mod throughput;
 
 use std::process::ExitCode;
 
@@ -29,7 +32,7 @@ use bench_cli::{Exit, Remedy as _, run_scenario, workers};
 use crate::cli::{LimitArgs, WsCli, WsCommand};
 use crate::limit::limit_run::LimitRun;
 use crate::limit::settings::DEFAULTS;
-use crate::limit::worker::WsWorker;
+use crate::load::worker::WsWorker;
 use crate::serve::{ServeError, ServeOptions};
 
 /// Parses the command line, runs the command that it names, and returns the exit code of the
@@ -42,6 +45,7 @@ pub fn run() -> ExitCode {
 fn run_command(command: &WsCommand) -> anyhow::Result<Exit> {
     match command {
         WsCommand::Limit(args) => limit(args),
+        WsCommand::Throughput(args) => run_scenario(&args.run()?, &args.output),
         WsCommand::Serve(args) => {
             serve::run(&ServeOptions::from(args)).or_else(|error| match error {
                 ServeError::Listen { .. } => {

@@ -40,6 +40,7 @@ pub use held::{
     },
     held_load::{HeldLoad, HeldSettings, WorkerGone},
     held_step::HeldLevel,
+    message_counts::Traffic,
 };
 pub use load::{opening_order::OpeningOrder, pacer::Pacer};
 pub use plan::{

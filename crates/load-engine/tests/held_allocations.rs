@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bench_report::{Pacing, StepEnd};
@@ -34,7 +35,8 @@ struct Factory(Arc<Counts>);
 
 struct Connection {
     counts: Arc<Counts>,
-    waits: bool,
+    queued: u64,
+    answered: u64,
 }
 
 impl ConnectionFactory for Factory {
@@ -52,30 +54,36 @@ impl ConnectionFactory for Factory {
         let counts = Arc::clone(&self.0);
         Ok(Connection {
             counts,
-            waits: false,
+            queued: 0,
+            answered: 0,
         })
     }
 }
 
 impl HeldConnection for Connection {
-    async fn send(&mut self) -> Result<(), Failure> {
+    fn queue(&mut self) -> Result<(), Failure> {
         let count = match self.counts.messages.fetch_add(1, Ordering::Relaxed) {
             FIRST => &self.counts.before,
             n if n == FIRST + COUNTED => &self.counts.after,
             _ => &AtomicU64::new(0),
         };
         count.store(CountingAllocator::allocations(), Ordering::Relaxed);
-        self.waits = true;
+        self.queued += 1;
         Ok(())
     }
 
-    async fn receive(&mut self) -> Result<Incoming, Failure> {
-        if !self.waits {
-            std::future::pending::<()>().await;
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        // The answer comes in the next turn of the task.
+        context.waker().wake_by_ref();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_receive(&mut self, _: &mut Context<'_>) -> Poll<Result<Incoming, Failure>> {
+        if self.answered == self.queued {
+            return Poll::Pending;
         }
-        tokio::task::yield_now().await;
-        self.waits = false;
-        Ok(Incoming::Answer)
+        self.answered += 1;
+        Poll::Ready(Ok(Incoming::Answer(self.answered)))
     }
 
     fn unanswered(&self, _: Duration) -> Failure {
@@ -101,6 +109,7 @@ fn allocations_of(load: LoadPlan) -> u64 {
     let level = HeldLevel {
         connections: 4,
         allowed_failures: 0,
+        in_flight: 1,
     };
     let result = run_connections(&mut held, &plan, level, &Cancel::new(), &mut ());
     assert_eq!(result.result.step.end, StepEnd::Completed);

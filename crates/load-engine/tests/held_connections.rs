@@ -113,6 +113,7 @@ fn hold_while(
     let level = HeldLevel {
         connections,
         allowed_failures: 0,
+        in_flight: 1,
     };
     let mut observer = OnFirstTick(Some(then));
     run_connections(load, plan, level, &Cancel::new(), &mut observer)
@@ -229,6 +230,7 @@ fn a_signal_ends_the_step_in_every_phase_and_forgets_nothing_under_way() {
         let level = HeldLevel {
             connections: 20,
             allowed_failures: 0,
+            in_flight: 1,
         };
         let plan = closed_loop(5, Duration::from_secs(1));
         let held = run_connections(&mut load, &plan, level, &cancel, &mut observer);

@@ -18,6 +18,7 @@ use crate::program::{ProgramError, ProgramRunner, command};
 use crate::recorder::RecorderCost;
 use crate::results::{ContestOutcome, ContestResult, PeerResults};
 use crate::sampling::SamplingContest;
+use crate::websocket::WebSocketContest;
 use crate::{minimal, postgres, redis, sampling, table};
 
 /// Smallest number of pairs of runs in a contest, unless the limit is lower; an interval of fewer
@@ -159,6 +160,10 @@ impl PeerBenchmark {
                 redis::find_peer(peer)?;
                 let workload = prepared(&mut servers.redis, redis::RedisWorkload::prepare)?;
                 let mut sides = workload.contest(context, peer, load)?;
+                alternate(&mut sides, &rule, pairs, show)
+            }
+            ContestLoad::WebSocket { peer, connections } => {
+                let mut sides = WebSocketContest::prepare(context, peer, connections)?;
                 alternate(&mut sides, &rule, pairs, show)
             }
             ContestLoad::Sample { scope, peer } => {

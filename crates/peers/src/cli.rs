@@ -6,7 +6,7 @@ use clap::Parser;
 
 use crate::plan::{CONTESTS, named};
 
-/// Measures the benches beside pgbench, redis-benchmark, memtier and a minimal loop, and the recorder beside
+/// Measures the benches beside pgbench, redis-benchmark, memtier, uWebSockets and minimal loops, and the recorder beside
 /// pidstat, psutil and sysinfo, in alternating pairs on throwaway servers and processes. A ratio
 /// that falls short is shown, and is no failure.
 #[derive(Debug, Clone, Parser)]
@@ -41,6 +41,7 @@ Examples:
   peers                                    every contest, until each ratio is certain
   peers --only direct-8 --half-width 0.01
   PLIMSOLL_MEMTIER=memtier_benchmark peers --only memtier
+  PLIMSOLL_UWS_LOAD_TEST=load_test PLIMSOLL_UWS_ECHO_SERVER=EchoServer peers --only echo-uws
   PLIMSOLL_REDIS_BIN=valkey-server peers --only multiplexed --output valkey.json
   peers --seconds 1 --pairs 5              a first impression, in some five minutes";
 

@@ -1,5 +1,5 @@
 //! Compares the benches with similar programs ("peers"), each pair on one throwaway server:
-//! pgbench, Redis' own benchmark, and the smallest loop on the same library.
+//! pgbench, Redis' own benchmark, uWebSockets' load test, and the smallest loop on the same library.
 //!
 //! A load generator that is slower than necessary measures itself. The slowdown of ours is given as
 //! a ratio of runs that follow each other closely (`pairs`), because absolute rates depend on the
@@ -23,6 +23,7 @@ mod results;
 mod sampling;
 mod table;
 mod verdict;
+mod websocket;
 
 use std::process::ExitCode;
 

@@ -12,8 +12,10 @@ pub(crate) const REDIS: &str = "examples/minimal";
 /// Program, relative to the directory of built programs, that loads a PostgreSQL server over a
 /// pool.
 pub(crate) const POOL: &str = "examples/minimal_pool";
+/// Program, relative to the directory of built programs, that loads a WebSocket server.
+pub(crate) const WEBSOCKET: &str = "examples/minimal_websocket";
 
-/// Returns the path of `program`, one of [`REDIS`] and [`POOL`].
+/// Returns the path of `program`, one of [`REDIS`], [`POOL`] and [`WEBSOCKET`].
 ///
 /// # Errors
 /// Fails if the program is not built.

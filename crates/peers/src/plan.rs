@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use crate::contest::Compared;
 use crate::redis::{RedisLoad, RedisPeer};
 use crate::sampling::{self, PeerSampler, SampleScope};
+use crate::websocket::WebSocketPeer;
 
 /// Plan of one contest: its programs, its load, and the expected ratio.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +54,13 @@ pub(crate) enum ContestLoad {
         /// Requests of both sides.
         load: RedisLoad,
     },
+    /// Echoes of short messages, each connection with one message under way.
+    WebSocket {
+        /// Program with which `ws-bench throughput` is compared.
+        peer: WebSocketPeer,
+        /// Number of connections of both sides.
+        connections: u32,
+    },
     /// Samples of the machine's metrics; the peer is another program that takes them.
     Sample {
         /// Metrics that each sample reads.
@@ -80,6 +88,12 @@ pub(crate) static CONTESTS: LazyLock<Vec<ContestPlan>> = LazyLock::new(|| {
     }
     contests.extend(on_redis("benchmark", RedisPeer::Benchmark, SHARED));
     contests.extend(on_redis("memtier", RedisPeer::Memtier, SHARED));
+    for (group, peer) in [
+        ("echo-minimal", WebSocketPeer::Minimal),
+        ("echo-uws", WebSocketPeer::LoadTest),
+    ] {
+        contests.extend([100, 1_000].map(|connections| echo(group, peer, connections)));
+    }
     contests.extend(
         [
             ("host-psutil", SampleScope::Host, PeerSampler::Psutil),
@@ -135,6 +149,18 @@ fn on_redis(
         most_cpu_ns: None,
         load: ContestLoad::Redis { peer, load },
     })
+}
+
+fn echo(group: &str, peer: WebSocketPeer, connections: u32) -> ContestPlan {
+    ContestPlan {
+        name: format!("{group}-{connections}"),
+        ours: "ws-bench",
+        peer: peer.name(),
+        compared: Compared::Throughput,
+        expected_ratio: Some(peer.expected_ratio(connections)),
+        most_cpu_ns: None,
+        load: ContestLoad::WebSocket { peer, connections },
+    }
 }
 
 fn sample(name: &str, scope: SampleScope, peer: PeerSampler) -> ContestPlan {
@@ -196,6 +222,8 @@ mod tests {
         assert_eq!(count("multiplexed"), 10);
         assert_eq!(count("sample-500-full"), 3);
         assert_eq!(count("redis-bench"), 70);
+        assert_eq!(count("ws-bench"), 4);
+        assert_eq!(count("echo-uws"), 2);
         assert_eq!(count("mysql"), 0);
         assert_eq!(count("dir"), 0, "half a word is no name");
     }

@@ -120,9 +120,60 @@ impl ProgramRunner {
     /// is then killed), or if a signal requested the end of this process.
     pub(crate) fn run(
         &self,
-        mut command: Command,
+        command: Command,
         bound: Duration,
     ) -> Result<ProgramOutput, ProgramError> {
+        let program = PathBuf::from(command.get_program());
+        let (status, output) =
+            self.measured(command, |child| self.follow(child, &program, bound))?;
+        if !status.success() {
+            let said = last_lines(&self.file("stderr"), &self.file("stdout"));
+            return Err(ProgramError::Failed {
+                program,
+                status,
+                said,
+            });
+        }
+        Ok(output)
+    }
+
+    /// Runs `command`, which does not end by itself, until `is_enough` returns true for what it has
+    /// written to stdout, or until `bound` has passed. Then ends it, and returns its output and CPU
+    /// time.
+    ///
+    /// # Errors
+    /// Fails if the program cannot be started, or if a signal requested the end of this process.
+    pub(crate) fn run_until(
+        &self,
+        command: Command,
+        bound: Duration,
+        is_enough: impl Fn(&str) -> bool,
+    ) -> Result<ProgramOutput, ProgramError> {
+        let stdout = self.file("stdout");
+        let ended = self.measured(command, |mut child| {
+            let begun = Instant::now();
+            let said = || fs::read_to_string(&stdout).unwrap_or_default();
+            while begun.elapsed() < bound && !self.interrupted() && !is_enough(&said()) {
+                thread::sleep(POLL_INTERVAL);
+            }
+            child.signal(Signal::SIGTERM);
+            child.wait(INTERRUPT_TIMEOUT);
+            Ok(())
+        });
+        let ((), output) = ended?;
+        if self.interrupted() {
+            return Err(ProgramError::Interrupted);
+        }
+        Ok(output)
+    }
+
+    /// Starts `command`, has `follow` wait for its end, and returns the result of that with the
+    /// program's output and CPU time.
+    fn measured<T>(
+        &self,
+        mut command: Command,
+        follow: impl FnOnce(ChildProcess) -> Result<T, ProgramError>,
+    ) -> Result<(T, ProgramOutput), ProgramError> {
         if self.interrupted() {
             return Err(ProgramError::Interrupted);
         }
@@ -139,20 +190,12 @@ impl ProgramRunner {
             .stderr(File::create(&stderr).map_err(started)?);
         let cpu_before = children_cpu_ns().map_err(started)?;
         let child = ChildProcess::start(command, Signal::SIGTERM).map_err(started)?;
-        let status = self.follow(child, &program, bound)?;
+        let ended = follow(child)?;
         let cpu_ns = children_cpu_ns()
             .map_err(started)?
             .saturating_sub(cpu_before);
-        if !status.success() {
-            let said = last_lines(&stderr, &stdout);
-            return Err(ProgramError::Failed {
-                program,
-                status,
-                said,
-            });
-        }
         let stdout = fs::read_to_string(&stdout).map_err(started)?;
-        Ok(ProgramOutput { stdout, cpu_ns })
+        Ok((ended, ProgramOutput { stdout, cpu_ns }))
     }
 
     fn follow(

@@ -20,7 +20,7 @@ impl Scenario {
     }
 }
 
-pub(crate) const SCENARIOS: [Scenario; 11] = [
+pub(crate) const SCENARIOS: [Scenario; 12] = [
     Scenario {
         bench: "db-pool-bench",
         name: "sweep",
@@ -112,6 +112,14 @@ pub(crate) const SCENARIOS: [Scenario; 11] = [
         bench: "ws-bench",
         name: "limit",
         flags: "--start 20 --max 20 --timeout 20s",
+        brief: "--duration 1s",
+        long: "--duration 60s",
+        under_load: "phase: measure",
+    },
+    Scenario {
+        bench: "ws-bench",
+        name: "throughput",
+        flags: "--connections 10 --rate 200 --warmup 0 --timeout 20s",
         brief: "--duration 1s",
         long: "--duration 60s",
         under_load: "phase: measure",

@@ -1,5 +1,7 @@
 //! Command line of `ws-bench`.
 
+mod throughput_flags;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -11,12 +13,15 @@ use bench_report::Pacing;
 use clap::{Args, Parser, Subcommand};
 use load_engine::{LoadPlan, WaitStrategy};
 
-use crate::connection::echo::SMALLEST_BYTES;
+use crate::connection::message_sizes::SMALLEST_BYTES;
 use crate::limit::settings::{DEFAULTS, LimitSettings, RATE_PER_S, TALKERS};
+use crate::load::load_settings::LoadSettings;
 use crate::serve::ServeOptions;
 use crate::server::endpoint::TargetUrl;
 
-/// Finds how many WebSocket connections a server holds, and whose limit it was.
+pub(crate) use self::throughput_flags::ThroughputArgs;
+
+/// Finds how many WebSocket connections a server holds, how fast it answers, and whose limit it was.
 #[derive(Debug, Parser)]
 #[command(name = "ws-bench", version, after_help = EXAMPLES)]
 pub(crate) struct WsCli {
@@ -28,12 +33,15 @@ const EXAMPLES: &str = "\
 Examples:
   ws-bench limit
   ws-bench limit --url ws://127.0.0.1:9001/ --max 5000
+  ws-bench throughput --connections 100,1000
   ws-bench serve --listen 127.0.0.1:0";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WsCommand {
     /// Raise the number of open connections until a limit is reached
     Limit(Box<LimitArgs>),
+    /// Measure messages per second and their round trips
+    Throughput(Box<ThroughputArgs>),
     /// Run an echo server until Ctrl-C
     Serve(ServeArgs),
     /// Hold a share of the connections; the parent process sends the orders on stdin
@@ -135,10 +143,12 @@ Examples:
 
 impl LimitArgs {
     pub(crate) fn target(&self) -> Result<Option<TargetUrl>, UsageError> {
-        let target = self.url.as_deref().map(TargetUrl::parse);
-        target
-            .transpose()
-            .map_err(|error| UsageError(error.to_string()))
+        parsed_target(self.url.as_deref())
+    }
+
+    /// Returns the settings of the connections.
+    pub(crate) fn load_settings(&self) -> LoadSettings {
+        self.settings(0).load_settings()
     }
 
     pub(crate) fn settings(&self, seed: u64) -> LimitSettings {
@@ -178,6 +188,11 @@ impl LimitArgs {
             in_flight_cap: talkers,
         }
     }
+}
+
+fn parsed_target(url: Option<&str>) -> Result<Option<TargetUrl>, UsageError> {
+    let target = url.map(TargetUrl::parse).transpose();
+    target.map_err(|error| UsageError(error.to_string()))
 }
 
 impl From<&ServeArgs> for ServeOptions {

@@ -1,6 +1,9 @@
 //! Connections of the load: opening one, its messages, and the kinds of its failures.
 
+mod answer_head;
 pub(crate) mod echo;
 pub(crate) mod failure;
+pub(crate) mod message_sizes;
+pub(crate) mod message_stream;
 pub(crate) mod socket;
 pub(crate) mod ws_connection;

@@ -1,22 +1,26 @@
 //! Connections of the load to a WebSocket server: opening one, sending a message, and recognizing
 //! its echo.
 
+use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::{SinkExt as _, StreamExt as _};
 use load_engine::{
     ConnectionFactory, ConnectionId, Failure, HeldConnection, HeldOperations, Incoming,
-    OperationSpec, Timestamps,
+    OperationSpec, Timestamps, Traffic,
 };
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::client_async_with_config;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
+use crate::connection::answer_head::AnswerHead;
 use crate::connection::echo::{EchoKind, MessageSource};
 use crate::connection::failure;
-use crate::connection::socket::{self, WsSocket};
+use crate::connection::message_sizes::MessageSizes;
+use crate::connection::message_stream::MessageStream;
+use crate::connection::socket;
 use crate::server::endpoint::WsEndpoint;
 
 /// Factory of connections to one WebSocket server.
@@ -25,19 +29,19 @@ pub(crate) struct WsConnector {
     pub(crate) endpoint: WsEndpoint,
     /// Time-out of connecting by TCP, and as much again for the upgrade to a WebSocket.
     pub(crate) timeout: Duration,
-    /// Size of a message in bytes; smaller sizes than
-    /// [`SMALLEST_BYTES`](crate::connection::echo::SMALLEST_BYTES) count as that.
-    pub(crate) message_bytes: usize,
+    /// Sizes of the messages.
+    pub(crate) sizes: MessageSizes,
 }
 
 /// Open WebSocket connection to a server that should echo messages.
 #[derive(Debug)]
 pub(crate) struct WsConnection {
-    socket: WsSocket,
+    socket: MessageStream<TcpStream>,
     messages: MessageSource,
     /// True if, since the last message was sent, the server has sent a message that is no echo of
     /// this connection's messages.
     has_foreign: bool,
+    traffic: Traffic,
 }
 
 impl ConnectionFactory for WsConnector {
@@ -66,17 +70,20 @@ impl ConnectionFactory for WsConnector {
             .map_err(|_| late(failure::TCP_TIMEOUT, "no TCP connection"))?
             .map_err(|error| failure::from_io(&error))?;
         timestamps.phase_ended();
-        let config = Some(socket::config());
-        let upgrade = client_async_with_config(self.endpoint.uri.clone(), stream, config);
+        let stream = AnswerHead::new(stream);
+        let config = socket::load_config(self.sizes.most());
+        let upgrade = client_async_with_config(self.endpoint.uri.clone(), stream, Some(config));
         let (socket, _) = timeout(self.timeout, upgrade)
             .await
             .map_err(|_| late(failure::UPGRADE_TIMEOUT, "no answer to the upgrade"))?
             .map_err(|error| failure::from_upgrade(&error))?;
         timestamps.done();
+        let (stream, received) = socket.into_inner().into_parts();
         Ok(WsConnection {
-            socket,
-            messages: MessageSource::new(id.0, self.message_bytes),
+            socket: MessageStream::new(stream, received, config),
+            messages: MessageSource::new(id.0, self.sizes),
             has_foreign: false,
+            traffic: Traffic::default(),
         })
     }
 }
@@ -94,19 +101,30 @@ async fn connect_tcp(address: SocketAddr, source: Option<IpAddr>) -> std::io::Re
 }
 
 impl HeldConnection for WsConnection {
-    async fn send(&mut self) -> Result<(), Failure> {
+    fn queue(&mut self) -> Result<(), Failure> {
         self.has_foreign = false;
-        let message = Message::Binary(self.messages.next());
-        let sent = self.socket.send(message).await;
-        sent.map_err(|error| failure::from_session(&error))
+        let message = self.messages.next();
+        self.traffic.sent += 1;
+        self.traffic.sent_bytes += message.len() as u64;
+        let queued = self.socket.queue(Message::Binary(message));
+        queued.map_err(|error| failure::from_session(&error))
     }
 
-    async fn receive(&mut self) -> Result<Incoming, Failure> {
-        match self.socket.next().await {
-            None => Err(failure::from_end()),
-            Some(Err(error)) => Err(failure::from_session(&error)),
-            Some(Ok(message)) => self.received(message),
-        }
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        let flushed = self.socket.poll_flush(context);
+        flushed.map_err(|error| failure::from_session(&error))
+    }
+
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<Incoming, Failure>> {
+        self.socket.poll_next(context).map(|next| match next {
+            Err(Error::ConnectionClosed | Error::AlreadyClosed) => Err(failure::from_end()),
+            Err(error) => Err(failure::from_session(&error)),
+            Ok(message) => self.received(message),
+        })
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.traffic
     }
 
     fn unanswered(&self, timeout: Duration) -> Failure {
@@ -122,8 +140,9 @@ impl HeldConnection for WsConnection {
     /// connection, so that the port on this side is free again at once. It has no time-out of its
     /// own.
     async fn close(mut self) {
-        if self.socket.close(None).await.is_ok() {
-            while let Some(Ok(_)) = self.socket.next().await {}
+        let socket = &mut self.socket;
+        if poll_fn(|context| socket.poll_close(context)).await.is_ok() {
+            while poll_fn(|context| socket.poll_next(context)).await.is_ok() {}
         }
     }
 }
@@ -136,12 +155,13 @@ impl WsConnection {
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(Incoming::Other),
             Message::Binary(_) | Message::Text(_) => {
                 let echo = message.into_data();
+                self.traffic.received += 1;
+                self.traffic.received_bytes += echo.len() as u64;
                 Ok(match self.messages.kind(&echo) {
-                    EchoKind::Last => Incoming::Answer,
-                    EchoKind::Earlier => Incoming::Other,
+                    EchoKind::Of(number) => Incoming::Answer(number),
                     EchoKind::Foreign => {
                         self.has_foreign = true;
-                        Incoming::Other
+                        Incoming::Unmatched
                     }
                     EchoKind::Changed => {
                         let text = "the answer was not what had been sent";
@@ -156,12 +176,13 @@ impl WsConnection {
 /// Sends one message and waits for its echo, without a time-out. Fails if the connection ends or
 /// the echo is wrong; other messages are skipped.
 pub(crate) async fn exchange_echo(connection: &mut WsConnection) -> Result<(), Failure> {
-    connection.send().await?;
+    connection.queue()?;
+    poll_fn(|context| connection.poll_flush(context)).await?;
     loop {
-        match connection.receive().await? {
-            Incoming::Answer => return Ok(()),
+        match poll_fn(|context| connection.poll_receive(context)).await? {
+            Incoming::Answer(_) => return Ok(()),
             Incoming::Wrong(failure) => return Err(failure),
-            Incoming::Other => {}
+            Incoming::Unmatched | Incoming::Other => {}
         }
     }
 }

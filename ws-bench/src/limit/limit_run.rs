@@ -2,32 +2,28 @@
 //! limit.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use bench_cli::bench::{Bench, ShownFigures};
-use bench_cli::{Remedy as _, Scenario, ScenarioName, workers};
+use bench_cli::{Scenario, ScenarioName};
 use bench_report::names::summaries;
 use bench_report::{Limit, LimitOwner, Report};
-use load_engine::{Failure, HeldLoad, HeldSettings, WorkerShare, available_threads};
+use load_engine::{Failure, available_threads};
 use serde_json::Value;
-use testbed::WebSocketServer;
 
 use crate::connection::failure;
-use crate::connection::ws_connection::WsConnector;
-use crate::limit::limit_load::LimitLoad;
 use crate::limit::limit_text;
 use crate::limit::search::LimitSearch;
 use crate::limit::settings::LimitSettings;
 use crate::limit::step_runner::{StepBreak, StepRunner, StepVerdict};
 use crate::limit::verdict::BreakReason;
-use crate::limit::worker::ConnectorOrder;
-use crate::machine::machine_limits::{MachineLimits, ServerPlacement, Shortage, shortage};
-use crate::server::endpoint::{TargetUrl, WsEndpoint};
+use crate::load::ws_load::WsLoad;
+use crate::machine::machine_limits::Shortage;
+use crate::machine::planned_shortage::planned_shortage;
+use crate::server::endpoint::TargetUrl;
 use crate::server::probe::{ProbeResult, probe};
 use crate::server::process_evidence::ServerProcessReader;
-use crate::server::remedy;
+use crate::server::ws_target::WsTarget;
 
 /// Largest time-out of each part of the probe after a rule ended a step. If the probe fails because
 /// of the server, the server counts as gone.
@@ -47,24 +43,17 @@ pub(crate) struct LimitRun {
     pub(crate) config: BTreeMap<String, Value>,
 }
 
-/// Server under test: its URL, and its process if this run has started it.
-pub(crate) struct LimitTarget {
-    url: TargetUrl,
-    /// Throwaway server; `None` if the run uses the user's server.
-    throwaway: Option<WebSocketServer>,
-}
-
 /// Load and evidence with which steps are run, after the server has answered a probe.
 pub(crate) struct LimitSetup {
     watch: ServerProcessReader,
-    load: LimitLoad,
+    load: WsLoad,
     /// Limit of this machine that is below the number of connections to try; `None` if there is
     /// none.
     shortage: Option<Shortage>,
 }
 
 impl Scenario for LimitRun {
-    type Target = LimitTarget;
+    type Target = WsTarget;
     type Prepared = LimitSetup;
 
     fn name(&self) -> ScenarioName {
@@ -95,15 +84,9 @@ impl Scenario for LimitRun {
         true
     }
 
-    fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<LimitTarget>> {
-        let target = match &self.url {
-            Some(url) => LimitTarget {
-                url: url.clone(),
-                throwaway: None,
-            },
-            None => throwaway()?,
-        };
-        let url = Value::from(target.url.masked());
+    fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<WsTarget>> {
+        let target = WsTarget::open(self.url.as_ref())?;
+        let url = Value::from(target.url().masked());
         bench.report.config.insert("url".to_owned(), url);
         Ok(Some(target))
     }
@@ -111,24 +94,24 @@ impl Scenario for LimitRun {
     fn prepare(
         &self,
         bench: &mut Bench,
-        target: &mut LimitTarget,
+        target: &mut WsTarget,
     ) -> anyhow::Result<Option<LimitSetup>> {
         let settings = &self.settings;
-        let endpoint = match probe(&target.url, settings.timeout, &bench.cancel)? {
-            ProbeResult::Echo(endpoint) => endpoint,
-            ProbeResult::Interrupted => return Ok(None),
-            ProbeResult::Nothing(failure) => return Err(unreachable(&target.url, &failure)),
+        let Some(endpoint) = target.probe(settings.timeout, &bench.cancel)? else {
+            return Ok(None);
         };
-        let shortage = plan(bench, &endpoint, settings.max, self.workers.unwrap_or(1));
-        let watch = target.throwaway.as_ref().map_or_else(
-            || ServerProcessReader::of_endpoint(&endpoint),
-            |server| ServerProcessReader::of_process(server.pid()),
-        );
+        let shortage = planned_shortage(bench, &endpoint, settings.max, self.workers.unwrap_or(1));
+        let watch = target.process_reader(&endpoint);
         if let Some(process) = watch.server_process() {
             let config = &mut bench.report.config;
             config.insert("server_process".to_owned(), process);
         }
-        let load = self.start_load(bench, target, endpoint)?;
+        let load = WsLoad::start(
+            bench,
+            (target, endpoint),
+            &settings.load_settings(),
+            (self.workers, available_threads()),
+        )?;
         Ok(Some(LimitSetup {
             watch,
             load,
@@ -139,7 +122,7 @@ impl Scenario for LimitRun {
     fn steps(
         &self,
         bench: &mut Bench,
-        target: &mut LimitTarget,
+        target: &mut WsTarget,
         prepared: LimitSetup,
     ) -> anyhow::Result<()> {
         let settings = &self.settings;
@@ -153,7 +136,7 @@ impl Scenario for LimitRun {
         };
         let highest = shortage.as_ref().map_or(settings.max, |s| s.fits.max(1));
         let mut search = LimitSearch::new(settings.start, settings.factor, highest);
-        let found = run_steps(&mut runner, &mut search, &target.url)?;
+        let found = run_steps(&mut runner, &mut search, target.url())?;
         let is_gone = matches!(found, Some(Found::Gone(_)));
         if !is_gone && !runner.bench.interrupted() {
             // This fails if a worker thread has ended, which does not matter at the end.
@@ -165,87 +148,13 @@ impl Scenario for LimitRun {
         Ok(())
     }
 
-    fn clean_up(&self, bench: &mut Bench, target: LimitTarget) {
-        let Some(server) = target.throwaway else {
-            return;
-        };
-        let directory = server.directory().display().to_string();
-        if let Err(error) = server.stop() {
-            bench.left_behind(&error.to_string(), &format!("rm -r {directory}"));
-        }
+    fn clean_up(&self, bench: &mut Bench, target: WsTarget) {
+        target.clean_up(bench);
     }
 
     fn text(&self, report: &Report) -> String {
         limit_text::text(report)
     }
-}
-
-impl LimitRun {
-    /// Starts the threads that hold the connections, or the worker processes if the flags ask for
-    /// these. Fails if they cannot be started.
-    fn start_load(
-        &self,
-        bench: &mut Bench,
-        target: &LimitTarget,
-        endpoint: WsEndpoint,
-    ) -> anyhow::Result<LimitLoad> {
-        if let Some(count) = self.workers {
-            // The workers inherit the limit of open files, which this process has raised.
-            bench.lead(workers::start(count, env!("CARGO_PKG_VERSION"))?);
-            let throwaway = target.throwaway.as_ref();
-            return Ok(LimitLoad::OnWorkers {
-                order: ConnectorOrder {
-                    throwaway_url: throwaway.map(|server| server.url().to_owned()),
-                    address: endpoint.address,
-                },
-                open: 0,
-            });
-        }
-        let settings = &self.settings;
-        let connector = WsConnector {
-            endpoint,
-            timeout: settings.timeout,
-            message_bytes: settings.message_bytes,
-        };
-        let held = HeldSettings {
-            connects_per_s: settings.spawn_rate_per_s,
-            timeout: settings.timeout,
-            runtime: settings.runtime,
-            threads: available_threads(),
-            waiting: settings.waiting,
-            process: WorkerShare::ALONE,
-        };
-        let load = HeldLoad::start(Arc::new(connector), held)
-            .context("cannot start the load generator's threads")?;
-        Ok(LimitLoad::Here(load))
-    }
-}
-
-fn throwaway() -> anyhow::Result<LimitTarget> {
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
-    let server = WebSocketServer::start(&program, &[])
-        .context("cannot start a throwaway server")
-        .remedy("ws-bench serve in another terminal, and its address as --url here")?;
-    Ok(LimitTarget {
-        url: TargetUrl::parse(server.url())?,
-        throwaway: Some(server),
-    })
-}
-
-/// Returns the limit of this machine that does not allow `max` connections in this number of
-/// `processes`; `None` if the machine allows them. Prints a warning about the limit and adds it to
-/// the report, before the first connection is opened.
-fn plan(bench: &mut Bench, endpoint: &WsEndpoint, max: u64, processes: u64) -> Option<Shortage> {
-    let server = ServerPlacement {
-        local: endpoint.is_local(),
-        many_sources: endpoint.spreads_sources(),
-    };
-    let machine = MachineLimits::prepare(bench.report.environment.cgroup.as_ref());
-    let shortage = shortage(max, &machine, server, processes)?;
-    let warning = shortage.warning(max);
-    bench.line(&format!("warning: {}", warning.message));
-    bench.warn(warning);
-    Some(shortage)
 }
 
 /// Reason why the lowest step that did not hold broke, and whether the server still works.
@@ -379,12 +288,4 @@ fn conclude(
     };
     summary.headline = limit_text::headline(&limit);
     summary.limit = Some(limit);
-}
-
-fn unreachable(target: &TargetUrl, failure: &Failure) -> anyhow::Error {
-    let error = anyhow::Error::msg(remedy::sentence(target, failure));
-    let advised: anyhow::Result<()> = Err(error).remedy(remedy::advice(target, &failure.kind));
-    advised
-        .err()
-        .unwrap_or_else(|| anyhow::anyhow!("cannot connect"))
 }

@@ -7,6 +7,9 @@ use bench_cli::load::Defaults;
 use load_engine::{LoadPlan, RuntimeKind, StopRule, WaitStrategy};
 use serde_json::{Value, json};
 
+use crate::connection::message_sizes::MessageSizes;
+use crate::load::load_settings::LoadSettings;
+
 /// Defaults of this scenario for shared flags that are not given. Connections stay open from step
 /// to step, so one runtime for each core has no disadvantage, and it is the cheapest kind.
 pub(crate) const DEFAULTS: Defaults = Defaults {
@@ -77,6 +80,17 @@ impl LimitSettings {
             StopRule::ErrorRatio { .. } => None,
         });
         set.fold(self.latency_bound, Duration::min)
+    }
+
+    /// Returns the settings of the connections.
+    pub(crate) fn load_settings(&self) -> LoadSettings {
+        LoadSettings {
+            spawn_rate_per_s: self.spawn_rate_per_s,
+            timeout: self.timeout,
+            sizes: MessageSizes::of(self.message_bytes),
+            runtime: self.runtime,
+            waiting: self.waiting,
+        }
     }
 
     /// Adds the settings of the search to `config`, that of the report; values of the same names

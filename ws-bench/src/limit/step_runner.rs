@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
-use bench_cli::bench::{Bench, EvidenceSource};
-use bench_report::names::steps;
-use bench_report::{Operation, ServerEvidence, Step, StepEnd};
+use bench_cli::bench::Bench;
+use bench_report::{Step, StepEnd};
 use load_engine::{HeldLevel, HeldResult, LoadPlan, StepPlan, available_threads};
 
-use crate::limit::limit_load::LimitLoad;
 use crate::limit::settings::LimitSettings;
 use crate::limit::verdict::{BreakReason, StepBounds, StepEvidence, judge};
-use crate::machine::open_files::ReservedFiles;
-use crate::server::process_evidence::{ProcessUsage, ServerProcessReader, rss_bytes};
+use crate::load::connection_figures;
+use crate::load::load_evidence::LoadEvidence;
+use crate::load::ws_load::WsLoad;
+use crate::server::process_evidence::ServerProcessReader;
 
 /// Time by which the drain is longer than the time-out of an echo, so that a message without an
 /// echo is recorded as a failure and is not cut off.
@@ -45,7 +45,7 @@ pub(crate) struct StepBreak {
 /// Runner of steps on connections that stay open from step to step.
 pub(crate) struct StepRunner<'a> {
     pub(crate) bench: &'a mut Bench,
-    pub(crate) load: LimitLoad,
+    pub(crate) load: WsLoad,
     pub(crate) settings: &'a LimitSettings,
     pub(crate) watch: ServerProcessReader,
     /// Number of steps that follow the present one if none breaks; for the estimate of the
@@ -75,19 +75,14 @@ impl StepRunner<'_> {
         let level = HeldLevel {
             connections,
             allowed_failures: (missing as f64 * bounds.error_ratio) as u64,
+            in_flight: 1,
         };
         let steps = self.steps_left + 1;
         let each = (plan.warmup + plan.measure) * settings.repeats as u32;
         self.bench.expect(each * steps as u32, steps);
-        let mut evidence = LimitEvidence {
-            watch: &self.watch,
-            reserve: Some(ReservedFiles::open()),
-            began: None,
-            load_processes: self.bench.load_processes(),
-            rss_bytes: None,
-        };
+        let mut evidence = LoadEvidence::new(&self.watch, self.bench.load_processes());
         let held = self.load.run(self.bench, &plan, level, &mut evidence)?;
-        let rss_bytes = evidence.rss_bytes;
+        let rss_bytes = evidence.rss_bytes();
         let why = reason(&held, bounds);
         self.push(held, why, rss_bytes)
     }
@@ -109,7 +104,7 @@ impl StepRunner<'_> {
         } = held;
         let mut step = result.step;
         let by_rule = matches!(step.end, StepEnd::Stopped { .. });
-        add_figures(&mut step, checks.as_ref(), open, rss_bytes);
+        connection_figures::add(&mut step, checks.as_ref(), open, rss_bytes);
         if let Some(why) = &why {
             step.end = StepEnd::Stopped {
                 rule: why.rule.clone(),
@@ -196,58 +191,4 @@ fn reason(held: &HeldResult, bounds: StepBounds) -> Option<BreakReason> {
         generator: &step.generator,
     };
     judge(&seen, bounds)
-}
-
-fn add_figures(step: &mut Step, check: Option<&Operation>, open: u64, rss_bytes: Option<u64>) {
-    step.figure(steps::OPEN_CONNECTIONS, open as f64);
-    if let Some(bytes) = rss_bytes {
-        step.figure(steps::CLIENT_RSS_BYTES, bytes as f64);
-    }
-    if let Some(check) = check {
-        // A check that a signal cut off tells nothing about its connection.
-        let checked = check.attempted - check.censored;
-        let lost = checked - check.succeeded;
-        step.figure(steps::CHECKED_CONNECTIONS, checked as f64);
-        step.figure(steps::LOST_CONNECTIONS, lost as f64);
-        for (kind, count) in &check.errors {
-            step.member(steps::LOST_BY_KIND, kind, *count as f64);
-        }
-    }
-    let Some(connect) = step.operations.get("connect").cloned() else {
-        return;
-    };
-    step.figure(steps::ESTABLISHED_PER_S, connect.throughput_per_s);
-    for (phase, times) in &connect.phases {
-        let percentiles = times.percentiles_ns;
-        for (label, ns) in [
-            ("p50", percentiles.p50),
-            ("p95", percentiles.p95),
-            ("p99", percentiles.p99),
-        ] {
-            step.member(steps::CONNECT_PHASES, format!("{phase}_{label}"), ns as f64);
-        }
-    }
-}
-
-/// Source of evidence about the server's process and about the memory of the load's processes. It
-/// keeps some open files in reserve until all connections are open.
-struct LimitEvidence<'a> {
-    watch: &'a ServerProcessReader,
-    reserve: Option<ReservedFiles>,
-    began: Option<ProcessUsage>,
-    /// Ids of the processes that hold the connections.
-    load_processes: Vec<u32>,
-    rss_bytes: Option<u64>,
-}
-
-impl EvidenceSource for LimitEvidence<'_> {
-    fn measure_begins(&mut self) {
-        self.reserve = None;
-        self.rss_bytes = rss_bytes(&self.load_processes);
-        self.began = self.watch.read();
-    }
-
-    fn measure_ends(&mut self) -> Option<ServerEvidence> {
-        Some(self.watch.evidence(self.began, self.watch.read()))
-    }
 }

@@ -5,3 +5,4 @@ pub(crate) mod endpoint;
 pub(crate) mod probe;
 pub(crate) mod process_evidence;
 pub(crate) mod remedy;
+pub(crate) mod ws_target;

@@ -9,6 +9,7 @@ use load_engine::{
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
+use crate::connection::message_sizes::MessageSizes;
 use crate::connection::ws_connection::{WsConnector, exchange_echo};
 use crate::server::endpoint::{TargetUrl, WsEndpoint};
 
@@ -60,7 +61,7 @@ async fn echo_once(target: &TargetUrl, bound: Duration) -> Result<WsEndpoint, Fa
     let connector = WsConnector {
         endpoint,
         timeout: bound,
-        message_bytes: 0,
+        sizes: MessageSizes::of(0),
     };
     let mut connection = connector.connect(PROBE, &mut Timestamps::default()).await?;
     let echoed = timeout(bound, exchange_echo(&mut connection)).await;

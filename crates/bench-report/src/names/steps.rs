@@ -201,6 +201,30 @@ figures! { Step:
     CHECKED_CONNECTIONS = "checked_connections";
     /// Connections that were lost.
     LOST_CONNECTIONS = "lost_connections";
+    /// Messages that were sent in the measured part.
+    MESSAGES_SENT = "messages_sent";
+    /// Messages that were received in the measured part.
+    MESSAGES_RECEIVED = "messages_received";
+    /// Bytes in the messages that were sent in the measured part.
+    BYTES_SENT = "bytes_sent";
+    /// Bytes in the messages that were received in the measured part.
+    BYTES_RECEIVED = "bytes_received";
+    /// Messages that were sent per second.
+    MESSAGES_SENT_PER_S = "messages_sent_per_s";
+    /// Messages that were received per second.
+    MESSAGES_RECEIVED_PER_S = "messages_received_per_s";
+    /// Bytes in messages that were sent per second.
+    BYTES_SENT_PER_S = "bytes_sent_per_s";
+    /// Bytes in messages that were received per second.
+    BYTES_RECEIVED_PER_S = "bytes_received_per_s";
+    /// Messages that were never answered.
+    LOST_MESSAGES = "lost_messages";
+    /// Answers that came after the time-out of their message.
+    LATE_ANSWERS = "late_answers";
+    /// Answers to messages that had been answered before.
+    DUPLICATE_ANSWERS = "duplicate_answers";
+    /// Incoming messages that answer none.
+    UNMATCHED_MESSAGES = "unmatched_messages";
     /// Connections that were established per second.
     ESTABLISHED_PER_S = "established_per_s";
     /// Keys whose memory was measured.

@@ -1,8 +1,10 @@
 //! Interface through which a scenario supplies connections that stay open during a load:
 //! connecting, sending and receiving. The engine supplies tasks, commands, schedules and records.
 
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::message_counts::Traffic;
 use crate::record::failure::Failure;
 use crate::record::operation_table::OperationSpec;
 use crate::record::timestamps::Timestamps;
@@ -41,24 +43,40 @@ pub trait ConnectionFactory: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Connection, Failure>> + Send;
 }
 
-/// Open connection on which messages are exchanged. At most one of its messages waits for an answer
-/// at a time.
+/// Open connection on which messages are exchanged. Its messages are numbered from 1, in the order
+/// in which they were queued.
+///
+/// Both polling functions follow the rules of [`Future::poll`]: if they return `Pending`, they have
+/// arranged that the task is woken.
 pub trait HeldConnection: Send + Sized + 'static {
-    /// Sends the next message. The implementation must not accept a late answer to an earlier
-    /// message, which had timed out, as the answer to this one. Fails if the connection is lost.
-    fn send(&mut self) -> impl Future<Output = Result<(), Failure>> + Send;
-
-    /// Waits for the next incoming message. The engine calls this all the time while the connection
-    /// is open, because many protocols answer pings only while a client reads. Dropping the future
-    /// must lose no data.
+    /// Adds the next message to those that [`poll_flush`](Self::poll_flush) sends.
     ///
     /// # Errors
     /// Fails when the connection has ended.
-    fn receive(&mut self) -> impl Future<Output = Result<Incoming, Failure>> + Send;
+    fn queue(&mut self) -> Result<(), Failure>;
 
-    /// Returns the failure under which the last message is recorded, because no answer arrived
-    /// within `timeout`.
+    /// Sends the queued messages. The engine polls this until it is ready, and polls for incoming
+    /// messages meanwhile.
+    ///
+    /// # Errors
+    /// Fails when the connection has ended.
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>>;
+
+    /// Polls for the next incoming message. The engine does this all the time while the connection
+    /// is open, because many protocols answer pings only while a client reads.
+    ///
+    /// # Errors
+    /// Fails when the connection has ended.
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<Incoming, Failure>>;
+
+    /// Returns the failure under which a message is recorded, because no answer arrived within
+    /// `timeout`.
     fn unanswered(&self, timeout: Duration) -> Failure;
+
+    /// Returns the traffic of the connection since it was opened.
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
 
     /// Closes the connection as its protocol demands. The engine abandons this after a second.
     fn close(self) -> impl Future<Output = ()> + Send {
@@ -69,11 +87,13 @@ pub trait HeldConnection: Send + Sized + 'static {
 /// Kind of a message that arrives on a connection.
 #[derive(Debug)]
 pub enum Incoming {
-    /// Right answer to the last message that was sent.
-    Answer,
-    /// Wrong answer to the last message that was sent, after which the connection is still usable.
+    /// Right answer to the message with this number. Whether it is in time, late or a duplicate is
+    /// found by the engine.
+    Answer(u64),
+    /// Wrong answer to the oldest message that waits, after which the connection is still usable.
     Wrong(Failure),
-    /// Any other message, such as a control frame, a late answer to an earlier message, or a
-    /// message that the peer sends without being asked.
+    /// Message that the peer sent without being asked, or that answers none.
+    Unmatched,
+    /// Anything else, such as a control frame.
     Other,
 }

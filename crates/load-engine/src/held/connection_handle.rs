@@ -4,7 +4,7 @@
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
 use tokio::sync::mpsc;
@@ -93,17 +93,15 @@ impl ConnectionHandle {
         self.task.wake();
     }
 
-    /// Waits until the current command is to be abandoned. Only the connection's task calls this.
-    pub(crate) async fn ceased(&self) {
-        poll_fn(|context| {
-            self.task.register(context.waker());
-            if self.ceased.load(Ordering::Relaxed) {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
+    /// Polls for the end of the current command, which is then to be abandoned. Only the
+    /// connection's task calls this.
+    pub(crate) fn poll_ceased(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.task.register(context.waker());
+        if self.ceased.load(Ordering::Relaxed) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     /// Marks the connection as ended with `failure`, so that no further command is accepted.

@@ -1,6 +1,8 @@
 //! Task of one open connection. It reads all the time, and carries out the commands that arrive
 //! through the connection's handle.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,15 +10,18 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use tokio::time::{sleep, timeout};
 
-use super::connection_factory::{HeldConnection, Incoming};
+use super::connection_factory::HeldConnection;
 use super::connection_handle::{CompletionToken, ConnectionCommand, ConnectionHandle};
 use super::held_step::HeldStep;
-use super::talk_schedule::{TalkSchedule, TalkerQueue};
-use crate::plan::think_time::Pauses;
+use super::message_window::MessageWindow;
+use super::talk::Talk;
+use super::talk_schedule::{TalkProgress, TalkSchedule};
+use super::traffic_meter::TrafficMeter;
 use crate::record::failure::Failure;
-use crate::record::in_flight_request::{Arrival, InFlightRequest};
+use crate::record::in_flight_request::InFlightRequest;
 use crate::record::operation_table::OperationId;
 use crate::record::outcome::Outcome;
+use crate::record::step_recorder::StepRecorder;
 
 /// Longest time that the closing of a connection may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -38,6 +43,8 @@ pub(crate) struct ConnectionTask<C> {
     handle: Arc<ConnectionHandle>,
     /// Longest wait for the answer to a message.
     timeout: Duration,
+    /// Number of messages that were queued so far.
+    queued: u64,
     guard: OpenGuard,
 }
 
@@ -55,17 +62,6 @@ impl From<Failure> for TaskEnd {
     }
 }
 
-/// Result of the exchange of one message.
-enum Exchange {
-    Answered,
-    /// No answer arrived in time, or a wrong one. The connection is still open.
-    Unanswered(Failure),
-    /// The connection was lost during the exchange.
-    Lost(Failure),
-    /// The worker made the task abandon the wait for the answer.
-    Ceased,
-}
-
 impl<C: HeldConnection> ConnectionTask<C> {
     /// Creates the task of a connection that was just opened, and adds one to `open` until the task
     /// ends. `timeout` is the longest wait for an answer.
@@ -80,6 +76,7 @@ impl<C: HeldConnection> ConnectionTask<C> {
             connection,
             handle,
             timeout,
+            queued: 0,
             guard: OpenGuard(Arc::clone(open)),
         }
     }
@@ -110,7 +107,7 @@ impl<C: HeldConnection> ConnectionTask<C> {
         loop {
             let command = tokio::select! {
                 biased;
-                received = self.connection.receive() => match received {
+                received = poll_fn(|context| self.connection.poll_receive(context)) => match received {
                     Ok(_) => continue,
                     Err(failure) => return (failure.into(), None),
                 },
@@ -133,12 +130,7 @@ impl<C: HeldConnection> ConnectionTask<C> {
                 mut schedule,
                 token,
             } => {
-                let talked = match &mut *schedule {
-                    TalkSchedule::Paused { pauses, offset } => {
-                        self.talk_with_pauses(&step, pauses, *offset).await
-                    }
-                    TalkSchedule::Arrivals(queue) => self.talk_on_arrivals(&step, queue).await,
-                };
+                let talked = self.talk(&step, &mut schedule).await;
                 (talked.map_err(TaskEnd::from), token)
             }
             ConnectionCommand::Check { step, token } => {
@@ -149,144 +141,55 @@ impl<C: HeldConnection> ConnectionTask<C> {
         }
     }
 
-    /// Runs a closed loop until the measured part ends: sends a message, waits for its answer,
-    /// pauses. The first message is sent `offset` after the start of the step. Fails if the
-    /// connection is lost.
-    async fn talk_with_pauses(
-        &mut self,
-        step: &HeldStep,
-        pauses: &mut Pauses,
-        offset: Duration,
-    ) -> Result<(), Failure> {
-        let Some(segments) = step.segments() else {
+    /// Exchanges messages by `schedule` until that has ended. Fails if the connection is lost.
+    async fn talk(&mut self, step: &HeldStep, schedule: &mut TalkSchedule) -> Result<(), Failure> {
+        let Some(progress) = TalkProgress::begin(step, schedule) else {
             return Ok(());
         };
-        let end_ns = segments.measure_end_ns();
-        let pauses_never = pauses.are_none();
-        let mut next_ns = segments.start_ns() + offset.as_nanos() as u64;
-        loop {
-            let mut now_ns = monotonic_ns();
-            if now_ns < next_ns {
-                let pause_ns = next_ns.min(end_ns).saturating_sub(now_ns);
-                if self.read_for(Duration::from_nanos(pause_ns)).await? {
-                    return Ok(());
-                }
-                now_ns = monotonic_ns();
-            }
-            if now_ns >= end_ns || step.is_halted() {
-                return Ok(());
-            }
-            let request = InFlightRequest::for_user(&step.messages, now_ns);
-            match self.exchange(request).await {
-                Exchange::Answered | Exchange::Unanswered(_) => {}
-                Exchange::Lost(failure) => return Err(failure),
-                Exchange::Ceased => return Ok(()),
-            }
-            // Without think time, `pauses` is left alone, which saves a cache miss per message.
-            let pause = (!pauses_never).then(|| pauses.next_pause()).flatten();
-            next_ns = pause.map_or(0, |pause| monotonic_ns() + pause.as_nanos() as u64);
-        }
-    }
-
-    /// Runs an open loop: sends a message for each arrival, one at a time, until the queue has
-    /// ended. Fails if the connection is lost.
-    async fn talk_on_arrivals(
-        &mut self,
-        step: &HeldStep,
-        queue: &mut TalkerQueue,
-    ) -> Result<(), Failure> {
-        let mut free_since_ns = 0;
-        while let Some(arrival) = self.await_arrival(queue).await? {
-            if arrival.released_ns < free_since_ns {
-                step.delayed.fetch_add(1, Ordering::Relaxed);
-            }
-            let request = InFlightRequest::for_arrival(&step.messages, arrival);
-            match self.exchange(request).await {
-                Exchange::Answered | Exchange::Unanswered(_) => {}
-                Exchange::Lost(failure) => return Err(failure),
-                Exchange::Ceased => break,
-            }
-            free_since_ns = monotonic_ns();
-        }
-        Ok(())
-    }
-
-    /// Waits for the next arrival, and reads from the connection meanwhile. `None` when the queue
-    /// has ended, or the command is to be abandoned. Fails if the connection is lost.
-    async fn await_arrival(&mut self, queue: &mut TalkerQueue) -> Result<Option<Arrival>, Failure> {
-        loop {
-            tokio::select! {
-                biased;
-                () = self.handle.ceased() => return Ok(None),
-                arrival = queue.next() => return Ok(arrival),
-                received = self.connection.receive() => drop(received?),
-            }
-        }
-    }
-
-    /// Reads from the connection for the length of `pause`. Returns true if the command is to be
-    /// abandoned before its end. Fails if the connection is lost.
-    async fn read_for(&mut self, pause: Duration) -> Result<bool, Failure> {
-        let pause = sleep(pause);
-        tokio::pin!(pause);
-        loop {
-            tokio::select! {
-                biased;
-                () = self.handle.ceased() => return Ok(true),
-                received = self.connection.receive() => drop(received?),
-                () = &mut pause => return Ok(false),
-            }
-        }
+        let window = self.window(step, &step.messages, step.level.in_flight);
+        let meter = step
+            .segments()
+            .map(|segments| TrafficMeter::new(&step.counts, segments));
+        self.exchange(window, progress, meter).await.map(drop)
     }
 
     /// Exchanges one message as proof that the connection is alive. Fails if no answer or a wrong
     /// one arrives, or the connection is lost; the caller then closes it.
     async fn check(&mut self, step: &HeldStep) -> Result<(), Failure> {
-        let request = InFlightRequest::for_user(&step.checks, monotonic_ns());
-        match self.exchange(request).await {
-            Exchange::Answered | Exchange::Ceased => Ok(()),
-            Exchange::Unanswered(failure) | Exchange::Lost(failure) => Err(failure),
-        }
+        let window = self.window(step, &step.checks, 1);
+        let once = TalkProgress::Once(Some(step));
+        let unanswered = self.exchange(window, once, None).await?;
+        unanswered.map_or(Ok(()), Err)
     }
 
-    /// Sends a message, waits for its answer, and records the result in `request`.
-    async fn exchange(&mut self, request: InFlightRequest<'_>) -> Exchange {
-        let (connection, bound) = (&mut self.connection, self.timeout);
-        let exchanged = tokio::select! {
-            biased;
-            exchanged = timeout(bound, send_and_receive(connection)) => exchanged,
-            // Leaving here drops the request, which records it as censored.
-            () = self.handle.ceased() => return Exchange::Ceased,
-        };
-        let exchange = match exchanged {
-            Ok(Ok(None)) => Exchange::Answered,
-            Ok(Ok(Some(wrong))) => Exchange::Unanswered(wrong),
-            Ok(Err(lost)) => Exchange::Lost(lost),
-            Err(_) => Exchange::Unanswered(self.connection.unanswered(bound)),
-        };
-        let outcome = match &exchange {
-            Exchange::Unanswered(failure) | Exchange::Lost(failure) => {
-                Outcome::failed(OperationId::FIRST, failure.clone())
-            }
-            Exchange::Answered | Exchange::Ceased => Outcome::success(OperationId::FIRST),
-        };
-        request.finish(&outcome, &[]);
-        exchange
+    fn window<'a>(
+        &self,
+        step: &'a HeldStep,
+        recorder: &'a StepRecorder,
+        most: u64,
+    ) -> MessageWindow<'a> {
+        let timeout_ns = self.timeout.as_nanos() as u64;
+        MessageWindow::new(recorder, &step.counts, most, self.queued + 1, timeout_ns)
     }
-}
 
-/// Sends a message and waits for its answer. Returns `None` for a right answer and the failure for
-/// a wrong one. Fails if the connection is lost.
-async fn send_and_receive(
-    connection: &mut impl HeldConnection,
-) -> Result<Option<Failure>, Failure> {
-    connection.send().await?;
-    loop {
-        match connection.receive().await? {
-            Incoming::Answer => return Ok(None),
-            Incoming::Wrong(failure) => return Ok(Some(failure)),
-            Incoming::Other => {}
-        }
+    async fn exchange(
+        &mut self,
+        window: MessageWindow<'_>,
+        progress: TalkProgress<'_>,
+        meter: Option<TrafficMeter<'_>>,
+    ) -> Result<Option<Failure>, Failure> {
+        let sleep = pin!(sleep(Duration::ZERO));
+        let mut talk = Talk::new(
+            &mut self.connection,
+            &self.handle,
+            &mut self.queued,
+            self.timeout,
+            window,
+            progress,
+            meter,
+            sleep,
+        );
+        poll_fn(|context| talk.poll(context)).await
     }
 }
 
@@ -298,17 +201,24 @@ pub(crate) fn record_lost(step: &HeldStep, failure: Failure) {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Poll};
+
     use super::*;
+    use crate::held::connection_factory::Incoming;
 
     struct Tiny;
 
     impl HeldConnection for Tiny {
-        async fn send(&mut self) -> Result<(), Failure> {
+        fn queue(&mut self) -> Result<(), Failure> {
             Ok(())
         }
 
-        async fn receive(&mut self) -> Result<Incoming, Failure> {
-            std::future::pending().await
+        fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_receive(&mut self, _: &mut Context<'_>) -> Poll<Result<Incoming, Failure>> {
+            Poll::Pending
         }
 
         fn unanswered(&self, _: Duration) -> Failure {

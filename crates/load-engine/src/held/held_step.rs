@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::connection_factory::HeldOperations;
+use super::message_counts::MessageCounts;
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 use crate::record::operation_table::{OperationSpec, OperationTable};
@@ -21,6 +22,9 @@ pub struct HeldLevel {
     /// Number of attempts to connect that may fail. After one more failure no further attempt is
     /// made, and the step fails.
     pub allowed_failures: u64,
+    /// Largest number of messages on one connection that wait for their answers at the same time; 0
+    /// counts as 1.
+    pub in_flight: u64,
 }
 
 /// State of one step on connections that stay open, shared by its connections, its workers and its
@@ -35,6 +39,8 @@ pub(crate) struct HeldStep {
     pub(crate) messages: StepRecorder,
     /// Recorder of the message on each connection that checks it at the end, all of which count.
     pub(crate) checks: StepRecorder,
+    /// Counts of the messages, by what became of them.
+    pub(crate) counts: MessageCounts,
     failed_connects: AtomicU64,
     /// Number of arrivals that were due while their connection still waited for the answer to an
     /// earlier one.
@@ -57,6 +63,7 @@ impl HeldStep {
             connects: StepRecorder::of_all(recorder(operations.connect)),
             messages: StepRecorder::new(recorder(operations.message)),
             checks: StepRecorder::of_all(recorder(operations.check)),
+            counts: MessageCounts::default(),
             failed_connects: AtomicU64::new(0),
             delayed: AtomicU64::new(0),
             halt: CancellationToken::new(),
@@ -99,7 +106,8 @@ impl HeldStep {
 
     /// Returns true once no further attempt to connect or message may start.
     pub(crate) fn is_halted(&self) -> bool {
-        self.halt.is_cancelled()
+        // The token's own state is behind a lock, and messages ask for it.
+        self.messages.is_halted()
     }
 
     /// Waits until no further attempt to connect or message may start.

@@ -79,7 +79,7 @@ impl<'a, F: ConnectionFactory> HeldStepLoad<'a, F> {
             failures,
             pool: None,
             delayed_at_cap: self.step.delayed.load(Ordering::Relaxed),
-            tallies: BTreeMap::new(),
+            tallies: self.step.counts.tallies(),
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -10,7 +12,7 @@ use tokio::sync::mpsc;
 use super::held_step::HeldStep;
 use crate::plan::arrivals::Arrivals;
 use crate::plan::think_time::Pauses;
-use crate::record::in_flight_request::{Arrival, InFlightRequest};
+use crate::record::in_flight_request::{Arrival, InFlightRequest, RequestStart};
 
 /// Schedule by which one connection sends its messages in a step.
 #[derive(Debug)]
@@ -41,10 +43,10 @@ impl TalkerQueue {
         (sender, queue)
     }
 
-    /// Waits for the next arrival in the queue; `None` once all senders are dropped and the queue
-    /// is empty.
-    pub(crate) async fn next(&mut self) -> Option<Arrival> {
-        self.arrivals.recv().await
+    /// Polls for the next arrival in the queue; `None` once all senders are dropped and the queue is
+    /// empty.
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Arrival>> {
+        self.arrivals.poll_recv(context)
     }
 }
 
@@ -53,6 +55,132 @@ impl Drop for TalkerQueue {
         self.arrivals.close();
         while let Ok(arrival) = self.arrivals.try_recv() {
             drop(InFlightRequest::never_started(&self.step.messages, arrival));
+        }
+    }
+}
+
+/// Progress of one connection through its messages in a step.
+#[derive(Debug)]
+pub(super) enum TalkProgress<'a> {
+    /// A single message, until it has been sent.
+    Once(Option<&'a HeldStep>),
+    /// Closed loop.
+    Paused {
+        step: &'a HeldStep,
+        pauses: &'a mut Pauses,
+        /// Instant before which no message is sent, in nanoseconds on `CLOCK_MONOTONIC`.
+        next_ns: u64,
+        /// Instant from which no message is sent, in nanoseconds on `CLOCK_MONOTONIC`.
+        end_ns: u64,
+        has_ended: bool,
+    },
+    /// Open loop.
+    Arrivals {
+        queue: &'a mut TalkerQueue,
+        /// Instant since which there has been room for a message, in nanoseconds on
+        /// `CLOCK_MONOTONIC`; 0 if there always was.
+        free_since_ns: u64,
+        has_ended: bool,
+    },
+}
+
+impl<'a> TalkProgress<'a> {
+    /// Begins `schedule` in `step`. `None` if the segments of the step are not set.
+    pub(super) fn begin(step: &'a HeldStep, schedule: &'a mut TalkSchedule) -> Option<Self> {
+        Some(match schedule {
+            TalkSchedule::Paused { pauses, offset } => {
+                let segments = step.segments()?;
+                Self::Paused {
+                    step,
+                    pauses,
+                    next_ns: segments.start_ns() + offset.as_nanos() as u64,
+                    end_ns: segments.measure_end_ns(),
+                    has_ended: false,
+                }
+            }
+            TalkSchedule::Arrivals(queue) => Self::Arrivals {
+                queue,
+                free_since_ns: 0,
+                has_ended: false,
+            },
+        })
+    }
+
+    /// Returns the start of the next message if it is to be sent at `now_ns`, the present on
+    /// `CLOCK_MONOTONIC`. Otherwise returns `None`; the task is then woken by the next arrival, or
+    /// must wake at [`next_ns`](Self::next_ns).
+    pub(super) fn next(&mut self, context: &mut Context<'_>, now_ns: u64) -> Option<RequestStart> {
+        match self {
+            Self::Once(step) => {
+                step.take()?.checks.recorder.begin(now_ns);
+                Some(RequestStart::of_user(now_ns))
+            }
+            Self::Paused {
+                step,
+                next_ns,
+                end_ns,
+                has_ended,
+                ..
+            } => {
+                *has_ended |= now_ns >= *end_ns || step.is_halted();
+                if *has_ended || now_ns < *next_ns {
+                    return None;
+                }
+                step.messages.recorder.begin(now_ns);
+                Some(RequestStart::of_user(now_ns))
+            }
+            Self::Arrivals {
+                queue,
+                free_since_ns,
+                has_ended,
+            } => {
+                let Poll::Ready(arrival) = queue.poll_next(context) else {
+                    return None;
+                };
+                *has_ended = arrival.is_none();
+                let arrival = arrival?;
+                if arrival.released_ns < *free_since_ns {
+                    queue.step.delayed.fetch_add(1, Ordering::Relaxed);
+                }
+                Some(RequestStart::of_arrival(arrival, now_ns))
+            }
+        }
+    }
+
+    /// Notes that a message ended at `now_ns`, before which no room was left for another one if
+    /// `was_full`.
+    pub(super) fn message_ended(&mut self, now_ns: u64, was_full: bool) {
+        match self {
+            Self::Paused {
+                pauses, next_ns, ..
+            } if !pauses.are_none() => {
+                let pause = pauses.next_pause();
+                *next_ns = pause.map_or(0, |pause| now_ns + pause.as_nanos() as u64);
+            }
+            Self::Arrivals { free_since_ns, .. } if was_full => *free_since_ns = now_ns,
+            _ => {}
+        }
+    }
+
+    /// Returns true once no further message will be sent.
+    pub(super) fn has_ended(&self) -> bool {
+        match self {
+            Self::Once(step) => step.is_none(),
+            Self::Paused { has_ended, .. } | Self::Arrivals { has_ended, .. } => *has_ended,
+        }
+    }
+
+    /// Returns the instant at which the next message is to be sent, or none any more, in nanoseconds
+    /// on `CLOCK_MONOTONIC`; `None` if the task is woken by other means.
+    pub(super) fn next_ns(&self) -> Option<u64> {
+        match self {
+            Self::Paused {
+                next_ns,
+                end_ns,
+                has_ended: false,
+                ..
+            } => Some(*next_ns.min(end_ns)).filter(|at_ns| *at_ns > 0),
+            _ => None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bench_report::{Pacing, StepEnd};
@@ -58,7 +59,8 @@ impl Place {
 /// Connection to the shared server; dropping it closes it.
 struct PlaceConnection {
     place: Arc<Place>,
-    waits: bool,
+    queued: u64,
+    answered: u64,
 }
 
 impl Drop for PlaceConnection {
@@ -96,25 +98,31 @@ impl ConnectionFactory for PlaceFactory {
         place.open.fetch_add(1, Ordering::SeqCst);
         Ok(PlaceConnection {
             place: Arc::clone(place),
-            waits: false,
+            queued: 0,
+            answered: 0,
         })
     }
 }
 
 impl HeldConnection for PlaceConnection {
-    async fn send(&mut self) -> Result<(), Failure> {
+    fn queue(&mut self) -> Result<(), Failure> {
         self.place.messages.fetch_add(1, Ordering::SeqCst);
-        self.waits = true;
+        self.queued += 1;
         Ok(())
     }
 
-    async fn receive(&mut self) -> Result<Incoming, Failure> {
-        if !self.waits {
-            std::future::pending::<()>().await;
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        // The answer comes in the next turn of the task.
+        context.waker().wake_by_ref();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_receive(&mut self, _: &mut Context<'_>) -> Poll<Result<Incoming, Failure>> {
+        if self.answered == self.queued {
+            return Poll::Pending;
         }
-        tokio::task::yield_now().await;
-        self.waits = false;
-        Ok(Incoming::Answer)
+        self.answered += 1;
+        Poll::Ready(Ok(Incoming::Answer(self.answered)))
     }
 
     fn unanswered(&self, _: Duration) -> Failure {
@@ -197,6 +205,7 @@ fn all_of(connections: u64) -> HeldLevel {
     HeldLevel {
         connections,
         allowed_failures: 0,
+        in_flight: 1,
     }
 }
 
@@ -251,6 +260,7 @@ fn attempts_that_fail_are_counted_over_all_workers() {
     let level = HeldLevel {
         connections: 30,
         allowed_failures: 8,
+        in_flight: 1,
     };
     // The server accepts no connection after the twentieth attempt, and has refused 5 of the first
     // ones.

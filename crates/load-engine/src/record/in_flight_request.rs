@@ -14,6 +14,48 @@ pub(crate) struct Arrival {
     pub(crate) released_ns: u64,
 }
 
+/// Instants at which a request was due, released and started, in nanoseconds on `CLOCK_MONOTONIC`:
+/// all that is kept of a request while it waits, where thousands do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestStart {
+    /// Instant at which it was due; 0 in a closed loop.
+    pub(crate) due_ns: u64,
+    /// Instant at which it was released; 0 in a closed loop.
+    pub(crate) released_ns: u64,
+    /// Instant at which it was started.
+    pub(crate) started_ns: u64,
+}
+
+impl RequestStart {
+    /// Creates the start of a request in a closed loop, at `started_ns`.
+    pub(crate) fn of_user(started_ns: u64) -> Self {
+        Self {
+            due_ns: 0,
+            released_ns: 0,
+            started_ns,
+        }
+    }
+
+    /// Creates the start of the request of `arrival` at `now_ns`, which may have been read shortly
+    /// before its release.
+    pub(crate) fn of_arrival(arrival: Arrival, now_ns: u64) -> Self {
+        Self {
+            due_ns: arrival.due_ns,
+            released_ns: arrival.released_ns,
+            started_ns: now_ns.max(arrival.released_ns),
+        }
+    }
+
+    /// Returns the instant from which latency counts.
+    pub(crate) fn begin_ns(&self) -> u64 {
+        if self.due_ns > 0 {
+            self.due_ns
+        } else {
+            self.started_ns
+        }
+    }
+}
+
 /// Timestamps of one request while a session works on it. If this is dropped before `finish`,
 /// because the task was aborted at the end of the drain, the request is recorded as censored.
 pub(crate) struct InFlightRequest<'a> {
@@ -60,6 +102,26 @@ impl<'a> InFlightRequest<'a> {
         };
         step.recorder.begin(started_ns);
         Self::new(step, timestamps)
+    }
+
+    /// Creates the request that began with `start`, and that is counted as in flight already.
+    pub(crate) fn begun(step: &'a StepRecorder, start: RequestStart) -> Self {
+        let timestamps = Timestamps {
+            due_ns: start.due_ns,
+            released_ns: start.released_ns,
+            started_ns: start.started_ns,
+            ..Timestamps::default()
+        };
+        Self::new(step, timestamps)
+    }
+
+    /// Records the request as finished with `outcome` at `done_ns`, an earlier reading of
+    /// `CLOCK_MONOTONIC`.
+    pub(crate) fn finish_at(mut self, done_ns: u64, outcome: &Outcome) {
+        self.finished = true;
+        self.timestamps.done_ns = done_ns;
+        let within = self.step.within(&self.timestamps);
+        self.step.recorder.record(&self.timestamps, outcome, within);
     }
 
     /// Records the request as finished with `outcome` and `parts`. Returns the instant at which the

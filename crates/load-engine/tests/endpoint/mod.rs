@@ -1,8 +1,10 @@
 //! Endpoint of held connections that behaves as a test sets it, and steps against it.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bench_report::Pacing;
@@ -12,6 +14,7 @@ use load_engine::{
     StepPlan, ThinkTime, Timestamps, WaitStrategy, run_connections,
 };
 use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
 
 /// Endpoint of held connections whose behaviour a test sets, also while connections are open.
 #[derive(Debug)]
@@ -26,7 +29,7 @@ pub(crate) struct Endpoint {
     pub(crate) is_wrong: AtomicBool,
     /// Connections with an id below this number break once `lose` is notified.
     lost_below: AtomicU64,
-    lose: Notify,
+    lose: Arc<Notify>,
     /// Number of messages that the endpoint has received since its creation.
     pub(crate) messages: AtomicU64,
     pub(crate) closed: AtomicU64,
@@ -40,7 +43,7 @@ impl Endpoint {
             hangs: AtomicBool::new(false),
             is_wrong: AtomicBool::new(false),
             lost_below: AtomicU64::new(0),
-            lose: Notify::new(),
+            lose: Arc::default(),
             messages: AtomicU64::new(0),
             closed: AtomicU64::new(0),
         })
@@ -59,7 +62,9 @@ pub(crate) struct EndpointFactory(pub(crate) Arc<Endpoint>);
 pub(crate) struct EndpointConnection {
     endpoint: Arc<Endpoint>,
     id: u64,
-    waits: bool,
+    queued: u64,
+    answered: u64,
+    lose: Pin<Box<OwnedNotified>>,
 }
 
 impl ConnectionFactory for EndpointFactory {
@@ -86,33 +91,45 @@ impl ConnectionFactory for EndpointFactory {
         Ok(EndpointConnection {
             endpoint: Arc::clone(endpoint),
             id: id.0,
-            waits: false,
+            queued: 0,
+            answered: 0,
+            lose: Box::pin(Arc::clone(&endpoint.lose).notified_owned()),
         })
     }
 }
 
 impl HeldConnection for EndpointConnection {
-    async fn send(&mut self) -> Result<(), Failure> {
+    fn queue(&mut self) -> Result<(), Failure> {
         self.endpoint.messages.fetch_add(1, Ordering::Relaxed);
-        self.waits = true;
+        self.queued += 1;
         Ok(())
     }
 
-    async fn receive(&mut self) -> Result<Incoming, Failure> {
-        let lose = self.endpoint.lose.notified();
-        if self.id < self.endpoint.lost_below.load(Ordering::SeqCst) {
-            return Err(Failure::new("gone", "it went away"));
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        // The answer comes in the next turn of the task.
+        context.waker().wake_by_ref();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<Incoming, Failure>> {
+        let endpoint = &self.endpoint;
+        if self.id < endpoint.lost_below.load(Ordering::SeqCst) {
+            return Poll::Ready(Err(Failure::new("gone", "it went away")));
         }
-        if !self.waits || self.endpoint.hangs.load(Ordering::SeqCst) {
-            lose.await;
-            return Ok(Incoming::Other);
+        if self.answered == self.queued || endpoint.hangs.load(Ordering::SeqCst) {
+            if self.lose.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            self.lose.set(Arc::clone(&endpoint.lose).notified_owned());
+            context.waker().wake_by_ref();
+            return Poll::Pending;
         }
-        tokio::task::yield_now().await;
-        self.waits = false;
-        if self.endpoint.is_wrong.load(Ordering::SeqCst) {
-            return Ok(Incoming::Wrong(Failure::new("wrong", "not what was sent")));
+        self.answered += 1;
+        if endpoint.is_wrong.load(Ordering::SeqCst) {
+            let wrong = Failure::new("wrong", "not what was sent");
+            return Poll::Ready(Ok(Incoming::Wrong(wrong)));
         }
-        Ok(Incoming::Answer)
+        Poll::Ready(Ok(Incoming::Answer(self.answered)))
     }
 
     fn unanswered(&self, _: Duration) -> Failure {
@@ -184,6 +201,7 @@ pub(crate) fn hold(
     let level = HeldLevel {
         connections,
         allowed_failures: 0,
+        in_flight: 1,
     };
     run_connections(load, plan, level, &Cancel::new(), &mut ())
 }

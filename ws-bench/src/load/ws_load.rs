@@ -1,13 +1,18 @@
-//! Connections of a search for the limit, held by this process or by its worker processes.
+//! Connections of a load, held by this process or by its worker processes.
 
+use anyhow::Context as _;
 use bench_cli::bench::{Bench, EvidenceSource};
-use load_engine::{HeldLevel, HeldLoad, HeldResult, StepPlan};
+use bench_cli::workers;
+use load_engine::{HeldLevel, HeldLoad, HeldResult, StepPlan, WorkerShare};
 
 use crate::connection::ws_connection::WsConnector;
-use crate::limit::worker::ConnectorOrder;
+use crate::load::load_settings::LoadSettings;
+use crate::load::worker::ConnectorOrder;
+use crate::server::endpoint::WsEndpoint;
+use crate::server::ws_target::WsTarget;
 
-/// Connections of a search, which stay open from step to step.
-pub(crate) enum LimitLoad {
+/// Connections of a load, which stay open from step to step.
+pub(crate) enum WsLoad {
     /// Connections that this process holds.
     Here(HeldLoad<WsConnector>),
     /// Connections that the worker processes of the bench hold.
@@ -19,7 +24,34 @@ pub(crate) enum LimitLoad {
     },
 }
 
-impl LimitLoad {
+impl WsLoad {
+    /// Starts `threads` threads that hold the connections, or `workers` worker processes if a number
+    /// is given. No connection is opened.
+    ///
+    /// # Errors
+    /// If they cannot be started.
+    pub(crate) fn start(
+        bench: &mut Bench,
+        (target, endpoint): (&WsTarget, WsEndpoint),
+        settings: &LoadSettings,
+        (workers, threads): (Option<u64>, usize),
+    ) -> anyhow::Result<Self> {
+        if let Some(count) = workers {
+            // The workers inherit the limit of open files, which this process has raised.
+            bench.lead(workers::start(count, env!("CARGO_PKG_VERSION"))?);
+            return Ok(Self::OnWorkers {
+                order: ConnectorOrder {
+                    throwaway_url: target.throwaway_url().map(str::to_owned),
+                    address: endpoint.address,
+                },
+                open: 0,
+            });
+        }
+        let load = settings.start(endpoint, threads, WorkerShare::ALONE);
+        let load = load.context("cannot start the load generator's threads")?;
+        Ok(Self::Here(load))
+    }
+
     /// Returns the number of open connections; of workers, as they last reported it.
     pub(crate) fn open(&self) -> u64 {
         match self {

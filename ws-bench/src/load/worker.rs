@@ -1,17 +1,17 @@
-//! Worker process of a search, which holds a share of the connections as its parent orders.
+//! Worker process of a load, which holds a share of the connections as its parent orders.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use load_engine::{HeldLoad, HeldSettings, StepPlan, WorkerScenario, WorkerStep};
+use load_engine::{HeldLoad, StepPlan, WorkerScenario, WorkerStep};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::cli::{LimitArgs, WsCli, WsCommand};
+use crate::cli::{WsCli, WsCommand};
 use crate::connection::ws_connection::WsConnector;
+use crate::load::load_settings::LoadSettings;
 use crate::server::endpoint::TargetUrl;
 
-/// Server of a search, as the parent describes it to its workers through a pipe.
+/// Server of a load, as the parent describes it to its workers through a pipe.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ConnectorOrder {
     /// URL of the throwaway server that the parent started. `None` if the flags or the environment,
@@ -21,9 +21,10 @@ pub(crate) struct ConnectorOrder {
     pub(crate) address: SocketAddr,
 }
 
-/// Worker of a search; it holds its share of the connections.
+/// Worker of a load; it holds its share of the connections.
 pub(crate) struct WsWorker {
-    args: LimitArgs,
+    url: Option<String>,
+    settings: LoadSettings,
     /// Connections that this process holds; `None` before the first step.
     load: Option<HeldLoad<WsConnector>>,
 }
@@ -32,15 +33,20 @@ impl WsWorker {
     /// Creates a worker for `cli`, the parent's command line.
     ///
     /// # Errors
-    /// If the command is not `limit`, and so has no workers.
+    /// If the command makes its load without workers.
     pub(crate) fn new(cli: WsCli) -> Result<Self, String> {
-        match cli.command {
-            WsCommand::Limit(args) => Ok(Self {
-                args: *args,
-                load: None,
-            }),
-            _ => Err("this command makes its load without workers".to_owned()),
-        }
+        let (url, settings) = match cli.command {
+            WsCommand::Limit(args) => (args.url.clone(), args.load_settings()),
+            WsCommand::Throughput(args) => (args.url.clone(), args.load_settings()),
+            WsCommand::Serve(_) | WsCommand::Worker => {
+                return Err("this command makes its load without workers".to_owned());
+            }
+        };
+        Ok(Self {
+            url,
+            settings,
+            load: None,
+        })
     }
 
     /// Starts the threads that hold this process's share of the connections to the server of
@@ -50,24 +56,12 @@ impl WsWorker {
         order: &ConnectorOrder,
         plan: &StepPlan,
     ) -> Result<HeldLoad<WsConnector>, String> {
-        let url = order.throwaway_url.as_ref().or(self.args.url.as_ref());
+        let url = order.throwaway_url.as_ref().or(self.url.as_ref());
         let url = url.ok_or("the parent named no server")?;
         let url = TargetUrl::parse(url).map_err(|error| error.to_string())?;
-        let settings = self.args.settings(plan.seed);
-        let connector = WsConnector {
-            endpoint: url.resolved_to(order.address),
-            timeout: settings.timeout,
-            message_bytes: settings.message_bytes,
-        };
-        let held = HeldSettings {
-            connects_per_s: settings.spawn_rate_per_s,
-            timeout: settings.timeout,
-            runtime: settings.runtime,
-            threads: plan.threads,
-            waiting: settings.waiting,
-            process: plan.process,
-        };
-        HeldLoad::start(Arc::new(connector), held).map_err(|error| error.to_string())
+        let endpoint = url.resolved_to(order.address);
+        let started = self.settings.start(endpoint, plan.threads, plan.process);
+        started.map_err(|error| error.to_string())
     }
 }
 
