@@ -9,8 +9,12 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::tungstenite::error::Error;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tokio_tungstenite::tungstenite::protocol::{
+    CloseFrame, Role, WebSocketConfig, WebSocketContext,
+};
 use tokio_tungstenite::tungstenite::{Message, Result};
+
+use crate::connection::close_frame;
 
 /// Open WebSocket over the byte stream `S`, as a client.
 #[derive(Debug)]
@@ -60,10 +64,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MessageStream<S> {
     /// # Errors
     /// Fails if the connection has ended, or the server breaks the protocol.
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Message>> {
-        ready(
-            self.protocol
-                .read(&mut Lent::new(&mut self.stream, context)),
-        )
+        let mut lent = Lent::new(&mut self.stream, context);
+        let read = self.protocol.read(&mut lent);
+        ready(match (read, lent.close) {
+            // The library replaces a code that it does not know by another one.
+            (Ok(Message::Close(Some(_))), Some(close)) => Ok(Message::Close(Some(close))),
+            (read, _) => read,
+        })
     }
 
     /// Sends a close frame after what is queued.
@@ -90,17 +97,25 @@ struct Lent<'a, 'b, S> {
     stream: &'a mut S,
     /// Context of the task that is woken when the stream is ready; `None` if it is never ready.
     context: Option<&'a mut Context<'b>>,
+    /// Close frame that the last read took, and nothing else; `None` if it took anything else.
+    close: Option<CloseFrame>,
 }
 
 impl<'a, 'b, S> Lent<'a, 'b, S> {
     fn new(stream: &'a mut S, context: &'a mut Context<'b>) -> Self {
-        let context = Some(context);
-        Self { stream, context }
+        Self {
+            stream,
+            context: Some(context),
+            close: None,
+        }
     }
 
     fn unready(stream: &'a mut S) -> Self {
-        let context = None;
-        Self { stream, context }
+        Self {
+            stream,
+            context: None,
+            close: None,
+        }
     }
 }
 
@@ -116,6 +131,7 @@ impl<S: AsyncRead + Unpin> Read for Lent<'_, '_, S> {
         let context = self.context.as_mut().ok_or(io::ErrorKind::WouldBlock)?;
         let mut buffer = ReadBuf::new(buffer);
         now(Pin::new(&mut *self.stream).poll_read(context, &mut buffer))?;
+        self.close = close_frame::parse(buffer.filled());
         Ok(buffer.filled().len())
     }
 }

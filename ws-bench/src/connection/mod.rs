@@ -1,6 +1,8 @@
 //! Connections of the load: opening one, its messages, and the kinds of its failures.
 
 mod answer_head;
+pub(crate) mod client_session;
+pub(crate) mod close_frame;
 pub(crate) mod echo;
 pub(crate) mod failure;
 pub(crate) mod message_sizes;

@@ -13,13 +13,13 @@ use load_engine::{
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::client_async_with_config;
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::connection::answer_head::AnswerHead;
+use crate::connection::client_session::ClientSession;
 use crate::connection::echo::{EchoKind, MessageSource};
 use crate::connection::failure;
 use crate::connection::message_sizes::MessageSizes;
-use crate::connection::message_stream::MessageStream;
 use crate::connection::socket;
 use crate::server::endpoint::WsEndpoint;
 
@@ -36,7 +36,7 @@ pub(crate) struct WsConnector {
 /// Open WebSocket connection to a server that should echo messages.
 #[derive(Debug)]
 pub(crate) struct WsConnection {
-    socket: MessageStream<TcpStream>,
+    socket: ClientSession<TcpStream>,
     messages: MessageSource,
     /// True if, since the last message was sent, the server has sent a message that is no echo of
     /// this connection's messages.
@@ -80,7 +80,7 @@ impl ConnectionFactory for WsConnector {
         timestamps.done();
         let (stream, received) = socket.into_inner().into_parts();
         Ok(WsConnection {
-            socket: MessageStream::new(stream, received, config),
+            socket: ClientSession::new(stream, received, config),
             messages: MessageSource::new(id.0, self.sizes),
             has_foreign: false,
             traffic: Traffic::default(),
@@ -106,21 +106,16 @@ impl HeldConnection for WsConnection {
         let message = self.messages.next();
         self.traffic.sent += 1;
         self.traffic.sent_bytes += message.len() as u64;
-        let queued = self.socket.queue(Message::Binary(message));
-        queued.map_err(|error| failure::from_session(&error))
+        self.socket.queue(Message::Binary(message))
     }
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        let flushed = self.socket.poll_flush(context);
-        flushed.map_err(|error| failure::from_session(&error))
+        self.socket.poll_flush(context)
     }
 
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<Incoming, Failure>> {
-        self.socket.poll_next(context).map(|next| match next {
-            Err(Error::ConnectionClosed | Error::AlreadyClosed) => Err(failure::from_end()),
-            Err(error) => Err(failure::from_session(&error)),
-            Ok(message) => self.received(message),
-        })
+        let next = self.socket.poll_next(context);
+        next.map(|next| next.map(|message| self.received(message)))
     }
 
     fn traffic(&self) -> Traffic {
@@ -128,6 +123,9 @@ impl HeldConnection for WsConnection {
     }
 
     fn unanswered(&self, timeout: Duration) -> Failure {
+        if let Some(reason) = self.socket.reason_for_silence(timeout) {
+            return reason;
+        }
         let bound = humantime::format_duration(timeout);
         if self.has_foreign {
             let text = format!("no echo within {bound}, but something that had not been sent");
@@ -136,28 +134,23 @@ impl HeldConnection for WsConnection {
         Failure::new(failure::ECHO_TIMEOUT, &format!("no echo within {bound}"))
     }
 
-    /// Closes the connection as RFC 6455 describes, and waits until the server has ended the TCP
-    /// connection, so that the port on this side is free again at once. It has no time-out of its
-    /// own.
-    async fn close(mut self) {
-        let socket = &mut self.socket;
-        if poll_fn(|context| socket.poll_close(context)).await.is_ok() {
-            while poll_fn(|context| socket.poll_next(context)).await.is_ok() {}
-        }
+    async fn close(self) {
+        self.socket.close().await;
     }
 }
 
 impl WsConnection {
-    fn received(&mut self, message: Message) -> Result<Incoming, Failure> {
+    fn received(&mut self, message: Message) -> Incoming {
         match message {
-            Message::Close(frame) => Err(failure::from_close(frame.as_ref())),
-            // The library answers pings by itself.
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(Incoming::Other),
+            // The session answers pings and close frames by itself.
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {
+                Incoming::Other
+            }
             Message::Binary(_) | Message::Text(_) => {
                 let echo = message.into_data();
                 self.traffic.received += 1;
                 self.traffic.received_bytes += echo.len() as u64;
-                Ok(match self.messages.kind(&echo) {
+                match self.messages.kind(&echo) {
                     EchoKind::Of(number) => Incoming::Answer(number),
                     EchoKind::Foreign => {
                         self.has_foreign = true;
@@ -167,7 +160,7 @@ impl WsConnection {
                         let text = "the answer was not what had been sent";
                         Incoming::Wrong(Failure::new(failure::WRONG_ECHO, text))
                     }
-                })
+                }
             }
         }
     }
