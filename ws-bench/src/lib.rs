@@ -3,8 +3,8 @@
 //! Scenario `limit` raises the number of open connections step by step. Connections stay open from
 //! step to step, and some of them send messages. All are checked before a step counts as held. The
 //! result names the owner of the limit: the server, the network, or this generator. Scenario
-//! `throughput` measures messages per second and their round trips. `serve` is an echo server to try
-//! the bench on.
+//! `throughput` measures messages per second and their round trips. `serve` is a test server: echo,
+//! broadcast or stream, with faults on request.
 #![cfg_attr(
     test,
     allow(
@@ -29,14 +29,15 @@ mod throughput;
 
 use std::process::ExitCode;
 
+use bench_cli::flags::Format;
 use bench_cli::load::seed_or_drawn;
-use bench_cli::{Exit, Remedy as _, run_scenario, workers};
+use bench_cli::{Exit, Remedy as _, output, run_scenario, workers};
 
-use crate::cli::{LimitArgs, WsCli, WsCommand};
+use crate::cli::{LimitArgs, ServeArgs, WsCli, WsCommand};
 use crate::limit::limit_run::LimitRun;
 use crate::limit::settings::DEFAULTS;
 use crate::load::worker::WsWorker;
-use crate::serve::{ServeError, ServeOptions};
+use crate::serve::ServeError;
 
 /// Parses the command line, runs the command that it names, and returns the exit code of the
 /// program.
@@ -49,15 +50,7 @@ fn run_command(command: &WsCommand) -> anyhow::Result<Exit> {
     match command {
         WsCommand::Limit(args) => limit(args),
         WsCommand::Throughput(args) => run_scenario(&args.run()?, &args.output),
-        WsCommand::Serve(args) => {
-            serve::run(&ServeOptions::from(args)).or_else(|error| match error {
-                ServeError::Listen { .. } => {
-                    Err(error).remedy("another port, or port 0 for a free one")
-                }
-                other => Err(other.into()),
-            })?;
-            Ok(Exit::Done)
-        }
+        WsCommand::Serve(args) => serve(args),
         WsCommand::Worker => workers::serve(env!("CARGO_PKG_VERSION"), WsWorker::new),
     }
 }
@@ -71,4 +64,20 @@ fn limit(args: &LimitArgs) -> anyhow::Result<Exit> {
         config: args.load.config(seed, DEFAULTS),
     };
     run_scenario(&scenario, &args.output)
+}
+
+fn serve(args: &ServeArgs) -> anyhow::Result<Exit> {
+    let counts = match serve::run(&args.options()?) {
+        Ok(counts) => counts,
+        Err(error @ ServeError::Listen { .. }) => {
+            return Err(error).remedy("another port, or port 0 for a free one");
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let text = match args.format() {
+        Format::Text => serve::text(&counts),
+        Format::Json => serde_json::to_string(&counts)? + "\n",
+    };
+    output::print(&text)?;
+    Ok(Exit::Done)
 }

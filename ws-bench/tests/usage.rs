@@ -63,6 +63,27 @@ fn wrong_usage_is_code_2_with_what_would_be_right() {
             &["serve", "--refuse-after", "0"],
             &["--refuse-after", "1 or more"],
         ),
+        (&["serve", "--mode", "shout"], &["--mode", "broadcast"]),
+        (&["serve", "--chunks", "5"], &["--mode stream"]),
+        (
+            &["serve", "--mode", "broadcast", "--chunk-interval", "1s"],
+            &["--mode stream"],
+        ),
+        (&["serve", "--delay", "soon"], &["--delay", "exp:20ms"]),
+        (&["serve", "--drop-rate", "2"], &["--drop-rate", "0 to 1"]),
+        (
+            &["serve", "--max-age", "1s", "--close-code", "999"],
+            &["--close-code", "1000 to 4999"],
+        ),
+        (
+            &["serve", "--close-code", "4000"],
+            &["--close-after", "--max-age"],
+        ),
+        (
+            &["serve", "--subprotocol", "a b"],
+            &["graphql-transport-ws"],
+        ),
+        (&["serve", "--tls-cert", "a.pem"], &["--tls-key"]),
         (&["dance"], &["dance"]),
     ];
     for (args, wanted) in cases {
@@ -162,6 +183,25 @@ fn help_has_examples_and_completions_can_be_had() {
     }
     let output = finish(&mut bench(&TestDirectory::new(), &["generate", "bash"]));
     assert!(said(&output).contains("ws-bench"));
+}
+
+#[test]
+fn the_help_of_serve_fits_a_common_terminal() {
+    let place = TestDirectory::new();
+    let output = finish(bench(&place, &["serve", "--help"]).env("COLUMNS", "80"));
+    let help = String::from_utf8(output.stdout).unwrap();
+    for line in help.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    let (_, examples) = help.split_once("Examples:\n").unwrap();
+    let whole = |line: &str| line.starts_with("  ws-bench serve");
+    assert!(examples.lines().all(whole), "{examples}");
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_is_named() {
+    let args = ["serve", "--tls-cert", "no.pem", "--tls-key", "no.key"];
+    fails(&args, 1, &["TLS", "no.pem"]);
 }
 
 #[test]

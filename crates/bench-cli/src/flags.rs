@@ -2,6 +2,7 @@
 
 mod count;
 mod counts;
+mod share;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use self::count::{is_negative, scaled};
 pub use self::{
     count::count,
     counts::{Counts, list_of_counts},
+    share::share,
 };
 
 /// Flags that set the files and the form of a run's result, and whether progress is shown.

@@ -147,6 +147,11 @@ impl RunningServer {
         self.directory.path()
     }
 
+    /// Returns the output of the server so far, stdout and stderr.
+    pub(crate) fn log(&self) -> String {
+        self.directory.log()
+    }
+
     /// Returns the pids of the server's living processes, the main one first. The main process is
     /// left out once it was reaped, because its pid may be reused.
     pub(crate) fn processes(&self) -> Vec<u32> {
@@ -187,6 +192,14 @@ impl RunningServer {
     pub(crate) fn end(&mut self) -> Result<(), TestbedError> {
         self.end_processes();
         self.directory.clear()
+    }
+
+    /// Ends the server as [`RunningServer::end`] does, and returns its whole output until then.
+    pub(crate) fn end_for_log(&mut self) -> Result<String, TestbedError> {
+        self.end_processes();
+        let log = self.log();
+        self.directory.clear()?;
+        Ok(log)
     }
 
     fn end_processes(&mut self) {

@@ -1,4 +1,4 @@
-//! Throwaway WebSocket echo server: the program `ws-bench serve` as a separate process.
+//! Throwaway WebSocket server: the program `ws-bench serve` as a separate process.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::server_user::ServerUser;
 const SERVER_KIND: ServerKind = ServerKind {
     name: "the WebSocket server",
     orphaned: Signal::SIGKILL,
-    stop_signals: &[(Signal::SIGTERM, Duration::from_secs(1))],
+    stop_signals: &[(Signal::SIGTERM, Duration::from_secs(10))],
 };
 const READY: &str = "listening on ";
 
-/// Throwaway WebSocket echo server, a process of the tool `ws-bench`. Dropping the value ends the
+/// Throwaway WebSocket server, a process of the tool `ws-bench`. Dropping the value ends the
 /// server and removes its files.
 #[derive(Debug)]
 pub struct WebSocketServer {
@@ -30,7 +30,7 @@ serve!(WebSocketServer);
 
 impl WebSocketServer {
     /// Runs `binary serve --listen 127.0.0.1:0 args…` and waits until it prints the line `listening
-    /// on ws://127.0.0.1:PORT/`.
+    /// on URL`, with `ws://127.0.0.1:PORT/` or `wss://127.0.0.1:PORT/` as the URL.
     ///
     /// # Errors
     /// Fails with [`TestbedError::Io`] if there is no such binary. Other errors say what failed,
@@ -45,27 +45,32 @@ impl WebSocketServer {
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(args);
         let server = RunningServer::start(&SERVER_KIND, directory, command, |directory, _| {
-            announced_port(&directory.log())
+            announced(&directory.log())?.port()
         })?;
-        Ok(Self {
-            url: format!("ws://127.0.0.1:{}/", server.port()),
-            server,
-        })
+        let url = announced(&server.log()).map_or_else(String::new, String::from);
+        Ok(Self { url, server })
+    }
+
+    /// Ends the server as [`Self::stop`] does, and returns all that it printed, stdout and stderr:
+    /// its counters are the last of it.
+    ///
+    /// # Errors
+    /// [`TestbedError::Io`] if the directory cannot be removed.
+    pub fn finish(mut self) -> Result<String, TestbedError> {
+        self.server.end_for_log()
     }
 }
 
-/// Returns the port in the first complete line `listening on URL` of the log; `None` if there is
-/// none yet.
-fn announced_port(log: &str) -> Option<u16> {
+/// Returns the URL in the first complete line `listening on URL` of the log; `None` if there is none
+/// yet, or if it has no port.
+fn announced(log: &str) -> Option<Url> {
     let lines = log
         .split_inclusive('\n')
         .filter_map(|line| line.strip_suffix('\n'));
     lines
         .filter_map(|line| line.strip_prefix(READY))
-        .find_map(|url| {
-            let url = Url::parse(url.trim()).ok()?;
-            url.port()
-        })
+        .filter_map(|url| Url::parse(url.trim()).ok())
+        .find(|url| url.port().is_some())
 }
 
 #[cfg(test)]
@@ -73,15 +78,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_port_is_read_from_a_whole_line_only() {
-        assert_eq!(announced_port("listening on ws://127.0.0.1:4"), None);
-        assert_eq!(
-            announced_port("hm\nlistening on ws://127.0.0.1:4711/\n"),
-            Some(4711)
-        );
-        assert_eq!(
-            announced_port("not listening on ws://127.0.0.1:4711/\n"),
-            None
-        );
+    fn the_url_is_read_from_a_whole_line_only() {
+        let announced = |log: &str| announced(log).map(String::from);
+        assert_eq!(announced("listening on ws://127.0.0.1:4"), None);
+        for url in ["ws://127.0.0.1:4711/", "wss://127.0.0.1:4711/"] {
+            let log = format!("hm\nlistening on {url}\naccepted 0\n");
+            assert_eq!(announced(&log).as_deref(), Some(url));
+        }
+        assert_eq!(announced("not listening on ws://127.0.0.1:4711/\n"), None);
     }
 }

@@ -7,7 +7,6 @@ use clap::Args;
 
 use crate::cache::curve::PolicyName;
 use crate::cli::backend_flag::BackendFlag;
-use crate::cli::share::share;
 use crate::cli::stampede_flags::StampedeFlags;
 use crate::cli::{CommonFlags, ReadFrom, ReadFromFlag};
 use crate::clients::ClientKind;
@@ -92,7 +91,7 @@ pub(crate) struct CacheFlags {
     pub(crate) ttl: Duration,
 
     /// Largest difference between a key's time to live and --ttl, as a share of --ttl
-    #[arg(long, value_parser = share, value_name = "RATIO", default_value = "0.1")]
+    #[arg(long, value_parser = flags::share, value_name = "RATIO", default_value = "0.1")]
     pub(crate) ttl_jitter: f64,
 
     /// Lengths of the values, in bytes unless they have a unit: 256, 100..4k, lognormal:1k,2 (median
@@ -107,7 +106,7 @@ pub(crate) struct CacheFlags {
     pub(crate) value_size: ValueSizes,
 
     /// Share of the requests that write a key instead of reading one
-    #[arg(long, value_parser = share, value_name = "RATIO", default_value = "0")]
+    #[arg(long, value_parser = flags::share, value_name = "RATIO", default_value = "0")]
     pub(crate) writes: f64,
 
     /// Limits of the throwaway server's memory, each measured; steps then begin without keys
@@ -307,7 +306,7 @@ impl PreloadFlag {
         if text == "fresh" {
             return Ok(Self::Fresh);
         }
-        share(text).map(Self::Ratio).map_err(|_| {
+        flags::share(text).map(Self::Ratio).map_err(|_| {
             format!(
                 "{text:?} is no share of the keys; write steady, fresh, a number from 0 to 1, or a \
                  percentage such as 90%"

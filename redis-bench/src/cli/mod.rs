@@ -14,7 +14,6 @@ mod replay_flags;
 mod script_flags;
 mod server_flags;
 mod session_flags;
-mod share;
 mod stampede_flags;
 pub(crate) mod tls_flags;
 

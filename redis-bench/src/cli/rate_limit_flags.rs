@@ -6,7 +6,6 @@ use bench_cli::{UsageError, flags};
 use clap::{Args, ValueEnum};
 
 use crate::cli::CommonFlags;
-use crate::cli::share::share;
 use crate::clients::ClientKind;
 use crate::rate_limit::algorithm::Algorithm;
 use crate::rate_limit::library::LimiterLibrary;
@@ -86,7 +85,7 @@ pub(crate) struct RateLimitFlags {
 
     /// Share of the first requests of a window whose client ends between counting and setting the
     /// expiry, as in a crash; for the racy fixed window
-    #[arg(long, value_parser = share, value_name = "RATIO", default_value = "0")]
+    #[arg(long, value_parser = flags::share, value_name = "RATIO", default_value = "0")]
     pub(crate) crash: f64,
 
     /// What a user does with a request that Redis does not decide in time: admit or refuse it; for

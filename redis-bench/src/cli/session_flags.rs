@@ -8,7 +8,6 @@ use clap::{Args, ValueEnum};
 use load_engine::{LoadCurve, ThinkTime};
 
 use crate::cli::CommonFlags;
-use crate::cli::share::share;
 
 /// Largest number of requests of a page view.
 pub(crate) const MOST_PARALLEL: usize = 8;
@@ -71,19 +70,19 @@ pub(crate) struct SessionFlags {
     pub(crate) parallel: u64,
 
     /// Share of these requests that change the session
-    #[arg(long, value_parser = share, value_name = "RATIO", default_value = "20%")]
+    #[arg(long, value_parser = flags::share, value_name = "RATIO", default_value = "20%")]
     pub(crate) updates: f64,
 
     /// Share of the page views that only prolong the session
-    #[arg(long, value_parser = share, value_name = "RATIO", default_value = "10%")]
+    #[arg(long, value_parser = flags::share, value_name = "RATIO", default_value = "10%")]
     pub(crate) touches: f64,
 
     /// Share of the page views with a form: a CSRF token is issued, and checked by the next view
-    #[arg(long, value_parser = share, value_name = "RATIO", default_value = "5%")]
+    #[arg(long, value_parser = flags::share, value_name = "RATIO", default_value = "5%")]
     pub(crate) csrf: f64,
 
     /// Share of the sessions that are left without log-out, until they expire
-    #[arg(long, value_parser = share, value_name = "RATIO", default_value = "20%")]
+    #[arg(long, value_parser = flags::share, value_name = "RATIO", default_value = "20%")]
     pub(crate) abandoned: f64,
 
     /// Time to live of a session after its last change or prolongation

@@ -1,8 +1,8 @@
 //! Command line of `ws-bench`.
 
+mod serve_flags;
 mod throughput_flags;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bench_cli::flags::{self, OutputFlags};
@@ -16,9 +16,9 @@ use load_engine::{LoadPlan, WaitStrategy};
 use crate::connection::message_sizes::SMALLEST_BYTES;
 use crate::limit::settings::{DEFAULTS, LimitSettings, RATE_PER_S, TALKERS};
 use crate::load::load_settings::LoadSettings;
-use crate::serve::ServeOptions;
 use crate::server::endpoint::TargetUrl;
 
+pub(crate) use self::serve_flags::ServeArgs;
 pub(crate) use self::throughput_flags::ThroughputArgs;
 
 /// Finds how many WebSocket connections a server holds, how fast it answers, and whose limit it was.
@@ -42,8 +42,8 @@ pub(crate) enum WsCommand {
     Limit(Box<LimitArgs>),
     /// Measure messages per second and their round trips
     Throughput(Box<ThroughputArgs>),
-    /// Run an echo server until Ctrl-C
-    Serve(ServeArgs),
+    /// Run a test server until Ctrl-C: echo, broadcast or stream, with faults on request
+    Serve(Box<ServeArgs>),
     /// Hold a share of the connections; the parent process sends the orders on stdin
     #[command(hide = true)]
     Worker,
@@ -122,25 +122,6 @@ Examples:
   ws-bench limit --max 2000 --talkers 100 --think-time 20ms --stop-on 'errors>5%'
   ws-bench limit --max 2000 --workers 2";
 
-#[derive(Debug, Args)]
-#[command(after_help = SERVE_EXAMPLES)]
-pub(crate) struct ServeArgs {
-    /// Address to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
-    pub(crate) listen: SocketAddr,
-
-    /// Number of open connections at which the server answers 503 to further ones
-    #[arg(long, value_parser = flags::count, value_name = "N")]
-    pub(crate) refuse_after: Option<u64>,
-}
-
-const SERVE_EXAMPLES: &str = "\
-Prints `listening on ws://ADDRESS/` when it is ready.
-
-Examples:
-  ws-bench serve
-  ws-bench serve --listen 127.0.0.1:0 --refuse-after 500";
-
 impl LimitArgs {
     pub(crate) fn target(&self) -> Result<Option<TargetUrl>, UsageError> {
         parsed_target(self.url.as_deref())
@@ -193,15 +174,6 @@ impl LimitArgs {
 fn parsed_target(url: Option<&str>) -> Result<Option<TargetUrl>, UsageError> {
     let target = url.map(TargetUrl::parse).transpose();
     target.map_err(|error| UsageError(error.to_string()))
-}
-
-impl From<&ServeArgs> for ServeOptions {
-    fn from(args: &ServeArgs) -> Self {
-        Self {
-            listen: args.listen,
-            refuse_after: args.refuse_after,
-        }
-    }
 }
 
 fn factor(text: &str) -> Result<f64, String> {

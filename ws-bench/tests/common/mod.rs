@@ -22,7 +22,8 @@ pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_ws-bench"))
 }
 
-/// Starts `ws-bench serve` as an echo server on a free port, with `args` as further arguments.
+/// Starts `ws-bench serve`, by default an echo server, on a free port, with `args` as further
+/// arguments.
 /// Panics if it does not start.
 pub(crate) fn server(args: &[&str]) -> WebSocketServer {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();

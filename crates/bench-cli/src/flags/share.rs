@@ -1,10 +1,10 @@
-//! Share of a whole as a value of a flag: `0.9` or `90%`.
+//! Parser of a share of a whole as the value of a flag: `0.9` or `90%`.
 
-/// Parses a number from 0 to 1, or a percentage.
+/// Parses a share of a whole: a number from 0 to 1, or a percentage.
 ///
 /// # Errors
 /// Fails with a sentence that shows both forms.
-pub(super) fn share(text: &str) -> Result<f64, String> {
+pub fn share(text: &str) -> Result<f64, String> {
     let (digits, divisor) = match text.strip_suffix('%') {
         Some(digits) => (digits.trim_end(), 100.0),
         None => (text, 1.0),
