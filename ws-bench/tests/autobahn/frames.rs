@@ -51,12 +51,12 @@ fn case_2_pings_and_pongs() {
     cases.push(Case::orderly("2.9", both));
     for (number, size) in [("2.10", 1_000), ("2.11", 1)] {
         let payloads: Vec<_> = (0..10).map(|n| format!("payload-{n}")).collect();
-        let pings = payloads.iter().map(|text| {
+        let sent = payloads.iter().map(|text| {
             let ping = frame(PING, text.as_bytes());
             Step::Chop(ping, size)
         });
-        let pongs = payloads.iter().map(|text| pong(text.as_bytes()));
-        cases.push(Case::orderly(number, pings.chain(pongs).collect()));
+        let answers = payloads.iter().map(|text| pong(text.as_bytes()));
+        cases.push(Case::orderly(number, sent.chain(answers).collect()));
     }
     play_all(&cases, 11);
 }

@@ -90,12 +90,11 @@ async fn play(listener: &TcpListener, case: &Case) -> Option<String> {
     let (server, client) = (server.unwrap().0, client.unwrap());
     server.set_nodelay(true).unwrap();
     let session = ClientSession::new(client, Vec::new(), socket::load_config(20));
-    let served = peer::serve(server, &case.steps, &case.end);
-    let Ok((served, failure)) = timeout(HANG, async { tokio::join!(served, echo(session)) }).await
-    else {
+    let both = async { tokio::join!(peer::serve(server, &case.steps, &case.end), echo(session)) };
+    let Ok((played, failure)) = timeout(HANG, both).await else {
         return Some("it hung".to_owned());
     };
-    if let Err(wrong) = served {
+    if let Err(wrong) = played {
         return Some(format!("{wrong}; the client recorded {failure:?}"));
     }
     let owner = failure::owner(&failure.kind);

@@ -68,54 +68,23 @@ fn case_6_fragments_of_text() {
     play_all(&cases, 13);
 }
 
-/// Returns the texts of cases 6.5 to 6.23, by section.
-fn sections() -> Vec<Vec<Vec<u8>>> {
-    let list = |texts: &[&[u8]]| texts.iter().map(|text| text.to_vec()).collect::<Vec<_>>();
-    let truncated = [
-        &b"\xc0"[..],
-        b"\xe0\x80",
-        b"\xf0\x80\x80",
-        b"\xf8\x80\x80\x80",
-        b"\xfc\x80\x80\x80\x80",
-        b"\xdf",
-        b"\xef\xbf",
-        b"\xf7\xbf\xbf",
-        b"\xfb\xbf\xbf\xbf",
-        b"\xfd\xbf\xbf\xbf\xbf",
-    ];
-    let alone = [
-        (0xc0, 0xdf),
-        (0xe0, 0xef),
-        (0xf0, 0xf7),
-        (0xf8, 0xfb),
-        (0xfc, 0xfd),
-    ];
-    let alone = alone.map(|(from, to)| (from..to).flat_map(|byte| [byte, b' ']).collect());
-    let continuations = (1..=6).map(|n| [0x80, 0xbf].into_iter().cycle().take(n).collect());
-    let surrogates =
-        |codes: &[[u8; 2]]| -> Vec<u8> { codes.iter().flat_map(|[b, c]| [0xed, *b, *c]).collect() };
-    let (highs, lows) = (
-        [[0xa0, 0x80], [0xad, 0xbf], [0xae, 0x80], [0xaf, 0xbf]],
-        [[0xb0, 0x80], [0xbf, 0xbf]],
-    );
-    let pairs = highs
-        .iter()
-        .flat_map(|high| lows.map(|low| surrogates(&[*high, low])));
-    let singles = highs
-        .into_iter()
-        .chain([[0xb0, 0x80], [0xbe, 0x80], [0xbf, 0xbf]]);
-    let planes = (0..=0x10).flat_map(|plane| [0xfffe, 0xffff].map(|code| plane << 16 | code));
-    let text = |code| char::from_u32(code).unwrap().to_string().into_bytes();
-    vec![
-        [
-            "hello$world",
-            "hello¢world",
-            "hello€world",
-            "hello𤭢world",
-            "κ\u{1f79}σμε",
-        ]
-        .map(|text| text.as_bytes().to_vec())
-        .to_vec(),
+fn list(texts: &[&[u8]]) -> Vec<Vec<u8>> {
+    texts.iter().map(|text| text.to_vec()).collect()
+}
+
+fn text(code: u32) -> Vec<u8> {
+    char::from_u32(code).unwrap().to_string().into_bytes()
+}
+
+/// Returns the texts of cases 6.5 to 6.11, by section: right texts, and the bounds of the code.
+fn bounds() -> [Vec<Vec<u8>>; 7] {
+    let dollar_to_han = ["hello$world", "hello¢world", "hello€world", "hello𤭢world"];
+    let mut right = dollar_to_han.map(|text| text.as_bytes().to_vec()).to_vec();
+    right.push(GREEK.to_vec());
+    let mut others = [0xd7ff, 0xe000, 0xfffd, 0x10_ffff].map(text).to_vec();
+    others.push(b"\xf4\x90\x80\x80".to_vec());
+    [
+        right,
         (1..=GREEK.len()).map(|n| GREEK[..n].to_vec()).collect(),
         [0, 0x80, 0x800, 0x1_0000].map(text).to_vec(),
         list(&[b"\xf8\x88\x80\x80\x80", b"\xfc\x84\x80\x80\x80\x80"]),
@@ -125,20 +94,44 @@ fn sections() -> Vec<Vec<Vec<u8>>> {
             b"\xfb\xbf\xbf\xbf\xbf",
             b"\xfd\xbf\xbf\xbf\xbf\xbf",
         ]),
-        [0xd7ff, 0xe000, 0xfffd, 0x10_ffff]
-            .map(text)
-            .into_iter()
-            .chain([b"\xf4\x90\x80\x80".to_vec()])
-            .collect(),
-        [vec![0x80], vec![0xbf]]
-            .into_iter()
-            .chain(continuations.skip(1))
-            .chain([(0x80..0xbf).collect()])
-            .collect(),
-        alone.to_vec(),
-        list(&truncated),
-        vec![truncated.concat()],
+        others,
+    ]
+}
+
+/// Returns the texts of cases 6.12 to 6.16, by section: bytes that are in a wrong place, missing, or
+/// impossible.
+fn misplaced() -> [Vec<Vec<u8>>; 5] {
+    let truncated = list(&[
+        b"\xc0",
+        b"\xe0\x80",
+        b"\xf0\x80\x80",
+        b"\xf8\x80\x80\x80",
+        b"\xfc\x80\x80\x80\x80",
+        b"\xdf",
+        b"\xef\xbf",
+        b"\xf7\xbf\xbf",
+        b"\xfb\xbf\xbf\xbf",
+        b"\xfd\xbf\xbf\xbf\xbf",
+    ]);
+    let mut continuations = list(&[b"\x80", b"\xbf"]);
+    let turns = [0x80, 0xbf].into_iter().cycle();
+    continuations.extend((2..=6).map(|n| turns.clone().take(n).collect()));
+    continuations.push((0x80..0xbf).collect());
+    let leads = [0xc0..0xdf, 0xe0..0xef, 0xf0..0xf7, 0xf8..0xfb, 0xfc..0xfd];
+    let leads = leads.map(|leads| leads.flat_map(|lead| [lead, b' ']).collect());
+    let joined = truncated.concat();
+    [
+        continuations,
+        leads.to_vec(),
+        truncated,
+        vec![joined],
         list(&[b"\xfe", b"\xff", b"\xfe\xfe\xff\xff"]),
+    ]
+}
+
+/// Returns the texts of cases 6.17 to 6.19, by section: characters in more bytes than they need.
+fn overlong() -> [Vec<Vec<u8>>; 3] {
+    [
         list(&[
             b"\xc0\xaf",
             b"\xe0\x80\xaf",
@@ -160,7 +153,27 @@ fn sections() -> Vec<Vec<Vec<u8>>> {
             b"\xf8\x80\x80\x80\x80",
             b"\xfc\x80\x80\x80\x80\x80",
         ]),
-        singles.map(|single| surrogates(&[single])).collect(),
+    ]
+}
+
+/// Returns the texts of cases 6.20 to 6.23, by section: surrogates, alone and in pairs, and code
+/// points that are no characters but may be sent.
+fn special() -> [Vec<Vec<u8>>; 4] {
+    let surrogate = |code: u16| {
+        [
+            0xed,
+            0x80 | (code >> 6) as u8 & 0x3f,
+            0x80 | code as u8 & 0x3f,
+        ]
+    };
+    let (highs, lows) = ([0xd800, 0xdb7f, 0xdb80, 0xdbff], [0xdc00, 0xdfff]);
+    let singles = highs.into_iter().chain([0xdc00, 0xdf80, 0xdfff]);
+    let pairs = highs
+        .iter()
+        .flat_map(|high| lows.map(|low| [*high, low].map(surrogate).concat()));
+    let planes = (0..=0x10_u32).flat_map(|plane| [0xfffe, 0xffff].map(|code| (plane << 16) | code));
+    [
+        singles.map(|code| surrogate(code).to_vec()).collect(),
         pairs.collect(),
         planes.map(text).collect(),
         (0xfff9..=0xffff).map(text).collect(),
@@ -183,7 +196,9 @@ fn is_utf8(section: u32, n: usize) -> bool {
 #[test]
 fn case_6_texts() {
     let mut cases = Vec::new();
-    for (section, texts) in (5..).zip(sections()) {
+    let sections = bounds().into_iter().chain(misplaced());
+    let sections = sections.chain(overlong()).chain(special());
+    for (section, texts) in (5..).zip(sections) {
         for (n, text) in (1..).zip(texts) {
             let number = format!("6.{section}.{n}");
             let sent = frame(TEXT, &text);
