@@ -301,7 +301,9 @@ mod tests {
                 "one byte",
             ),
         ];
+        let page = include_str!("../../../docs/ws-failures.md");
         for (error, kind, text) in errors {
+            assert!(page.contains(&format!("`{kind}`")), "{kind} is documented");
             let failure = from_session(&error);
             assert_eq!(failure.kind, kind);
             assert_eq!(owner(&failure.kind), LimitOwner::Target, "{kind}");
