@@ -8,4 +8,5 @@ pub(crate) mod failure;
 pub(crate) mod message_sizes;
 pub(crate) mod message_stream;
 pub(crate) mod socket;
+pub(crate) mod time_out;
 pub(crate) mod ws_connection;

@@ -11,7 +11,6 @@ use load_engine::{
     OperationSpec, Timestamps, Traffic,
 };
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
 use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -21,6 +20,7 @@ use crate::connection::echo::{EchoKind, MessageSource};
 use crate::connection::failure;
 use crate::connection::message_sizes::MessageSizes;
 use crate::connection::socket;
+use crate::connection::time_out::within;
 use crate::server::endpoint::WsEndpoint;
 
 /// Factory of connections to one WebSocket server.
@@ -65,17 +65,17 @@ impl ConnectionFactory for WsConnector {
             Failure::new(kind, &format!("{what} within {bound}"))
         };
         let tcp = connect_tcp(self.endpoint.address, self.endpoint.source(id.0));
-        let stream = timeout(self.timeout, tcp)
+        let stream = within(self.timeout, tcp)
             .await
-            .map_err(|_| late(failure::TCP_TIMEOUT, "no TCP connection"))?
+            .ok_or_else(|| late(failure::TCP_TIMEOUT, "no TCP connection"))?
             .map_err(|error| failure::from_io(&error))?;
         timestamps.phase_ended();
         let stream = AnswerHead::new(stream);
         let config = socket::load_config(self.sizes.most());
         let upgrade = client_async_with_config(self.endpoint.uri.clone(), stream, Some(config));
-        let (socket, _) = timeout(self.timeout, upgrade)
+        let (socket, _) = within(self.timeout, upgrade)
             .await
-            .map_err(|_| late(failure::UPGRADE_TIMEOUT, "no answer to the upgrade"))?
+            .ok_or_else(|| late(failure::UPGRADE_TIMEOUT, "no answer to the upgrade"))?
             .map_err(|error| failure::from_upgrade(&error))?;
         timestamps.done();
         let (stream, received) = socket.into_inner().into_parts();
