@@ -15,6 +15,9 @@
     )
 )]
 
+#[cfg(test)]
+#[path = "../tests/autobahn/mod.rs"]
+mod autobahn;
 mod cli;
 mod connection;
 #[cfg(test)]

@@ -3,13 +3,15 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::time::Duration;
 
 use bench_report::LimitOwner;
 use load_engine::Failure;
 use nix::errno::Errno;
-use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
+use crate::connection::close_frame;
 use crate::connection::http_answer::AnswerError;
 use crate::connection::opening::OpenError;
 use crate::connection::shown_text::shown;
@@ -20,11 +22,22 @@ use crate::connection::upgrade::UpgradeError;
 pub(crate) const TCP_TIMEOUT: &str = "timeout.tcp";
 /// Kind of failure: a server that takes nothing but TLS on its port.
 pub(crate) const TLS_SERVER: &str = "tls.tls_server";
+/// Kind of failure: a message that could not be sent within the time-out of its echo.
+pub(crate) const SEND_TIMEOUT: &str = "timeout.send";
+/// Kind of failure: an error of the WebSocket library that no server can cause.
+pub(crate) const LIBRARY: &str = "library";
+/// Kind of failure: a close frame with a code that may not be sent.
+const FORBIDDEN_CODE: &str = "protocol.close_code";
 /// Kind of failure: no echo within the time-out.
 pub(crate) const ECHO_TIMEOUT: &str = "timeout.echo";
 /// Kind of failure: an answer that differs from the message that was sent, or only messages that
 /// had not been sent.
 pub(crate) const WRONG_ECHO: &str = "wrong_echo";
+
+/// Length of the longest frame that the protocol has, in bytes (RFC 6455, 5.2).
+const LONGEST_FRAME_BYTES: u64 = (1 << 63) - 1;
+/// Code and reason that the library puts in the place of a close frame whose code may not be sent.
+const REPLACED_CLOSE: (u16, &str) = (1002, "Protocol violation");
 
 /// Converts an error in connecting by TCP, or of an open TCP connection, to a failure with its
 /// kind.
@@ -95,17 +108,116 @@ fn from_upgrade(error: &UpgradeError) -> Failure {
     Failure::new(kind, &error.to_string())
 }
 
-/// Converts an error of an open WebSocket connection to a failure with its kind.
+/// Converts an error of an open WebSocket connection to a failure with its kind. Each way in which
+/// a server can break the protocol has a kind of its own.
 pub(crate) fn from_session(error: &Error) -> Failure {
-    let kind = match error {
-        Error::Io(error) => return from_io(error),
-        Error::ConnectionClosed | Error::AlreadyClosed => "closed.1000",
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => "closed.1006",
-        Error::Capacity(_) => "protocol.size",
-        Error::Utf8(_) => "protocol.utf8",
-        _ => "protocol",
+    match error {
+        Error::Io(error) => from_io(error),
+        Error::ConnectionClosed | Error::AlreadyClosed => from_end(),
+        Error::Capacity(error) => from_capacity(error),
+        Error::Protocol(error) => from_protocol(error),
+        Error::Utf8(detail) => broken(
+            "protocol.utf8",
+            &format!(
+                "sent a text message, or the reason of a close frame, that is not UTF-8 ({detail})"
+            ),
+        ),
+        // None of these can come from a server after the upgrade.
+        Error::Tls(_)
+        | Error::WriteBufferFull(_)
+        | Error::AttackAttempt
+        | Error::Url(_)
+        | Error::Http(_)
+        | Error::HttpFormat(_) => unexpected(error),
+    }
+}
+
+fn from_capacity(error: &CapacityError) -> Failure {
+    match error {
+        CapacityError::MessageTooLong { size, max_size } => {
+            let size = *size as u64;
+            let legal = if size > LONGEST_FRAME_BYTES {
+                "a length that the protocol does not have"
+            } else {
+                "more than this client takes"
+            };
+            let what = format!(
+                "sent a frame or message of {size} bytes, {legal} (its bound is {max_size} bytes)"
+            );
+            broken("protocol.size", &what)
+        }
+        // An open connection has no headers.
+        CapacityError::TooManyHeaders => unexpected(error),
+    }
+}
+
+fn from_protocol(error: &ProtocolError) -> Failure {
+    let (kind, what) = match error {
+        ProtocolError::ResetWithoutClosingHandshake => return from_end(),
+        ProtocolError::ReceivedAfterClosing => {
+            ("protocol.after_close", "sent more after its close frame")
+        }
+        ProtocolError::NonZeroReservedBits => (
+            "protocol.reserved_bits",
+            "set reserved bits of a frame, although no extension was agreed upon",
+        ),
+        ProtocolError::MaskedFrameFromServer => (
+            "protocol.masked",
+            "masked a frame, which only clients may do",
+        ),
+        ProtocolError::FragmentedControlFrame => (
+            "protocol.control_frame",
+            "sent a control frame in fragments",
+        ),
+        ProtocolError::ControlFrameTooBig => (
+            "protocol.control_frame",
+            "sent a control frame of more than 125 bytes",
+        ),
+        ProtocolError::InvalidOpcode(opcode)
+        | ProtocolError::UnknownControlFrameType(opcode)
+        | ProtocolError::UnknownDataFrameType(opcode) => {
+            let what = format!("sent a frame with the reserved opcode {opcode}");
+            return broken("protocol.opcode", &what);
+        }
+        ProtocolError::UnexpectedContinueFrame => (
+            "protocol.continuation",
+            "continued a message that it had not begun",
+        ),
+        ProtocolError::ExpectedFragment(_) => (
+            "protocol.continuation",
+            "began a message before the end of the one before",
+        ),
+        ProtocolError::InvalidCloseSequence => (
+            "protocol.close_frame",
+            "sent a close frame of one byte, which is too short for a code",
+        ),
+        // What follows is about upgrades, or about this side of the connection.
+        ProtocolError::SendAfterClosing
+        | ProtocolError::UnmaskedFrameFromClient
+        | ProtocolError::WrongHttpMethod
+        | ProtocolError::WrongHttpVersion
+        | ProtocolError::MissingConnectionUpgradeHeader
+        | ProtocolError::MissingUpgradeWebSocketHeader
+        | ProtocolError::MissingSecWebSocketVersionHeader
+        | ProtocolError::MissingSecWebSocketKey
+        | ProtocolError::InvalidSecWebSocketKey
+        | ProtocolError::SecWebSocketAcceptKeyMismatch
+        | ProtocolError::SecWebSocketSubProtocolError(_)
+        | ProtocolError::JunkAfterRequest
+        | ProtocolError::CustomResponseSuccessful
+        | ProtocolError::InvalidHeader(_)
+        | ProtocolError::HandshakeIncomplete
+        | ProtocolError::HttparseError(_) => return unexpected(error),
     };
-    Failure::new(kind, &error.to_string())
+    broken(kind, what)
+}
+
+fn broken(kind: &'static str, what: &str) -> Failure {
+    Failure::new(kind, &format!("the server {what}"))
+}
+
+fn unexpected(error: &dyn std::error::Error) -> Failure {
+    Failure::new(LIBRARY, &format!("the WebSocket library failed: {error}"))
 }
 
 /// Creates the failure of a connection that the server closed with this close frame. Its code is
@@ -113,10 +225,22 @@ pub(crate) fn from_session(error: &Error) -> Failure {
 pub(crate) fn from_close(frame: Option<&CloseFrame>) -> Failure {
     let code = frame.map_or(1005, |frame| u16::from(frame.code));
     let reason = frame.map_or("", |frame| frame.reason.as_str());
-    let mut message = format!("the server closed the connection with code {code}");
-    if !reason.is_empty() {
-        message += &format!(" {}", shown(reason.as_bytes()));
+    if (code, reason) == REPLACED_CLOSE {
+        return broken(
+            FORBIDDEN_CODE,
+            "closed the connection with a code that may not be sent, or with 1002 and the text \
+             \"Protocol violation\", which the WebSocket library puts in the place of such a code",
+        );
     }
+    let said = match reason {
+        "" => String::new(),
+        reason => format!(" {}", shown(reason.as_bytes())),
+    };
+    if frame.is_some() && !close_frame::may_have(code) {
+        let what = format!("closed the connection with code {code}, which may not be sent{said}");
+        return broken(FORBIDDEN_CODE, &what);
+    }
+    let message = format!("the server closed the connection with code {code}{said}");
     Failure::new(format!("closed.{code}"), &message)
 }
 
@@ -129,11 +253,20 @@ pub(crate) fn from_end() -> Failure {
     )
 }
 
+/// Creates the failure of a message of which a part could not be sent within `bound`, because the
+/// server does not read.
+pub(crate) fn not_sent(bound: Duration) -> Failure {
+    let bound = humantime::format_duration(bound);
+    let text =
+        format!("no echo within {bound}; the server does not read: not all could be sent to it");
+    Failure::new(SEND_TIMEOUT, &text)
+}
+
 /// Returns the owner of the limit that a failure of `kind` reveals; it is the target unless the
 /// kind is known to be of the generator or the network.
 pub(crate) fn owner(kind: &str) -> LimitOwner {
     match kind {
-        "emfile" | "enfile" | "memory" => LimitOwner::Generator,
+        "emfile" | "enfile" | "memory" | LIBRARY => LimitOwner::Generator,
         "ports" | "unreachable" => LimitOwner::Network,
         _ => LimitOwner::Target,
     }
@@ -174,6 +307,72 @@ mod tests {
             assert_eq!(owner_of(errno), LimitOwner::Target, "{errno}");
         }
         assert_eq!(owner("http.503"), LimitOwner::Target);
+    }
+
+    #[test]
+    fn each_break_of_the_protocol_has_its_kind_and_says_what_the_server_did() {
+        let long = CapacityError::MessageTooLong {
+            size: 1 << 63,
+            max_size: 16,
+        };
+        let errors: [(Error, &str, &str); 9] = [
+            (long.into(), "protocol.size", "9223372036854775808 bytes"),
+            (Error::Utf8("x".into()), "protocol.utf8", "not UTF-8"),
+            (
+                ProtocolError::ReceivedAfterClosing.into(),
+                "protocol.after_close",
+                "after its close frame",
+            ),
+            (
+                ProtocolError::NonZeroReservedBits.into(),
+                "protocol.reserved_bits",
+                "reserved bits",
+            ),
+            (
+                ProtocolError::MaskedFrameFromServer.into(),
+                "protocol.masked",
+                "masked a frame",
+            ),
+            (
+                ProtocolError::FragmentedControlFrame.into(),
+                "protocol.control_frame",
+                "in fragments",
+            ),
+            (
+                ProtocolError::InvalidOpcode(11).into(),
+                "protocol.opcode",
+                "reserved opcode 11",
+            ),
+            (
+                ProtocolError::UnexpectedContinueFrame.into(),
+                "protocol.continuation",
+                "had not begun",
+            ),
+            (
+                ProtocolError::InvalidCloseSequence.into(),
+                "protocol.close_frame",
+                "one byte",
+            ),
+        ];
+        let page = include_str!("../../../docs/ws-failures.md");
+        for (error, kind, text) in errors {
+            assert!(page.contains(&format!("`{kind}`")), "{kind} is documented");
+            let failure = from_session(&error);
+            assert_eq!(failure.kind, kind);
+            assert_eq!(owner(&failure.kind), LimitOwner::Target, "{kind}");
+            let message = failure.message.to_string();
+            assert!(
+                message.starts_with("the server ") && message.contains(text),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_error_that_no_server_can_cause_is_not_the_targets() {
+        let failure = from_session(&ProtocolError::WrongHttpMethod.into());
+        assert_eq!(failure.kind, LIBRARY);
+        assert_eq!(owner(&failure.kind), LimitOwner::Generator);
     }
 
     #[test]

@@ -10,10 +10,13 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::error::Error;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tokio_tungstenite::tungstenite::protocol::{
+    CloseFrame, Role, WebSocketConfig, WebSocketContext,
+};
 use tokio_tungstenite::tungstenite::{Message, Result};
 
 use crate::connection::client_stream::ClientStream;
+use crate::connection::close_frame;
 
 /// Byte stream that can tell, without being read, that nothing has come.
 pub(crate) trait ReadReady {
@@ -96,7 +99,12 @@ impl<S: AsyncRead + AsyncWrite + ReadReady + Unpin> MessageStream<S> {
             return Poll::Pending;
         }
         let mut lent = Lent::new(&mut self.stream, context);
-        let next = ready(self.protocol.read(&mut lent));
+        let read = self.protocol.read(&mut lent);
+        let next = ready(match (read, lent.close.take()) {
+            // The library replaces a code that it does not know by another one.
+            (Ok(Message::Close(Some(_))), Some(close)) => Ok(Message::Close(Some(close))),
+            (read, _) => read,
+        });
         self.unparsed += lent.read_bytes;
         // Answers to pings and to a close frame are sent by the next call.
         let owes_nothing = !lent.blocks_writing;
@@ -151,6 +159,8 @@ struct Lent<'a, 'b, S> {
     read_bytes: usize,
     /// True if the stream took no more bytes in this call.
     blocks_writing: bool,
+    /// Close frame that the last read took, and nothing else; `None` if it took anything else.
+    close: Option<CloseFrame>,
 }
 
 impl<'a, 'b, S> Lent<'a, 'b, S> {
@@ -168,6 +178,7 @@ impl<'a, 'b, S> Lent<'a, 'b, S> {
             context,
             read_bytes: 0,
             blocks_writing: false,
+            close: None,
         }
     }
 }
@@ -184,6 +195,7 @@ impl<S: AsyncRead + Unpin> Read for Lent<'_, '_, S> {
         let context = self.context.as_mut().ok_or(io::ErrorKind::WouldBlock)?;
         let mut buffer = ReadBuf::new(buffer);
         now(Pin::new(&mut *self.stream).poll_read(context, &mut buffer))?;
+        self.close = close_frame::parse(buffer.filled());
         let read = buffer.filled().len();
         self.read_bytes += read;
         Ok(read)

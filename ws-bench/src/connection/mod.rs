@@ -1,6 +1,8 @@
 //! Connections of the load: opening one, its messages, and the kinds of its failures.
 
+pub(crate) mod client_session;
 pub(crate) mod client_stream;
+pub(crate) mod close_frame;
 pub(crate) mod echo;
 pub(crate) mod failure;
 pub(crate) mod http_answer;
@@ -11,6 +13,7 @@ pub(crate) mod request_headers;
 pub(crate) mod row_template;
 pub(crate) mod shown_text;
 pub(crate) mod socket;
+pub(crate) mod time_out;
 pub(crate) mod tls_connector;
 pub(crate) mod tunnel;
 pub(crate) mod upgrade;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use load_engine::Timestamps;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
 
 use crate::connection::client_stream::ClientStream;
+use crate::connection::time_out::within;
 use crate::connection::tunnel::TunnelError;
 use crate::connection::upgrade::{UpgradeError, Upgraded, upgrade};
 use crate::server::endpoint::WsEndpoint;
@@ -102,24 +102,24 @@ pub(crate) async fn open(
     bound: Duration,
     timestamps: &mut Timestamps,
 ) -> Result<Upgraded<ClientStream>, OpenError> {
-    let late = |phase| move |_| OpenError::Late { phase, bound };
+    let late = |phase| move || OpenError::Late { phase, bound };
     let route = &endpoint.route;
     let tcp = connect_tcp(endpoint.address, source);
-    let tcp = timeout(bound, tcp).await.map_err(late(Phase::Tcp))?;
+    let tcp = within(bound, tcp).await.ok_or_else(late(Phase::Tcp))?;
     let mut tcp = tcp.map_err(OpenError::Tcp)?;
     timestamps.phase_ended();
     if let Some(proxy) = &route.proxy {
         let (host, port) = endpoint.url.host_and_port();
         let tunnel = proxy.open_tunnel(&mut tcp, &host, port);
-        let tunnel = timeout(bound, tunnel).await.map_err(late(Phase::Proxy))?;
+        let tunnel = within(bound, tunnel).await.ok_or_else(late(Phase::Proxy))?;
         tunnel.map_err(OpenError::Tunnel)?;
         timestamps.phase_ended();
     }
     let stream = match &route.tls {
         Some(tls) if endpoint.url.is_tls() => {
             let (host, _) = endpoint.url.host_and_port();
-            let handshake = timeout(bound, tls.handshake(&host, tcp)).await;
-            let stream = handshake.map_err(late(Phase::Tls))?;
+            let handshake = within(bound, tls.handshake(&host, tcp)).await;
+            let stream = handshake.ok_or_else(late(Phase::Tls))?;
             let stream = stream.map_err(OpenError::Tls)?;
             timestamps.phase_ended();
             ClientStream::Tls(Box::new(stream))
@@ -127,8 +127,8 @@ pub(crate) async fn open(
         _ => ClientStream::Plain(tcp),
     };
     let upgraded = upgrade(stream, &endpoint.request, route.variables.row(id));
-    let upgraded = timeout(bound, upgraded).await;
-    let upgraded = upgraded.map_err(late(Phase::Upgrade))?;
+    let upgraded = within(bound, upgraded).await;
+    let upgraded = upgraded.ok_or_else(late(Phase::Upgrade))?;
     let upgraded = upgraded.map_err(OpenError::Upgrade)?;
     timestamps.done();
     Ok(upgraded)

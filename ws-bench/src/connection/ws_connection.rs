@@ -10,13 +10,13 @@ use load_engine::{
     ConnectionFactory, ConnectionId, Failure, HeldConnection, HeldOperations, Incoming,
     OperationSpec, Timestamps, Traffic,
 };
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::Message;
 
+use crate::connection::client_session::ClientSession;
 use crate::connection::client_stream::ClientStream;
 use crate::connection::echo::{EchoKind, MessageSource};
 use crate::connection::failure;
 use crate::connection::message_sizes::MessageSizes;
-use crate::connection::message_stream::MessageStream;
 use crate::connection::opening::{OpenError, Phase, open};
 use crate::connection::shown_text::shown;
 use crate::connection::socket;
@@ -40,7 +40,7 @@ pub(crate) struct WsConnector {
 /// Open WebSocket connection to a server that should echo messages.
 #[derive(Debug)]
 pub(crate) struct WsConnection {
-    socket: MessageStream<ClientStream>,
+    socket: ClientSession<ClientStream>,
     server: Arc<WsEndpoint>,
     messages: MessageSource,
     /// True if the last message that was sent has not been answered.
@@ -67,7 +67,7 @@ impl WsConnector {
         let opened = open(server, id.0, source, self.timeout, timestamps).await?;
         let config = socket::load_config(self.sizes.most());
         let connection = WsConnection {
-            socket: MessageStream::new(opened.stream, opened.received, config),
+            socket: ClientSession::new(opened.stream, opened.received, config),
             server: Arc::clone(server),
             messages: MessageSource::new(id.0, self.sizes),
             is_waiting: false,
@@ -116,21 +116,17 @@ impl HeldConnection for WsConnection {
         self.traffic.sent += 1;
         self.traffic.sent_bytes += message.len() as u64;
         let queued = self.socket.queue(Message::Binary(message));
-        queued.map_err(|error| self.lost(failure::from_session(&error)))
+        queued.map_err(|failure| self.lost(failure))
     }
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         let flushed = self.socket.poll_flush(context);
-        flushed.map_err(|error| self.lost(failure::from_session(&error)))
+        flushed.map_err(|failure| self.lost(failure))
     }
 
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<Incoming, Failure>> {
         self.socket.poll_next(context).map(|next| {
-            let received = match next {
-                Err(Error::ConnectionClosed | Error::AlreadyClosed) => Err(failure::from_end()),
-                Err(error) => Err(failure::from_session(&error)),
-                Ok(message) => self.received(message),
-            };
+            let received = next.map(|message| self.received(message));
             received.map_err(|failure| self.lost(failure))
         })
     }
@@ -140,6 +136,9 @@ impl HeldConnection for WsConnection {
     }
 
     fn unanswered(&self, timeout: Duration) -> Failure {
+        if let Some(reason) = self.socket.reason_for_silence(timeout) {
+            return self.lost(reason);
+        }
         let mut text = format!("no echo within {}", humantime::format_duration(timeout));
         if let Some(came) = &self.foreign {
             text += &format!(
@@ -150,28 +149,23 @@ impl HeldConnection for WsConnection {
         self.lost(Failure::new(failure::ECHO_TIMEOUT, &text))
     }
 
-    /// Closes the connection as RFC 6455 describes, and waits until the server has ended the TCP
-    /// connection, so that the port on this side is free again at once. It has no time-out of its
-    /// own.
-    async fn close(mut self) {
-        let socket = &mut self.socket;
-        if poll_fn(|context| socket.poll_close(context)).await.is_ok() {
-            while poll_fn(|context| socket.poll_next(context)).await.is_ok() {}
-        }
+    async fn close(self) {
+        self.socket.close().await;
     }
 }
 
 impl WsConnection {
-    fn received(&mut self, message: Message) -> Result<Incoming, Failure> {
+    fn received(&mut self, message: Message) -> Incoming {
         match message {
-            Message::Close(frame) => Err(failure::from_close(frame.as_ref())),
-            // The library answers pings by itself.
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(Incoming::Other),
+            // The session answers pings and close frames by itself.
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {
+                Incoming::Other
+            }
             Message::Binary(_) | Message::Text(_) => {
                 let echo = message.into_data();
                 self.traffic.received += 1;
                 self.traffic.received_bytes += echo.len() as u64;
-                Ok(self.compared(&echo))
+                self.compared(&echo)
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Result of a search for the limit, as text.
 
-use bench_cli::table::{Table, bytes, quantile, rate, ratio};
-use bench_report::names::websocket;
+use bench_cli::table::{Table, bytes, counted, quantile, rate, ratio};
+use bench_report::names::{steps, websocket};
 use bench_report::{Limit, LimitOwner, Report, Step, StepEnd};
 
 /// Returns one sentence without a full stop: how many connections were held, whose limit it was,
@@ -53,7 +53,20 @@ pub(crate) fn text(report: &Report) -> String {
     if report.steps.is_empty() {
         return format!("{headline}\n");
     }
-    format!("{table}\n{headline}\n")
+    format!(
+        "{table}\n{headline}\n{twice}",
+        twice = answered_twice(report)
+    )
+}
+
+/// Returns a line about the messages that were answered twice; empty if there are none.
+fn answered_twice(report: &Report) -> String {
+    let counts = report.steps.iter();
+    let counts = counts.filter_map(|step| step.figures.get(steps::DUPLICATE_ANSWERS.as_str()));
+    match counts.sum::<f64>() as u64 {
+        0 => String::new(),
+        count => format!("{} answered twice\n", counted(count, "message")),
+    }
 }
 
 /// Index, from 0, of the table's column with the share of due messages that were answered. The

@@ -9,6 +9,7 @@ pub(crate) fn sentence(unreached: &Unreached) -> String {
     let kind = failure.kind.as_ref();
     let what = match family(kind) {
         ("timeout", "echo") | ("wrong_echo", _) => "the server does not echo",
+        ("timeout", "send") => "the server does not read",
         ("http" | "handshake", _) | ("timeout", "upgrade") => {
             "the server does not take up a WebSocket"
         }
@@ -203,6 +204,9 @@ fn of_other(family: &str, detail: &str) -> &'static str {
         ("timeout", "tls") => {
             "a longer --timeout where the server is slow, or ws://: a port without TLS may never answer"
         }
+        ("timeout", "send") => {
+            "an endpoint that reads what it is sent, such as that of: ws-bench serve"
+        }
         ("timeout", _) => {
             "a longer --timeout where the server is slow; a port of another protocol, or of TLS, may \
              never answer"
@@ -260,6 +264,7 @@ mod tests {
             ("handshake.accept_key", "what answers there is none"),
             ("timeout.upgrade", "--timeout"),
             ("timeout.echo", "ws-bench serve"),
+            ("timeout.send", "reads what it is sent"),
             ("wrong_echo", "ws-bench serve"),
             ("http.200", "the path"),
             ("http.302", "redirects"),
@@ -282,7 +287,7 @@ mod tests {
             ("closed.4001", "documentation of the application"),
             ("closed.4401", "login"),
             ("closed.4406", "subprotocol"),
-            ("protocol", "no WebSocket frame"),
+            ("protocol.opcode", "no WebSocket frame"),
             ("emfile", "ulimit -n"),
             ("ports", "ss -s"),
             ("io", "the server's log"),

@@ -10,6 +10,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod fallen;
+mod frames;
 mod talkative;
 
 use std::io::{Read as _, Write as _};
@@ -29,13 +30,15 @@ type Manner = fn(TcpStream);
 
 /// Starts a server that echoes on its first `good` connections and serves all others as `manner`
 /// does. Returns its URL.
-fn peer(good: u64, manner: Manner) -> String {
+fn peer(good: u64, manner: impl Fn(TcpStream) + Send + Sync + 'static) -> String {
+    let manner = Arc::new(manner);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     let seen = Arc::new(AtomicU64::new(0));
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let behaves = seen.fetch_add(1, Ordering::Relaxed) < good;
+            let manner = Arc::clone(&manner);
             thread::spawn(move || {
                 if behaves {
                     echo(stream);
@@ -90,6 +93,25 @@ fn silence(mut stream: TcpStream) {
     let _ = stream.read_to_end(&mut rest);
 }
 
+fn endless_header(mut stream: TcpStream) {
+    read_request(&mut stream);
+    let mut sent = stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nX-Long: ");
+    while sent.is_ok() {
+        sent = stream.write_all(&[b'a'; 1_024]);
+    }
+}
+
+fn answers_byte_by_byte(mut stream: TcpStream) {
+    read_request(&mut stream);
+    let answer = b"HTTP/1.1 101 Switching Protocols\r\nX-Long: ";
+    for byte in answer.iter().chain(std::iter::repeat(&b'a')) {
+        thread::sleep(Duration::from_millis(30));
+        if stream.write_all(&[*byte]).is_err() {
+            return;
+        }
+    }
+}
+
 fn nonsense(stream: TcpStream) {
     answer(stream, "220 mail.example ESMTP\r\n\r\n");
 }
@@ -107,7 +129,7 @@ fn hangs_up(mut stream: TcpStream) {
 
 /// Runs a search on a server that behaves only on two connections: that of the probe, and one of
 /// the first step's two. Returns the report and the output.
-fn second_step(manner: Manner) -> (Report, String) {
+fn second_step(manner: impl Fn(TcpStream) + Send + Sync + 'static) -> (Report, String) {
     let place = TestDirectory::new();
     let url = peer(2, manner);
     let args = [
@@ -127,9 +149,11 @@ fn second_step(manner: Manner) -> (Report, String) {
 
 #[test]
 fn each_way_to_refuse_an_upgrade_has_its_kind() {
-    let manners: [(&str, Manner); 5] = [
+    let manners: [(&str, Manner); 7] = [
         ("handshake.accept_key", wrong_key),
+        ("handshake.size", endless_header),
         ("timeout.upgrade", silence),
+        ("timeout.upgrade", answers_byte_by_byte),
         ("handshake.protocol", nonsense),
         ("http.403", forbidden),
         ("handshake.closed", hangs_up),
@@ -200,25 +224,14 @@ fn changes_a_byte(stream: TcpStream) {
     }
 }
 
-fn sends_garbage(stream: TcpStream) {
-    let Ok(mut socket) = accept(stream) else {
-        return;
-    };
-    thread::sleep(Duration::from_millis(100));
-    // Frame with all reserved bits set.
-    let _ = socket.get_mut().write_all(&[0xF2, 0x01, 0x00]);
-    while socket.read().is_ok() {}
-}
-
 #[test]
 fn each_way_to_fail_an_open_connection_has_its_kind() {
-    let manners: [(&str, Manner); 6] = [
+    let manners: [(&str, Manner); 5] = [
         ("closed.1013", closes_with_reason),
         ("closed.1006", drops),
         ("timeout.echo", never_echoes),
         ("timeout.echo", echoes_something_else),
         ("wrong_echo", changes_a_byte),
-        ("protocol", sends_garbage),
     ];
     for (kind, manner) in manners {
         let (report, said) = second_step(manner);

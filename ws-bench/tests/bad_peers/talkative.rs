@@ -110,3 +110,58 @@ fn connections_that_are_silent_answer_the_pings_of_their_server() {
     assert_eq!(value, 30, "{}", said(&output));
     assert!(pongs.load(Ordering::Relaxed) >= 30, "{pongs:?}");
 }
+
+/// Serves a connection with echoes, of which it sends every hundredth twice.
+fn doubles(stream: TcpStream) {
+    let Ok(mut socket) = accept(stream) else {
+        return;
+    };
+    let mut count = 0;
+    while let Ok(message) = socket.read() {
+        if !message.is_binary() {
+            continue;
+        }
+        count += 1;
+        let doubled = if count % 100 == 0 {
+            socket.send(message.clone())
+        } else {
+            Ok(())
+        };
+        if doubled.and_then(|()| socket.send(message)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Checks that a second answer is counted and told, and fails no message, because the first one was
+/// right.
+#[test]
+fn every_hundredth_answer_sent_twice_is_counted_apart() {
+    let place = TestDirectory::new();
+    let args = [
+        "--max",
+        "2",
+        "--start",
+        "2",
+        "--rate",
+        "1000",
+        "--duration",
+        "1s",
+    ];
+    let output = finish(limit_of(&place, &args).args(["--url", &peer(0, doubles)]));
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let report = report(&place);
+    let step = &report.steps[0];
+    let echo = &step.operations["echo"];
+    assert_eq!((echo.attempted, echo.succeeded), (1_000, 1_000), "{said}");
+    // The last message of each connection may be doubled after the connection has been measured.
+    let doubled = step.figures["duplicate_answers"];
+    assert!((8.0..=10.0).contains(&doubled), "{doubled}: {said}");
+    assert!(
+        said.contains(&format!("{doubled} messages answered twice")),
+        "{said}"
+    );
+    let (value, owner, _) = limit(&report);
+    assert_eq!((value, owner), (2, LimitOwner::Bound), "{said}");
+}

@@ -37,11 +37,7 @@ fn a_generator_that_stood_still_acquits_the_server() {
     let mut running = RunningProgram::start(&mut bench(&place, &args));
     running.wait_for("phase: measure");
     thread::sleep(Duration::from_millis(200));
-    running.signal(Signal::SIGSTOP);
-    thread::sleep(Duration::from_millis(1_200));
-    running.signal(Signal::SIGCONT);
-    let Ended { code, said, .. } = running.end();
-    assert_eq!(code, Some(0), "{said}");
+    let said = stopped_for_a_second(running);
     let report = report(&place);
     let first = &report.steps[0];
     assert!(first.generator.worst_stall_ns > 1_000_000_000, "{said}");
@@ -55,6 +51,47 @@ fn a_generator_that_stood_still_acquits_the_server() {
     assert_eq!(report.steps[1].name, first.name, "it is tried again");
     let (_, owner, reason) = limit(&report);
     assert_ne!(owner, LimitOwner::Target, "{reason}");
+}
+
+/// Stops the program for longer than a second, lets it go on to its end, and returns what it said.
+fn stopped_for_a_second(running: RunningProgram) -> String {
+    running.signal(Signal::SIGSTOP);
+    thread::sleep(Duration::from_millis(1_200));
+    running.signal(Signal::SIGCONT);
+    let Ended { code, said, .. } = running.end();
+    assert_eq!(code, Some(0), "{said}");
+    said
+}
+
+/// Checks that a stop while connections are opened, which is longer than every time-out, makes no
+/// limit of the server's.
+#[test]
+fn a_generator_that_stood_still_while_it_connected_acquits_the_server() {
+    let server = server(&[]);
+    let place = TestDirectory::new();
+    let args = [
+        "--url",
+        server.url(),
+        "--max",
+        "400",
+        "--start",
+        "400",
+        "--spawn-rate",
+        "200",
+        "--timeout",
+        "500ms",
+        "--duration",
+        "300ms",
+    ];
+    let mut running = RunningProgram::start(&mut limit_of(&place, &args));
+    running.wait_for("phase: connect");
+    thread::sleep(Duration::from_millis(500));
+    let said = stopped_for_a_second(running);
+    let report = report(&place);
+    let connect = &report.steps[0].operations["connect"];
+    assert!(connect.errors.is_empty(), "{:?}: {said}", connect.errors);
+    let (value, owner, reason) = limit(&report);
+    assert_eq!((value, owner), (400, LimitOwner::Bound), "{reason}: {said}");
 }
 
 #[test]
