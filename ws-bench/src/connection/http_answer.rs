@@ -89,6 +89,8 @@ impl HttpAnswer {
             while let Some((answer, size)) = parse(&bytes)? {
                 bytes.drain(..size);
                 if answer.status == 101 || answer.status >= 200 {
+                    // The bytes become a part of the connection, which is to stay small.
+                    bytes.shrink_to_fit();
                     return Ok(Self {
                         rest: bytes,
                         ..answer
