@@ -213,7 +213,7 @@ fn analyze(home: &Path, thresholds: &Thresholds) {
 /// that the analyzer cannot bear, with the seed of that run and the directory that it is kept in.
 fn mutate_from(seed: u64, least: u64, until: Instant) -> u64 {
     let originals = originals();
-    assert_eq!(originals.len(), 18);
+    assert_eq!(originals.len(), 19);
     let thresholds = Thresholds::load(None).unwrap();
     let mut done = 0;
     while done < least || Instant::now() < until {

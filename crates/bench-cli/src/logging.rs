@@ -21,11 +21,12 @@ const VARIABLE: &str = "RUST_LOG";
 
 /// Crates of this project. Messages of all other crates are shown only if they are one level more
 /// severe.
-const OWN_CRATES: [&str; 19] = [
+const OWN_CRATES: [&str; 20] = [
     "bench_cli",
     "bench_report",
     "bottleneck_analyzer",
     "child_process",
+    "client_tls",
     "db_pool_bench",
     "host_metrics",
     "load_engine",

@@ -42,8 +42,9 @@ impl StepRunner<'_> {
     /// Plans a step with `connections` connections; `repeat` counts its runs from 0.
     pub(crate) fn plan(&self, connections: u64, repeat: u64) -> StepPlan {
         let settings = self.settings;
-        let cap = connections.saturating_mul(settings.in_flight);
-        let load = settings.flags.load(connections, cap);
+        // Each message under way has a user who waits for its answer.
+        let waiting = connections.saturating_mul(settings.in_flight);
+        let load = settings.flags.load(waiting, waiting);
         let name = throughput_text::setting(connections);
         let seed = settings.seed.wrapping_add(repeat);
         let plan = settings.flags.step.plan(&name, load, seed, DEFAULTS);

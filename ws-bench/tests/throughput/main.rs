@@ -77,7 +77,8 @@ fn a_closed_loop_keeps_as_many_messages_under_way_as_it_is_told() {
     let (report, output) = throughput(server.url(), flags);
     assert_eq!(report.status, Status::Complete, "{}", said(&output));
     let step = &report.steps[0];
-    assert!(matches!(step.load, Load::Closed { users: 3, .. }));
+    // Each message under way has a user who waits for it.
+    assert!(matches!(step.load, Load::Closed { users: 12, .. }));
     assert_eq!(step.parameter("in_flight"), Some(4.0));
     let echo = &step.operations["echo"];
     assert!(echo.succeeded >= 12 && echo.failures() == 0, "{echo:?}");
